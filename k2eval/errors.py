@@ -1,0 +1,51 @@
+"""What can go wrong, by who can mend it.
+
+    K2EvalError
+    ├── ConfigError          the command line, a YAML file or a recipe says something impossible
+    ├── DataError            questions or responses cannot be read, or are not what the task expects
+    ├── JournalError         a run directory cannot be read, written or extended
+    ├── EngineError          the engine cannot start, or cannot answer
+    │   └── PromptTooLong    one prompt exceeds the engine's context; retrying will not help
+    └── SandboxUnavailable   untrusted programs cannot be isolated here; nothing was run
+
+Each message says what was expected, what was got and what to do. The command line prints it without
+a traceback and exits with code 2.
+"""
+
+
+class K2EvalError(Exception):
+    """Base of every error that k2eval raises on purpose."""
+
+
+class ConfigError(K2EvalError):
+    """The command line, a YAML file or a recipe says something impossible."""
+
+
+class DataError(K2EvalError):
+    """Questions or responses cannot be read, or are not what the task expects."""
+
+
+class JournalError(K2EvalError):
+    """A run directory cannot be read, written or extended."""
+
+
+class EngineError(K2EvalError):
+    """The engine cannot start, or cannot answer a request."""
+
+
+class PromptTooLong(EngineError):
+    """One prompt exceeds the engine's context; retrying will not help."""
+
+
+class SandboxUnavailable(K2EvalError):
+    """Untrusted programs cannot be isolated here; nothing was run."""
+
+
+def did_you_mean(got: str, known: list[str]) -> str:
+    """A sentence that names the near matches of ``got`` among ``known``, or all of them when none is near."""
+    import difflib
+
+    near = difflib.get_close_matches(got, known, n=3, cutoff=0.5)
+    if near:
+        return "Did you mean " + " or ".join(near) + "?"
+    return "Known: " + ", ".join(sorted(known)) + "."

@@ -1,0 +1,237 @@
+"""The words of k2eval as types.
+
+A *question* is asked in *runs* (0 … k-1). A *recipe* turns it into one *response* by way of one or more
+*generations*, each the engine's answer to one *request*. A grader's *grade* of a response, together with
+where it belongs, is a *verdict*. Generations and verdicts are what a run directory keeps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Json = Any
+"""Anything ``json.loads`` can return."""
+
+FinishReason = Literal["stop", "length"]
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def to_line(self) -> str:
+        """One line of JSON, ASCII only, so that unpaired surrogates in model text survive."""
+        return json.dumps(self.model_dump(mode="python", exclude_defaults=True), sort_keys=True)
+
+
+class Outcome(StrEnum):
+    """What became of one response."""
+
+    CORRECT = "correct"
+    WRONG = "wrong"
+    NO_ANSWER = "no_answer"
+    """The model finished, but no answer could be found in its words."""
+    TRUNCATED = "truncated"
+    """The token limit, or an unclosed reasoning block, came before an answer."""
+    TIMEOUT = "timeout"
+    """A program, or the comparison of an answer, ran into its time limit."""
+    MEMORY = "memory"
+    OUTPUT_LIMIT = "output_limit"
+    RUNTIME_ERROR = "runtime_error"
+    COMPILE_ERROR = "compile_error"
+    VIOLATION = "violation"
+    """A program tried something that the sandbox forbids."""
+    GRADER_ERROR = "grader_error"
+    """Our failure: the grader or the sandbox could not decide."""
+    ENGINE_ERROR = "engine_error"
+    """Our failure: the engine, the planner or the judge gave no usable answer."""
+    PROMPT_TOO_LONG = "prompt_too_long"
+    """Our failure: the prompt does not fit the engine's context."""
+
+    @property
+    def is_infrastructure(self) -> bool:
+        """Whether this says nothing about the model: never averaged as a wrong answer, always shown."""
+        return self in _INFRASTRUCTURE
+
+
+_INFRASTRUCTURE = frozenset({Outcome.GRADER_ERROR, Outcome.ENGINE_ERROR, Outcome.PROMPT_TOO_LONG})
+
+
+class Message(Record):
+    """One turn of a chat prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Sampling(Record):
+    """How an engine draws one answer. The defaults are K2-Think's protocol (arXiv 2509.07604)."""
+
+    temperature: float = Field(1.0, ge=0.0)
+    top_p: float = Field(0.95, gt=0.0, le=1.0)
+    top_k: int = 0
+    """0 leaves the vocabulary whole."""
+    min_p: float = Field(0.0, ge=0.0, le=1.0)
+    max_tokens: int = Field(64_000, ge=1)
+    stop: tuple[str, ...] = ("</answer>",)
+    """Stop strings; they stay in the text, so that a finished answer can be told from a cut one."""
+    json_schema: dict[str, Json] | None = None
+    """When set, the answer is constrained to this JSON schema."""
+    chat_template: dict[str, Json] = Field(default_factory=dict)
+    """Extra arguments of the chat template, such as ``enable_thinking``."""
+
+
+class Question(Record):
+    """One item of a task, as asked in one run."""
+
+    task: str
+    id: str
+    messages: tuple[Message, ...]
+    gold: Json
+    """What the grader compares with: an answer string, a letter, or tests."""
+    options: tuple[str, ...] = ()
+    """Texts of the options in the order shown (A, B, …); empty where there are none."""
+    tags: dict[str, str] = Field(default_factory=dict)
+    """What results can be broken down by: difficulty, platform, date …"""
+    metadata: dict[str, Json] = Field(default_factory=dict)
+    """What else the recipe or the grader of this task needs."""
+
+
+class Request(Record):
+    """One prompt for an engine."""
+
+    key: str
+    task: str
+    question_id: str
+    run_index: int
+    stage: str
+    """Which step of the recipe: ``plan``, ``solve``, ``judge.0-1`` …; unique within a response."""
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    seed: int
+
+
+class SpeculativeCounts(Record):
+    """What speculative decoding did for one generation."""
+
+    drafts: int
+    """Verification steps that had a draft."""
+    drafted_tokens: int
+    accepted_tokens: int
+    accepted_per_position: tuple[int, ...] = ()
+
+
+class Generation(Record):
+    """An engine's answer to one request."""
+
+    key: str
+    task: str
+    question_id: str
+    run_index: int
+    stage: str
+    text: str
+    """The raw text, reasoning and stop string included."""
+    finish_reason: FinishReason
+    prefill: str = ""
+    """What the chat template already opened for the model at the end of the prompt, such as ``<think>``."""
+    prompt_tokens: int
+    cached_tokens: int = 0
+    """Prompt tokens served from the prefix cache."""
+    output_tokens: int
+    queue_s: float | None = None
+    """Seconds between arrival at the engine and scheduling."""
+    ttft_s: float | None = None
+    """Seconds between arrival at the engine and the first token."""
+    duration_s: float
+    """Seconds between arrival at the engine and the last token."""
+    seed: int
+    model: str = ""
+    """Name the engine goes by."""
+    speculative: SpeculativeCounts | None = None
+
+
+class Response(Record):
+    """What a recipe answers for one question in one run."""
+
+    text: str
+    """The selected text, raw, with the template's prefill in front."""
+    finish_reason: FinishReason
+    selected: str
+    """Key of the generation that was selected."""
+    generations: tuple[str, ...]
+    """Keys of all generations that were made for it, planner and judge included."""
+    output_tokens: int
+    """Tokens of the selected generation."""
+    recipe_tokens: int
+    """Output tokens of all generations."""
+    notes: dict[str, Json] = Field(default_factory=dict)
+    """What the recipe has to say: candidates missing, votes, judgements …"""
+
+
+class Grade(Record):
+    """A grader's word on one response: a pure function of question, text and grader version."""
+
+    outcome: Outcome
+    score: float | None
+    """1 for right, 0 for wrong, between for partial credit, None for an infrastructure failure."""
+    extracted: str | None = None
+    """The answer as found in the text, capped in length."""
+    detail: dict[str, Json] = Field(default_factory=dict)
+    """Why, capped in size: the failed test, an error's last line …"""
+
+    @classmethod
+    def of(cls, outcome: Outcome, extracted: str | None = None, **detail: Json) -> Grade:
+        """A grade whose score follows from its outcome."""
+        score = None if outcome.is_infrastructure else float(outcome is Outcome.CORRECT)
+        return cls(outcome=outcome, score=score, extracted=extracted, detail=detail)
+
+
+class Verdict(Record):
+    """A grade, and where it belongs. Holds nothing that differs between two identical runs."""
+
+    task: str
+    question_id: str
+    run_index: int
+    outcome: Outcome
+    score: float | None
+    extracted: str | None = None
+    grader: str
+    """Name and version of the grader, such as ``math/1``."""
+    selected: str = ""
+    generations: tuple[str, ...] = ()
+    output_tokens: int = 0
+    recipe_tokens: int = 0
+    finish_reason: FinishReason | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
+    detail: dict[str, Json] = Field(default_factory=dict)
+    notes: dict[str, Json] = Field(default_factory=dict)
+
+    @property
+    def place(self) -> Place:
+        """Which sample this is about."""
+        return Place(self.task, self.question_id, self.run_index)
+
+
+class Place(NamedTuple):
+    """One sample of a run: a question of a task, in one run index."""
+
+    task: str
+    question_id: str
+    run_index: int
+
+
+def digest(*parts: Json) -> str:
+    """A stable 128-bit hexadecimal digest of JSON-like ``parts``, the same on every machine."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def derive_seed(run_seed: int, place: Place, stage: str) -> int:
+    """The seed of one request: 31 bits that depend on its place alone, not on order, batch or checkpoint."""
+    return int(digest(run_seed, *place, stage)[:8], 16) & 0x7FFF_FFFF
