@@ -89,7 +89,11 @@ def required(row: Row, spec: TaskSpec, role: str, number: int) -> str:
 
 def _text(row: Row, name: str, spec: TaskSpec, number: int) -> str:
     value: Any = row.get(name)
-    if value is None or (isinstance(value, str) and not value.strip()) or isinstance(value, (dict, list, bool)):
+    if (
+        value is None
+        or (isinstance(value, str) and not value.strip())
+        or isinstance(value, (dict, list, bool))
+    ):
         raise DataError(
             f"Task {spec.task}, row {number}: expected a text or number in field {name!r}, got {value!r:.100}. "
             f"Fields there: {', '.join(row)}."

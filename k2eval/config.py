@@ -96,7 +96,9 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Cannot read the configuration {file}: {error}. Give a readable YAML file.") from error
+        raise ConfigError(
+            f"Cannot read the configuration {file}: {error}. Give a readable YAML file."
+        ) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{file} is not valid YAML: {error}") from error
     if not isinstance(content, dict):
@@ -108,7 +110,9 @@ def _apply_set(merged: dict[str, Any], pair: str) -> None:
     path, separator, raw = pair.partition("=")
     keys = path.strip().split(".")
     if not separator or len(keys) < 2 or not all(keys):
-        raise ConfigError(f"--set expects section.key=value, such as engine.max_model_len=8192; got {pair!r}.")
+        raise ConfigError(
+            f"--set expects section.key=value, such as engine.max_model_len=8192; got {pair!r}."
+        )
     try:
         value = yaml.safe_load(raw) if raw.strip() else ""
     except yaml.YAMLError as error:
@@ -150,7 +154,9 @@ def _engine_section(section: dict[str, Any]) -> dict[str, Any]:
 
 def _task_section(name: str, section: Any) -> Any:
     if not isinstance(section, Mapping):
-        raise ConfigError(f"{name}: expected a mapping such as {{sampling: {{temperature: 0.6}}}}, got {section!r}.")
+        raise ConfigError(
+            f"{name}: expected a mapping such as {{sampling: {{temperature: 0.6}}}}, got {section!r}."
+        )
     known = {key: value for key, value in section.items() if key in TaskOverrides.model_fields}
     options = {key: value for key, value in section.items() if key not in TaskOverrides.model_fields}
     known["options"] = {**known.get("options", {}), **options}

@@ -32,7 +32,9 @@ class QuestionSet:
         if run_index not in self._items:
             items, notes = self.task.adapter()(self.rows, self.task.spec, run_index)
             if not items:
-                raise DataError(f"Task {self.task.name}: {self.source} holds no questions that fit. Expected at least one.")
+                raise DataError(
+                    f"Task {self.task.name}: {self.source} holds no questions that fit. Expected at least one."
+                )
             self._items[run_index] = (items, notes)
         return self._items[run_index][0][: self.limit]
 
@@ -95,7 +97,9 @@ def _find(task: Task, folder: Path | None) -> tuple[list[Row], str]:
     if spec.bundled:
         return list(read_rows(tasks_folder() / spec.bundled)), spec.bundled
     if folder is not None and not folder.is_dir():
-        raise DataError(f"The data folder {folder} does not exist. Give an existing one with --data or K2EVAL_DATA.")
+        raise DataError(
+            f"The data folder {folder} does not exist. Give an existing one with --data or K2EVAL_DATA."
+        )
     if folder is not None:
         for pattern in spec.files:
             paths = sorted({*folder.glob(pattern), *folder.glob(pattern + ".gz")})
@@ -147,7 +151,9 @@ def _wanted(row: Row, task: Task) -> bool:
 
 def _from_hub(name: str, spec: DataSpec, looked: str) -> tuple[list[Row], str]:
     if spec.hub is None:
-        raise DataError(f"Task {name}: no questions found ({looked}). Give a folder with --data DIR or K2EVAL_DATA.")
+        raise DataError(
+            f"Task {name}: no questions found ({looked}). Give a folder with --data DIR or K2EVAL_DATA."
+        )
     from datasets import load_dataset
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import OfflineModeIsEnabled
@@ -166,8 +172,8 @@ def _from_hub(name: str, spec: DataSpec, looked: str) -> tuple[list[Row], str]:
     except Exception as error:  # the hub's libraries raise errors of a dozen packages
         reason = str(error).strip().splitlines()
         raise DataError(
-            f"Task {name}: no questions found. {looked.capitalize()}; the Hugging Face dataset {spec.hub} is out of reach "
-            f"({type(error).__name__}: {reason[0] if reason else 'no reason given'}). "
+            f"Task {name}: no questions found. {looked.capitalize()}; the Hugging Face dataset {spec.hub} is out "
+            f"of reach ({type(error).__name__}: {reason[0] if reason else 'no reason given'}). "
             f"Give a local folder with --data DIR or K2EVAL_DATA, or log in if the dataset is gated."
         ) from error
     return rows, f"{spec.hub}@{revision or 'cached'}"

@@ -46,12 +46,16 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = (folder / ".lock").open("w")
         except OSError as error:
-            raise JournalError(f"Cannot write to the run directory {folder}: {error}. Give another with --out.") from error
+            raise JournalError(
+                f"Cannot write to the run directory {folder}: {error}. Give another with --out."
+            ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._lock.close()
-            raise JournalError(f"Another process is writing to {folder}. Wait for it, or give another --out.") from error
+            raise JournalError(
+                f"Another process is writing to {folder}. Wait for it, or give another --out."
+            ) from error
 
     def __enter__(self) -> Self:
         for name in (GENERATIONS, VERDICTS):
@@ -104,7 +108,9 @@ class Journal:
             temporary.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
             temporary.replace(self.folder / RUN)
         except OSError as error:
-            raise JournalError(f"Cannot write {self.folder / RUN}: {error}. What was generated so far is kept.") from error
+            raise JournalError(
+                f"Cannot write {self.folder / RUN}: {error}. What was generated so far is kept."
+            ) from error
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -117,12 +123,16 @@ def read_run(folder: Path) -> dict[str, Any]:
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise JournalError(f"{folder} is not a run directory: it has no {RUN}. `k2eval run --out DIR` makes one.") from error
+        raise JournalError(
+            f"{folder} is not a run directory: it has no {RUN}. `k2eval run --out DIR` makes one."
+        ) from error
     except (OSError, ValueError) as error:
         raise JournalError(f"Cannot read {path}: {error}.") from error
     if not isinstance(run, dict) or run.get("format") != FORMAT:
         got = run.get("format") if isinstance(run, dict) else type(run).__name__
-        raise JournalError(f"{path}: expected format {FORMAT}, got {got!r}. It was not written by this k2eval.")
+        raise JournalError(
+            f"{path}: expected format {FORMAT}, got {got!r}. It was not written by this k2eval."
+        )
     return run
 
 

@@ -143,6 +143,7 @@ class Task:
         return Question(
             task=self.name,
             id=item.id,
+            grader=self.spec.grader,
             messages=tuple(messages),
             gold=item.gold,
             options=item.options,
@@ -170,7 +171,9 @@ def import_object(path: str, what: str) -> Any:
             raise ImportError("no ':' in it")
         return getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"Cannot import {path!r} ({what}): expected package.module:name; {error}.") from error
+        raise ConfigError(
+            f"Cannot import {path!r} ({what}): expected package.module:name; {error}."
+        ) from error
 
 
 def tasks_folder() -> Path:
@@ -188,7 +191,9 @@ def load_tasks(names: Sequence[str], overrides: Mapping[str, TaskOverrides] | No
     tasks = []
     for name in dict.fromkeys(names):
         if name not in known:
-            raise ConfigError(f"Unknown task {name!r}. {did_you_mean(name, list(known))} `k2eval tasks` lists them.")
+            raise ConfigError(
+                f"Unknown task {name!r}. {did_you_mean(name, list(known))} `k2eval tasks` lists them."
+            )
         tasks.append(load_task(known[name], (overrides or {}).get(name)))
     return tasks
 
@@ -221,7 +226,8 @@ def load_task(path: Path, overrides: TaskOverrides | None = None) -> Task:
     options = dict(block.get("options") or {})
     for key in changes.options:
         if key not in options:
-            raise ConfigError(f"Task {content.get('task')} has no option {key!r}. {did_you_mean(key, [*options, 'sampling', 'system', 'runs'])}")
+            known = [*options, "sampling", "system", "runs"]
+            raise ConfigError(f"Task {content.get('task')} has no option {key!r}. {did_you_mean(key, known)}")
     block["options"] = {**options, **changes.options}
     try:
         spec = TaskSpec.model_validate(block)
@@ -237,7 +243,9 @@ def load_task(path: Path, overrides: TaskOverrides | None = None) -> Task:
     except ValidationError as error:
         raise ConfigError(explain(error, f"{path} is not a valid task")) from error
     if spec.task != task.name:
-        raise ConfigError(f"{path}: task is {task.name!r} but metadata.k2eval.task is {spec.task!r}; make them equal.")
+        raise ConfigError(
+            f"{path}: task is {task.name!r} but metadata.k2eval.task is {spec.task!r}; make them equal."
+        )
     return task
 
 
@@ -249,7 +257,9 @@ def sampling_with(sampling: Sampling, changes: Mapping[str, Any]) -> Sampling:
     """
     for key in changes:
         if key not in Sampling.model_fields:
-            raise ConfigError(f"Unknown sampling setting {key!r}. {did_you_mean(key, list(Sampling.model_fields))}")
+            raise ConfigError(
+                f"Unknown sampling setting {key!r}. {did_you_mean(key, list(Sampling.model_fields))}"
+            )
     try:
         return Sampling.model_validate({**sampling.model_dump(), **changes})
     except ValidationError as error:
@@ -297,5 +307,9 @@ def _sampling(content: Mapping[str, Any], path: Path) -> Sampling:
         raise ConfigError(f"{path}: generation_kwargs must be a mapping, got {given!r:.200}.")
     unknown = [key for key in given if key not in _LM_EVAL_SAMPLING and key != "do_sample"]
     if unknown:
-        raise ConfigError(f"{path}: unknown generation_kwargs {unknown}. Known: {', '.join(_LM_EVAL_SAMPLING)}.")
-    return Sampling.model_validate({_LM_EVAL_SAMPLING[key]: given[key] for key in given if key in _LM_EVAL_SAMPLING})
+        raise ConfigError(
+            f"{path}: unknown generation_kwargs {unknown}. Known: {', '.join(_LM_EVAL_SAMPLING)}."
+        )
+    return Sampling.model_validate(
+        {_LM_EVAL_SAMPLING[key]: given[key] for key in given if key in _LM_EVAL_SAMPLING}
+    )

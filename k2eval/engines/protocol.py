@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Protocol, Self
 
+from pydantic import Field
+
 from k2eval.records import Generation, Json, Record, Request
 
 
@@ -21,7 +23,7 @@ class EngineInfo(Record):
     """Whether the same request with the same seed gives the same tokens, whatever runs beside it."""
     context: int | None = None
     """Longest prompt plus answer in tokens; None where unknown."""
-    settings: dict[str, Json] = {}
+    settings: dict[str, Json] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """What a reader of the scores must know: a reduced context, a missing chat template …"""
 

@@ -24,7 +24,13 @@ class ScriptedEngine:
     """
 
     def __init__(
-        self, script: Script, *, name: str = "scripted", delay_s: float = 0.0, capacity: int = 64, context: int | None = None
+        self,
+        script: Script,
+        *,
+        name: str = "scripted",
+        delay_s: float = 0.0,
+        capacity: int = 64,
+        context: int | None = None,
     ) -> None:
         self.capacity = capacity
         self.requests: list[Request] = []
@@ -32,7 +38,11 @@ class ScriptedEngine:
         self._script = script
         self._delay_s = delay_s
         self._info = EngineInfo(
-            name=name, fingerprint=digest("scripted", name), engine="scripted", honours_seeds=True, context=context
+            name=name,
+            fingerprint=digest("scripted", name),
+            engine="scripted",
+            honours_seeds=True,
+            context=context,
         )
 
     async def __aenter__(self) -> Self:

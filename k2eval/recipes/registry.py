@@ -39,5 +39,6 @@ def recipe_for(name: str) -> Recipe:
         if entry.name == name:
             return entry.recipe
     raise ConfigError(
-        f"Unknown recipe {name!r}. {did_you_mean(name, [entry.name for entry in BUILT_IN])} `k2eval recipes` lists them."
+        f"Unknown recipe {name!r}. {did_you_mean(name, [entry.name for entry in BUILT_IN])} "
+        "`k2eval recipes` lists them."
     )
