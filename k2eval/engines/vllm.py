@@ -43,6 +43,7 @@ class VllmEngine:
         model: str,
         arguments: Mapping[str, Any] | None = None,
         speculative: Mapping[str, Any] | None = None,
+        log: Path | None = None,
     ) -> None:
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -141,8 +142,8 @@ class VllmEngine:
         ids, prefill = self._render(request.messages, template)
         if len(ids) >= self._context:
             raise PromptTooLong(
-                f"Question {request.question_id!r} ({request.task}, {request.stage}): the prompt has {len(ids)} tokens, "
-                f"the context {self._context}. Raise it with --set engine.max_model_len=N, where the model allows it."
+                f"Question {request.question_id!r} ({request.task}, {request.stage}): the prompt has {len(ids)} "
+                f"tokens, the context {self._context}. Raise it with --set engine.max_model_len=N, where the model allows it."
             )
         room = self._context - len(ids)
         started = time.perf_counter()
