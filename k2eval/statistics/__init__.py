@@ -7,7 +7,7 @@ not percent. The unit that is sampled is the *question*: 16 runs of 30 questions
 known more or less precisely.
 """
 
-from k2eval.statistics.difference import Difference, holm, paired, sign_flip_p, unpaired
+from k2eval.statistics.difference import Difference, combine, holm, paired, sign_flip_p, unpaired
 from k2eval.statistics.estimate import (
     Array,
     Estimate,
@@ -35,6 +35,7 @@ __all__ = [
     "average",
     "average_of",
     "bootstrap",
+    "combine",
     "detectable",
     "holm",
     "majority_at_k",

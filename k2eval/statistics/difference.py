@@ -148,3 +148,33 @@ def holm(p_values: Sequence[float]) -> list[float]:
     steps = p[order] * np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
     return [float(value) for value in adjusted]
+
+
+def combine(differences: Sequence[Difference], weights: Sequence[float], p: float = np.nan) -> Difference:
+    """The difference of weighted averages over benchmarks; intervals as in `k2eval.statistics.pool`.
+
+    Args:
+        differences: one per benchmark.
+        weights: numbers of questions for micro, equal ones for macro.
+        p: p-value of the whole, such as `sign_flip_p` of all gaps, each times its benchmark's share.
+    """
+    shares = np.asarray(weights, dtype=float) / np.sum(weights)
+    value, low, high, se, least = (
+        np.array([getattr(difference, name) for difference in differences])
+        for name in ("value", "low", "high", "se", "detectable")
+    )
+    centre = float(shares @ value)
+    down, up, together, shown = (
+        float(np.sqrt(((shares * arm) ** 2).sum()))
+        for arm in (value - low, high - value, np.nan_to_num(se), least)
+    )
+    return Difference(
+        value=centre,
+        low=max(centre - down, -1.0),
+        high=min(centre + up, 1.0),
+        se=together,
+        p=p,
+        detectable=shown,
+        questions=sum(difference.questions for difference in differences),
+        paired=all(difference.paired for difference in differences),
+    )

@@ -90,7 +90,7 @@ def bootstrap(scores: Scores, confidence: float = 0.95, draws: int = 10_000, see
 
     Percentiles of resampled averages are too narrow for few questions, so they are taken further out, as far
     as a t-interval is wider than a normal one with the same questions (Hesterberg 2015,
-    doi:10.1080/00031305.2015.1089789, "expanded percentile"). Where all questions agree, resampling them shows
+    doi:10.1080/00031305.2015.1089789, "expanded percentile"). Where all questions agree, resampling shows
     nothing: then the interval is that of `average_of`.
     """
     means = question_means(scores)
