@@ -26,8 +26,10 @@ class Benchmark:
     """Group of benchmarks whose micro average it is part of."""
     fingerprint: str
     """Of the questions that most rows were asked; other rows are not compared with these."""
+    size: int
+    """How many those are."""
     questions: tuple[str, ...]
-    """Ids of those questions."""
+    """Ids of those that have verdicts in any row."""
     comparable: tuple[int, ...]
     """Rows that were asked these questions."""
     means: Array
@@ -48,12 +50,10 @@ class Row:
 def benchmark_of(name: str, runs: Sequence[RunScores]) -> Benchmark:
     """The column of benchmark ``name``; the questions that most runs were asked are the ones compared."""
     having = [index for index, run in enumerate(runs) if name in run.tasks]
-    prints = Counter(runs[index].tasks[name].info.fingerprint for index in having)
-    sizes = {
-        runs[index].tasks[name].info.fingerprint: runs[index].tasks[name].info.questions for index in having
-    }
-    reference = max(prints, key=lambda fingerprint: (prints[fingerprint], sizes[fingerprint]))
-    comparable = tuple(index for index in having if runs[index].tasks[name].info.fingerprint == reference)
+    asked = {index: _asked(runs[index].tasks[name]) for index in having}
+    votes = Counter(asked.values())
+    reference = max(votes, key=lambda which: (votes[which], which[1]))
+    comparable = tuple(index for index in having if asked[index] == reference)
     questions = tuple(
         dict.fromkeys(question for index in comparable for question in runs[index].tasks[name].questions)
     )
@@ -63,7 +63,12 @@ def benchmark_of(name: str, runs: Sequence[RunScores]) -> Benchmark:
         task = runs[index].tasks[name]
         means[[place[question] for question in task.questions], index] = question_means(task.scores)
     info = runs[having[0]].tasks[name].info
-    return Benchmark(name, info.title or name, info.micro, reference, questions, comparable, means)
+    return Benchmark(name, info.title or name, info.micro, *reference, questions, comparable, means)
+
+
+def _asked(task: TaskScores) -> tuple[str, int]:
+    """What two rows must agree on to be compared: the data, and how much of it was asked."""
+    return task.info.fingerprint, task.info.questions
 
 
 def row_of(run: RunScores) -> Row:
@@ -141,6 +146,10 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
     planned, done = info.questions * info.runs, task.failed + task.graded
     if done < planned:
         notes.append(f"unfinished: {done} of {planned} samples")
+    if info.fingerprint == benchmark.fingerprint and info.questions != benchmark.size:
+        notes.append(
+            f"{info.questions} questions where most rows have {benchmark.size}: not compared with them"
+        )
     if info.fingerprint != benchmark.fingerprint:
         notes.append(
             f"other questions (fingerprint {info.fingerprint[:8]}) than most rows "
@@ -158,7 +167,7 @@ def add_standing(rows: Sequence[Row], benchmark: Benchmark) -> None:
     }
     if len(scored) < 2:
         return
-    leader = max(scored, key=lambda index: scored[index])
+    leader = max(scored, key=lambda index: (scored[index], rows[index].estimates[benchmark.name].questions))
     for index, value in scored.items():
         gap = paired_means(benchmark.means[:, leader], benchmark.means[:, index], test=False)
         standing = "best" if value == scored[leader] else "near" if gap.high >= 0 else ""

@@ -11,7 +11,6 @@ import numpy as np
 
 from k2eval.errors import ConfigError, DataError
 from k2eval.leaderboard.load import RunScores, TaskScores
-from k2eval.records import digest
 
 Test = Callable[[str, TaskScores], list[bool]]
 
@@ -44,13 +43,14 @@ class QuestionList:
         return cls(path, names)
 
     def test(self, task: str, scores: TaskScores) -> list[bool]:
-        """For each question whether it is listed: by its id, as ``task/id``, or by the hash of that."""
-        return [not self.names.isdisjoint(names_of(task, question)) for question in scores.questions]
+        """For each question whether it is listed: by its id, as ``task/id``, or by the hash of its text."""
+        return [not self.names.isdisjoint(names_of(task, question, scores)) for question in scores.questions]
 
 
-def names_of(task: str, question: str) -> tuple[str, str, str]:
-    """What a question can be called in a list: its id, ``task/id``, or ``digest(task, id)``."""
-    return question, f"{task}/{question}", digest(task, question)
+def names_of(task: str, question: str, scores: TaskScores) -> tuple[str, ...]:
+    """What a question can be called in a list: its id, ``task/id``, or the hash that the run kept of it."""
+    known = scores.info.hashes.get(question)
+    return (question, f"{task}/{question}", *([known] if known else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def _said(listed: QuestionList, what: str, runs: Sequence[RunScores]) -> str:
         for run in runs
         for task, scores in run.tasks.items()
         for question in scores.questions
-        for name in names_of(task, question)
+        for name in names_of(task, question, scores)
     }
     matched = len(listed.names & met)
     share = f"{matched} of its {len(listed.names)} names match"

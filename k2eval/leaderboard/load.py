@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from k2eval.errors import JournalError
 from k2eval.leaderboard.verdicts import OUTCOMES, SCHEMA, read_verdicts
@@ -53,7 +53,14 @@ class TaskInfo(_Info):
     grader: str = ""
     notes: tuple[str, ...] = ()
     micro: str | None = None
-    """Name of the group of benchmarks whose average this one is part of."""
+    """Name of the group of benchmarks whose average this one is part of; ``true`` in run.json means maths."""
+    hashes: dict[str, str] = Field(default_factory=dict)
+    """Digests of the questions' texts by id, where the run kept them."""
+
+    @field_validator("micro", mode="before")
+    @classmethod
+    def _group(cls, value: Json) -> Json:
+        return ("math" if value else None) if isinstance(value, bool) else value
 
 
 class Session(_Info):

@@ -22,7 +22,7 @@ from k2eval.statistics.estimate import (
     spread,
 )
 from k2eval.statistics.ranks import RankInterval, rank_intervals, resample
-from k2eval.statistics.sampling import Vote, majority_at_k, pass_at_k
+from k2eval.statistics.sampling import Vote, maj_at_k, majority_at_k, majority_curve, pass_at_k
 
 __all__ = [
     "Array",
@@ -38,7 +38,9 @@ __all__ = [
     "combine",
     "detectable",
     "holm",
+    "maj_at_k",
     "majority_at_k",
+    "majority_curve",
     "paired",
     "pass_at_k",
     "pool",

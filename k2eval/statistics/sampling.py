@@ -58,6 +58,12 @@ def majority_at_k(votes: Sequence[Sequence[Vote]], confidence: float = 0.95) -> 
     return [average_of(table[:, k], confidence) for k in range(longest)]
 
 
+def maj_at_k(answers: Sequence[str | None], scores: Sequence[float]) -> float:
+    """maj@k of one question with its k runs, as in `majority_at_k`; a run is right when it scores 1."""
+    votes = [Vote(answer, score >= 1.0) for answer, score in zip(answers, scores, strict=True)]
+    return float(majority_curve(votes)[-1]) if votes else float("nan")
+
+
 def majority_curve(votes: Sequence[Vote]) -> Array:
     """The exact maj@k of one question for k = 1 … len(votes).
 
