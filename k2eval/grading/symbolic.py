@@ -49,7 +49,7 @@ def parse(text: str) -> Expr | None:
             normalization_config=None,
             conversion_config=ConversionConfig(lowercase_symbols=False),
         )
-    except MemoryError:
+    except (MemoryError, ImportError):
         raise
     except Exception:
         return None
@@ -80,7 +80,7 @@ def equal(gold: str, given: str) -> bool:
         return False
     try:
         return _equal(left, right)
-    except MemoryError:
+    except (MemoryError, ImportError):
         raise
     except Exception:
         return False
@@ -105,6 +105,8 @@ def _equal(left: Expr, right: Expr) -> bool:
 def _is_set(expr: Expr) -> bool:
     import sympy
 
+    if isinstance(expr, sympy.Symbol):  # which sympy counts among the Booleans
+        return False
     return isinstance(expr, sympy.Set | sympy.Tuple | sympy.logic.boolalg.Boolean)
 
 
@@ -250,7 +252,7 @@ def proportional(gold: tuple[str, str], given: tuple[str, str], positive: bool) 
         return all(numbers_equal(ratios[0], other) for other in ratios[1:]) and (
             not positive or ratios[0] > 0
         )
-    except MemoryError:
+    except (MemoryError, ImportError):
         raise
     except Exception:
         return False
