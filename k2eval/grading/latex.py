@@ -57,6 +57,9 @@ _SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] =
     (re.compile(r"\\%"), "%"),
     (re.compile(r"\\\$|[$€£](?=\s*[-\d.])"), ""),
     (re.compile(r"\*\*"), "^"),
+    (re.compile(r"\^\s*(\d+|[a-zA-Z])"), r"^{\1}"),
+    (re.compile(r"\\mathbb\s+([A-Z])"), r"\\mathbb{\1}"),
+    (re.compile(r"\{:\}"), ":"),
     (re.compile(r"\*"), r"\\cdot "),
     (re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)\^\s*(?:\{\s*-1\s*\}|-1)"), lambda m: "\\arc" + m[0][1:4]),
     (
@@ -205,5 +208,5 @@ def _digits(match: re.Match[str]) -> str:
 @lru_cache(maxsize=4096)
 def squeezed(text: str) -> str:
     """``text`` without any space, for comparing spellings; a command keeps one where a letter follows."""
-    tight = re.sub(r"(\\[a-zA-Z]+)\s+(?=[a-zA-Z])", "\\1\x00", text)
+    tight = re.sub(r"(\\[a-zA-Z]+|(?<=\d))\s+(?=[a-zA-Z]|(?<=\d\s)\d)", "\\1\x00", text)
     return re.sub(r"\s+", "", tight).replace("\x00", " ")

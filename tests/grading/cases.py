@@ -56,7 +56,12 @@ RIGHT: list[tuple[str, str]] = [
     ("-1", "i^2"),
     (r"\frac{1-i}{2}", r"\frac{1}{1+i}"),
     # expressions with variables
-    ("x", r"\frac{2x}{2}"), ("x+1", "1+x"), ("(x+1)^2", "x^2+2x+1"), ("(a+5)(b+2)", "ab+2a+5b+10"), ("n(n-1)", "n^2-n"),
+    ("x", r"\frac{2x}{2}"), (r"\ln 5", r"\log 5"), (r"20", r"2\binom{5}{2}"),
+    (r"50 \cdot \binom{100}{50}", r"50\binom{100}{50}"),
+    (r"\frac{\binom{3n}{n}}{2n+1}", r"\frac{(3n)!}{n!(2n+1)!}"), (r"6", r"4 \frac{3}{2}"),
+    ("e^{e}-1", "e^e - 1"), ("(2,4)", "x=2, y=4"),
+    ("x=2, y=4", "(2,4)"), (r"\frac12", r"\frac12 \text{ or } 0.5"), (r"\mathbb{R}", r"\mathbb R"), ("x+1", "1+x"),
+    ("(x+1)^2", "x^2+2x+1"), ("(a+5)(b+2)", "ab+2a+5b+10"), ("n(n-1)", "n^2-n"),
     (r"2^{n-1}", r"\frac{2^n}{2}"),
     (r"\frac{n(n+1)}{2}", r"\frac{n^2+n}{2}"), (r"\binom{n}{2}", r"\frac{n(n-1)}{2}"), (r"\frac{x^2-1}{x-1}", "x+1"),
     (r"\sqrt{ab}", r"\sqrt{a}\sqrt{b}"), ("(n+1)!", "(n+1) n!"), (r"\lceil n/2 \rceil", r"\lfloor (n+1)/2 \rfloor"),
@@ -99,6 +104,8 @@ RIGHT: list[tuple[str, str]] = [
 ]  # fmt: skip
 
 WRONG: list[tuple[str, str]] = [
+    ("12", r"2\binom{5}{2}"), ("12", "1 2"), ("(2,4)", "x=4, y=2"), (r"\ln 5", r"\log_{10} 5"),
+    (r"\frac12", r"\frac12 \text{ or } 0.6"), ("7", "7_8"),
     # numbers
     ("7", "8"), ("7", "-7"), ("7", "70"), ("7", "700"), ("7", "0.07"), ("7", "7.0001"), ("7", "6.9999999"),
     ("204", "2.04"),
