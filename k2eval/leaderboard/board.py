@@ -10,7 +10,7 @@ import pandas as pd
 
 from k2eval.errors import ConfigError
 from k2eval.leaderboard.averages import add_averages
-from k2eval.leaderboard.columns import Benchmark, add_cell, add_standing, benchmark_of, row_of
+from k2eval.leaderboard.columns import Benchmark, Row, add_cell, add_standing, benchmark_of, row_of
 from k2eval.leaderboard.contamination import Contamination
 from k2eval.leaderboard.load import load_runs
 from k2eval.leaderboard.published import read_published
@@ -64,8 +64,9 @@ def build(
             add_cell(row, benchmark)
         add_standing(rows, benchmark)
     averages = add_averages(rows, benchmarks)
-    columns = dict.fromkeys(name for row in rows for name in row.record)
-    frame = pd.DataFrame({name: [row.record.get(name) for row in rows] for name in columns})
+    frame = pd.DataFrame([row.record for row in rows], columns=list(_columns(rows)))
+    texts = frame.select_dtypes(exclude="number").columns
+    frame[texts] = frame[texts].fillna("")
     warnings = [warning for run in measured for warning in run.warnings]
     return Leaderboard(
         frame=_sorted(frame, benchmarks, averages),
@@ -74,6 +75,11 @@ def build(
         notes=(*notes, *warnings),
         published=read_published(published) if published else None,
     )
+
+
+def _columns(rows: Sequence[Row]) -> dict[str, None]:
+    """Names of all columns, in the order in which the rows met them."""
+    return dict.fromkeys(name for row in rows for name in row.record)
 
 
 def _sorted(frame: pd.DataFrame, benchmarks: Sequence[Benchmark], averages: Sequence[str]) -> pd.DataFrame:
