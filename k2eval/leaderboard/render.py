@@ -1,4 +1,4 @@
-"""The table for people and for programs: CSV, Markdown, terminal."""
+"""The table in files: CSV for programs, Markdown for people."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from k2eval.errors import ConfigError
 from k2eval.leaderboard import cells
@@ -55,32 +51,12 @@ def to_csv(board: Leaderboard) -> str:
 def to_markdown(board: Leaderboard, name: str) -> str:
     """The whole leaderboard as a page."""
     notes = cells.Footnotes()
-    parts = [f"# Leaderboard: {name}", LEGEND, _markdown_table(*_grid(board, notes, "<br>"))]
+    parts = [f"# Leaderboard: {name}", LEGEND, _markdown_table(*grid(board, notes, "<br>"))]
     parts.append("\n".join(f"- {line}" for line in (*board.notes, *notes.lines())))
     parts += ["## By benchmark", _markdown_table(*_details(board))]
     if board.published is not None:
         parts += [PUBLISHED, _markdown_table(*_published(board.published))]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def print_table(board: Leaderboard, console: Console) -> None:
-    """The leaderboard on a terminal: one run benchmark by benchmark, several runs as a grid."""
-    notes = cells.Footnotes()
-    if len(board.frame) == 1:
-        record = board.frame.iloc[0]
-        title = f"{record['run']}: {record['model']}, recipe {record['recipe']}{_speed(record)}"
-        header, rows = _single(board, record, notes)
-    else:
-        title = "avg@k in percent, 95 % interval clustered by question; ≈: within noise of the best"
-        header, rows = _grid(board, notes, "\n")
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    for index, name in enumerate(header):
-        table.add_column(name, justify="left" if index == 0 else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*(_terminal(cell) for cell in row))
-    console.print(table)
-    for line in (*board.notes, *notes.lines()):
-        console.print(line, markup=False, highlight=False)
 
 
 def average_title(name: str) -> str:
@@ -101,8 +77,10 @@ def header_of(frame: pd.DataFrame, benchmark: Benchmark) -> tuple[str, bool]:
     return f"avg@{k:.0f}, {cells.questions(counted, expected)}", True
 
 
-def _grid(board: Leaderboard, notes: cells.Footnotes, line: str) -> tuple[list[str], list[list[str]]]:
-    """A row per run; ``line`` is a line break, and ``**`` encloses the best."""
+def grid(
+    board: Leaderboard, notes: cells.Footnotes, line: str, only: int | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """A row per run (the first ``only``); ``line`` is a line break, and ``**`` encloses the best."""
     frame = board.frame
     under = {benchmark.name: header_of(frame, benchmark) for benchmark in board.benchmarks}
     header = ["Run"]
@@ -114,16 +92,17 @@ def _grid(board: Leaderboard, notes: cells.Footnotes, line: str) -> tuple[list[s
     with_drafts = bool(frame["acceptance_length"].notna().any())
     header += ["Acceptance length"] if with_drafts else []
     rows = []
-    for _, record in frame.iterrows():
+    for _, record in frame.head(len(frame) if only is None else only).iterrows():
         label = f"{record['run']}{line}{record['model']}, {record['recipe']}"
         row = [label + (f", {record['variant']}" if record["variant"] else "") + notes.mark(record["notes"])]
         for name in board.averages:
             place = f"{line}{cells.rank(record, name)}" if f"{name}_rank" in frame else ""
-            row.append(_score(record, name, notes) + place)
+            row.append(score_cell(record, name, notes) + place)
         for benchmark in board.benchmarks:
             uniform = under[benchmark.name][1]
             row.append(
-                _score(record, benchmark.name, notes) + ("" if uniform else _size(record, benchmark, line))
+                score_cell(record, benchmark.name, notes)
+                + ("" if uniform else _size(record, benchmark, line))
             )
         row += [cells.plain(record["truncated"]), cells.plain(record["no_answer"])]
         row += [cells.plain(record["tokens"], ",.0f"), cells.plain(record["recipe_tokens"], ",.0f")]
@@ -133,15 +112,8 @@ def _grid(board: Leaderboard, notes: cells.Footnotes, line: str) -> tuple[list[s
     return header, rows
 
 
-def _terminal(cell: str) -> Text:
-    """The cell with what ``**`` encloses in bold; brackets in names stay what they are."""
-    text = Text()
-    for index, part in enumerate(cell.split("**")):
-        text.append(part, style="bold" if index % 2 else None)
-    return text
-
-
-def _score(record: pd.Series, name: str, notes: cells.Footnotes) -> str:
+def score_cell(record: pd.Series, name: str, notes: cells.Footnotes) -> str:
+    """A score with its interval and marks; ``**`` encloses the best."""
     text, standing = cells.score(record, name), record.get(f"{name}_standing")
     text = f"**{text}**" if standing == "best" else f"{text} ≈" if standing == "near" else text
     failed = " ⚠" if cells.number(record.get(f"{name}_failed")) > 0 else ""
@@ -156,36 +128,7 @@ def _size(record: pd.Series, benchmark: Benchmark, line: str) -> str:
     return f"{line}avg@{record[f'{name}_k']:.0f}, {size}"
 
 
-_COLUMNS = ("avg@k %", "k", "Questions", "Samples", "Failed", "Truncated %", "No answer %", "Tokens")
-
-
-def _single(
-    board: Leaderboard, record: pd.Series, notes: cells.Footnotes
-) -> tuple[list[str], list[list[str]]]:
-    """One run, a row per benchmark and average."""
-    rows = [[benchmark.title, *_facts(record, benchmark.name, notes)] for benchmark in board.benchmarks]
-    for name in board.averages:
-        mark = notes.mark(record[f"{name}_notes"])
-        rows.append(
-            [average_title(name), cells.score(record, name) + mark, "", f"{record[f'{name}_questions']}"]
-        )
-    whole = [f"{record['samples']:,}", f"{record['failed']:,}"]
-    whole += [
-        cells.plain(record["truncated"]),
-        cells.plain(record["no_answer"]),
-        cells.plain(record["tokens"], ",.0f"),
-    ]
-    rows.append(["All" + notes.mark(record["notes"]), "", "", "", *whole])
-    return ["Benchmark", *_COLUMNS], [row + [""] * (9 - len(row)) for row in rows]
-
-
-def _speed(record: pd.Series) -> str:
-    """Tokens per second and acceptance length, where known."""
-    speed = cells.plain(record["tokens_per_s"], ",.0f")
-    drafts = cells.plain(record["acceptance_length"], ".2f")
-    words = [f"{speed} tokens/s"] if speed != cells.ABSENT else []
-    words += [f"acceptance length {drafts}"] if drafts != cells.ABSENT else []
-    return "".join(f"; {word}" for word in words)
+FACTS = ("avg@k %", "k", "Questions", "Samples", "Failed", "Truncated %", "No answer %", "Tokens")
 
 
 def _details(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
@@ -193,7 +136,7 @@ def _details(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
     header = [
         "Benchmark",
         "Run",
-        *_COLUMNS,
+        *FACTS,
         "Tokens, whole recipe",
         "SE: questions, runs",
         "Questions' fingerprint",
@@ -202,7 +145,7 @@ def _details(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
     for benchmark in board.benchmarks:
         name = benchmark.name
         for _, record in board.frame[board.frame[name].notna()].iterrows():
-            row = [benchmark.title, record["run"], *_facts(record, name, None)]
+            row = [benchmark.title, record["run"], *facts(record, name, None)]
             row.append(cells.plain(record[f"{name}_recipe_tokens"], ",.0f"))
             parts = (cells.plain(record[f"{name}_{part}_se"]) for part in ("question", "run"))
             mismatch = record[f"{name}_fingerprint"] != benchmark.fingerprint
@@ -214,7 +157,8 @@ def _details(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
     return [*header[:-1], "Questions' fingerprint, grader"], rows
 
 
-def _facts(record: pd.Series, name: str, notes: cells.Footnotes | None) -> list[str]:
+def facts(record: pd.Series, name: str, notes: cells.Footnotes | None) -> list[str]:
+    """The cells of `FACTS` for one benchmark of one run."""
     expected, counted = record[f"{name}_expected_questions"], record[f"{name}_questions"]
     failed = int(record[f"{name}_failed"])
     return [
