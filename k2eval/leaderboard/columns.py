@@ -15,6 +15,8 @@ from k2eval.records import Outcome
 from k2eval.statistics import Array, Estimate, average, question_means, spread
 from k2eval.statistics.difference import paired_means
 
+_GROUPS = {"math": "Maths"}
+
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
@@ -181,3 +183,9 @@ def _percent(count: int, total: int) -> float:
 def _mean(arrays: Iterable[NDArray[np.int64]]) -> float:
     values = np.concatenate([np.empty(0), *arrays])
     return float(values.mean()) if len(values) else np.nan
+
+
+def group_title(name: str) -> str:
+    """``math_micro`` -> ``Maths micro``."""
+    group, _, kind = name.rpartition("_")
+    return f"{_GROUPS.get(group, group.capitalize())} {kind}" if group else "Macro (all)"

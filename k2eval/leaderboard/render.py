@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,9 +9,8 @@ import pandas as pd
 from k2eval.errors import ConfigError
 from k2eval.leaderboard import cells
 from k2eval.leaderboard.board import Leaderboard
-from k2eval.leaderboard.columns import Benchmark
+from k2eval.leaderboard.columns import Benchmark, group_title
 
-TITLES = {"math": "Maths"}
 LEGEND = (
     "Scores are avg@k in percent, averaged over questions, with 95 % intervals clustered by question. "
     "**Bold**: the best of the column; ≈: its paired difference from the best may be noise."
@@ -51,18 +49,12 @@ def to_csv(board: Leaderboard) -> str:
 def to_markdown(board: Leaderboard, name: str) -> str:
     """The whole leaderboard as a page."""
     notes = cells.Footnotes()
-    parts = [f"# Leaderboard: {name}", LEGEND, _markdown_table(*grid(board, notes, "<br>"))]
+    parts = [f"# Leaderboard: {name}", LEGEND, cells.markdown_table(*grid(board, notes, "<br>"))]
     parts.append("\n".join(f"- {line}" for line in (*board.notes, *notes.lines())))
-    parts += ["## By benchmark", _markdown_table(*_details(board))]
+    parts += ["## By benchmark", cells.markdown_table(*_details(board))]
     if board.published is not None:
-        parts += [PUBLISHED, _markdown_table(*_published(board.published))]
+        parts += [PUBLISHED, cells.markdown_table(*_published(board.published))]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def average_title(name: str) -> str:
-    """``math_micro`` -> ``Maths micro``."""
-    group, _, kind = name.rpartition("_")
-    return f"{TITLES.get(group, group.capitalize())} {kind}" if group else "Macro (all)"
 
 
 def header_of(frame: pd.DataFrame, benchmark: Benchmark) -> tuple[str, bool]:
@@ -85,7 +77,7 @@ def grid(
     under = {benchmark.name: header_of(frame, benchmark) for benchmark in board.benchmarks}
     header = ["Run"]
     header += [
-        average_title(name) + (f"{line}rank" if f"{name}_rank" in frame else "") for name in board.averages
+        group_title(name) + (f"{line}rank" if f"{name}_rank" in frame else "") for name in board.averages
     ]
     header += [f"{benchmark.title}{line}{under[benchmark.name][0]}" for benchmark in board.benchmarks]
     header += ["Truncated %", "No answer %", "Tokens", "Tokens, whole recipe", "Tokens/s"]
@@ -186,11 +178,4 @@ def _published(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 def _source(record: pd.Series) -> str:
     return (
         f"{record['source']} ({record['note']})" if isinstance(record["note"], str) else str(record["source"])
-    )
-
-
-def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
     )
