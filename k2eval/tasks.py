@@ -153,7 +153,8 @@ class Task:
 
     def adapter(self) -> Adapter:
         """The function that makes items of this task's rows."""
-        return import_object(self.spec.adapter, f"adapter of task {self.name}")
+        adapter: Adapter = import_object(self.spec.adapter, f"adapter of task {self.name}")
+        return adapter
 
 
 _JINJA = Environment(undefined=StrictUndefined, keep_trailing_newline=True)

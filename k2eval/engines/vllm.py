@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import importlib.metadata
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,7 @@ class VllmEngine:
         model: A local checkpoint folder or a hub name.
         arguments: Any of vLLM's engine arguments.
         speculative: vLLM's ``speculative_config``, if any.
+        log: File that takes what vLLM's processes print; the terminal where None.
 
     Raises:
         ConfigError: When the model cannot be read or an argument is unknown.
@@ -41,15 +43,18 @@ class VllmEngine:
         model: str,
         arguments: Mapping[str, Any] | None = None,
         speculative: Mapping[str, Any] | None = None,
+        log: Path | None = None,
     ) -> None:
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         self._model = model
+        self._log = log
         self._fingerprint = checkpoint_fingerprint(model)
         self._speculative = dict(speculative) if speculative else None
-        self._on_cpu = _is_cpu()
-        self._settings: dict[str, Any] = _defaults(model, self._on_cpu) | dict(arguments or {})
-        self._check_arguments(arguments or {})
+        with redirected(log):
+            self._on_cpu = _is_cpu()
+            self._settings: dict[str, Any] = _defaults(model, self._on_cpu) | dict(arguments or {})
+            self._check_arguments(arguments or {})
         self.capacity = 2 * int(self._settings.get("max_num_seqs") or 256)
         self._engine: Any = None
         self._tokenizer: Any = None
@@ -81,15 +86,21 @@ class VllmEngine:
         if self._speculative:
             settings["speculative_config"] = self._speculative
         try:
-            args = AsyncEngineArgs(model=self._model, **settings)
-            self._engine = AsyncLLM.from_engine_args(args)
-            self._tokenizer = await _maybe_await(self._engine.get_tokenizer())
+            with redirected(self._log):
+                args = AsyncEngineArgs(model=self._model, **settings)
+                self._engine = AsyncLLM.from_engine_args(args)
+                self._tokenizer = await _maybe_await(self._engine.get_tokenizer())
         except Exception as error:  # anything from a bad argument to a GPU out of memory
             reason = str(error).strip().splitlines()
             raise EngineError(
                 f"vLLM {vllm_version()} could not start with {self._model}: {type(error).__name__}: "
                 f"{reason[0] if reason else 'no reason given'}. "
-                f"Settings: {json.dumps(settings, default=str)}. Run again with VLLM_LOGGING_LEVEL=INFO to see more."
+                f"Settings: {json.dumps(settings, default=str)}. "
+                + (
+                    f"vLLM's own words are in {self._log}."
+                    if self._log
+                    else "VLLM_LOGGING_LEVEL=INFO shows more."
+                )
             ) from error
         config = self._engine.vllm_config
         self._context = int(config.model_config.max_model_len)
@@ -105,7 +116,9 @@ class VllmEngine:
     ) -> None:
         if self._engine is not None:
             engine, self._engine = self._engine, None
-            await asyncio.to_thread(engine.shutdown)
+            with redirected(self._log):
+                engine.shutdown()
+                await asyncio.sleep(0)  # lets its tasks see that they are cancelled
 
     @property
     def info(self) -> EngineInfo:
@@ -129,8 +142,8 @@ class VllmEngine:
         ids, prefill = self._render(request.messages, template)
         if len(ids) >= self._context:
             raise PromptTooLong(
-                f"The prompt of question {request.question_id!r} ({request.task}, {request.stage}) has "
-                f"{len(ids)} tokens; the context is {self._context}. Raise it with --set engine.max_model_len=N, where the model allows it."
+                f"Question {request.question_id!r} ({request.task}, {request.stage}): the prompt has {len(ids)} "
+                f"tokens, the context {self._context}. Raise it with --set engine.max_model_len=N, if the model can."
             )
         room = self._context - len(ids)
         started = time.perf_counter()
@@ -199,6 +212,25 @@ class VllmEngine:
             text = "\n\n".join(turn["content"] for turn in turns)
             ids = self._tokenizer.encode(text)
         return tuple(ids), THINK_TAGS[0] if text.rstrip().endswith(THINK_TAGS[0]) else ""
+
+
+@contextlib.contextmanager
+def redirected(log: Path | None) -> Iterator[None]:
+    """Send what this process and the processes it starts print to ``log``, for as long as they live."""
+    if log is None:
+        yield
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    kept = [os.dup(descriptor) for descriptor in (1, 2)]
+    with log.open("ab") as file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+    try:
+        yield
+    finally:
+        for descriptor, original in zip((1, 2), kept, strict=True):
+            os.dup2(original, descriptor)
+            os.close(original)
 
 
 def vllm_version() -> str:
