@@ -122,6 +122,7 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
         "expected_questions": task.info.expected_questions or task.info.questions,
         "samples": task.graded,
         "failed": task.failed,
+        "marked": int(task.marked.sum()),
         "truncated": _percent(task.count(Outcome.TRUNCATED), task.graded),
         "no_answer": _percent(task.count(Outcome.NO_ANSWER), task.graded),
         "tokens": _mean([task.output_tokens[scored]]),
@@ -145,6 +146,8 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
         notes.append(
             f"infrastructure failures, left out: {task.failed} of {task.failed + task.graded} samples"
         )
+    if task.marked.any():
+        notes.append(f"samples whose recipe lost a candidate, a plan or a judgement: {task.marked.sum()}")
     planned, done = info.questions * info.runs, task.failed + task.graded
     if done < planned:
         notes.append(f"unfinished: {done} of {planned} samples")

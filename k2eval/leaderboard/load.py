@@ -115,6 +115,8 @@ class TaskScores:
     recipe_tokens: NDArray[np.int64]
     dates: tuple[str | None, ...]
     """The questions' ``date`` tags."""
+    marked: NDArray[np.bool_]
+    """Whether the recipe left a mark on the sample, such as a candidate or a judgement that was lost."""
 
     def count(self, outcome: Outcome) -> int:
         """Samples with this outcome."""
@@ -141,6 +143,7 @@ class TaskScores:
             output_tokens=self.output_tokens[chosen],
             recipe_tokens=self.recipe_tokens[chosen],
             dates=tuple(self.dates[i] for i in chosen),
+            marked=self.marked[chosen],
         )
 
 
@@ -220,6 +223,8 @@ def _one_task(table: pa.Table, info: TaskInfo) -> TaskScores:
     outcomes = _placed(outcome.astype(np.int8), last, -1)
     scores = _placed(table["score"].to_numpy().astype(np.float64), last, np.nan)
     scores[(outcomes >= 0) & _INFRASTRUCTURE[outcomes]] = np.nan
+    marks = pc.list_value_length(pc.struct_field(table["notes"].combine_chunks(), "marks"))
+    marked = pc.fill_null(marks, 0).to_numpy(zero_copy_only=False) > 0
     dates = pc.struct_field(table["tags"].combine_chunks(), "date").to_pylist() if len(table) else []
     return TaskScores(
         info=info,
@@ -229,6 +234,7 @@ def _one_task(table: pa.Table, info: TaskInfo) -> TaskScores:
         output_tokens=_placed(_integers(table["output_tokens"]), last, 0),
         recipe_tokens=_placed(_integers(table["recipe_tokens"]), last, 0),
         dates=tuple(dates[row] for row in last.max(axis=1)) if dates else (),
+        marked=_placed(marked, last, False),
     )
 
 

@@ -9,7 +9,7 @@ from k2eval.errors import ConfigError
 from k2eval.leaderboard import build
 from k2eval.records import Outcome
 from k2eval.statistics import average
-from tests.leaderboard.synthetic import bernoulli, write_run
+from tests.leaderboard.synthetic import bernoulli, verdict, write_run
 
 HARD = [[1.0, 0.0]] * 4
 EASY = [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [1.0, 0.0]]
@@ -116,6 +116,16 @@ def test_infrastructure_failures_are_counted_and_said(tmp_path: Path) -> None:
     row = build([write_run(tmp_path / "a", {"t": [[1, Outcome.ENGINE_ERROR], [0, 1]]})]).frame.iloc[0]
     assert (row["failed"], row["t_failed"], row["t"]) == (1, 1, 75)
     assert row["t_notes"] == "infrastructure failures, left out: 1 of 4 samples"
+
+
+def test_marks_of_the_recipe_are_counted_and_said(tmp_path: Path) -> None:
+    lines = [
+        verdict("t", "q", 0, 1.0),
+        verdict("t", "q", 1, 1.0, notes={"marks": ["a plan was lost"], "selected": 1}),
+    ]
+    row = build([write_run(tmp_path / "a", {"t": [[1, 1]]}, lines=lines)]).frame.iloc[0]
+    assert row["t_marked"] == 1
+    assert row["t_notes"] == "samples whose recipe lost a candidate, a plan or a judgement: 1"
 
 
 def test_an_unfinished_run_is_said(tmp_path: Path) -> None:
