@@ -65,8 +65,9 @@ def build(
         add_standing(rows, benchmark)
     averages = add_averages(rows, benchmarks)
     frame = pd.DataFrame([row.record for row in rows], columns=list(_columns(rows)))
-    texts = frame.select_dtypes(exclude="number").columns
-    frame[texts] = frame[texts].fillna("")
+    for name in frame.columns:
+        texts = any(isinstance(row.record.get(name), str) for row in rows)
+        frame[name] = frame[name].fillna("") if texts else pd.to_numeric(frame[name])
     warnings = [warning for run in measured for warning in run.warnings]
     return Leaderboard(
         frame=_sorted(frame, benchmarks, averages),

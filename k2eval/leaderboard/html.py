@@ -49,11 +49,24 @@ class Grid(NamedTuple):
 
 def to_html(board: Leaderboard, name: str) -> str:
     """The leaderboard as a page that needs no network: sortable, light or dark."""
+    return render("leaderboard.html", title=f"Leaderboard: {name}", tables=board_tables(board))
+
+
+class Tables(NamedTuple):
+    """The leaderboard as the templates show it."""
+
+    legend: str
+    measured: Grid
+    notes: Sequence[str]
+    details: Grid
+    published: Grid | None
+
+
+def board_tables(board: Leaderboard) -> Tables:
+    """The tables of a leaderboard, with marks and notes in place."""
     notes = cells.Footnotes()
     measured = _measured(board, notes)
-    return render(
-        "leaderboard.html",
-        title=f"Leaderboard: {name}",
+    return Tables(
         legend=LEGEND,
         measured=measured,
         notes=[*board.notes, *notes.lines()],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -174,8 +175,15 @@ def load_run(path: Path) -> RunScores:
 
 
 def load_runs(paths: Sequence[Path]) -> list[RunScores]:
-    """`load_run` for each path."""
-    return [load_run(path) for path in paths]
+    """`load_run` for each path; runs of one name get their folders' names in front."""
+    runs = [load_run(path) for path in paths]
+    names = Counter(run.info.name for run in runs)
+    return [run if names[run.info.name] == 1 else _renamed(run) for run in runs]
+
+
+def _renamed(run: RunScores) -> RunScores:
+    name = f"{run.path.resolve().parent.name}/{run.path.resolve().name}"
+    return replace(run, info=run.info.model_copy(update={"name": name}))
 
 
 def _read_info(path: Path) -> RunInfo:
