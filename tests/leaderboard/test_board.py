@@ -154,3 +154,9 @@ def test_a_run_that_only_failed_has_no_score(tmp_path: Path) -> None:
 def test_no_run_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least one run directory"):
         build([])
+
+
+def test_a_wide_table_is_made_without_warnings(tmp_path: Path) -> None:
+    tasks = {f"t{number}": [[1.0], [0.0]] for number in range(12)}
+    frame = build([write_run(tmp_path / name, tasks) for name in "ab"]).frame
+    assert len(frame.columns) > 200
