@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from k2eval.errors import ConfigError
-from k2eval.leaderboard.columns import group_title
+from k2eval.leaderboard.columns import differences, group_title
 from k2eval.leaderboard.contamination import Contamination
 from k2eval.leaderboard.load import RunScores, TaskScores, load_runs
 from k2eval.statistics import (
@@ -197,8 +197,7 @@ def _notes(one: _Aligned) -> list[str]:
         )
     elif len(one.questions) < max(len(one.first.questions), len(one.second.questions)):
         notes.append(f"compared on the {len(one.questions)} questions that both have")
-    if first.grader != second.grader:
-        notes.append(f"graded by {first.grader} and {second.grader}")
+    notes += differences(second.settings, first.settings)
     failed = (one.first.failed, one.second.failed)
     if any(failed):
         notes.append(f"infrastructure failures, left out: {failed[0]} and {failed[1]} samples")

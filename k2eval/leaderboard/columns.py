@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k2eval.leaderboard.load import RunScores, TaskScores
-from k2eval.records import Outcome
+from k2eval.records import Json, Outcome, digest
 from k2eval.statistics import Array, Estimate, average, question_means, spread
 from k2eval.statistics.difference import paired_means
 
@@ -34,6 +34,8 @@ class Benchmark:
     """Ids of those that have verdicts in any row."""
     comparable: tuple[int, ...]
     """Rows that were asked these questions."""
+    settings: Mapping[str, Json]
+    """Prompt, grader and sampling of most of these rows."""
     means: Array
     """Per-question means of shape (questions, rows); NaN for rows that are not comparable."""
 
@@ -65,7 +67,23 @@ def benchmark_of(name: str, runs: Sequence[RunScores]) -> Benchmark:
         task = runs[index].tasks[name]
         means[[place[question] for question in task.questions], index] = question_means(task.scores)
     info = runs[having[0]].tasks[name].info
-    return Benchmark(name, info.title or name, info.micro, *reference, questions, comparable, means)
+    settings = _most_common([runs[index].tasks[name].info.settings for index in comparable])
+    return Benchmark(name, info.title or name, info.micro, *reference, questions, comparable, settings, means)
+
+
+def _most_common(settings: Sequence[Mapping[str, Json]]) -> Mapping[str, Json]:
+    hashes = Counter(digest(one) for one in settings)
+    return max(settings, key=lambda one: hashes[digest(one)])
+
+
+def differences(own: Mapping[str, Json], others: Mapping[str, Json]) -> list[str]:
+    """In words, which settings of one run on a benchmark differ from the others'."""
+    words = []
+    for name in dict.fromkeys([*own, *others]):
+        mine, theirs = own.get(name), others.get(name)
+        if mine is not None and theirs is not None and mine != theirs:
+            words.append(f"{name} {mine} instead of {theirs}".replace("; ", ", ")[:200])
+    return words
 
 
 def _asked(task: TaskScores) -> tuple[str, int]:
@@ -160,7 +178,7 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
             f"other questions (fingerprint {info.fingerprint[:8]}) than most rows "
             f"({benchmark.fingerprint[:8]}): not compared with them"
         )
-    return notes
+    return notes + differences(info.settings, benchmark.settings)
 
 
 def add_standing(rows: Sequence[Row], benchmark: Benchmark) -> None:

@@ -52,6 +52,9 @@ class TaskInfo(_Info):
     source: str = ""
     runs: int = 1
     grader: str = ""
+    prompt: str = ""
+    """Hash of the prompt's template."""
+    sampling: dict[str, Json] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     micro: str | None = None
     """Name of the group of benchmarks whose average this one is part of; ``true`` in run.json means maths."""
@@ -62,6 +65,11 @@ class TaskInfo(_Info):
     @classmethod
     def _group(cls, value: Json) -> Json:
         return ("math" if value else None) if isinstance(value, bool) else value
+
+    @property
+    def settings(self) -> dict[str, Json]:
+        """What shapes the scores besides checkpoint, recipe and questions."""
+        return {"prompt": self.prompt, "version": self.version, "grader": self.grader, **self.sampling}
 
 
 class Session(_Info):

@@ -113,7 +113,7 @@ def test_infrastructure_failures_are_left_out_and_said(tmp_path: Path) -> None:
 def test_different_graders_are_said(tmp_path: Path) -> None:
     first = write_run(tmp_path / "a", {"t": [[1.0], [0.0]]})
     second = write_run(tmp_path / "b", {"t": [[1.0], [0.0]]}, infos={"t": {"grader": "math/2"}})
-    assert "graded by math/1 and math/2" in lines(first, second)["t"].notes
+    assert "grader math/2 instead of math/1" in lines(first, second)["t"].notes
 
 
 def test_benchmarks_of_one_side_are_named(tmp_path: Path) -> None:

@@ -72,6 +72,17 @@ def test_other_questions_are_marked_and_not_compared(tmp_path: Path) -> None:
     assert frame["t_standing"].to_dict() == {"a": "best", "b": "best", "c": ""}
 
 
+def test_other_settings_are_said_and_still_compared(tmp_path: Path) -> None:
+    infos = [{"sampling": {"temperature": 1.0, "max_tokens": tokens}} for tokens in (64000, 64000, 4096)]
+    runs = [
+        write_run(tmp_path / name, {"t": HARD}, infos={"t": info})
+        for name, info in zip("abc", infos, strict=True)
+    ]
+    frame = build(runs).frame.set_index("run")
+    assert frame["t_notes"].to_dict() == {"a": "", "b": "", "c": "max_tokens 4096 instead of 64000"}
+    assert frame.loc["c", "t_standing"] == "best"
+
+
 def test_a_part_of_the_questions_is_marked_and_not_compared(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "a", {"t": HARD}), write_run(tmp_path / "b", {"t": HARD})]
     limited = {"t": {"fingerprint": "print-4", "expected_questions": 4}}
