@@ -145,6 +145,7 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
         "no_answer": _percent(task.count(Outcome.NO_ANSWER), task.graded),
         "tokens": _mean([task.output_tokens[scored]]),
         "recipe_tokens": _mean([task.recipe_tokens[scored]]),
+        "acceptance_length": row.run.info.acceptance_length(benchmark.name),
         "fingerprint": task.info.fingerprint,
         "grader": task.info.grader,
         "notes": "; ".join(_notes(benchmark, task)),
