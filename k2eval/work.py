@@ -141,6 +141,7 @@ class Work:
             "prompt": digest(task.system, task.prompt)[:16],
             "options": spec.options,
             "notes": questions.notes,
+            "hashes": questions.hashes,
         }
 
 
