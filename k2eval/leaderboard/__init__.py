@@ -4,7 +4,8 @@ from k2eval.leaderboard import cells
 from k2eval.leaderboard.board import Leaderboard, build
 from k2eval.leaderboard.columns import Benchmark, group_title
 from k2eval.leaderboard.files import write
-from k2eval.leaderboard.load import RunScores, TaskScores, load_run, load_runs
+from k2eval.leaderboard.load import load_run, load_runs
+from k2eval.leaderboard.scores import RunScores, TaskScores
 from k2eval.leaderboard.terminal import print_table
 
 __all__ = [

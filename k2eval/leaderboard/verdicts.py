@@ -26,7 +26,8 @@ SCHEMA = pa.schema(
         "score": pa.float64(),
         "output_tokens": pa.int64(),
         "recipe_tokens": pa.int64(),
-        "tags": pa.struct({"date": pa.string()}),
+        "tags": pa.struct({"date": pa.string(), "month": pa.string(), "steps": pa.string()}),
+        "detail": pa.struct({name: pa.int64() for name in ("sub_passed", "sub_total", "sub_errors")}),
         "notes": pa.struct({"marks": pa.list_(pa.string())}),
     }
 )
@@ -73,7 +74,13 @@ def _read_fast(data: bytes) -> pa.Table | None:
 def _read_slowly(path: Path, data: bytes) -> pa.Table:
     """Line by line: for text that Arrow refuses (unpaired surrogates), and to name the line that is wrong."""
     rows = list(_rows(path, data))
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    try:
+        return pa.Table.from_pylist(rows, schema=SCHEMA)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise JournalError(
+            f"{path}: expected verdicts of k2eval, got a field of another type ({error}). "
+            f"Grade again with `k2eval grade {path.parent}`."
+        ) from error
 
 
 def _rows(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
@@ -93,7 +100,7 @@ def _rows(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
                 f"outcome and score), got {line[:80]!r}. Remove that line, or grade again with "
                 f"`k2eval grade {path.parent}`."
             ) from None
-        row |= {"tags": row.get("tags") or {}, "notes": row.get("notes") or {}}
+        row |= {name: row.get(name) or {} for name in ("tags", "detail", "notes")}
         yield {name: row.get(name) for name in SCHEMA.names}
 
 
