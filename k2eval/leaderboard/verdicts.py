@@ -31,6 +31,8 @@ SCHEMA = pa.schema(
         "notes": pa.struct({"marks": pa.list_(pa.string())}),
     }
 )
+_BLOCK = 1 << 21
+"""Bytes that one thread parses at a time."""
 _REQUIRED = {"task": str, "question_id": str, "run_index": int, "outcome": str}
 
 
@@ -57,18 +59,24 @@ def read_verdicts(path: Path) -> tuple[pa.Table, bool]:
 
 def _read_fast(data: bytes) -> pa.Table | None:
     """All lines by Arrow's parser; None where it meets anything but plain verdicts."""
+    table = _parsed(data, _BLOCK)
+    if table is None and len(data) > _BLOCK:  # a line may be longer than a block
+        table = _parsed(data, min(len(data), 1 << 30))
+    if table is None or any(table[name].null_count for name in _REQUIRED):
+        return None
+    known = pc.is_in(table["outcome"], value_set=pa.array([str(outcome) for outcome in OUTCOMES]))
+    return table if pc.all(known).as_py() and pc.min(table["run_index"]).as_py() >= 0 else None
+
+
+def _parsed(data: bytes, block: int) -> pa.Table | None:
     try:
-        table = pj.read_json(
+        return pj.read_json(
             pa.BufferReader(data),
-            read_options=pj.ReadOptions(block_size=max(1 << 20, min(len(data), 1 << 28))),
+            read_options=pj.ReadOptions(block_size=block),
             parse_options=pj.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore"),
         )
     except pa.ArrowInvalid:
         return None
-    if any(table[name].null_count for name in _REQUIRED):
-        return None
-    known = pc.is_in(table["outcome"], value_set=pa.array([str(outcome) for outcome in OUTCOMES]))
-    return table if pc.all(known).as_py() and pc.min(table["run_index"]).as_py() >= 0 else None
 
 
 def _read_slowly(path: Path, data: bytes) -> pa.Table:
