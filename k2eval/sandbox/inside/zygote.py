@@ -9,7 +9,6 @@ What a job wrote dies with its host; nothing flows back into the zygote.
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import math
 import os
@@ -67,7 +66,8 @@ def serve(config: dict[str, Any], descriptor: int) -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_IGN)  # as Python sets them: a write fails with an exception instead
     writable = mount_submission_folder()
     scratch = Scratch()
     filter_program = FilterProgram(bytes.fromhex(config["filter"]))
@@ -296,8 +296,8 @@ def become_program(
     for target, number in enumerate([stdin, *descriptors]):
         os.dup2(number, target)
     os.closerange(1 + len(descriptors), OPEN_FILES)
-    random.seed(0)
-    gc.enable()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    random.seed(0)  # where a program draws without a seed of its own, the same program gives the same output
     filter_program.install()
     if mode == "program":
         program.run_program(codes[0], job["finalise"])
