@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from k2eval.errors import ConfigError, K2EvalError
+from k2eval.sandbox import wire
 from k2eval.sandbox.box import Sandbox
 from k2eval.sandbox.types import DEFAULT_LIMITS, MIB, Call, Limits, Profile, RunResult
 
@@ -71,7 +72,8 @@ def run_file(
         output: MiB of standard output, and of standard error.
 
     Returns:
-        A JSON-ready object; ``result`` is the value of the call as ``repr`` text, else None.
+        A JSON-ready object; ``result`` is the value of the call as tagged plain data
+        (`k2eval.sandbox.wire`: plain JSON for numbers, strings and lists), else None.
 
     Raises:
         ConfigError: an option is impossible or a file cannot be read.
@@ -124,7 +126,7 @@ def as_json(result: RunResult) -> dict[str, Any]:
     }
     if result.calls:
         answer = result.calls[0]
-        report |= {"result": repr(answer.value) if answer.outcome == "ok" else None, "cpu_s": round(answer.cpu_s, 6)}
+        report |= {"result": json.loads(wire.dumps(answer.value)), "cpu_s": round(answer.cpu_s, 6)}
         if answer.outcome != "ok":
             report |= {"outcome": str(answer.outcome), "message": answer.error}
     return report

@@ -71,6 +71,7 @@ def enter(plan: dict[str, Any], control: int) -> None:
     if uid == 0 and may_become(plan["uid"]):
         # Root stages the files first: they may lie in folders that the unprivileged user cannot enter.
         unshare(CLONE_NEWNS | outer)
+        socket.sethostname("sandbox")
         build_root(binds, plan["links"])
         uid = gid = plan["uid"]
         os.setgroups([])
@@ -82,10 +83,9 @@ def enter(plan: dict[str, Any], control: int) -> None:
     else:
         unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | outer)
         map_ids(process_folder, uid, gid)
+        socket.sethostname("sandbox")
         build_root(binds, plan["links"])
     os.close(process_folder)
-    with contextlib.suppress(OSError):
-        socket.sethostname("sandbox")
     child = os.fork()
     if child == 0:
         become_interpreter(plan, control)
@@ -237,4 +237,4 @@ def become_interpreter(plan: dict[str, Any], control: int) -> None:
         "MALLOC_ARENA_MAX": "2",
         **plan["environment"],
     }
-    os.execve(EXECUTABLE, ["python3", "-s", "-S", "-B", "-c", boot], environment)
+    os.execve(EXECUTABLE, [EXECUTABLE, "-s", "-S", "-B", "-c", boot], environment)
