@@ -27,10 +27,13 @@ OPTIONAL = {
 PACKAGES_FOLDER = "/usr/local/packages"
 LINKS = [["/submission/stdin", "/dev/stdin"]]
 ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "NUMEXPR")}
-# In the order in which they can import one another.
+# Hooks that modules want to run after a fork (reseeding, new locks) are dropped: they would touch memory in every run,
+# and there is never a second thread to take care of. In the order in which the modules can import one another.
 MODULES = ("wire", "inside.kernel", "inside.shims", "inside.program", "inside.warm", "inside.zygote")
 BOOT = """
-import sys, types
+import os, sys, types
+register = os.register_at_fork
+os.register_at_fork = lambda **hooks: None
 for name in ("k2eval", "k2eval.sandbox", "k2eval.sandbox.inside"):
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = []
@@ -43,7 +46,7 @@ serve, config = module.serve, plan["config"]
 for name in [name for name in sys.modules if name.split(".")[0] == "k2eval"]:
     del sys.modules[name]
 del name, text, module, parent, child, plan
-serve(config, control)
+serve(config, control, register)
 """
 ENTER = """
 import sys, types, json, os, socket

@@ -235,6 +235,7 @@ def become_interpreter(plan: dict[str, Any], control: int) -> None:
         "PYTHONHASHSEED": "0",
         "PYTHONUTF8": "1",
         "MALLOC_ARENA_MAX": "2",
+        "LD_BIND_NOW": "1",
         **plan["environment"],
     }
     os.execve(EXECUTABLE, [EXECUTABLE, "-s", "-S", "-B", "-c", boot], environment)

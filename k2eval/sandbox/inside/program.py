@@ -47,6 +47,7 @@ def new_module(name: str) -> ModuleType:
     module.__dict__.update(__file__=FILE, __builtins__=sys.modules["builtins"], __annotations__={}, __cached__=None)
     sys.modules["__main__"] = sys.modules[name] = module
     sys.argv[:] = [FILE]
+    threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
     return module
 
 

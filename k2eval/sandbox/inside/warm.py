@@ -35,10 +35,10 @@ def warm_up(profile: str) -> int:
     """Import what the profile promises and tidy up; the address space in use afterwards, in bytes."""
     replace_standard_descriptors()
     sys.path[:] = ["/submission", *(entry for entry in sys.path if entry.startswith("/usr/local")), "/usr/local/packages"]
-    for name in STANDARD:
+    for name in (*STANDARD, *PACKAGES[profile]):
         importlib.import_module(name)
-    for name in PACKAGES[profile]:
-        importlib.import_module(name)
+    # Not reseeded after a fork (see `layout.BOOT`): a program that draws without a seed of its own repeats itself.
+    sys.modules["random"].seed(0)
     if profile != "plain":
         shims.install()
     add_interactive_names()

@@ -9,10 +9,10 @@ What a job wrote dies with its host; nothing flows back into the zygote.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import math
 import os
-import random
 import resource
 import select
 import signal
@@ -21,6 +21,7 @@ import sys
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from k2eval.sandbox.inside import program, warm
@@ -59,7 +60,7 @@ EXIT_CLEAN, EXIT_SCRATCH_USED = 0, 3
 KILLED_CPU, KILLED_WALL, KILLED_ASKED = "cpu", "wall", "asked"
 
 
-def serve(config: dict[str, Any], descriptor: int) -> None:
+def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..., None]) -> None:
     """Warm up, say so, and serve jobs until the other side closes the control socket."""
     control = socket.socket(fileno=descriptor)
     os.setsid()
@@ -72,6 +73,7 @@ def serve(config: dict[str, Any], descriptor: int) -> None:
     scratch = Scratch()
     filter_program = FilterProgram(bytes.fromhex(config["filter"]))
     base = warm.warm_up(config["profile"])
+    os.register_at_fork = register_at_fork
     own = os.pidfd_open(os.getpid())
     socket.send_fds(control, [json.dumps({"ready": True}).encode()], [writable])
     os.close(writable)
@@ -180,6 +182,7 @@ def host_job(
         control.send(json.dumps({"compile_error": text, "cpu": time.process_time() - started}).encode())
         os._exit(EXIT_CLEAN)
     last = job["last"]
+    gc.freeze()
     while True:
         report = run_once(job, codes, descriptors, control, filter_program)
         clean = untouched == scratch_state()
@@ -297,7 +300,6 @@ def become_program(
         os.dup2(number, target)
     os.closerange(1 + len(descriptors), OPEN_FILES)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    random.seed(0)  # where a program draws without a seed of its own, the same program gives the same output
     filter_program.install()
     if mode == "program":
         program.run_program(codes[0], job["finalise"])
