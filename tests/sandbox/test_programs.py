@@ -28,6 +28,16 @@ PROGRAMS = {
     "stdout write": ("import sys; sys.stdout.write('x')", b"", b"x"),
     "stdout replaced": ("import sys, io; sys.stdout = open(1, 'w'); print(5)", b"", b"5\n"),
     "stringio swap": ("import sys, io\nold = sys.stdout; sys.stdout = io.StringIO(); print(1)\nold.write(sys.stdout.getvalue())", b"", b"1\n"),
+    "unflushed file on descriptor 1": ("out = open(1, 'w', closefd=False)\nout.write('5')", b"", b"5"),
+    "unflushed binary writer": ("import io\nout = io.BufferedWriter(io.FileIO(1, 'w'))\nout.write(b'5')", b"", b"5"),
+    "stdout rewrapped": ("import sys, io\nsys.stdout = io.TextIOWrapper(sys.stdout.buffer, write_through=False)\nprint(5)", b"", b"5\n"),
+    "stdout reconfigured": ("import sys\nsys.stdout.reconfigure(encoding='latin-1'); print(chr(233))", b"", b"\xe9\n"),
+    "fast output": (
+        "import io, os, sys\nclass FastIO(io.IOBase):\n  def __init__(self): self.buffer = io.BytesIO(); self.write = self.buffer.write\n"
+        "  def flush(self): os.write(1, self.buffer.getvalue()); self.buffer.truncate(0); self.buffer.seek(0)\n"
+        "class Wrapper(io.IOBase):\n  def __init__(self): self.buffer = FastIO(); self.flush = self.buffer.flush\n"
+        "  def write(self, s): self.buffer.write(s.encode())\nsys.stdout = Wrapper()\nprint(5)", b"", b"5\n"),
+    "stdout closed": ("import sys\nprint(5); sys.stdout.close()", b"", b"5\n"),
     "unicode": ("print(input())", "naïve ∑\n".encode(), "naïve ∑\n".encode()),
     "atexit": ("import atexit; atexit.register(print, 'bye'); print('hi')", b"", b"hi\nbye\n"),
     "exit": ("print(1); exit(); print(2)", b"", b"1\n"),

@@ -98,7 +98,7 @@ def report(error: BaseException) -> None:
 def finish(status: int, module: ModuleType | None = None) -> None:
     """Wait for threads, run exit handlers, flush, and end the process without unwinding what lies below.
 
-    With ``module`` its names are dropped first, for programs that count on ``__del__`` at the end.
+    With ``module`` its names are dropped first, for programs that count on ``__del__`` or on files being flushed.
     """
     try:
         threading._shutdown()  # type: ignore[attr-defined]
@@ -110,17 +110,27 @@ def finish(status: int, module: ModuleType | None = None) -> None:
             gc.collect()
     except BaseException as error:
         report(error)
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
         try:
-            stream.flush()
+            stream = sys.__dict__[name]
+            if stream is not None and not is_closed(stream):
+                stream.flush()
         except BaseException as error:
-            if stream is sys.stdout:
+            if name == "stdout":
                 status = status or 120
                 os.write(2, f"Exception ignored while flushing standard output: {error!r}\n".encode()[:500])
     os._exit(status)
 
 
-# ------------------------------------------------------------------------------------------------- called functions
+def is_closed(stream: Any) -> bool:
+    """Whether a stream says that it is closed; one that cannot say is not, as for Python."""
+    try:
+        return bool(stream.closed)
+    except Exception:
+        return False
+
+
+# ------------------------------------------------------------------------------------------------ called functions
 
 
 def run_calls(code: CodeType) -> None:

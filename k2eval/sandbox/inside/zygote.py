@@ -56,6 +56,7 @@ SUBMISSION_FILES = ("main.py", "stdin", "driver.py", "inputs")
 SUBMISSION_BYTES = 1 << 30
 OPEN_FILES = 256
 MIB = 1 << 20
+NEED_FINALISATION = ("__del__", "open(", "FileIO", "Writer", "TextIO")
 EXIT_CLEAN, EXIT_SCRATCH_USED = 0, 3
 KILLED_CPU, KILLED_WALL, KILLED_ASKED = "cpu", "wall", "asked"
 
@@ -223,7 +224,7 @@ def compile_sources(job: dict[str, Any]) -> list[Any]:
     """The code objects of the submission and, when there is one, the driver."""
     with open(program.FILE, encoding="utf-8", newline="") as file:
         source = file.read()
-    job["finalise"] = "__del__" in source
+    job["finalise"] = any(text in source for text in NEED_FINALISATION)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         codes = [compile(source, program.FILE, "exec", dont_inherit=True)]
