@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -28,7 +29,7 @@ class UntestedSandbox:
     def __init__(self, profile: Profile = "plain") -> None:
         self.profile: Profile = profile
         self._box: Box | None = None
-        self._job: tuple[str, Limits] | None = None
+        self._under_way = False
 
     def __enter__(self) -> Self:
         return self
@@ -73,15 +74,16 @@ class UntestedSandbox:
         """
         refused = refuse_source(source)
         results: list[RunResult] = []
-        while len(results) < len(stdins):
-            index = len(results)
-            result = refused or self._twice(lambda: self._next_run(source, stdins, index, limits))  # noqa: B023
-            results.append(result)
-            if stop is not None and stop(index, result):
-                break
-            if result.outcome is RunOutcome.COMPILE_ERROR:
-                refused = result
-        self._end_job()
+        try:
+            for index in range(len(stdins)):
+                result = refused or self._twice(partial(self._next_run, source, stdins, index, limits))
+                results.append(result)
+                if result.outcome is RunOutcome.COMPILE_ERROR:
+                    refused = result
+                if stop is not None and stop(index, result):
+                    break
+        finally:
+            self._end_job()
         return results
 
     def call(
@@ -108,7 +110,7 @@ class UntestedSandbox:
             `RunResult.calls` holds the answers.
         """
         refused = refuse_source(source)
-        return refused or self._twice(lambda: self._call_once(source, calls, limits, stop))
+        return refused or self._twice(partial(self._call_once, source, calls, limits, stop))
 
     def record(
         self,
@@ -136,7 +138,7 @@ class UntestedSandbox:
             record gives ``VIOLATION``, more than ``limits.result_bytes`` ``OUTPUT_LIMIT``.
         """
         refused = refuse_source(source)
-        return refused or self._twice(lambda: self._record_once(source, driver, inputs or {}, limits))
+        return refused or self._twice(partial(self._record_once, source, driver, inputs or {}, limits))
 
     # ------------------------------------------------------------------------------------------------ the box
 
@@ -154,7 +156,7 @@ class UntestedSandbox:
             self.close()
         if self._box is None:
             self._box = Box(self.profile)
-            self._job = None
+            self._under_way = False
         return self._box
 
     def _twice(self, attempt: Callable[[], RunResult]) -> RunResult:
@@ -197,8 +199,8 @@ class UntestedSandbox:
 
     def _end_job(self) -> None:
         """Tell a box that waits for more inputs of a batch that there are none."""
-        if self._box is not None and self._job is not None:
-            self._job = None
+        if self._box is not None and self._under_way:
+            self._under_way = False
             try:
                 self._box.send({"op": "end"}, [])
             except BoxError:
@@ -221,13 +223,13 @@ class UntestedSandbox:
         with output_files(2) as (out, err):
             box = self._running()
             box.write("stdin", stdins[index])
-            if self._job is None:
+            if not self._under_way:
                 self._start_job("program", source, limits, [out, err], last=last)
             else:
                 box.send({"op": "next", "last": last}, [out, err])
-            self._job = None
+            self._under_way = False
             result, again = self._result(box, out, err, limits)
-            self._job = (source, limits) if again else None
+            self._under_way = again
             return result
 
     def _call_once(

@@ -54,11 +54,11 @@ def new_module(name: str) -> ModuleType:
 def run_program(code: CodeType, finalise: bool) -> None:
     """Execute ``code`` as ``__main__`` and end the process as Python would."""
     module = new_module("__main__")
-    finish(execute(code, module), module if finalise else None)
+    finish(execute(code, module) or 0, module if finalise else None)
 
 
-def execute(code: CodeType, module: ModuleType) -> int:
-    """Execute ``code`` in ``module``; the exit status that Python would give."""
+def execute(code: CodeType, module: ModuleType) -> int | None:
+    """Execute ``code`` in ``module``; the exit status when it asked for an end or failed, else None."""
     try:
         exec(code, module.__dict__)
     except SystemExit as error:
@@ -66,7 +66,7 @@ def execute(code: CodeType, module: ModuleType) -> int:
     except BaseException as error:
         report(error)
         return 1
-    return 0
+    return None
 
 
 def exit_status(error: SystemExit) -> int:
@@ -140,8 +140,9 @@ def run_calls(code: CodeType) -> None:
     channel.sendall(b"H")
     module = new_module("submission")
     status = execute(code, module)
-    if status or "exec" not in dir(sys.modules["builtins"]):
+    if status is not None:
         finish(status)
+    sys.stdout.flush()
     send(channel, b"L")
     while True:
         request = receive(channel)
@@ -226,7 +227,7 @@ def run_recorded(code: CodeType, driver: CodeType, inputs: bytes) -> None:
 
     module.__dict__["emit"] = emit
     status = execute(code, module)
-    if status == 0:
+    if status is None:
         module.__dict__.update(wire.loads(inputs), emit=emit)
         status = execute(driver, module)
-    finish(status)
+    finish(status or 0)
