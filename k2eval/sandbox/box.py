@@ -166,6 +166,9 @@ class UntestedSandbox:
                 result = attempt()
             except (BoxError, OSError, SandboxUnavailable) as error:
                 result = outcome.sandbox_error(f"{type(error).__name__}: {error}")
+            except BaseException:
+                self.close()  # interrupted in the middle: what the box says next would be taken for another run's
+                raise
             if result.outcome is not RunOutcome.SANDBOX_ERROR:
                 break
             self.close()
@@ -174,11 +177,11 @@ class UntestedSandbox:
         return result
 
     def _start_job(
-        self, mode: str, source: str, limits: Limits, descriptors: list[int], *, last: bool, runs: int = 1
+        self, mode: str, limits: Limits, descriptors: list[int], *, last: bool, runs: int = 1, **files: bytes
     ) -> Box:
         """Hand a submission over; the box answers with a report of the first run."""
         box = self._running()
-        box.write("main.py", source.encode())
+        box.provide(**files)
         box.send(
             {
                 "op": "job",
@@ -222,10 +225,11 @@ class UntestedSandbox:
         last = index == len(stdins) - 1
         with output_files(2) as (out, err):
             box = self._running()
-            box.write("stdin", stdins[index])
             if not self._under_way:
-                self._start_job("program", source, limits, [out, err], last=last)
+                files = {"main": source.encode(), "stdin": stdins[index]}
+                self._start_job("program", limits, [out, err], last=last, **files)
             else:
+                box.replace("stdin", stdins[index])
                 box.send({"op": "next", "last": last}, [out, err])
             self._under_way = False
             result, again = self._result(box, out, err, limits)
@@ -245,7 +249,8 @@ class UntestedSandbox:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             with theirs:
                 descriptors = [out, err, theirs.fileno()]
-                box = self._start_job("call", source, limits, descriptors, last=True, runs=len(calls) + 1)
+                runs = len(calls) + 1
+                box = self._start_job("call", limits, descriptors, last=True, runs=runs, main=source.encode())
             channel = Channel(ours, out, limits)
             answers: list[CallResult] = []
             ended, reached, stopped = False, None, False
@@ -269,10 +274,8 @@ class UntestedSandbox:
     def _record_once(self, source: str, driver: str, inputs: Mapping[str, Any], limits: Limits) -> RunResult:
         """Run the submission and the driver in one process and decode what was emitted."""
         with output_files(3) as (out, err, emitted):
-            box = self._running()
-            box.write("driver.py", driver.encode())
-            box.write("inputs", wire.dumps(dict(inputs)))
-            self._start_job("record", source, limits, [out, err, emitted], last=True)
+            files = {"main": source.encode(), "driver": driver.encode(), "inputs": wire.dumps(dict(inputs))}
+            box = self._start_job("record", limits, [out, err, emitted], last=True, **files)
             result, _ = self._result(box, out, err, limits)
             return with_records(result, emitted, limits)
 

@@ -16,6 +16,7 @@ from k2eval.errors import SandboxUnavailable
 from k2eval.sandbox.layout import ENTER, executable, plan
 from k2eval.sandbox.types import Profile
 
+FILES = {"main": "main.py", "stdin": "stdin", "driver": "driver.py", "inputs": "inputs"}
 START_S = 120.0
 MESSAGE_BYTES = 1 << 17
 USER_NAMESPACES = (
@@ -40,6 +41,7 @@ class Box:
             SandboxUnavailable: the kernel refuses a primitive, or the interpreter cannot be started inside.
         """
         self.owner = os.getpid()
+        self.filled: set[str] = set()
         self.control, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         errors = os.memfd_create("errors")
         payload = os.memfd_create("plan")
@@ -96,9 +98,24 @@ class Box:
             self.process.kill()
             self.process.wait()
 
-    def write(self, name: str, data: bytes) -> None:
-        """Put a file into the submission folder, which programs can read and not write."""
-        descriptor = os.open(name, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, dir_fd=self.folder)
+    def provide(self, **files: bytes) -> None:
+        """Make these the only contents of the submission folder, which programs can read and not write.
+
+        Names are the stems of the files that the box has made: ``main``, ``stdin``, ``driver``, ``inputs``.
+        """
+        for name in self.filled - files.keys():
+            self._write(name, b"")
+        for name, data in files.items():
+            self._write(name, data)
+        self.filled = set(files)
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Replace one file of those that were provided."""
+        self._write(name, data)
+
+    def _write(self, name: str, data: bytes) -> None:
+        flags = os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW
+        descriptor = os.open(FILES[name], flags, dir_fd=self.folder)
         try:
             view = memoryview(data)
             while view:
