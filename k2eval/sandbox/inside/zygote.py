@@ -65,11 +65,12 @@ def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..
     """Warm up, say so, and serve jobs until the other side closes the control socket."""
     control = socket.socket(fileno=descriptor)
     os.setsid()
+    os.umask(0o022)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
-        signal.signal(number, signal.SIG_DFL)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_IGN)  # as Python sets them: a write fails with an exception instead
+    for each in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(each, signal.SIG_DFL)
+    for each in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(each, signal.SIG_IGN)  # as Python sets them: a write fails with an exception instead
     writable = mount_submission_folder()
     scratch = Scratch()
     filter_program = FilterProgram(bytes.fromhex(config["filter"]))
