@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import k2eval
@@ -16,7 +16,7 @@ from k2eval.errors import JournalError
 from k2eval.grading.registry import grader_for
 from k2eval.journal import FORMAT
 from k2eval.recipes.registry import Recipe, recipe_for
-from k2eval.recipes.sample import Generate, Role, Sample
+from k2eval.recipes.sample import ROLES, Generate, Role, Sample
 from k2eval.records import Grade, Json, Outcome, Place, Question, Response, Sampling, Verdict, digest
 from k2eval.tasks import import_object, load_tasks, sampling_with
 
@@ -35,6 +35,7 @@ class Assignment:
     sampling: Sampling
     task_version: str
     solver: Any = None
+    role_sampling: Mapping[Role, Mapping[str, Json]] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
@@ -52,6 +53,7 @@ class Assignment:
             fingerprints,
             ask,
             self.solver,
+            role_sampling=self.role_sampling,
         )
 
 
@@ -66,6 +68,9 @@ class Work:
     def __init__(self, config: RunConfig) -> None:
         self.config = config
         self.recipe: Recipe = recipe_for(config.recipe)
+        self.role_sampling: dict[Role, Mapping[str, Json]] = {
+            role: config.roles.get(role, {}).get("sampling", {}) for role in ROLES[1:]
+        }
         tasks = load_tasks(config.tasks, config.overrides)
         self.sets = [load_questions(task, data=config.data, limit=config.limit) for task in tasks]
 
@@ -90,7 +95,9 @@ class Work:
             for number in range(len(asked[0])):
                 for run_index in runs:
                     question = asked[run_index][number]
-                    yield Assignment(question, run_index, sampling, questions.task.version, solver)
+                    yield Assignment(
+                        question, run_index, sampling, questions.task.version, solver, self.role_sampling
+                    )
 
     def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> dict[str, Json]:
         """The part of ``run.json`` that does not depend on progress."""
