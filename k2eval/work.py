@@ -15,6 +15,7 @@ from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import JournalError
 from k2eval.grading.registry import grader_for
 from k2eval.journal import FORMAT
+from k2eval.judging import NOTE
 from k2eval.recipes.registry import Recipe, recipe_for
 from k2eval.recipes.sample import ROLES, Generate, Role, Sample
 from k2eval.records import Grade, Json, Outcome, Place, Question, Response, Sampling, Verdict, digest
@@ -71,6 +72,8 @@ class Work:
         self.role_sampling: dict[Role, Mapping[str, Json]] = {
             role: config.roles.get(role, {}).get("sampling", {}) for role in ROLES[1:]
         }
+        self.answer_judged = "answer_judge" in config.roles
+        """Whether a model gives its word on answers beside the rule."""
         tasks = load_tasks(config.tasks, config.overrides)
         self.sets = [load_questions(task, data=config.data, limit=config.limit) for task in tasks]
 
@@ -98,6 +101,13 @@ class Work:
                     yield Assignment(
                         question, run_index, sampling, questions.task.version, solver, self.role_sampling
                     )
+
+    def is_settled(self, verdict: Verdict) -> bool:
+        """Whether nothing is left to do about a sample: decided, and by the answer judge too if there is one."""
+        if verdict.outcome.is_infrastructure:
+            return False
+        word = verdict.notes.get(NOTE)
+        return not self.answer_judged or (word is not None and "failed" not in word)
 
     def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> dict[str, Json]:
         """The part of ``run.json`` that does not depend on progress."""
@@ -155,13 +165,17 @@ def identity(run: Mapping[str, Any]) -> dict[str, Json]:
     """What must not change while a run directory grows, as flat names and values."""
     config = run.get("config", {})
     arguments = config.get("engine", {}).get("arguments", {})
+    fingerprints, roles = dict(run["engine"]["fingerprints"]), dict(config.get("roles", {}))
+    answer_judge = fingerprints.pop("answer_judge", None), roles.pop("answer_judge", None)
     facts: dict[str, Json] = {
-        "model": run["engine"]["fingerprints"],
+        "model": fingerprints,
         "recipe": run["recipe"],
         "seed": run["seed"],
         "speculative": config.get("speculative"),
-        "roles": config.get("roles", {}),
+        "roles": roles,
     }
+    if answer_judge[1] is not None:  # shapes no response, so it may join a run that was made without it
+        facts["answer_judge"] = list(answer_judge)
     for key in _SHAPING_ARGUMENTS:
         facts[f"engine.{key}"] = arguments.get(key)
     for name, task in run["tasks"].items():

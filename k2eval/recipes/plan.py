@@ -16,7 +16,8 @@ _BUDGET = 8_192
 
 def planner_sampling(task: Sampling) -> Sampling:
     """How a plan is drawn: as the task says, but at most 8,192 tokens, and without thinking where the chat
-    template has a switch for it."""
+    template has a switch for it.
+    """
     return task.model_copy(
         update={
             "max_tokens": min(task.max_tokens, _BUDGET),
