@@ -6,6 +6,7 @@ answers count as the same when they are the same number, or equal once notation 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from k2eval.grading import choice
@@ -17,6 +18,9 @@ from k2eval.records import Question, Response, digest
 
 _LONG = 2_000
 """Characters; a longer answer is compared as it is written."""
+
+
+_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def _number_or_text(answer: str) -> str:
     if len(answer) > _LONG:
         return squeezed(answer)
     plain = normalise(answer)
-    value = exact(plain)
+    value = exact(plain.replace(",", "") if _GROUPED.fullmatch(plain) else plain)
     return squeezed(plain) if value is None else str(value)
 
 
