@@ -14,7 +14,9 @@ from k2eval.records import FinishReason, Json, Request
 
 THINK = ("<think>", "</think>")
 
-transport: Any = importlib.import_module(openai.Timeout.__module__.partition(".")[0])
+transport: Any = importlib.import_module(
+    openai.DefaultAsyncHttpxClient.__mro__[1].__module__.partition(".")[0]
+)
 """The HTTP library under the client: httpx, or what newer clients have in its place."""
 
 
