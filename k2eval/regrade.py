@@ -19,7 +19,7 @@ from k2eval.runner import default_workers
 from k2eval.work import Assignment, Work, identity, verdict_of
 
 
-class _NotKept(EngineStopped):
+class NotKept(EngineStopped):
     """A generation that the journal does not hold; ends a recipe where another failure may not."""
 
 
@@ -45,7 +45,7 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
     config = RunConfig.model_validate(run["config"])
     changes = {"out": folder, "tasks": tuple(run["tasks"])} | ({"data": data} if data else {})
     work = Work(config.model_copy(update=changes))
-    _check_same(run, work)
+    check_same(run, work)
     fingerprints: dict[Role, str] = run["engine"]["fingerprints"]
     result = Regraded()
     window = asyncio.Semaphore(256)
@@ -59,7 +59,7 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
                 lost = before.notes.get("lost", []) if before else []
                 if any(request.stage.partition(".")[0] == one["stage"] for one in lost):
                     raise EngineError("was lost when the run was made")
-                raise _NotKept("not in the journal")
+                raise NotKept("not in the journal")
             return kept
 
         async def one(assignment: Assignment) -> None:
@@ -74,7 +74,7 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
             verdict = verdict_of(assignment, response, grade)
             before = journal.verdicts.get(assignment.place)
             if work.answer_judged:
-                with contextlib.suppress(_NotKept):
+                with contextlib.suppress(NotKept):
                     verdict = await judged(
                         assignment.sample(config.seed, fingerprints, ask), response, verdict
                     )
@@ -104,7 +104,12 @@ def _with_runs(work: Work, run: dict[str, dict[str, dict[str, int]]]) -> Iterato
             yield assignment
 
 
-def _check_same(run: dict[str, dict[str, str]], work: Work) -> None:
+def check_same(run: dict[str, dict[str, str]], work: Work) -> None:
+    """Make sure that the questions at hand are those of a run.
+
+    Raises:
+        JournalError: When they are not.
+    """
     there = identity(run)
     for questions in work.sets:
         name = questions.task.name

@@ -165,4 +165,3 @@ class FakeServer:
             )
         await writer.drain()
         return not reply.cut
-

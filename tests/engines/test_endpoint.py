@@ -120,7 +120,7 @@ async def test_a_server_asks_for_a_pause() -> None:
 
 async def test_another_model_stops_the_run() -> None:
     async with FakeServer(lambda body: well(model="other")) as server, engine_at(server) as engine:
-        with pytest.raises(EngineStopped, match="answered as 'other'.*answers_as=other"):
+        with pytest.raises(EngineStopped, match=r"answered as 'other'.*answers_as=other"):
             await engine.generate(request())
 
 
@@ -134,7 +134,7 @@ async def test_another_name_can_be_accepted() -> None:
 
 async def test_a_model_that_is_not_served_is_said_at_the_start() -> None:
     async with FakeServer(models=[{"id": "fakir", "object": "model"}]) as server:
-        with pytest.raises(EngineError, match="does not serve 'fake'. Did you mean fakir"):
+        with pytest.raises(EngineError, match=r"does not serve 'fake'\. Did you mean fakir"):
             async with engine_at(server):
                 pass
 

@@ -16,7 +16,7 @@ def prefers(wanted: object) -> object:
     """A judge that finds one answer wherever it is shown."""
 
     def judge(request: Request) -> str:
-        first, second = request.messages[-1].content.split("Response 1:")
+        first, _ = request.messages[-1].content.split("Response 1:")
         return verdict(0 if f"{{{wanted}}}" in first.split("Response 0:")[1] else 1)
 
     return judge
