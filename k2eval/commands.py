@@ -15,7 +15,7 @@ from rich.table import Table
 
 from k2eval.config import RunConfig, load_config
 from k2eval.data import load_questions
-from k2eval.errors import DataError, K2EvalError, did_you_mean
+from k2eval.errors import ConfigError, DataError, K2EvalError, did_you_mean
 from k2eval.records import Question
 from k2eval.tasks import load_tasks, task_files, tasks_folder
 
@@ -145,16 +145,44 @@ def _question_finder(name: str, data: Path | None, sets: Sequence[str]) -> Any:
     return find
 
 
-def leaderboard_command(runs: Sequence[Path], out: Path) -> int:
-    """``k2eval leaderboard``."""
+def leaderboard_command(runs: Sequence[Path], out: Path, published: Path | None, **scope: Any) -> int:
+    """``k2eval leaderboard``; ``scope`` is what :func:`k2eval.leaderboard.build` leaves out or splits."""
     from k2eval.leaderboard import build, print_table, write
 
     console = terminal()
-    published = tasks_folder().parent / "leaderboards" / "published.csv"
-    board = build(runs, published=published if published.exists() else None)
+    own = tasks_folder().parent / "leaderboards" / "published.csv"
+    board = build(runs, published=published or (own if own.exists() else None), **scope)
     print_table(board, console)
     for path in write(board, out):
-        console.print(f"Wrote {path}", soft_wrap=True)
+        console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def compare_command(runs: Sequence[Path], out: Path | None, exclude: Path | None) -> int:
+    """``k2eval compare``."""
+    from k2eval.compare import compare, print_comparison, to_markdown
+
+    console = terminal()
+    comparison = compare(runs, exclude=exclude)
+    print_comparison(comparison, console)
+    if out:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(to_markdown(comparison), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"Cannot write {out}: {error}. Give another --out.") from error
+        console.print(f"Wrote {out}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def report_command(
+    runs: Sequence[Path], out: Path, data: Path | None, exclude: Path | None, include_protected: bool
+) -> int:
+    """``k2eval report``."""
+    from k2eval.report import write_report
+
+    page = write_report(runs, out, include_protected=include_protected, data=data, exclude=exclude)
+    terminal().print(f"Wrote {page}", soft_wrap=True, highlight=False)
     return 0
 
 
@@ -165,8 +193,8 @@ def tasks_command(names: Sequence[str], data: Path | None, list_questions: bool)
     tasks = load_tasks(names or list(known))
     if list_questions:
         for task in tasks:
-            for question in load_questions(task, data=data).questions():
-                print(f"{task.name}\t{question.id}")
+            for question_id, text_hash in load_questions(task, data=data).hashes.items():
+                print(f"{task.name}\t{question_id}\t{text_hash}")
         return 0
     table = Table(title="Tasks", title_justify="left", box=SIMPLE)
     for heading in ("task", "title", "kind", "questions", "grader", "runs", "source"):

@@ -158,6 +158,7 @@ class Work:
             "prompt": digest(task.system, task.prompt)[:16],
             "options": spec.options,
             "notes": questions.notes,
+            "hashes": questions.hashes,
         }
 
 

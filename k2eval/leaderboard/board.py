@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from k2eval.errors import ConfigError
 from k2eval.leaderboard.averages import add_averages
-from k2eval.leaderboard.columns import Benchmark, Row, add_cell, add_standing, benchmark_of, row_of
+from k2eval.leaderboard.columns import Benchmark, add_cell, add_standing, benchmark_of, row_of
 from k2eval.leaderboard.contamination import Contamination
 from k2eval.leaderboard.load import load_runs
 from k2eval.leaderboard.published import read_published
@@ -56,17 +57,16 @@ def build(
         raise ConfigError("Expected at least one run directory, got none. Make one with `k2eval run`.")
     contamination = Contamination.of(exclude=exclude, split=split, cutoff=cutoff)
     measured, notes = contamination.apply(load_runs(runs))
-    names = dict.fromkeys(name for run in measured for name in run.tasks)
-    benchmarks = tuple(benchmark_of(name, measured) for name in names)
+    tasks = dict.fromkeys(name for run in measured for name in run.tasks)
+    benchmarks = tuple(benchmark_of(name, measured) for name in tasks)
     rows = [row_of(run) for run in measured]
     for benchmark in benchmarks:
         for row in rows:
             add_cell(row, benchmark)
         add_standing(rows, benchmark)
     averages = add_averages(rows, benchmarks)
-    frame = pd.DataFrame([row.record for row in rows], columns=list(_columns(rows)))
-    texts = frame.select_dtypes(exclude="number").columns
-    frame[texts] = frame[texts].fillna("")
+    names = list(dict.fromkeys(name for row in rows for name in row.record))
+    frame = pd.DataFrame({name: _column([row.record.get(name) for row in rows]) for name in names})
     warnings = [warning for run in measured for warning in run.warnings]
     return Leaderboard(
         frame=_sorted(frame, benchmarks, averages),
@@ -77,9 +77,11 @@ def build(
     )
 
 
-def _columns(rows: Sequence[Row]) -> dict[str, None]:
-    """Names of all columns, in the order in which the rows met them."""
-    return dict.fromkeys(name for row in rows for name in row.record)
+def _column(values: Sequence[Any]) -> pd.Series:
+    """Texts with "" for gaps, or numbers with NaN for gaps."""
+    if any(isinstance(value, str) for value in values):
+        return pd.Series([value if isinstance(value, str) else "" for value in values], dtype=object)
+    return pd.to_numeric(pd.Series(values))
 
 
 def _sorted(frame: pd.DataFrame, benchmarks: Sequence[Benchmark], averages: Sequence[str]) -> pd.DataFrame:

@@ -1,18 +1,13 @@
-"""The table in files: CSV for programs, Markdown for people."""
+"""The table as Markdown, and the rows that Markdown, HTML and terminal share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pandas as pd
 
-from k2eval.errors import ConfigError
 from k2eval.leaderboard import cells
 from k2eval.leaderboard.board import Leaderboard
-from k2eval.leaderboard.columns import Benchmark
+from k2eval.leaderboard.columns import Benchmark, group_title
 
-TITLES = {"math": "Maths"}
 LEGEND = (
     "Scores are avg@k in percent, averaged over questions, with 95 % intervals clustered by question. "
     "**Bold**: the best of the column; ≈: its paired difference from the best may be noise."
@@ -22,47 +17,15 @@ PUBLISHED = (
 )
 
 
-def write(board: Leaderboard, out: Path) -> list[Path]:
-    """Writes ``OUT.csv`` and ``OUT.md``; returns their paths.
-
-    Raises:
-        ConfigError: the files cannot be written.
-    """
-    base = out.with_suffix("") if out.suffix in {".csv", ".md", ".html"} else out
-    texts = {".csv": to_csv(board), ".md": to_markdown(board, base.name)}
-    paths = []
-    try:
-        base.parent.mkdir(parents=True, exist_ok=True)
-        for suffix, text in texts.items():
-            paths.append(base.with_name(base.name + suffix))
-            paths[-1].write_text(text, "utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"Cannot write the leaderboard to {base}: {error.strerror}. Choose another --out."
-        ) from error
-    return paths
-
-
-def to_csv(board: Leaderboard) -> str:
-    """One number per cell; percentages in percent, to six decimals; empty where there is none."""
-    return board.frame.round(6).to_csv(index=False, lineterminator="\n")
-
-
 def to_markdown(board: Leaderboard, name: str) -> str:
     """The whole leaderboard as a page."""
     notes = cells.Footnotes()
-    parts = [f"# Leaderboard: {name}", LEGEND, _markdown_table(*grid(board, notes, "<br>"))]
+    parts = [f"# Leaderboard: {name}", LEGEND, cells.markdown_table(*grid(board, notes, "<br>"))]
     parts.append("\n".join(f"- {line}" for line in (*board.notes, *notes.lines())))
-    parts += ["## By benchmark", _markdown_table(*_details(board))]
+    parts += ["## By benchmark", cells.markdown_table(*details(board))]
     if board.published is not None:
-        parts += [PUBLISHED, _markdown_table(*_published(board.published))]
+        parts += [PUBLISHED, cells.markdown_table(*published_table(board))]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def average_title(name: str) -> str:
-    """``math_micro`` -> ``Maths micro``."""
-    group, _, kind = name.rpartition("_")
-    return f"{TITLES.get(group, group.capitalize())} {kind}" if group else "Macro (all)"
 
 
 def header_of(frame: pd.DataFrame, benchmark: Benchmark) -> tuple[str, bool]:
@@ -85,7 +48,7 @@ def grid(
     under = {benchmark.name: header_of(frame, benchmark) for benchmark in board.benchmarks}
     header = ["Run"]
     header += [
-        average_title(name) + (f"{line}rank" if f"{name}_rank" in frame else "") for name in board.averages
+        group_title(name) + (f"{line}rank" if f"{name}_rank" in frame else "") for name in board.averages
     ]
     header += [f"{benchmark.title}{line}{under[benchmark.name][0]}" for benchmark in board.benchmarks]
     header += ["Truncated %", "No answer %", "Tokens", "Tokens, whole recipe", "Tokens/s"]
@@ -102,7 +65,7 @@ def grid(
             uniform = under[benchmark.name][1]
             row.append(
                 score_cell(record, benchmark.name, notes)
-                + ("" if uniform else _size(record, benchmark, line))
+                + ("" if uniform else line + size_of(record, benchmark))
             )
         row += [cells.plain(record["truncated"]), cells.plain(record["no_answer"])]
         row += [cells.plain(record["tokens"], ",.0f"), cells.plain(record["recipe_tokens"], ",.0f")]
@@ -120,18 +83,19 @@ def score_cell(record: pd.Series, name: str, notes: cells.Footnotes) -> str:
     return text + failed + notes.mark(record.get(f"{name}_notes"))
 
 
-def _size(record: pd.Series, benchmark: Benchmark, line: str) -> str:
+def size_of(record: pd.Series, benchmark: Benchmark) -> str:
+    """``avg@16, 30 questions`` for one row."""
     name = benchmark.name
     if pd.isna(record.get(f"{name}_k")):
         return ""
     size = cells.questions(record[f"{name}_questions"], record[f"{name}_expected_questions"])
-    return f"{line}avg@{record[f'{name}_k']:.0f}, {size}"
+    return f"avg@{record[f'{name}_k']:.0f}, {size}"
 
 
 FACTS = ("avg@k %", "k", "Questions", "Samples", "Failed", "Truncated %", "No answer %", "Tokens")
 
 
-def _details(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
+def details(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
     """A row per benchmark and run, with every denominator."""
     header = [
         "Benchmark",
@@ -173,24 +137,26 @@ def facts(record: pd.Series, name: str, notes: cells.Footnotes | None) -> list[s
     ]
 
 
-def _published(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+def published_table(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
+    """A row per published system, its source last."""
+    frame = board.published if board.published is not None else pd.DataFrame()
+    titles = {benchmark.name: benchmark.title for benchmark in board.benchmarks}
     scores = list(frame.columns.difference(["system", "source", "note"], sort=False))
     scores = [name for name in scores if frame[name].notna().any()]
     rows = [
         [record["system"], *(cells.plain(record[name], ".2f") for name in scores), _source(record)]
         for _, record in frame.iterrows()
     ]
-    return ["System (published)", *scores, "Source"], rows
+    return ["System (published)", *(titles.get(name) or _title(name) for name in scores), "Source"], rows
+
+
+def _title(name: str) -> str:
+    stem = name.removesuffix("_computed")
+    title = group_title(stem) if stem.endswith(("_micro", "_macro")) else stem
+    return title if stem == name else f"{title} (computed)"
 
 
 def _source(record: pd.Series) -> str:
     return (
         f"{record['source']} ({record['note']})" if isinstance(record["note"], str) else str(record["source"])
-    )
-
-
-def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -10,7 +12,8 @@ from rich.text import Text
 
 from k2eval.leaderboard import cells
 from k2eval.leaderboard.board import Leaderboard
-from k2eval.leaderboard.render import FACTS, average_title, facts, grid
+from k2eval.leaderboard.columns import group_title
+from k2eval.leaderboard.render import FACTS, facts, grid
 
 _NAMES, _EACH = 31, 18
 """Columns of a terminal that the names and each run take when runs stand side by side."""
@@ -69,7 +72,7 @@ def _single(
     for name in board.averages:
         mark = notes.mark(record[f"{name}_notes"])
         rows.append(
-            [average_title(name), cells.score(record, name) + mark, "", f"{record[f'{name}_questions']}"]
+            [group_title(name), cells.score(record, name) + mark, "", f"{record[f'{name}_questions']}"]
         )
     whole = [f"{record['samples']:,}", f"{record['failed']:,}"]
     whole += [

@@ -9,7 +9,7 @@ from k2eval.errors import ConfigError
 from k2eval.leaderboard import build
 from k2eval.records import Outcome
 from k2eval.statistics import average
-from tests.leaderboard.synthetic import bernoulli, write_run
+from tests.leaderboard.synthetic import bernoulli, verdict, write_run
 
 HARD = [[1.0, 0.0]] * 4
 EASY = [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [1.0, 0.0]]
@@ -72,6 +72,17 @@ def test_other_questions_are_marked_and_not_compared(tmp_path: Path) -> None:
     assert frame["t_standing"].to_dict() == {"a": "best", "b": "best", "c": ""}
 
 
+def test_other_settings_are_said_and_still_compared(tmp_path: Path) -> None:
+    infos = [{"sampling": {"temperature": 1.0, "max_tokens": tokens}} for tokens in (64000, 64000, 4096)]
+    runs = [
+        write_run(tmp_path / name, {"t": HARD}, infos={"t": info})
+        for name, info in zip("abc", infos, strict=True)
+    ]
+    frame = build(runs).frame.set_index("run")
+    assert frame["t_notes"].to_dict() == {"a": "", "b": "", "c": "max_tokens 4096 instead of 64000"}
+    assert frame.loc["c", "t_standing"] == "best"
+
+
 def test_a_part_of_the_questions_is_marked_and_not_compared(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "a", {"t": HARD}), write_run(tmp_path / "b", {"t": HARD})]
     limited = {"t": {"fingerprint": "print-4", "expected_questions": 4}}
@@ -118,6 +129,16 @@ def test_infrastructure_failures_are_counted_and_said(tmp_path: Path) -> None:
     assert row["t_notes"] == "infrastructure failures, left out: 1 of 4 samples"
 
 
+def test_marks_of_the_recipe_are_counted_and_said(tmp_path: Path) -> None:
+    lines = [
+        verdict("t", "q", 0, 1.0),
+        verdict("t", "q", 1, 1.0, notes={"marks": ["a plan was lost"], "selected": 1}),
+    ]
+    row = build([write_run(tmp_path / "a", {"t": [[1, 1]]}, lines=lines)]).frame.iloc[0]
+    assert row["t_marked"] == 1
+    assert row["t_notes"] == "samples whose recipe lost a candidate, a plan or a judgement: 1"
+
+
 def test_an_unfinished_run_is_said(tmp_path: Path) -> None:
     row = build([write_run(tmp_path / "a", {"t": [[1, 0], [1]]}, complete=False)]).frame.iloc[0]
     assert row["notes"] == "the run is not finished"
@@ -144,3 +165,9 @@ def test_a_run_that_only_failed_has_no_score(tmp_path: Path) -> None:
 def test_no_run_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least one run directory"):
         build([])
+
+
+def test_a_wide_table_is_made_without_warnings(tmp_path: Path) -> None:
+    tasks = {f"t{number}": [[1.0], [0.0]] for number in range(12)}
+    frame = build([write_run(tmp_path / name, tasks) for name in "ab"]).frame
+    assert len(frame.columns) > 200

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from k2eval.errors import JournalError
-from k2eval.leaderboard import load_run
+from k2eval.leaderboard import load_run, load_runs
 from k2eval.records import Outcome
 from tests.leaderboard.synthetic import verdict, verdicts, write_run
 
@@ -137,6 +137,12 @@ def test_acceptance_length_counts_the_targets_own_token(tmp_path: Path) -> None:
     assert info.acceptance_length() == 2.5
     assert info.acceptance_length("t") == 1.5
     assert info.acceptance_length("u") is None
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    paths = [write_run(tmp_path / parent / "plain", {"t": [[1]]}) for parent in ("sft", "rl")]
+    other = write_run(tmp_path / "k2", {"t": [[1]]})
+    assert [run.info.name for run in load_runs([*paths, other])] == ["sft/plain", "rl/plain", "k2"]
 
 
 def test_micro_true_means_the_mathematics_group(tmp_path: Path) -> None:

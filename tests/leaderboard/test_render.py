@@ -32,15 +32,15 @@ def runs(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_csv_and_markdown_are_written_beside_each_other(tmp_path: Path, runs: list[Path]) -> None:
+def test_csv_markdown_and_html_are_written_beside_each_other(tmp_path: Path, runs: list[Path]) -> None:
     paths = write(build(runs), tmp_path / "boards" / "v1.2")
-    assert [path.name for path in paths] == ["v1.2.csv", "v1.2.md"]
+    assert [path.name for path in paths] == ["v1.2.csv", "v1.2.md", "v1.2.html"]
     assert all(path.exists() for path in paths)
 
 
 def test_the_csv_has_one_number_per_cell(tmp_path: Path, runs: list[Path]) -> None:
     board = build(runs)
-    path, _ = write(board, tmp_path / "board")
+    path, *_ = write(board, tmp_path / "board")
     frame = pd.read_csv(path)
     assert frame["t"].tolist() == pytest.approx(board.frame["t"].tolist(), abs=1e-6)
     for column in (
@@ -56,7 +56,7 @@ def test_the_csv_has_one_number_per_cell(tmp_path: Path, runs: list[Path]) -> No
 
 
 def test_published_figures_are_not_in_the_csv(tmp_path: Path, runs: list[Path]) -> None:
-    path, page = write(build(runs, published=SHIPPED), tmp_path / "board")
+    path, page, _ = write(build(runs, published=SHIPPED), tmp_path / "board")
     assert "K2-Think" not in path.read_text()
     measured, published = page.read_text().split("## Published figures")
     assert "K2-Think" not in measured
@@ -65,7 +65,7 @@ def test_published_figures_are_not_in_the_csv(tmp_path: Path, runs: list[Path]) 
 
 
 def test_the_page_marks_best_incomplete_and_failed(tmp_path: Path, runs: list[Path]) -> None:
-    _, page = write(build(runs), tmp_path / "board")
+    _, page, _ = write(build(runs), tmp_path / "board")
     text = page.read_text()
     row = next(line for line in text.splitlines() if line.startswith("| good"))
     assert row.count("**") == 8
@@ -76,7 +76,7 @@ def test_the_page_marks_best_incomplete_and_failed(tmp_path: Path, runs: list[Pa
 
 
 def test_every_mark_has_its_footnote(tmp_path: Path, runs: list[Path]) -> None:
-    _, page = write(build(runs), tmp_path / "board")
+    _, page, _ = write(build(runs), tmp_path / "board")
     head, notes = page.read_text().split("\n- ", 1)
     for mark in ("⁽¹⁾", "⁽²⁾", "⁽³⁾"):
         assert mark in head
@@ -85,13 +85,13 @@ def test_every_mark_has_its_footnote(tmp_path: Path, runs: list[Path]) -> None:
 
 def test_different_k_is_shown_cell_by_cell(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "a", {"t": [[1.0, 0.0]] * 5}), write_run(tmp_path / "b", {"t": [[1.0]] * 5})]
-    _, page = write(build(runs), tmp_path / "board")
+    _, page, _ = write(build(runs), tmp_path / "board")
     assert "avg@2, 5 questions" in page.read_text()
     assert "avg@1, 5 questions" in page.read_text()
 
 
 def test_lopsided_intervals_show_their_ends(tmp_path: Path) -> None:
-    _, page = write(build([write_run(tmp_path / "a", {"t": [[0.0]] * 30})]), tmp_path / "board")
+    _, page, _ = write(build([write_run(tmp_path / "a", {"t": [[0.0]] * 30})]), tmp_path / "board")
     assert "0.0 (0.0 – 11.6)" in page.read_text()
 
 
@@ -113,7 +113,7 @@ def test_brackets_in_names_are_printed_as_they_are(tmp_path: Path) -> None:
 
 def test_pipes_in_names_do_not_break_the_page(tmp_path: Path) -> None:
     run = write_run(tmp_path / "a", {"t": [[1.0]]}, model={"name": "x|y"})
-    _, page = write(build([run]), tmp_path / "board")
+    _, page, _ = write(build([run]), tmp_path / "board")
     assert "x\\|y" in page.read_text()
 
 
