@@ -43,6 +43,10 @@ def run(
     ] = None,
     data: DataOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many questions of each task.")] = None,
+    reuse: Annotated[
+        list[Path] | None,
+        typer.Option(help="Run directory whose generations are taken over where they are the same."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed that all requests' seeds derive from. [default: 0]")
     ] = None,
@@ -64,7 +68,7 @@ def run(
 
     flags: dict[str, Any] = {
         "model": model, "tasks": tasks, "recipe": recipe, "runs": runs, "out": out,
-        "data": data, "limit": limit, "seed": seed, "workers": workers,
+        "data": data, "limit": limit, "seed": seed, "workers": workers, "reuse": tuple(reuse) if reuse else None,
     }  # fmt: skip
     raise typer.Exit(run_command(config, flags, engine, set_ or []))
 
@@ -161,6 +165,20 @@ def tasks_(
     from k2eval.commands import tasks_command
 
     raise typer.Exit(tasks_command(names or [], data, questions))
+
+
+@app.command()
+def ablation(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run directories of one checkpoint, such as bo3 and k2.")
+    ],
+    n: Annotated[int, typer.Option("--n", min=1, help="Candidates.")] = 3,
+    data: DataOption = None,
+) -> None:
+    """Show what planning and choosing bring, from stored samples; generates nothing."""
+    from k2eval.commands import ablation_command
+
+    raise typer.Exit(ablation_command(runs, n, data))
 
 
 @app.command()
