@@ -22,6 +22,14 @@ DataOption = Annotated[
     typer.Option("--data", help="Folder with the benchmarks' rows. [default: K2EVAL_DATA, else the hub]"),
 ]
 
+SpeculativeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="METHOD",
+        help="Speculative decoding: draft=PATH,tokens=3 | ngram | suffix | eagle=PATH | eagle3=PATH | mtp | off.",
+    ),
+]
+
 
 @app.command()
 def run(
@@ -50,6 +58,7 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Grading processes. [default: cores - 1]")
     ] = None,
+    speculative: SpeculativeOption = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,7 +73,7 @@ def run(
 
     flags: dict[str, Any] = {
         "model": model, "tasks": tasks, "recipe": recipe, "runs": runs, "out": out,
-        "data": data, "limit": limit, "seed": seed, "workers": workers,
+        "data": data, "limit": limit, "seed": seed, "workers": workers, "speculative": speculative,
     }  # fmt: skip
     raise typer.Exit(run_command(config, flags, engine, set_ or []))
 

@@ -10,6 +10,7 @@ from k2eval.config import RunConfig
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.recipes.sample import Role
+from k2eval.speculative import parse
 
 LOG = "engine.log"
 """File of the run directory that takes what the engine prints."""
@@ -32,7 +33,7 @@ def open_engines(config: RunConfig) -> dict[Role, Engine]:
             raise ConfigError(f"Unknown role {role!r}. {did_you_mean(role, ['planner', 'judge'])}")
         arguments = dict(settings)
         model = arguments.pop("model", config.model)
-        kind, speculative = arguments.pop("kind", "vllm"), arguments.pop("speculative", None)
+        kind, speculative = arguments.pop("kind", "vllm"), parse(arguments.pop("speculative", None))
         engines[role] = open_engine(kind, str(model), arguments, speculative, config.out / LOG)
     return engines
 
@@ -49,6 +50,11 @@ def open_engine(
         from k2eval.engines.vllm import VllmEngine
 
         return VllmEngine(model, arguments, speculative, log)
+    if speculative and kind in KINDS:
+        raise ConfigError(
+            f"Speculation can be set for the vllm engine only, not for {kind}. A server speculates when it was "
+            "started so: `vllm serve … --speculative-config '{…}'`."
+        )
     if kind == "scripted":
         from k2eval.engines.scripted import from_file
 
