@@ -59,9 +59,9 @@ class Selection:
         if len(held) == 1:
             return held.pop()
         raise DataError(
-            f"question {row['question_id']!r} is of release {' or '.join(sorted(releases))}, so it cannot be told "
-            f"whether it belongs to {self.release}. Only the hub's own files tell: put test.jsonl, test2.jsonl … "
-            "into the data folder under their own names, or choose release v1, v2, v4, v5 or v6."
+            f"question {row['question_id']!r} is of release {' or '.join(sorted(releases))}, so it cannot be "
+            f"told whether {self.release} holds it. Only the files of the hub tell: put test.jsonl and so on "
+            "put them into the data folder under their names, or choose release v1, v2, v4, v5 or v6."
         )
 
 
