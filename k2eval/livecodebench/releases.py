@@ -60,8 +60,8 @@ class Selection:
             return held.pop()
         raise DataError(
             f"question {row['question_id']!r} is of release {' or '.join(sorted(releases))}, so it cannot be "
-            f"told whether {self.release} holds it. The hub's files do tell: put test.jsonl, test2.jsonl … under "
-            "these names into the data folder, or choose release v1, v2, v4, v5 or v6."
+            f"told whether {self.release} holds it. The hub's files do tell: put test.jsonl, test2.jsonl … "
+            "under these names into the data folder, or choose release v1, v2, v4, v5 or v6."
         )
 
 
