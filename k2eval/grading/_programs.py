@@ -31,7 +31,6 @@ _SCIENTIFIC = re.compile(r"^\s*(?:from|import)\s+(?:scipy|sympy|h5py|networkx|pa
 _NUMPY = re.compile(r"^\s*(?:from|import)\s+numpy\b", re.MULTILINE)
 
 
-
 @dataclass(frozen=True)
 class Failure:
     """The first test that a program did not pass, and why."""
@@ -46,7 +45,7 @@ _boxes: dict[tuple[int, Profile], Sandbox] = {}
 
 
 def box(profile: Profile) -> Sandbox:
-    """This process's sandbox of a profile, started when first asked for and kept warm.
+    """The sandbox of a profile in this process, started when first asked for and kept warm.
 
     Raises:
         SandboxUnavailable: Programs cannot be isolated on this machine.

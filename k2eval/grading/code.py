@@ -35,9 +35,9 @@ LIMITS = Limits(cpu_s=CPU_S, memory_mb=4096)
 """LiveCodeBench names 4 GB in a comment, and sets no limit."""
 
 _STAR = (
-    "string re datetime collections heapq bisect copy math random statistics itertools functools operator io "
-    "sys json builtins typing"
-).split()
+    *("string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics"),
+    *("itertools", "functools", "operator", "io", "sys", "json", "builtins", "typing"),
+)
 _NAMED = [name for name in _STAR if name not in ("builtins", "typing")]
 
 PRELUDE = ";".join(
@@ -66,9 +66,7 @@ def grade_code(question: Question, code: str) -> Grade:
         outcome = Outcome.WRONG if erratum else Outcome.GRADER_ERROR
         return Grade.of(outcome, _programs.shown(code), reason=str(error), **erratum)
     if question.metadata.get("parity") == "official":
-        failure = code_parity.first_failure(
-            code, tests, question.gold["function"], PRELUDE, LIMITS
-        )
+        failure = code_parity.first_failure(code, tests, question.gold["function"], PRELUDE, LIMITS)
     elif arguments is None:
         failure = _run_program(with_prelude(code), tests, code)
     else:
@@ -185,6 +183,7 @@ def _first_failure(run: Callable[[int, int], list[Failure | None]], count: int) 
 
     Args:
         run: Runs the tests from one number up to another and stops after the first failure.
+        count: How many tests there are.
     """
     done = 0
     while done < count:

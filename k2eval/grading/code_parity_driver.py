@@ -2,7 +2,9 @@
 
 It reproduces the quirks that published numbers contain (``testing_util.py`` at revision 28fef95): a program
 for standard input becomes a function that is called once a test in one process, with a stand-in for
-``sys.stdin`` that knows only some of its methods; a wall alarm bounds each test; ``SystemExit`` with any status is fine.
+``sys.stdin`` that knows only some of its methods; a wall alarm bounds each test; ``SystemExit`` with any
+status is fine.
+
 It holds no expected output: what each test printed or returned is emitted, and compared outside.
 """
 
@@ -25,9 +27,10 @@ from typing import Any
 Emit = Callable[[tuple[str, Any]], None]
 
 _REMOVED_FROM_OS = (
-    "kill system putenv remove removedirs rmdir fchdir setuid fork forkpty killpg rename renames truncate "
-    "replace unlink fchmod fchown chmod chown chroot lchflags lchmod lchown getcwd chdir"
-).split()
+    *("kill", "system", "putenv", "remove", "removedirs", "rmdir", "fchdir", "setuid", "fork", "forkpty"),
+    *("killpg", "rename", "renames", "truncate", "replace", "unlink", "fchmod", "fchown", "chmod", "chown"),
+    *("chroot", "lchflags", "lchmod", "lchown", "getcwd", "chdir"),
+)
 
 
 class OutOfTime(Exception):
@@ -35,8 +38,8 @@ class OutOfTime(Exception):
 
 
 def main(code: str, prelude: str, tests: list[str], function: str | None, seconds: int, emit: Emit) -> None:
-    """Runs ``code`` on all ``tests`` until one fails to answer, and emits ``("value" | "error" | …,
-    what)``.""" signal.signal(signal.SIGALRM, _ring)
+    """Runs ``code`` on all ``tests`` until one does not answer, and emits what each gave."""
+    signal.signal(signal.SIGALRM, _ring)
     _take_away()
     try:
         if function is None:
@@ -73,9 +76,7 @@ def _load(code: str, seconds: int) -> Any:
         signal.alarm(0)
 
 
-def _run_calls(
-    code: str, prelude: str, tests: list[str], function: str, seconds: int, emit: Emit
-) -> None:
+def _run_calls(code: str, prelude: str, tests: list[str], function: str, seconds: int, emit: Emit) -> None:
     called = getattr(_load(f"{prelude}\n{code}", seconds), function)
     arguments = [[json.loads(line) for line in test.split("\n")] for test in tests]
     for each in arguments:
