@@ -1,12 +1,13 @@
-"""LiveCodeBench: its rows as questions, its releases and windows, its tests."""
+"""LiveCodeBench: its rows as items, its releases and windows, its tests."""
 
 from k2eval.livecodebench.hidden_tests import Test, decode_private, decode_tests
-from k2eval.livecodebench.questions import ERRATA, best_rows, public_only, question, questions
+from k2eval.livecodebench.questions import ERRATA, PUBLIC_ONLY, best_rows, item, items
 from k2eval.livecodebench.releases import FILE, RELEASE_SIZES, Selection, contest_day, releases_of
 
 __all__ = [
     "ERRATA",
     "FILE",
+    "PUBLIC_ONLY",
     "RELEASE_SIZES",
     "Selection",
     "Test",
@@ -14,8 +15,7 @@ __all__ = [
     "contest_day",
     "decode_private",
     "decode_tests",
-    "public_only",
-    "question",
-    "questions",
+    "item",
+    "items",
     "releases_of",
 ]

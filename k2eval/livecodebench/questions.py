@@ -1,12 +1,17 @@
-"""Rows of ``livecodebench/code_generation_lite`` as questions."""
+"""Rows of ``livecodebench/code_generation_lite`` as items of a task."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
-from k2eval.livecodebench.releases import Selection, contest_day, releases_of
-from k2eval.records import Json, Message, Question
+from k2eval.errors import ConfigError, DataError
+from k2eval.livecodebench.releases import Selection, contest_day
+from k2eval.records import Json
+from k2eval.tasks import Item, Items, Row, TaskSpec
+
+PUBLIC_ONLY = "public only"
+"""The tag ``tests`` of a question without hidden tests."""
 
 ERRATA = {
     "abc311_c": "several answers are right, one is accepted",
@@ -34,79 +39,73 @@ find-the-peaks, generate-binary-strings-without-adjacent-zeros, apply-operations
 most-frequent-ids."""
 
 
-def best_rows(rows: Iterable[Mapping[str, Json]]) -> list[Mapping[str, Json]]:
+def items(rows: Sequence[Row], spec: TaskSpec, run_index: int) -> Items:
+    """The adapter of LiveCodeBench's tasks: the questions that ``spec.options`` select, oldest contest first.
+
+    Options: ``release`` (``v1`` … ``v6``), ``from`` and ``until`` (contest dates, inclusive), ``added`` (only
+    what the release added), ``parity`` (``official`` for the official grader's way of running programs).
+    """
+    parity = spec.options.get("parity")
+    if parity not in (None, "official"):
+        raise ConfigError(f"Task {spec.task}: parity should be official or not set, got {parity!r}.")
+    selection = Selection.of(spec.options)
+    chosen = [row for row in best_rows(rows) if selection.holds(row)]
+    chosen.sort(key=lambda row: (contest_day(row), str(row["question_id"])))
+    found = [item(row, official=parity == "official") for row in chosen]
+    return Items(found, _notes(found, official=parity == "official"))
+
+
+def best_rows(rows: Iterable[Row]) -> list[Row]:
     """One row a question, in the order of first appearance; of several, the one with most hidden tests."""
-    chosen: dict[str, Mapping[str, Json]] = {}
+    chosen: dict[str, Row] = {}
     for row in rows:
+        if "question_id" not in row or "private_test_cases" not in row:
+            raise DataError(
+                "a row of livecodebench/code_generation_lite should have question_id and private_test_cases, "
+                f"got the columns {', '.join(row)}"
+            )
         name = str(row["question_id"])
         if name not in chosen or _hidden_size(row) > _hidden_size(chosen[name]):
             chosen[name] = row
     return list(chosen.values())
 
 
-def questions(rows: Iterable[Mapping[str, Json]], task: str, selection: Selection) -> list[Question]:
-    """The questions of ``selection`` among the data set's ``rows``, oldest contest first."""
-    chosen = [row for row in best_rows(rows) if selection.holds(row)]
-    chosen.sort(key=lambda row: (contest_day(row), str(row["question_id"])))
-    return [question(row, task) for row in chosen]
-
-
-def question(row: Mapping[str, Json], task: str) -> Question:
-    """One row as a question. Tests stay encoded in ``gold``, for the grader to decode where it runs."""
+def item(row: Row, *, official: bool = False) -> Item:
+    """One row. Tests stay encoded in ``gold``, for the grader to decode where it runs."""
     name = str(row["question_id"])
-    function = json.loads(row["metadata"] or "{}").get("func_name")
-    hidden = _hidden_size(row) > 0
-    metadata: dict[str, Json] = {"erratum": ERRATA[name]} if name in ERRATA else {}
-    return Question(
-        task=task,
+    metadata: dict[str, Json] = {"parity": "official"} if official else {}
+    if name in ERRATA:
+        metadata["erratum"] = ERRATA[name]
+    return Item(
         id=name,
-        messages=(Message(role="user", content=prompt(row)),),
         gold={
             "public": row["public_test_cases"],
             "private": row["private_test_cases"],
-            "function": function,
+            "function": json.loads(row["metadata"] or "{}").get("func_name"),
         },
+        fields={"problem": str(row["question_content"]).strip(), "starter_code": row["starter_code"] or ""},
         tags={
             "difficulty": str(row["difficulty"]),
             "platform": str(row["platform"]),
             "month": contest_day(row).isoformat()[:7],
-            "release": "/".join(sorted(releases_of(row))),
-            "tests": "hidden" if hidden else "public only",
+            "tests": "hidden" if _hidden_size(row) else PUBLIC_ONLY,
         },
         metadata=metadata,
     )
 
 
-def prompt(row: Mapping[str, Json]) -> str:
-    """What the model is asked: the statement, then the form of the answer.
-
-    The structure is that of LiveCodeBench's generic prompt: the starter code where there is one, otherwise a
-    program from standard input to standard output, and in either case one fenced block of Python.
-    """
-    if row["starter_code"]:
-        wanted = (
-            "Complete the starter code below. Keep the names and the parameters that it gives, and answer "
-            f"with the whole program in one fenced block:\n\n```python\n{row['starter_code']}\n```"
-        )
-    else:
-        wanted = (
-            "Write a program that reads the input from standard input and writes the answer to standard "
-            "output. Do not test it on the samples within the program. Answer with the whole program in one "
-            "fenced block:"
-            "\n\n```python\n# your program\n```"
-        )
-    return (
-        "Solve this programming problem in Python 3. The program must pass all hidden tests within the "
-        f"limits.\n\n### Problem\n{row['question_content'].strip()}\n\n### Answer\n{wanted}"
-    )
+def _notes(found: Sequence[Item], *, official: bool) -> list[str]:
+    bare = sum(item.tags["tests"] == PUBLIC_ONLY for item in found)
+    faulty = sum("erratum" in item.metadata for item in found)
+    notes = [f"{bare} questions have public tests only, so passing them proves little"] if bare else []
+    if faulty:
+        notes.append(f"{faulty} questions have known faults (LiveCodeBench's errata)")
+    if official:
+        notes.append("programs run the official grader's way (parity=official), quirks included")
+    return notes
 
 
-def public_only(asked: Iterable[Question]) -> int:
-    """How many of the questions have no hidden tests, so that passing says little."""
-    return sum(question.tags.get("tests") == "public only" for question in asked)
-
-
-def _hidden_size(row: Mapping[str, Json]) -> int:
+def _hidden_size(row: Row) -> int:
     """Length of the encoded hidden tests; 0 for an empty list."""
     encoded = str(row["private_test_cases"] or "").strip()
     return 0 if encoded in ("", "[]") else len(encoded)

@@ -17,8 +17,8 @@ from k2eval.records import Json
 RELEASE_SIZES = {"v1": 400, "v2": 511, "v3": 612, "v4": 713, "v5": 880, "v6": 1055}
 """How many questions each release holds, those of the releases before it included."""
 
-FILE = "k2eval_file"
-"""The column in which a loader may name the file that a row came from."""
+FILE = "_file"
+"""The column in which `k2eval.data` names the file that a row came from."""
 
 _V3_OR_V4 = {"3026", "3579", "3583"}
 _V5 = {"arc184_c", "arc184_d", "arc184_e"}
@@ -44,6 +44,20 @@ class Selection:
                 f"LiveCodeBench has no release {self.release!r}. "
                 + did_you_mean(self.release, list(RELEASE_SIZES))
             )
+
+    @classmethod
+    def of(cls, options: Mapping[str, Json]) -> Selection:
+        """The selection that a task's options name.
+
+        Raises:
+            ConfigError: A release or a date is not one.
+        """
+        return cls(
+            release=str(options.get("release") or "v6"),
+            since=_date(options, "from"),
+            until=_date(options, "until"),
+            added=bool(options.get("added")),
+        )
 
     def holds(self, row: Mapping[str, Json]) -> bool:
         """Whether a row of the data set belongs to this selection.
@@ -106,3 +120,13 @@ def releases_of(row: Mapping[str, Json]) -> frozenset[str]:
     else:
         found = {"v6"}
     return frozenset(found)
+
+
+def _date(options: Mapping[str, Json], name: str) -> date | None:
+    value = options.get(name)
+    if value in (None, ""):
+        return None
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise ConfigError(f"{name} should be a date such as 2024-07-01, got {value!r}.") from None
