@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -23,6 +24,12 @@ UNFINISHED = 1
 INTERRUPTED = 130
 
 
+def terminal(*, stderr: bool = False) -> Console:
+    """Where words and tables go. Into a file or a pipe they are not broken to the width of a terminal."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=160)
+
+
 def run_command(file: Path | None, flags: Mapping[str, Any], engine: str | None, sets: Sequence[str]) -> int:
     """``k2eval run``."""
     from k2eval.engines.opening import open_engines
@@ -30,7 +37,7 @@ def run_command(file: Path | None, flags: Mapping[str, Any], engine: str | None,
 
     pairs = [*sets, *([f"engine.kind={engine}"] if engine else [])]
     config = load_config(file=file, flags=flags, sets=pairs, task_names=task_files())
-    console = Console()
+    console = terminal()
     runner = Runner(config, open_engines(config), console)
     _announce(runner.work, config, console)
     summary = asyncio.run(runner.run())
@@ -74,7 +81,7 @@ def grade_command(run: Path, data: Path | None) -> int:
     """``k2eval grade``."""
     from k2eval.regrade import regrade
 
-    console = Console()
+    console = terminal()
     result = asyncio.run(regrade(run, data))
     missing = f", {result.missing} without all their generations" if result.missing else ""
     console.print(f"Graded {result.graded} samples again: {result.changed} verdicts changed{missing}.")
@@ -92,7 +99,7 @@ def score_command(
     """``k2eval score``."""
     from k2eval.grading.score import score_file
 
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     if (task is None) == (grader is None):
         raise DataError("Expected either --task or --grader, to know how the responses are graded.")
     questions = _question_finder(task, data, sets) if task else None
@@ -126,7 +133,7 @@ def leaderboard_command(runs: Sequence[Path], out: Path) -> int:
     """``k2eval leaderboard``."""
     from k2eval.leaderboard import build, print_table, write
 
-    console = Console()
+    console = terminal()
     published = tasks_folder().parent / "leaderboards" / "published.csv"
     board = build(runs, published=published if published.exists() else None)
     print_table(board, console)
@@ -137,7 +144,7 @@ def leaderboard_command(runs: Sequence[Path], out: Path) -> int:
 
 def tasks_command(names: Sequence[str], data: Path | None, list_questions: bool) -> int:
     """``k2eval tasks``."""
-    console = Console()
+    console = terminal()
     known = task_files()
     tasks = load_tasks(names or list(known))
     if list_questions:
@@ -145,13 +152,13 @@ def tasks_command(names: Sequence[str], data: Path | None, list_questions: bool)
             for question in load_questions(task, data=data).questions():
                 print(f"{task.name}\t{question.id}")
         return 0
-    table = Table(title="Tasks", title_justify="left")
-    for heading in ("task", "title", "kind", "questions", "source", "grader", "runs"):
-        table.add_column(heading, overflow="fold")
+    table = Table(title="Tasks", title_justify="left", box=SIMPLE)
+    for heading in ("task", "title", "kind", "questions", "grader", "runs", "source"):
+        table.add_column(heading, no_wrap=heading != "source", overflow="fold")
     for task in tasks:
         rows, source = _look_up(task, data)
         table.add_row(
-            task.name, task.spec.title, task.spec.kind, rows, source, task.spec.grader, str(task.runs)
+            task.name, task.spec.title, task.spec.kind, rows, task.spec.grader, str(task.runs), source
         )
     console.print(table)
     return 0
@@ -175,12 +182,12 @@ def recipes_command() -> int:
     """``k2eval recipes``."""
     from k2eval.recipes.registry import BUILT_IN
 
-    table = Table(title="Recipes", title_justify="left")
+    table = Table(title="Recipes", title_justify="left", box=SIMPLE)
     table.add_column("recipe")
     table.add_column("how a response is made")
     for entry in BUILT_IN:
         table.add_row(entry.name, entry.summary)
-    Console().print(table)
+    terminal().print(table)
     return 0
 
 
@@ -188,13 +195,13 @@ def doctor_command() -> int:
     """``k2eval doctor``."""
     from k2eval.sandbox import doctor_report
 
-    table = Table(title="This machine", title_justify="left")
+    table = Table(title="This machine", title_justify="left", box=SIMPLE)
     for heading in ("check", "ok", "found", "what to do"):
         table.add_column(heading, overflow="fold")
     rows = doctor_report()
     for row in rows:
         table.add_row(row.name, "yes" if row.ok else "[bold red]no[/]", row.detail, row.remedy)
-    Console().print(table)
+    terminal().print(table)
     return 0 if all(row.ok for row in rows) else 2
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,7 +103,9 @@ def _find(task: Task, folder: Path | None) -> tuple[list[Row], str]:
         )
     if folder is not None:
         for pattern in spec.files:
-            paths = sorted({*folder.glob(pattern), *folder.glob(pattern + ".gz")})
+            plain = set(folder.glob(pattern))
+            packed = {path for path in folder.glob(pattern + ".gz") if path.with_suffix("") not in plain}
+            paths = sorted(plain | packed)
             if paths:
                 rows = [row for path in paths for row in read_rows(path)]
                 return rows, ", ".join(str(path.relative_to(folder)) for path in paths)
@@ -123,7 +126,7 @@ def read_rows(path: Path) -> Iterator[Row]:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield {**_row(line, path, number), "_file": path.name, "_path": str(path)}
-    except (OSError, UnicodeDecodeError, EOFError) as error:
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise DataError(f"Cannot read the questions in {path}: {error}.") from error
 
 
@@ -145,7 +148,7 @@ def _wanted(row: Row, task: Task) -> bool:
             raise DataError(
                 f"Task {task.name}: expected a number in field {name!r}, got {row.get(name)!r:.50}."
             ) from error
-        if (bounds.min is not None and value < bounds.min) or (bounds.max is not None and value > bounds.max):
+        if not (bounds.min is None or value >= bounds.min) or not (bounds.max is None or value <= bounds.max):
             return False
     return True
 
@@ -170,11 +173,13 @@ def _from_hub(name: str, spec: DataSpec, looked: str) -> tuple[list[Row], str]:
             rows += read_rows(Path(path))
         if not spec.hub_files:
             rows = list(load_dataset(spec.hub, spec.config, split=spec.split, revision=revision))
+    except DataError:
+        raise
     except Exception as error:  # the hub's libraries raise errors of a dozen packages
         reason = str(error).strip().splitlines()
         raise DataError(
-            f"Task {name}: no questions found. {looked.capitalize()}; the Hugging Face dataset {spec.hub} is out "
-            f"of reach ({type(error).__name__}: {reason[0] if reason else 'no reason given'}). "
+            f"Task {name}: no questions found. {looked[0].upper()}{looked[1:]}; the Hugging Face dataset {spec.hub} "
+            f"is out of reach ({type(error).__name__}: {reason[0] if reason else 'no reason given'}). "
             f"Give a local folder with --data DIR or K2EVAL_DATA, or log in if the dataset is gated."
         ) from error
     return rows, f"{spec.hub}@{revision or 'cached'}"

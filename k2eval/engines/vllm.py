@@ -143,7 +143,7 @@ class VllmEngine:
         if len(ids) >= self._context:
             raise PromptTooLong(
                 f"Question {request.question_id!r} ({request.task}, {request.stage}): the prompt has {len(ids)} "
-                f"tokens, the context {self._context}. Raise it with --set engine.max_model_len=N, where the model allows it."
+                f"tokens, the context {self._context}. Raise it with --set engine.max_model_len=N, if the model can."
             )
         room = self._context - len(ids)
         started = time.perf_counter()

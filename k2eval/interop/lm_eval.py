@@ -42,7 +42,7 @@ def dataset(*, k2eval: Mapping[str, Json], data: str | None = None, runs: int = 
             bare = question.model_copy(update={"messages": ()})
             documents.append(
                 {
-                    **{name: value for name, value in item.fields.items()},
+                    **item.fields,
                     "id": item.id,
                     "run_index": run_index,
                     "gold": str(item.gold) if isinstance(item.gold, (str, int, float)) else item.id,
@@ -63,16 +63,13 @@ def grade(
     Returns:
         For each document, the grades of its responses, as plain data.
     """
-    from k2eval.grading.pool import grade_all
-    from k2eval.runner import default_workers
+    from k2eval.grading.pool import Item, grade_all
 
     questions = [Question.model_validate(json.loads(document[QUESTION])) for document in documents]
     flat = [
-        (question, text, False)
-        for question, texts in zip(questions, responses, strict=True)
-        for text in texts
+        Item(question, text) for question, texts in zip(questions, responses, strict=True) for text in texts
     ]
-    grades = iter(grade_all(flat, default_workers()))
+    grades = grade_all(flat)
     return [[next(grades).model_dump(mode="json") for _ in texts] for texts in responses]
 
 
