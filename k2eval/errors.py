@@ -5,7 +5,8 @@
     ├── DataError            questions or responses cannot be read, or are not what the task expects
     ├── JournalError         a run directory cannot be read, written or extended
     ├── EngineError          the engine cannot start, or cannot answer
-    │   └── PromptTooLong    one prompt exceeds the engine's context; retrying will not help
+    │   ├── PromptTooLong    one prompt exceeds the engine's context; retrying will not help
+    │   └── EngineStopped    the engine has died; the run cannot go on, and can be resumed
     └── SandboxUnavailable   untrusted programs cannot be isolated here; nothing was run
 
 Each message says what was expected, what was got and what to do. The command line prints it without
@@ -35,6 +36,10 @@ class EngineError(K2EvalError):
 
 class PromptTooLong(EngineError):
     """One prompt exceeds the engine's context; retrying will not help."""
+
+
+class EngineStopped(EngineError):
+    """The engine has died; the run cannot go on, and can be resumed."""
 
 
 class SandboxUnavailable(K2EvalError):

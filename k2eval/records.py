@@ -92,6 +92,8 @@ class Question(Record):
 
     task: str
     id: str
+    grader: str = ""
+    """Name of the grader; where empty, the question's shape tells."""
     messages: tuple[Message, ...]
     gold: Json
     """What the grader compares with: an answer string, a letter, or tests."""

@@ -1,1 +1,1 @@
-"""How one response is made."""
+"""How one response is made from one or more generations."""

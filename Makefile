@@ -1,0 +1,81 @@
+# k2eval: `make eval` and `make test` set up everything they need. `make help` lists the targets.
+
+MODEL   ?= $(if $(wildcard models/nano/rl/config.json),models/nano/rl,build/random)
+TASKS   ?= $(if $(wildcard models/nano/rl/config.json),nano_math$(comma)nano_choice$(comma)nano_code$(comma)nano_science,smoke)
+RUNS    ?=
+RECIPE  ?= plain
+DATA    ?=
+LIMIT   ?=
+SEED    ?=
+OUT     ?= runs/$(notdir $(MODEL:/=))-$(RECIPE)
+ARGS    ?=
+
+comma := ,
+VENV  ?= .venv
+PY    := $(VENV)/bin/python
+K2    := $(PY) -m k2eval
+FLAGS  = --recipe $(RECIPE) --out $(OUT) $(if $(RUNS),--runs $(RUNS)) $(if $(DATA),--data $(DATA)) \
+         $(if $(LIMIT),--limit $(LIMIT)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+export VENV
+
+MATH := aime24,aime25,hmmt25,omni_math_hard
+SCIENCE := gpqa_diamond
+
+.DEFAULT_GOAL := help
+
+##@ Evaluate
+.PHONY: eval
+eval: setup $(filter build/random,$(MODEL)) ## Evaluate MODEL on TASKS: MODEL= TASKS=a,b RUNS= RECIPE= DATA= LIMIT= SEED= OUT= ARGS=
+	@$(K2) run --model $(MODEL) --tasks $(TASKS) $(FLAGS)
+	@$(K2) leaderboard $(OUT) --out $(OUT)/leaderboard
+
+.PHONY: eval-math eval-science eval-all
+eval-math: ## AIME24, AIME25, HMMT25 and Omni-MATH-HARD
+	@$(MAKE) --no-print-directory eval TASKS=$(MATH)
+eval-science: ## GPQA-Diamond
+	@$(MAKE) --no-print-directory eval TASKS=$(SCIENCE)
+eval-all: ## Every benchmark
+	@$(MAKE) --no-print-directory eval TASKS=$(MATH),math500,$(SCIENCE)
+eval-%: ## One task: eval-aime24, eval-aime25, eval-hmmt25, eval-omni_math_hard, eval-math500, eval-gpqa_diamond, eval-smoke …
+	@$(MAKE) --no-print-directory eval TASKS=$*
+
+.PHONY: leaderboard tasks doctor
+leaderboard: setup ## One table of every run under runs/, as leaderboards/runs.*
+	@$(K2) leaderboard $(patsubst %/run.json,%,$(wildcard runs/*/run.json)) --out leaderboards/runs
+tasks: setup ## List the tasks
+	@$(K2) tasks $(if $(DATA),--data $(DATA))
+doctor: setup ## Check what this machine offers
+	@$(K2) doctor
+
+##@ Develop
+.PHONY: setup check test test-fast format
+setup: ## Make the environment; does nothing when it is there
+	@requirements/install.sh
+check: setup ## ruff and mypy
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+test: setup ## All tests
+	@$(PY) -m pytest -n 2 --dist loadgroup
+test-fast: setup ## Tests that need neither vLLM nor much time
+	@$(PY) -m pytest -n 2 -m "not slow"
+format: setup ## Format the code
+	@$(PY) -m ruff check --fix -q . ; $(PY) -m ruff format -q .
+
+##@ Measure
+.PHONY: bench-generation bench-grading
+bench-generation: setup ## k2eval against bare vLLM on the same requests
+	@$(PY) -m benchmarks.generation $(ARGS)
+bench-grading: setup ## Graded answers per second against serial math-verify
+	@$(PY) -m benchmarks.grading $(ARGS)
+
+##@ Other
+.PHONY: help clean
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	     /^[a-zA-Z0-9_%-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+clean: ## Remove the environment and what builds left; runs and leaderboards stay
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache *.egg-info
+
+build/random: setup
+	@$(PY) -c "from pathlib import Path; from k2eval.testing import make_tiny_checkpoint as make; make(Path('build/random'))"

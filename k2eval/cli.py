@@ -1,0 +1,157 @@
+"""The command line: parses, calls, prints. Heavy imports happen in the command that needs them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from k2eval.errors import K2EvalError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Evaluate reasoning checkpoints on mathematics, code and science.",
+)
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder with the benchmarks' rows. [default: K2EVAL_DATA, else the hub]"),
+]
+
+
+@app.command()
+def run(
+    model: Annotated[
+        str | None, typer.Option(help="Checkpoint folder, hub name, or a served model's name.")
+    ] = None,
+    tasks: Annotated[
+        str | None, typer.Option(help="Task names, separated by commas; see `k2eval tasks`.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="How a response is made; see `k2eval recipes`. [default: plain]")
+    ] = None,
+    runs: Annotated[
+        int | None, typer.Option(min=1, help="Repeats of every question. [default: the task's]")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory; the same one again continues.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with these settings; flags win over it.")
+    ] = None,
+    data: DataOption = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many questions of each task.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed that all requests' seeds derive from. [default: 0]")
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="vllm, endpoint or scripted. [default: vllm]")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Grading processes. [default: cores - 1]")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="SECTION.KEY=VALUE",
+            help="Any setting: engine.max_model_len=8192, aime24.runs=4 …",
+        ),
+    ] = None,
+) -> None:
+    """Ask questions, grade the answers, keep everything in a run directory."""
+    from k2eval.commands import run_command
+
+    flags: dict[str, Any] = {
+        "model": model, "tasks": tasks, "recipe": recipe, "runs": runs, "out": out,
+        "data": data, "limit": limit, "seed": seed, "workers": workers,
+    }  # fmt: skip
+    raise typer.Exit(run_command(config, flags, engine, set_ or []))
+
+
+@app.command()
+def grade(run: Annotated[Path, typer.Argument(help="Run directory.")], data: DataOption = None) -> None:
+    """Grade a run again from its journal; loads no engine."""
+    from k2eval.commands import grade_command
+
+    raise typer.Exit(grade_command(run, data))
+
+
+@app.command()
+def score(
+    responses: Annotated[
+        Path, typer.Argument(help='JSON lines: {"question_id", "response"} or {"gold", "response"}.')
+    ],
+    out: Annotated[Path, typer.Option(help="Where the graded rows go.")],
+    task: Annotated[str | None, typer.Option(help="Task that the question ids belong to.")] = None,
+    grader: Annotated[
+        str | None, typer.Option(help="Grader for rows with their own gold: math or choice.")
+    ] = None,
+    data: DataOption = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="TASK.KEY=VALUE", help="Options of the task.")
+    ] = None,
+) -> None:
+    """Grade responses that were made elsewhere."""
+    from k2eval.commands import score_command
+
+    raise typer.Exit(score_command(responses, out, task, grader, data, set_ or []))
+
+
+@app.command()
+def leaderboard(
+    runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
+    out: Annotated[Path, typer.Option(help="Path of the tables without suffix, such as leaderboards/mine.")],
+) -> None:
+    """Write a table of runs as CSV and Markdown."""
+    from k2eval.commands import leaderboard_command
+
+    raise typer.Exit(leaderboard_command(runs, out))
+
+
+@app.command(name="tasks")
+def tasks_(
+    names: Annotated[list[str] | None, typer.Argument(help="Only these.")] = None,
+    data: DataOption = None,
+    questions: Annotated[bool, typer.Option("--questions", help="List the ids of the questions.")] = False,
+) -> None:
+    """List the tasks: rows found, source, grader, default runs."""
+    from k2eval.commands import tasks_command
+
+    raise typer.Exit(tasks_command(names or [], data, questions))
+
+
+@app.command()
+def recipes() -> None:
+    """List the recipes."""
+    from k2eval.commands import recipes_command
+
+    raise typer.Exit(recipes_command())
+
+
+@app.command()
+def doctor() -> None:
+    """Check what this machine offers: engine, sandbox, data, memory."""
+    from k2eval.commands import doctor_command
+
+    raise typer.Exit(doctor_command())
+
+
+@app.command(
+    name="lm-eval",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def lm_eval(context: typer.Context) -> None:
+    """Run stock lm-eval with our tasks on its path; all arguments go to it."""
+    from k2eval.commands import lm_eval_command
+
+    raise typer.Exit(lm_eval_command(context.args))
+
+
+def main() -> None:
+    """Entry point: prints k2eval's own errors without a traceback and exits with code 2."""
+    try:
+        app()
+    except K2EvalError as error:
+        print(f"k2eval: {error}", file=sys.stderr)
+        sys.exit(2)

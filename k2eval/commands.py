@@ -1,0 +1,211 @@
+"""What the commands do: configuration in, work done, words and tables out, exit code back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from k2eval.config import RunConfig, load_config
+from k2eval.data import load_questions
+from k2eval.errors import DataError, K2EvalError, did_you_mean
+from k2eval.records import Question
+from k2eval.tasks import load_tasks, task_files, tasks_folder
+
+UNFINISHED = 1
+"""Exit code of a command that ended with infrastructure failures or unreadable rows."""
+INTERRUPTED = 130
+
+
+def run_command(file: Path | None, flags: Mapping[str, Any], engine: str | None, sets: Sequence[str]) -> int:
+    """``k2eval run``."""
+    from k2eval.engines.opening import open_engines
+    from k2eval.runner import Runner
+
+    pairs = [*sets, *([f"engine.kind={engine}"] if engine else [])]
+    config = load_config(file=file, flags=flags, sets=pairs, task_names=task_files())
+    console = Console()
+    runner = Runner(config, open_engines(config), console)
+    _announce(runner.work, config, console)
+    summary = asyncio.run(runner.run())
+    _print_board([config.out], console)
+    console.print(f"Run directory: {config.out}", soft_wrap=True)
+    if summary.interrupted:
+        console.print(
+            f"Stopped at {summary.done} of {summary.total} samples. The same command goes on from there."
+        )
+        return INTERRUPTED
+    if summary.generated == 0 and summary.infrastructure == 0:
+        console.print(f"Complete: all {summary.total} samples were there already.")
+    if summary.infrastructure:
+        console.print(
+            f"[bold red]{summary.infrastructure} of {summary.total} samples could not be finished on our side[/]; "
+            "they are not counted as wrong. The same command tries them again."
+        )
+        return UNFINISHED
+    return 0
+
+
+def _announce(work: Any, config: RunConfig, console: Console) -> None:
+    console.print(f"[bold]{config.model}[/] with recipe {config.recipe}, seed {config.seed}", soft_wrap=True)
+    for questions in work.sets:
+        notes = f" ({'; '.join(questions.notes)})" if questions.notes else ""
+        console.print(
+            f"  {questions.task.name}: {len(questions.items())} questions × {work.runs_of(questions)} runs "
+            f"from {questions.source}{notes}",
+            soft_wrap=True,
+            highlight=False,
+        )
+
+
+def _print_board(runs: Sequence[Path], console: Console) -> None:
+    from k2eval.leaderboard import build, print_table
+
+    print_table(build(runs), console)
+
+
+def grade_command(run: Path, data: Path | None) -> int:
+    """``k2eval grade``."""
+    from k2eval.regrade import regrade
+
+    console = Console()
+    result = asyncio.run(regrade(run, data))
+    missing = f", {result.missing} without all their generations" if result.missing else ""
+    console.print(f"Graded {result.graded} samples again: {result.changed} verdicts changed{missing}.")
+    _print_board([run], console)
+    if result.infrastructure:
+        console.print(
+            f"[bold red]{result.infrastructure} samples could not be graded[/]; they are not counted as wrong."
+        )
+    return UNFINISHED if result.infrastructure else 0
+
+
+def score_command(
+    responses: Path, out: Path, task: str | None, grader: str | None, data: Path | None, sets: Sequence[str]
+) -> int:
+    """``k2eval score``."""
+    from k2eval.grading.score import score_file
+
+    console = Console(stderr=True)
+    if (task is None) == (grader is None):
+        raise DataError("Expected either --task or --grader, to know how the responses are graded.")
+    questions = _question_finder(task, data, sets) if task else None
+    summary = score_file(responses, out, grader=grader, questions=questions)
+    console.print(str(summary), soft_wrap=True, highlight=False)
+    return UNFINISHED if summary.failed else 0
+
+
+def _question_finder(name: str, data: Path | None, sets: Sequence[str]) -> Any:
+    flags = {"model": "none", "tasks": name, "out": Path()}
+    config = load_config(file=None, flags=flags, sets=sets, task_names=task_files())
+    [task] = load_tasks([name], config.overrides)
+    found = load_questions(task, data=data)
+    by_run: dict[int, dict[str, Question]] = {}
+
+    def find(question_id: str, run_index: int = 0) -> Question:
+        if run_index not in by_run:
+            by_run[run_index] = {question.id: question for question in found.questions(run_index)}
+        known = by_run[run_index]
+        if question_id not in known:
+            raise DataError(
+                f"{name} has no question {question_id!r}. {did_you_mean(question_id, list(known))[:300]} "
+                f"`k2eval tasks {name} --questions` lists them."
+            )
+        return known[question_id]
+
+    return find
+
+
+def leaderboard_command(runs: Sequence[Path], out: Path) -> int:
+    """``k2eval leaderboard``."""
+    from k2eval.leaderboard import build, print_table, write
+
+    console = Console()
+    published = tasks_folder().parent / "leaderboards" / "published.csv"
+    board = build(runs, published=published if published.exists() else None)
+    print_table(board, console)
+    for path in write(board, out):
+        console.print(f"Wrote {path}", soft_wrap=True)
+    return 0
+
+
+def tasks_command(names: Sequence[str], data: Path | None, list_questions: bool) -> int:
+    """``k2eval tasks``."""
+    console = Console()
+    known = task_files()
+    tasks = load_tasks(names or list(known))
+    if list_questions:
+        for task in tasks:
+            for question in load_questions(task, data=data).questions():
+                print(f"{task.name}\t{question.id}")
+        return 0
+    table = Table(title="Tasks", title_justify="left")
+    for heading in ("task", "title", "kind", "questions", "source", "grader", "runs"):
+        table.add_column(heading, overflow="fold")
+    for task in tasks:
+        rows, source = _look_up(task, data)
+        table.add_row(
+            task.name, task.spec.title, task.spec.kind, rows, source, task.spec.grader, str(task.runs)
+        )
+    console.print(table)
+    return 0
+
+
+def _look_up(task: Any, data: Path | None) -> tuple[str, str]:
+    spec = task.spec
+    local = data or os.environ.get("K2EVAL_DATA")
+    if not local and not spec.data.bundled:
+        return f"? of {spec.questions}" if spec.questions else "?", f"hub: {spec.data.hub}"
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a list must not wait for a network
+    try:
+        found = load_questions(task, data=data)
+    except K2EvalError as error:
+        return f"0 of {spec.questions}", str(error).split(":", 1)[-1].strip()[:120]
+    expected = f" of {spec.questions}" if spec.questions and spec.questions != found.found else ""
+    return f"{found.found}{expected}", found.source
+
+
+def recipes_command() -> int:
+    """``k2eval recipes``."""
+    from k2eval.recipes.registry import BUILT_IN
+
+    table = Table(title="Recipes", title_justify="left")
+    table.add_column("recipe")
+    table.add_column("how a response is made")
+    for entry in BUILT_IN:
+        table.add_row(entry.name, entry.summary)
+    Console().print(table)
+    return 0
+
+
+def doctor_command() -> int:
+    """``k2eval doctor``."""
+    from k2eval.sandbox import doctor_report
+
+    table = Table(title="This machine", title_justify="left")
+    for heading in ("check", "ok", "found", "what to do"):
+        table.add_column(heading, overflow="fold")
+    rows = doctor_report()
+    for row in rows:
+        table.add_row(row.name, "yes" if row.ok else "[bold red]no[/]", row.detail, row.remedy)
+    Console().print(table)
+    return 0 if all(row.ok for row in rows) else 2
+
+
+def lm_eval_command(arguments: Sequence[str]) -> int:
+    """``k2eval lm-eval``."""
+    from lm_eval.__main__ import cli_evaluate
+
+    sys.argv = [
+        "lm_eval",
+        *arguments,
+        *([] if "--include_path" in arguments else ["--include_path", str(tasks_folder())]),
+    ]
+    cli_evaluate()
+    return 0

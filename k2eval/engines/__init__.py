@@ -1,0 +1,1 @@
+"""What turns requests into generations: vLLM in process, OpenAI-compatible servers, or a script."""

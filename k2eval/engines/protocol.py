@@ -1,0 +1,55 @@
+"""What an engine is: something that turns a request into a generation."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from pydantic import Field
+
+from k2eval.records import Generation, Json, Record, Request
+
+
+class EngineInfo(Record):
+    """What a run directory remembers of the engine that answered."""
+
+    name: str
+    """The model's name as the user gave it."""
+    fingerprint: str
+    """Changes when the checkpoint changes; part of every generation's key."""
+    engine: str
+    """Engine, version and device, such as ``vllm 0.32.0 (cpu)``."""
+    honours_seeds: bool
+    """Whether the same request with the same seed gives the same tokens, whatever runs beside it."""
+    context: int | None = None
+    """Longest prompt plus answer in tokens; None where unknown."""
+    settings: dict[str, Json] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What a reader of the scores must know: a reduced context, a missing chat template …"""
+
+
+class Engine(Protocol):
+    """Turns requests into generations. Entering starts it, leaving stops it.
+
+    ``generate`` may be awaited many times at once; the engine batches as it sees fit. It raises
+    :class:`~k2eval.errors.PromptTooLong` for a prompt that can never fit and
+    :class:`~k2eval.errors.EngineError` when it has given up on a request.
+    """
+
+    capacity: int
+    """How many requests in flight keep it full."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    @property
+    def info(self) -> EngineInfo:
+        """Identity and settings; complete once the engine has been entered."""
+        ...
+
+    async def generate(self, request: Request) -> Generation:
+        """Answer one request."""
+        ...

@@ -1,0 +1,116 @@
+"""An engine that answers from a script: the seam for tests and for rehearsing a set-up without a model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from k2eval.engines.protocol import EngineInfo
+from k2eval.errors import ConfigError
+from k2eval.records import Generation, Request, digest
+
+Script = Callable[[Request], str]
+"""Answers a request with text. Raising an :class:`~k2eval.errors.EngineError` plays a failing engine."""
+
+
+class ScriptedEngine:
+    """Answers every request with what ``script`` returns, after ``delay_s`` seconds.
+
+    A text longer than ``max_tokens`` words is cut and finishes with ``length``; one token is one word.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        name: str = "scripted",
+        delay_s: float = 0.0,
+        capacity: int = 64,
+        context: int | None = None,
+    ) -> None:
+        self.capacity = capacity
+        self.requests: list[Request] = []
+        """All requests seen, in order of arrival."""
+        self._script = script
+        self._delay_s = delay_s
+        self._info = EngineInfo(
+            name=name,
+            fingerprint=digest("scripted", name),
+            engine="scripted",
+            honours_seeds=True,
+            context=context,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    @property
+    def info(self) -> EngineInfo:
+        """Identity of the script: its name alone."""
+        return self._info
+
+    async def generate(self, request: Request) -> Generation:
+        """Answer one request from the script."""
+        self.requests.append(request)
+        await asyncio.sleep(self._delay_s)
+        text = self._script(request)
+        words = text.split(" ")
+        cut = len(words) > request.sampling.max_tokens
+        return Generation(
+            key=request.key,
+            task=request.task,
+            question_id=request.question_id,
+            run_index=request.run_index,
+            stage=request.stage,
+            text=" ".join(words[: request.sampling.max_tokens]) if cut else text,
+            finish_reason="length" if cut else "stop",
+            prompt_tokens=sum(len(message.content.split()) for message in request.messages),
+            output_tokens=min(len(words), request.sampling.max_tokens),
+            queue_s=0.0,
+            ttft_s=self._delay_s,
+            duration_s=self._delay_s,
+            seed=request.seed,
+            model=self._info.name,
+        )
+
+
+def from_file(path: Path, *, delay_s: float = 0.0, capacity: int = 64) -> ScriptedEngine:
+    """A scripted engine that reads its answers from JSON lines.
+
+    Each line is ``{"match": "text in the prompt", "responses": ["…", …]}``. The first line whose ``match``
+    occurs in the prompt answers, its responses taken in turn by run index; ``match`` may be empty.
+
+    Raises:
+        ConfigError: When the file cannot be read or a line has another shape.
+    """
+    rules: list[tuple[str, Sequence[str]]] = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ConfigError(f"Cannot read the script {path}: {error}.") from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            rule = json.loads(line)
+            rules.append((str(rule["match"]), [str(text) for text in rule["responses"]]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f'{path}:{number}: expected {{"match": "…", "responses": ["…"]}}, got {line[:80]!r}.'
+            ) from error
+
+    def script(request: Request) -> str:
+        prompt = "\n".join(message.content for message in request.messages)
+        for match, responses in rules:
+            if match in prompt:
+                return responses[request.run_index % len(responses)]
+        return ""
+
+    return ScriptedEngine(script, name=path.name, delay_s=delay_s, capacity=capacity)

@@ -1,0 +1,183 @@
+"""The grader of multiple choice: which option a response settles on.
+
+Letters are read in their own right only: a box that says "Alpha" is not option A, "A nucleus decays" states
+nothing, and nothing is ever guessed. Two different options in one box are no answer.
+"""
+
+from __future__ import annotations
+
+import re
+
+from k2eval.grading.answer import answer_block, answer_part, find_answer, tidy
+from k2eval.grading.latex import normalise, squeezed
+from k2eval.grading.number import exact
+from k2eval.records import Grade, Outcome, Question
+
+VERSION = 1
+"""Changes whenever a grade could change."""
+
+_WRAPPER = re.compile(
+    r"\\(?:text|textbf|mathrm|mathbf|textit|mathit|mbox|boxed|fbox|bf|rm|displaystyle)(?![a-zA-Z])\s*"
+)
+_LETTER = re.compile(r"[(\[{\s]*([A-Za-z])[)\]}\s]*")
+_OPTION = re.compile(
+    r"(?i:(?:the\s+)?(?:correct\s+|final\s+|right\s+|best\s+)?(?:option|answer|choice)(?:\s+is)?\s*:?\s*)[(\[]?([A-Za-z])[)\]]?"
+)
+_LETTER_AND_TEXT = re.compile(
+    r"(?:(?i:option|choice)\s+)?[(\[]?([A-Z])(?:[)\]]\s*[.:]?|\s*[.:]|\s+[-–—]|\s*=)\s*(\S.*)", re.DOTALL
+)
+_SEVERAL = re.compile(r"\s*(?:,|;|/|&|\\&|\bor\b|\band\b)\s*")
+_STATED = re.compile(
+    r"""(?<![A-Za-z])(?i:answer|choice|option)\b\s*\**\s*
+        (?: (?i:is|would\s+be|must\s+be|should\s+be)\b\s*(?i:therefore|thus|clearly|then|option|choice)?\s*:?
+          | [:=] )
+        \s*[*_$\s]*(?i:option\b|choice\b)?\s*
+        (?: \\?\(\s*\**([A-Za-z])\**\s*\\?\) | \[([A-Za-z])\]
+          | \$?\\(?:text|mathrm|mathbf|textbf)\{\(?([A-Za-z])\)?\}
+          | ([A-Z])(?![A-Za-z0-9'’]|\s+[a-z]|-\w) | ([a-z])(?=[\s*_.)]*(?:$|\n)) )
+    """,
+    re.VERBOSE,
+)
+_ALONE = re.compile(r"[*_$\s]*[(\[]?\s*([A-Z])\s*[)\]]?[.*_$\s]*")
+
+
+def grade(question: Question, text: str, truncated: bool) -> Grade:
+    """Grade one response.
+
+    Args:
+        question: ``gold`` is a letter, ``options`` the texts in the order shown (A, B, …).
+        text: The raw response, reasoning included.
+        truncated: Whether the engine stopped at its token limit.
+    """
+    part = answer_part(text)
+    if not part.complete:
+        return Grade.of(Outcome.TRUNCATED)
+    said, letter = _choose(part.text, truncated, question.options)
+    if letter is not None:
+        right = letter == str(question.gold).strip().upper()
+        return Grade.of(Outcome.CORRECT if right else Outcome.WRONG, letter)
+    return Grade.of(Outcome.TRUNCATED if truncated else Outcome.NO_ANSWER, tidy(said))
+
+
+def _choose(text: str, truncated: bool, options: tuple[str, ...]) -> tuple[str | None, str | None]:
+    """What the response says last, and the letter it means."""
+    found = find_answer(text, truncated)
+    if found.siblings:
+        letters = {letter_of(box, options) for box in found.siblings}
+        return found.text, letters.pop() if len(letters) == 1 else None
+    if found.text is not None and (letter := letter_of(found.text, options)):
+        return found.text, letter
+    block = answer_block(text)
+    if block is not None and (block[1] or not truncated):
+        return block[0], letter_of(block[0], options) or _stated(block[0], options)
+    if truncated or found.cut:
+        return None, None
+    return found.text, _stated(text, options)
+
+
+def letter_of(answer: str, options: tuple[str, ...]) -> str | None:
+    """The letter of the option that ``answer``, the content of a box, names; None unless it is one option."""
+    bare = _plain(answer)
+    known = _letters(options)
+    named = _LETTER.fullmatch(bare) or _OPTION.fullmatch(bare)
+    by_text = _by_text(answer, options)
+    if named:
+        letter = named[1].upper()
+        return letter if letter in known else by_text
+    if by_text is not None:
+        return by_text
+    labelled = _LETTER_AND_TEXT.fullmatch(bare)
+    if labelled is None or labelled[1] not in known:
+        return None
+    rest = _by_text(labelled[2], options)
+    if rest is not None:
+        return labelled[1] if rest == labelled[1] else None
+    return None if _names_another(labelled[2], labelled[1], known) else labelled[1]
+
+
+def _names_another(text: str, letter: str, known: str) -> bool:
+    """Whether ``text`` goes on to name a second option, as "A) or (B)" does."""
+    others = {m[1] for m in re.finditer(r"\(([A-Z])\)|\b([A-Z])\)", text) if m[1]} | {
+        piece.strip("() .") for piece in _SEVERAL.split(text)
+    }
+    return any(len(other) == 1 and other in known and other != letter for other in others)
+
+
+def _letters(options: tuple[str, ...]) -> str:
+    return "".join(chr(ord("A") + index) for index in range(len(options) or 26))
+
+
+def _plain(answer: str) -> str:
+    """``answer`` without markup, as far as a letter is concerned."""
+    bare = answer.strip()
+    for _ in range(4):
+        before = bare
+        bare = _WRAPPER.sub("", bare).strip().strip("*_$`").strip()
+        bare = re.sub(r"^\\[(\[]\s*|\s*\\[)\]]$", "", bare)
+        if bare.startswith("{") and bare.endswith("}"):
+            bare = bare[1:-1].strip()
+        bare = bare.removesuffix(".").rstrip() if len(bare) <= 20 else bare
+        if bare == before:
+            break
+    return (
+        re.sub(r"[{}]", "", bare)
+        if re.fullmatch(r"[{(\[]*[A-Za-z][)\]}]*\s*[.):]?[^{}]*[{}]?.*", bare, re.DOTALL)
+        else bare
+    )
+
+
+def _by_text(answer: str, options: tuple[str, ...]) -> str | None:
+    """The letter of the one option whose text ``answer`` repeats, exactly or as the same mathematics."""
+    for same in (_same_text, _same_value):
+        hits = [index for index, option in enumerate(options) if same(option, answer)]
+        if hits:
+            return chr(ord("A") + hits[0]) if len(hits) == 1 else None
+    return None
+
+
+def _same_text(option: str, answer: str) -> bool:
+    return bool(answer.strip()) and _folded(option) == _folded(answer)
+
+
+def _folded(text: str) -> str:
+    words = _WRAPPER.sub("", text).replace("$", "").replace("{", "").replace("}", "")
+    return re.sub(r"\s+", " ", words).strip().rstrip(".").strip()
+
+
+def _same_value(option: str, answer: str) -> bool:
+    if len(option) > 200 or len(answer) > 200:
+        return False
+    a, b = normalise(option), normalise(answer)
+    if not a or not b:
+        return False
+    if squeezed(a) == squeezed(b) or (a.casefold() == b.casefold() and len(a) > 1):
+        return True
+    x, y = exact(a), exact(b)
+    if x is not None or y is not None:
+        return x == y
+    if not (re.search(r"[\d\\^_=+/]", a) and re.search(r"[\d\\^_=+/]", b)) or re.search(
+        r"[a-zA-Z]{4,} [a-zA-Z]{3,}", option
+    ):
+        return False
+    from k2eval.grading.equal import same_answer
+
+    return same_answer(a, b)
+
+
+def _stated(text: str, options: tuple[str, ...]) -> str | None:
+    """The option stated last in prose: "The correct answer is (D).", "**Answer:** C", or a last line "B"."""
+    known = _letters(options)
+    said = [next(group for group in found.groups() if group).upper() for found in _STATED.finditer(text)]
+    said = [letter for letter in said if letter in known]
+    lines = [line for line in text.splitlines() if line.strip()]
+    last = lines[-1].strip() if lines else ""
+    alone = _ALONE.fullmatch(last)
+    if alone and alone[1] in known:
+        return alone[1]
+    labelled = re.fullmatch(r"\**[(\[]?([A-Z])[)\].:]+\**\s*(\S.*)", last)
+    if labelled and _by_text(labelled[2].rstrip("* "), options) == labelled[1]:
+        return labelled[1]
+    if said:
+        return said[-1]
+    tail = re.search(r"(?i:answer\b\s*(?:is|:)\s*)(.+)$", last.strip("* "))
+    return _by_text(tail[1].strip("* "), options) if tail else None

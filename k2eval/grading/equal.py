@@ -1,0 +1,205 @@
+"""Whether an answer means the same as a gold: shape by shape, then leaf by leaf.
+
+The gold's form decides what is asked for:
+
+- a value: the last side of an equation counts ("x = 5", "49 + 24 = 73"), units and degree signs are dropped;
+- a pair or tuple: in order, in brackets (two bare values are a list, which is something else);
+- a list "1, 2" or a set {1, 2}: in any order, as many as in the gold;
+- an interval: as [a, b), as a < x < b, or, where it is open, as (a, b);
+- an equation or inequality: the same up to a constant factor.
+
+Percent: p% is p/100 where the gold is not an integer (1/2 is 50 %). Where the gold is an integer or a
+decimal of at least 1, the sign is a unit (7 is 7 %, and 7 is neither 700 % nor 0.07), so 1 is not 100 %.
+Where the gold has the percent sign, the bare number is accepted as well.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+
+from k2eval.grading import leaf, symbolic
+from k2eval.grading.latex import squeezed, without_thousands
+from k2eval.grading.number import exact
+from k2eval.grading.structure import Node, as_interval, is_label, parse, variable
+
+_MAX_ITEMS = 200
+
+
+def same(gold: Node, given: Node) -> bool:
+    """Whether the answer ``given`` is the ``gold``."""
+    if squeezed(gold.text) == squeezed(given.text):
+        return bool(gold.text)
+    if given.kind == "equation" and gold.kind != "equation":
+        return same(gold, value_of(given))
+    if gold.kind == "equation":
+        return _same_equation(gold, given)
+    if gold.kind == "leaf":
+        return given.kind == "leaf" and same_leaf(gold.text, given.text)
+    if gold.kind in ("list", "set"):
+        return given.kind in ("list", "set") and _same_items(gold, given)
+    if gold.kind == "union":
+        return _same_union(gold, given)
+    if gold.kind == "matrix":
+        return _same_matrix(gold, given)
+    if gold.kind == "inequality":
+        return _same_inequality(gold, given)
+    if gold.kind == "interval" or given.kind in ("interval", "inequality"):
+        return _same_interval(gold, given)
+    if given.kind == "matrix":
+        return _same_matrix(given, gold)
+    ordered = gold.kind == given.kind or (len(gold.items) > 2 and given.kind in ("tuple", "vector"))
+    return ordered and _in_order(gold.items, given.items)
+
+
+def value_of(equation: Node) -> Node:
+    """The side of an equation that is its value: the last, unless that is only a name or an approximation."""
+    sides = list(equation.items)
+    signs = equation.detail.split()
+    if signs[-1] in (r"\approx", r"\sim"):
+        sides = sides[: 1 + max((i for i, sign in enumerate(signs) if sign == "="), default=-1) + 1]
+    if signs[0] == r"\in":
+        return sides[-1]
+    return sides[0] if is_label(sides[-1]) and not is_label(sides[0]) else sides[-1]
+
+
+def _same_equation(gold: Node, given: Node) -> bool:
+    named = is_label(gold.items[0]) or is_label(gold.items[-1])
+    if given.kind != "equation":
+        return named and same(value_of(gold), given)
+    both_named = named and (is_label(given.items[0]) or is_label(given.items[-1]))
+    if both_named and _label(gold) == _label(given):
+        return same(value_of(gold), value_of(given))
+    sides = gold.items[0].text, gold.items[-1].text
+    return symbolic.proportional(sides, (given.items[0].text, given.items[-1].text), positive=False)
+
+
+def _label(equation: Node) -> str:
+    sides = equation.items
+    label = sides[0] if is_label(sides[0]) else sides[-1]
+    return re.sub(r"\\text|[{}\s]", "", label.text)
+
+
+def _same_items(gold: Node, given: Node) -> bool:
+    if len(gold.items) != len(given.items) or len(gold.items) > _MAX_ITEMS:
+        return False
+    labels = {_label(item) for item in gold.items if item.kind == "equation"}
+    if len(labels) > 1 and not any(item.kind == "equation" for item in given.items):
+        return _in_order(gold.items, given.items)
+    left = list(given.items)
+    for wanted in gold.items:
+        found = next((item for item in left if same(wanted, item)), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return True
+
+
+def _in_order(gold: tuple[Node, ...], given: tuple[Node, ...]) -> bool:
+    return len(gold) == len(given) and all(same(a, b) for a, b in zip(gold, given, strict=True))
+
+
+def _same_union(gold: Node, given: Node) -> bool:
+    if given.kind != "union" or len(gold.items) != len(given.items):
+        return False
+    left = list(given.items)
+    for wanted in gold.items:
+        found = next((i for i in left if same(wanted, i) or _same_interval(wanted, i)), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return True
+
+
+def _same_matrix(gold: Node, given: Node) -> bool:
+    if given.kind == "matrix":
+        return _in_order(gold.items, given.items)
+    column = all(len(row.items) == 1 for row in gold.items)
+    cells = tuple(row.items[0] for row in gold.items) if column else ()
+    return column and given.kind in ("tuple", "vector") and _in_order(cells, given.items)
+
+
+def _same_interval(gold: Node, given: Node) -> bool:
+    a, b = as_interval(gold), as_interval(given)
+    if a is None or b is None or a[0] != b[0]:
+        return False
+    names = variable(gold), variable(given)
+    return (None in names or names[0] == names[1]) and same(a[1], b[1]) and same(a[2], b[2])
+
+
+def _same_inequality(gold: Node, given: Node) -> bool:
+    if _same_interval(gold, given):
+        return True
+    if given.kind != "inequality" or len(gold.items) != 2 or len(given.items) != 2:
+        return False
+    sides = [_upwards(node) for node in (gold, given)]
+    return sides[0][0] == sides[1][0] and symbolic.proportional(sides[0][1], sides[1][1], positive=True)
+
+
+def _upwards(node: Node) -> tuple[str, tuple[str, str]]:
+    """An inequality with its sign turned to < or \\le."""
+    left, right = node.items[0].text, node.items[1].text
+    turned = {">": "<", r"\ge": r"\le"}
+    return (turned[node.detail], (right, left)) if node.detail in turned else (node.detail, (left, right))
+
+
+@lru_cache(maxsize=16384)
+def same_leaf(gold: str, given: str) -> bool:
+    """Whether two leaves mean the same value."""
+    a, b = leaf.read(without_thousands(gold)), leaf.read(without_thousands(given))
+    if a.is_words or b.is_words:
+        return a.core == b.core or squeezed(gold) == squeezed(given)
+    if a.base or b.base:
+        return a.core == b.core and (not b.base or a.base == b.base)
+    if a.unit == "%" or b.unit == "%":
+        return _same_percent(a, b)
+    if leaf.units_clash(a.unit, b.unit):
+        return False
+    if a.unit == "deg" and b.unit != "deg" and r"\pi" in b.core:
+        return symbolic.equal(rf"({a.core})\cdot\frac{{\pi}}{{180}}", b.core)
+    return _same_value(a.core, b.core)
+
+
+def _same_percent(gold: leaf.Leaf, given: leaf.Leaf) -> bool:
+    if gold.unit == given.unit:
+        return _same_value(gold.core, given.core)
+    if gold.unit == "%":
+        value = exact(gold.core)
+        if value is not None and (value / 100).denominator == 1:
+            return _same_value(gold.core, given.core)
+        return _same_value(gold.core, given.core) or _same_value(rf"\frac{{{gold.core}}}{{100}}", given.core)
+    value = exact(gold.core)
+    if value is not None and abs(value) >= 1 and (value.denominator == 1 or "." in gold.core):
+        return _same_value(gold.core, given.core)
+    return _same_value(gold.core, rf"\frac{{{given.core}}}{{100}}")
+
+
+def _same_value(gold: str, given: str) -> bool:
+    if squeezed(gold) == squeezed(given):
+        return True
+    a, b = exact(gold), exact(given)
+    if a is not None and b is not None:
+        return a == b
+    return symbolic.equal(_latex(gold, a), _latex(given, b))
+
+
+def _latex(text: str, value: Fraction | None) -> str:
+    """``text``, or its exact value where that is known: the parser would read 7 1/2 as 7/2."""
+    if value is None or value.denominator == 1:
+        return text if value is None else str(value.numerator)
+    return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
+
+
+def same_answer(gold: str, given: str) -> bool:
+    """Whether the normalised answer ``given`` is the normalised ``gold``.
+
+    "1,234" is one number or two; where the gold is a list, an answer is read as one as well.
+    """
+    wanted = parse(gold)
+    if same(wanted, parse(given)):
+        return True
+    if wanted.kind == "list" and re.fullmatch(r"[\d,]+", given):
+        items = tuple(Node("leaf", item) for item in given.split(","))
+        return same(wanted, Node("list", given + " ", items))
+    return False

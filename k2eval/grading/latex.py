@@ -1,0 +1,200 @@
+"""Bring an answer, as a model or a data set writes it, into one plain form of LaTeX.
+
+Nothing here evaluates anything: it only removes what carries no meaning (wrappers, spacing, sizes), gives one
+spelling to what has many, and takes care never to change a value ("2¹⁰" becomes 2^{10}, not 210).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_SYMBOLS = {
+    "−": "-", "–": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∗": "*", "÷": "/", "π": r"\pi ",
+    "∞": r"\infty ",
+    "≤": r"\le ", "⩽": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≠": r"\ne ", "≈": r"\approx ",
+    "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ", "±": r"\pm ", "∓": r"\mp ",
+    "°": r"^{\circ}",
+    "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "⌊": r"\lfloor ",
+    "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ",
+    "λ": r"\lambda ", "⁄": "/", "’": "'", "…": r"\ldots ",
+}  # fmt: skip
+_SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
+    (re.compile("\x0c(?=rac)"), r"\\f"),
+    (re.compile("\x08(?=inom|oxed|egin|ar)"), r"\\b"),
+    (re.compile("\t(?=imes|ext|frac|heta|an\\b)"), r"\\t"),
+    (re.compile(r"\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|rm|bf|it)(?![a-zA-Z])"), ""),
+    (re.compile(r"\\(?:left|right)\s*\."), ""),
+    (re.compile(r"\\(?:left|right|middle|(?:big|Big|bigg|Bigg)[lr]?)(?![a-zA-Z])"), ""),
+    (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
+    (re.compile(r"\\[dt]binom(?![a-zA-Z])"), r"\\binom"),
+    (
+        re.compile(
+            r"\\(?:math(?:rm|bf|sf|it)|mbox|text(?:bf|it|rm|normal|sf|tt)|bm|boldsymbol|operatorname\*?)(?=\s*\{)"
+        ),
+        r"\\text",
+    ),
+    (re.compile(r"(?<!\\)\\!"), ""),
+    (re.compile(r"(?<!\\)\\(?:[,;: ]|(?:q?quad|thinspace|enspace)(?![a-zA-Z])|hspace\{[^{}]*\})"), " "),
+    (re.compile(r"(?<!\\)~"), " "),
+    (re.compile(r"\\(?:leq|leqslant)(?![a-zA-Z])|<="), r"\\le "),
+    (re.compile(r"\\(?:geq|geqslant)(?![a-zA-Z])|>="), r"\\ge "),
+    (re.compile(r"\\neq(?![a-zA-Z])"), r"\\ne "),
+    (re.compile(r"\\lt(?![a-zA-Z])"), "<"),
+    (re.compile(r"\\gt(?![a-zA-Z])"), ">"),
+    (re.compile(r"\\(?:lbrace|{)"), r"\\{"),
+    (re.compile(r"\\(?:rbrace|})"), r"\\}"),
+    (re.compile(r"\\(?:infin|infinity)(?![a-zA-Z])|(?<![a-zA-Z\\])infinity(?![a-zA-Z])"), r"\\infty "),
+    (re.compile(r"\\(?:varnothing|emptyset)(?![a-zA-Z])"), r"\\emptyset "),
+    (re.compile(r"\\lvert|\\rvert|\\vert(?![a-zA-Z])"), "|"),
+    (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))|\\degrees?(?![a-zA-Z])"), r"^{\\circ}"),
+    (re.compile(r"\\%"), "%"),
+    (re.compile(r"\\\$|[$€£](?=\s*[-\d.])"), ""),
+    (re.compile(r"\*\*"), "^"),
+    (re.compile(r"\*"), r"\\cdot "),
+    (re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)\^\s*(?:\{\s*-1\s*\}|-1)"), lambda m: "\\arc" + m[0][1:4]),
+    (
+        re.compile(r"(?<![a-zA-Z\\])(pi|(?:arc)?(?:sin|cos|tan)|sinh|cosh|tanh|cot|sec|csc|log|ln)(?![a-zA-Z])"),
+        r"\\\1 ",
+    ),
+    (re.compile(r"\\arctan2?|(?<![a-zA-Z\\])atan(?![a-zA-Z])"), r"\\arctan "),
+]  # fmt: skip
+_THOUSANDS_PLAIN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_BRACE_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
+_SHORT_FRACTION = re.compile(r"\\frac(?![a-zA-Z])\s*(\d|(?<=\s)[a-zA-Z])\s*(?:(?=\{)|(\d|[a-zA-Z]))")
+_SHORT_ROOT = re.compile(r"\\sqrt\s*(\d|[a-zA-Z])")
+_HALF_BRACED = re.compile(r"(\\frac\s*\{[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\})\s*(\d|[a-zA-Z])")
+_WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
+_REPEATING = re.compile(r"(?<![\d.])(\d*\.\d*)\\overline\s*\{(\d+)\}")
+
+
+def normalise(answer: str) -> str:
+    """``answer`` in the plain form that the rest of the grader reads."""
+    text = _unicode(answer.strip())
+    text = _unwrap(text)
+    text = re.sub(r"\\\\(?=[a-zA-Z])", r"\\", text) if r"\begin" not in text else text
+    for pattern, spelling in _SPELLINGS:
+        text = pattern.sub(spelling, text)
+    text = _ascii_calls(_unwrap(text))
+    text = _SHORT_FRACTION.sub(lambda m: f"\\frac{{{m[1]}}}" + (f"{{{m[2]}}}" if m[2] else ""), text)
+    text = _HALF_BRACED.sub(r"\1{\2}", text)
+    text = _SHORT_ROOT.sub(r"\\sqrt{\1}", text)
+    text = _REPEATING.sub(_repeating, text)
+    return re.sub(r"\s+", " ", _close_braces(text)).strip()
+
+
+def _unicode(text: str) -> str:
+    if text.isascii():
+        return text.replace("\0", " ")
+    text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+", lambda m: "^{" + m[0].translate(_SUPERSCRIPTS) + "}", text)
+    text = re.sub("[₀-₉]+", lambda m: "_{" + m[0].translate(_SUBSCRIPTS) + "}", text)
+    text = re.sub("√\\s*(\\d+|[a-zA-Z])", r"\\sqrt{\1}", text).replace("√", "sqrt")
+    text = re.sub("(?<=\\d)\\s*(?=[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])|(?=[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", " ", text)
+    text = "".join(_SYMBOLS.get(char, char) for char in text)
+    text = unicodedata.normalize("NFKC", text)
+    return "".join(_SYMBOLS.get(char, char) for char in text).replace("\0", " ")
+
+
+def _unwrap(text: str) -> str:
+    """``text`` without the delimiters and the full stop around the whole of it."""
+    for _ in range(8):
+        before = text
+        text = text.strip()
+        if text.endswith((".", ",", ";", ":")) and not text.endswith(
+            (r"\,", r"\;", r"\:", r"\right.", "...")
+        ):
+            text = text[:-1].rstrip()
+        for opening, closing in _WRAPPERS:
+            inner = text[len(opening) : len(text) - len(closing)]
+            wrapped = text.startswith(opening) and text.endswith(closing)
+            if wrapped and len(text) > len(opening) + len(closing) and opening not in inner:
+                text = inner
+        box = _BOX.match(text)
+        if box and matching(text, box.end()) == len(text) - 1:
+            text = text[box.end() + 1 : -1]
+        if text == before:
+            break
+    return text
+
+
+def matching(text: str, at: int) -> int:
+    """Where the bracket that opens at ``at`` closes; -1 if it does not. Brackets pair by depth, not kind."""
+    depth = 0
+    index = at
+    while index < len(text):
+        char = text[index]
+        if char == "\\" and text[index + 1 : index + 2] not in "{}":
+            index += 2
+            continue
+        if char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+            if depth == 0:
+                return index
+        index += 1
+    return -1
+
+
+def _ascii_calls(text: str) -> str:
+    """Calculator notation as LaTeX: sqrt(x), 2^(10), C(10,5)."""
+    for pattern, make in (
+        (re.compile(r"\\?(?<![a-zA-Z])sqrt\s*(?=\()"), "\\sqrt{%s}"),
+        (re.compile(r"\^\s*(?=\()"), "^{%s}"),
+        (re.compile(r"(?<![a-zA-Z\\])floor\s*(?=\()"), "\\lfloor %s\\rfloor "),
+        (re.compile(r"(?<![a-zA-Z\\])ceil\s*(?=\()"), "\\lceil %s\\rceil "),
+        (re.compile(r"(?<![a-zA-Z\\])abs\s*(?=\()"), "|%s|"),
+    ):
+        for _ in range(20):
+            found = pattern.search(text)
+            end = matching(text, found.end()) if found else -1
+            if found is None or end < 0:
+                break
+            text = text[: found.start()] + make % text[found.end() + 1 : end] + text[end + 1 :]
+    return re.sub(r"(?<![a-zA-Z\\])(?:C|binom|comb)\(\s*(\w+)\s*,\s*(\w+)\s*\)", r"\\binom{\1}{\2}", text)
+
+
+def _repeating(match: re.Match[str]) -> str:
+    whole, _, fixed = match[1].partition(".")
+    period = match[2]
+    top = int((whole or "0") + fixed + period) - int((whole or "0") + fixed)
+    return f"\\frac{{{top}}}{{{'9' * len(period)}{'0' * len(fixed)}}}"
+
+
+def _close_braces(text: str) -> str:
+    """Closing braces that a data set or a model forgot at the very end."""
+    bare = text.replace("\\\\", "").replace(r"\{", "").replace(r"\}", "")
+    missing = bare.count("{") - bare.count("}")
+    return text + "}" * missing if 0 < missing <= 3 else text
+
+
+def without_thousands(text: str) -> str:
+    """``text`` with digit groups joined: "10 080", "10,080" and "10{,}080" are one number.
+
+    Groups joined by a bare comma only count where they are the whole of the text, since "(1,100)" is a pair.
+    """
+    joined = re.sub(r"(?<![\d.,])\d{1,3}(?:(?:\{,\}| )\d{3})+(?!\d)", _digits, text)
+    joined = _BRACE_COMMA.sub(".", joined)
+    whole = joined.strip().lstrip("+-").strip()
+    leading = re.match(r"[+-]?\s*\d{1,3}(?:,\d{3})+(?![\d,])", joined.strip())
+    if _THOUSANDS_PLAIN.fullmatch(whole):
+        return joined.replace(",", "")
+    if leading and "," not in joined.strip()[leading.end() :]:
+        return leading[0].replace(",", "") + joined.strip()[leading.end() :]
+    return joined
+
+
+def _digits(match: re.Match[str]) -> str:
+    return re.sub(r"\D", "", match[0])
+
+
+@lru_cache(maxsize=4096)
+def squeezed(text: str) -> str:
+    """``text`` without any space, for comparing spellings; a command keeps one where a letter follows."""
+    tight = re.sub(r"(\\[a-zA-Z]+)\s+(?=[a-zA-Z])", "\\1\x00", text)
+    return re.sub(r"\s+", "", tight).replace("\x00", " ")

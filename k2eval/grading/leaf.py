@@ -1,0 +1,144 @@
+"""Read one leaf of an answer: its unit, percent or degree sign, number base, or that it is a word."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+_CIRC = r"^{\circ}"
+_TRIG = re.compile(r"\\(?:arc)?(?:sin|cos|tan|cot|sec|csc)")
+_TEXT_UNIT = re.compile(
+    r"\s*(?P<per>/|\\cdot)?\s*\\text\s*\{(?P<unit>[^{}\d\\$]*)\}\s*(?:\^\s*(?:\{\s*(?P<braced>-?\d)\s*\}|(?P<power>\d)))?$"
+)
+_PLAIN_UNIT = re.compile(
+    r"(?<=[\d})])\s+(?P<unit>[a-zA-Z]{2,}(?:[ /-][a-zA-Z]+)*)(?:\^\s*\{?(?P<power>[23])\}?)?$"
+)
+_GLUED_UNIT = re.compile(
+    r"(?<=\d)\s*(?P<unit>mm|cm|km|kg|ft|mph|cm|sq|min|sec)(?:\^\s*\{?(?P<power>[23])\}?)?$"
+)
+_PERCENT = re.compile(r"\s*(?:%|\\text\s*\{\s*(?:percent|per cent|pct)\s*\}|(?<=[\d}) ])(?:percent|pct))$")
+_NOT_A_UNIT = re.compile(
+    r"\b(?:if|for|when|where|mod|not|otherwise|base|and|or|is|times|minus|plus|over|no|nor|with|some|all)\b"
+)
+_BASE = re.compile(
+    r"([0-9a-zA-Z]+(?:\.[0-9a-zA-Z]+)?)\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*(-?\w+)\s*\}?\s*\}|(\d))"
+)
+_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
+_PHRASE = re.compile(r"[^\W\d_][^\W\d_ .,'’()/-]*(?:[ .,'’()/-]+[^\W\d_]*)*")
+_ALIASES = {
+    "mm": "mm", "millimeter": "mm", "millimetre": "mm", "cm": "cm", "centimeter": "cm", "centimetre": "cm",
+    "m": "m", "meter": "m", "metre": "m", "km": "km", "kilometer": "km", "kilometre": "km", "in": "in",
+    "inch": "in", "inche": "in", "ft": "ft", "feet": "ft", "foot": "ft", "yd": "yd", "yard": "yd",
+    "mile": "mile",
+    "mi": "mile", "g": "g", "gram": "g", "kg": "kg", "kilogram": "kg", "s": "s", "sec": "s", "second": "s",
+    "min": "min", "minute": "min", "h": "h", "hr": "h", "hour": "h", "day": "day", "week": "week",
+    "year": "year", "cent": "cent", "dollar": "dollar",
+}  # fmt: skip
+_SHORT_UNITS = frozenset(_ALIASES) | {
+    "lb",
+    "oz",
+    "mph",
+    "sq",
+    "men",
+    "ways",
+    "way",
+    "deg",
+    "rad",
+    "cats",
+    "MB",
+    "GB",
+    "units",
+}
+_NOTHING = frozenset(
+    ("no solution", "no real solution", "none", "empty set", "the empty set", "does not exist", "dne")
+)
+NOTHING = r"\emptyset"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One leaf, its mathematics told from what surrounds it."""
+
+    core: str
+    """The mathematics, or the words."""
+    unit: str = ""
+    """"%", "deg", or a unit as written, plural and powers reduced; empty where there is none."""
+    base: str = ""
+    """The number base of "4210_5"."""
+    is_words: bool = False
+
+
+@lru_cache(maxsize=8192)
+def read(text: str) -> Leaf:
+    """``text`` as a leaf."""
+    core = text.strip()
+    core = re.sub(r"^\\text\s*\{\s*\}\s*|\s*\\text\s*\{\s*\}$", "", core)
+    based = _BASE.fullmatch(core)
+    if based and based[1][0].isdigit():
+        return Leaf(based[1], base=based[2] or based[3])
+    words = _words(core)
+    if words is not None:
+        return Leaf(words, is_words=True)
+    percent = _PERCENT.search(core)
+    if percent and percent.start() > 0:
+        return Leaf(core[: percent.start()].strip(), "%")
+    core, unit = _strip_units(core)
+    if _CIRC in core:
+        if _TRIG.search(core):
+            core = re.sub(r"(\d+(?:\.\d+)?)\s*\^\{\\circ\}", r"(\1\\cdot\\frac{\\pi}{180})", core)
+        else:
+            core, unit = core.replace(_CIRC, " ").strip(), "deg"
+    return Leaf(core, unit)
+
+
+def _words(text: str) -> str | None:
+    """``text`` in lower case if it is a word or a phrase rather than mathematics."""
+    plain = _TEXT.sub(r" \1 ", text)
+    plain = re.sub(r"[\s~]+", " ", plain).strip()
+    if plain == NOTHING or plain.casefold().rstrip(".").removesuffix("s") in _NOTHING:
+        return NOTHING
+    bare = plain.strip("().' ")
+    if not bare or not _PHRASE.fullmatch(bare) or "\\" in bare:
+        return None
+    if len(bare) == 1:
+        return bare if r"\text" in text else None
+    longest = max(len(word) for word in re.split(r"\W+", bare))
+    if r"\text" in text or longest >= 4 or bare.casefold() in ("yes", "no"):
+        return re.sub(r"\W+", " ", bare).strip().casefold()
+    return None
+
+
+def _strip_units(core: str) -> tuple[str, str]:
+    units: list[str] = []
+    for _ in range(4):
+        found = _TEXT_UNIT.search(core) or _PLAIN_UNIT.search(core) or _GLUED_UNIT.search(core)
+        if found is None or found.start() == 0:
+            break
+        name = found["unit"].strip().rstrip(".")
+        plain = found.re is not _TEXT_UNIT
+        if _NOT_A_UNIT.search(name) or (plain and not _is_plain_unit(name)):
+            break
+        groups = found.groupdict()
+        power = groups.get("braced") or groups.get("power") or ""
+        if name:
+            units.append(("/" if groups.get("per") == "/" else "") + _reduced(name) + power)
+        core = core[: found.start()].strip().removesuffix(r"\cdot").removesuffix("-").strip()
+    return core, " ".join(reversed(units))
+
+
+def _is_plain_unit(name: str) -> bool:
+    words = re.split(r"[ /-]", name)
+    return all(word in _SHORT_UNITS or len(word) >= 4 for word in words if word != "per")
+
+
+def _reduced(name: str) -> str:
+    singular = name if len(name) <= 2 else name.removesuffix("s")
+    return _ALIASES.get(singular.casefold(), singular.casefold())
+
+
+def units_clash(gold: str, given: str) -> bool:
+    """Whether two units are both well known and different: "5 m" is not "5 cm". Unknown ones never clash."""
+    known = set(_ALIASES.values())
+    bare_gold, bare_given = gold.rstrip("0123456789-"), given.rstrip("0123456789-")
+    return bare_gold in known and bare_given in known and bare_gold != bare_given

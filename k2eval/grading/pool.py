@@ -1,0 +1,247 @@
+"""Grading in worker processes, with a hard limit on what one answer may cost.
+
+Each worker has a thread of the parent that feeds it and waits for it, so a stalled event loop cannot turn a
+finished answer into a timeout, and the same pool serves ``await pool.grade(…)`` and :func:`grade_all`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from k2eval.errors import ConfigError
+from k2eval.grading.process import WorkerDied, WorkerHung, WorkerProcess
+from k2eval.grading.registry import DEFAULT_LIMIT_S, Grader, grader_for, grader_name
+from k2eval.records import Grade, Json, Outcome, Question
+
+_BATCH = 8
+"""Answers in one message; the limit still holds for each."""
+
+_ATTEMPTS = 2
+
+
+class Item(NamedTuple):
+    """One response to grade."""
+
+    question: Question
+    text: str
+    truncated: bool = False
+    grader: str | None = None
+    """Name of the grader; None for the one that the question asks for."""
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    question: Question
+    text: str
+    truncated: bool
+    grader: Grader
+    limit_s: float
+    result: Future[Grade] = field(default_factory=Future)
+    attempts: int = 0
+
+    def message(self) -> Json:
+        return {
+            "grader": self.grader.name,
+            "question": self.question.model_dump(mode="python"),
+            "text": self.text,
+            "truncated": self.truncated,
+        }
+
+    def finish(self, grade: Grade) -> None:
+        with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
+            self.result.set_result(grade)
+
+
+class GradingPool:
+    """Processes that grade.
+
+    An answer whose comparison does not end is ``timeout`` (wrong); where the grader runs programs and has
+    time limits of its own, it is ``grader_error``. A worker that dies is replaced and its answer tried once
+    more before it is ``grader_error``. Use as ``with`` or ``async with``; start it before any engine.
+
+    Args:
+        workers: Number of processes, at least 1.
+        limit_s: Seconds that one answer may cost, where its grader sets no limit.
+    """
+
+    def __init__(self, workers: int, *, limit_s: float = DEFAULT_LIMIT_S) -> None:
+        if workers < 1:
+            raise ConfigError(f"Expected at least 1 grading worker, got {workers}.")
+        self._limit_s = limit_s
+        self._jobs: deque[_Job] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._workers: set[WorkerProcess] = set()
+        self._count = workers
+        self._threads = [
+            threading.Thread(target=self._serve, name=f"k2eval-grading-{index}", daemon=True)
+            for index in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, item: Item) -> Future[Grade]:
+        """Queue one response; the future gives its grade.
+
+        Raises:
+            ConfigError: If there is no such grader, or the pool is closed.
+        """
+        grader = grader_for(grader_name(item.question, item.grader))
+        limit = self._limit_s if grader.time_limit is None else grader.time_limit(item.question)
+        job = _Job(item.question, item.text, item.truncated, grader, limit)
+        with self._changed:
+            if self._closing:
+                raise ConfigError("Expected an open grading pool, got one that is closed.")
+            self._jobs.append(job)
+            self._changed.notify()
+        return job.result
+
+    async def grade(
+        self, question: Question, text: str, truncated: bool = False, *, grader: str | None = None
+    ) -> Grade:
+        """Grade one response; see :class:`Item` for the arguments."""
+        return await asyncio.wrap_future(self.submit(Item(question, text, truncated, grader)))
+
+    def pids(self) -> list[int]:
+        """Process ids of the living workers."""
+        with self._changed:
+            return [worker.pid for worker in self._workers]
+
+    def close(self) -> None:
+        """End all workers, hung ones too. Answers that are still being graded are cancelled."""
+        with self._changed:
+            self._closing = True
+            for job in self._jobs:
+                job.result.cancel()
+            self._jobs.clear()
+            self._changed.notify_all()
+            busy = list(self._workers)
+        for worker in busy:
+            worker.kill()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.close)
+
+    def _serve(self) -> None:
+        """Feed one worker until the pool closes, replacing it when it must be killed."""
+        worker: WorkerProcess | None = None
+        while batch := self._next_batch():
+            try:
+                worker = worker or self._start()
+                self._run(worker, batch)
+            except Exception as error:
+                if worker is not None:
+                    self._end(worker)
+                worker = None
+                self._recover(batch, error)
+        if worker is not None:
+            self._end(worker)
+
+    def _start(self) -> WorkerProcess:
+        worker = WorkerProcess()
+        with self._changed:
+            self._workers.add(worker)
+        return worker
+
+    def _end(self, worker: WorkerProcess) -> None:
+        with self._changed:
+            self._workers.discard(worker)
+        worker.kill()
+
+    def _next_batch(self) -> deque[_Job]:
+        """The next answers for one worker; empty when the pool closes."""
+        with self._changed:
+            while not self._jobs and not self._closing:
+                self._changed.wait()
+            if self._closing:
+                return deque()
+            batch = deque([self._jobs.popleft()])
+            share = min(_BATCH, 1 + len(self._jobs) // (2 * self._count))
+            while len(batch) < share and self._joins(batch[0]):
+                batch.append(self._jobs.popleft())
+            return batch
+
+    def _joins(self, first: _Job) -> bool:
+        following = self._jobs[0]
+        alone = first.attempts > 0 or following.attempts > 0 or first.grader.time_limit is not None
+        return not alone and following.grader.name == first.grader.name
+
+    def _run(self, worker: WorkerProcess, batch: deque[_Job]) -> None:
+        worker.load(batch[0].grader.name)
+        worker.send({"jobs": [job.message() for job in batch]})
+        while batch:
+            reply = worker.receive(batch[0].limit_s)
+            batch.popleft().finish(Grade.model_validate(reply))
+
+    def _recover(self, batch: deque[_Job], error: Exception) -> None:
+        """Decide about the answer that a worker failed at; the others of its batch go back to the queue."""
+        with self._changed:
+            if self._closing:
+                for job in batch:
+                    job.result.cancel()
+                return
+            if not batch:
+                return
+            failed = batch.popleft()
+            failed.attempts += 1
+            self._jobs.extendleft(reversed(batch))
+            if not isinstance(error, WorkerHung) and failed.attempts < _ATTEMPTS:
+                self._jobs.appendleft(failed)
+                self._changed.notify_all()
+                return
+            self._changed.notify_all()
+        failed.finish(_verdict_on(failed, error))
+
+
+def _verdict_on(job: _Job, error: Exception) -> Grade:
+    if isinstance(error, WorkerHung):
+        reason = f"no grade within {job.limit_s:g} s"
+        ours = job.grader.time_limit is not None
+        return Grade.of(Outcome.GRADER_ERROR if ours else Outcome.TIMEOUT, reason=reason)
+    reason = str(error) if isinstance(error, WorkerDied) else f"{type(error).__name__}: {error}"
+    return Grade.of(Outcome.GRADER_ERROR, reason=reason[:500])
+
+
+def grade_all(
+    items: Iterable[Item], workers: int | None = None, *, limit_s: float = DEFAULT_LIMIT_S
+) -> Iterator[Grade]:
+    """Grade ``items`` in worker processes, in order; reads ahead only as far as keeps the workers busy.
+
+    Args:
+        items: What to grade; may be endless.
+        workers: Number of processes; one per processor if None.
+        limit_s: Seconds that one answer may cost, where its grader sets no limit.
+    """
+    count = workers or len(os.sched_getaffinity(0))
+    waiting: deque[Future[Grade]] = deque()
+    with GradingPool(count, limit_s=limit_s) as pool:
+        for item in items:
+            waiting.append(pool.submit(item))
+            if len(waiting) >= count * _BATCH * 8:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

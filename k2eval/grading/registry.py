@@ -1,0 +1,80 @@
+"""Graders by name. Modules are imported when first asked for, so that importing this one costs nothing."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from k2eval.errors import ConfigError, did_you_mean
+from k2eval.records import Grade, Question
+
+DEFAULT_LIMIT_S = 10.0
+"""Seconds that one answer may cost before its worker is killed."""
+
+_MODULES = {
+    "math": "k2eval.grading.math",
+    "choice": "k2eval.grading.choice",
+    "code": "k2eval.grading.code",
+    "scicode": "k2eval.grading.scicode",
+    "humaneval": "k2eval.grading.humaneval",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Grader:
+    """A pure function from question and response text to a grade, and its version."""
+
+    name: str
+    version: int
+    grade: Callable[[Question, str, bool], Grade]
+    """Takes the question, the raw text, and whether the engine stopped at its token limit."""
+    time_limit: Callable[[Question], float] | None = None
+    """Seconds that a grader which runs programs may take for a question. Where it is set, running out of
+    time is our failure; where it is not, the answer itself is what does not end."""
+    prepare: Callable[[], None] | None = None
+    """Imports what grading needs, so that start-up is not charged to an answer."""
+
+    @property
+    def label(self) -> str:
+        """Name and version as a verdict records them, such as ``math/1``."""
+        return f"{self.name}/{self.version}"
+
+
+@cache
+def grader_for(name: str) -> Grader:
+    """The grader called ``name``.
+
+    A name with a dot is taken as the module of a grader of your own: it exposes ``VERSION`` and ``grade``,
+    and may expose ``time_limit`` and ``prepare``.
+
+    Raises:
+        ConfigError: If there is no such grader.
+    """
+    path = _MODULES.get(name, name if "." in name else None)
+    if path is None:
+        raise ConfigError(
+            f"Expected the name of a grader, got {name!r}. {did_you_mean(name, list(_MODULES))}"
+        )
+    try:
+        module = importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name is None or not path.startswith(error.name):
+            raise
+        raise ConfigError(f"Expected a grader module {path}, but it cannot be imported: {error}") from error
+    return Grader(
+        name,
+        module.VERSION,
+        module.grade,
+        getattr(module, "time_limit", None),
+        getattr(module, "prepare", None),
+    )
+
+
+def grader_name(question: Question, override: str | None = None) -> str:
+    """Which grader a question asks for: ``override``, its metadata, or what its options suggest."""
+    named = override or question.metadata.get("grader")
+    if named is not None:
+        return str(named)
+    return "choice" if question.options else "math"

@@ -1,0 +1,244 @@
+"""Read the outer shape of a normalised answer: lists, tuples, sets, intervals, unions, matrices, relations.
+
+What lies inside is left as text (a *leaf*); :mod:`k2eval.grading.equal` compares leaves. Reading the outer
+shape here keeps apart what a general parser merges: the pair (1, 2), the answers "1, 2" and the set {1, 2}.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from k2eval.grading.latex import matching, without_thousands
+
+Kind = Literal[
+    "leaf", "list", "set", "tuple", "vector", "interval", "union", "matrix", "equation", "inequality"
+]
+
+_RELATION = re.compile(r"\\(?:le|ge|ne|equiv|approx|sim)(?![a-zA-Z])|[<>=]")
+_MATRIX = re.compile(r"\\begin\{([pbB]?matrix|array)\}(?:\{[clr|]*\})?(.*)\\end\{\1\}", re.DOTALL)
+_WORD_SEPARATOR = re.compile(
+    r"\\text\s*\{\s*,?\s*(?:and|or|OR)\s*,?\s*\}|(?<![a-zA-Z\\])(?:and|or|OR)(?![a-zA-Z])|\\(?:lor|vee|land|wedge)(?![a-zA-Z])"
+)
+_SYMBOL = r"(?:\\?[a-zA-Z]+'*|\\text\s*\{[^{}]*\})(?:_(?:\{[^{}]*\}|\w))?"
+_LABEL = re.compile(rf"{_SYMBOL}\s*(?:\([^()]*\))?")
+_MEMBER = re.compile(rf"({_SYMBOL}(?:\s*,\s*{_SYMBOL})*|\([^()]*\))\s*\\in(?![a-zA-Z])")
+_MAX_DEPTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One level of an answer."""
+
+    kind: Kind
+    text: str
+    """The whole of it, as normalised."""
+    items: tuple[Node, ...] = ()
+    """Elements, ends of an interval, rows of a matrix, or the sides of a relation."""
+    detail: str = ""
+    """For an interval its two brackets; for a relation its signs."""
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> Node:
+    """The shape of the normalised answer ``text``."""
+    return _parse(text, 0)
+
+
+def _parse(text: str, depth: int) -> Node:
+    text = text.strip()
+    if depth > _MAX_DEPTH or not text:
+        return Node("leaf", text)
+    matrix = _MATRIX.fullmatch(text)
+    if matrix and r"\begin" not in matrix[2]:
+        rows = [
+            Node("tuple", row, tuple(_parse(cell, depth + 1) for cell in row.split("&")))
+            for row in re.split(r"\\\\|\\cr(?![a-zA-Z])", matrix[2])
+            if row.strip()
+        ]
+        return Node("matrix", text, tuple(rows))
+    number = without_thousands(text)
+    for separators in (_split_words, _split_commas, _split_unions):
+        parts = separators(number)
+        if len(parts) > 1:
+            return _sequence(separators is _split_unions, text, parts, depth)
+    return _single(number, depth)
+
+
+def _sequence(is_union: bool, text: str, parts: list[str], depth: int) -> Node:
+    items = tuple(_parse(part, depth + 1) for part in parts)
+    if not is_union:
+        spread = tuple(leaf for item in items for leaf in (item.items if item.kind == "list" else (item,)))
+        all_intervals = all(_as_interval(item) for item in items) and not any(
+            i.kind == "tuple" for i in items
+        )
+        return Node("union" if all_intervals else "list", text, spread)
+    return Node("union", text, items)
+
+
+def _single(text: str, depth: int) -> Node:
+    member = _MEMBER.match(text)
+    if member:
+        inner = _parse(text[member.end() :], depth + 1)
+        return (
+            Node("equation", text, (Node("leaf", member[1]), inner), r"\in")
+            if inner.kind == "leaf"
+            else inner
+        )
+    signs, sides = _split_relation(text)
+    if signs:
+        items = tuple(_parse(side, depth + 1) for side in sides)
+        if all(sign in ("=", r"\equiv", r"\approx", r"\sim") for sign in signs):
+            return Node("equation", text, items, " ".join(signs))
+        return Node("inequality", text, items, " ".join(signs))
+    bracketed = _bracketed(text, depth)
+    if bracketed is not None:
+        return bracketed
+    if r"\pm" in text or r"\mp" in text:
+        upper = text.replace(r"\pm", "+").replace(r"\mp", "-")
+        lower = text.replace(r"\pm", "-").replace(r"\mp", "+")
+        return Node("list", text, (Node("leaf", _sign(upper)), Node("leaf", _sign(lower))))
+    return Node("leaf", text)
+
+
+def _sign(text: str) -> str:
+    return text.strip().removeprefix("+").strip()
+
+
+def _bracketed(text: str, depth: int) -> Node | None:
+    opening = r"\{" if text.startswith(r"\{") else text[0]
+    if opening not in ("(", "[", "{", r"\{") or matching(text, len(opening) - 1) != len(text) - 1:
+        return None
+    closing = text[-1]
+    end = len(text) - (2 if closing == "}" and text[-2] == "\\" else 1)
+    inner = text[len(opening) : end]
+    if opening == r"\{" and re.search(r"\\mid|\||\\colon|:", inner):
+        return Node("leaf", text)
+    parts = _split_commas(inner)
+    if opening == r"\{":
+        items = tuple(_parse(part, depth + 1) for part in parts if part.strip())
+        return Node(
+            "set", text, tuple(i for item in items for i in (item.items if item.kind == "list" else (item,)))
+        )
+    if len(parts) == 1:
+        return _parse(inner, depth + 1) if opening + closing in ("()", "[]", "{}") else None
+    if opening == "{":
+        return _parse(inner, depth + 1)
+    items = tuple(_parse(part, depth + 1) for part in parts)
+    if opening == "(" and closing == ")":
+        return Node("tuple", text, items)
+    if len(parts) == 2:
+        return Node("interval", text, items, opening + closing)
+    return Node("vector", text, items) if opening == "[" and closing == "]" else None
+
+
+def as_interval(node: Node) -> tuple[str, Node, Node] | None:
+    """Brackets and ends of ``node`` read as an interval: [a, b), a < x < b, x > a, or the pair (a, b)."""
+    return _as_interval(node)
+
+
+def _as_interval(node: Node) -> tuple[str, Node, Node] | None:
+    if node.kind == "interval":
+        return node.detail, node.items[0], node.items[1]
+    if node.kind == "tuple" and len(node.items) == 2:
+        return "()", node.items[0], node.items[1]
+    if node.kind != "inequality":
+        return None
+    signs = node.detail.split()
+    items = list(node.items)
+    if all(sign in (">", r"\ge") for sign in signs):
+        items.reverse()
+        signs = [{">": "<", r"\ge": r"\le"}[sign] for sign in reversed(signs)]
+    if not all(sign in ("<", r"\le") for sign in signs):
+        return None
+    if len(items) == 3 and is_symbol(items[1]):
+        return _bracket(signs[0], "[(") + _bracket(signs[1], "])"), items[0], items[2]
+    if len(items) == 2 and is_symbol(items[0]) and not is_symbol(items[1]):
+        return "(" + _bracket(signs[0], "])"), Node("leaf", r"-\infty"), items[1]
+    if len(items) == 2 and is_symbol(items[1]):
+        return _bracket(signs[0], "[(") + ")", items[0], Node("leaf", r"\infty")
+    return None
+
+
+def _bracket(sign: str, closed_open: str) -> str:
+    return closed_open[0] if sign == r"\le" else closed_open[1]
+
+
+def is_symbol(node: Node) -> bool:
+    """Whether ``node`` is a single variable."""
+    return (
+        node.kind == "leaf"
+        and re.fullmatch(
+            r"\s*(?:[a-zA-Z]|\\(?!infty|pi(?![a-z]))[a-zA-Z]+)(?:_(?:\{[^{}]*\}|\w))?'*\s*", node.text
+        )
+        is not None
+    )
+
+
+def variable(node: Node) -> str | None:
+    """The variable that an inequality bounds."""
+    names = [item.text.strip() for item in node.items if is_symbol(item)] if node.kind == "inequality" else []
+    return names[0] if len(names) == 1 else None
+
+
+def is_label(node: Node) -> bool:
+    """Whether ``node`` only names a value, as the left side of "x = 5", "f(n) = 5" or "Area = 5" does."""
+    return _LABEL.fullmatch(node.text.strip()) is not None and not re.fullmatch(
+        r"\s*(?:e|\\pi|\\infty)\s*", node.text
+    )
+
+
+def _split(text: str, is_separator: re.Pattern[str]) -> list[tuple[str, str]]:
+    """Pieces of ``text`` at depth 0, each with the separator that precedes it."""
+    pieces: list[tuple[str, str]] = []
+    depth, start, sign, at = 0, 0, "", 0
+    while at < len(text):
+        char = text[at]
+        if depth == 0:
+            found = is_separator.match(text, at)
+            if found and found.end() > at:
+                pieces.append((sign, text[start:at]))
+                sign, at = found[0].strip(), found.end()
+                start = at
+                continue
+        if char == "\\" and text[at + 1 : at + 2] not in ("{", "}"):
+            if text.startswith((r"\begin", r"\lfloor", r"\lceil"), at):
+                depth += 1
+            elif text.startswith((r"\end", r"\rfloor", r"\rceil"), at):
+                depth -= 1
+            at += 2
+            continue
+        depth += (char in "([{") - (char in ")]}")
+        at += 1
+    return [*pieces, (sign, text[start:])]
+
+
+_COMMA = re.compile(r"[,;]")
+_UNION = re.compile(r"\\cup(?![a-zA-Z])")
+
+
+def _split_commas(text: str) -> list[str]:
+    return [piece for _, piece in _split(text, _COMMA)]
+
+
+def _split_unions(text: str) -> list[str]:
+    return [piece for _, piece in _split(text, _UNION)]
+
+
+def _split_words(text: str) -> list[str]:
+    if not _WORD_SEPARATOR.search(text):
+        return [text]
+    pieces = [piece.strip().strip(",").strip() for _, piece in _split(text, _WORD_SEPARATOR)]
+    return [piece for piece in pieces if piece] or [text]
+
+
+def _split_relation(text: str) -> tuple[list[str], list[str]]:
+    if not _RELATION.search(text):
+        return [], [text]
+    pieces = _split(text, _RELATION)
+    sides = [side.strip() for _, side in pieces]
+    if len(pieces) < 2 or not all(sides):
+        return [], [text.strip().strip("=").strip() if len(pieces) == 2 else text]
+    return [sign for sign, _ in pieces[1:]], sides

@@ -1,0 +1,103 @@
+"""Stock lm-eval's way into our tasks: what the YAML files under ``tasks/`` call.
+
+lm-eval asks for the dataset, hands all responses of a task to a filter at once, and aggregates what
+``process_results`` returns per question. Documents carry the whole question, so that the same graders give
+the same grades through both doors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from k2eval.data import load_questions
+from k2eval.errors import K2EvalError
+from k2eval.records import Grade, Json, Outcome, Question
+from k2eval.tasks import load_tasks
+
+QUESTION = "k2eval_question"
+
+
+def dataset(*, k2eval: Mapping[str, Json], data: str | None = None, runs: int = 1, **_: Any) -> Any:
+    """The documents of one task, as lm-eval's ``custom_dataset``.
+
+    Args:
+        k2eval: The task's ``metadata.k2eval``.
+        data: The data folder (``--metadata '{"data": "…"}'``); ``K2EVAL_DATA`` where None.
+        runs: For tasks whose prompts differ from run to run, how many runs become documents, run after run.
+
+    Returns:
+        A mapping of the split ``test`` to a dataset.
+    """
+    from datasets import Dataset
+
+    [task] = load_tasks([str(k2eval["task"])])
+    questions = load_questions(task, data=Path(data) if data else None)
+    documents = []
+    for run_index in range(runs):
+        pairs = zip(questions.items(run_index), questions.questions(run_index), strict=True)
+        for item, question in pairs:
+            bare = question.model_copy(update={"messages": ()})
+            documents.append(
+                {
+                    **item.fields,
+                    "id": item.id,
+                    "run_index": run_index,
+                    "gold": str(item.gold) if isinstance(item.gold, (str, int, float)) else item.id,
+                    QUESTION: bare.to_line(),
+                }
+            )
+    return {"test": Dataset.from_list(documents)}
+
+
+def grade(
+    responses: Sequence[Sequence[str]], documents: Sequence[Mapping[str, Any]]
+) -> list[list[dict[str, Json]]]:
+    """Grade all responses of a task in worker processes, as lm-eval's custom filter.
+
+    lm-eval gives texts without finish reasons, so a text cut after its reasoning cannot be told from a
+    finished one; an unclosed ``<think>`` still counts as truncated.
+
+    Returns:
+        For each document, the grades of its responses, as plain data.
+    """
+    from k2eval.grading.pool import Item, grade_all
+
+    questions = [Question.model_validate(json.loads(document[QUESTION])) for document in documents]
+    flat = [
+        Item(question, text) for question, texts in zip(questions, responses, strict=True) for text in texts
+    ]
+    grades = grade_all(flat)
+    return [[next(grades).model_dump(mode="json") for _ in texts] for texts in responses]
+
+
+def score(document: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float]:
+    """The metrics of one question from the grades of its responses, as lm-eval's ``process_results``.
+
+    Raises:
+        K2EvalError: When no response could be graded; an infrastructure failure is never a wrong answer.
+    """
+    from k2eval.statistics import maj_at_k
+
+    grades = [Grade.model_validate(one) for one in results[0]]
+    scored = [(one.score, one.extracted) for one in grades if one.score is not None]
+    if not scored:
+        raise K2EvalError(
+            f"None of {len(grades)} responses to question {document['id']} could be graded: {grades[0].detail}. "
+            "Mend the grader or the sandbox (`k2eval doctor`) and run again."
+        )
+    scores = [value for value, _ in scored]
+    return {
+        "avg_at_k": sum(scores) / len(scores),
+        "pass_at_k": max(scores),
+        "maj_at_k": maj_at_k([answer for _, answer in scored], scores),
+        "truncated": _share(grades, Outcome.TRUNCATED),
+        "no_answer": _share(grades, Outcome.NO_ANSWER),
+        "infrastructure": (len(grades) - len(scored)) / len(grades),
+    }
+
+
+def _share(grades: Sequence[Grade], outcome: Outcome) -> float:
+    return sum(one.outcome is outcome for one in grades) / len(grades)

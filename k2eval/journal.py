@@ -1,0 +1,219 @@
+"""The run directory: ``run.json``, ``generations.jsonl`` and ``verdicts.jsonl``. The only state there is.
+
+Lines are appended as work finishes and never changed. A line cut off at the end of a file, as a crash leaves
+it, is removed with a warning; a bad line elsewhere is an error. Of several verdicts on one sample the last
+counts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from pydantic import ValidationError
+
+from k2eval.errors import JournalError
+from k2eval.records import Generation, Json, Place, Record, Verdict
+
+FORMAT = 1
+RUN, GENERATIONS, VERDICTS = "run.json", "generations.jsonl", "verdicts.jsonl"
+_SYNC_EVERY_S = 2.0
+
+R = TypeVar("R", bound=Record)
+
+
+class Journal:
+    """One run directory, opened for writing by one process at a time.
+
+    Raises:
+        JournalError: When the directory cannot be written, is in use, or holds a foreign file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._files: dict[str, _Appender] = {}
+        self._offsets: dict[str, int] = {}
+        self.verdicts: dict[Place, Verdict] = {}
+        """The latest verdict on every sample."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (folder / ".lock").open("w")
+        except OSError as error:
+            raise JournalError(
+                f"Cannot write to the run directory {folder}: {error}. Give another with --out."
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            raise JournalError(
+                f"Another process is writing to {folder}. Wait for it, or give another --out."
+            ) from error
+
+    def __enter__(self) -> Self:
+        for name in (GENERATIONS, VERDICTS):
+            repair(self.folder / name)
+        for offset, generation in read_lines(self.folder / GENERATIONS, Generation):
+            self._offsets[generation.key] = offset
+        for _, verdict in read_lines(self.folder / VERDICTS, Verdict):
+            self.verdicts[verdict.place] = verdict
+        self._files = {name: _Appender(self.folder / name) for name in (GENERATIONS, VERDICTS)}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._files.values():
+            file.close()
+        self._lock.close()
+
+    @property
+    def generation_count(self) -> int:
+        """How many different generations are kept."""
+        return len(self._offsets)
+
+    def find(self, key: str) -> Generation | None:
+        """The kept generation of this key, read from disk."""
+        offset = self._offsets.get(key)
+        if offset is None:
+            return None
+        with (self.folder / GENERATIONS).open("rb") as file:
+            file.seek(offset)
+            return Generation.model_validate(json.loads(file.readline()))
+
+    def add_generation(self, generation: Generation) -> None:
+        """Keep a generation."""
+        self._offsets[generation.key] = self._files[GENERATIONS].append(generation)
+
+    def add_verdict(self, verdict: Verdict) -> None:
+        """Keep a verdict; it replaces an earlier one on the same sample."""
+        self._files[VERDICTS].append(verdict)
+        self.verdicts[verdict.place] = verdict
+
+    def read_run(self) -> dict[str, Any]:
+        """What ``run.json`` says; empty where there is none."""
+        return read_run(self.folder) if (self.folder / RUN).exists() else {}
+
+    def write_run(self, run: Mapping[str, Json]) -> None:
+        """Replace ``run.json`` in one step."""
+        temporary = self.folder / (RUN + ".tmp")
+        try:
+            temporary.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+            temporary.replace(self.folder / RUN)
+        except OSError as error:
+            raise JournalError(
+                f"Cannot write {self.folder / RUN}: {error}. What was generated so far is kept."
+            ) from error
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """The ``run.json`` of a run directory.
+
+    Raises:
+        JournalError: When there is none, or it was not written by k2eval.
+    """
+    path = folder / RUN
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise JournalError(
+            f"{folder} is not a run directory: it has no {RUN}. `k2eval run --out DIR` makes one."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise JournalError(f"Cannot read {path}: {error}.") from error
+    if not isinstance(run, dict) or run.get("format") != FORMAT:
+        got = run.get("format") if isinstance(run, dict) else type(run).__name__
+        raise JournalError(
+            f"{path}: expected format {FORMAT}, got {got!r}. It was not written by this k2eval."
+        )
+    return run
+
+
+def read_lines(path: Path, kind: type[R]) -> Iterator[tuple[int, R]]:
+    """The records of a journal file, each with its offset in bytes.
+
+    Raises:
+        JournalError: When a line is not such a record; names file and line.
+    """
+    if not path.exists():
+        return
+    offset = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.endswith(b"\n"):  # a torn last line is not finished yet, or was repaired by its writer
+                yield offset, _record(line, kind, f"{path}:{number}")
+            offset += len(line)
+
+
+def _record(line: bytes, kind: type[R], where: str) -> R:
+    try:
+        return kind.model_validate(json.loads(line))
+    except (ValueError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise JournalError(
+            f"{where}: expected a {kind.__name__.lower()} of k2eval, got {line[:80]!r} ({reason}). "
+            f"Nothing was changed; remove or mend that line, or give another --out."
+        ) from error
+
+
+def repair(path: Path) -> None:
+    """Cut off a last line without its newline, as a crash or a full disk leaves it, with a warning."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        size = file.seek(0, os.SEEK_END)
+        end = size
+        while end > 0:
+            step = min(end, 1 << 16)
+            file.seek(end - step)
+            newline = file.read(step).rfind(b"\n")
+            if newline >= 0:
+                end = end - step + newline + 1
+                break
+            end -= step
+        if end < size:
+            file.truncate(end)
+            warnings.warn(f"{path}: removed an unfinished last line of {size - end} bytes.", stacklevel=2)
+
+
+class _Appender:
+    """Appends records to one file; after a failed write the file ends where it did before."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise JournalError(f"Cannot write {path}: {error}. Give another --out.") from error
+        self._end = self._file.seek(0, os.SEEK_END)
+        self._synced = time.monotonic()
+
+    def append(self, record: Record) -> int:
+        line = (record.to_line() + "\n").encode("ascii")
+        start = self._end
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:])
+            if time.monotonic() - self._synced > _SYNC_EVERY_S:
+                os.fsync(self._file.fileno())
+                self._synced = time.monotonic()
+        except OSError as error:
+            os.ftruncate(self._file.fileno(), start)
+            raise JournalError(
+                f"Cannot write {self._path}: {error}. Everything finished before is kept; make room and run the same "
+                "command again."
+            ) from error
+        self._end += len(line)
+        return start
+
+    def close(self) -> None:
+        os.fsync(self._file.fileno())
+        self._file.close()

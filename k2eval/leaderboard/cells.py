@@ -1,0 +1,66 @@
+"""Numbers as people read them, and footnotes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+ABSENT = "–"
+
+
+class Footnotes:
+    """Numbers each distinct note once, in order of first use."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def mark(self, notes: Any) -> str:
+        """The superscript marks of "; "-separated notes, or nothing."""
+        if not isinstance(notes, str) or not notes:
+            return ""
+        numbers = [self._numbers.setdefault(note, len(self._numbers) + 1) for note in notes.split("; ")]
+        return " " + "⁾⁽".join(str(number) for number in sorted(numbers)).translate(_SUPERSCRIPTS).join("⁽⁾")
+
+    def lines(self) -> list[str]:
+        """Each mark with its note."""
+        return [
+            f"{str(number).translate(_SUPERSCRIPTS).join('⁽⁾')} {note}"
+            for note, number in self._numbers.items()
+        ]
+
+
+def score(record: pd.Series, name: str) -> str:
+    """``90.8 ± 4.1``, or the interval's ends where its arms differ: ``0.0 (0.0 – 11.6)``."""
+    value, low, high = (number(record.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
+    if not np.isfinite(value):
+        return ABSENT
+    down, up = value - low, high - value
+    if abs(down - up) < 0.05:
+        return f"{value:.1f} ± {up:.1f}"
+    return f"{value:.1f} ({low:.1f} – {high:.1f})"
+
+
+def rank(record: pd.Series, name: str) -> str:
+    """``1 (1 – 3)``: the place and its interval."""
+    place, low, high = (number(record.get(f"{name}_{key}")) for key in ("rank", "rank_low", "rank_high"))
+    return ABSENT if not np.isfinite(place) else f"{place:.0f} ({low:.0f} – {high:.0f})"
+
+
+def questions(counted: Any, expected: Any) -> str:
+    """``30 questions`` or ``45 of 173 questions``."""
+    some, whole = int(number(counted)), int(number(expected))
+    return f"{some} of {whole} questions" if some < whole else f"{some} questions"
+
+
+def plain(value: Any, form: str = ".1f") -> str:
+    """A number in format ``form``, or a dash where there is none."""
+    amount = number(value)
+    return format(amount, form) if np.isfinite(amount) else ABSENT
+
+
+def number(value: Any) -> float:
+    """The value as a float, NaN for anything that is none."""
+    return float(value) if isinstance(value, (int, float, np.number)) else np.nan

@@ -1,0 +1,183 @@
+"""What one run is worth on one benchmark: the cells of the table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from k2eval.leaderboard.load import RunScores, TaskScores
+from k2eval.records import Outcome
+from k2eval.statistics import Array, Estimate, average, question_means, spread
+from k2eval.statistics.difference import paired_means
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One column of the table."""
+
+    name: str
+    title: str
+    group: str | None
+    """Group of benchmarks whose micro average it is part of."""
+    fingerprint: str
+    """Of the questions that most rows were asked; other rows are not compared with these."""
+    size: int
+    """How many those are."""
+    questions: tuple[str, ...]
+    """Ids of those that have verdicts in any row."""
+    comparable: tuple[int, ...]
+    """Rows that were asked these questions."""
+    means: Array
+    """Per-question means of shape (questions, rows); NaN for rows that are not comparable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run on its way into the table."""
+
+    run: RunScores
+    record: dict[str, Any]
+    """Column name -> value."""
+    estimates: dict[str, Estimate] = field(default_factory=dict)
+    """Of each benchmark, as fractions."""
+
+
+def benchmark_of(name: str, runs: Sequence[RunScores]) -> Benchmark:
+    """The column of benchmark ``name``; the questions that most runs were asked are the ones compared."""
+    having = [index for index, run in enumerate(runs) if name in run.tasks]
+    asked = {index: _asked(runs[index].tasks[name]) for index in having}
+    votes = Counter(asked.values())
+    reference = max(votes, key=lambda which: (votes[which], which[1]))
+    comparable = tuple(index for index in having if asked[index] == reference)
+    questions = tuple(
+        dict.fromkeys(question for index in comparable for question in runs[index].tasks[name].questions)
+    )
+    place = {question: row for row, question in enumerate(questions)}
+    means = np.full((len(questions), len(runs)), np.nan)
+    for index in comparable:
+        task = runs[index].tasks[name]
+        means[[place[question] for question in task.questions], index] = question_means(task.scores)
+    info = runs[having[0]].tasks[name].info
+    return Benchmark(name, info.title or name, info.micro, *reference, questions, comparable, means)
+
+
+def _asked(task: TaskScores) -> tuple[str, int]:
+    """What two rows must agree on to be compared: the data, and how much of it was asked."""
+    return task.info.fingerprint, task.info.questions
+
+
+def row_of(run: RunScores) -> Row:
+    """What concerns the run as a whole."""
+    info, tasks = run.info, run.tasks.values()
+    graded = sum(task.graded for task in tasks)
+    notes = [] if info.complete else ["the run is not finished"]
+    if not info.reproducible:
+        notes.append("the engine could not honour seeds: a repetition may differ")
+    record = {
+        "run": info.name,
+        "model": info.model.name,
+        "recipe": info.recipe,
+        "variant": info.variant or "",
+        "model_fingerprint": info.model.fingerprint,
+        "engine": info.model.engine,
+        "complete": info.complete,
+        "reproducible": info.reproducible,
+        "samples": graded,
+        "failed": sum(task.failed for task in tasks),
+        "truncated": _percent(sum(task.count(Outcome.TRUNCATED) for task in tasks), graded),
+        "no_answer": _percent(sum(task.count(Outcome.NO_ANSWER) for task in tasks), graded),
+        "tokens": _mean(task.output_tokens[np.isfinite(task.scores)] for task in tasks),
+        "recipe_tokens": _mean(task.recipe_tokens[np.isfinite(task.scores)] for task in tasks),
+        "tokens_per_s": info.tokens_per_s,
+        "acceptance_length": info.acceptance_length(),
+        "notes": "; ".join(notes),
+    }
+    return Row(run, record)
+
+
+def add_cell(row: Row, benchmark: Benchmark) -> None:
+    """Adds the columns of one benchmark to a row; they stay empty where the run does not have it."""
+    task = row.run.tasks.get(benchmark.name)
+    if task is None:
+        return
+    estimate, noise = average(task.scores), spread(task.scores)
+    scored = np.isfinite(task.scores)
+    fields = {
+        "": 100 * estimate.value,
+        "low": 100 * estimate.low,
+        "high": 100 * estimate.high,
+        "interval": estimate.method,
+        "se": 100 * estimate.se,
+        "question_se": 100 * noise.question_se,
+        "run_se": 100 * noise.run_se,
+        "k": task.info.runs,
+        "questions": estimate.questions,
+        "expected_questions": task.info.expected_questions or task.info.questions,
+        "samples": task.graded,
+        "failed": task.failed,
+        "truncated": _percent(task.count(Outcome.TRUNCATED), task.graded),
+        "no_answer": _percent(task.count(Outcome.NO_ANSWER), task.graded),
+        "tokens": _mean([task.output_tokens[scored]]),
+        "recipe_tokens": _mean([task.recipe_tokens[scored]]),
+        "fingerprint": task.info.fingerprint,
+        "grader": task.info.grader,
+        "notes": "; ".join(_notes(benchmark, task)),
+    }
+    row.estimates[benchmark.name] = estimate
+    row.record.update((f"{benchmark.name}_{key}".rstrip("_"), value) for key, value in fields.items())
+
+
+def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
+    info = task.info
+    notes = list(info.notes)
+    expected = info.expected_questions
+    if expected is not None and info.questions < expected:
+        notes.append(f"{info.questions} of {expected} questions")
+    notes = list(dict.fromkeys(notes))
+    if task.failed:
+        notes.append(
+            f"infrastructure failures, left out: {task.failed} of {task.failed + task.graded} samples"
+        )
+    planned, done = info.questions * info.runs, task.failed + task.graded
+    if done < planned:
+        notes.append(f"unfinished: {done} of {planned} samples")
+    if info.fingerprint == benchmark.fingerprint and info.questions != benchmark.size:
+        notes.append(
+            f"{info.questions} questions where most rows have {benchmark.size}: not compared with them"
+        )
+    if info.fingerprint != benchmark.fingerprint:
+        notes.append(
+            f"other questions (fingerprint {info.fingerprint[:8]}) than most rows "
+            f"({benchmark.fingerprint[:8]}): not compared with them"
+        )
+    return notes
+
+
+def add_standing(rows: Sequence[Row], benchmark: Benchmark) -> None:
+    """Marks the best of the comparable rows, and those whose paired difference from it may be noise."""
+    scored = {
+        index: rows[index].estimates[benchmark.name].value
+        for index in benchmark.comparable
+        if rows[index].estimates[benchmark.name].questions
+    }
+    if len(scored) < 2:
+        return
+    leader = max(scored, key=lambda index: (scored[index], rows[index].estimates[benchmark.name].questions))
+    for index, value in scored.items():
+        gap = paired_means(benchmark.means[:, leader], benchmark.means[:, index], test=False)
+        standing = "best" if value == scored[leader] else "near" if gap.high >= 0 else ""
+        rows[index].record[f"{benchmark.name}_standing"] = standing
+
+
+def _percent(count: int, total: int) -> float:
+    return 100 * count / total if total else np.nan
+
+
+def _mean(arrays: Iterable[NDArray[np.int64]]) -> float:
+    values = np.concatenate([np.empty(0), *arrays])
+    return float(values.mean()) if len(values) else np.nan

@@ -1,0 +1,160 @@
+"""Questions a model may have seen in training: left out, or scored apart."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from k2eval.errors import ConfigError, DataError
+from k2eval.leaderboard.load import RunScores, TaskScores
+
+Test = Callable[[str, TaskScores], list[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionList:
+    """Questions named in a file."""
+
+    path: Path
+    names: frozenset[str]
+
+    @classmethod
+    def read(cls, path: Path) -> QuestionList:
+        """Reads one question per line; empty lines and lines that start with ``#`` do not count.
+
+        Raises:
+            DataError: the file cannot be read or names nothing.
+        """
+        try:
+            lines = path.read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"Expected a list of questions at {path}, one per line, got: {error}.") from error
+        names = frozenset(
+            line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")
+        )
+        if not names:
+            raise DataError(
+                f"Expected at least one question in {path}, got none. Give ids, task/id or hashes."
+            )
+        return cls(path, names)
+
+    def test(self, task: str, scores: TaskScores) -> list[bool]:
+        """For each question whether it is listed: by its id, as ``task/id``, or by the hash of its text."""
+        return [not self.names.isdisjoint(names_of(task, question, scores)) for question in scores.questions]
+
+
+def names_of(task: str, question: str, scores: TaskScores) -> tuple[str, ...]:
+    """What a question can be called in a list: its id, ``task/id``, or the hash that the run kept of it."""
+    known = scores.info.hashes.get(question)
+    return (question, f"{task}/{question}", *([known] if known else []))
+
+
+@dataclass(frozen=True, slots=True)
+class Contamination:
+    """What to leave out and what to score apart."""
+
+    excluded: QuestionList | None = None
+    apart: QuestionList | None = None
+    cutoff: str | None = None
+
+    @classmethod
+    def of(cls, *, exclude: Path | None, split: Path | None, cutoff: str | None) -> Contamination:
+        """From paths and an ISO date.
+
+        Raises:
+            ConfigError: the date is none.
+            DataError: a list cannot be read.
+        """
+        if cutoff is not None:
+            try:
+                datetime.date.fromisoformat(cutoff)
+            except ValueError:
+                raise ConfigError(f"Expected a cut-off date such as 2024-10-01, got {cutoff!r}.") from None
+        return cls(
+            QuestionList.read(exclude) if exclude else None,
+            QuestionList.read(split) if split else None,
+            cutoff,
+        )
+
+    def apply(self, runs: Sequence[RunScores]) -> tuple[list[RunScores], list[str]]:
+        """The runs without the excluded questions and with the split columns, and what to say about it."""
+        notes: list[str] = []
+        changed = list(runs)
+        if self.excluded is not None:
+            changed = [_without(run, self.excluded) for run in changed]
+            notes.append(_said(self.excluded, "left out of every score", runs))
+        if self.apart is not None:
+            changed = [_divided(run, self.apart.test, "listed", "unlisted") for run in changed]
+            notes.append(_said(self.apart, "scored apart from the others", runs))
+        if self.cutoff is not None:
+            changed = [
+                _divided(run, self._before, f"before {self.cutoff}", f"from {self.cutoff}") for run in changed
+            ]
+            notes.append(
+                f"Benchmarks whose questions carry dates are also scored before and from {self.cutoff} on; "
+                "questions without a date count as before."
+            )
+        return changed, notes
+
+    def _before(self, task: str, scores: TaskScores) -> list[bool]:
+        if not any(scores.dates):
+            return []
+        return [date is None or date[:10] < str(self.cutoff) for date in scores.dates]
+
+
+def _without(run: RunScores, listed: QuestionList) -> RunScores:
+    tasks = {}
+    for name, task in run.tasks.items():
+        out = np.array(listed.test(name, task), dtype=bool)
+        if not out.any():
+            tasks[name] = task
+            continue
+        tasks[name] = _part(
+            task, ~out, task.info.title, f"{out.sum()} questions left out (listed in {listed.path.name})"
+        )
+    return replace(run, tasks=tasks)
+
+
+def _divided(run: RunScores, test: Test, yes: str, no: str) -> RunScores:
+    """Adds a column for each side of ``test``; an empty list from it leaves the benchmark whole."""
+    tasks = dict(run.tasks)
+    for name, task in run.tasks.items():
+        side = np.array(test(name, task), dtype=bool)
+        if not side.any():
+            continue
+        for label, keep in ((yes, side), (no, ~side)):
+            part = _part(task, keep, f"{task.info.title or name}, {label}", "")
+            info = part.info.model_copy(update={"micro": None, "expected_questions": None})
+            tasks[f"{name}_{label.replace(' ', '_')}"] = replace(part, info=info)
+    return replace(run, tasks=tasks)
+
+
+def _part(
+    task: TaskScores, keep: np.ndarray[tuple[int], np.dtype[np.bool_]], title: str, note: str
+) -> TaskScores:
+    info = task.info.model_copy(
+        update={
+            "title": title,
+            "questions": task.info.questions - int((~keep).sum()),
+            "expected_questions": task.info.expected_questions or task.info.questions,
+            "notes": (*task.info.notes, note) if note else task.info.notes,
+        }
+    )
+    return replace(task.only(keep), info=info)
+
+
+def _said(listed: QuestionList, what: str, runs: Sequence[RunScores]) -> str:
+    met = {
+        name
+        for run in runs
+        for task, scores in run.tasks.items()
+        for question in scores.questions
+        for name in names_of(task, question, scores)
+    }
+    matched = len(listed.names & met)
+    share = f"{matched} of its {len(listed.names)} names match"
+    return f"Questions listed in {listed.path.name} are {what}: {share}."

@@ -1,0 +1,61 @@
+"""Figures that others published: data with a source, never mixed with measured ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from k2eval.errors import DataError
+
+MATHS_QUESTIONS = {"aime24": 30, "aime25": 30, "hmmt25": 30, "omni_math_hard": 173}
+"""Questions of the benchmarks behind the mathematics averages of the K2-Think report (arXiv 2509.07604)."""
+
+TOLERANCE = 0.02
+"""Percentage points: published scores seem to be averages of runs that were each rounded to two decimals."""
+
+
+def read_published(path: Path) -> pd.DataFrame:
+    """Reads a table of published figures and adds the mathematics averages that follow from them.
+
+    The file has the columns ``system``, ``source`` and ``note``; every other column is a benchmark with
+    scores in percent, empty where nothing was published. Where all four mathematics benchmarks are given,
+    ``math_micro_computed`` (weighted by questions) and ``math_macro_computed`` are added.
+
+    Raises:
+        DataError: the file is missing, is no such table, has a row without source or a score outside 0 … 100.
+    """
+    try:
+        frame = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"Expected a CSV of published figures at {path}, got: {error}.") from error
+    missing = sorted({"system", "source", "note"} - set(frame.columns))
+    if missing:
+        raise DataError(
+            f"{path}: expected the columns system, source and note; missing: {', '.join(missing)}."
+        )
+    for name in frame.columns.difference(["system", "source", "note"], sort=False):
+        frame[name] = _percentages(frame[name], path)
+    nameless = frame["source"].fillna("").astype(str).str.strip() == ""
+    if nameless.any():
+        system = frame["system"][nameless].iloc[0]
+        raise DataError(
+            f"{path}: expected a source for every row, got none for {system}. Say where it was published."
+        )
+    if set(MATHS_QUESTIONS) <= set(frame.columns):
+        weights = pd.Series(MATHS_QUESTIONS)
+        maths = frame[list(MATHS_QUESTIONS)]
+        frame["math_micro_computed"] = (maths * weights).sum(axis=1, skipna=False) / weights.sum()
+        frame["math_macro_computed"] = maths.mean(axis=1, skipna=False)
+    return frame
+
+
+def _percentages(column: pd.Series, path: Path) -> pd.Series:
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = column.notna() & ~numbers.between(0, 100)
+    if wrong.any():
+        raise DataError(
+            f"{path}: expected percentages from 0 to 100 in column {column.name}, "
+            f"got {column[wrong].iloc[0]!r}."
+        )
+    return numbers

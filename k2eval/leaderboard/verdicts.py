@@ -1,0 +1,104 @@
+"""``verdicts.jsonl`` -> columns, fast where it can be and line by line where it must be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+
+from k2eval.errors import JournalError
+from k2eval.records import Outcome
+
+OUTCOMES = tuple(Outcome)
+"""All outcomes, in the order of their codes in arrays."""
+
+SCHEMA = pa.schema(
+    {
+        "task": pa.string(),
+        "question_id": pa.string(),
+        "run_index": pa.int64(),
+        "outcome": pa.string(),
+        "score": pa.float64(),
+        "output_tokens": pa.int64(),
+        "recipe_tokens": pa.int64(),
+        "tags": pa.struct({"date": pa.string()}),
+    }
+)
+_REQUIRED = {"task": str, "question_id": str, "run_index": int, "outcome": str}
+
+
+def read_verdicts(path: Path) -> tuple[pa.Table, bool]:
+    """The columns of `SCHEMA` of a ``verdicts.jsonl``, and whether a torn last line was left out.
+
+    Raises:
+        JournalError: the file cannot be read, or a line other than a torn last one is no verdict.
+    """
+    if not path.exists():
+        return SCHEMA.empty_table(), False
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise JournalError(f"Cannot read {path}: {error.strerror}. Check its permissions.") from error
+    torn = bool(data) and not data.endswith(b"\n") and not _is_json(data[data.rfind(b"\n") + 1 :])
+    if torn:
+        data = data[: data.rfind(b"\n") + 1]
+    if not data.strip():
+        return SCHEMA.empty_table(), torn
+    table = _read_fast(data)
+    return (table if table is not None else _read_slowly(path, data)), torn
+
+
+def _read_fast(data: bytes) -> pa.Table | None:
+    """All lines by Arrow's parser; None where it meets anything but plain verdicts."""
+    try:
+        table = pj.read_json(
+            pa.BufferReader(data),
+            read_options=pj.ReadOptions(block_size=max(1 << 20, min(len(data), 1 << 28))),
+            parse_options=pj.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore"),
+        )
+    except pa.ArrowInvalid:
+        return None
+    if any(table[name].null_count for name in _REQUIRED):
+        return None
+    known = pc.is_in(table["outcome"], value_set=pa.array([str(outcome) for outcome in OUTCOMES]))
+    return table if pc.all(known).as_py() and pc.min(table["run_index"]).as_py() >= 0 else None
+
+
+def _read_slowly(path: Path, data: bytes) -> pa.Table:
+    """Line by line: for text that Arrow refuses (unpaired surrogates), and to name the line that is wrong."""
+    rows = list(_rows(path, data))
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _rows(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(data.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            good = isinstance(row, dict) and all(
+                type(row.get(name)) is kind for name, kind in _REQUIRED.items()
+            )
+            good = good and row["run_index"] >= 0 and isinstance(row.get("score"), (int, float, type(None)))
+            Outcome(row["outcome"] if good else "")
+        except ValueError:
+            raise JournalError(
+                f"{path}:{number}: expected a verdict (a JSON object with task, question_id, run_index, "
+                f"outcome and score), got {line[:80]!r}. Remove that line, or grade again with "
+                f"`k2eval grade {path.parent}`."
+            ) from None
+        tags = row.get("tags") or {}
+        yield {name: row.get(name) for name in SCHEMA.names[:-1]} | {"tags": {"date": tags.get("date")}}
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True

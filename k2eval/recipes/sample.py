@@ -1,0 +1,110 @@
+"""What a recipe works on: one question in one run, and the means to ask an engine about it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from k2eval.records import (
+    Generation,
+    Json,
+    Message,
+    Place,
+    Question,
+    Request,
+    Response,
+    Sampling,
+    derive_seed,
+    digest,
+)
+
+Role = Literal["solver", "planner", "judge"]
+Generate = Callable[[Request, Role], Awaitable[Generation]]
+
+
+@dataclass(slots=True)
+class Sample:
+    """One question in one run. A recipe asks through it and ends with a response."""
+
+    question: Question
+    run_index: int
+    sampling: Sampling
+    """The task's sampling; what ``generate`` uses unless told otherwise."""
+    run_seed: int
+    task_version: str
+    fingerprints: dict[Role, str]
+    """The checkpoint behind each role."""
+    ask: Generate
+    """Answers a request, from the journal if it is there, else by the role's engine."""
+    solver: Callable[[Sample, str, Sequence[Message]], Awaitable[Response]] | None = None
+    """Solves in several steps, for tasks that need it."""
+    generations: list[Generation] = field(default_factory=list)
+    """All that was generated so far, in order of completion."""
+
+    async def generate(
+        self,
+        stage: str,
+        messages: Sequence[Message],
+        *,
+        sampling: Sampling | None = None,
+        role: Role = "solver",
+    ) -> Generation:
+        """One generation.
+
+        Args:
+            stage: Name of the step, unique within this sample, such as ``plan`` or ``judge.0-1``.
+            messages: The prompt.
+            sampling: The task's sampling where None.
+            role: Which engine answers.
+
+        Raises:
+            EngineError: When the engine has given up.
+        """
+        drawn = sampling or self.sampling
+        place = Place(self.question.task, self.question.id, self.run_index)
+        request = Request(
+            key=digest(
+                *place,
+                self.task_version,
+                stage,
+                [[message.role, message.content] for message in messages],
+                drawn.model_dump(mode="json"),
+                self.run_seed,
+                self.fingerprints[role],
+            ),
+            task=place.task,
+            question_id=place.question_id,
+            run_index=place.run_index,
+            stage=stage,
+            messages=tuple(messages),
+            sampling=drawn,
+            seed=derive_seed(self.run_seed, place, stage),
+        )
+        generation = await self.ask(request, role)
+        self.generations.append(generation)
+        return generation
+
+    async def solve(self, stage: str = "solve", messages: Sequence[Message] | None = None) -> Response:
+        """One candidate: a single generation, or several steps where the task needs them.
+
+        Args:
+            stage: Name of the step; steps of a multi-step task append to it.
+            messages: The prompt; the question's own where None.
+        """
+        prompt = self.question.messages if messages is None else messages
+        if self.solver is not None:
+            return await self.solver(self, stage, prompt)
+        return self.respond(await self.generate(stage, prompt))
+
+    def respond(self, selected: Generation, text: str | None = None, **notes: Json) -> Response:
+        """The response that answers with ``selected``, counting everything generated so far."""
+        return Response(
+            text=selected.prefill + selected.text if text is None else text,
+            finish_reason=selected.finish_reason,
+            selected=selected.key,
+            generations=tuple(sorted(generation.key for generation in self.generations)),
+            output_tokens=selected.output_tokens,
+            recipe_tokens=sum(generation.output_tokens for generation in self.generations),
+            notes=notes,
+        )

@@ -1,0 +1,180 @@
+"""Whether two runs differ: paired and unpaired comparisons of per-question means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+from scipy.special import stdtr
+
+from k2eval.statistics.estimate import Array, Scores, detectable, question_means, t_quantile
+
+EXACT_UP_TO = 20
+"""Non-zero differences up to which the sign-flip test goes through all signs (2^20 sums)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The second average minus the first, as fractions."""
+
+    value: float
+    low: float
+    high: float
+    se: float
+    p: float
+    """Two-sided p-value of "no difference": sign flips over questions when paired, Welch's t otherwise."""
+    detectable: float
+    """The true difference that such a comparison shows in 80 % of cases."""
+    questions: int
+    """Questions compared; the smaller number of the two sides when unpaired."""
+    paired: bool
+
+    @property
+    def margin(self) -> float:
+        """The longer arm of the interval."""
+        return max(self.value - self.low, self.high - self.value)
+
+
+NO_DIFFERENCE_KNOWN = Difference(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, 0, True)
+
+
+def paired(first: Scores, second: Scores, confidence: float = 0.95, test: bool = True) -> Difference:
+    """Compares two sets of scores question by question; row i of both is the same question.
+
+    The difference is the mean over questions of the difference of their means, with a t-interval over
+    questions; the numbers of runs may differ. Where all differences are equal there is no spread to judge by:
+    then each arm reaches as far as if the share of questions that could still be unlike those seen (Clopper
+    and Pearson's upper limit of 0 out of n) were all won or all lost.
+
+    Args:
+        first: shape (questions, runs).
+        second: shape (questions, other runs).
+        confidence: of the interval.
+        test: False leaves the p-value NaN, which is much faster.
+
+    Raises:
+        ValueError: the numbers of questions differ.
+    """
+    if len(first) != len(second):
+        raise ValueError(f"expected the same questions on both sides, got {len(first)} and {len(second)}")
+    return paired_means(question_means(first), question_means(second), confidence, test)
+
+
+def paired_means(first: Array, second: Array, confidence: float = 0.95, test: bool = True) -> Difference:
+    """`paired`, from per-question means of shape (questions,)."""
+    gaps = second - first
+    gaps = gaps[np.isfinite(gaps)]
+    n = len(gaps)
+    if n == 0:
+        return NO_DIFFERENCE_KNOWN
+    value = float(gaps.mean())
+    p = sign_flip_p(gaps) if test else np.nan
+    if n == 1 or np.ptp(gaps) <= 1e-12:
+        unseen = 1 - ((1 - confidence) / 2) ** (1 / n)
+        low, high = value - unseen * (1 + value), value + unseen * (1 - value)
+        se = 0.0 if n > 1 else np.nan
+        return Difference(value, low, high, se, p, max(value - low, high - value), n, True)
+    se = float(gaps.std(ddof=1) / np.sqrt(n))
+    margin = t_quantile(confidence, n - 1) * se
+    low, high = max(value - margin, -1.0), min(value + margin, 1.0)
+    return Difference(value, low, high, se, p, detectable(se, n, confidence), n, True)
+
+
+def unpaired(first: Scores, second: Scores, confidence: float = 0.95) -> Difference:
+    """Compares scores on different questions: Welch's t-interval and test on per-question means.
+
+    Much blunter than `paired`, as the choice of questions no longer cancels.
+    """
+    return unpaired_means(question_means(first), question_means(second), confidence)
+
+
+def unpaired_means(first: Array, second: Array, confidence: float = 0.95) -> Difference:
+    """`unpaired`, from per-question means."""
+    first, second = (means[np.isfinite(means)] for means in (first, second))
+    n = min(len(first), len(second))
+    if n == 0:
+        return NO_DIFFERENCE_KNOWN
+    value = float(second.mean() - first.mean())
+    if n == 1:
+        return Difference(value, -1.0, 1.0, np.nan, np.nan, np.nan, n, False)
+    parts = np.array([means.var(ddof=1) / len(means) for means in (first, second)])
+    se = float(np.sqrt(parts.sum()))
+    if se <= 1e-12:
+        unseen = 1 - ((1 - confidence) / 2) ** (1 / n)
+        low, high = max(value - unseen, -1.0), min(value + unseen, 1.0)
+        p = 1.0 if abs(value) < 1e-12 else 2 / comb(len(first) + len(second), n)
+        return Difference(value, low, high, 0.0, p, unseen, n, False)
+    df = parts.sum() ** 2 / (parts**2 / (np.array([len(first), len(second)]) - 1)).sum()
+    margin = t_quantile(confidence, df) * se
+    p = float(2 * stdtr(df, -abs(value) / se))
+    low, high = max(value - margin, -1.0), min(value + margin, 1.0)
+    return Difference(value, low, high, se, p, detectable(se, round(df) + 1, confidence), n, False)
+
+
+def sign_flip_p(gaps: Array, draws: int = 100_000, seed: int = 0) -> float:
+    """The two-sided p-value of the sign-flip permutation test of per-question differences.
+
+    Under "no difference" the sign of each question's difference is a coin toss. Up to 20 non-zero
+    differences all signs are gone through; beyond that ``draws`` random ones with a fixed seed, and the
+    observed signs count as one of them, so that p is never 0.
+    """
+    gaps = gaps[np.abs(gaps) > 1e-12]
+    if len(gaps) == 0:
+        return 1.0
+    limit = abs(gaps.sum()) - 1e-9
+    if len(gaps) <= EXACT_UP_TO:
+        sums = np.zeros(1)
+        for gap in gaps[1:]:
+            sums = np.concatenate([sums + gap, sums - gap])
+        return float((np.abs(sums + gaps[0]) >= limit).mean())
+    rng = np.random.default_rng(seed)
+    extreme, done = 1, 0
+    while done < draws:
+        batch = min(draws - done, max(1, 4_000_000 // len(gaps)))
+        signs = rng.integers(0, 2, (batch, len(gaps)), dtype=np.int8)
+        extreme += int((np.abs(2.0 * (signs @ gaps) - gaps.sum()) >= limit).sum())
+        done += batch
+    return extreme / (draws + 1)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment of p-values for testing several benchmarks at once; NaN stays NaN."""
+    p = np.asarray(p_values, dtype=float)
+    adjusted = np.full(len(p), np.nan)
+    known = np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
+    return [float(value) for value in adjusted]
+
+
+def combine(differences: Sequence[Difference], weights: Sequence[float], p: float = np.nan) -> Difference:
+    """The difference of weighted averages over benchmarks; intervals as in `k2eval.statistics.pool`.
+
+    Args:
+        differences: one per benchmark.
+        weights: numbers of questions for micro, equal ones for macro.
+        p: p-value of the whole, such as `sign_flip_p` of all gaps, each times its benchmark's share.
+    """
+    shares = np.asarray(weights, dtype=float) / np.sum(weights)
+    value, low, high, se, least = (
+        np.array([getattr(difference, name) for difference in differences])
+        for name in ("value", "low", "high", "se", "detectable")
+    )
+    centre = float(shares @ value)
+    down, up, together, shown = (
+        float(np.sqrt(((shares * arm) ** 2).sum()))
+        for arm in (value - low, high - value, np.nan_to_num(se), least)
+    )
+    return Difference(
+        value=centre,
+        low=max(centre - down, -1.0),
+        high=min(centre + up, 1.0),
+        se=together,
+        p=p,
+        detectable=shown,
+        questions=sum(difference.questions for difference in differences),
+        paired=all(difference.paired for difference in differences),
+    )

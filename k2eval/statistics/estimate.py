@@ -1,0 +1,210 @@
+"""Averages over questions, their intervals, and where their uncertainty comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaincinv, ndtr, stdtrit
+
+Array: TypeAlias = NDArray[np.float64]
+Scores: TypeAlias = NDArray[np.float64]
+"""Shape (questions, runs); scores in [0, 1]; NaN where a sample is missing."""
+
+Method = Literal["t", "clopper-pearson", "bootstrap", "mover", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """An average over questions with its interval, all as fractions."""
+
+    value: float
+    low: float
+    high: float
+    se: float
+    """Standard error, clustered by question."""
+    questions: int
+    """Questions with at least one score."""
+    samples: int
+    """Scores that went into it."""
+    method: Method
+    """How the interval was made."""
+
+    @property
+    def margin(self) -> float:
+        """The longer arm of the interval."""
+        return max(self.value - self.low, self.high - self.value)
+
+
+NOTHING = Estimate(np.nan, np.nan, np.nan, np.nan, 0, 0, "none")
+
+
+def question_means(scores: Scores) -> Array:
+    """Each question's average over its runs, NaN for a question without any score; shape (questions,)."""
+    scores = _checked(scores)
+    known = np.isfinite(scores)
+    counts = known.sum(axis=1)
+    sums = np.where(known, scores, 0.0).sum(axis=1)
+    means: Array = np.divide(sums, counts, out=np.full(len(scores), np.nan), where=counts > 0)
+    return means
+
+
+def average(scores: Scores, confidence: float = 0.95) -> Estimate:
+    """avg@k: the mean of the per-question means, with a t-interval over questions.
+
+    Runs of one question are not independent, so the standard error is that of the per-question means
+    (Miller 2024, arXiv 2411.00640, section 2.2). It holds both the choice of questions and the noise of the
+    runs, whatever the number of runs of each question. See `average_of` for what happens near 0 and 1.
+    """
+    estimate = average_of(question_means(scores), confidence)
+    return replace(estimate, samples=int(np.isfinite(scores).sum()))
+
+
+def average_of(means: Array, confidence: float = 0.95) -> Estimate:
+    """The mean of per-question values in [0, 1] (NaN: no value) with its interval.
+
+    A t-interval is blind where it matters most: when all questions score 0 its width is 0. So where it
+    reaches beyond 0 or 1, or where there is no spread to make it from (one question, or equal means),
+    the interval is Clopper and Pearson's for a proportion, with the *questions* as trials and the sum of
+    their means as successes. A score between 0 and 1 varies at most as much as one that is 0 or 1, so that
+    interval is, if anything, too wide.
+    """
+    means = means[np.isfinite(means)]
+    n = len(means)
+    if n == 0:
+        return NOTHING
+    value = float(np.clip(means.mean(), 0.0, 1.0))
+    se = float(means.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
+    margin = t_quantile(confidence, n - 1) * se if n > 1 else np.nan
+    if n > 1 and np.ptp(means) > 1e-12 and value - margin >= 0.0 and value + margin <= 1.0:
+        return Estimate(value, value - margin, value + margin, se, n, n, "t")
+    low, high = clopper_pearson(value * n, n, confidence)
+    return Estimate(value, min(low, value), max(high, value), se, n, n, "clopper-pearson")
+
+
+def bootstrap(scores: Scores, confidence: float = 0.95, draws: int = 10_000, seed: int = 0) -> Estimate:
+    """avg@k with a bootstrap interval over questions, repeatable for a given ``seed``.
+
+    Percentiles of resampled averages are too narrow for few questions, so they are taken further out, as far
+    as a t-interval is wider than a normal one with the same questions (Hesterberg 2015,
+    doi:10.1080/00031305.2015.1089789, "expanded percentile"). Where all questions agree, resampling shows
+    nothing: then the interval is that of `average_of`.
+    """
+    means = question_means(scores)
+    means = means[np.isfinite(means)]
+    plain = average(scores, confidence)
+    if len(means) < 2 or np.ptp(means) <= 1e-12:
+        return plain
+    n = len(means)
+    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), draws)
+    tail = float(ndtr(-np.sqrt(n / (n - 1)) * t_quantile(confidence, n - 1)))
+    low, high = np.quantile(weights @ means / n, [tail, 1 - tail])
+    return replace(plain, low=float(low), high=float(high), method="bootstrap")
+
+
+def pool(estimates: Sequence[Estimate], weights: Sequence[float]) -> Estimate:
+    """A weighted average over benchmarks: numbers of questions as weights give micro, equal ones macro.
+
+    The interval is recovered from those of the parts, arm by arm (MOVER; Zou and Donner 2008,
+    doi:10.1002/sim.3095), so that a benchmark at 0 % adds its honest upper arm and not a variance of zero.
+
+    Raises:
+        ValueError: the numbers of estimates and weights differ, or a weight is negative.
+    """
+    shares = np.asarray(weights, dtype=float)
+    if len(estimates) != len(shares) or (shares < 0).any():
+        raise ValueError(f"expected one weight >= 0 per estimate, got {len(estimates)} and {list(weights)}")
+    if not estimates or shares.sum() == 0:
+        return NOTHING
+    shares = shares / shares.sum()
+    value, low, high, se = (
+        np.array([getattr(estimate, name) for estimate in estimates])
+        for name in ("value", "low", "high", "se")
+    )
+    centre = float(shares @ value)
+    down, up = (float(np.sqrt(((shares * arm) ** 2).sum())) for arm in (value - low, high - value))
+    return Estimate(
+        value=centre,
+        low=max(centre - down, 0.0),
+        high=min(centre + up, 1.0),
+        se=float(np.sqrt(np.nansum((shares * se) ** 2))),
+        questions=sum(estimate.questions for estimate in estimates),
+        samples=sum(estimate.samples for estimate in estimates),
+        method="mover",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Where the uncertainty of avg@k comes from; fractions, NaN where one run per question cannot tell."""
+
+    total_se: float
+    """Standard error for questions like these: what the interval of `average` is made from."""
+    question_se: float
+    """The part that more runs cannot remove: other questions would have been harder or easier."""
+    run_se: float
+    """The part that more runs do remove: the same questions would have been answered otherwise."""
+    run_sd: float
+    """Standard deviation of the score of one single run over these very questions."""
+
+
+def spread(scores: Scores) -> Spread:
+    """Splits the standard error of avg@k into question sampling and run noise (one-way random effects).
+
+    The noise of one question's mean is its sample variance over its number of runs; questions with one run
+    take the mean variance of the others. Question sampling is what is left, and never below zero.
+    """
+    scores = _checked(scores)
+    counts = np.isfinite(scores).sum(axis=1)
+    scores, counts = scores[counts > 0], counts[counts > 0]
+    n = len(scores)
+    if n == 0:
+        return Spread(np.nan, np.nan, np.nan, np.nan)
+    total = average(scores).se
+    repeated = counts > 1
+    if not repeated.any():
+        return Spread(total, np.nan, np.nan, np.nan)
+    variances = np.zeros(n)
+    variances[repeated] = np.nanvar(scores[repeated], axis=1, ddof=1)
+    variances[~repeated] = variances[repeated].mean()
+    run_variance = float((variances / counts).sum()) / n**2
+    question = float(np.sqrt(max(total**2 - run_variance, 0.0))) if n > 1 else np.nan
+    return Spread(total, question, float(np.sqrt(run_variance)), float(np.sqrt(variances.sum())) / n)
+
+
+def detectable(se: float, questions: int, confidence: float = 0.95, power: float = 0.8) -> float:
+    """The minimum detectable effect: the true difference that a test would show ``power`` of the time.
+
+    Args:
+        se: standard error of the difference.
+        questions: number of questions; the degrees of freedom are one less.
+        confidence: one minus the level of the two-sided test.
+        power: probability to show a difference of that size.
+    """
+    if questions < 2:
+        return float("nan")
+    return float((t_quantile(confidence, questions - 1) + stdtrit(questions - 1, power)) * se)
+
+
+def t_quantile(confidence: float, df: float) -> float:
+    """The factor by which a two-sided t-interval exceeds the standard error."""
+    return float(stdtrit(df, (1 + confidence) / 2))
+
+
+def clopper_pearson(successes: float, trials: float, confidence: float = 0.95) -> tuple[float, float]:
+    """The exact interval of a proportion; ``successes`` may be fractional (beta quantiles)."""
+    tail = (1 - confidence) / 2
+    failures = trials - successes
+    low = 0.0 if successes <= 0 else float(betaincinv(successes, failures + 1, tail))
+    high = 1.0 if failures <= 0 else float(betaincinv(successes + 1, failures, 1 - tail))
+    return low, high
+
+
+def _checked(scores: Scores) -> Scores:
+    scores = np.asarray(scores, dtype=np.float64)
+    if scores.ndim != 2:
+        raise ValueError(f"expected scores of shape (questions, runs), got shape {scores.shape}")
+    return scores

@@ -1,0 +1,113 @@
+"""What more attempts would bring: unbiased pass@k and majority votes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from k2eval.statistics.estimate import Array, Estimate, Scores, average_of
+
+
+def pass_at_k(scores: Scores, confidence: float = 0.95) -> list[Estimate]:
+    """pass@k for k = 1 … runs: the chance that at least one of k runs is fully right (score 1).
+
+    Per question with n runs of which c are right it is 1 - C(n-c, k) / C(n, k), the unbiased estimator of
+    Chen et al. 2021 (arXiv 2107.03374), averaged over the questions that have at least k runs;
+    ``Estimate.questions`` says how many those were.
+    """
+    known = np.isfinite(scores)
+    n = known.sum(axis=1)
+    right = (np.where(known, scores, 0.0) >= 1.0).sum(axis=1)
+    all_wrong = np.ones(len(scores))
+    curve = []
+    for k in range(1, int(n.max(initial=0)) + 1):
+        possible = n >= k
+        all_wrong *= np.maximum(n - right - k + 1, 0) / np.maximum(n - k + 1, 1)
+        estimate = average_of(np.where(possible, 1.0 - all_wrong, np.nan), confidence)
+        curve.append(estimate)
+    return curve
+
+
+class Vote(NamedTuple):
+    """One run's say in a majority vote."""
+
+    answer: str | None
+    """The extracted answer; None casts no vote, but still uses up an attempt."""
+    right: bool
+
+
+def majority_at_k(votes: Sequence[Sequence[Vote]], confidence: float = 0.95) -> list[Estimate]:
+    """maj@k for k = 1 … runs: the chance that the answer given most often in k runs is right.
+
+    It is the exact expectation over all subsets of k runs and all their orders, no simulation. Two runs vote
+    for the same answer when their extracted answers are equal, or when both are right (then both equal the
+    gold answer, however they are written). Ties go to the answer seen first, which over all orders gives each
+    of t tied answers the chance 1/t. Without any vote the question is lost.
+
+    Args:
+        votes: for each question the votes of its runs; infrastructure failures are left out by the caller.
+        confidence: of the intervals over questions.
+    """
+    longest = max((len(question) for question in votes), default=0)
+    table = np.full((len(votes), longest), np.nan)
+    for row, question in enumerate(votes):
+        table[row, : len(question)] = majority_curve(question)
+    return [average_of(table[:, k], confidence) for k in range(longest)]
+
+
+def maj_at_k(answers: Sequence[str | None], scores: Sequence[float]) -> float:
+    """maj@k of one question with its k runs, as in `majority_at_k`; a run is right when it scores 1."""
+    votes = [Vote(answer, score >= 1.0) for answer, score in zip(answers, scores, strict=True)]
+    return float(majority_curve(votes)[-1]) if votes else float("nan")
+
+
+def majority_curve(votes: Sequence[Vote]) -> Array:
+    """The exact maj@k of one question for k = 1 … len(votes).
+
+    The right answer wins with j votes when every other answer has at most j. With n_h runs for answer h and
+    m runs without one, the number of k-subsets in which that happens with t ties is the coefficient of
+    x^k y^t in C(n_right, j) x^j (1+x)^m prod_h (sum_{i<j} C(n_h, i) x^i + y C(n_h, j) x^j).
+    """
+    n = len(votes)
+    right = sum(vote.right for vote in votes)
+    silent = sum(vote.answer is None and not vote.right for vote in votes)
+    rivals = Counter(vote.answer for vote in votes if vote.answer is not None and not vote.right)
+    if right == 0:
+        return np.zeros(n)
+    if right == n:
+        return np.ones(n)
+    won = np.zeros(n + 1)
+    for j in range(1, right + 1):
+        ways = _outvoted(Counter(rivals.values()), j, n)
+        ways = ways / (1 + np.arange(ways.shape[0]))[:, None]
+        polynomial = np.convolve(ways.sum(axis=0), _binomials(silent))[: n + 1]
+        won[j:] += _binomials(right)[j] * polynomial[: n + 1 - j]
+    curve: Array = np.clip(won[1:] / _binomials(n)[1:], 0.0, 1.0)
+    return curve
+
+
+def _outvoted(rivals: Counter[int], j: int, degree: int) -> Array:
+    """Coefficients (ties, subset size) of the product over rival answers with at most ``j`` votes each."""
+    ways = np.zeros((1, degree + 1))
+    ways[0, 0] = 1.0
+    for size, count in rivals.items():
+        factor = _binomials(size)
+        for _ in range(count):
+            below = np.array([np.convolve(row, factor[:j])[: degree + 1] for row in ways])
+            if size < j:
+                ways = below
+                continue
+            tied = np.zeros_like(ways)
+            tied[:, j:] = factor[j] * ways[:, : degree + 1 - j]
+            ways = np.vstack([below, np.zeros(degree + 1)]) + np.vstack([np.zeros(degree + 1), tied])
+    return ways
+
+
+def _binomials(n: int) -> Array:
+    row = np.ones(n + 1)
+    for i in range(1, n + 1):
+        row[i] = row[i - 1] * (n - i + 1) / i
+    return row

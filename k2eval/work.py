@@ -1,0 +1,232 @@
+"""What a run has to do: its tasks, questions and recipe, and the identity that must not change."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import k2eval
+from k2eval.config import RunConfig
+from k2eval.data import QuestionSet, load_questions
+from k2eval.engines.protocol import EngineInfo
+from k2eval.errors import JournalError
+from k2eval.grading.registry import grader_for
+from k2eval.journal import FORMAT
+from k2eval.recipes.registry import Recipe, recipe_for
+from k2eval.recipes.sample import Generate, Role, Sample
+from k2eval.records import Grade, Json, Outcome, Place, Question, Response, Sampling, Verdict, digest
+from k2eval.tasks import import_object, load_tasks, sampling_with
+
+# Engine arguments that change what a checkpoint says, unlike those that change how fast it says it.
+_SHAPING_ARGUMENTS = (
+    "dtype", "quantization", "max_model_len", "revision", "tokenizer", "hf_overrides", "load_format", "chat_template",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One sample to be made: a question as asked in one run, and how."""
+
+    question: Question
+    run_index: int
+    sampling: Sampling
+    task_version: str
+    solver: Any = None
+
+    @property
+    def place(self) -> Place:
+        """Which sample this is."""
+        return Place(self.question.task, self.question.id, self.run_index)
+
+    def sample(self, run_seed: int, fingerprints: dict[Role, str], ask: Generate) -> Sample:
+        """What a recipe works on."""
+        return Sample(
+            self.question,
+            self.run_index,
+            self.sampling,
+            run_seed,
+            self.task_version,
+            fingerprints,
+            ask,
+            self.solver,
+        )
+
+
+class Work:
+    """Everything a configuration asks for.
+
+    Raises:
+        ConfigError: When a task or the recipe is unknown.
+        DataError: When questions cannot be found.
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.recipe: Recipe = recipe_for(config.recipe)
+        tasks = load_tasks(config.tasks, config.overrides)
+        self.sets = [load_questions(task, data=config.data, limit=config.limit) for task in tasks]
+
+    def runs_of(self, questions: QuestionSet) -> int:
+        """How many independent runs a task gets."""
+        return self.config.runs or questions.task.runs
+
+    def sampling_of(self, questions: QuestionSet) -> Sampling:
+        """The task's sampling with the changes of this run; changes per task win over those for all."""
+        task = questions.task
+        own = self.config.overrides.get(task.name)
+        return sampling_with(task.sampling, {**self.config.sampling, **(own.sampling if own else {})})
+
+    def assignments(self) -> Iterator[Assignment]:
+        """All samples, the repeats of a question side by side so that they share its prefill."""
+        for questions in self.sets:
+            spec = questions.task.spec
+            sampling = self.sampling_of(questions)
+            solver = import_object(spec.solver, f"solver of task {spec.task}") if spec.solver else None
+            runs = range(self.runs_of(questions))
+            asked = [questions.questions(run_index) for run_index in runs]
+            for number in range(len(asked[0])):
+                for run_index in runs:
+                    question = asked[run_index][number]
+                    yield Assignment(question, run_index, sampling, questions.task.version, solver)
+
+    def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> dict[str, Json]:
+        """The part of ``run.json`` that does not depend on progress."""
+        return {
+            "k2eval": k2eval.__version__,
+            "format": FORMAT,
+            "name": self.config.out.name,
+            "model": {
+                "name": info.name,
+                "fingerprint": info.fingerprint,
+                "engine": info.engine,
+                "context": info.context,
+            },
+            "recipe": self.config.recipe,
+            "runs": max(self.runs_of(questions) for questions in self.sets),
+            "seed": self.config.seed,
+            "reproducible": info.honours_seeds,
+            "engine": {
+                "settings": info.settings,
+                "notes": list(info.notes),
+                "fingerprints": dict(fingerprints),
+            },
+            "machine": {"python": platform.python_version(), "system": platform.platform()},
+            "tasks": {questions.task.name: self._describe_task(questions) for questions in self.sets},
+            "config": self.config.model_dump(mode="json"),
+        }
+
+    @staticmethod
+    def grader_label(questions: QuestionSet) -> str:
+        """Name and version of the task's grader."""
+        return grader_for(questions.task.spec.grader).label
+
+    def _describe_task(self, questions: QuestionSet) -> dict[str, Json]:
+        task, spec = questions.task, questions.task.spec
+        return {
+            "version": task.version,
+            "title": spec.title,
+            "kind": spec.kind,
+            "micro": spec.micro,
+            "questions": len(questions.items()),
+            "expected_questions": questions.expected,
+            "fingerprint": questions.fingerprint,
+            "source": questions.source,
+            "runs": self.runs_of(questions),
+            "grader": self.grader_label(questions),
+            "protected": spec.protected,
+            "sampling": self.sampling_of(questions).model_dump(mode="json"),
+            "prompt": digest(task.system, task.prompt)[:16],
+            "options": spec.options,
+            "notes": questions.notes,
+        }
+
+
+def identity(run: Mapping[str, Any]) -> dict[str, Json]:
+    """What must not change while a run directory grows, as flat names and values."""
+    config = run.get("config", {})
+    arguments = config.get("engine", {}).get("arguments", {})
+    facts: dict[str, Json] = {
+        "model": run["engine"]["fingerprints"],
+        "recipe": run["recipe"],
+        "seed": run["seed"],
+        "speculative": config.get("speculative"),
+        "roles": config.get("roles", {}),
+    }
+    for key in _SHAPING_ARGUMENTS:
+        facts[f"engine.{key}"] = arguments.get(key)
+    for name, task in run["tasks"].items():
+        for key in ("version", "prompt", "options"):
+            facts[f"{name}.{key}"] = task[key]
+        facts[f"{name}.questions"] = task["fingerprint"]
+        for key, value in task["sampling"].items():
+            facts[f"{name}.sampling.{key}"] = value
+    return facts
+
+
+def merge_run(before: Mapping[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """``now``, extended by what an earlier session left: other tasks, more runs, earlier sessions.
+
+    Raises:
+        JournalError: When the two have different identities; lists what differs.
+    """
+    if not before:
+        return {**now, "sessions": [], "complete": False}
+    old, new = identity(before), identity(now)
+    changed = [key for key in new if key in old and old[key] != new[key]]
+    if changed:
+        lines = "\n".join(f"  {key}: {old[key]!r} there, {new[key]!r} now" for key in changed)
+        raise JournalError(
+            f"{now['config']['out']} holds a different run. What differs:\n{lines}\n"
+            "Give another --out, or the settings of that run; more tasks or more runs may be added to it."
+        )
+    tasks = dict(before["tasks"])
+    for name, task in now["tasks"].items():
+        kept = tasks.get(name, {})
+        larger = {key: max(task[key], kept.get(key, 0)) for key in ("runs", "questions")}
+        tasks[name] = {**task, **larger}
+    return {
+        **now,
+        "runs": max(before["runs"], now["runs"]),
+        "tasks": tasks,
+        "sessions": before.get("sessions", []),
+        "complete": False,
+    }
+
+
+def verdict_of(assignment: Assignment, response: Response, grade: Grade) -> Verdict:
+    """A grade with where it belongs and what it cost."""
+    return Verdict(
+        **assignment.place._asdict(),
+        outcome=grade.outcome,
+        score=grade.score,
+        extracted=grade.extracted,
+        grader=grader_for(assignment.question.grader).label,
+        selected=response.selected,
+        generations=response.generations,
+        output_tokens=response.output_tokens,
+        recipe_tokens=response.recipe_tokens,
+        finish_reason=response.finish_reason,
+        tags=assignment.question.tags,
+        detail=grade.detail,
+        notes=response.notes,
+    )
+
+
+def failed(assignment: Assignment, outcome: Outcome, reason: str) -> Verdict:
+    """The verdict on a sample that our own side could not finish."""
+    return Verdict(
+        **assignment.place._asdict(),
+        outcome=outcome,
+        score=None,
+        grader=grader_for(assignment.question.grader).label,
+        tags=assignment.question.tags,
+        detail={"reason": reason[:500]},
+    )
+
+
+def now() -> str:
+    """The time, in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,94 @@
+"""Run directories made up for tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from k2eval.records import Grade, Outcome, Verdict
+
+Scores = Sequence[Sequence[float | Outcome]]
+"""Per question its runs: 0 or 1, partial credit, or an outcome."""
+
+
+def verdict(task: str, question: str, run: int, score: float | Outcome, **fields: Any) -> Verdict:
+    """A verdict with this score, or with the score that follows from this outcome."""
+    outcome = score if isinstance(score, Outcome) else Outcome.CORRECT if score == 1 else Outcome.WRONG
+    grade = Grade.of(outcome)
+    worth = grade.score if isinstance(score, Outcome) else float(score)
+    defaults: dict[str, Any] = {"grader": "math/1", "output_tokens": 100, "recipe_tokens": 300}
+    return Verdict(
+        task=task, question_id=question, run_index=run, outcome=outcome, score=worth, **(defaults | fields)
+    )
+
+
+def verdicts(tasks: Mapping[str, Scores]) -> list[Verdict]:
+    return [
+        verdict(task, f"{task}-{question}", run, score)
+        for task, scores in tasks.items()
+        for question, runs in enumerate(scores)
+        for run, score in enumerate(runs)
+    ]
+
+
+def task_info(scores: Scores, **fields: Any) -> dict[str, Any]:
+    """What ``run.json`` would say of a task with these scores."""
+    defaults = {
+        "version": 1,
+        "title": "",
+        "kind": "mathematics",
+        "questions": len(scores),
+        "expected_questions": len(scores),
+        "fingerprint": f"print-{len(scores)}",
+        "source": "made up",
+        "runs": max((len(runs) for runs in scores), default=1),
+        "grader": "math/1",
+        "notes": [],
+        "micro": "math",
+    }
+    return defaults | fields
+
+
+def write_run(
+    path: Path,
+    tasks: Mapping[str, Scores],
+    *,
+    infos: Mapping[str, Mapping[str, Any]] | None = None,
+    lines: Sequence[Verdict] | None = None,
+    **fields: Any,
+) -> Path:
+    """A run directory; ``infos`` overrides fields of tasks, ``lines`` verdicts, ``fields`` those of run.json."""
+    path.mkdir(parents=True)
+    run = {
+        "k2eval": "0.1.0",
+        "format": 1,
+        "name": path.name,
+        "model": {"name": f"models/{path.name}", "fingerprint": "f00d", "engine": "scripted"},
+        "recipe": "plain",
+        "runs": 2,
+        "seed": 0,
+        "reproducible": True,
+        "variant": None,
+        "tasks": {name: task_info(scores, **(infos or {}).get(name, {})) for name, scores in tasks.items()},
+        "sessions": [
+            {"started": "", "finished": "", "generated_tokens": 1000, "generation_s": 2.0, "replayed": 0}
+        ],
+        "speculative": None,
+        "complete": True,
+    }
+    (path / "run.json").write_text(json.dumps(run | fields))
+    rows = verdicts(tasks) if lines is None else lines
+    (path / "verdicts.jsonl").write_text("".join(row.to_line() + "\n" for row in rows))
+    return path
+
+
+def bernoulli(questions: int, runs: int, mean: float, seed: int, shift: float = 0.0) -> list[list[float]]:
+    """Scores of questions whose difficulty depends on ``seed`` alone and varies widely."""
+    rng = np.random.default_rng(seed)
+    chance = np.clip(rng.beta(mean, 1 - mean, questions) + shift, 0, 1)
+    draws = np.random.default_rng([seed, int(1000 * (shift + 1))]).random((questions, runs))
+    return (draws < chance[:, None]).astype(float).tolist()
