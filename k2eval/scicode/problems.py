@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -71,20 +72,24 @@ class Problem(BaseModel):
 def items(rows: Sequence[Row], spec: TaskSpec, run_index: int) -> Items:
     """The adapter of SciCode's tasks: one item a main problem.
 
-    Options: ``background`` (whether the steps' background is shown) and ``targets`` (path of the HDF5 file
+    Options: ``background`` (whether the steps' background is shown), ``step_seconds`` (CPU seconds for the
+    tests of a step; 1800 unless set) and ``targets`` (path of the HDF5 file
     with the targets, where it does not lie beside the rows).
     """
     folders = _folders(rows)
     targets = [str(spec.options["targets"])] if spec.options.get("targets") else target_files(folders)
-    background = bool(spec.options.get("background"))
-    found = [item(row, folders, targets, background=background) for row in rows]
+    found = [item(row, folders, targets, background=bool(spec.options.get("background"))) for row in rows]
+    if (seconds := spec.options.get("step_seconds")) is not None:
+        found = [replace(each, metadata={**each.metadata, "step_seconds": float(seconds)}) for each in found]
     return Items(found, [] if targets else ["no targets (test_data.h5), so responses cannot be graded yet"])
 
 
 def item(row: Row, folders: Sequence[Path], targets: Sequence[Json], *, background: bool) -> Item:
     """One main problem. Paths stand in ``metadata``, since they say nothing about the question."""
     try:
-        steps = [dict(step) for step in row["sub_steps"]]
+        steps = [
+            {key: value for key, value in step.items() if value is not None} for step in row["sub_steps"]
+        ]
         for step in steps:
             step["given_code"] = _given(str(step["step_number"]), folders)
         problem = Problem.model_validate({**row, "sub_steps": steps})
