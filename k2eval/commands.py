@@ -220,10 +220,11 @@ def _look_up(task: Any, data: Path | None) -> tuple[str, str]:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a list must not wait for a network
     try:
         found = load_questions(task, data=data)
+        count = found.found
     except K2EvalError as error:
         return f"0 of {spec.questions}", str(error).split(":", 1)[-1].strip()[:120]
-    expected = f" of {spec.questions}" if spec.questions and spec.questions != found.found else ""
-    return f"{found.found}{expected}", found.source
+    expected = f" of {spec.questions}" if spec.questions and spec.questions != count else ""
+    return f"{count}{expected}", found.source
 
 
 def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
