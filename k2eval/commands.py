@@ -222,9 +222,10 @@ def _look_up(task: Any, data: Path | None) -> tuple[str, str]:
         found = load_questions(task, data=data)
         count = found.found
     except K2EvalError as error:
-        return f"0 of {spec.questions}", str(error).split(":", 1)[-1].strip()[:120]
+        return f"0 of {spec.questions}", str(error)[:200]
     expected = f" of {spec.questions}" if spec.questions and spec.questions != count else ""
-    return f"{count}{expected}", found.source
+    first, *more = found.source.split(", ")
+    return f"{count}{expected}", f"{first} and {len(more)} more" if more else first
 
 
 def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
