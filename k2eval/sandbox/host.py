@@ -98,7 +98,7 @@ class Box:
             self.process.kill()
             self.process.wait()
 
-    def provide(self, **files: bytes) -> None:
+    def provide(self, files: dict[str, bytes]) -> None:
         """Make these the only contents of the submission folder, which programs can read and not write.
 
         Names are the stems of the files that the box has made: ``main``, ``stdin``, ``driver``, ``inputs``.
@@ -169,8 +169,10 @@ def start_failure(report: dict[str, Any], said: str) -> SandboxUnavailable:
     if code == errno.ENOSYS:
         remedy = NEWER_KERNEL
     elif code == errno.ENOSPC:
-        remedy = "The kernel's limit of namespaces is reached: `sudo sysctl user.max_user_namespaces=10000` (and " \
+        remedy = (
+            "The kernel's limit of namespaces is reached: `sudo sysctl user.max_user_namespaces=10000` (and "
             "`user.max_mnt_namespaces`, `user.max_pid_namespaces`), or close other sandboxes."
+        )
     else:
         remedy = USER_NAMESPACES
     return SandboxUnavailable(

@@ -80,7 +80,7 @@ def restore_integrate(integrate: Any) -> None:
     original = integrate.simpson
 
     def simpson(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1, even: str | None = None) -> Any:
-        """scipy's ``simpson``, also with the positional arguments that it once took."""
+        """The ``simpson`` of scipy, also with the positional arguments that it once took."""
         return original(y, x=x, dx=dx, axis=axis)
 
     add(integrate, simps=simps, trapz=trapz, cumtrapz=cumtrapz)
@@ -96,7 +96,10 @@ def restore_others() -> None:
     windows = scipy.signal.windows
     add(
         scipy.signal,
-        **{name: getattr(windows, name) for name in ("gaussian", "hann", "hamming", "blackman", "bartlett", "kaiser")},
+        **{
+            name: getattr(windows, name)
+            for name in ("gaussian", "hann", "hamming", "blackman", "bartlett", "kaiser")
+        },
     )
     add(scipy.linalg, pinv2=scipy.linalg.pinv)
     special = scipy.special

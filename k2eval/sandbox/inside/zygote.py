@@ -5,10 +5,10 @@ mounts. For every job it forks a *host*: the first process of a new pid namespac
 compiles the source and watches. For every run the host forks the *program*, which installs the filter and executes.
 What a job wrote dies with its host; nothing flows back into the zygote.
 """
+# ruff: noqa: PTH - every object made after the fork costs page faults in every run
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import math
@@ -17,7 +17,6 @@ import resource
 import select
 import signal
 import socket
-import sys
 import time
 import traceback
 import warnings
@@ -26,8 +25,6 @@ from typing import Any
 
 from k2eval.sandbox.inside import program, warm
 from k2eval.sandbox.inside.kernel import (
-    AT_EMPTY_PATH,
-    AT_FDCWD,
     ATTR_RDONLY,
     CLONE_NEWPID,
     MNT_DETACH,
@@ -37,6 +34,7 @@ from k2eval.sandbox.inside.kernel import (
     MS_NOSUID,
     PR_CAP_AMBIENT,
     PR_CAP_AMBIENT_CLEAR_ALL,
+    PR_SET_DUMPABLE,
     PR_SET_NO_NEW_PRIVS,
     PR_SET_PDEATHSIG,
     FilterProgram,
@@ -57,6 +55,7 @@ SUBMISSION_BYTES = 1 << 30
 OPEN_FILES = 256
 MIB = 1 << 20
 NEED_FINALISATION = ("__del__", "open(", "FileIO", "Writer", "TextIO")
+Filters = tuple[FilterProgram, FilterProgram]
 EXIT_CLEAN, EXIT_SCRATCH_USED = 0, 3
 KILLED_CPU, KILLED_WALL, KILLED_ASKED = "cpu", "wall", "asked"
 
@@ -67,13 +66,14 @@ def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..
     os.setsid()
     os.umask(0o022)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for each in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(each, signal.SIG_DFL)
     for each in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(each, signal.SIG_IGN)  # as Python sets them: a write fails with an exception instead
     writable = mount_submission_folder()
     scratch = Scratch()
-    filter_program = FilterProgram(bytes.fromhex(config["filter"]))
+    filters = FilterProgram(bytes.fromhex(config["watcher"])), FilterProgram(bytes.fromhex(config["program"]))
     base = warm.warm_up(config["profile"])
     os.register_at_fork = register_at_fork
     own = os.pidfd_open(os.getpid())
@@ -86,7 +86,7 @@ def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..
         job = json.loads(message)
         if job["op"] == "job":
             job["base_bytes"] = base
-            serve_job(job, descriptors, control, scratch, filter_program, own)
+            serve_job(job, descriptors, control, scratch, filters, own)
         for number in descriptors:
             os.close(number)
 
@@ -136,7 +136,7 @@ def serve_job(
     descriptors: list[int],
     control: socket.socket,
     scratch: Scratch,
-    filter_program: FilterProgram,
+    filters: Filters,
     own: int,
 ) -> None:
     """Fork the host of one job and wait for its end, or for the end of the other side."""
@@ -145,7 +145,7 @@ def serve_job(
     host = os.fork()
     if host == 0:
         try:
-            host_job(job, descriptors, control, filter_program, scratch.untouched)
+            host_job(job, descriptors, control, filters, scratch.untouched)
         except BaseException:
             text = traceback.format_exc()[-2000:]
             control.send(json.dumps({"failed": text}).encode())
@@ -167,17 +167,20 @@ def host_job(
     job: dict[str, Any],
     descriptors: list[int],
     control: socket.socket,
-    filter_program: FilterProgram,
+    filters: Filters,
     untouched: tuple[int, ...],
 ) -> None:
     """Compile once, then run one program process for every request. Ends the process."""
     drop_everything(job)
     os.chdir(SCRATCH)
+    filters[0].install()
     started = time.process_time()
     try:
         codes = compile_sources(job)
     except MemoryError:
-        control.send(json.dumps({"compile_error": "MemoryError: the source is too large to compile"}).encode())
+        control.send(
+            json.dumps({"compile_error": "MemoryError: the source is too large to compile"}).encode()
+        )
         os._exit(EXIT_CLEAN)
     except (SyntaxError, ValueError, RecursionError, OverflowError) as error:
         text = "".join(traceback.format_exception_only(error))[-2000:]
@@ -186,7 +189,7 @@ def host_job(
     last = job["last"]
     gc.freeze()
     while True:
-        report = run_once(job, codes, descriptors, control, filter_program)
+        report = run_once(job, codes, descriptors, control, filters)
         clean = untouched == scratch_state()
         report["again"] = clean and not last
         control.send(json.dumps(report).encode())
@@ -206,6 +209,7 @@ def drop_everything(job: dict[str, Any]) -> None:
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     set_capabilities(0)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
+    prctl(PR_SET_DUMPABLE, 0)  # a crash must not start the machine's core dump handler
     cpu = math.ceil(job["cpu_s"]) + 1
     memory = job["base_bytes"] + (job["memory_mb"] + job["stack_mb"]) * MIB
     for limit, value in (
@@ -218,7 +222,9 @@ def drop_everything(job: dict[str, Any]) -> None:
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_SIGPENDING, 256),
     ):
-        resource.setrlimit(limit, (value, value))
+        _, hard = resource.getrlimit(limit)
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (allowed, allowed))
 
 
 def compile_sources(job: dict[str, Any]) -> list[Any]:
@@ -240,14 +246,14 @@ def run_once(
     codes: list[Any],
     descriptors: list[int],
     control: socket.socket,
-    filter_program: FilterProgram,
+    filters: Filters,
 ) -> dict[str, Any]:
     """Fork one program process, wait for it within its limits, and report what the kernel says about it."""
     started = time.monotonic()
     child = os.fork()
     if child == 0:
         try:
-            become_program(job, codes, descriptors, filter_program)
+            become_program(job, codes, descriptors, filters)
         finally:
             os._exit(1)
     killed = watch(child, job, started, control)
@@ -287,9 +293,7 @@ def watch(child: int, job: dict[str, Any], started: float, control: socket.socke
     return killed
 
 
-def become_program(
-    job: dict[str, Any], codes: list[Any], descriptors: list[int], filter_program: FilterProgram
-) -> None:
+def become_program(job: dict[str, Any], codes: list[Any], descriptors: list[int], filters: Filters) -> None:
     """Take the descriptors, close all others, install the filter, execute."""
     os.setsid()
     mode = job["mode"]
@@ -302,7 +306,7 @@ def become_program(
         os.dup2(number, target)
     os.closerange(1 + len(descriptors), OPEN_FILES)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    filter_program.install()
+    filters[1].install()
     if mode == "program":
         program.run_program(codes[0], job["finalise"])
     elif mode == "call":
