@@ -24,11 +24,23 @@ OPTIONAL = {
         *("pyparsing", "packaging", "dateutil", "six"),
     ),
 }
+DISTRIBUTIONS = {"PIL": "pillow"}
 PACKAGES_FOLDER = "/usr/local/packages"
 LINKS = [["/submission/stdin", "/dev/stdin"]]
 ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "NUMEXPR")}
 # In the order in which they can import one another.
-MODULES = ("wire", "inside.kernel", "inside.shims", "inside.program", "inside.warm", "inside.zygote")
+MODULES = (
+    *(
+        "wire",
+        "inside.kernel",
+        "inside.shims",
+        "inside.program",
+        "inside.warm",
+        "inside.folders",
+        "inside.watcher",
+    ),
+    "inside.zygote",
+)
 # Hooks that modules want to run after a fork (reseeding, new locks) are dropped: they would touch memory in every
 # run, and there is never a second thread to take care of.
 BOOT = """
@@ -100,7 +112,7 @@ def package_binds(profile: Profile) -> list[list[str]]:
         path = Path(origin)
         path = path.parent if path.name == "__init__.py" else path
         binds.append([str(path), f"{PACKAGES_FOLDER}/{path.name}"])
-        libraries = path.with_name(f"{name}.libs")
+        libraries = path.with_name(f"{DISTRIBUTIONS.get(name, name)}.libs")
         if libraries.is_dir():
             binds.append([str(libraries), f"{PACKAGES_FOLDER}/{libraries.name}"])
     return binds

@@ -15,6 +15,7 @@ from k2eval.sandbox import Call, Limits, RunOutcome, Sandbox
 
 SUCCEEDED = b"SUCCEEDED"
 CANARY = "canary-7f3a91"
+HOME_OF_PACKAGES = str(Path(pytest.__file__).parent.parent)
 LIMITS = Limits(cpu_s=3, wall_s=10, memory_mb=512)
 
 # These succeed outside of a sandbox, which is checked too.
@@ -106,7 +107,7 @@ BREAKING = {
     "paths of the grader": (
         "import sys, gc\ntexts = [*sys.path, *sys.argv, *sys.orig_argv, sys.executable, sys.prefix, sys.base_prefix, sys.exec_prefix]\n"
         "texts += [getattr(m, '__file__', None) or '' for m in sys.modules.values()]\n"
-        f"print('SUCCEEDED' * any(t and t.startswith(({str(Path.cwd())!r}, '/root', '/home', {sys.prefix!r})) for t in texts))"
+        f"print('SUCCEEDED' * any(t and t.startswith(({str(Path.cwd())!r}, '/root', '/home', {HOME_OF_PACKAGES!r})) for t in texts))"
     ),
 }  # fmt: skip
 

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - programs in tables
 from __future__ import annotations
 
 import contextlib
