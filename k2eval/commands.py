@@ -13,9 +13,11 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from k2eval.acceptance import closing_words
 from k2eval.config import RunConfig, load_config
 from k2eval.data import load_questions
-from k2eval.errors import DataError, K2EvalError, did_you_mean
+from k2eval.errors import ConfigError, DataError, K2EvalError, did_you_mean
+from k2eval.journal import read_run
 from k2eval.records import Question
 from k2eval.tasks import load_tasks, task_files, tasks_folder
 
@@ -42,6 +44,8 @@ def run_command(file: Path | None, flags: Mapping[str, Any], engine: str | None,
     _announce(runner.work, config, console)
     summary = asyncio.run(runner.run())
     _print_board([config.out], console)
+    for line in closing_words(read_run(config.out)):
+        console.print(line, soft_wrap=True, highlight=False)
     console.print(f"Run directory: {config.out}", soft_wrap=True)
     if summary.interrupted:
         console.print(
@@ -75,6 +79,22 @@ def _print_board(runs: Sequence[Path], console: Console) -> None:
     from k2eval.leaderboard import build, print_table
 
     print_table(build(runs), console)
+    for run in runs:
+        _print_judged(run, console)
+
+
+def _print_judged(run: Path, console: Console) -> None:
+    """Rule and answer judge side by side, where a run has both."""
+    from k2eval.journal import VERDICTS, read_lines
+    from k2eval.judging import summarise
+    from k2eval.records import Verdict
+
+    latest = {verdict.place: verdict for _, verdict in read_lines(run / VERDICTS, Verdict)}
+    found = summarise(latest.values())
+    if found:
+        console.print("[bold]Answer judge[/]", highlight=False)
+    for judged in found:
+        console.print(f"  {judged.line()}", highlight=False, soft_wrap=True)
 
 
 def grade_command(run: Path, data: Path | None) -> int:
@@ -129,16 +149,44 @@ def _question_finder(name: str, data: Path | None, sets: Sequence[str]) -> Any:
     return find
 
 
-def leaderboard_command(runs: Sequence[Path], out: Path) -> int:
-    """``k2eval leaderboard``."""
+def leaderboard_command(runs: Sequence[Path], out: Path, published: Path | None, **scope: Any) -> int:
+    """``k2eval leaderboard``; ``scope`` is what :func:`k2eval.leaderboard.build` leaves out or splits."""
     from k2eval.leaderboard import build, print_table, write
 
     console = terminal()
-    published = tasks_folder().parent / "leaderboards" / "published.csv"
-    board = build(runs, published=published if published.exists() else None)
+    own = tasks_folder().parent / "leaderboards" / "published.csv"
+    board = build(runs, published=published or (own if own.exists() else None), **scope)
     print_table(board, console)
     for path in write(board, out):
-        console.print(f"Wrote {path}", soft_wrap=True)
+        console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def compare_command(runs: Sequence[Path], out: Path | None, exclude: Path | None) -> int:
+    """``k2eval compare``."""
+    from k2eval.compare import compare, print_comparison, to_markdown
+
+    console = terminal()
+    comparison = compare(runs, exclude=exclude)
+    print_comparison(comparison, console)
+    if out:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(to_markdown(comparison), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"Cannot write {out}: {error}. Give another --out.") from error
+        console.print(f"Wrote {out}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def report_command(
+    runs: Sequence[Path], out: Path, data: Path | None, exclude: Path | None, include_protected: bool
+) -> int:
+    """``k2eval report``."""
+    from k2eval.report import write_report
+
+    page = write_report(runs, out, include_protected=include_protected, data=data, exclude=exclude)
+    terminal().print(f"Wrote {page}", soft_wrap=True, highlight=False)
     return 0
 
 
@@ -149,8 +197,8 @@ def tasks_command(names: Sequence[str], data: Path | None, list_questions: bool)
     tasks = load_tasks(names or list(known))
     if list_questions:
         for task in tasks:
-            for question in load_questions(task, data=data).questions():
-                print(f"{task.name}\t{question.id}")
+            for question_id, text_hash in load_questions(task, data=data).hashes.items():
+                print(f"{task.name}\t{question_id}\t{text_hash}")
         return 0
     table = Table(title="Tasks", title_justify="left", box=SIMPLE)
     for heading in ("task", "title", "kind", "questions", "grader", "runs", "source"):
@@ -172,10 +220,21 @@ def _look_up(task: Any, data: Path | None) -> tuple[str, str]:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a list must not wait for a network
     try:
         found = load_questions(task, data=data)
+        count = found.found
     except K2EvalError as error:
-        return f"0 of {spec.questions}", str(error).split(":", 1)[-1].strip()[:120]
-    expected = f" of {spec.questions}" if spec.questions and spec.questions != found.found else ""
-    return f"{found.found}{expected}", found.source
+        return f"0 of {spec.questions}", str(error)[:200]
+    expected = f" of {spec.questions}" if spec.questions and spec.questions != count else ""
+    first, *more = found.source.split(", ")
+    return f"{count}{expected}", f"{first} and {len(more)} more" if more else first
+
+
+def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
+    """``k2eval ablation``."""
+    from k2eval.ablation import ablate
+    from k2eval.ablation_report import print_ablation
+
+    print_ablation(asyncio.run(ablate(runs, n, data)), Console())
+    return 0
 
 
 def recipes_command() -> int:
