@@ -8,6 +8,7 @@ response), ``step_id`` and ``earlier`` (code of earlier steps by number).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 
 from k2eval.errors import DataError
@@ -30,9 +31,11 @@ def asked(question: Question, row: Mapping[str, Json], steps: Steps | None = Non
     Raises:
         DataError: The row has neither ``response`` nor ``code``.
     """
-    text = row.get("response", row.get("code"))
+    name = "response" if "response" in row or "code" not in row else "code"
+    text = row.get(name)
     if not isinstance(text, str):
-        raise DataError(f'expected "response" or "code" to be a string, got {str(text)[:80]!r}')
+        shown = "nothing" if text is None else json.dumps(text)[:80]
+        raise DataError(f'expected "{name}" to be a string, got {shown}')
     added: dict[str, Json] = {}
     if "response" not in row:
         added["as_code"] = True
@@ -62,7 +65,8 @@ def steps_in(rows: Iterable[Mapping[str, Json]]) -> Steps:
 
 
 def _place(row: Mapping[str, Json]) -> tuple[str, int]:
-    return str(row.get("question_id")), int(row.get("run_index") or 0)
+    index = row.get("run_index")
+    return str(row.get("question_id")), index if isinstance(index, int) else 0
 
 
 def _step(row: Mapping[str, Json]) -> str:

@@ -20,13 +20,17 @@ def test_code_is_marked_as_such() -> None:
 
 
 def test_a_row_without_either_is_an_error() -> None:
-    with pytest.raises(DataError, match='"response" or "code"'):
+    with pytest.raises(DataError, match='expected "response" to be a string, got nothing'):
         asked(QUESTION, {"question_id": "10"})
+    with pytest.raises(DataError, match='expected "code" to be a string, got 5'):
+        asked(QUESTION, {"question_id": "10", "code": 5})
 
 
 @pytest.mark.parametrize("step", ["10.2", "2", 2])
 def test_a_step_is_named_in_full(step: object) -> None:
-    question, _ = asked(QUESTION, {"question_id": "10", "code": "x", "step_id": step, "earlier": {"10.1": "y"}})
+    question, _ = asked(
+        QUESTION, {"question_id": "10", "code": "x", "step_id": step, "earlier": {"10.1": "y"}}
+    )
     assert question.metadata["step_id"] == "10.2"
     assert question.metadata["earlier"] == {"10.1": "y"}
 
