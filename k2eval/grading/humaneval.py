@@ -39,7 +39,7 @@ _FUTURE = re.compile(r"^from __future__ import .*$", re.MULTILINE)
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
     """Grades a response: its last complete code block, or a bare completion of the prompt."""
-    code = _programs.find_program(text, truncated)
+    code = text if question.metadata.get("as_code") else _programs.find_program(text, truncated)
     if isinstance(code, str):
         return grade_code(question, code)
     rest = answer_part(text).text

@@ -40,7 +40,12 @@ class StepGrade:
 
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
-    """Grades a response to a main problem: the code of its steps, as JSON or as Python blocks."""
+    """Grades a response to a main problem: the code of its steps, as JSON or as Python blocks.
+
+    Where the question's metadata has ``step_id``, the response is to that step alone.
+    """
+    if "step_id" in question.metadata:
+        return _grade_row(question, text, truncated)
     part = answer_part(text)
     if not part.complete:
         return Grade.of(Outcome.TRUNCATED, reason="the response ends within its reasoning")
@@ -113,6 +118,16 @@ def grade_step_response(
         outcome = Outcome.TRUNCATED if truncated or not part.complete else Outcome.NO_ANSWER
         return Grade.of(outcome, step=step_id, reason="no complete code block after the reasoning")
     return grade_step(question, step_id, code or "", earlier)
+
+
+def _grade_row(question: Question, text: str, truncated: bool) -> Grade:
+    number, earlier = str(question.metadata["step_id"]), question.metadata.get("earlier")
+    try:
+        if question.metadata.get("as_code"):
+            return grade_step(question, number, text, earlier)
+        return grade_step_response(question, number, text, truncated, earlier)
+    except DataError as error:
+        return Grade.of(Outcome.GRADER_ERROR, reason=str(error))
 
 
 def time_limit(question: Question) -> float:

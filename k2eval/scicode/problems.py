@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from k2eval.errors import DataError
 from k2eval.records import Json, Question
-from k2eval.scicode.targets import target_files
+from k2eval.scicode.targets import steps_with_targets, target_files
 from k2eval.tasks import Item, Items, Row, TaskSpec
 
 GIVEN_STEPS = frozenset({"13.6", "62.1", "76.3"})
@@ -81,7 +81,7 @@ def items(rows: Sequence[Row], spec: TaskSpec, run_index: int) -> Items:
     found = [item(row, folders, targets, background=bool(spec.options.get("background"))) for row in rows]
     if (seconds := spec.options.get("step_seconds")) is not None:
         found = [replace(each, metadata={**each.metadata, "step_seconds": float(seconds)}) for each in found]
-    return Items(found, [] if targets else ["no targets (test_data.h5), so responses cannot be graded yet"])
+    return Items(found, _notes(found, targets))
 
 
 def item(row: Row, folders: Sequence[Path], targets: Sequence[Json], *, background: bool) -> Item:
@@ -115,6 +115,16 @@ def item(row: Row, folders: Sequence[Path], targets: Sequence[Json], *, backgrou
 def problem_of(question: Question) -> Problem:
     """The main problem that a question of a SciCode task asks."""
     return Problem.model_validate(question.metadata["problem"])
+
+
+def _notes(found: Sequence[Item], targets: Sequence[Json]) -> list[str]:
+    graded = [step for each in found for step in each.gold]
+    missing = len(set(graded) - steps_with_targets(targets))
+    return (
+        [f"no targets (test_data.h5) for {missing} of {len(graded)} steps: they cannot be graded"]
+        if missing
+        else []
+    )
 
 
 def _shown(step: Step, background: bool) -> dict[str, Json]:
