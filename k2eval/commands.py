@@ -13,9 +13,11 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from k2eval.acceptance import closing_words
 from k2eval.config import RunConfig, load_config
 from k2eval.data import load_questions
 from k2eval.errors import ConfigError, DataError, K2EvalError, did_you_mean
+from k2eval.journal import read_run
 from k2eval.records import Question
 from k2eval.tasks import load_tasks, task_files, tasks_folder
 
@@ -42,6 +44,8 @@ def run_command(file: Path | None, flags: Mapping[str, Any], engine: str | None,
     _announce(runner.work, config, console)
     summary = asyncio.run(runner.run())
     _print_board([config.out], console)
+    for line in closing_words(read_run(config.out)):
+        console.print(line, soft_wrap=True, highlight=False)
     console.print(f"Run directory: {config.out}", soft_wrap=True)
     if summary.interrupted:
         console.print(

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from k2eval.errors import ConfigError, did_you_mean
+from k2eval.speculative import parse as parse_speculative
 
 EngineKind = Literal["vllm", "endpoint", "scripted"]
 
@@ -64,7 +65,7 @@ class RunConfig(_Config):
     reuse: tuple[Path, ...] = ()
     """Run directories whose generations are taken over where this run would ask for the very same ones."""
     speculative: dict[str, Any] | None = None
-    """vLLM's speculative decoding configuration."""
+    """vLLM's ``speculative_config``; a short form such as ``ngram,tokens=4`` is turned into one."""
     workers: int | None = Field(None, ge=1)
     """Grading processes; None leaves it to k2eval."""
 
@@ -93,6 +94,8 @@ def load_config(
     for key, value in flags.items():
         if value is not None:
             merged[key] = value
+    if isinstance(merged.get("speculative"), str):
+        merged["speculative"] = parse_speculative(merged["speculative"])
     for pair in sets:
         _apply_set(merged, pair)
     return _build(merged, known_tasks)

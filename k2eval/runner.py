@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from tenacity import AsyncRetrying, retry_if_not_exception_type, stop_after_attempt, wait_exponential
 
+from k2eval.acceptance import add_counts, total_speculation
 from k2eval.config import RunConfig
 from k2eval.engines.protocol import Engine
 from k2eval.errors import EngineError, EngineStopped, PromptTooLong
@@ -46,6 +47,8 @@ class Session:
     last_generation: float | None = None
     last_verdict: float | None = None
     speculative: dict[str, SpeculativeCounts] = field(default_factory=dict)
+    engine_speculative: SpeculativeCounts | None = None
+    """What the engines counted in all, requests that were never finished included."""
 
     def count(self, generation: Generation) -> None:
         """Count a new generation."""
@@ -73,6 +76,7 @@ class Session:
             "speculative": {
                 task: counts.model_dump(mode="json") for task, counts in self.speculative.items()
             },
+            "engine_speculative": self.engine_speculative and self.engine_speculative.model_dump(mode="json"),
         }
 
 
@@ -130,6 +134,7 @@ class Runner:
                 try:
                     await self._make(assignments, missing, run)
                 finally:
+                    self._session.engine_speculative = self._drafted_so_far()
                     run["sessions"] = [*run["sessions"], self._session.describe()]
                     self._finish(run, assignments)
             elif not run["complete"]:
@@ -138,6 +143,13 @@ class Runner:
 
     def _fingerprints(self) -> dict[Role, str]:
         return {role: engine.info.fingerprint for role, engine in self._engines.items()}
+
+    def _drafted_so_far(self) -> SpeculativeCounts | None:
+        total: SpeculativeCounts | None = None
+        for engine in {id(engine): engine for engine in self._engines.values()}.values():
+            if engine.info.speculation is not None:
+                total = add_counts(total, engine.info.speculation)
+        return total
 
     async def _make(
         self, assignments: list[Assignment], missing: list[Assignment], run: dict[str, Json]
@@ -303,42 +315,3 @@ def _seconds(start: float | None, end: float | None) -> float:
 def default_workers() -> int:
     """Grading processes to start: all cores but one, which feeds the engine."""
     return max(1, min(32, (os.cpu_count() or 2) - 1))
-
-
-def add_counts(one: SpeculativeCounts | None, other: SpeculativeCounts) -> SpeculativeCounts:
-    """The sum of two counts."""
-    if one is None:
-        return other
-    width = max(len(one.accepted_per_position), len(other.accepted_per_position))
-    positions = [
-        sum(
-            counts[place]
-            for counts in (one.accepted_per_position, other.accepted_per_position)
-            if place < len(counts)
-        )
-        for place in range(width)
-    ]
-    return SpeculativeCounts(
-        drafts=one.drafts + other.drafts,
-        drafted_tokens=one.drafted_tokens + other.drafted_tokens,
-        accepted_tokens=one.accepted_tokens + other.accepted_tokens,
-        accepted_per_position=tuple(positions),
-    )
-
-
-def total_speculation(sessions: list[dict[str, Json]]) -> dict[str, Json] | None:
-    """Counts over all sessions, in all and per task; None where nothing was speculated."""
-    tasks: dict[str, SpeculativeCounts] = {}
-    for session in sessions:
-        for task, counts in session.get("speculative", {}).items():
-            tasks[task] = add_counts(tasks.get(task), SpeculativeCounts.model_validate(counts))
-    if not tasks:
-        return None
-    total: SpeculativeCounts | None = None
-    for counts in tasks.values():
-        total = add_counts(total, counts)
-    assert total is not None
-    return {
-        **total.model_dump(mode="json"),
-        "tasks": {task: counts.model_dump(mode="json") for task, counts in tasks.items()},
-    }

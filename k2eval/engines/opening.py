@@ -11,6 +11,7 @@ from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.recipes.sample import ROLES, Role
 from k2eval.records import Sampling
+from k2eval.speculative import parse
 from k2eval.tasks import sampling_with
 
 LOG = "engine.log"
@@ -38,7 +39,7 @@ def open_engines(config: RunConfig) -> dict[Role, Engine]:
         if not arguments:
             continue
         model = arguments.pop("model", config.model)
-        kind, speculative = arguments.pop("kind", "vllm"), arguments.pop("speculative", None)
+        kind, speculative = arguments.pop("kind", "vllm"), parse(arguments.pop("speculative", None))
         engines[role] = open_engine(kind, str(model), arguments, speculative, config.out / LOG)
     return engines
 
@@ -55,6 +56,11 @@ def open_engine(
         from k2eval.engines.vllm import VllmEngine
 
         return VllmEngine(model, arguments, speculative, log)
+    if speculative and kind in KINDS:
+        raise ConfigError(
+            f"Speculation can be set for the vllm engine only, not for {kind}. A server speculates when it was "
+            "started so: `vllm serve … --speculative-config '{…}'`."
+        )
     if kind == "endpoint":
         from k2eval.engines.endpoint import EndpointEngine
 
