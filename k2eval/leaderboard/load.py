@@ -134,6 +134,8 @@ class TaskScores:
     """The questions' ``date`` tags."""
     marked: NDArray[np.bool_]
     """Whether the recipe left a mark on the sample, such as a candidate or a judgement that was lost."""
+    judged: Scores
+    """Scores by the answer judge; NaN where it was not asked or had no word."""
 
     def count(self, outcome: Outcome) -> int:
         """Samples with this outcome."""
@@ -161,6 +163,7 @@ class TaskScores:
             recipe_tokens=self.recipe_tokens[chosen],
             dates=tuple(self.dates[i] for i in chosen),
             marked=self.marked[chosen],
+            judged=self.judged[chosen],
         )
 
 
@@ -249,6 +252,7 @@ def _one_task(table: pa.Table, info: TaskInfo) -> TaskScores:
     scores[(outcomes >= 0) & _INFRASTRUCTURE[outcomes]] = np.nan
     marks = pc.list_value_length(pc.struct_field(table["notes"].combine_chunks(), "marks"))
     marked = pc.fill_null(marks, 0).to_numpy(zero_copy_only=False) > 0
+    judged = pc.struct_field(table["notes"].combine_chunks(), ["answer_judge", "score"])
     dates = pc.struct_field(table["tags"].combine_chunks(), "date").to_pylist() if len(table) else []
     return TaskScores(
         info=info,
@@ -259,6 +263,7 @@ def _one_task(table: pa.Table, info: TaskInfo) -> TaskScores:
         recipe_tokens=_placed(_integers(table["recipe_tokens"]), last, 0),
         dates=tuple(dates[row] for row in last.max(axis=1)) if dates else (),
         marked=_placed(marked, last, False),
+        judged=_placed(judged.to_numpy(zero_copy_only=False).astype(np.float64), last, np.nan),
     )
 
 

@@ -27,7 +27,12 @@ SCHEMA = pa.schema(
         "output_tokens": pa.int64(),
         "recipe_tokens": pa.int64(),
         "tags": pa.struct({"date": pa.string()}),
-        "notes": pa.struct({"marks": pa.list_(pa.string())}),
+        "notes": pa.struct(
+            {
+                "marks": pa.list_(pa.string()),
+                "answer_judge": pa.struct({"score": pa.float64(), "failed": pa.string()}),
+            }
+        ),
     }
 )
 _REQUIRED = {"task": str, "question_id": str, "run_index": int, "outcome": str}
