@@ -233,7 +233,7 @@ def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
     from k2eval.ablation import ablate
     from k2eval.ablation_report import print_ablation
 
-    print_ablation(asyncio.run(ablate(runs, n, data)), Console())
+    print_ablation(asyncio.run(ablate(runs, n, data)), terminal())
     return 0
 
 

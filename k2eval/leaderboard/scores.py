@@ -128,6 +128,8 @@ class TaskScores:
     """The questions' ``date`` tags, or else ``month`` tags."""
     marked: NDArray[np.bool_]
     """Whether the recipe left a mark on the sample, such as a candidate or a judgement that was lost."""
+    judged: Scores
+    """Scores by the answer judge; NaN where it was not asked or had no word."""
 
     weights: NDArray[np.float64] | None = None
     """How much each question counts; None: all the same."""
@@ -176,6 +178,7 @@ class TaskScores:
             recipe_tokens=self.recipe_tokens[chosen],
             dates=tuple(self.dates[i] for i in chosen),
             marked=self.marked[chosen],
+            judged=self.judged[chosen],
             weights=None if self.weights is None else self.weights[chosen],
         )
 
