@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from k2eval.errors import DataError
+from k2eval.errors import ConfigError, DataError
 from k2eval.records import digest
 from k2eval.tasks import Item, Items, Row, TaskSpec
 
@@ -65,14 +65,24 @@ def choices(rows: Sequence[Row], spec: TaskSpec, run_index: int) -> Items:
 def _options_of(row: Row, spec: TaskSpec, number: int) -> tuple[list[str], int]:
     if "options" in spec.fields:
         texts = row.get(spec.fields["options"])
-        right = row.get(spec.fields["answer"])
-        if not isinstance(texts, list) or not isinstance(right, int) or not 0 <= right < len(texts):
+        right = row.get(spec.fields.get("answer", "answer"))
+        if (
+            not isinstance(texts, list)
+            or not isinstance(right, int)
+            or isinstance(right, bool)
+            or not 0 <= right < len(texts) <= len(LETTERS)
+            or not all(str(text).strip() for text in texts)
+        ):
             raise DataError(
-                f"Task {spec.task}, row {number}: expected a list of options and the index of the right one, "
-                f"got {texts!r:.100} and {right!r:.50}."
+                f"Task {spec.task}, row {number}: expected a list of at most {len(LETTERS)} options, none empty, and "
+                f"the index of the right one, got {texts!r:.100} and {right!r:.50}."
             )
         return [str(text).strip() for text in texts], right
     right_text = required(row, spec, "answer", number)
+    if "wrong" not in spec.fields:
+        raise ConfigError(
+            f"Task {spec.task}: metadata.k2eval.fields must name 'wrong' or 'options'; neither is there."
+        )
     wrong = [name.strip() for name in spec.fields["wrong"].split(",")]
     texts = [right_text, *(_text(row, name, spec, number) for name in wrong)]
     return [text.strip() for text in texts], 0
@@ -120,10 +130,13 @@ def distinct(items: Sequence[Item]) -> list[Item]:
     """The items with ``-2``, ``-3`` … appended to ids that occur again, so that each is its own."""
     from dataclasses import replace
 
+    taken = {item.id for item in items}
     seen: dict[str, int] = {}
     result = []
     for item in items:
-        seen[item.id] = seen.get(item.id, 0) + 1
-        count = seen[item.id]
+        count = seen.get(item.id, 0) + 1
+        while count > 1 and f"{item.id}-{count}" in taken:
+            count += 1
+        seen[item.id] = count
         result.append(item if count == 1 else replace(item, id=f"{item.id}-{count}"))
     return result

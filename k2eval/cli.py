@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -98,15 +99,57 @@ def score(
     raise typer.Exit(score_command(responses, out, task, grader, data, set_ or []))
 
 
+RunsArgument = Annotated[list[Path], typer.Argument(help="Run directories.")]
+ExcludeOption = Annotated[
+    Path | None, typer.Option(help="File of questions to leave out: an id, task/id or hash on each line.")
+]
+
+
 @app.command()
 def leaderboard(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
+    runs: RunsArgument,
     out: Annotated[Path, typer.Option(help="Path of the tables without suffix, such as leaderboards/mine.")],
+    published: Annotated[Path | None, typer.Option(help="CSV of published figures to show beside.")] = None,
+    exclude: ExcludeOption = None,
+    split: Annotated[
+        Path | None, typer.Option(help="File of questions to score apart from the others.")
+    ] = None,
+    cutoff: Annotated[
+        str | None, typer.Option(help="Date; dated questions are scored before and after it.")
+    ] = None,
 ) -> None:
-    """Write a table of runs as CSV and Markdown."""
+    """Write a table of runs as CSV, Markdown and HTML."""
     from k2eval.commands import leaderboard_command
 
-    raise typer.Exit(leaderboard_command(runs, out))
+    raise typer.Exit(leaderboard_command(runs, out, published, exclude=exclude, split=split, cutoff=cutoff))
+
+
+@app.command()
+def compare(
+    runs: RunsArgument,
+    out: Annotated[Path | None, typer.Option(help="Markdown file to write as well.")] = None,
+    exclude: ExcludeOption = None,
+) -> None:
+    """Compare the first run with the others, question by question, and say which differences are real."""
+    from k2eval.commands import compare_command
+
+    raise typer.Exit(compare_command(runs, out, exclude))
+
+
+@app.command()
+def report(
+    runs: RunsArgument,
+    out: Annotated[Path, typer.Option(help="Directory for report.html.")],
+    data: DataOption = None,
+    exclude: ExcludeOption = None,
+    include_protected: Annotated[
+        bool, typer.Option("--include-protected", help="Show texts whose authors ask not to publish them.")
+    ] = False,
+) -> None:
+    """Write one HTML page: charts, a grid of all samples, and a viewer of each."""
+    from k2eval.commands import report_command
+
+    raise typer.Exit(report_command(runs, out, data, exclude, include_protected))
 
 
 @app.command(name="tasks")
@@ -150,8 +193,22 @@ def lm_eval(context: typer.Context) -> None:
 
 def main() -> None:
     """Entry point: prints k2eval's own errors without a traceback and exits with code 2."""
+    warnings.showwarning = _show_warning
     try:
         app()
     except K2EvalError as error:
         print(f"k2eval: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Our own warnings as a line for users; those of libraries are for us, and go nowhere."""
+    if Path(filename).is_relative_to(Path(__file__).parent):
+        print(f"k2eval: {message}", file=sys.stderr)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +74,23 @@ class QuestionSet:
         self.items()
         return digest([[item.id, item.fields, item.gold] for item in self._items[0][0]])[:16]
 
+    @property
+    def hashes(self) -> dict[str, str]:
+        """What each question asks, hashed, by id; see :func:`text_hash`."""
+        return {item.id: text_hash(item) for item in self.items()}
+
+
+def text_hash(item: Item) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a question's text, runs of white space as one blank.
+
+    The text is the item's field ``problem`` or ``question``, so that lists of questions which a model has
+    seen can be made without k2eval.
+    """
+    text = (
+        item.fields.get("problem") or item.fields.get("question") or json.dumps(item.fields, sort_keys=True)
+    )
+    return hashlib.sha256(" ".join(str(text).split()).encode()).hexdigest()[:16]
+
 
 def load_questions(task: Task, *, data: Path | None, limit: int | None = None) -> QuestionSet:
     """Find and read the questions of a task.
@@ -102,7 +121,9 @@ def _find(task: Task, folder: Path | None) -> tuple[list[Row], str]:
         )
     if folder is not None:
         for pattern in spec.files:
-            paths = sorted({*folder.glob(pattern), *folder.glob(pattern + ".gz")})
+            plain = set(folder.glob(pattern))
+            packed = {path for path in folder.glob(pattern + ".gz") if path.with_suffix("") not in plain}
+            paths = sorted(plain | packed)
             if paths:
                 rows = [row for path in paths for row in read_rows(path)]
                 return rows, ", ".join(str(path.relative_to(folder)) for path in paths)
@@ -122,7 +143,7 @@ def read_rows(path: Path) -> Iterator[Row]:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield {**_row(line, path, number), "_file": path.name}
-    except (OSError, UnicodeDecodeError, EOFError) as error:
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise DataError(f"Cannot read the questions in {path}: {error}.") from error
 
 
@@ -144,7 +165,7 @@ def _wanted(row: Row, task: Task) -> bool:
             raise DataError(
                 f"Task {task.name}: expected a number in field {name!r}, got {row.get(name)!r:.50}."
             ) from error
-        if (bounds.min is not None and value < bounds.min) or (bounds.max is not None and value > bounds.max):
+        if not (bounds.min is None or value >= bounds.min) or not (bounds.max is None or value <= bounds.max):
             return False
     return True
 
@@ -169,11 +190,13 @@ def _from_hub(name: str, spec: DataSpec, looked: str) -> tuple[list[Row], str]:
             rows += read_rows(Path(path))
         if not spec.hub_files:
             rows = list(load_dataset(spec.hub, spec.config, split=spec.split, revision=revision))
+    except DataError:
+        raise
     except Exception as error:  # the hub's libraries raise errors of a dozen packages
         reason = str(error).strip().splitlines()
         raise DataError(
-            f"Task {name}: no questions found. {looked.capitalize()}; the Hugging Face dataset {spec.hub} is out "
-            f"of reach ({type(error).__name__}: {reason[0] if reason else 'no reason given'}). "
+            f"Task {name}: no questions found. {looked[0].upper()}{looked[1:]}; the Hugging Face dataset {spec.hub} "
+            f"is out of reach ({type(error).__name__}: {reason[0] if reason else 'no reason given'}). "
             f"Give a local folder with --data DIR or K2EVAL_DATA, or log in if the dataset is gated."
         ) from error
     return rows, f"{spec.hub}@{revision or 'cached'}"

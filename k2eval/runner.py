@@ -207,6 +207,7 @@ class Runner:
         finally:
             self._backlog.release()
         verdict = verdict_of(assignment, response, grade)
+        self._session.last_verdict = time.monotonic()
         self._journal.add_verdict(verdict)
         self._progress.on_verdict(verdict)
 

@@ -23,6 +23,7 @@ class Session:
     cached_tokens: int = 0
     first_request: float | None = None
     last_generation: float | None = None
+    last_verdict: float | None = None
     speculative: dict[str, SpeculativeCounts] = field(default_factory=dict)
 
     def count(self, generation: Generation) -> None:
@@ -38,7 +39,6 @@ class Session:
 
     def describe(self) -> dict[str, Json]:
         """The session's entry in ``run.json``."""
-        seconds = (self.last_generation or 0.0) - (self.first_request or 0.0) if self.last_generation else 0.0
         return {
             "started": self.started,
             "finished": now(),
@@ -47,11 +47,16 @@ class Session:
             "generated_tokens": self.generated_tokens,
             "prompt_tokens": self.prompt_tokens,
             "cached_tokens": self.cached_tokens,
-            "generation_s": round(seconds, 3),
+            "generation_s": _seconds(self.first_request, self.last_generation),
+            "work_s": _seconds(self.first_request, self.last_verdict),
             "speculative": {
                 task: counts.model_dump(mode="json") for task, counts in self.speculative.items()
             },
         }
+
+
+def _seconds(start: float | None, end: float | None) -> float:
+    return round(end - start, 3) if start is not None and end is not None else 0.0
 
 
 def add_counts(one: SpeculativeCounts | None, other: SpeculativeCounts) -> SpeculativeCounts:

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from jinja2 import Environment, StrictUndefined, TemplateError
+from jinja2 import Environment, StrictUndefined, Template, TemplateError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from k2eval.config import TaskOverrides, explain
@@ -131,7 +131,7 @@ class Task:
         """
         try:
             messages = [
-                Message(role=role, content=_JINJA.from_string(template).render(**item.fields))
+                Message(role=role, content=_template(template).render(**item.fields))
                 for role, template in (("system", self.system), ("user", self.prompt))
                 if template
             ]
@@ -153,10 +153,16 @@ class Task:
 
     def adapter(self) -> Adapter:
         """The function that makes items of this task's rows."""
-        return import_object(self.spec.adapter, f"adapter of task {self.name}")
+        adapter: Adapter = import_object(self.spec.adapter, f"adapter of task {self.name}")
+        return adapter
 
 
 _JINJA = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+
+
+@cache
+def _template(text: str) -> Template:
+    return _JINJA.from_string(text)
 
 
 def import_object(path: str, what: str) -> Any:
@@ -170,7 +176,7 @@ def import_object(path: str, what: str) -> Any:
         if not separator:
             raise ImportError("no ':' in it")
         return getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise ConfigError(
             f"Cannot import {path!r} ({what}): expected package.module:name; {error}."
         ) from error
@@ -198,16 +204,29 @@ def load_tasks(names: Sequence[str], overrides: Mapping[str, TaskOverrides] | No
     return tasks
 
 
-@cache
 def task_files(folder: Path | None = None) -> dict[str, Path]:
-    """All task files below the tasks folder, by task name, in the order of their paths."""
-    root = folder or tasks_folder()
+    """All task files below the tasks folder, by task name, in the order of their paths.
+
+    Raises:
+        ConfigError: When there is no such folder, or two files are the same task.
+    """
+    return dict(_task_files(folder or tasks_folder()))
+
+
+@cache
+def _task_files(root: Path) -> dict[str, Path]:
     if not root.is_dir():
         raise ConfigError(f"No tasks folder at {root}. Set K2EVAL_TASKS to the folder with the task files.")
     found: dict[str, Path] = {}
     for path in sorted(root.rglob("*.yaml")):
-        if not path.name.startswith("_"):
-            found[str(_read(path).get("task", path.stem))] = path
+        if path.name.startswith("_"):
+            continue
+        name = str(_read(path).get("task", path.stem))
+        if name in found:
+            raise ConfigError(
+                f"Expected one file per task, got {found[name]} and {path} for {name!r}. Rename one."
+            )
+        found[name] = path
     return found
 
 
@@ -223,7 +242,9 @@ def load_task(path: Path, overrides: TaskOverrides | None = None) -> Task:
     if not isinstance(metadata, dict) or not isinstance(metadata.get("k2eval"), dict):
         raise ConfigError(f"{path}: expected a mapping metadata.k2eval, got {metadata!r:.200}.")
     block = dict(metadata["k2eval"])
-    options = dict(block.get("options") or {})
+    options = block.get("options") or {}
+    if not isinstance(options, dict):
+        raise ConfigError(f"{path}: metadata.k2eval.options must be a mapping, got {options!r:.200}.")
     for key in changes.options:
         if key not in options:
             known = [*options, "sampling", "system", "runs"]
@@ -284,11 +305,14 @@ def _text(content: Mapping[str, Any], key: str, path: Path) -> str:
 
 
 def _runs(content: Mapping[str, Any], path: Path) -> int:
-    value = content.get("repeats", 1)
+    repeats = _count(content.get("repeats", 1), "repeats", path)
+    return _count(content["metadata"].get("runs", repeats), "metadata.runs", path)
+
+
+def _count(value: Any, key: str, path: Path) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"{path}: repeats must be a whole number of at least 1, got {value!r}.")
-    runs = content.get("metadata", {}).get("runs", value)
-    return int(runs)
+        raise ConfigError(f"{path}: {key} must be a whole number of at least 1, got {value!r}.")
+    return value
 
 
 _LM_EVAL_SAMPLING = {
@@ -310,6 +334,9 @@ def _sampling(content: Mapping[str, Any], path: Path) -> Sampling:
         raise ConfigError(
             f"{path}: unknown generation_kwargs {unknown}. Known: {', '.join(_LM_EVAL_SAMPLING)}."
         )
-    return Sampling.model_validate(
-        {_LM_EVAL_SAMPLING[key]: given[key] for key in given if key in _LM_EVAL_SAMPLING}
-    )
+    fields = {_LM_EVAL_SAMPLING[key]: value for key, value in given.items() if key != "do_sample"}
+    if isinstance(fields.get("stop"), str):
+        fields["stop"] = [fields["stop"]]
+    if given.get("do_sample") is False:
+        fields["temperature"] = 0.0  # as lm-eval does
+    return Sampling.model_validate(fields)

@@ -146,6 +146,7 @@ class Work:
             "prompt": digest(task.system, task.prompt)[:16],
             "options": spec.options,
             "notes": questions.notes,
+            "hashes": questions.hashes,
         }
 
 
@@ -209,6 +210,7 @@ def merge_run(before: Mapping[str, Any], now: dict[str, Any]) -> dict[str, Any]:
             "runs": max(task["runs"], kept["runs"]),
             "questions": fuller["questions"],
             "notes": fuller["notes"],
+            "hashes": fuller.get("hashes", {}),
         }
     overrides = {**before["config"].get("overrides", {}), **now["config"]["overrides"]}
     return {

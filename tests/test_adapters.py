@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k2eval.adapters import LETTERS, answers, choices, distinct
-from k2eval.errors import DataError
+from k2eval.errors import ConfigError, DataError
 from k2eval.tasks import DataSpec, Item, TaskSpec
 
 
@@ -94,6 +94,12 @@ def test_ids_that_occur_again_get_suffixes() -> None:
     assert [item.id for item in distinct(items)] == ["a", "b", "a-2", "a-3", "b-2"]
 
 
+@given(st.lists(st.sampled_from(["a", "a-2", "a-3", "a-2-2", "b"])))
+def test_suffixes_never_meet_an_id_that_is_there(ids: list[str]) -> None:
+    made = [item.id for item in distinct([Item(id=identity, gold="", fields={}) for identity in ids])]
+    assert len(set(made)) == len(made)
+
+
 def test_option_order_does_not_depend_on_the_order_of_rows() -> None:
     shuffled = list(CHOICE_ROWS)
     random.Random(1).shuffle(shuffled)
@@ -169,8 +175,24 @@ def test_options_may_stand_in_a_list_with_the_index_of_the_right_one() -> None:
     assert item.options[LETTERS.index(item.gold)] == "7"
 
 
-@pytest.mark.parametrize("index", [3, -1, "1", None])
+@pytest.mark.parametrize("index", [3, -1, "1", None, True])
 def test_an_index_beside_the_list_is_refused(index: Any) -> None:
     listed = spec(fields={"problem": "q", "options": "options", "answer": "index"})
-    with pytest.raises(DataError, match="a list of options and the index of the right one"):
+    with pytest.raises(DataError, match="none empty, and the index of the right one"):
         choices([{"q": "Which?", "options": ["w", "v", "x"], "index": index}], listed, 0)
+
+
+@pytest.mark.parametrize(
+    "options", [["w", " "], [str(number) for number in range(27)]], ids=["empty", "too many"]
+)
+def test_an_option_that_cannot_be_shown_is_refused(options: list[str]) -> None:
+    listed = spec(fields={"problem": "q", "options": "options", "answer": "index"})
+    with pytest.raises(DataError, match="a list of at most 26 options"):
+        choices([{"q": "Which?", "options": options, "index": 0}], listed, 0)
+
+
+def test_a_task_that_names_no_wrong_options_is_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"Task toy: metadata\.k2eval\.fields must name 'wrong' or 'options'"
+    ):
+        choices([{"problem": "Which?", "answer": "x"}], spec(), 0)

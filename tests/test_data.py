@@ -16,6 +16,8 @@ from k2eval.errors import DataError
 from k2eval.records import Sampling
 from k2eval.tasks import Task, TaskSpec, load_tasks
 
+DAMAGED = gzip.compress(b"")[:10] + b"\xff" * 20
+"""A header, then a deflate block of a type that does not exist."""
 ROWS = [{"id": f"q{n}", "problem": f"{n} + {n}", "answer": str(2 * n), "difficulty": n} for n in range(1, 6)]
 
 
@@ -81,6 +83,12 @@ def test_a_compressed_file_is_found_under_its_plain_name(tmp_path: Path) -> None
     assert (ids(found), found.source) == (["q1", "q2"], "toy/test.jsonl.gz")
 
 
+def test_a_file_there_plain_and_compressed_is_read_once(folder: Path) -> None:
+    save(folder / "toy" / "test.jsonl.gz", ROWS)
+    found = load_questions(task(), data=folder)
+    assert (found.found, found.source) == (5, "toy/test.jsonl")
+
+
 def test_the_first_pattern_that_matches_is_the_one_read(tmp_path: Path) -> None:
     save(tmp_path / "b.jsonl", ROWS[:1])
     save(tmp_path / "c1.jsonl", ROWS[1:2])
@@ -121,8 +129,9 @@ def test_the_hub_has_ten_seconds_to_answer(tmp_path: Path, no_hub: list[dict[str
 
 
 def test_what_was_looked_for_locally_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"ooked for toy/test\.jsonl in "):
-        load_questions(task(), data=tmp_path)
+    with pytest.raises(DataError, match=r"Looked for toy/test\.jsonl in .*/Mixed; "):
+        (tmp_path / "Mixed").mkdir()
+        load_questions(task(), data=tmp_path / "Mixed")
 
 
 def test_a_task_without_a_dataset_on_the_hub_asks_for_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,8 +173,8 @@ def test_a_bad_line_names_file_and_line(tmp_path: Path, line: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"not gzip", gzip.compress(b"{}" * 500)[:-9], gzip.compress(b"\xff\xfe\n")],
-    ids=["plain", "cut", "utf8"],
+    [b"not gzip", gzip.compress(b"{}" * 500)[:-9], gzip.compress(b"\xff\xfe\n"), DAMAGED],
+    ids=["plain", "cut", "utf8", "damaged"],
 )
 def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.jsonl.gz"
@@ -212,6 +221,22 @@ def test_a_limit_keeps_the_first_and_says_so(folder: Path) -> None:
     found = load_questions(task(questions=173), data=folder, limit=2)
     assert ids(found) == ["q1", "q2"]
     assert (found.found, found.notes) == (5, ["5 of 173 questions", "limited to the first 2"])
+
+
+def test_a_value_that_is_not_a_number_is_outside_the_bounds(tmp_path: Path) -> None:
+    save(tmp_path / "toy" / "test.jsonl", [*ROWS, {**ROWS[0], "difficulty": float("nan")}])
+    assert ids(load_questions(task(where={"difficulty": {"min": 5}}), data=tmp_path)) == ["q5"]
+
+
+def test_a_bad_line_in_a_file_of_the_hub_is_no_unreachable_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("K2EVAL_DATA", raising=False)
+    (tmp_path / "bad.jsonl").write_text("{}\nplain words\n")
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *a, **k: str(tmp_path / "bad.jsonl"))
+    with pytest.raises(DataError, match=r"^.*bad\.jsonl:2: expected a JSON object") as caught:
+        load_questions(task({"hub": "someone/toy", "revision": "abc", "hub_files": ["bad.jsonl"]}), data=None)
+    assert "out of reach" not in str(caught.value)
 
 
 def test_a_limit_beyond_the_end_is_no_limit(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +37,26 @@ def toy(tmp_path: Path) -> Task:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An own tasks folder with one task in it."""
     monkeypatch.setenv("K2EVAL_TASKS", str(tmp_path))
-    task_files.cache_clear()
     written(tmp_path)
-    yield tmp_path
-    task_files.cache_clear()
+    return tmp_path
 
 
 def test_sampling_comes_from_the_keys_of_lm_eval(toy: Task) -> None:
     sampling = toy.sampling
     assert (sampling.temperature, sampling.max_tokens, sampling.stop) == (0.6, 100, ("</answer>",))
+
+
+def test_sampling_is_greedy_where_lm_eval_does_not_sample(tmp_path: Path) -> None:
+    path = written(tmp_path, generation_kwargs={"do_sample": False, "until": "stop"})
+    assert load_task(path).sampling.temperature == 0.0
+
+
+def test_a_single_stop_string_is_one_stop_string(tmp_path: Path) -> None:
+    path = written(tmp_path, generation_kwargs={"until": "stop"})
+    assert load_task(path).sampling.stop == ("stop",)
 
 
 def test_runs_are_the_repeats_of_lm_eval(toy: Task) -> None:
@@ -110,6 +117,12 @@ def test_an_unknown_task_gets_a_near_match() -> None:
 
 def test_own_tasks_are_read_from_the_folder_of_the_environment(folder: Path) -> None:
     assert task_files() == {"toy": folder / "toy.yaml"}
+
+
+def test_two_files_of_one_task_are_refused(folder: Path) -> None:
+    (folder / "twin.yaml").write_text((folder / "toy.yaml").read_text())
+    with pytest.raises(ConfigError, match=r"got .*toy\.yaml and .*twin\.yaml for 'toy'"):
+        task_files()
 
 
 def test_files_that_begin_with_an_underscore_are_no_tasks(folder: Path) -> None:
@@ -174,6 +187,12 @@ def test_a_wrong_value_in_the_block_is_named_with_its_file(
             r"unknown generation_kwargs \['temprature'\]. Known: temperature",
         ),
         ({"generation_kwargs": {"top_p": 3}}, "(?s)toy.yaml is not a valid task:.*top_p: .* got 3"),
+        (
+            {"metadata": {"runs": "many", "k2eval": BLOCK}},
+            "metadata.runs must be a whole number .* got 'many'",
+        ),
+        ({"metadata": {"runs": 0, "k2eval": BLOCK}}, "metadata.runs must be a whole number .* got 0"),
+        ({"metadata": {"k2eval": {**BLOCK, "options": [1]}}}, r"k2eval.options must be a mapping, got \[1\]"),
         ({"metadata": None}, "expected a mapping metadata.k2eval, got None"),
         ({"metadata": {"k2eval": "toy"}}, "expected a mapping metadata.k2eval, got {'k2eval': 'toy'}"),
     ],
@@ -208,7 +227,10 @@ def test_an_impossible_sampling_value_is_named(toy: Task) -> None:
         sampling_with(toy.sampling, {"temperature": -1})
 
 
-@pytest.mark.parametrize("path", ["k2eval.adapters", "k2eval.nowhere:answers", "k2eval.adapters:nothing"])
+@pytest.mark.parametrize(
+    "path",
+    ["k2eval.adapters", ":answers", ".adapters:answers", "k2eval.nowhere:answers", "k2eval.adapters:nothing"],
+)
 def test_an_adapter_that_cannot_be_imported_is_named(path: str) -> None:
     with pytest.raises(
         ConfigError, match=rf"Cannot import '{path}' \(adapter\): expected package.module:name"

@@ -13,6 +13,7 @@ from k2eval.recipes.sample import Role
 
 LOG = "engine.log"
 """File of the run directory that takes what the engine prints."""
+_OTHER_ROLES: tuple[Role, ...] = ("planner", "judge")
 KINDS = ("vllm", "endpoint", "scripted")
 
 
@@ -27,9 +28,12 @@ def open_engines(config: RunConfig) -> dict[Role, Engine]:
             config.engine.kind, config.model, config.engine.arguments, config.speculative, config.out / LOG
         )
     }
-    for role, settings in config.roles.items():
-        if role not in ("planner", "judge"):
-            raise ConfigError(f"Unknown role {role!r}. {did_you_mean(role, ['planner', 'judge'])}")
+    for name in config.roles:
+        if name not in _OTHER_ROLES:
+            raise ConfigError(f"Unknown role {name!r}. {did_you_mean(name, list(_OTHER_ROLES))}")
+    for role in _OTHER_ROLES:
+        if (settings := config.roles.get(role)) is None:
+            continue
         arguments = dict(settings)
         model = arguments.pop("model", config.model)
         kind, speculative = arguments.pop("kind", "vllm"), arguments.pop("speculative", None)
@@ -52,5 +56,9 @@ def open_engine(
     if kind == "scripted":
         from k2eval.engines.scripted import from_file
 
+        known = ["delay_s", "capacity"]
+        for key in arguments:
+            if key not in known:
+                raise ConfigError(f"The scripted engine has no argument {key!r}. {did_you_mean(key, known)}")
         return from_file(Path(model), **arguments)
     raise ConfigError(f"Unknown kind of engine {kind!r}. {did_you_mean(kind, list(KINDS))}")

@@ -1,0 +1,1 @@
+"""Speed and fidelity, each a command whose last line is a ratio measured in one run."""
