@@ -13,10 +13,12 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from k2eval.acceptance import closing_words
 from k2eval.config import RunConfig, load_config
 from k2eval.data import load_questions
 from k2eval.errors import ConfigError, DataError, K2EvalError, did_you_mean
 from k2eval.interruption import INTERRUPTED
+from k2eval.journal import read_run
 from k2eval.records import Question
 from k2eval.tasks import load_tasks, task_files, tasks_folder
 
@@ -52,6 +54,8 @@ def run_command(file: Path | None, flags: Mapping[str, Any], engine: str | None,
     summary = asyncio.run(runner.run())
     if summary.done:
         _print_board([config.out], console)
+    for line in closing_words(read_run(config.out)):
+        console.print(line, soft_wrap=True, highlight=False)
     console.print(f"Run directory: {config.out}", soft_wrap=True, highlight=False)
     if summary.interrupted:
         console.print(
@@ -85,6 +89,22 @@ def _print_board(runs: Sequence[Path], console: Console) -> None:
     from k2eval.leaderboard import build, print_table
 
     print_table(build(runs), console)
+    for run in runs:
+        _print_judged(run, console)
+
+
+def _print_judged(run: Path, console: Console) -> None:
+    """Rule and answer judge side by side, where a run has both."""
+    from k2eval.journal import VERDICTS, read_lines
+    from k2eval.judging import summarise
+    from k2eval.records import Verdict
+
+    latest = {verdict.place: verdict for _, verdict in read_lines(run / VERDICTS, Verdict)}
+    found = summarise(latest.values())
+    if found:
+        console.print("[bold]Answer judge[/]", highlight=False)
+    for judged in found:
+        console.print(f"  {judged.line()}", highlight=False, soft_wrap=True)
 
 
 def grade_command(run: Path, data: Path | None) -> int:
@@ -214,6 +234,15 @@ def _look_up(task: Any, data: Path | None) -> tuple[str, str]:
         return f"0 of {spec.questions}", str(error).split(":", 1)[-1].strip()[:120]
     expected = f" of {spec.questions}" if spec.questions and spec.questions != found.found else ""
     return f"{found.found}{expected}", found.source
+
+
+def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
+    """``k2eval ablation``."""
+    from k2eval.ablation import ablate
+    from k2eval.ablation_report import print_ablation
+
+    print_ablation(asyncio.run(ablate(runs, n, data)), Console())
+    return 0
 
 
 def recipes_command() -> int:

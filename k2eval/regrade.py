@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,21 @@ from typing import Any
 from pydantic import ValidationError
 
 from k2eval.config import RunConfig, TaskOverrides, explain
-from k2eval.errors import EngineError, JournalError
+from k2eval.errors import EngineError, EngineStopped, JournalError
 from k2eval.grading.pool import GradingPool
 from k2eval.journal import RUN, Journal, read_run
+from k2eval.judging import judged
 from k2eval.recipes.sample import Role
-from k2eval.records import Generation, Request, Verdict
+from k2eval.records import Generation, Place, Request, Verdict
 from k2eval.runner import default_workers, first_error
 from k2eval.work import Assignment, Work, identity, is_complete, verdict_of
 
 _WINDOW = 256
 """Responses in memory at once."""
+
+
+class NotKept(EngineStopped):
+    """A generation that the journal does not hold; ends a recipe where another failure may not."""
 
 
 @dataclass(slots=True)
@@ -49,8 +55,8 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
         JournalError: When the folder is not a run directory, or the tasks are not what they were.
     """
     run = read_run(folder)
-    work = Work(_config_of(run, folder, data))
-    _check_same(run, work)
+    work = Work(config_of(run, folder, data))
+    check_same(run, work)
     fingerprints: dict[Role, str] = run["engine"]["fingerprints"]
     result = Regraded()
     window = asyncio.Semaphore(_WINDOW)
@@ -58,7 +64,11 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
     async def ask(request: Request, role: Role) -> Generation:
         kept = journal.find(request.key)
         if kept is None:
-            raise EngineError("not in the journal")
+            before = journal.verdicts.get(Place(request.task, request.question_id, request.run_index))
+            lost = before.notes.get("lost", []) if before else []
+            if any(request.stage.partition(".")[0] == one["stage"] for one in lost):
+                raise EngineError("was lost when the run was made")
+            raise NotKept("not in the journal")
         return kept
 
     async def one(assignment: Assignment) -> None:
@@ -71,6 +81,11 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
         finally:
             window.release()
         verdict = verdict_of(assignment, response, grade)
+        if work.answer_judged:
+            with contextlib.suppress(NotKept):
+                verdict = await judged(
+                    assignment.sample(work.config.seed, fingerprints, ask), response, verdict
+                )
         result.count(journal.verdicts.get(assignment.place), verdict)
         if journal.verdicts.get(assignment.place) != verdict:
             journal.add_verdict(verdict)
@@ -78,18 +93,19 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
     with Journal(folder) as journal:
         try:
             async with GradingPool(workers or default_workers()) as pool, asyncio.TaskGroup() as group:
-                for assignment in _recorded(work, run):
+                for assignment in recorded(work, run):
                     await window.acquire()
                     group.create_task(one(assignment))
         except BaseExceptionGroup as errors:
             raise first_error(errors) from errors
+        settled = [place for place, verdict in journal.verdicts.items() if work.is_settled(verdict)]
         for questions in work.sets:
             run["tasks"][questions.task.name]["grader"] = work.grader_label(questions)
-        journal.write_run({**run, "complete": is_complete(run, journal.verdicts)})
+        journal.write_run({**run, "complete": is_complete(run, settled)})
     return result
 
 
-def _config_of(run: dict[str, Any], folder: Path, data: Path | None) -> RunConfig:
+def config_of(run: dict[str, Any], folder: Path, data: Path | None) -> RunConfig:
     """The configuration that makes all that the run holds, whatever its last start asked for."""
     identity(run)  # says so where something is missing
     try:
@@ -105,7 +121,7 @@ def _config_of(run: dict[str, Any], folder: Path, data: Path | None) -> RunConfi
     return config.model_copy(update=changes | ({"data": data} if data else {}))
 
 
-def _recorded(work: Work, run: dict[str, Any]) -> Iterator[Assignment]:
+def recorded(work: Work, run: dict[str, Any]) -> Iterator[Assignment]:
     """The samples that the run asked for: of each task the first questions, as many as it says."""
     wanted = {
         questions.task.name: {
@@ -118,7 +134,12 @@ def _recorded(work: Work, run: dict[str, Any]) -> Iterator[Assignment]:
             yield assignment
 
 
-def _check_same(run: dict[str, Any], work: Work) -> None:
+def check_same(run: dict[str, Any], work: Work) -> None:
+    """Make sure that the questions at hand are those of a run.
+
+    Raises:
+        JournalError: When they are not, or the prompts are not those of the run.
+    """
     for questions in work.sets:
         name = questions.task.name
         there, here = run["tasks"][name], work.describe_task(questions)

@@ -14,17 +14,19 @@ from dataclasses import dataclass
 from rich.console import Console
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
+from k2eval.acceptance import add_counts, total_speculation
 from k2eval.config import RunConfig
 from k2eval.engines.protocol import Engine
 from k2eval.errors import EngineError, EngineStopped, JournalError, PromptTooLong
 from k2eval.grading.pool import GradingPool
 from k2eval.interruption import Interruption
-from k2eval.journal import Journal
+from k2eval.journal import Archive, Journal
+from k2eval.judging import judged
 from k2eval.progress import Progress
-from k2eval.recipes.sample import Role
-from k2eval.records import Generation, Json, Outcome, Place, Request, Response
-from k2eval.session import Session, total_speculation
-from k2eval.work import Assignment, Work, failed, is_complete, limits_of_context, merge_run, verdict_of
+from k2eval.recipes.sample import ROLES, Role
+from k2eval.records import Generation, Json, Outcome, Place, Request, Response, SpeculativeCounts
+from k2eval.session import Session
+from k2eval.work import Assignment, Work, failed, is_complete, merge_run, verdict_of
 
 _ATTEMPTS = 3
 _SAVE_EVERY_S = 10.0
@@ -62,6 +64,7 @@ class Runner:
         self._console = console
         self._session = Session()
         self._fingerprints = {role: engine.info.fingerprint for role, engine in self._engines.items()}
+        self._archive = Archive(config.reuse)
         self._journal: Journal
         self._pool: GradingPool
         self._progress: Progress
@@ -80,7 +83,8 @@ class Runner:
         with self._interruption, Journal(self.config.out) as self._journal:
             before = {} if self._journal.is_empty else self._journal.read_run()
             run = merge_run(before, self.work.describe(self._engines["solver"].info, self._fingerprints))
-            missing = [assignment for assignment in assignments if not self._is_settled(assignment.place)]
+            settled = self._settled()
+            missing = [assignment for assignment in assignments if assignment.place not in settled]
             if missing:
                 self._journal.write_run(run)
                 try:
@@ -99,9 +103,15 @@ class Runner:
         # The signal may have reached the engine too, and its end may be noticed first.
         return self._interruption.happened and isinstance(error, (asyncio.CancelledError, EngineError))
 
-    def _is_settled(self, place: Place) -> bool:
-        verdict = self._journal.verdicts.get(place)
-        return verdict is not None and not verdict.outcome.is_infrastructure
+    def _settled(self) -> set[Place]:
+        return {place for place, verdict in self._journal.verdicts.items() if self.work.is_settled(verdict)}
+
+    def _drafted_so_far(self) -> SpeculativeCounts | None:
+        total: SpeculativeCounts | None = None
+        for engine in {id(engine): engine for engine in self._engines.values()}.values():
+            if engine.info.speculation is not None:
+                total = add_counts(total, engine.info.speculation)
+        return total
 
     async def _make(
         self, assignments: list[Assignment], missing: list[Assignment], run: dict[str, Json]
@@ -118,19 +128,24 @@ class Runner:
             with self._progress.starting(self._engines["solver"].info.engine):
                 for engine in {id(engine): engine for engine in self._engines.values()}.values():
                     await stack.enter_async_context(engine)
-            self._describe_engine(run)
+            self._note_engines(run)
+            for note in run["engine"]["notes"]:
+                self._console.print(f"Note: {note}.", soft_wrap=True, highlight=False)
             stack.enter_context(self._progress)
-            await self._drain(deque(self._longest_first(missing)), run)
+            try:
+                await self._drain(deque(self._longest_first(missing)), run)
+            finally:
+                self._note_engines(run)
 
-    def _describe_engine(self, run: dict[str, Json]) -> None:
-        """Put into ``run`` what is known once the engine has started, and say what a user should know."""
+    def _note_engines(self, run: dict[str, Json]) -> None:
+        """Keep what engines know once they have started, and what they noticed while they worked."""
         info = self._engines["solver"].info
         described = self.work.describe(info, self._fingerprints)
-        notes = [*info.notes, *limits_of_context(run, info.context)]
-        run["model"] = described["model"]
-        run["engine"] = {**described["engine"], "notes": notes}
-        for note in notes:
-            self._console.print(f"Note: {note}.", soft_wrap=True, highlight=False)
+        run.update({key: described[key] for key in ("model", "engine", "reproducible")})
+        run["engine"]["notes"] += limits_of_context(run, info.context)
+        for role, engine in self._engines.items():
+            if engine is not self._engines["solver"]:
+                run["engine"]["notes"] += [f"{role}: {note}" for note in engine.info.notes]
 
     def _longest_first(self, missing: list[Assignment]) -> list[Assignment]:
         """Tasks with the longest answers first, so that the tail is short; journalled means where there are any."""
@@ -166,7 +181,6 @@ class Runner:
         try:
             return await self.work.recipe(sample)
         except EngineStopped:
-            await asyncio.sleep(_SIGNAL_DELAY_S)  # cancelled meanwhile, if a signal ended the engine
             raise
         except PromptTooLong as error:
             self._fail(assignment, Outcome.PROMPT_TOO_LONG, error)
@@ -181,19 +195,25 @@ class Runner:
 
     async def _ask(self, request: Request, role: Role) -> Generation:
         kept = self._journal.find(request.key)
+        if kept is None and (kept := self._archive.find(request.key)) is not None:
+            self._journal.add_generation(kept)
         if kept is not None:
             self._session.replayed += 1
             return kept
         if self._session.first_request is None:
             self._session.first_request = time.monotonic()
-        async for attempt in AsyncRetrying(
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_exponential(multiplier=0.2, max=5),
-            retry=retry_if_exception(_may_pass),
-            reraise=True,
-        ):
-            with attempt:
-                generation = await self._engines[role].generate(request)
+        try:
+            async for attempt in AsyncRetrying(
+                stop=stop_after_attempt(_ATTEMPTS),
+                wait=wait_exponential(multiplier=0.2, max=5),
+                retry=retry_if_exception(_may_pass),
+                reraise=True,
+            ):
+                with attempt:
+                    generation = await self._engines[role].generate(request)
+        except EngineStopped:
+            await asyncio.sleep(_SIGNAL_DELAY_S)  # cancelled meanwhile, if a signal ended the engine
+            raise
         self._journal.add_generation(generation)
         self._session.count(generation)
         self._progress.on_generation(generation)
@@ -207,6 +227,9 @@ class Runner:
         finally:
             self._backlog.release()
         verdict = verdict_of(assignment, response, grade)
+        if self.work.answer_judged:
+            sample = assignment.sample(self.config.seed, self._fingerprints, self._ask)
+            verdict = await judged(sample, response, verdict)
         self._session.last_verdict = time.monotonic()
         self._journal.add_verdict(verdict)
         self._progress.on_verdict(verdict)
@@ -218,8 +241,9 @@ class Runner:
 
     def _finish(self, run: dict[str, Json]) -> None:
         if self._session.generated or self._session.replayed:
+            self._session.engine_speculative = self._drafted_so_far()
             run["sessions"] = [*run["sessions"], self._session.describe()]
-        run["complete"] = is_complete(run, self._journal.verdicts)
+        run["complete"] = is_complete(run, self._settled())
         run["speculative"] = total_speculation(run["sessions"])
         self._journal.write_run(run)
 
@@ -233,9 +257,6 @@ class Runner:
             generated=self._session.generated,
             interrupted=self._interruption.happened,
         )
-
-
-ROLES: tuple[Role, ...] = ("solver", "planner", "judge")
 
 
 def _may_pass(error: BaseException) -> bool:

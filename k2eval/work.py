@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 import platform
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import k2eval
@@ -16,8 +16,9 @@ from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import JournalError
 from k2eval.grading.registry import grader_for
 from k2eval.journal import FORMAT, RUN
+from k2eval.judging import NOTE
 from k2eval.recipes.registry import Recipe, recipe_for
-from k2eval.recipes.sample import Generate, Role, Sample
+from k2eval.recipes.sample import ROLES, Generate, Role, Sample
 from k2eval.records import Grade, Json, Outcome, Place, Question, Response, Sampling, Verdict, digest
 from k2eval.tasks import import_object, load_tasks, sampling_with
 
@@ -36,6 +37,7 @@ class Assignment:
     sampling: Sampling
     task_version: str
     solver: Any = None
+    role_sampling: Mapping[Role, Mapping[str, Json]] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
@@ -53,6 +55,7 @@ class Assignment:
             fingerprints,
             ask,
             self.solver,
+            role_sampling=self.role_sampling,
         )
 
 
@@ -67,6 +70,11 @@ class Work:
     def __init__(self, config: RunConfig) -> None:
         self.config = config
         self.recipe: Recipe = recipe_for(config.recipe)
+        self.role_sampling: dict[Role, Mapping[str, Json]] = {
+            role: config.roles.get(role, {}).get("sampling", {}) for role in ROLES[1:]
+        }
+        self.answer_judged = "answer_judge" in config.roles
+        """Whether a model gives its word on answers beside the rule."""
         tasks = load_tasks(config.tasks, config.overrides)
         self.sets = [load_questions(task, data=config.data, limit=config.limit) for task in tasks]
         for questions in self.sets:
@@ -94,7 +102,16 @@ class Work:
             for number in range(len(asked[0])):
                 for run_index in runs:
                     question = asked[run_index][number]
-                    yield Assignment(question, run_index, sampling, questions.task.version, solver)
+                    yield Assignment(
+                        question, run_index, sampling, questions.task.version, solver, self.role_sampling
+                    )
+
+    def is_settled(self, verdict: Verdict) -> bool:
+        """Whether nothing is left to do about a sample: decided, and by the answer judge too if there is one."""
+        if verdict.outcome.is_infrastructure:
+            return False
+        word = verdict.notes.get(NOTE)
+        return not self.answer_judged or (word is not None and "failed" not in word)
 
     def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> dict[str, Json]:
         """The part of ``run.json`` that does not depend on progress."""
@@ -167,13 +184,17 @@ def identity(run: Mapping[str, Any]) -> dict[str, Json]:
 def _identity(run: Mapping[str, Any]) -> dict[str, Json]:
     config = run.get("config", {})
     arguments = config.get("engine", {}).get("arguments", {})
+    fingerprints, roles = dict(run["engine"]["fingerprints"]), dict(config.get("roles", {}))
+    answer_judge = fingerprints.pop("answer_judge", None), roles.pop("answer_judge", None)
     facts: dict[str, Json] = {
-        "model": run["engine"]["fingerprints"],
+        "model": fingerprints,
         "recipe": run["recipe"],
         "seed": run["seed"],
         "speculative": config.get("speculative"),
-        "roles": config.get("roles", {}),
+        "roles": roles,
     }
+    if answer_judge[1] is not None:  # shapes no response, so it may join a run that was made without it
+        facts["answer_judge"] = list(answer_judge)
     for key in _SHAPING_ARGUMENTS:
         facts[f"engine.{key}"] = arguments.get(key)
     for name, task in run["tasks"].items():
@@ -217,7 +238,7 @@ def merge_run(before: Mapping[str, Any], now: dict[str, Any]) -> dict[str, Any]:
         **now,
         # What the engine said once it had started holds until it has started again.
         "model": {**before["model"], "name": now["model"]["name"]},
-        "engine": before["engine"],
+        "engine": {**before["engine"], "fingerprints": now["engine"]["fingerprints"]},
         "runs": max(before["runs"], now["runs"]),
         "tasks": tasks,
         "config": {**now["config"], "overrides": overrides},
@@ -231,14 +252,10 @@ def _short(value: Json) -> str:
     return text if len(text) <= 200 else text[:200] + "…"
 
 
-def is_complete(run: Mapping[str, Any], verdicts: Mapping[Place, Verdict]) -> bool:
-    """Whether every sample that ``run.json`` speaks of has a verdict that is not our own failure."""
-    settled: Counter[str] = Counter(
-        place.task
-        for place, verdict in verdicts.items()
-        if not verdict.outcome.is_infrastructure and place.run_index < run["tasks"][place.task]["runs"]
-    )
-    return all(settled[name] >= task["questions"] * task["runs"] for name, task in run["tasks"].items())
+def is_complete(run: Mapping[str, Any], settled: Iterable[Place]) -> bool:
+    """Whether every sample that ``run.json`` speaks of is among the settled ones."""
+    done = Counter(place.task for place in settled if place.run_index < run["tasks"][place.task]["runs"])
+    return all(done[name] >= task["questions"] * task["runs"] for name, task in run["tasks"].items())
 
 
 def limits_of_context(run: Mapping[str, Any], context: int | None) -> list[str]:

@@ -17,8 +17,10 @@ from typing import Any, Self
 
 from jinja2 import TemplateError
 
+from k2eval import speculative as speculation
 from k2eval.engines.checkpoint import checkpoint_fingerprint
 from k2eval.engines.children import Children
+from k2eval.engines.counters import EngineCounters
 from k2eval.engines.protocol import EngineInfo
 from k2eval.engines.vllm_setup import defaults, is_cpu, reason, redirected, root_cause, vllm_version
 from k2eval.errors import ConfigError, EngineError, EngineStopped, K2EvalError, PromptTooLong, did_you_mean
@@ -58,6 +60,7 @@ class VllmEngine:
         self._version = vllm_version()
         self._settings: dict[str, Any] = dict(self._arguments)
         self._device = ""
+        self.counters = EngineCounters()
         self.capacity = 2 * 256
         self._engine: Any = None
         self._tokenizer: Any = None
@@ -72,7 +75,7 @@ class VllmEngine:
         """Start vLLM, in a thread, so that Ctrl-C is heard meanwhile.
 
         Raises:
-            ConfigError: When an argument is unknown.
+            ConfigError: When an argument is unknown, or speculation cannot work so.
             EngineError: When vLLM cannot start.
         """
         async with contextlib.AsyncExitStack() as stack:
@@ -118,12 +121,15 @@ class VllmEngine:
         self._device = "cpu" if on_cpu else "gpu"
         self._settings = defaults(self._model, on_cpu) | self._arguments
         self._check_arguments()
+        if self._speculative:
+            speculation.check(self._model, self._speculative, self._settings, self._version)
         settings = dict(self._settings)
         if self._speculative:
             settings["speculative_config"] = self._speculative
         if self._abandoned:
             raise EngineError("The start was given up.")
-        return AsyncLLM.from_engine_args(AsyncEngineArgs(model=self._model, **settings))
+        args = AsyncEngineArgs(model=self._model, **settings)
+        return AsyncLLM.from_engine_args(args, stat_loggers=[self.counters.logger])
 
     async def _give_up(self, starting: asyncio.Future[Any], children: Children) -> None:
         """End a start that nobody waits for any more; importing vLLM cannot be cut short."""
@@ -186,6 +192,23 @@ class VllmEngine:
             settings={key: _plain(value) for key, value in self._settings.items()}
             | ({"speculative_config": self._speculative} if self._speculative else {}),
             notes=tuple(self._notes),
+            speculation=self.counters.speculation,
+        )
+
+    @property
+    def llm(self) -> Any:
+        """The ``AsyncLLM`` itself, once the engine has been entered; for measurements."""
+        return self._engine
+
+    @property
+    def tokenizer(self) -> Any:
+        """The checkpoint's tokenizer, once the engine has been entered."""
+        return self._tokenizer
+
+    def prompt_ids(self, request: Request) -> list[int]:
+        """The tokens that a request's prompt becomes."""
+        return list(
+            self._render(request.messages, json.dumps(request.sampling.chat_template, sort_keys=True))[0]
         )
 
     async def generate(self, request: Request) -> Generation:

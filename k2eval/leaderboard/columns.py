@@ -98,6 +98,10 @@ def row_of(run: RunScores) -> Row:
     notes = [] if info.complete else ["the run is not finished"]
     if not info.reproducible:
         notes.append("the engine could not honour seeds: a repetition may differ")
+    if info.prefix_cache_hits is not None:
+        notes.append(f"prefix cache: {100 * info.prefix_cache_hits:.0f} % of prompt tokens")
+    if (info.speculative or {}).get("counted") == "engine":
+        notes.append("speculation counted over the whole engine, not per task")
     record = {
         "run": info.name,
         "model": info.model.name,

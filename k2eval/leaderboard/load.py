@@ -77,6 +77,8 @@ class Session(_Info):
 
     generated_tokens: int = 0
     generation_s: float = 0.0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
 
 
 class RunInfo(_Info):
@@ -99,6 +101,12 @@ class RunInfo(_Info):
         seconds = sum(session.generation_s for session in self.sessions)
         tokens = sum(session.generated_tokens for session in self.sessions)
         return tokens / seconds if seconds > 0 and tokens > 0 else None
+
+    @property
+    def prefix_cache_hits(self) -> float | None:
+        """Share of prompt tokens that the prefix cache served."""
+        prompt = sum(session.prompt_tokens for session in self.sessions)
+        return sum(session.cached_tokens for session in self.sessions) / prompt if prompt else None
 
     def acceptance_length(self, task: str | None = None) -> float | None:
         """Mean tokens per verification step of speculative decoding, the target's own one included."""
