@@ -26,7 +26,7 @@ from k2eval.progress import Progress
 from k2eval.recipes.sample import ROLES, Role
 from k2eval.records import Generation, Json, Outcome, Place, Request, Response, SpeculativeCounts
 from k2eval.session import Session
-from k2eval.work import Assignment, Work, failed, is_complete, merge_run, verdict_of
+from k2eval.work import Assignment, Work, failed, is_complete, limits_of_context, merge_run, verdict_of
 
 _ATTEMPTS = 3
 _SAVE_EVERY_S = 10.0
