@@ -51,6 +51,10 @@ def run(
     ] = None,
     data: DataOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many questions of each task.")] = None,
+    reuse: Annotated[
+        list[Path] | None,
+        typer.Option(help="Run directory whose generations are taken over where they are the same."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed that all requests' seeds derive from. [default: 0]")
     ] = None,
@@ -74,6 +78,7 @@ def run(
     flags: dict[str, Any] = {
         "model": model, "tasks": tasks, "recipe": recipe, "runs": runs, "out": out,
         "data": data, "limit": limit, "seed": seed, "workers": workers, "speculative": speculative,
+        "reuse": tuple(reuse) if reuse else None,
     }  # fmt: skip
     raise typer.Exit(run_command(config, flags, engine, set_ or []))
 
@@ -107,15 +112,57 @@ def score(
     raise typer.Exit(score_command(responses, out, task, grader, data, set_ or []))
 
 
+RunsArgument = Annotated[list[Path], typer.Argument(help="Run directories.")]
+ExcludeOption = Annotated[
+    Path | None, typer.Option(help="File of questions to leave out: an id, task/id or hash on each line.")
+]
+
+
 @app.command()
 def leaderboard(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
+    runs: RunsArgument,
     out: Annotated[Path, typer.Option(help="Path of the tables without suffix, such as leaderboards/mine.")],
+    published: Annotated[Path | None, typer.Option(help="CSV of published figures to show beside.")] = None,
+    exclude: ExcludeOption = None,
+    split: Annotated[
+        Path | None, typer.Option(help="File of questions to score apart from the others.")
+    ] = None,
+    cutoff: Annotated[
+        str | None, typer.Option(help="Date; dated questions are scored before and after it.")
+    ] = None,
 ) -> None:
-    """Write a table of runs as CSV and Markdown."""
+    """Write a table of runs as CSV, Markdown and HTML."""
     from k2eval.commands import leaderboard_command
 
-    raise typer.Exit(leaderboard_command(runs, out))
+    raise typer.Exit(leaderboard_command(runs, out, published, exclude=exclude, split=split, cutoff=cutoff))
+
+
+@app.command()
+def compare(
+    runs: RunsArgument,
+    out: Annotated[Path | None, typer.Option(help="Markdown file to write as well.")] = None,
+    exclude: ExcludeOption = None,
+) -> None:
+    """Compare the first run with the others, question by question, and say which differences are real."""
+    from k2eval.commands import compare_command
+
+    raise typer.Exit(compare_command(runs, out, exclude))
+
+
+@app.command()
+def report(
+    runs: RunsArgument,
+    out: Annotated[Path, typer.Option(help="Directory for report.html.")],
+    data: DataOption = None,
+    exclude: ExcludeOption = None,
+    include_protected: Annotated[
+        bool, typer.Option("--include-protected", help="Show texts whose authors ask not to publish them.")
+    ] = False,
+) -> None:
+    """Write one HTML page: charts, a grid of all samples, and a viewer of each."""
+    from k2eval.commands import report_command
+
+    raise typer.Exit(report_command(runs, out, data, exclude, include_protected))
 
 
 @app.command()
@@ -203,6 +250,20 @@ def tasks_(
     from k2eval.commands import tasks_command
 
     raise typer.Exit(tasks_command(names or [], data, questions))
+
+
+@app.command()
+def ablation(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run directories of one checkpoint, such as bo3 and k2.")
+    ],
+    n: Annotated[int, typer.Option("--n", min=1, help="Candidates.")] = 3,
+    data: DataOption = None,
+) -> None:
+    """Show what planning and choosing bring, from stored samples; generates nothing."""
+    from k2eval.commands import ablation_command
+
+    raise typer.Exit(ablation_command(runs, n, data))
 
 
 @app.command()

@@ -57,7 +57,13 @@ class RunConfig(_Config):
     """Changes per task."""
     engine: EngineConfig = EngineConfig()
     roles: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Other engines for ``planner``, ``judge`` or ``answer_judge``; the solver itself where absent."""
+    """Other engines and sampling for ``planner``, ``judge`` or ``answer_judge``; the solver where absent.
+
+    Each is a mapping of ``model``, ``kind`` and engine arguments, and ``sampling``, changes to how the role
+    draws. Naming ``answer_judge``, with an empty mapping too, is what switches it on.
+    """
+    reuse: tuple[Path, ...] = ()
+    """Run directories whose generations are taken over where this run would ask for the very same ones."""
     speculative: dict[str, Any] | None = None
     """vLLM's ``speculative_config``; a short form such as ``ngram,tokens=4`` is turned into one."""
     workers: int | None = Field(None, ge=1)

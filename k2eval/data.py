@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import zlib
@@ -72,6 +73,23 @@ class QuestionSet:
         """A digest of ids, prompts' content and golds of all questions, whatever the limit."""
         self.items()
         return digest([[item.id, item.fields, item.gold] for item in self._items[0][0]])[:16]
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """What each question asks, hashed, by id; see :func:`text_hash`."""
+        return {item.id: text_hash(item) for item in self.items()}
+
+
+def text_hash(item: Item) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a question's text, runs of white space as one blank.
+
+    The text is the item's field ``problem`` or ``question``, so that lists of questions which a model has
+    seen can be made without k2eval.
+    """
+    text = (
+        item.fields.get("problem") or item.fields.get("question") or json.dumps(item.fields, sort_keys=True)
+    )
+    return hashlib.sha256(" ".join(str(text).split()).encode()).hexdigest()[:16]
 
 
 def load_questions(task: Task, *, data: Path | None, limit: int | None = None) -> QuestionSet:

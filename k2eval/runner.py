@@ -19,9 +19,10 @@ from k2eval.config import RunConfig
 from k2eval.engines.protocol import Engine
 from k2eval.errors import EngineError, EngineStopped, PromptTooLong
 from k2eval.grading.pool import GradingPool
-from k2eval.journal import Journal
+from k2eval.journal import Archive, Journal
+from k2eval.judging import judged
 from k2eval.progress import Progress
-from k2eval.recipes.sample import Role
+from k2eval.recipes.sample import ROLES, Role
 from k2eval.records import Generation, Json, Outcome, Place, Request, Response, SpeculativeCounts
 from k2eval.work import Assignment, Work, failed, merge_run, now, verdict_of
 
@@ -106,6 +107,7 @@ class Runner:
         self._engines: dict[Role, Engine] = {role: engines.get(role, engines["solver"]) for role in ROLES}
         self._console = console
         self._session = Session()
+        self._archive = Archive(config.reuse)
         self._journal: Journal
         self._pool: GradingPool
         self._progress: Progress
@@ -124,9 +126,7 @@ class Runner:
             described = self.work.describe(self._engines["solver"].info, self._fingerprints())
             run = merge_run(self._journal.read_run(), described)
             settled = {
-                place
-                for place, verdict in self._journal.verdicts.items()
-                if not verdict.outcome.is_infrastructure
+                place for place, verdict in self._journal.verdicts.items() if self.work.is_settled(verdict)
             }
             missing = [assignment for assignment in assignments if assignment.place not in settled]
             if missing:
@@ -170,10 +170,22 @@ class Runner:
             )
             for engine in {id(engine): engine for engine in self._engines.values()}.values():
                 await stack.enter_async_context(engine)
-            run["engine"]["notes"] = list(self._engines["solver"].info.notes)
-            run["model"]["context"] = self._engines["solver"].info.context
+            self._note_engines(run)
             stack.enter_context(self._progress)
-            await self._drain(deque(self._longest_first(missing)), run)
+            try:
+                await self._drain(deque(self._longest_first(missing)), run)
+            finally:
+                self._note_engines(run)
+
+    def _note_engines(self, run: dict[str, Json]) -> None:
+        """Keep what engines know once they have started, and what they noticed while they worked."""
+        info = self._engines["solver"].info
+        run["engine"]["notes"] = list(info.notes)
+        run["model"]["context"] = info.context
+        run["reproducible"] = info.honours_seeds
+        for role, engine in self._engines.items():
+            if engine is not self._engines["solver"]:
+                run["engine"]["notes"] += [f"{role}: {note}" for note in engine.info.notes]
 
     def _longest_first(self, missing: list[Assignment]) -> list[Assignment]:
         """Tasks with the longest answers first, so that the tail is short; journalled means where there are any."""
@@ -243,6 +255,8 @@ class Runner:
 
     async def _ask(self, request: Request, role: Role) -> Generation:
         kept = self._journal.find(request.key)
+        if kept is None and (kept := self._archive.find(request.key)) is not None:
+            self._journal.add_generation(kept)
         if kept is not None:
             self._session.replayed += 1
             return kept
@@ -264,6 +278,9 @@ class Runner:
     async def _grade(self, assignment: Assignment, response: Response) -> None:
         grade = await self._pool.grade(assignment.question, response.text, response.finish_reason == "length")
         verdict = verdict_of(assignment, response, grade)
+        if self.work.answer_judged:
+            sample = assignment.sample(self.config.seed, self._fingerprints(), self._ask)
+            verdict = await judged(sample, response, verdict)
         self._session.last_verdict = time.monotonic()
         self._journal.add_verdict(verdict)
         self._progress.on_verdict(verdict)
@@ -274,11 +291,7 @@ class Runner:
             self._journal.write_run({**run, "sessions": [*run["sessions"], self._session.describe()]})
 
     def _finish(self, run: dict[str, Json], assignments: list[Assignment]) -> None:
-        done = {
-            place
-            for place, verdict in self._journal.verdicts.items()
-            if not verdict.outcome.is_infrastructure
-        }
+        done = {place for place, verdict in self._journal.verdicts.items() if self.work.is_settled(verdict)}
         run["complete"] = all(assignment.place in done for assignment in assignments)
         run["speculative"] = total_speculation(run["sessions"])
         self._journal.write_run(run)
@@ -297,9 +310,6 @@ class Runner:
 
 def _seconds(start: float | None, end: float | None) -> float:
     return round(end - start, 3) if start is not None and end is not None else 0.0
-
-
-ROLES: tuple[Role, ...] = ("solver", "planner", "judge")
 
 
 def default_workers() -> int:
