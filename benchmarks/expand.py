@@ -177,7 +177,9 @@ class Expansion:
         weight[self._constant] = 0.0
         return weight
 
-    def _layer(self, number: int | None, random: torch.Generator, device: str) -> Iterator[tuple[str, Tensor]]:
+    def _layer(
+        self, number: int | None, random: torch.Generator, device: str
+    ) -> Iterator[tuple[str, Tensor]]:
         small, large = self.small, self.large
         prefix = f"model.layers.{number}."
 
@@ -193,7 +195,9 @@ class Expansion:
                 # Whatever shares a head with the small model's rows must not disturb it.
                 touched = self._touched(name, device)
                 weight[touched], bias[touched] = 0.0, 0.0
-                weight[rows, : small.width] = self._get(f"{prefix}self_attn.{name}_proj.weight", device) * scale
+                weight[rows, : small.width] = (
+                    self._get(f"{prefix}self_attn.{name}_proj.weight", device) * scale
+                )
                 bias[rows] = self._get(f"{prefix}self_attn.{name}_proj.bias", device) * scale
             yield f"self_attn.{name}_proj.weight", weight
             yield f"self_attn.{name}_proj.bias", bias
@@ -226,7 +230,11 @@ class Expansion:
 
     def _rows(self, name: str, device: str) -> Tensor:
         """Where the rows of a small projection (for ``o``, its columns) go."""
-        ratio, half, large_half = self.large.head // self.small.head, self.small.head // 2, self.large.head // 2
+        ratio, half, large_half = (
+            self.large.head // self.small.head,
+            self.small.head // 2,
+            self.large.head // 2,
+        )
         # Rotary pair i of a head of d turns like pair i * D / d of a head of D; a pair is (i, i + half).
         pairs = [pair * ratio for pair in range(half)]
         within = [*pairs, *(large_half + pair for pair in pairs)]
@@ -237,7 +245,8 @@ class Expansion:
         """All rows of the heads that the small model uses, and of the queries that share their keys."""
         heads = self._heads(name)
         return torch.tensor(
-            [head * self.large.head + place for head in heads for place in range(self.large.head)], device=device
+            [head * self.large.head + place for head in heads for place in range(self.large.head)],
+            device=device,
         )
 
     def _get(self, name: str, device: str) -> Tensor:

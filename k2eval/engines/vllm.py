@@ -18,6 +18,7 @@ from typing import Any, Self
 import psutil
 
 from k2eval import speculative as speculation
+from k2eval.engines import repair
 from k2eval.engines.counters import EngineCounters
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import ConfigError, EngineError, EngineStopped, PromptTooLong, did_you_mean
@@ -59,6 +60,8 @@ class VllmEngine:
             self._check_arguments(arguments or {})
             if self._speculative:
                 speculation.check(model, self._speculative, self._settings, vllm_version())
+                if self._on_cpu:
+                    self._settings.setdefault("worker_extension_cls", repair.EXTENSION)
         self.counters = EngineCounters()
         self.capacity = 2 * int(self._settings.get("max_num_seqs") or 256)
         self._engine: Any = None
@@ -95,6 +98,10 @@ class VllmEngine:
                 args = AsyncEngineArgs(model=self._model, **settings)
                 self._engine = AsyncLLM.from_engine_args(args, stat_loggers=[self.counters.logger])
                 self._tokenizer = await _maybe_await(self._engine.get_tokenizer())
+                if settings.get("worker_extension_cls") == repair.EXTENSION and any(
+                    await self._engine.collective_rpc("repair_sampling")
+                ):
+                    self._notes.append(repair.NOTE)
         except Exception as error:  # anything from a bad argument to a GPU out of memory
             reason = str(error).strip().splitlines()
             raise EngineError(

@@ -304,7 +304,9 @@ def refuse_source(source: str) -> RunResult | None:
     except UnicodeEncodeError as error:
         return outcome.compile_error({"compile_error": f"SyntaxError: (unicode error) {error}"})
     if size > MAX_SOURCE_BYTES:
-        return outcome.compile_error({"compile_error": f"the source has {size} bytes, more than {MAX_SOURCE_BYTES}"})
+        return outcome.compile_error(
+            {"compile_error": f"the source has {size} bytes, more than {MAX_SOURCE_BYTES}"}
+        )
     return None
 
 

@@ -48,7 +48,9 @@ class Channel:
         poll = select.poll()
         poll.register(self.socket, select.POLLIN)
         if not poll.poll(self.limits.wall_limit_s * 1000):
-            raise LimitReached(RunOutcome.TIME_LIMIT, f"more than {self.limits.wall_limit_s:g} s of real time")
+            raise LimitReached(
+                RunOutcome.TIME_LIMIT, f"more than {self.limits.wall_limit_s:g} s of real time"
+            )
         data, ancillary, _, _ = self.socket.recvmsg(1, socket.CMSG_SPACE(12), 0)
         if data != b"H" or not ancillary:
             raise ChannelEnded
@@ -100,7 +102,9 @@ class Channel:
         (size,) = struct.unpack(">I", self.receive_exactly(4, cpu_before, started))
         self.received += size + 4
         if self.received > self.limits.result_bytes:
-            raise LimitReached(RunOutcome.OUTPUT_LIMIT, f"more than {self.limits.result_bytes} bytes of results")
+            raise LimitReached(
+                RunOutcome.OUTPUT_LIMIT, f"more than {self.limits.result_bytes} bytes of results"
+            )
         return self.receive_exactly(size, cpu_before, started)
 
     def receive_exactly(self, size: int, cpu_before: float, started: float) -> bytes:
@@ -140,4 +144,6 @@ class Channel:
             if cpu_left < 0:
                 raise LimitReached(RunOutcome.TIME_LIMIT, f"more than {self.limits.cpu_s:g} s of CPU time")
             if wall_left < 0:
-                raise LimitReached(RunOutcome.TIME_LIMIT, f"more than {self.limits.wall_limit_s:g} s of real time")
+                raise LimitReached(
+                    RunOutcome.TIME_LIMIT, f"more than {self.limits.wall_limit_s:g} s of real time"
+                )

@@ -38,7 +38,15 @@ def run_command(
     """Run FILE in the sandbox and print one JSON object: outcome, stdout, stderr, result, times, memory."""
     try:
         report = run_file(
-            file, stdin=stdin, call=call, args=args, profile=profile, cpu=cpu, wall=wall, memory=memory, output=output
+            file,
+            stdin=stdin,
+            call=call,
+            args=args,
+            profile=profile,
+            cpu=cpu,
+            wall=wall,
+            memory=memory,
+            output=output,
         )
     except K2EvalError as error:
         typer.echo(str(error), err=True)

@@ -59,7 +59,18 @@ CLONE_THREAD, CLONE_NAMESPACES = 0x10000, 0x7E020080
 RLIMIT_STACK = 3
 SIGNALS_BUT_KILL_AND_STOP = tuple(
     (0xFFFFFFFF ^ low, value)
-    for low, value in ((7, 0), (0, 8), (1, 10), (3, 12), (1, 16), (0, 18), (3, 20), (7, 24), (31, 32), (0, 64))
+    for low, value in (
+        (7, 0),
+        (0, 8),
+        (1, 10),
+        (3, 12),
+        (1, 16),
+        (0, 18),
+        (3, 20),
+        (7, 24),
+        (31, 32),
+        (0, 64),
+    )
 )
 """Mask and value on the 32 bits that the kernel looks at. A SIGKILL that the sandbox did not send is then surely the
 machine's (out of memory), so not the program's doing."""
@@ -102,7 +113,9 @@ class Rules:
         self.library = library
         self.context = library.seccomp_init(refuse(errno.EPERM))
         if not self.context:
-            raise SandboxUnavailable(f"Expected libseccomp to work here, got an error from seccomp_init: {REMEDY}.")
+            raise SandboxUnavailable(
+                f"Expected libseccomp to work here, got an error from seccomp_init: {REMEDY}."
+            )
         self.check(library.seccomp_attr_set(self.context, ATTR_BADARCH, ACT_KILL_PROCESS), "bad architecture")
         # A binary tree instead of a list; older versions do not know the attribute and give a correct, slower filter.
         library.seccomp_attr_set(self.context, ATTR_OPTIMIZE, 2)
@@ -113,7 +126,9 @@ class Rules:
         if number < 0:
             return
         array = (Comparison * max(1, len(conditions)))(*(Comparison(*condition) for condition in conditions))
-        self.check(self.library.seccomp_rule_add_array(self.context, action, number, len(conditions), array), name)
+        self.check(
+            self.library.seccomp_rule_add_array(self.context, action, number, len(conditions), array), name
+        )
 
     def check(self, result: int, what: str) -> None:
         """Turn an error of libseccomp into ours."""

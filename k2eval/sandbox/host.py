@@ -169,8 +169,10 @@ def start_failure(report: dict[str, Any], said: str) -> SandboxUnavailable:
     if code == errno.ENOSYS:
         remedy = NEWER_KERNEL
     elif code == errno.ENOSPC:
-        remedy = "The kernel's limit of namespaces is reached: `sudo sysctl user.max_user_namespaces=10000` (and " \
+        remedy = (
+            "The kernel's limit of namespaces is reached: `sudo sysctl user.max_user_namespaces=10000` (and "
             "`user.max_mnt_namespaces`, `user.max_pid_namespaces`), or close other sandboxes."
+        )
     else:
         remedy = USER_NAMESPACES
     return SandboxUnavailable(

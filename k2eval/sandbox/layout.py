@@ -87,7 +87,9 @@ def package_binds(profile: Profile) -> list[list[str]]:
     binds = []
     for name in (*REQUIRED[profile], *OPTIONAL[profile]):
         spec = importlib.util.find_spec(name)
-        origin = None if spec is None else spec.origin or next(iter(spec.submodule_search_locations or ()), None)
+        origin = (
+            None if spec is None else spec.origin or next(iter(spec.submodule_search_locations or ()), None)
+        )
         if origin is None:
             if name in REQUIRED[profile]:
                 raise SandboxUnavailable(

@@ -18,7 +18,9 @@ def file_size(descriptor: int) -> int:
     return os.fstat(descriptor).st_size
 
 
-def judge(report: dict[str, Any], out: int, err: int, limits: Limits, cpu_limit_s: float | None = None) -> RunResult:
+def judge(
+    report: dict[str, Any], out: int, err: int, limits: Limits, cpu_limit_s: float | None = None
+) -> RunResult:
     """The result of one ended process.
 
     Args:
@@ -46,7 +48,10 @@ def judge(report: dict[str, Any], out: int, err: int, limits: Limits, cpu_limit_
         outcome, message = RunOutcome.VIOLATION, "killed by the kernel for a forbidden system call"
     elif number == signal.SIGKILL and report["killed"] != "asked":
         # The filter keeps programs from sending this signal, so it came from the machine (out of memory).
-        outcome, message = RunOutcome.SANDBOX_ERROR, "killed from outside the sandbox: is the machine out of memory?"
+        outcome, message = (
+            RunOutcome.SANDBOX_ERROR,
+            "killed from outside the sandbox: is the machine out of memory?",
+        )
     elif code != 0:
         outcome, message = failure(code, number, stderr, report["memory"], limits)
     return RunResult(

@@ -15,10 +15,10 @@ from k2eval.sandbox.layout import package_binds
 from k2eval.sandbox.types import DoctorRow, Limits, RunOutcome, RunResult
 
 SUCCEEDED = b"SUCCEEDED"
-LIMITS = Limits(cpu_s=0.5, wall_s=20.0, memory_mb=128, stack_mb=64, output_bytes=1 << 16, scratch_mb=4, threads=8)
-HOLE = (
-    "Do not grade here. Please report this with the output of `k2eval doctor` and the kernel's version (`uname -a`)."
+LIMITS = Limits(
+    cpu_s=0.5, wall_s=20.0, memory_mb=128, stack_mb=64, output_bytes=1 << 16, scratch_mb=4, threads=8
 )
+HOLE = "Do not grade here. Please report this with the output of `k2eval doctor` and the kernel's version (`uname -a`)."
 
 # Each program prints SUCCEEDED when it could do what must be impossible.
 FORBIDDEN = {
@@ -111,7 +111,9 @@ def attempts() -> list[DoctorRow]:
 def honest_row(result: RunResult) -> DoctorRow:
     """Whether an honest program gave its answer."""
     ok = result.outcome is RunOutcome.OK and result.stdout == b"42\n"
-    detail = "42" if ok else f"{result.outcome}: {result.message} {result.stderr[-300:].decode(errors='replace')}"
+    detail = (
+        "42" if ok else f"{result.outcome}: {result.message} {result.stderr[-300:].decode(errors='replace')}"
+    )
     return DoctorRow("an honest program runs", ok, detail, "" if ok else HOLE)
 
 
@@ -120,8 +122,18 @@ def doctor_report() -> list[DoctorRow]:
     release, machine = platform.release(), platform.machine()
     kernel_ok = tuple(int(part) for part in release.split("-")[0].split(".")[:2]) >= (5, 12)
     rows = [
-        DoctorRow("kernel", kernel_ok, f"Linux {release} on {machine}", "" if kernel_ok else "Use Linux 5.12 or newer."),
-        DoctorRow("user", True, "root: every box gets a user of its own" if os.geteuid() == 0 else "ordinary user", ""),
+        DoctorRow(
+            "kernel",
+            kernel_ok,
+            f"Linux {release} on {machine}",
+            "" if kernel_ok else "Use Linux 5.12 or newer.",
+        ),
+        DoctorRow(
+            "user",
+            True,
+            "root: every box gets a user of its own" if os.geteuid() == 0 else "ordinary user",
+            "",
+        ),
     ]
     try:
         rows.append(DoctorRow("seccomp filter", True, f"{len(compiled_filter()) // 8} instructions", ""))

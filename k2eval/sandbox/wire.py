@@ -117,7 +117,9 @@ def numeric(value: Any) -> Any:
             if len(matrix.shape) == 2:
                 parts = [numeric(numpy.asarray(part)) for part in (matrix.data, matrix.row, matrix.col)]
                 name = value.format if value.format in ("csr", "csc", "coo") else "csr"
-                return {"sparse": [name, kind.__name__.endswith("_array"), [int(n) for n in matrix.shape], *parts]}
+                return {
+                    "sparse": [name, kind.__name__.endswith("_array"), [int(n) for n in matrix.shape], *parts]
+                }
     return {"opaque": f"{kind.__module__}.{kind.__qualname__}"[:200]}
 
 
@@ -241,7 +243,10 @@ def read_array(body: Any) -> Any:
     name, shape, data = read_list(body)
     if not (read_text(name) in ARRAY_KINDS or (name.startswith("<U") and name[2:].isdecimal())):
         raise Malformed(f"dtype {name[:40]!r} is not allowed")
-    if not all(type(side) is int and 0 <= side <= MAX_ELEMENTS for side in read_list(shape)) or len(shape) > 32:
+    if (
+        not all(type(side) is int and 0 <= side <= MAX_ELEMENTS for side in read_list(shape))
+        or len(shape) > 32
+    ):
         raise Malformed("shape out of range")
     raw = read_bytes(data)
     if name == "|b1":
@@ -270,7 +275,11 @@ def read_sparse(body: Any) -> Any:
 
     name, is_array, shape, data, row, column = read_list(body)
     rows, columns = read_list(shape)
-    if name not in ("csr", "csc", "coo") or type(is_array) is not bool or {type(rows), type(columns)} != {int}:
+    if (
+        name not in ("csr", "csc", "coo")
+        or type(is_array) is not bool
+        or {type(rows), type(columns)} != {int}
+    ):
         raise Malformed("expected a sparse matrix")
     if not (0 <= rows <= MAX_ELEMENTS and 0 <= columns <= MAX_ELEMENTS and rows * columns <= MAX_ELEMENTS):
         raise Malformed("sparse matrix too large")

@@ -170,7 +170,9 @@ def test_a_closed_pool_refuses_answers() -> None:
 
 
 def test_grade_all_keeps_the_order() -> None:
-    items = (Item(make_question(str(index)), str(index if index % 3 else -1), False, ROGUE) for index in range(500))
+    items = (
+        Item(make_question(str(index)), str(index if index % 3 else -1), False, ROGUE) for index in range(500)
+    )
     outcomes = [found.outcome for found in grade_all(items, 2)]
     assert [outcome is Outcome.WRONG for outcome in outcomes] == [index % 3 == 0 for index in range(500)]
 
@@ -221,6 +223,10 @@ def test_importing_the_pool_imports_no_algebra() -> None:
         "print([name for name in ('sympy', 'math_verify', 'latex2sympy2_extended') if name in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
     )
     assert done.stdout.strip() == "[]"

@@ -126,6 +126,8 @@ def test_object_arrays_never_cross(numpy_box: Sandbox) -> None:
 
 
 def test_patched_numpy_does_not_survive(numpy_box: Sandbox) -> None:
-    poison = "import numpy as np\nnp.sum = lambda *a: 41\nnp.random.seed(3)\nnp.array = None\nprint(np.sum([1]))"
+    poison = (
+        "import numpy as np\nnp.sum = lambda *a: 41\nnp.random.seed(3)\nnp.array = None\nprint(np.sum([1]))"
+    )
     assert numpy_box.run(poison).stdout == b"41\n"
     assert numpy_box.run("import numpy as np; print(np.sum(np.array([40, 2])))").stdout == b"42\n"

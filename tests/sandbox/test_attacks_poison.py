@@ -62,7 +62,9 @@ def test_bomb_ends_and_the_worker_goes_on(attacked: Sandbox, name: str) -> None:
     assert time.monotonic() - started < 60
 
 
-@pytest.mark.parametrize("name", ["fork", "thread", "memory by mmap", "recursion", "abort", "closed streams", "smashed heap"])
+@pytest.mark.parametrize(
+    "name", ["fork", "thread", "memory by mmap", "recursion", "abort", "closed streams", "smashed heap"]
+)
 def test_bomb_in_a_call(attacked: Sandbox, name: str) -> None:
     body = "\n".join("  " + line for line in BOMBS[name].splitlines())
     result = attacked.call(f"def f():\n{body}", [Call("f"), Call("f")], limits=LIMITS)
@@ -129,7 +131,9 @@ def processes_of(box: Sandbox) -> set[int]:
     found, level = set(), {box._box.process.pid}
     while level:
         found |= level
-        lines = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.splitlines()
+        lines = subprocess.run(
+            ["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True
+        ).stdout.splitlines()
         level = {int(line.split()[0]) for line in lines if int(line.split()[1]) in level} - found
     return found
 
@@ -146,5 +150,7 @@ def test_nothing_is_left_on_the_host(attacked: Sandbox) -> None:
     before = {path: sorted(os.listdir(path)) for path in ("/", "/tmp", "/dev/shm") if Path(path).is_dir()}
     mounts = Path("/proc/self/mounts").read_text()
     attacked.run("open('left-by-the-sandbox', 'w').write('x')")
-    assert {path: sorted(n for n in os.listdir(path) if n in before[path] or "sandbox" in n) for path in before} == before
+    assert {
+        path: sorted(n for n in os.listdir(path) if n in before[path] or "sandbox" in n) for path in before
+    } == before
     assert Path("/proc/self/mounts").read_text() == mounts

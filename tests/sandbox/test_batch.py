@@ -44,7 +44,9 @@ def test_stop_is_asked_outside_after_every_run(plain: Sandbox) -> None:
 
 
 def test_failures_do_not_end_the_batch(plain: Sandbox) -> None:
-    source = "n = int(input())\nif n == 1: 1 / 0\nwhile n == 2: pass\nif n == 3: import os; os.abort()\nprint(n)"
+    source = (
+        "n = int(input())\nif n == 1: 1 / 0\nwhile n == 2: pass\nif n == 3: import os; os.abort()\nprint(n)"
+    )
     results = plain.run_batch(source, [b"%d" % n for n in range(6)], limits=Limits(cpu_s=0.3))
     assert [str(result.outcome) for result in results] == [
         *("ok", "runtime_error", "time_limit", "runtime_error", "ok", "ok"),

@@ -103,7 +103,9 @@ def test_exceptions_are_answers(plain: Sandbox) -> None:
     assert result.calls[1].value == 1
 
 
-@pytest.mark.parametrize("body", ["raise SystemExit", "exit()", "raise KeyboardInterrupt", "raise MemoryError"])
+@pytest.mark.parametrize(
+    "body", ["raise SystemExit", "exit()", "raise KeyboardInterrupt", "raise MemoryError"]
+)
 def test_base_exceptions_are_answers(plain: Sandbox, body: str) -> None:
     result = plain.call(f"def f():\n  {body}", [Call("f"), Call("f")])
     assert result.outcome is OK
@@ -122,13 +124,17 @@ def test_stdout_of_each_call(plain: Sandbox) -> None:
 
 
 def test_stop_after_a_call(plain: Sandbox) -> None:
-    result = plain.call("def f(n): return n", [Call("f", [n]) for n in range(9)], stop=lambda index, answer: index == 2)
+    result = plain.call(
+        "def f(n): return n", [Call("f", [n]) for n in range(9)], stop=lambda index, answer: index == 2
+    )
     assert result.outcome is OK
     assert [call.value for call in result.calls] == [0, 1, 2]
 
 
 def test_stop_kills_what_goes_on(plain: Sandbox) -> None:
-    source = "import threading\ndef spin():\n  while True: pass\ndef f(): threading.Thread(target=spin).start()"
+    source = (
+        "import threading\ndef spin():\n  while True: pass\ndef f(): threading.Thread(target=spin).start()"
+    )
     result = plain.call(source, [Call("f")] * 2, stop=lambda index, answer: True)
     assert (result.outcome, len(result.calls)) == (OK, 1)
 
@@ -170,7 +176,9 @@ def test_memory_limit_in_a_call(plain: Sandbox) -> None:
 
 
 def test_process_end_in_a_call(plain: Sandbox) -> None:
-    result = plain.call("import os\ndef f(n): return os._exit(0) if n else n", [Call("f", [0]), Call("f", [1])])
+    result = plain.call(
+        "import os\ndef f(n): return os._exit(0) if n else n", [Call("f", [0]), Call("f", [1])]
+    )
     assert result.outcome is RunOutcome.RUNTIME_ERROR
     assert result.message == "ended after 1 of 2 calls"
     assert len(result.calls) == 1
@@ -187,7 +195,7 @@ def test_results_are_capped(plain: Sandbox) -> None:
 
 
 def test_no_calls(plain: Sandbox) -> None:
-    assert plain.call("x = 1", []) .outcome is OK
+    assert plain.call("x = 1", []).outcome is OK
 
 
 def test_numpy_values(numpy_box: Sandbox) -> None:

@@ -14,7 +14,9 @@ from k2eval.sandbox.cli import app, run_file
 @pytest.fixture
 def file(tmp_path: Path, plain: Sandbox) -> Path:
     path = tmp_path / "program.py"
-    path.write_text("import sys\ndef f(a, b=2): return {'sum': a + b}\nif __name__ == '__main__': print(input())\n")
+    path.write_text(
+        "import sys\ndef f(a, b=2): return {'sum': a + b}\nif __name__ == '__main__': print(input())\n"
+    )
     return path
 
 

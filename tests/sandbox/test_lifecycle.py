@@ -38,7 +38,9 @@ def test_everything_dies_with_the_owner(plain: Sandbox, program: str) -> None:
     assert owner.stdout is not None
     first = int(owner.stdout.readline())
     time.sleep(1)
-    lines = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = subprocess.run(
+        ["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     family, level = set[int](), {first}
     while level:
         family |= level

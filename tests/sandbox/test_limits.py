@@ -8,7 +8,9 @@ import pytest
 
 from k2eval.sandbox import Limits, RunOutcome, Sandbox
 
-SMALL = Limits(cpu_s=0.5, memory_mb=256, stack_mb=64, output_bytes=1 << 16, scratch_mb=4, scratch_files=32, threads=8)
+SMALL = Limits(
+    cpu_s=0.5, memory_mb=256, stack_mb=64, output_bytes=1 << 16, scratch_mb=4, scratch_files=32, threads=8
+)
 
 
 def test_cpu_limit(attacked: Sandbox) -> None:
@@ -145,7 +147,12 @@ def test_scratch_has_the_size_asked_for(plain: Sandbox) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["x = " + "(" * 90 + "1" + ")" * 90, "x = " + "-" * 100_000 + "1", "x = " + "[" * 5000, "a." * 50_000 + "b"],
+    [
+        "x = " + "(" * 90 + "1" + ")" * 90,
+        "x = " + "-" * 100_000 + "1",
+        "x = " + "[" * 5000,
+        "a." * 50_000 + "b",
+    ],
 )
 def test_deep_sources_end(attacked: Sandbox, source: str) -> None:
     assert attacked.run(source, limits=SMALL).outcome is not RunOutcome.SANDBOX_ERROR

@@ -47,7 +47,9 @@ def test_names_that_older_code_uses(scientific: Sandbox, expression: str) -> Non
 
 def test_plotting_imports_do_not_fail(scientific: Sandbox) -> None:
     pytest.importorskip("matplotlib")
-    source = "import matplotlib.pyplot as plt\nfrom mpl_toolkits.mplot3d import Axes3D\nplt.plot([1]); print(1)"
+    source = (
+        "import matplotlib.pyplot as plt\nfrom mpl_toolkits.mplot3d import Axes3D\nplt.plot([1]); print(1)"
+    )
     assert scientific.run(source).stdout == b"1\n"
 
 

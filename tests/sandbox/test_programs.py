@@ -103,7 +103,13 @@ def test_program_behaves_as_outside(plain: Sandbox, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("source", "code"),
-    [("import sys; sys.exit(3)", 3), ("exit('text')", 1), ("raise SystemExit(False)", 0), ("1/0", 1), ("exit(256)", 0)],
+    [
+        ("import sys; sys.exit(3)", 3),
+        ("exit('text')", 1),
+        ("raise SystemExit(False)", 0),
+        ("1/0", 1),
+        ("exit(256)", 0),
+    ],
 )
 def test_exit_status(plain: Sandbox, source: str, code: int) -> None:
     result = plain.run(source)
@@ -113,7 +119,9 @@ def test_exit_status(plain: Sandbox, source: str, code: int) -> None:
 
 def test_traceback_shows_only_the_program(plain: Sandbox) -> None:
     stderr = plain.run("def f():\n    return 1 / 0\nf()").stderr.decode()
-    assert stderr.startswith('Traceback (most recent call last):\n  File "/submission/main.py", line 3, in <module>')
+    assert stderr.startswith(
+        'Traceback (most recent call last):\n  File "/submission/main.py", line 3, in <module>'
+    )
     assert "    return 1 / 0\n" in stderr
     assert stderr.endswith("ZeroDivisionError: division by zero\n")
     assert "sandbox" not in stderr
@@ -123,7 +131,9 @@ def test_message_is_the_last_line_of_the_traceback(plain: Sandbox) -> None:
     assert plain.run("raise ValueError('no')").message == "ValueError: no"
 
 
-@pytest.mark.parametrize("source", ["def", "x = = 1", "\tx\n  y", "print('\x00')", "(" * 300, "\udcff", "return 1"])
+@pytest.mark.parametrize(
+    "source", ["def", "x = = 1", "\tx\n  y", "print('\x00')", "(" * 300, "\udcff", "return 1"]
+)
 def test_compile_error(plain: Sandbox, source: str) -> None:
     result = plain.run(source)
     assert result.outcome is RunOutcome.COMPILE_ERROR

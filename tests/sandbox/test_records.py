@@ -32,7 +32,11 @@ def test_a_record_is_a_copy_of_that_moment(plain: Sandbox) -> None:
 
 def test_records_before_a_failure_are_kept(plain: Sandbox) -> None:
     result = plain.record("", "emit(1)\nraise ValueError('x')")
-    assert (result.outcome, result.records, result.message) == (RunOutcome.RUNTIME_ERROR, (1,), "ValueError: x")
+    assert (result.outcome, result.records, result.message) == (
+        RunOutcome.RUNTIME_ERROR,
+        (1,),
+        "ValueError: x",
+    )
 
 
 def test_early_exit_emits_nothing(plain: Sandbox) -> None:
@@ -92,18 +96,18 @@ def forge(box: Sandbox, payload: str, limits: Limits = Limits()) -> RunResult:  
         "frame(b'{')",
         "frame(b'[' * 100000)",
         "frame(b'[' * 900 + b']' * 900)",
-        "frame(b'{\"tuple\": [1], \"list\": []}')",
+        'frame(b\'{"tuple": [1], "list": []}\')',
         'frame(b\'{"int": "zz"}\')',
         "frame(b'{\"int\": \"' + b'f' * 2000000 + b'\"}')",
         "frame(b'9' * 5000)",
-        'frame(b\'{"dict": [[[], 1]]}\')',
+        "frame(b'{\"dict\": [[[], 1]]}')",
         'frame(b\'{"ndarray": ["|O", [1], "AAAAAAAAAAA="]}\')',
         'frame(b\'{"ndarray": ["<f8", [1000000000], ""]}\')',
         'frame(b\'{"ndarray": ["<f8", [-1], "AAAAAAAAAAA="]}\')',
         'frame(b\'{"ndarray": ["<U1", [1], "/////w=="]}\')',
         'frame(b\'{"ndarray": ["<M8[s]", [1], "AAAAAAAAAAA="]}\')',
         'frame(b\'{"pickle": "x"}\')',
-        'frame(b\'{"range": [0, 1000000000000, 1]}\')',
+        "frame(b'{\"range\": [0, 1000000000000, 1]}')",
         "frame(b'{\"set\": [' + b','.join(b'%d' % (n * (2 ** 61 - 1)) for n in range(50000)) + b']}')",
         "frame(b'[' + b'[],' * 5000000 + b'1]')",
         "frame(b'\\xff\\xfe')",

@@ -19,15 +19,25 @@ def test_all_rows_are_fine_here(plain: Sandbox) -> None:
 
 def test_rows_name_every_forbidden_thing(plain: Sandbox) -> None:
     names = [row.name for row in doctor_report()]
-    assert [f"refused: {name}" for name in selftest.FORBIDDEN] == [n for n in names if n.startswith("refused")]
+    assert [f"refused: {name}" for name in selftest.FORBIDDEN] == [
+        n for n in names if n.startswith("refused")
+    ]
 
 
-OUTSIDE = {"network socket", "new process", "running a file", "files of the host", "environment of the grader"}
+OUTSIDE = {
+    "network socket",
+    "new process",
+    "running a file",
+    "files of the host",
+    "environment of the grader",
+}
 
 
 @pytest.mark.parametrize("name", sorted(OUTSIDE))
 def test_the_forbidden_thing_is_possible_outside(name: str) -> None:
-    source = f"CANARY = {__file__!r}\n" + selftest.FORBIDDEN[name].replace("/usr/local/bin/python3", sys.executable)
+    source = f"CANARY = {__file__!r}\n" + selftest.FORBIDDEN[name].replace(
+        "/usr/local/bin/python3", sys.executable
+    )
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, timeout=30, check=False)
     assert selftest.SUCCEEDED in done.stdout
 

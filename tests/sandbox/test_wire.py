@@ -55,10 +55,28 @@ def test_reading_gives_a_value_or_malformed(data: bytes) -> None:
 
 
 tags = st.sampled_from(
-    ["tuple", "dict", "set", "frozenset", "int", "complex", "bytes", "range", "ndarray", "scalar", "sparse", "opaque", "x"]
+    [
+        "tuple",
+        "dict",
+        "set",
+        "frozenset",
+        "int",
+        "complex",
+        "bytes",
+        "range",
+        "ndarray",
+        "scalar",
+        "sparse",
+        "opaque",
+        "x",
+    ]
 )
 json_like = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 5) | st.floats() | st.sampled_from(["", "<f8", "AAAA", "0x1", "csr"]),
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.floats()
+    | st.sampled_from(["", "<f8", "AAAA", "0x1", "csr"]),
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(tags, inner, min_size=1, max_size=1),
     max_leaves=15,
 )

@@ -178,7 +178,10 @@ def build_root(binds: list[tuple[str, str, int]], links: list[list[str]]) -> Non
     """Make a tmpfs with the binds in it the root of this mount namespace and let go of the old root."""
     mount("", "/", MS_REC | MS_PRIVATE)
     # Copies are taken first: the mount point of the new root may hide some of the sources.
-    trees = [(clone_tree(source), target, attributes, inner_folders(source)) for source, target, attributes in binds]
+    trees = [
+        (clone_tree(source), target, attributes, inner_folders(source))
+        for source, target, attributes in binds
+    ]
     new_root = next(path for path in ("/tmp", "/mnt", "/var", "/usr") if Path(path).is_dir())
     mount("tmpfs", new_root, MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=4k,mode=755")
     os.chdir(new_root)

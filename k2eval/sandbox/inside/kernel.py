@@ -72,7 +72,9 @@ def setns(descriptor: int, flags: int) -> None:
 
 def mount(kind: str, target: str, flags: int, options: str = "", source: str = "none") -> None:
     """mount(2)."""
-    result = libc.mount(source.encode(), target.encode(), kind.encode() or None, flags, options.encode() or None)
+    result = libc.mount(
+        source.encode(), target.encode(), kind.encode() or None, flags, options.encode() or None
+    )
     check(result, f"mount({kind or 'propagation'} on {target})")
 
 
@@ -99,7 +101,9 @@ def set_attributes(descriptor: int, path: str, flags: int, attributes: int) -> N
 def prctl(option: int, argument: int = 0, second: int = 0) -> None:
     """prctl(2) with integer arguments."""
     unsigned = ctypes.c_ulong
-    check(libc.prctl(option, unsigned(argument), unsigned(second), unsigned(0), unsigned(0)), f"prctl({option})")
+    check(
+        libc.prctl(option, unsigned(argument), unsigned(second), unsigned(0), unsigned(0)), f"prctl({option})"
+    )
 
 
 def set_capabilities(mask: int) -> None:

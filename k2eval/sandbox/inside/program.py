@@ -44,7 +44,9 @@ def open_standard_streams() -> None:
 def new_module(name: str) -> ModuleType:
     """An empty module that looks like a script loaded from `FILE`, registered under ``name``."""
     module = ModuleType(name)
-    module.__dict__.update(__file__=FILE, __builtins__=sys.modules["builtins"], __annotations__={}, __cached__=None)
+    module.__dict__.update(
+        __file__=FILE, __builtins__=sys.modules["builtins"], __annotations__={}, __cached__=None
+    )
     sys.modules["__main__"] = sys.modules[name] = module
     sys.argv[:] = [FILE]
     threading.main_thread()._set_native_id()  # type: ignore[attr-defined]

@@ -96,7 +96,10 @@ def restore_others() -> None:
     windows = scipy.signal.windows
     add(
         scipy.signal,
-        **{name: getattr(windows, name) for name in ("gaussian", "hann", "hamming", "blackman", "bartlett", "kaiser")},
+        **{
+            name: getattr(windows, name)
+            for name in ("gaussian", "hann", "hamming", "blackman", "bartlett", "kaiser")
+        },
     )
     add(scipy.linalg, pinv2=scipy.linalg.pinv)
     special = scipy.special

@@ -22,8 +22,23 @@ PACKAGES = {
     "plain": (),
     "numpy": ("numpy", "numpy.linalg", "numpy.random", "numpy.fft"),
     "scientific": (
-        *("numpy", "numpy.linalg", "numpy.random", "numpy.fft", "scipy", "scipy.integrate", "scipy.interpolate"),
-        *("scipy.linalg", "scipy.optimize", "scipy.signal", "scipy.sparse", "scipy.sparse.linalg", "scipy.special"),
+        *(
+            "numpy",
+            "numpy.linalg",
+            "numpy.random",
+            "numpy.fft",
+            "scipy",
+            "scipy.integrate",
+            "scipy.interpolate",
+        ),
+        *(
+            "scipy.linalg",
+            "scipy.optimize",
+            "scipy.signal",
+            "scipy.sparse",
+            "scipy.sparse.linalg",
+            "scipy.special",
+        ),
         *("scipy.stats", "scipy.spatial", "scipy.ndimage", "scipy.fft", "scipy.constants", "sympy", "h5py"),
     ),
 }
@@ -34,7 +49,11 @@ THREAD_STACK_BYTES = 8 << 20
 def warm_up(profile: str) -> int:
     """Import what the profile promises and tidy up; the address space in use afterwards, in bytes."""
     replace_standard_descriptors()
-    sys.path[:] = ["/submission", *(entry for entry in sys.path if entry.startswith("/usr/local")), "/usr/local/packages"]
+    sys.path[:] = [
+        "/submission",
+        *(entry for entry in sys.path if entry.startswith("/usr/local")),
+        "/usr/local/packages",
+    ]
     for name in (*STANDARD, *PACKAGES[profile]):
         importlib.import_module(name)
     # Not reseeded after a fork (see `layout.BOOT`): a program that draws without a seed of its own repeats itself.

@@ -177,7 +177,9 @@ def host_job(
     try:
         codes = compile_sources(job)
     except MemoryError:
-        control.send(json.dumps({"compile_error": "MemoryError: the source is too large to compile"}).encode())
+        control.send(
+            json.dumps({"compile_error": "MemoryError: the source is too large to compile"}).encode()
+        )
         os._exit(EXIT_CLEAN)
     except (SyntaxError, ValueError, RecursionError, OverflowError) as error:
         text = "".join(traceback.format_exception_only(error))[-2000:]
