@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from k2eval.errors import ConfigError, did_you_mean
+from k2eval.speculative import parse as parse_speculative
 
 EngineKind = Literal["vllm", "endpoint", "scripted"]
 
@@ -56,9 +57,15 @@ class RunConfig(_Config):
     """Changes per task."""
     engine: EngineConfig = EngineConfig()
     roles: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Other engines for ``planner``, ``judge`` or ``answer_judge``; the solver itself where absent."""
+    """Other engines and sampling for ``planner``, ``judge`` or ``answer_judge``; the solver where absent.
+
+    Each is a mapping of ``model``, ``kind`` and engine arguments, and ``sampling``, changes to how the role
+    draws. Naming ``answer_judge``, with an empty mapping too, is what switches it on.
+    """
+    reuse: tuple[Path, ...] = ()
+    """Run directories whose generations are taken over where this run would ask for the very same ones."""
     speculative: dict[str, Any] | None = None
-    """vLLM's speculative decoding configuration."""
+    """vLLM's ``speculative_config``; a short form such as ``ngram,tokens=4`` is turned into one."""
     workers: int | None = Field(None, ge=1)
     """Grading processes; None leaves it to k2eval."""
 
@@ -87,6 +94,8 @@ def load_config(
     for key, value in flags.items():
         if value is not None:
             merged[key] = value
+    if isinstance(merged.get("speculative"), str):
+        merged["speculative"] = parse_speculative(merged["speculative"])
     for pair in sets:
         _apply_set(merged, pair)
     return _build(merged, known_tasks)

@@ -12,7 +12,7 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -111,6 +111,31 @@ class Journal:
             raise JournalError(
                 f"Cannot write {self.folder / RUN}: {error}. What was generated so far is kept."
             ) from error
+
+
+class Archive:
+    """The generations of run directories, to read and not to extend; of equal keys the first counts.
+
+    Raises:
+        JournalError: When a folder is not a run directory, or a line in it is bad.
+    """
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._lines: dict[str, tuple[Path, int]] = {}
+        for folder in folders:
+            read_run(folder)
+            path = folder / GENERATIONS
+            for offset, generation in read_lines(path, Generation):
+                self._lines.setdefault(generation.key, (path, offset))
+
+    def find(self, key: str) -> Generation | None:
+        """The generation of this key, read from disk."""
+        if key not in self._lines:
+            return None
+        path, offset = self._lines[key]
+        with path.open("rb") as file:
+            file.seek(offset)
+            return Generation.model_validate(json.loads(file.readline()))
 
 
 def read_run(folder: Path) -> dict[str, Any]:

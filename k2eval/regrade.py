@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from k2eval.config import RunConfig
-from k2eval.errors import EngineError, JournalError
+from k2eval.errors import EngineError, EngineStopped, JournalError
 from k2eval.grading.pool import GradingPool
 from k2eval.journal import Journal, read_run
+from k2eval.judging import judged
 from k2eval.recipes.sample import Role
-from k2eval.records import Generation, Request, Response
+from k2eval.records import Generation, Place, Request, Response
 from k2eval.runner import default_workers
 from k2eval.work import Assignment, Work, identity, verdict_of
+
+
+class NotKept(EngineStopped):
+    """A generation that the journal does not hold; ends a recipe where another failure may not."""
 
 
 @dataclass(slots=True)
@@ -39,7 +45,7 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
     config = RunConfig.model_validate(run["config"])
     changes = {"out": folder, "tasks": tuple(run["tasks"])} | ({"data": data} if data else {})
     work = Work(config.model_copy(update=changes))
-    _check_same(run, work)
+    check_same(run, work)
     fingerprints: dict[Role, str] = run["engine"]["fingerprints"]
     result = Regraded()
     window = asyncio.Semaphore(256)
@@ -49,7 +55,11 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
         async def ask(request: Request, role: Role) -> Generation:
             kept = journal.find(request.key)
             if kept is None:
-                raise EngineError("not in the journal")
+                before = journal.verdicts.get(Place(request.task, request.question_id, request.run_index))
+                lost = before.notes.get("lost", []) if before else []
+                if any(request.stage.partition(".")[0] == one["stage"] for one in lost):
+                    raise EngineError("was lost when the run was made")
+                raise NotKept("not in the journal")
             return kept
 
         async def one(assignment: Assignment) -> None:
@@ -63,6 +73,11 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
             grade = await pool.grade(assignment.question, response.text, response.finish_reason == "length")
             verdict = verdict_of(assignment, response, grade)
             before = journal.verdicts.get(assignment.place)
+            if work.answer_judged:
+                with contextlib.suppress(NotKept):
+                    verdict = await judged(
+                        assignment.sample(config.seed, fingerprints, ask), response, verdict
+                    )
             result.graded += 1
             result.infrastructure += verdict.outcome.is_infrastructure
             if before != verdict:
@@ -89,7 +104,12 @@ def _with_runs(work: Work, run: dict[str, dict[str, dict[str, int]]]) -> Iterato
             yield assignment
 
 
-def _check_same(run: dict[str, dict[str, str]], work: Work) -> None:
+def check_same(run: dict[str, dict[str, str]], work: Work) -> None:
+    """Make sure that the questions at hand are those of a run.
+
+    Raises:
+        JournalError: When they are not.
+    """
     there = identity(run)
     for questions in work.sets:
         name = questions.task.name

@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from tenacity import AsyncRetrying, retry_if_not_exception_type, stop_after_attempt, wait_exponential
 
+from k2eval.acceptance import add_counts, total_speculation
 from k2eval.config import RunConfig
 from k2eval.engines.protocol import Engine
 from k2eval.errors import EngineError, EngineStopped, PromptTooLong
 from k2eval.grading.pool import GradingPool
-from k2eval.journal import Journal
+from k2eval.journal import Archive, Journal
+from k2eval.judging import judged
 from k2eval.progress import Progress
-from k2eval.recipes.sample import Role
+from k2eval.recipes.sample import ROLES, Role
 from k2eval.records import Generation, Json, Outcome, Place, Request, Response, SpeculativeCounts
 from k2eval.work import Assignment, Work, failed, merge_run, now, verdict_of
 
@@ -45,6 +47,8 @@ class Session:
     last_generation: float | None = None
     last_verdict: float | None = None
     speculative: dict[str, SpeculativeCounts] = field(default_factory=dict)
+    engine_speculative: SpeculativeCounts | None = None
+    """What the engines counted in all, requests that were never finished included."""
 
     def count(self, generation: Generation) -> None:
         """Count a new generation."""
@@ -72,6 +76,7 @@ class Session:
             "speculative": {
                 task: counts.model_dump(mode="json") for task, counts in self.speculative.items()
             },
+            "engine_speculative": self.engine_speculative and self.engine_speculative.model_dump(mode="json"),
         }
 
 
@@ -102,6 +107,7 @@ class Runner:
         self._engines: dict[Role, Engine] = {role: engines.get(role, engines["solver"]) for role in ROLES}
         self._console = console
         self._session = Session()
+        self._archive = Archive(config.reuse)
         self._journal: Journal
         self._pool: GradingPool
         self._progress: Progress
@@ -120,9 +126,7 @@ class Runner:
             described = self.work.describe(self._engines["solver"].info, self._fingerprints())
             run = merge_run(self._journal.read_run(), described)
             settled = {
-                place
-                for place, verdict in self._journal.verdicts.items()
-                if not verdict.outcome.is_infrastructure
+                place for place, verdict in self._journal.verdicts.items() if self.work.is_settled(verdict)
             }
             missing = [assignment for assignment in assignments if assignment.place not in settled]
             if missing:
@@ -130,6 +134,7 @@ class Runner:
                 try:
                     await self._make(assignments, missing, run)
                 finally:
+                    self._session.engine_speculative = self._drafted_so_far()
                     run["sessions"] = [*run["sessions"], self._session.describe()]
                     self._finish(run, assignments)
             elif not run["complete"]:
@@ -138,6 +143,13 @@ class Runner:
 
     def _fingerprints(self) -> dict[Role, str]:
         return {role: engine.info.fingerprint for role, engine in self._engines.items()}
+
+    def _drafted_so_far(self) -> SpeculativeCounts | None:
+        total: SpeculativeCounts | None = None
+        for engine in {id(engine): engine for engine in self._engines.values()}.values():
+            if engine.info.speculation is not None:
+                total = add_counts(total, engine.info.speculation)
+        return total
 
     async def _make(
         self, assignments: list[Assignment], missing: list[Assignment], run: dict[str, Json]
@@ -158,10 +170,22 @@ class Runner:
             )
             for engine in {id(engine): engine for engine in self._engines.values()}.values():
                 await stack.enter_async_context(engine)
-            run["engine"]["notes"] = list(self._engines["solver"].info.notes)
-            run["model"]["context"] = self._engines["solver"].info.context
+            self._note_engines(run)
             stack.enter_context(self._progress)
-            await self._drain(deque(self._longest_first(missing)), run)
+            try:
+                await self._drain(deque(self._longest_first(missing)), run)
+            finally:
+                self._note_engines(run)
+
+    def _note_engines(self, run: dict[str, Json]) -> None:
+        """Keep what engines know once they have started, and what they noticed while they worked."""
+        info = self._engines["solver"].info
+        run["engine"]["notes"] = list(info.notes)
+        run["model"]["context"] = info.context
+        run["reproducible"] = info.honours_seeds
+        for role, engine in self._engines.items():
+            if engine is not self._engines["solver"]:
+                run["engine"]["notes"] += [f"{role}: {note}" for note in engine.info.notes]
 
     def _longest_first(self, missing: list[Assignment]) -> list[Assignment]:
         """Tasks with the longest answers first, so that the tail is short; journalled means where there are any."""
@@ -231,6 +255,8 @@ class Runner:
 
     async def _ask(self, request: Request, role: Role) -> Generation:
         kept = self._journal.find(request.key)
+        if kept is None and (kept := self._archive.find(request.key)) is not None:
+            self._journal.add_generation(kept)
         if kept is not None:
             self._session.replayed += 1
             return kept
@@ -252,6 +278,9 @@ class Runner:
     async def _grade(self, assignment: Assignment, response: Response) -> None:
         grade = await self._pool.grade(assignment.question, response.text, response.finish_reason == "length")
         verdict = verdict_of(assignment, response, grade)
+        if self.work.answer_judged:
+            sample = assignment.sample(self.config.seed, self._fingerprints(), self._ask)
+            verdict = await judged(sample, response, verdict)
         self._session.last_verdict = time.monotonic()
         self._journal.add_verdict(verdict)
         self._progress.on_verdict(verdict)
@@ -262,11 +291,7 @@ class Runner:
             self._journal.write_run({**run, "sessions": [*run["sessions"], self._session.describe()]})
 
     def _finish(self, run: dict[str, Json], assignments: list[Assignment]) -> None:
-        done = {
-            place
-            for place, verdict in self._journal.verdicts.items()
-            if not verdict.outcome.is_infrastructure
-        }
+        done = {place for place, verdict in self._journal.verdicts.items() if self.work.is_settled(verdict)}
         run["complete"] = all(assignment.place in done for assignment in assignments)
         run["speculative"] = total_speculation(run["sessions"])
         self._journal.write_run(run)
@@ -287,48 +312,6 @@ def _seconds(start: float | None, end: float | None) -> float:
     return round(end - start, 3) if start is not None and end is not None else 0.0
 
 
-ROLES: tuple[Role, ...] = ("solver", "planner", "judge")
-
-
 def default_workers() -> int:
     """Grading processes to start: all cores but one, which feeds the engine."""
     return max(1, min(32, (os.cpu_count() or 2) - 1))
-
-
-def add_counts(one: SpeculativeCounts | None, other: SpeculativeCounts) -> SpeculativeCounts:
-    """The sum of two counts."""
-    if one is None:
-        return other
-    width = max(len(one.accepted_per_position), len(other.accepted_per_position))
-    positions = [
-        sum(
-            counts[place]
-            for counts in (one.accepted_per_position, other.accepted_per_position)
-            if place < len(counts)
-        )
-        for place in range(width)
-    ]
-    return SpeculativeCounts(
-        drafts=one.drafts + other.drafts,
-        drafted_tokens=one.drafted_tokens + other.drafted_tokens,
-        accepted_tokens=one.accepted_tokens + other.accepted_tokens,
-        accepted_per_position=tuple(positions),
-    )
-
-
-def total_speculation(sessions: list[dict[str, Json]]) -> dict[str, Json] | None:
-    """Counts over all sessions, in all and per task; None where nothing was speculated."""
-    tasks: dict[str, SpeculativeCounts] = {}
-    for session in sessions:
-        for task, counts in session.get("speculative", {}).items():
-            tasks[task] = add_counts(tasks.get(task), SpeculativeCounts.model_validate(counts))
-    if not tasks:
-        return None
-    total: SpeculativeCounts | None = None
-    for counts in tasks.values():
-        total = add_counts(total, counts)
-    assert total is not None
-    return {
-        **total.model_dump(mode="json"),
-        "tasks": {task: counts.model_dump(mode="json") for task, counts in tasks.items()},
-    }

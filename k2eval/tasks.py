@@ -334,6 +334,9 @@ def _sampling(content: Mapping[str, Any], path: Path) -> Sampling:
         raise ConfigError(
             f"{path}: unknown generation_kwargs {unknown}. Known: {', '.join(_LM_EVAL_SAMPLING)}."
         )
-    return Sampling.model_validate(
-        {_LM_EVAL_SAMPLING[key]: given[key] for key in given if key in _LM_EVAL_SAMPLING}
-    )
+    fields = {_LM_EVAL_SAMPLING[key]: value for key, value in given.items() if key != "do_sample"}
+    if isinstance(fields.get("stop"), str):
+        fields["stop"] = [fields["stop"]]
+    if given.get("do_sample") is False:
+        fields["temperature"] = 0.0  # as lm-eval does
+    return Sampling.model_validate(fields)

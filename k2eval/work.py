@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import k2eval
@@ -15,8 +15,9 @@ from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import JournalError
 from k2eval.grading.registry import grader_for
 from k2eval.journal import FORMAT
+from k2eval.judging import NOTE
 from k2eval.recipes.registry import Recipe, recipe_for
-from k2eval.recipes.sample import Generate, Role, Sample
+from k2eval.recipes.sample import ROLES, Generate, Role, Sample
 from k2eval.records import Grade, Json, Outcome, Place, Question, Response, Sampling, Verdict, digest
 from k2eval.tasks import import_object, load_tasks, sampling_with
 
@@ -35,6 +36,7 @@ class Assignment:
     sampling: Sampling
     task_version: str
     solver: Any = None
+    role_sampling: Mapping[Role, Mapping[str, Json]] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
@@ -52,6 +54,7 @@ class Assignment:
             fingerprints,
             ask,
             self.solver,
+            role_sampling=self.role_sampling,
         )
 
 
@@ -66,6 +69,11 @@ class Work:
     def __init__(self, config: RunConfig) -> None:
         self.config = config
         self.recipe: Recipe = recipe_for(config.recipe)
+        self.role_sampling: dict[Role, Mapping[str, Json]] = {
+            role: config.roles.get(role, {}).get("sampling", {}) for role in ROLES[1:]
+        }
+        self.answer_judged = "answer_judge" in config.roles
+        """Whether a model gives its word on answers beside the rule."""
         tasks = load_tasks(config.tasks, config.overrides)
         self.sets = [load_questions(task, data=config.data, limit=config.limit) for task in tasks]
 
@@ -90,7 +98,16 @@ class Work:
             for number in range(len(asked[0])):
                 for run_index in runs:
                     question = asked[run_index][number]
-                    yield Assignment(question, run_index, sampling, questions.task.version, solver)
+                    yield Assignment(
+                        question, run_index, sampling, questions.task.version, solver, self.role_sampling
+                    )
+
+    def is_settled(self, verdict: Verdict) -> bool:
+        """Whether nothing is left to do about a sample: decided, and by the answer judge too if there is one."""
+        if verdict.outcome.is_infrastructure:
+            return False
+        word = verdict.notes.get(NOTE)
+        return not self.answer_judged or (word is not None and "failed" not in word)
 
     def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> dict[str, Json]:
         """The part of ``run.json`` that does not depend on progress."""
@@ -141,6 +158,7 @@ class Work:
             "prompt": digest(task.system, task.prompt)[:16],
             "options": spec.options,
             "notes": questions.notes,
+            "hashes": questions.hashes,
         }
 
 
@@ -148,13 +166,17 @@ def identity(run: Mapping[str, Any]) -> dict[str, Json]:
     """What must not change while a run directory grows, as flat names and values."""
     config = run.get("config", {})
     arguments = config.get("engine", {}).get("arguments", {})
+    fingerprints, roles = dict(run["engine"]["fingerprints"]), dict(config.get("roles", {}))
+    answer_judge = fingerprints.pop("answer_judge", None), roles.pop("answer_judge", None)
     facts: dict[str, Json] = {
-        "model": run["engine"]["fingerprints"],
+        "model": fingerprints,
         "recipe": run["recipe"],
         "seed": run["seed"],
         "speculative": config.get("speculative"),
-        "roles": config.get("roles", {}),
+        "roles": roles,
     }
+    if answer_judge[1] is not None:  # shapes no response, so it may join a run that was made without it
+        facts["answer_judge"] = list(answer_judge)
     for key in _SHAPING_ARGUMENTS:
         facts[f"engine.{key}"] = arguments.get(key)
     for name, task in run["tasks"].items():

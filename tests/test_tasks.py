@@ -49,6 +49,16 @@ def test_sampling_comes_from_the_keys_of_lm_eval(toy: Task) -> None:
     assert (sampling.temperature, sampling.max_tokens, sampling.stop) == (0.6, 100, ("</answer>",))
 
 
+def test_sampling_is_greedy_where_lm_eval_does_not_sample(tmp_path: Path) -> None:
+    path = written(tmp_path, generation_kwargs={"do_sample": False, "until": "stop"})
+    assert load_task(path).sampling.temperature == 0.0
+
+
+def test_a_single_stop_string_is_one_stop_string(tmp_path: Path) -> None:
+    path = written(tmp_path, generation_kwargs={"until": "stop"})
+    assert load_task(path).sampling.stop == ("stop",)
+
+
 def test_runs_are_the_repeats_of_lm_eval(toy: Task) -> None:
     assert toy.runs == 4
 

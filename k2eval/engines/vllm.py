@@ -17,6 +17,8 @@ from typing import Any, Self
 
 import psutil
 
+from k2eval import speculative as speculation
+from k2eval.engines.counters import EngineCounters
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import ConfigError, EngineError, EngineStopped, PromptTooLong, did_you_mean
 from k2eval.records import Generation, Json, Message, Request, Sampling, SpeculativeCounts, digest
@@ -35,7 +37,7 @@ class VllmEngine:
         log: File that takes what vLLM's processes print; the terminal where None.
 
     Raises:
-        ConfigError: When the model cannot be read or an argument is unknown.
+        ConfigError: When the model cannot be read, an argument is unknown, or speculation cannot work so.
     """
 
     def __init__(
@@ -55,6 +57,9 @@ class VllmEngine:
             self._on_cpu = _is_cpu()
             self._settings: dict[str, Any] = _defaults(model, self._on_cpu) | dict(arguments or {})
             self._check_arguments(arguments or {})
+            if self._speculative:
+                speculation.check(model, self._speculative, self._settings, vllm_version())
+        self.counters = EngineCounters()
         self.capacity = 2 * int(self._settings.get("max_num_seqs") or 256)
         self._engine: Any = None
         self._tokenizer: Any = None
@@ -88,7 +93,7 @@ class VllmEngine:
         try:
             with redirected(self._log):
                 args = AsyncEngineArgs(model=self._model, **settings)
-                self._engine = AsyncLLM.from_engine_args(args)
+                self._engine = AsyncLLM.from_engine_args(args, stat_loggers=[self.counters.logger])
                 self._tokenizer = await _maybe_await(self._engine.get_tokenizer())
         except Exception as error:  # anything from a bad argument to a GPU out of memory
             reason = str(error).strip().splitlines()
@@ -134,6 +139,23 @@ class VllmEngine:
             settings={key: _plain(value) for key, value in self._settings.items()}
             | ({"speculative_config": self._speculative} if self._speculative else {}),
             notes=tuple(self._notes),
+            speculation=self.counters.speculation,
+        )
+
+    @property
+    def llm(self) -> Any:
+        """The ``AsyncLLM`` itself, once the engine has been entered; for measurements."""
+        return self._engine
+
+    @property
+    def tokenizer(self) -> Any:
+        """The checkpoint's tokenizer, once the engine has been entered."""
+        return self._tokenizer
+
+    def prompt_ids(self, request: Request) -> list[int]:
+        """The tokens that a request's prompt becomes."""
+        return list(
+            self._render(request.messages, json.dumps(request.sampling.chat_template, sort_keys=True))[0]
         )
 
     async def generate(self, request: Request) -> Generation:

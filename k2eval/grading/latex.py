@@ -69,7 +69,7 @@ _SHORT_FRACTION = re.compile(r"\\frac(?![a-zA-Z])\s*(\d|(?<=\s)[a-zA-Z])\s*(?:(?
 _SHORT_ROOT = re.compile(r"\\sqrt\s*(\d|[a-zA-Z])")
 _HALF_BRACED = re.compile(r"(\\frac\s*\{[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\})\s*(\d|[a-zA-Z])")
 _WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
+_BOX = re.compile(r"\\(?:boxed|fbox|text(?=\s*\{[^{}]*\d[^{}]*\}$))\s*(?=\{)")
 _REPEATING = re.compile(r"(?<![\d.])(\d*\.\d*)\\overline\s*\{(\d+)\}")
 
 

@@ -1,9 +1,10 @@
-"""Runs -> one table -> CSV, Markdown and the terminal."""
+"""Runs -> one table -> CSV, Markdown, HTML and the terminal."""
 
 from k2eval.leaderboard.board import Leaderboard, build
 from k2eval.leaderboard.columns import Benchmark
+from k2eval.leaderboard.files import write
 from k2eval.leaderboard.load import RunScores, TaskScores, load_run, load_runs
-from k2eval.leaderboard.render import print_table, write
+from k2eval.leaderboard.terminal import print_table
 
 __all__ = [
     "Benchmark",

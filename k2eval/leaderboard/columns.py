@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k2eval.leaderboard.load import RunScores, TaskScores
-from k2eval.records import Outcome
+from k2eval.records import Json, Outcome, digest
 from k2eval.statistics import Array, Estimate, average, question_means, spread
 from k2eval.statistics.difference import paired_means
+
+_GROUPS = {"math": "Maths"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Benchmark:
     """Ids of those that have verdicts in any row."""
     comparable: tuple[int, ...]
     """Rows that were asked these questions."""
+    settings: Mapping[str, Json]
+    """Prompt, grader and sampling of most of these rows."""
     means: Array
     """Per-question means of shape (questions, rows); NaN for rows that are not comparable."""
 
@@ -63,7 +67,23 @@ def benchmark_of(name: str, runs: Sequence[RunScores]) -> Benchmark:
         task = runs[index].tasks[name]
         means[[place[question] for question in task.questions], index] = question_means(task.scores)
     info = runs[having[0]].tasks[name].info
-    return Benchmark(name, info.title or name, info.micro, *reference, questions, comparable, means)
+    settings = _most_common([runs[index].tasks[name].info.settings for index in comparable])
+    return Benchmark(name, info.title or name, info.micro, *reference, questions, comparable, settings, means)
+
+
+def _most_common(settings: Sequence[Mapping[str, Json]]) -> Mapping[str, Json]:
+    hashes = Counter(digest(one) for one in settings)
+    return max(settings, key=lambda one: hashes[digest(one)])
+
+
+def differences(own: Mapping[str, Json], others: Mapping[str, Json]) -> list[str]:
+    """In words, which settings of one run on a benchmark differ from the others'."""
+    words = []
+    for name in dict.fromkeys([*own, *others]):
+        mine, theirs = own.get(name), others.get(name)
+        if mine is not None and theirs is not None and mine != theirs:
+            words.append(f"{name} {mine} instead of {theirs}".replace("; ", ", ")[:200])
+    return words
 
 
 def _asked(task: TaskScores) -> tuple[str, int]:
@@ -78,6 +98,10 @@ def row_of(run: RunScores) -> Row:
     notes = [] if info.complete else ["the run is not finished"]
     if not info.reproducible:
         notes.append("the engine could not honour seeds: a repetition may differ")
+    if info.prefix_cache_hits is not None:
+        notes.append(f"prefix cache: {100 * info.prefix_cache_hits:.0f} % of prompt tokens")
+    if (info.speculative or {}).get("counted") == "engine":
+        notes.append("speculation counted over the whole engine, not per task")
     record = {
         "run": info.name,
         "model": info.model.name,
@@ -120,6 +144,7 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
         "expected_questions": task.info.expected_questions or task.info.questions,
         "samples": task.graded,
         "failed": task.failed,
+        "marked": int(task.marked.sum()),
         "truncated": _percent(task.count(Outcome.TRUNCATED), task.graded),
         "no_answer": _percent(task.count(Outcome.NO_ANSWER), task.graded),
         "tokens": _mean([task.output_tokens[scored]]),
@@ -143,6 +168,8 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
         notes.append(
             f"infrastructure failures, left out: {task.failed} of {task.failed + task.graded} samples"
         )
+    if task.marked.any():
+        notes.append(f"samples whose recipe lost a candidate, a plan or a judgement: {task.marked.sum()}")
     planned, done = info.questions * info.runs, task.failed + task.graded
     if done < planned:
         notes.append(f"unfinished: {done} of {planned} samples")
@@ -155,7 +182,7 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
             f"other questions (fingerprint {info.fingerprint[:8]}) than most rows "
             f"({benchmark.fingerprint[:8]}): not compared with them"
         )
-    return notes
+    return notes + differences(info.settings, benchmark.settings)
 
 
 def add_standing(rows: Sequence[Row], benchmark: Benchmark) -> None:
@@ -181,3 +208,9 @@ def _percent(count: int, total: int) -> float:
 def _mean(arrays: Iterable[NDArray[np.int64]]) -> float:
     values = np.concatenate([np.empty(0), *arrays])
     return float(values.mean()) if len(values) else np.nan
+
+
+def group_title(name: str) -> str:
+    """``math_micro`` -> ``Maths micro``."""
+    group, _, kind = name.rpartition("_")
+    return f"{_GROUPS.get(group, group.capitalize())} {kind}" if group else "Macro (all)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -51,6 +52,9 @@ class TaskInfo(_Info):
     source: str = ""
     runs: int = 1
     grader: str = ""
+    prompt: str = ""
+    """Hash of the prompt's template."""
+    sampling: dict[str, Json] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     micro: str | None = None
     """Name of the group of benchmarks whose average this one is part of; ``true`` in run.json means maths."""
@@ -62,12 +66,19 @@ class TaskInfo(_Info):
     def _group(cls, value: Json) -> Json:
         return ("math" if value else None) if isinstance(value, bool) else value
 
+    @property
+    def settings(self) -> dict[str, Json]:
+        """What shapes the scores besides checkpoint, recipe and questions."""
+        return {"prompt": self.prompt, "version": self.version, "grader": self.grader, **self.sampling}
+
 
 class Session(_Info):
     """One start of the program that added to the run."""
 
     generated_tokens: int = 0
     generation_s: float = 0.0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
 
 
 class RunInfo(_Info):
@@ -90,6 +101,12 @@ class RunInfo(_Info):
         seconds = sum(session.generation_s for session in self.sessions)
         tokens = sum(session.generated_tokens for session in self.sessions)
         return tokens / seconds if seconds > 0 and tokens > 0 else None
+
+    @property
+    def prefix_cache_hits(self) -> float | None:
+        """Share of prompt tokens that the prefix cache served."""
+        prompt = sum(session.prompt_tokens for session in self.sessions)
+        return sum(session.cached_tokens for session in self.sessions) / prompt if prompt else None
 
     def acceptance_length(self, task: str | None = None) -> float | None:
         """Mean tokens per verification step of speculative decoding, the target's own one included."""
@@ -115,6 +132,8 @@ class TaskScores:
     recipe_tokens: NDArray[np.int64]
     dates: tuple[str | None, ...]
     """The questions' ``date`` tags."""
+    marked: NDArray[np.bool_]
+    """Whether the recipe left a mark on the sample, such as a candidate or a judgement that was lost."""
 
     def count(self, outcome: Outcome) -> int:
         """Samples with this outcome."""
@@ -141,6 +160,7 @@ class TaskScores:
             output_tokens=self.output_tokens[chosen],
             recipe_tokens=self.recipe_tokens[chosen],
             dates=tuple(self.dates[i] for i in chosen),
+            marked=self.marked[chosen],
         )
 
 
@@ -171,8 +191,15 @@ def load_run(path: Path) -> RunScores:
 
 
 def load_runs(paths: Sequence[Path]) -> list[RunScores]:
-    """`load_run` for each path."""
-    return [load_run(path) for path in paths]
+    """`load_run` for each path; runs of one name get their folders' names in front."""
+    runs = [load_run(path) for path in paths]
+    names = Counter(run.info.name for run in runs)
+    return [run if names[run.info.name] == 1 else _renamed(run) for run in runs]
+
+
+def _renamed(run: RunScores) -> RunScores:
+    name = f"{run.path.resolve().parent.name}/{run.path.resolve().name}"
+    return replace(run, info=run.info.model_copy(update={"name": name}))
 
 
 def _read_info(path: Path) -> RunInfo:
@@ -220,6 +247,8 @@ def _one_task(table: pa.Table, info: TaskInfo) -> TaskScores:
     outcomes = _placed(outcome.astype(np.int8), last, -1)
     scores = _placed(table["score"].to_numpy().astype(np.float64), last, np.nan)
     scores[(outcomes >= 0) & _INFRASTRUCTURE[outcomes]] = np.nan
+    marks = pc.list_value_length(pc.struct_field(table["notes"].combine_chunks(), "marks"))
+    marked = pc.fill_null(marks, 0).to_numpy(zero_copy_only=False) > 0
     dates = pc.struct_field(table["tags"].combine_chunks(), "date").to_pylist() if len(table) else []
     return TaskScores(
         info=info,
@@ -229,6 +258,7 @@ def _one_task(table: pa.Table, info: TaskInfo) -> TaskScores:
         output_tokens=_placed(_integers(table["output_tokens"]), last, 0),
         recipe_tokens=_placed(_integers(table["recipe_tokens"]), last, 0),
         dates=tuple(dates[row] for row in last.max(axis=1)) if dates else (),
+        marked=_placed(marked, last, False),
     )
 
 

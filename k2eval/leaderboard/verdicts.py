@@ -27,6 +27,7 @@ SCHEMA = pa.schema(
         "output_tokens": pa.int64(),
         "recipe_tokens": pa.int64(),
         "tags": pa.struct({"date": pa.string()}),
+        "notes": pa.struct({"marks": pa.list_(pa.string())}),
     }
 )
 _REQUIRED = {"task": str, "question_id": str, "run_index": int, "outcome": str}
@@ -47,7 +48,7 @@ def read_verdicts(path: Path) -> tuple[pa.Table, bool]:
     torn = bool(data) and not data.endswith(b"\n") and not _is_json(data[data.rfind(b"\n") + 1 :])
     if torn:
         data = data[: data.rfind(b"\n") + 1]
-    if not data.strip():
+    if not data or data.isspace():
         return SCHEMA.empty_table(), torn
     table = _read_fast(data)
     return (table if table is not None else _read_slowly(path, data)), torn
@@ -92,8 +93,8 @@ def _rows(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
                 f"outcome and score), got {line[:80]!r}. Remove that line, or grade again with "
                 f"`k2eval grade {path.parent}`."
             ) from None
-        tags = row.get("tags") or {}
-        yield {name: row.get(name) for name in SCHEMA.names[:-1]} | {"tags": {"date": tags.get("date")}}
+        row |= {"tags": row.get("tags") or {}, "notes": row.get("notes") or {}}
+        yield {name: row.get(name) for name in SCHEMA.names}
 
 
 def _is_json(line: bytes) -> bool:

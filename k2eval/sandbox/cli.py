@@ -1,0 +1,140 @@
+"""``k2eval sandbox run FILE.py``: one program in the sandbox, one JSON object on standard output."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from k2eval.errors import ConfigError, K2EvalError
+from k2eval.sandbox import wire
+from k2eval.sandbox.box import Sandbox
+from k2eval.sandbox.types import DEFAULT_LIMITS, MIB, Call, Limits, Profile, RunResult
+
+PROFILES: tuple[Profile, ...] = ("plain", "numpy", "scientific")
+
+app = typer.Typer(help="Run untrusted programs in the sandbox.", no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def main() -> None:
+    """Run untrusted programs in the sandbox."""
+
+
+@app.command("run")
+def run_command(
+    file: Annotated[Path, typer.Argument(help="The Python program.")],
+    stdin: Annotated[Path | None, typer.Option(help="File to give as standard input.")] = None,
+    call: Annotated[str | None, typer.Option(help="Call this function (or Class.method) instead.")] = None,
+    args: Annotated[str, typer.Option(help="JSON list of the arguments of the call.")] = "[]",
+    profile: Annotated[str, typer.Option(help="plain, numpy or scientific.")] = "plain",
+    cpu: Annotated[float, typer.Option(help="CPU seconds.")] = DEFAULT_LIMITS.cpu_s,
+    wall: Annotated[float | None, typer.Option(help="Real seconds.")] = None,
+    memory: Annotated[int, typer.Option(help="MiB of memory.")] = DEFAULT_LIMITS.memory_mb,
+    output: Annotated[float, typer.Option(help="MiB of output.")] = DEFAULT_LIMITS.output_bytes / MIB,
+) -> None:
+    """Run FILE in the sandbox and print one JSON object: outcome, stdout, stderr, result, times, memory."""
+    try:
+        report = run_file(
+            file,
+            stdin=stdin,
+            call=call,
+            args=args,
+            profile=profile,
+            cpu=cpu,
+            wall=wall,
+            memory=memory,
+            output=output,
+        )
+    except K2EvalError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    typer.echo(json.dumps(report, ensure_ascii=False))
+
+
+def run_file(
+    file: Path,
+    *,
+    stdin: Path | None = None,
+    call: str | None = None,
+    args: str = "[]",
+    profile: str = "plain",
+    cpu: float = DEFAULT_LIMITS.cpu_s,
+    wall: float | None = None,
+    memory: int = DEFAULT_LIMITS.memory_mb,
+    output: float = DEFAULT_LIMITS.output_bytes / MIB,
+) -> dict[str, Any]:
+    """Run one program in the sandbox, or call one function of it.
+
+    Args:
+        file: the program.
+        stdin: file whose bytes become standard input.
+        call: function or ``Class.method`` to call instead of running the file as a program.
+        args: JSON list of positional arguments for ``call``.
+        profile: ``plain``, ``numpy`` or ``scientific``.
+        cpu: CPU seconds.
+        wall: real seconds; None derives a backstop from ``cpu``.
+        memory: MiB.
+        output: MiB of standard output, and of standard error.
+
+    Returns:
+        A JSON-ready object; ``result`` is the value of the call as tagged plain data
+        (`k2eval.sandbox.wire`: plain JSON for numbers, strings and lists), else None.
+
+    Raises:
+        ConfigError: an option is impossible or a file cannot be read.
+        SandboxUnavailable: untrusted programs cannot be isolated here.
+    """
+    if profile not in PROFILES:
+        raise ConfigError(f"Expected --profile to be one of {', '.join(PROFILES)}, got {profile!r}.")
+    if cpu <= 0 or memory <= 0 or output <= 0 or (wall is not None and wall <= 0):
+        raise ConfigError("Expected --cpu, --wall, --memory and --output to be positive.")
+    limits = Limits(cpu_s=cpu, wall_s=wall, memory_mb=memory, output_bytes=int(output * MIB))
+    source = read(file).decode("utf-8", errors="replace")
+    with Sandbox(profile) as box:
+        if call is None:
+            return as_json(box.run(source, stdin=b"" if stdin is None else read(stdin), limits=limits))
+        return as_json(box.call(source, [Call(call, parse_arguments(args))], limits=limits))
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a file."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"Expected a readable file, got {error}.") from error
+
+
+def parse_arguments(text: str) -> list[Any]:
+    """The arguments of a call."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"Expected --args to be a JSON list, got {text[:80]!r}: {error}.") from error
+    if not isinstance(value, list):
+        raise ConfigError(f"Expected --args to be a JSON list such as '[[1, 2], 3]', got {text[:80]!r}.")
+    return value
+
+
+def as_json(result: RunResult) -> dict[str, Any]:
+    """A result as the JSON object that the command prints."""
+    report: dict[str, Any] = {
+        "outcome": str(result.outcome),
+        "stdout": result.stdout.decode("utf-8", errors="replace"),
+        "stderr": result.stderr.decode("utf-8", errors="replace"),
+        "result": None,
+        "exit_code": result.exit_code,
+        "signal": result.signal,
+        "cpu_s": round(result.cpu_s, 6),
+        "wall_s": round(result.wall_s, 6),
+        "peak_memory_mb": round(result.peak_memory_bytes / MIB, 3),
+        "message": result.message,
+    }
+    if result.calls:
+        answer = result.calls[0]
+        report |= {"result": json.loads(wire.dumps(answer.value)), "cpu_s": round(answer.cpu_s, 6)}
+        if answer.outcome != "ok":
+            report |= {"outcome": str(answer.outcome), "message": answer.error}
+    return report

@@ -1,0 +1,190 @@
+"""The allow-list of system calls, compiled by libseccomp for the machine's own architecture.
+
+Three answers besides "allowed": a quiet refusal (``EPERM``; ``ENOSYS`` where the C library then falls back) for what an
+honest program may try and can do without, and death by ``SIGSYS`` for what no honest program does; a call through
+another architecture's entry (32-bit, x32) is death too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import socket
+from functools import cache
+
+from k2eval.errors import SandboxUnavailable
+
+ALLOWED = """
+    read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 open openat creat close close_range
+    stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents getdents64 getcwd
+    chdir fchdir rename renameat renameat2 mkdir mkdirat rmdir unlink unlinkat link linkat symlink symlinkat
+    chmod fchmod fchmodat umask utime utimes utimensat futimesat truncate ftruncate fallocate fadvise64 fsync
+    fdatasync flock statfs fstatfs lseek sendfile copy_file_range dup dup2 dup3 pipe pipe2
+    poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd
+    eventfd2 timerfd_create timerfd_settime timerfd_gettime
+    sendto recvfrom sendmsg recvmsg shutdown getsockname getpeername getsockopt
+    mmap munmap mprotect mremap madvise brk msync mincore
+    futex set_robust_list get_robust_list rseq set_tid_address sched_yield sched_getaffinity sched_getparam
+    sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority gettid getcpu exit exit_group
+    membarrier
+    rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack pause alarm
+    setitimer getitimer restart_syscall nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times
+    getpid getppid getpgrp getpgid getsid getuid geteuid getgid getegid getresuid getresgid getgroups getrlimit
+    getrusage getrandom uname sysinfo capget
+""".split()
+
+FORBIDDEN = """
+    ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp
+    connect bind listen accept accept4
+    mount umount2 pivot_root chroot move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr
+    unshare setns bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register
+    add_key request_key keyctl memfd_secret open_by_handle_at
+    init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff iopl ioperm
+    settimeofday clock_settime clock_adjtime adjtimex acct quotactl syslog sethostname setdomainname
+    modify_ldt personality
+""".split()
+
+# The C library tries the newer call first and falls back when it does not exist.
+MISSING = "clone3 openat2 fchmodat2 rseq_registration futex_waitv pidfd_open process_madvise".split()
+
+FCNTL_COMMANDS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034)
+"""DUPFD, GETFD, SETFD, GETFL, SETFL, locks, OFD locks, DUPFD_CLOEXEC, GETPIPE_SZ, GET_SEALS: none sends a signal."""
+IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+"""TCGETS (isatty), TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX."""
+PRCTL_OPTIONS = (15, 16)
+"""PR_SET_NAME, PR_GET_NAME."""
+
+CLONE_THREAD, CLONE_NAMESPACES = 0x10000, 0x7E020080
+RLIMIT_STACK = 3
+SIGNALS_BUT_KILL_AND_STOP = tuple(
+    (0xFFFFFFFF ^ low, value)
+    for low, value in (
+        (7, 0),
+        (0, 8),
+        (1, 10),
+        (3, 12),
+        (1, 16),
+        (0, 18),
+        (3, 20),
+        (7, 24),
+        (31, 32),
+        (0, 64),
+    )
+)
+"""Mask and value on the 32 bits that the kernel looks at. A SIGKILL that the sandbox did not send is then surely the
+machine's (out of memory), so not the program's doing."""
+
+ACT_KILL_PROCESS, ACT_ALLOW = 0x80000000, 0x7FFF0000
+CMP_NE, CMP_EQ, CMP_MASKED_EQ = 1, 4, 7
+ATTR_BADARCH, ATTR_OPTIMIZE = 2, 8
+REMEDY = "install libseccomp 2.5 or newer (Debian, Ubuntu: `apt-get install libseccomp2`)"
+
+
+def refuse(code: int) -> int:
+    """The action that makes a system call fail with ``code``."""
+    return 0x00050000 | code
+
+
+class Comparison(ctypes.Structure):
+    """One condition on an argument (``struct scmp_arg_cmp``)."""
+
+    _fields_ = (
+        ("argument", ctypes.c_uint),
+        ("operator", ctypes.c_int),
+        ("first", ctypes.c_uint64),
+        ("second", ctypes.c_uint64),
+    )
+
+
+class Rules:
+    """A filter under construction."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        library.seccomp_init.restype = ctypes.c_void_p
+        library.seccomp_init.argtypes = [ctypes.c_uint32]
+        library.seccomp_rule_add_array.argtypes = [
+            *(ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint),
+            ctypes.POINTER(Comparison),
+        ]
+        library.seccomp_attr_set.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32]
+        library.seccomp_export_bpf.argtypes = [ctypes.c_void_p, ctypes.c_int]
+        library.seccomp_release.argtypes = [ctypes.c_void_p]
+        self.library = library
+        self.context = library.seccomp_init(refuse(errno.EPERM))
+        if not self.context:
+            raise SandboxUnavailable(
+                f"Expected libseccomp to work here, got an error from seccomp_init: {REMEDY}."
+            )
+        self.check(library.seccomp_attr_set(self.context, ATTR_BADARCH, ACT_KILL_PROCESS), "bad architecture")
+        # A binary tree instead of a list; older versions do not know the attribute and give a correct, slower filter.
+        library.seccomp_attr_set(self.context, ATTR_OPTIMIZE, 2)
+
+    def add(self, action: int, name: str, *conditions: tuple[int, int, int, int]) -> None:
+        """Add a rule; system calls that this architecture lacks are skipped."""
+        number = self.library.seccomp_syscall_resolve_name(name.encode())
+        if number < 0:
+            return
+        array = (Comparison * max(1, len(conditions)))(*(Comparison(*condition) for condition in conditions))
+        self.check(
+            self.library.seccomp_rule_add_array(self.context, action, number, len(conditions), array), name
+        )
+
+    def check(self, result: int, what: str) -> None:
+        """Turn an error of libseccomp into ours."""
+        if result < 0:
+            raise SandboxUnavailable(
+                f"Expected libseccomp to accept the rule for {what}, got {os.strerror(-result)}: {REMEDY}."
+            )
+
+    def export(self) -> bytes:
+        """The filter as the kernel's bytes."""
+        descriptor = os.memfd_create("filter")
+        try:
+            self.check(self.library.seccomp_export_bpf(self.context, descriptor), "export")
+            return os.pread(descriptor, 1 << 20, 0)
+        finally:
+            os.close(descriptor)
+            self.library.seccomp_release(self.context)
+
+
+@cache
+def compiled_filter() -> bytes:
+    """The filter for submissions as BPF instructions.
+
+    Raises:
+        SandboxUnavailable: libseccomp is missing or refuses; the message names the remedy.
+    """
+    try:
+        library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
+    except OSError as error:
+        raise SandboxUnavailable(f"Expected the library libseccomp.so.2, got {error}: {REMEDY}.") from error
+    rules = Rules(library)
+    for name in ALLOWED:
+        rules.add(ACT_ALLOW, name)
+    for name in FORBIDDEN:
+        rules.add(ACT_KILL_PROCESS, name)
+    for name in MISSING:
+        rules.add(refuse(errno.ENOSYS), name)
+    add_conditional(rules)
+    return rules.export()
+
+
+def add_conditional(rules: Rules) -> None:
+    """The rules that look at arguments."""
+    rules.add(ACT_ALLOW, "clone", (0, CMP_MASKED_EQ, CLONE_THREAD | CLONE_NAMESPACES, CLONE_THREAD))
+    rules.add(ACT_ALLOW, "socketpair", (0, CMP_EQ, socket.AF_UNIX, 0))
+    # The C library asks a name service daemon over a Unix socket; every other family is an attempt at a network.
+    rules.add(ACT_KILL_PROCESS, "socket", (0, CMP_NE, socket.AF_UNIX, 0))
+    for name, position in (("kill", 1), ("tkill", 1), ("tgkill", 2)):
+        for mask, value in SIGNALS_BUT_KILL_AND_STOP:
+            rules.add(ACT_ALLOW, name, (position, CMP_MASKED_EQ, mask, value))
+    for command in FCNTL_COMMANDS:
+        rules.add(ACT_ALLOW, "fcntl", (1, CMP_EQ, command, 0))
+    for request in IOCTLS:
+        rules.add(ACT_ALLOW, "ioctl", (1, CMP_EQ, request, 0))
+    for option in PRCTL_OPTIONS:
+        rules.add(ACT_ALLOW, "prctl", (0, CMP_EQ, option, 0))
+    rules.add(ACT_ALLOW, "setrlimit", (0, CMP_EQ, RLIMIT_STACK, 0))
+    rules.add(ACT_ALLOW, "prlimit64", (0, CMP_EQ, 0, 0), (1, CMP_EQ, RLIMIT_STACK, 0))
+    rules.add(ACT_ALLOW, "prlimit64", (0, CMP_EQ, 0, 0), (1, CMP_NE, RLIMIT_STACK, 0), (2, CMP_EQ, 0, 0))

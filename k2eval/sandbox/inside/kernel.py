@@ -1,0 +1,132 @@
+"""The system calls that Python's ``os`` lacks, by ctypes. Errors carry the name of the primitive that failed."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+CLONE_NAMES = {
+    CLONE_NEWNS: "mount",
+    CLONE_NEWCGROUP: "cgroup",
+    CLONE_NEWUTS: "uts",
+    CLONE_NEWIPC: "ipc",
+    CLONE_NEWUSER: "user",
+    CLONE_NEWPID: "pid",
+    CLONE_NEWNET: "net",
+}
+
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_REC, MS_PRIVATE = 2, 4, 8, 1024, 16384, 1 << 18
+MNT_DETACH = 2
+AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE = -100, 0x1000, 0x8000
+OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC = 1, 0o2000000
+MOVE_MOUNT_F_EMPTY_PATH = 4
+ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV, ATTR_NOEXEC = 1, 2, 4, 8
+
+# These numbers are the same on every architecture.
+SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_MOUNT_SETATTR = 428, 429, 442
+
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
+PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 38, 47
+PR_CAP_AMBIENT_RAISE, PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
+SECCOMP_MODE_FILTER = 2
+CAP_SYS_ADMIN, CAP_LAST = 21, 63
+CAPABILITY_VERSION = 0x20080522
+
+
+class KernelError(OSError):
+    """A primitive of the kernel is missing or refused; ``primitive`` names it."""
+
+    def __init__(self, primitive: str, code: int) -> None:
+        super().__init__(code, f"{primitive}: {os.strerror(code)}")
+        self.primitive = primitive
+
+
+def check(result: int, primitive: str) -> int:
+    """``result``, or a `KernelError` naming the primitive when it is -1."""
+    if result == -1:
+        raise KernelError(primitive, ctypes.get_errno())
+    return result
+
+
+def unshare(flags: int) -> None:
+    """New namespaces for this process (for its next child, in the case of a pid namespace)."""
+    if libc.unshare(flags) == -1:
+        code = ctypes.get_errno()
+        names = "+".join(name for flag, name in CLONE_NAMES.items() if flags & flag)
+        raise KernelError(f"unshare({names} namespace)", code)
+
+
+def setns(descriptor: int, flags: int) -> None:
+    """Enter the namespaces of a process given by its pidfd."""
+    check(libc.setns(descriptor, flags), "setns")
+
+
+def mount(kind: str, target: str, flags: int, options: str = "", source: str = "none") -> None:
+    """mount(2)."""
+    result = libc.mount(
+        source.encode(), target.encode(), kind.encode() or None, flags, options.encode() or None
+    )
+    check(result, f"mount({kind or 'propagation'} on {target})")
+
+
+def bind(source: int, target: str, attributes: int) -> None:
+    """Attach the detached copy of a tree at ``target`` with the attributes (read-only and so on) set."""
+    set_attributes(source, "", AT_EMPTY_PATH | AT_RECURSIVE, attributes)
+    result = libc.syscall(SYS_MOVE_MOUNT, source, b"", AT_FDCWD, target.encode(), MOVE_MOUNT_F_EMPTY_PATH)
+    check(result, f"move_mount({target})")
+
+
+def clone_tree(path: str) -> int:
+    """A descriptor of a detached, recursive copy of the mounts at ``path``."""
+    flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE
+    return check(libc.syscall(SYS_OPEN_TREE, AT_FDCWD, path.encode(), flags), f"open_tree({path})")
+
+
+def set_attributes(descriptor: int, path: str, flags: int, attributes: int) -> None:
+    """mount_setattr(2): add attributes."""
+    data = (ctypes.c_uint64 * 4)(attributes, 0, 0, 0)
+    result = libc.syscall(SYS_MOUNT_SETATTR, descriptor, path.encode(), flags, ctypes.byref(data), 32)
+    check(result, "mount_setattr")
+
+
+def prctl(option: int, argument: int = 0, second: int = 0) -> None:
+    """prctl(2) with integer arguments."""
+    unsigned = ctypes.c_ulong
+    check(
+        libc.prctl(option, unsigned(argument), unsigned(second), unsigned(0), unsigned(0)), f"prctl({option})"
+    )
+
+
+def set_capabilities(mask: int) -> None:
+    """Permitted, effective and inheritable capabilities become ``mask``; nothing stays ambient beyond it."""
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    data = (ctypes.c_uint32 * 6)(low, low, low, high, high, high)
+    check(libc.capset(ctypes.byref(header), ctypes.byref(data)), "capset")
+
+
+class FilterProgram:
+    """A compiled seccomp filter, ready to be installed with one system call."""
+
+    def __init__(self, code: bytes) -> None:
+        class Program(ctypes.Structure):
+            _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
+
+        self._code = ctypes.create_string_buffer(code, len(code))
+        self._program = Program(len(code) // 8, ctypes.addressof(self._code))
+        self._address = ctypes.c_ulong(ctypes.addressof(self._program))
+
+    def install(self) -> None:
+        """Bind this process and its threads to the filter for good."""
+        zero = ctypes.c_ulong(0)
+        result = libc.prctl(PR_SET_SECCOMP, ctypes.c_ulong(SECCOMP_MODE_FILTER), self._address, zero, zero)
+        check(result, "seccomp filter")

@@ -1,0 +1,235 @@
+"""Runs in the process that becomes the submission: a program, a module that is called, or a recorded driver.
+
+Everything after the filter is installed shares its process with hostile code. Nothing here is a defence; whatever
+leaves this process is the program's claim and is treated so on the other side.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import io
+import os
+import socket
+import struct
+import sys
+import threading
+from types import CodeType, ModuleType
+from typing import Any
+
+from k2eval.sandbox import wire
+
+FILE = "/submission/main.py"
+CHANNEL = 3
+ERROR_CHARACTERS = 2000
+
+
+def open_standard_streams() -> None:
+    """Fresh ``sys.stdin``, ``sys.stdout`` and ``sys.stderr`` over descriptors 0, 1 and 2, as Python makes them."""
+    for name, descriptor, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        raw = io.FileIO(descriptor, mode, closefd=False)
+        raw.name = f"<{name}>"
+        buffer = io.BufferedReader(raw, 1 << 16) if mode == "r" else io.BufferedWriter(raw, 1 << 13)
+        stream = io.TextIOWrapper(
+            buffer,
+            encoding="utf-8",
+            errors="backslashreplace" if name == "stderr" else "strict",
+            line_buffering=name == "stderr",
+        )
+        stream.mode = mode  # type: ignore[misc]
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def new_module(name: str) -> ModuleType:
+    """An empty module that looks like a script loaded from `FILE`, registered under ``name``."""
+    module = ModuleType(name)
+    module.__dict__.update(
+        __file__=FILE, __builtins__=sys.modules["builtins"], __annotations__={}, __cached__=None
+    )
+    sys.modules["__main__"] = sys.modules[name] = module
+    sys.argv[:] = [FILE]
+    threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
+    return module
+
+
+def run_program(code: CodeType, finalise: bool) -> None:
+    """Execute ``code`` as ``__main__`` and end the process as Python would."""
+    module = new_module("__main__")
+    finish(execute(code, module) or 0, module if finalise else None)
+
+
+def execute(code: CodeType, module: ModuleType) -> int | None:
+    """Execute ``code`` in ``module``; the exit status when it asked for an end or failed, else None."""
+    try:
+        exec(code, module.__dict__)
+    except SystemExit as error:
+        return exit_status(error)
+    except BaseException as error:
+        report(error)
+        return 1
+    return None
+
+
+def exit_status(error: SystemExit) -> int:
+    """The exit status that a `SystemExit` asks for."""
+    code = error.code
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    try:
+        sys.stdout.flush()
+        print(code, file=sys.stderr)
+    except BaseException:
+        return 1
+    return 1
+
+
+def report(error: BaseException) -> None:
+    """Print the traceback without the frames of this file."""
+    trace = error.__traceback__
+    try:
+        while trace is not None and trace.tb_frame.f_code.co_filename.startswith("<sandbox"):
+            trace = trace.tb_next
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
+    except BaseException:
+        os.write(2, type(error).__name__.encode(errors="replace") + b"\n")
+
+
+def finish(status: int, module: ModuleType | None = None) -> None:
+    """Wait for threads, run exit handlers, flush, and end the process without unwinding what lies below.
+
+    With ``module`` its names are dropped first, for programs that count on ``__del__`` or on files being flushed.
+    """
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        if module is not None:
+            for name in [*module.__dict__]:
+                if name != "__builtins__":
+                    module.__dict__[name] = None
+            gc.collect()
+    except BaseException as error:
+        report(error)
+    for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
+        try:
+            stream = sys.__dict__[name]
+            if stream is not None and not is_closed(stream):
+                stream.flush()
+        except BaseException as error:
+            if name == "stdout":
+                status = status or 120
+                os.write(2, f"Exception ignored while flushing standard output: {error!r}\n".encode()[:500])
+    os._exit(status)
+
+
+def is_closed(stream: Any) -> bool:
+    """Whether a stream says that it is closed; one that cannot say is not, as for Python."""
+    try:
+        return bool(stream.closed)
+    except Exception:
+        return False
+
+
+# ------------------------------------------------------------------------------------------------ called functions
+
+
+def run_calls(code: CodeType) -> None:
+    """Load the module, then answer one frame after another until the channel closes."""
+    channel = socket.socket(fileno=CHANNEL)
+    # The kernel attaches this process's identity: the other side can then read its CPU clock.
+    channel.sendall(b"H")
+    module = new_module("submission")
+    status = execute(code, module)
+    if status is not None:
+        finish(status)
+    sys.stdout.flush()
+    send(channel, b"L")
+    while True:
+        request = receive(channel)
+        if request is None:
+            finish(0)
+            return
+        send(channel, answer(module.__dict__, request))
+
+
+def answer(names: dict[str, Any], request: bytes) -> bytes:
+    """The reply to one call: ``V`` and the tagged value, ``E`` and the error, or ``M`` when memory ran out."""
+    try:
+        call = wire.loads(request)
+        value = resolve(names, call["target"])(*call["args"], **call["kwargs"])
+        reply = b"V" + wire.dumps(value)
+    except MemoryError:
+        reply = b"M"
+    except BaseException as error:
+        reply = b"E" + describe(error)
+    try:
+        sys.stdout.flush()
+    except BaseException as error:
+        reply = b"E" + describe(error)
+    return reply
+
+
+def resolve(names: dict[str, Any], target: str) -> Any:
+    """The function, or the method of a fresh instance, that ``target`` names."""
+    first, *rest = target.split(".")
+    if first not in names:
+        raise NameError(f"name {first!r} is not defined")
+    value = names[first]
+    for name in rest:
+        value = getattr(value() if isinstance(value, type) else value, name)
+    return value
+
+
+def describe(error: BaseException) -> bytes:
+    """``"ValueError: message"``, capped."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except BaseException:
+        text = type(error).__name__
+    return text[:ERROR_CHARACTERS].encode(errors="replace")
+
+
+def send(channel: socket.socket, payload: bytes) -> None:
+    """Send one frame: four bytes of length, then the payload."""
+    channel.sendall(struct.pack(">I", len(payload)) + payload)
+
+
+def receive(channel: socket.socket) -> bytes | None:
+    """The next frame; None when the channel is closed."""
+    head = receive_exactly(channel, 4)
+    return None if head is None else receive_exactly(channel, struct.unpack(">I", head)[0])
+
+
+def receive_exactly(channel: socket.socket, size: int) -> bytes | None:
+    """``size`` bytes; None when the channel closes before."""
+    parts = bytearray()
+    while len(parts) < size:
+        part = channel.recv(min(size - len(parts), 1 << 20))
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)
+
+
+# --------------------------------------------------------------------------------------------------- recorded runs
+
+
+def run_recorded(code: CodeType, driver: CodeType, inputs: bytes) -> None:
+    """Execute the submission, then the driver in the same namespace with its inputs and ``emit``."""
+    module = new_module("__main__")
+
+    def emit(value: object) -> None:
+        """Append the tagged form of ``value`` to the records."""
+        payload = wire.dumps(value)
+        data = struct.pack(">I", len(payload)) + payload
+        while data:
+            data = data[os.write(CHANNEL, data) :]
+
+    module.__dict__["emit"] = emit
+    status = execute(code, module)
+    if status is None:
+        module.__dict__.update(wire.loads(inputs), emit=emit)
+        status = execute(driver, module)
+    finish(status or 0)

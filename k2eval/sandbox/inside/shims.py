@@ -1,0 +1,107 @@
+"""Names that numpy and scipy have removed and that older, correct code still uses. See ``docs/sandbox.md``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+def install() -> None:
+    """Put the missing names back into numpy and, where it is loaded, scipy; names that exist stay as they are."""
+    numpy: Any = sys.modules["numpy"]
+    restore_numpy(numpy)
+    if "scipy.integrate" in sys.modules:
+        restore_integrate(sys.modules["scipy.integrate"])
+        restore_others()
+
+
+def add(module: Any, **names: Any) -> None:
+    """Set the names that ``module`` lacks."""
+    for name, value in names.items():
+        if name not in module.__dict__:
+            setattr(module, name, value)
+
+
+def restore_numpy(numpy: Any) -> None:
+    """Aliases removed in numpy 1.24 and 2.0 and later."""
+    add(
+        numpy,
+        float_=numpy.float64,
+        complex_=numpy.complex128,
+        cfloat=numpy.complex128,
+        singlecomplex=numpy.complex64,
+        longfloat=numpy.longdouble,
+        string_=numpy.bytes_,
+        unicode_=numpy.str_,
+        Inf=numpy.inf,
+        Infinity=numpy.inf,
+        infty=numpy.inf,
+        PINF=numpy.inf,
+        NINF=-numpy.inf,
+        NaN=numpy.nan,
+        NAN=numpy.nan,
+        PZERO=0.0,
+        NZERO=-0.0,
+        int=int,
+        float=float,
+        complex=complex,
+        object=object,
+        str=str,
+        trapz=getattr(numpy, "trapezoid", None),
+        in1d=lambda first, second, *rest, **options: numpy.isin(first, second, *rest, **options).ravel(),
+        product=numpy.prod,
+        cumproduct=numpy.cumprod,
+        sometrue=numpy.any,
+        alltrue=numpy.all,
+        row_stack=numpy.vstack,
+        round_=numpy.round,
+        asfarray=lambda values, dtype=numpy.float64: numpy.asarray(values, dtype=dtype),
+        issubclass_=issubclass,
+        msort=lambda values: numpy.sort(values, axis=0),
+        find_common_type=lambda arrays, scalars: numpy.result_type(*arrays, *scalars),
+    )
+
+
+def restore_integrate(integrate: Any) -> None:
+    """``simps``, ``trapz`` and ``cumtrapz`` with the positional arguments that they had."""
+
+    def simps(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1, even: str | None = None) -> Any:
+        """Simpson's rule under its old name; ``even`` no longer has a meaning and is ignored."""
+        return integrate.simpson(y, x=x, dx=dx, axis=axis)
+
+    def trapz(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+        """The trapezoidal rule under its old name."""
+        return integrate.trapezoid(y, x=x, dx=dx, axis=axis)
+
+    def cumtrapz(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1, initial: Any = None) -> Any:
+        """The cumulative trapezoidal rule under its old name."""
+        return integrate.cumulative_trapezoid(y, x=x, dx=dx, axis=axis, initial=initial)
+
+    original = integrate.simpson
+
+    def simpson(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1, even: str | None = None) -> Any:
+        """scipy's ``simpson``, also with the positional arguments that it once took."""
+        return original(y, x=x, dx=dx, axis=axis)
+
+    add(integrate, simps=simps, trapz=trapz, cumtrapz=cumtrapz)
+    integrate.simpson = simpson
+
+
+def restore_others() -> None:
+    """What moved or was renamed elsewhere in scipy."""
+    import scipy.linalg
+    import scipy.signal
+    import scipy.special
+
+    windows = scipy.signal.windows
+    add(
+        scipy.signal,
+        **{
+            name: getattr(windows, name)
+            for name in ("gaussian", "hann", "hamming", "blackman", "bartlett", "kaiser")
+        },
+    )
+    add(scipy.linalg, pinv2=scipy.linalg.pinv)
+    special = scipy.special
+    if hasattr(special, "sph_harm_y"):
+        add(special, sph_harm=lambda m, n, theta, phi: special.sph_harm_y(n, m, phi, theta))

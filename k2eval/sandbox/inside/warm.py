@@ -1,0 +1,121 @@
+"""Warms the interpreter of a profile: imports, names that old code expects, standard streams, a clean environment."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import mmap
+import os
+import resource
+import sys
+
+from k2eval.sandbox.inside import program, shims
+from k2eval.sandbox.inside.kernel import libc
+
+STANDARD = """
+    abc array ast atexit bisect builtins cmath codecs collections collections.abc contextlib copy dataclasses datetime
+    decimal enum fractions functools gc heapq io itertools json math numbers operator os os.path queue random re
+    statistics string struct sys textwrap threading time traceback types typing warnings weakref
+""".split()
+PACKAGES = {
+    "plain": (),
+    "numpy": ("numpy", "numpy.linalg", "numpy.random", "numpy.fft"),
+    "scientific": (
+        *(
+            "numpy",
+            "numpy.linalg",
+            "numpy.random",
+            "numpy.fft",
+            "scipy",
+            "scipy.integrate",
+            "scipy.interpolate",
+        ),
+        *(
+            "scipy.linalg",
+            "scipy.optimize",
+            "scipy.signal",
+            "scipy.sparse",
+            "scipy.sparse.linalg",
+            "scipy.special",
+        ),
+        *("scipy.stats", "scipy.spatial", "scipy.ndimage", "scipy.fft", "scipy.constants", "sympy", "h5py"),
+    ),
+}
+ENVIRONMENT = {"PATH": "/usr/local/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
+THREAD_STACK_BYTES = 8 << 20
+
+
+def warm_up(profile: str) -> int:
+    """Import what the profile promises and tidy up; the address space in use afterwards, in bytes."""
+    replace_standard_descriptors()
+    sys.path[:] = [
+        "/submission",
+        *(entry for entry in sys.path if entry.startswith("/usr/local")),
+        "/usr/local/packages",
+    ]
+    for name in (*STANDARD, *PACKAGES[profile]):
+        importlib.import_module(name)
+    # Not reseeded after a fork (see `layout.BOOT`): a program that draws without a seed of its own repeats itself.
+    sys.modules["random"].seed(0)
+    if profile != "plain":
+        shims.install()
+    add_interactive_names()
+    clean_environment()
+    default_thread_stack()
+    program.open_standard_streams()
+    gc.collect()
+    gc.freeze()
+    return address_space()
+
+
+def replace_standard_descriptors() -> None:
+    """Descriptors 0, 1 and 2 become regular files, as in a run, so that the stream objects know what they are."""
+    for number in (0, 1, 2):
+        descriptor = os.memfd_create("standard")
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+
+
+def add_interactive_names() -> None:
+    """``exit``, ``quit``, ``help`` and friends, which submissions use and the missing ``site`` would have added."""
+    import site
+
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+
+
+def clean_environment() -> None:
+    """An environment made from scratch; the variables that started the interpreter go."""
+    os.environ.clear()
+    os.environ.update(ENVIRONMENT)
+    sys.orig_argv[:] = ["python3", program.FILE]
+
+
+def default_thread_stack() -> None:
+    """Threads get the usual 8 MiB unless they ask for more, although the main stack may grow far beyond that."""
+    attributes = ctypes.create_string_buffer(256)
+    libc.pthread_attr_init(attributes)
+    libc.pthread_attr_setstacksize(attributes, ctypes.c_size_t(THREAD_STACK_BYTES))
+    libc.pthread_setattr_default_np(attributes)
+    libc.pthread_attr_destroy(attributes)
+
+
+def address_space() -> int:
+    """Bytes of address space in use, found by lowering the limit until the kernel refuses one more page.
+
+    There is no ``/proc`` in the box that would tell.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    low, high = 0, 1 << 46
+    while high - low > mmap.PAGESIZE:
+        middle = (low + high) // 2
+        resource.setrlimit(resource.RLIMIT_AS, (middle, hard))
+        try:
+            mmap.mmap(-1, mmap.PAGESIZE).close()
+            high = middle
+        except (OSError, MemoryError):
+            low = middle
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    return high

@@ -1,0 +1,131 @@
+"""What the box is made of: the interpreter, the packages of a profile, and the code that runs inside."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from k2eval.errors import SandboxUnavailable
+from k2eval.sandbox.filter import compiled_filter
+from k2eval.sandbox.types import Profile
+
+REQUIRED = {"plain": (), "numpy": ("numpy",), "scientific": ("numpy", "scipy", "sympy", "mpmath", "h5py")}
+# Importable in the scientific profile, where installed, but not kept warm.
+OPTIONAL = {
+    "plain": (),
+    "numpy": (),
+    "scientific": (
+        *("matplotlib", "mpl_toolkits", "pylab", "cycler", "kiwisolver", "contourpy", "fontTools", "PIL"),
+        *("pyparsing", "packaging", "dateutil", "six"),
+    ),
+}
+PACKAGES_FOLDER = "/usr/local/packages"
+LINKS = [["/submission/stdin", "/dev/stdin"]]
+ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "NUMEXPR")}
+# Hooks that modules want to run after a fork (reseeding, new locks) are dropped: they would touch memory in every run,
+# and there is never a second thread to take care of. In the order in which the modules can import one another.
+MODULES = ("wire", "inside.kernel", "inside.shims", "inside.program", "inside.warm", "inside.zygote")
+BOOT = """
+import os, sys, types
+register = os.register_at_fork
+os.register_at_fork = lambda **hooks: None
+for name in ("k2eval", "k2eval.sandbox", "k2eval.sandbox.inside"):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = []
+for name, text in plan.pop("modules").items():
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(text, "<sandbox>", "exec"), module.__dict__)
+    parent, _, child = name.rpartition(".")
+    setattr(sys.modules[parent], child, module)
+serve, config = module.serve, plan["config"]
+for name in [name for name in sys.modules if name.split(".")[0] == "k2eval"]:
+    del sys.modules[name]
+del name, text, module, parent, child, plan
+serve(config, control, register)
+"""
+ENTER = """
+import sys, types, json, os, socket
+control, payload = int(sys.argv[1]), int(sys.argv[2])
+plan = json.loads(open(payload).read())
+try:
+    for name in ("k2eval", "k2eval.sandbox", "k2eval.sandbox.inside"):
+        sys.modules[name] = types.ModuleType(name)
+        sys.modules[name].__path__ = []
+    for name, text in plan.pop("entry").items():
+        module = sys.modules[name] = types.ModuleType(name)
+        exec(compile(text, name, "exec"), module.__dict__)
+    module.enter(plan, control)
+except BaseException as error:
+    import traceback
+    report = {"primitive": getattr(error, "primitive", ""), "errno": getattr(error, "errno", None) or 0,
+              "text": traceback.format_exc()[-3000:]}
+    try:
+        socket.socket(fileno=control).send(json.dumps(report).encode())
+    finally:
+        os._exit(1)
+"""
+_counter = itertools.count()
+
+
+@cache
+def source_of(module: str) -> str:
+    """The text of one of this package's own files."""
+    return Path(__file__).parent.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+
+
+def package_binds(profile: Profile) -> list[list[str]]:
+    """Source and target of every folder and file that the profile's packages consist of.
+
+    Raises:
+        SandboxUnavailable: a package of the profile is not installed.
+    """
+    binds = []
+    for name in (*REQUIRED[profile], *OPTIONAL[profile]):
+        spec = importlib.util.find_spec(name)
+        origin = (
+            None if spec is None else spec.origin or next(iter(spec.submodule_search_locations or ()), None)
+        )
+        if origin is None:
+            if name in REQUIRED[profile]:
+                raise SandboxUnavailable(
+                    f"Expected the package {name} for the sandbox profile {profile!r}, but it is not installed: "
+                    f"`pip install {name}`."
+                )
+            continue
+        path = Path(origin)
+        path = path.parent if path.name == "__init__.py" else path
+        binds.append([str(path), f"{PACKAGES_FOLDER}/{path.name}"])
+        libraries = path.with_name(f"{name}.libs")
+        if libraries.is_dir():
+            binds.append([str(libraries), f"{PACKAGES_FOLDER}/{libraries.name}"])
+    return binds
+
+
+def executable() -> str:
+    """The real interpreter behind this one, outside of any virtual environment."""
+    base = getattr(sys, "_base_executable", None) or sys.executable
+    return os.path.realpath(base)
+
+
+def plan(profile: Profile) -> dict[str, Any]:
+    """Everything that `k2eval.sandbox.inside.entry` needs to build a box."""
+    prefix = "k2eval.sandbox."
+    return {
+        "entry": {prefix + name: source_of(name) for name in ("inside.kernel", "inside.entry")},
+        "executable": executable(),
+        "packages": package_binds(profile),
+        "links": LINKS,
+        "environment": ENVIRONMENT if profile != "plain" else {},
+        # A user of its own for every box, so that process counts and signals are its own too.
+        "uid": 20000 + (os.getpid() * 16 + next(_counter)) % 40000,
+        "inside": {
+            "boot": BOOT,
+            "modules": {prefix + name: source_of(name) for name in MODULES},
+            "config": {"profile": profile, "filter": compiled_filter().hex()},
+        },
+    }

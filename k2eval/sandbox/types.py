@@ -1,0 +1,136 @@
+"""What goes into the sandbox and what comes back. No verdict, and never an expected value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+Profile = Literal["plain", "numpy", "scientific"]
+"""Which interpreter is kept warm: the standard library; with numpy; with numpy, scipy, sympy and h5py."""
+
+MIB = 1 << 20
+
+
+class RunOutcome(StrEnum):
+    """How a run ended. Nothing here says whether the program is right."""
+
+    OK = "ok"
+    """The program ended by itself with exit status 0; in `call`, every call was answered."""
+    RUNTIME_ERROR = "runtime_error"
+    """An uncaught exception, a non-zero exit status, a signal, or an end before all calls were answered."""
+    COMPILE_ERROR = "compile_error"
+    """Python refused the source; nothing of it ran."""
+    TIME_LIMIT = "time_limit"
+    """More CPU time than `Limits.cpu_s`, or the wall backstop was reached."""
+    MEMORY_LIMIT = "memory_limit"
+    """The program ran out of `Limits.memory_mb`."""
+    OUTPUT_LIMIT = "output_limit"
+    """Standard output, standard error or the result channel reached its cap."""
+    VIOLATION = "violation"
+    """The kernel killed the program for a forbidden system call, or it sent malformed results."""
+    SANDBOX_ERROR = "sandbox_error"
+    """The sandbox failed; never the program's fault, so never a wrong answer. Run it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run (`run`, one input of `run_batch`, one call of `call`, one `record`) may use."""
+
+    cpu_s: float = 6.0
+    """CPU seconds of all threads together. The outcome depends on this, so not on the load of the machine."""
+    wall_s: float | None = None
+    """Backstop in real seconds for programs that sleep; None is ``4 * cpu_s + 6``."""
+    memory_mb: int = 2048
+    """MiB of memory that the program may take on top of the warm interpreter."""
+    stack_mb: int = 512
+    """MiB of address space on top of `memory_mb`, for the reservations of thread stacks."""
+    output_bytes: int = 16 * MIB
+    """Cap on standard output, and on standard error."""
+    result_bytes: int = 64 * MIB
+    """Cap on all tagged plain data that a `call` or `record` may give back."""
+    scratch_mb: int = 64
+    """Size of the working directory, which vanishes after the run."""
+    scratch_files: int = 1024
+    """Number of files and folders in the working directory."""
+    threads: int = 64
+    """Number of threads. New processes are never allowed."""
+
+    @property
+    def wall_limit_s(self) -> float:
+        """The wall backstop in seconds."""
+        return 4 * self.cpu_s + 6 if self.wall_s is None else self.wall_s
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a function of the submission."""
+
+    target: str
+    """``"f"`` is a function of the module; ``"Solution.f"`` is a method of a fresh ``Solution()``."""
+    args: list[Any] = field(default_factory=list)
+    """Positional arguments: plain data (see `k2eval.sandbox.wire`)."""
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments: plain data."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What one call gave. Every field is the program's claim except `cpu_s`."""
+
+    outcome: RunOutcome
+    """``OK`` when the call returned a value."""
+    value: Any = None
+    """The decoded value (plain data, numpy arrays, scipy sparse), with `Opaque` for whatever is neither."""
+    stdout: bytes = b""
+    """What the program wrote to standard output during this call."""
+    error: str = ""
+    """``"ValueError: ..."`` when the call raised, at most 2,000 characters."""
+    cpu_s: float = 0.0
+    """CPU seconds of this call."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended and what it wrote."""
+
+    outcome: RunOutcome
+    """See `RunOutcome`."""
+    stdout: bytes = b""
+    """Standard output, at most `Limits.output_bytes`."""
+    stderr: bytes = b""
+    """The last 64 KiB of standard error."""
+    exit_code: int | None = None
+    """Exit status; None when a signal ended the program or it never started."""
+    signal: int | None = None
+    """The signal that ended the program, else None."""
+    cpu_s: float = 0.0
+    """CPU seconds, user and system, of all threads."""
+    wall_s: float = 0.0
+    """Real seconds."""
+    peak_memory_bytes: int = 0
+    """Peak resident memory, the share of the warm interpreter included."""
+    message: str = ""
+    """One line for people: what ended the run. Empty when the outcome is ``OK``."""
+    calls: tuple[CallResult, ...] = ()
+    """`Sandbox.call`: one entry a call, in order; fewer than asked for when the run ended early."""
+    records: tuple[Any, ...] = ()
+    """`Sandbox.record`: the decoded values given to ``emit``, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorRow:
+    """One line of ``k2eval doctor``."""
+
+    name: str
+    """What was tried."""
+    ok: bool
+    """Whether it is as it must be."""
+    detail: str
+    """What was found."""
+    remedy: str
+    """What to do about it; empty when `ok`."""

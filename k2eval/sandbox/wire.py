@@ -1,0 +1,326 @@
+"""Tagged plain data: how values cross between the sandbox and the grader. Never pickle.
+
+JSON, in which None, bool, int, float, str and list stand for themselves and everything else is an object with one
+key, its tag: ``{"tuple": [...]}``, ``{"dict": [[key, value], ...]}``, ``{"ndarray": [dtype, shape, base64]}`` and so
+on. The writer looks at exact types, so a class with a lying ``__eq__`` becomes `Opaque`; the reader builds only
+builtins and numeric arrays, within limits, and takes nothing else. This file is used on both sides of the wall and
+imports only the standard library (numpy and scipy when a value needs them).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable
+from typing import Any
+
+MAX_DEPTH = 64
+"""Nesting of lists, tuples, sets and dictionaries."""
+MAX_INT_BITS = 1 << 22
+"""Size of an integer."""
+MAX_ELEMENTS = 1 << 24
+"""Rows times columns of a sparse matrix, and every side of an array."""
+MAX_ITEMS = 1 << 22
+"""Items of all lists and dictionaries of one value together (about 90 bytes each once read)."""
+COLLISION_FREE = 1024
+"""Sets and dictionaries above this size must not consist of keys that were made to collide."""
+
+ARRAY_KINDS = {
+    *("|b1", "|i1", "|u1"),
+    *(f"<{kind}{size}" for kind in "iu" for size in (2, 4, 8)),
+    *("<f2", "<f4", "<f8", "<c8", "<c16"),
+}
+
+
+class Malformed(ValueError):
+    """The bytes are not tagged plain data, or exceed a limit."""
+
+
+class Opaque:
+    """Stands for a value that is not plain data (an instance, a function, a generator). Equal to nothing."""
+
+    __slots__ = ("type_name",)
+
+    def __init__(self, type_name: str) -> None:
+        self.type_name = type_name
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"Opaque({self.type_name!r})"
+
+
+# ---------------------------------------------------------------------------------------------------- writing
+
+NATURAL = {int, str, bool, float, type(None)}
+DICTS = {dict, defaultdict, Counter, OrderedDict}
+
+
+def dumps(value: object) -> bytes:
+    """The tagged form of ``value``; what is not plain data becomes ``{"opaque": type name}``.
+
+    ``dict`` subclasses of the standard library become plain dictionaries, numpy scalars keep their dtype.
+    """
+    try:
+        return json.dumps(plain(value, 0)).encode()
+    except ValueError:  # an int with more digits than Python converts
+        return json.dumps(plain(value, 0, tag_ints=True)).encode()
+
+
+def plain(value: Any, depth: int, tag_ints: bool = False) -> Any:
+    """``value`` as a structure that `json` can write."""
+    kind = type(value)
+    if kind in NATURAL:
+        return {"int": hex(value)} if tag_ints and kind is int else value
+    if depth >= MAX_DEPTH:
+        return {"opaque": "nested too deeply"}
+    if kind is list or kind is tuple:
+        if not tag_ints and set(map(type, value)) <= NATURAL:
+            items = list(value) if kind is tuple else value
+        else:
+            items = [plain(item, depth + 1, tag_ints) for item in value]
+        return items if kind is list else {"tuple": items}
+    if kind in DICTS:
+        pairs = dict.items(value)
+        return {"dict": [[plain(k, depth + 1, tag_ints), plain(v, depth + 1, tag_ints)] for k, v in pairs]}
+    if kind is set or kind is frozenset:
+        return {kind.__name__: [plain(item, depth + 1, tag_ints) for item in value]}
+    if kind is complex:
+        return {"complex": [value.real, value.imag]}
+    if kind is bytes or kind is bytearray:
+        return {kind.__name__: base64.b64encode(value).decode()}
+    if kind is range:
+        return {"range": [plain(part, depth + 1, tag_ints) for part in (value.start, value.stop, value.step)]}
+    return numeric(value)
+
+
+def numeric(value: Any) -> Any:
+    """The tagged form of a numpy array or scalar or a scipy sparse matrix; anything else is opaque."""
+    kind = type(value)
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is not None:
+        if isinstance(value, numpy.ndarray) and kind in (numpy.ndarray, numpy.matrix, numpy.memmap):
+            return array("ndarray", numpy.asarray(value))
+        if isinstance(value, numpy.generic):
+            return value.item() if kind is numpy.str_ else array("scalar", numpy.asarray(value))
+        if kind.__module__.startswith("scipy.sparse.") and hasattr(value, "tocoo"):
+            matrix = value.tocoo()
+            if len(matrix.shape) == 2:
+                parts = [numeric(numpy.asarray(part)) for part in (matrix.data, matrix.row, matrix.col)]
+                name = value.format if value.format in ("csr", "csc", "coo") else "csr"
+                return {
+                    "sparse": [name, kind.__name__.endswith("_array"), [int(n) for n in matrix.shape], *parts]
+                }
+    return {"opaque": f"{kind.__module__}.{kind.__qualname__}"[:200]}
+
+
+def array(tag: str, value: Any) -> Any:
+    """The tagged form of an array whose dtype is allowed; long doubles become doubles."""
+    numpy: Any = sys.modules["numpy"]
+    if value.dtype == numpy.longdouble and value.dtype.itemsize > 8:
+        value = value.astype(numpy.float64)
+    elif value.dtype == numpy.clongdouble and value.dtype.itemsize > 16:
+        value = value.astype(numpy.complex128)
+    if value.dtype.byteorder == ">":
+        value = value.astype(value.dtype.newbyteorder("<"))
+    name = value.dtype.str
+    if name not in ARRAY_KINDS and value.dtype.kind != "U":
+        return {"opaque": f"numpy.ndarray of {value.dtype}"[:200]}
+    return {tag: [name, list(value.shape), base64.b64encode(value.tobytes()).decode()]}
+
+
+# ---------------------------------------------------------------------------------------------------- reading
+
+
+def loads(data: bytes) -> Any:
+    """The value of a tagged form: builtins, numpy arrays and scalars, scipy sparse matrices, `Opaque`.
+
+    Raises:
+        Malformed: for anything that `dumps` does not write or that exceeds a limit. No other exception.
+    """
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_ITEMS:
+        raise Malformed("too many items")
+    try:
+        value = json.loads(data, object_hook=untag)
+        check_depth(value)
+        return value
+    except Malformed:
+        raise
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, MemoryError) as error:
+        raise Malformed(f"not tagged plain data: {type(error).__name__}: {error}"[:300]) from None
+
+
+def untag(item: dict[str, Any]) -> Any:
+    """The value of one tagged object whose parts are already values."""
+    if len(item) != 1:
+        raise Malformed("an object must have exactly one key, its tag")
+    ((tag, body),) = item.items()
+    reader = READERS.get(tag)
+    if reader is None:
+        raise Malformed(f"unknown tag {tag[:40]!r}")
+    return reader(body)
+
+
+def read_list(body: Any) -> list[Any]:
+    """``body``, if it is a list."""
+    if type(body) is not list:
+        raise Malformed("expected a list")
+    return body
+
+
+def read_text(body: Any) -> str:
+    """``body``, if it is a string."""
+    if type(body) is not str:
+        raise Malformed("expected a string")
+    return body
+
+
+def read_int(body: Any) -> int:
+    """An integer in hexadecimal."""
+    if len(read_text(body)) > MAX_INT_BITS // 4:
+        raise Malformed("integer too large")
+    return int(body, 16)
+
+
+def read_dict(body: Any) -> dict[Any, Any]:
+    """A dictionary from pairs."""
+    pairs = read_list(body)
+    if not all(type(pair) is list and len(pair) == 2 for pair in pairs):
+        raise Malformed("expected pairs")
+    check_hashes([key for key, _ in pairs])
+    return dict(pairs)
+
+
+def read_set(body: Any) -> set[Any]:
+    """A set from a list."""
+    check_hashes(read_list(body))
+    return set(body)
+
+
+def check_hashes(keys: list[Any]) -> None:
+    """Refuse many keys with few hashes: building a table of them would take quadratic time."""
+    if len(keys) > COLLISION_FREE and len(set(map(hash, keys))) < len(keys) // 2:
+        raise Malformed("keys made to collide, or repeated")
+
+
+def read_complex(body: Any) -> complex:
+    """A complex number from two floats."""
+    real, imaginary = read_list(body)
+    if type(real) is not float or type(imaginary) is not float:
+        raise Malformed("expected two floats")
+    return complex(real, imaginary)
+
+
+def read_bytes(body: Any) -> bytes:
+    """Bytes from base64."""
+    return base64.b64decode(read_text(body), validate=True)
+
+
+def read_range(body: Any) -> range:
+    """A range from start, stop and step."""
+    start, stop, step = read_list(body)
+    if {type(start), type(stop), type(step)} != {int}:
+        raise Malformed("expected three integers")
+    value = range(start, stop, step)
+    if len(value) > MAX_ITEMS:
+        raise Malformed("range too long")
+    return value
+
+
+def read_array(body: Any) -> Any:
+    """A writable numpy array of an allowed dtype."""
+    import numpy
+
+    name, shape, data = read_list(body)
+    if not (read_text(name) in ARRAY_KINDS or (name.startswith("<U") and name[2:].isdecimal())):
+        raise Malformed(f"dtype {name[:40]!r} is not allowed")
+    if (
+        not all(type(side) is int and 0 <= side <= MAX_ELEMENTS for side in read_list(shape))
+        or len(shape) > 32
+    ):
+        raise Malformed("shape out of range")
+    raw = read_bytes(data)
+    if name == "|b1":
+        return (numpy.frombuffer(raw, "|u1") != 0).reshape(shape)
+    dtype = numpy.dtype(name)
+    if dtype.kind == "U":
+        if dtype.itemsize == 0:
+            raise Malformed("strings of no length")
+        points = numpy.frombuffer(raw, "<u4")
+        if points.size and points.max() > 0x10FFFF:
+            raise Malformed("not a code point")
+    return numpy.frombuffer(raw, dtype).reshape(shape).copy()
+
+
+def read_scalar(body: Any) -> Any:
+    """A numpy scalar."""
+    value = read_array(body)
+    if value.shape != ():
+        raise Malformed("expected a scalar")
+    return value[()]
+
+
+def read_sparse(body: Any) -> Any:
+    """A scipy sparse matrix or array from its coordinates."""
+    from scipy import sparse
+
+    name, is_array, shape, data, row, column = read_list(body)
+    rows, columns = read_list(shape)
+    if (
+        name not in ("csr", "csc", "coo")
+        or type(is_array) is not bool
+        or {type(rows), type(columns)} != {int}
+    ):
+        raise Malformed("expected a sparse matrix")
+    if not (0 <= rows <= MAX_ELEMENTS and 0 <= columns <= MAX_ELEMENTS and rows * columns <= MAX_ELEMENTS):
+        raise Malformed("sparse matrix too large")
+    if not all(getattr(part, "ndim", None) == 1 for part in (data, row, column)) or data.dtype.kind == "U":
+        raise Malformed("expected three vectors")
+    if row.dtype.kind not in "iu" or column.dtype.kind not in "iu":
+        raise Malformed("expected integer coordinates")
+    make = sparse.coo_array if is_array else sparse.coo_matrix
+    return make((data, (row, column)), shape=(rows, columns)).asformat(name)
+
+
+READERS: dict[str, Callable[[Any], Any]] = {
+    "tuple": lambda body: tuple(read_list(body)),
+    "dict": read_dict,
+    "set": read_set,
+    "frozenset": lambda body: frozenset(read_set(body)),
+    "int": read_int,
+    "complex": read_complex,
+    "bytes": read_bytes,
+    "bytearray": lambda body: bytearray(read_bytes(body)),
+    "range": read_range,
+    "ndarray": read_array,
+    "scalar": read_scalar,
+    "sparse": read_sparse,
+    "opaque": lambda body: Opaque(read_text(body)[:200]),
+}
+
+
+def check_depth(value: Any) -> None:
+    """Refuse values nested deeper than `MAX_DEPTH`, level by level, without recursion."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 2):
+        following: list[Any] = []
+        for item in level:
+            kind = type(item)
+            if kind is dict:
+                following.extend(item.values())
+                following.extend(key for key in item if type(key) in (tuple, frozenset))
+            elif (kind in (list, tuple, set, frozenset)) and not set(map(type, item)) <= NATURAL:
+                following.extend(item)
+        if not following:
+            return
+        level = following
+    raise Malformed("nested too deeply")

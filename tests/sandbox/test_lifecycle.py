@@ -1,0 +1,146 @@
+"""Boxes start, die with their owner, are replaced when they break, and several live side by side."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from k2eval.sandbox import Call, Limits, RunOutcome, Sandbox
+from tests.sandbox.test_attacks_poison import processes_of
+
+OWNER = """
+import sys, time
+from k2eval.sandbox import Limits, Sandbox
+box = Sandbox("plain")
+box.run("print(1)")
+print(box._box.process.pid, flush=True)
+box.run(sys.argv[1], limits=Limits(cpu_s=600, wall_s=600))
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("program", ["while True: pass", "import time; time.sleep(600)"])
+def test_everything_dies_with_the_owner(plain: Sandbox, program: str) -> None:
+    owner = subprocess.Popen([sys.executable, "-c", OWNER, program], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    first = int(owner.stdout.readline())
+    time.sleep(1)
+    lines = subprocess.run(
+        ["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    family, level = set[int](), {first}
+    while level:
+        family |= level
+        level = {int(line.split()[0]) for line in lines if int(line.split()[1]) in level} - family
+    assert len(family) >= 4
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    deadline = time.monotonic() + 10
+    while any(map(alive, family)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(alive, family))
+
+
+def test_close_ends_all_processes() -> None:
+    with Sandbox("plain") as box:
+        box.run("print(1)")
+        family = processes_of(box)
+    assert len(family) == 2
+    assert not any(map(alive, family))
+
+
+def test_a_closed_sandbox_starts_again() -> None:
+    box = Sandbox("plain")
+    assert box.run("print(1)").stdout == b"1\n"
+    box.close()
+    assert box.run("print(2)").stdout == b"2\n"
+    box.close()
+
+
+def test_a_killed_box_is_replaced(plain: Sandbox) -> None:
+    plain.start()
+    for pid in sorted(processes_of(plain), reverse=True):
+        os.kill(pid, signal.SIGKILL)
+    assert plain.run("print(1)").stdout == b"1\n"
+
+
+def test_a_program_killed_from_outside_is_run_again(plain: Sandbox) -> None:
+    plain.start()
+    before = processes_of(plain)
+    killed = []
+
+    def kill_once() -> None:
+        while not (extra := processes_of(plain) - before):
+            time.sleep(0.01)
+        time.sleep(0.2)
+        killed.append(max(processes_of(plain) - before))
+        os.kill(killed[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_once)
+    killer.start()
+    result = plain.run("import time; time.sleep(1); print(1)")
+    killer.join()
+    assert killed
+    assert (result.outcome, result.stdout) == (RunOutcome.OK, b"1\n")
+
+
+def test_two_sandboxes_side_by_side(plain: Sandbox) -> None:
+    with Sandbox("plain") as other:
+        results = {}
+
+        def work(name: str, box: Sandbox) -> None:
+            results[name] = [box.run(f"print('{name}', {n})").stdout for n in range(20)]
+
+        thread = threading.Thread(target=work, args=("b", other))
+        thread.start()
+        work("a", plain)
+        thread.join()
+    assert results == {name: [f"{name} {n}\n".encode() for n in range(20)] for name in "ab"}
+
+
+def test_an_interrupt_does_not_mix_up_runs(plain: Sandbox) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(KeyboardInterrupt):
+            plain.run("import time; time.sleep(5); print('old')")
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    assert plain.run("print('new')").stdout == b"new\n"
+
+
+def test_an_exception_in_stop_of_a_call_does_not_mix_up_runs(plain: Sandbox) -> None:
+    def stop(index: int, answer: object) -> bool:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        plain.call("def f(): return 1", [Call("f")] * 2, stop=stop)
+    assert plain.run("print('new')").stdout == b"new\n"
+
+
+def test_descriptors_do_not_leak(plain: Sandbox) -> None:
+    plain.run("print(1)")
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        plain.run("print(1)")
+        plain.run("while True: pass", limits=Limits(cpu_s=0.01))
+        plain.call("def f(): return 1", [Call("f")])
+        plain.record("", "emit(1)")
+    assert len(os.listdir("/proc/self/fd")) == before
