@@ -3,7 +3,7 @@
 The first process of a pid namespace of its own, so that its end is the end of everything the submission started. It
 has no capability and the first filter; the processes it forks get the second one and become the submission.
 """
-# ruff: noqa: PTH123 - every object made after a fork costs page faults in every run
+
 
 from __future__ import annotations
 
