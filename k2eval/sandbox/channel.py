@@ -37,6 +37,9 @@ class Channel:
     limits: Limits
     clock: int = 0
     """The kernel's number of the program's CPU clock."""
+    poll: select.poll = field(default_factory=select.poll)
+    buffer: bytearray = field(default_factory=bytearray)
+    """Received and not yet read."""
     received: int = 0
     """Bytes received so far."""
     budget: wire.Budget = field(default_factory=wire.Budget)
@@ -47,9 +50,8 @@ class Channel:
     def wait_for_module(self) -> float:
         """Wait until the submission is loaded; its CPU seconds."""
         started = time.monotonic()
-        poll = select.poll()
-        poll.register(self.socket, select.POLLIN)
-        if not poll.poll(self.limits.wall_limit_s * 1000):
+        self.poll.register(self.socket, select.POLLIN)
+        if not self.poll.poll(self.limits.wall_limit_s * 1000):
             raise self.too_long(RunOutcome.TIME_LIMIT, self.limits.wall_limit_s, "s of real time")
         data, ancillary, _, _ = self.socket.recvmsg(1, socket.CMSG_SPACE(12), 0)
         if data != b"H" or not ancillary:
@@ -58,8 +60,16 @@ class Channel:
         self.clock = (~process << 3) | 2
         if self.receive(0.0, started) != b"L":
             raise LimitReached(RunOutcome.VIOLATION, "malformed frame on the result channel")
-        self.read_position = os.fstat(self.out).st_size
+        self.new_output()
         return self.cpu()
+
+    def new_output(self) -> bytes:
+        """What was written to standard output since the last look."""
+        size = min(os.fstat(self.out).st_size, self.limits.output_bytes)
+        if size <= self.read_position:
+            return b""
+        start, self.read_position = self.read_position, size
+        return os.pread(self.out, size - start, start)
 
     @staticmethod
     def too_long(outcome: RunOutcome, limit: float, unit: str) -> LimitReached:
@@ -87,9 +97,7 @@ class Channel:
         spent = self.cpu() - before
         if spent > self.limits.cpu_s:
             raise self.too_long(RunOutcome.TIME_LIMIT, self.limits.cpu_s, "s of CPU time")
-        size = min(os.fstat(self.out).st_size, self.limits.output_bytes)
-        stdout = os.pread(self.out, max(0, size - self.read_position), self.read_position)
-        self.read_position = max(size, self.read_position)
+        stdout = self.new_output()
         kind, body = reply[:1], reply[1:]
         if kind == b"V":
             try:
@@ -103,26 +111,29 @@ class Channel:
         raise LimitReached(RunOutcome.VIOLATION, "malformed frame on the result channel")
 
     def receive(self, cpu_before: float, started: float) -> bytes:
-        """The next frame."""
-        (size,) = struct.unpack(">I", self.receive_exactly(4, cpu_before, started))
-        self.received += size + 4
+        """The next frame: four bytes of length, then as many bytes."""
+        while len(self.buffer) < 4:
+            self.read_more(cpu_before, started)
+        end = 4 + int.from_bytes(self.buffer[:4], "big")
+        self.received += end
         if self.received > self.limits.result_bytes:
             raise self.too_long(RunOutcome.OUTPUT_LIMIT, self.limits.result_bytes, "bytes of results")
-        return self.receive_exactly(size, cpu_before, started)
+        while len(self.buffer) < end:
+            self.read_more(cpu_before, started)
+        frame = bytes(self.buffer[4:end])
+        del self.buffer[:end]
+        return frame
 
-    def receive_exactly(self, size: int, cpu_before: float, started: float) -> bytes:
-        """``size`` bytes within the limits."""
-        parts = bytearray()
-        while len(parts) < size:
-            self.wait(select.POLLIN, cpu_before, started)
-            try:
-                part = self.socket.recv(min(size - len(parts), 1 << 20))
-            except OSError:
-                raise ChannelEnded from None
-            if not part:
-                raise ChannelEnded
-            parts += part
-        return bytes(parts)
+    def read_more(self, cpu_before: float, started: float) -> None:
+        """Wait within the limits for more bytes and take them."""
+        self.wait(select.POLLIN, cpu_before, started)
+        try:
+            part = self.socket.recv(1 << 18)
+        except OSError:
+            raise ChannelEnded from None
+        if not part:
+            raise ChannelEnded
+        self.buffer += part
 
     def send(self, data: bytes, cpu_before: float, started: float) -> None:
         """Send all bytes within the limits: a program that does not read is not waited for forever."""
@@ -137,13 +148,11 @@ class Channel:
 
     def wait(self, event: int, cpu_before: float, started: float) -> None:
         """Wait until the channel is ready or a limit of this call is reached."""
-        poll = select.poll()
-        poll.register(self.socket, event)
-        while True:
+        self.poll.modify(self.socket, event)
+        cpu_left, wall_left = self.limits.cpu_s, self.limits.wall_limit_s
+        while not self.poll.poll(max(0.0, 1000 * min(cpu_left, wall_left) / 2) + 2):
             wall_left = self.limits.wall_limit_s - (time.monotonic() - started)
             cpu_left = self.limits.cpu_s - (self.cpu() - cpu_before)
-            if poll.poll(max(0.0, 1000 * min(cpu_left, wall_left) / 2) + 2):
-                return
             if cpu_left < 0:
                 raise self.too_long(RunOutcome.TIME_LIMIT, self.limits.cpu_s, "s of CPU time")
             if wall_left < 0:
