@@ -27,7 +27,7 @@ VERSION = 1
 STEP_SECONDS = 1800.0
 """CPU seconds for the tests of one step; the official harness allows as much real time."""
 
-_MEMORY_MB = 8192
+_MEMORY_MB = 4096
 _RESULT_BYTES = 1 << 29
 
 
@@ -171,7 +171,8 @@ def _run(
         return StepGrade(_programs.OUTCOMES[result.outcome], _programs.last_words(result))
     if not result.records:
         return StepGrade(Outcome.RUNTIME_ERROR, f"before the tests: {_programs.last_words(result)}")
-    judged = replay(step.test_cases, targets, result.records, called, problem.required_dependencies)
+    with _programs.bounded_memory():
+        judged = replay(step.test_cases, targets, result.records, called, problem.required_dependencies)
     if judged.kind == "passed":
         return StepGrade(Outcome.CORRECT)
     outcome = Outcome.WRONG if judged.kind == "failed" else Outcome.RUNTIME_ERROR

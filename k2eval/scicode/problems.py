@@ -91,8 +91,9 @@ def item(row: Row, folders: Sequence[Path], targets: Sequence[Json], *, backgrou
             {key: value for key, value in step.items() if value is not None} for step in row["sub_steps"]
         ]
         for step in steps:
-            step["given_code"] = _given(str(step["step_number"]), folders)
-        problem = Problem.model_validate({**row, "sub_steps": steps})
+            step["step_number"] = str(step["step_number"])
+            step["given_code"] = _given(step["step_number"], folders)
+        problem = Problem.model_validate({**row, "problem_id": str(row["problem_id"]), "sub_steps": steps})
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"SciCode problem {row.get('problem_id')!r}: not a row of SciCode1/SciCode: {error}"

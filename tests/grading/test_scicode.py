@@ -39,7 +39,9 @@ def row() -> dict[str, Any]:
         "required_dependencies": "import numpy as np",
         "sub_steps": [
             step("90.1", "twice(x)", "x = [1, 2]\nassert np.allclose(twice(x), target)"),
-            step("90.2", "total(x)", "assert total([1, 2]) == target", "assert np.isclose(total([3]), target)"),
+            step(
+                "90.2", "total(x)", "assert total([1, 2]) == target", "assert np.isclose(total([3]), target)"
+            ),
         ],
     }
 
@@ -65,7 +67,9 @@ def test_a_main_problem_is_solved_when_all_its_steps_pass(question: Question) ->
 
 
 def test_a_wrong_step_fails_the_main_problem_and_is_told(question: Question) -> None:
-    graded = scicode.grade_codes(question, {"90.1": TWICE, "90.2": "def total(x):\n    return 6.0 + len(x) / 9"})
+    graded = scicode.grade_codes(
+        question, {"90.1": TWICE, "90.2": "def total(x):\n    return 6.0 + len(x) / 9"}
+    )
     assert graded.outcome is Outcome.WRONG
     assert graded.score == 0
     assert graded.detail["steps"] == {"90.1": "correct", "90.2": "wrong"}
@@ -112,7 +116,10 @@ def test_an_answer_without_code(question: Question, text: str, truncated: bool, 
         ("import sys\nsys.exit(0)", Outcome.RUNTIME_ERROR),
         ("import os\ndef twice(x):\n    os._exit(0)", Outcome.RUNTIME_ERROR),
         ("np.allclose = lambda *a, **k: True\ndef twice(x):\n    return x", Outcome.WRONG),
-        ("class Yes(float):\n    def __eq__(self, o): return True\ndef twice(x):\n    return Yes()", Outcome.WRONG),
+        (
+            "class Yes(float):\n    def __eq__(self, o): return True\ndef twice(x):\n    return Yes()",
+            Outcome.WRONG,
+        ),
     ],
 )
 def test_a_step_fails_as_what_it_does(question: Question, code: str, outcome: Outcome) -> None:
@@ -149,6 +156,15 @@ def test_a_row_of_one_step(question: Question) -> None:
     assert graded(SUM, step_id="90.7", as_code=True) is Outcome.GRADER_ERROR
 
 
+def test_a_result_that_the_test_blows_up_is_wrong_and_harms_nobody(question: Question) -> None:
+    known = question.metadata["problem"]
+    known["sub_steps"][0]["test_cases"] = ["y = twice([1])\nassert np.sum(np.outer(y, y)) == target"]
+    huge = "def twice(x):\n    return np.zeros(60000)"
+    graded = scicode.grade_step(question, "90.1", huge)
+    assert graded.outcome is Outcome.WRONG
+    assert "Unable to allocate" in graded.detail["why"]
+
+
 def test_missing_targets_are_our_failure(question: Question) -> None:
     bare = question.model_copy(update={"metadata": {**question.metadata, "targets": []}})
     graded = scicode.grade_codes(bare, {"90.1": TWICE, "90.2": SUM})
@@ -172,7 +188,10 @@ def test_targets_never_enter_the_sandbox(question: Question, tmp_path: Path) -> 
         "    frame = frame.f_back\n"
         "def twice(x):\n    return found[0] if found else x"
     )
-    assert scicode.grade_step(question, "90.1", seeking.replace("'4.25'", "'4.' + '25'")).outcome is Outcome.WRONG
+    assert (
+        scicode.grade_step(question, "90.1", seeking.replace("'4.25'", "'4.' + '25'")).outcome
+        is Outcome.WRONG
+    )
 
 
 def development() -> list[Question]:
