@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import ast
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -213,20 +215,24 @@ def test_all_development_solutions_pass() -> None:
     assert passed == 50
 
 
-@pytest.mark.parametrize(
-    ("step", "old", "new"),
-    [
-        ("10.1", "alpha_scaling=5", "alpha_scaling=6"),
-        ("1.1", "max_iter = 1000", "max_iter = 1"),
-        ("70.1", "np.exp(-1j", "np.exp(-2j"),
-        ("44.1", "2", "3"),
-    ],
-)
-def test_development_solutions_with_a_constant_changed_fail(step: str, old: str, new: str) -> None:
+@pytest.mark.parametrize("step", ["3.1", "10.1", "10.9", "19.1", "38.2", "47.1", "70.1"])
+def test_development_solutions_with_a_constant_changed_fail(step: str) -> None:
     asked = next(each for each in development() if step.startswith(f"{each.id}."))
     code = next(each.ground_truth_code for each in problem_of(asked).sub_steps if each.step_number == step)
     assert code
-    if old not in code:
-        pytest.skip(f"this copy of the data has no {old!r} in step {step}")
-    assert scicode.grade_step(asked, step, code).outcome is Outcome.CORRECT
-    assert scicode.grade_step(asked, step, code.replace(old, new)).outcome is not Outcome.CORRECT
+    for mutant in mutants(code):
+        assert scicode.grade_step(asked, step, mutant).outcome is not Outcome.CORRECT, mutant
+
+
+def mutants(code: str) -> Iterator[str]:
+    """``code`` with one numeric constant changed."""
+    for index in range(sum(_is_number(node) for node in ast.walk(ast.parse(code)))):
+        tree = ast.parse(code)
+        number = [node for node in ast.walk(tree) if _is_number(node)][index]
+        assert isinstance(number, ast.Constant)
+        number.value += 1  # type: ignore[operator]
+        yield ast.unparse(tree)
+
+
+def _is_number(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) in (int, float, complex)
