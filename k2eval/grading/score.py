@@ -134,7 +134,9 @@ def _rows(path: Path, summary: ScoreSummary) -> Iterator[tuple[int, dict[str, Js
                 if not isinstance(row, dict):
                     raise ValueError(f"expected a JSON object, got {type(row).__name__}")
             except (ValueError, RecursionError) as error:
-                summary.unreadable.append(f"line {number}: not a JSON object ({str(error)[:200]})")
+                summary.unreadable.append(
+                    f"line {number}: not a JSON object ({str(getattr(error, 'msg', error))[:200]})"
+                )
                 continue
             yield number, row
 
