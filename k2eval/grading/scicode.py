@@ -15,7 +15,7 @@ from k2eval.errors import DataError
 from k2eval.grading import _programs
 from k2eval.grading.answer import answer_part
 from k2eval.grading.compare_output import shorten
-from k2eval.grading.scicode_program import codes_in, program, step_code
+from k2eval.grading.scicode_program import codes_held, codes_in, program, step_code
 from k2eval.grading.scicode_replay import Unjudgeable, recorder_driver, reduce_tests, replay
 from k2eval.grading.scicode_replay.tape import NAMES, RECORDER, TESTS
 from k2eval.records import Grade, Json, Outcome, Question
@@ -46,10 +46,13 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     """
     if "step_id" in question.metadata:
         return _grade_row(question, text, truncated)
+    held = codes_held(text, problem_of(question))
+    if held is not None:
+        return grade_codes(question, held, truncated=truncated)
     part = answer_part(text)
     if not part.complete:
         return Grade.of(Outcome.TRUNCATED, reason="the response ends within its reasoning")
-    codes = codes_in(part.text.strip(), problem_of(question))
+    codes = codes_in(part.text, problem_of(question))
     if codes is None:
         reason = "no complete code block after the reasoning"
         return Grade.of(Outcome.TRUNCATED if truncated else Outcome.NO_ANSWER, reason=reason)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -137,10 +136,10 @@ def _shown(step: Step, background: bool) -> dict[str, Json]:
 
 
 def _folders(rows: Sequence[Row]) -> list[Path]:
-    """Where the rows' companions may lie: beside their files, or in the data folder of the environment."""
+    """Where the rows' companions may lie: beside their files, or in the data folder."""
     beside = {Path(str(row["_path"])).parent for row in rows if row.get("_path")}
-    data = os.environ.get("K2EVAL_DATA")
-    return [*sorted(beside), *([Path(data, "scicode")] if data else [])]
+    data = {Path(str(row["_data"])) / "scicode" for row in rows if row.get("_data")}
+    return [*sorted(beside), *sorted(data - beside)]
 
 
 def _given(number: str, folders: Sequence[Path]) -> str | None:

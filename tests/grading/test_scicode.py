@@ -68,6 +68,11 @@ def test_a_main_problem_is_solved_when_all_its_steps_pass(question: Question) ->
     assert (graded.detail["sub_passed"], graded.detail["sub_total"]) == (2, 2)
 
 
+def test_code_that_speaks_of_reasoning_does_not_hide_the_steps(question: Question) -> None:
+    codes = {"90.1": f"{TWICE}\n# <think>", "90.2": f"{SUM}\n'</think>'"}
+    assert scicode.grade(question, container(codes), False).outcome is Outcome.CORRECT
+
+
 def test_a_wrong_step_fails_the_main_problem_and_is_told(question: Question) -> None:
     graded = scicode.grade_codes(
         question, {"90.1": TWICE, "90.2": "def total(x):\n    return 6.0 + len(x) / 9"}
