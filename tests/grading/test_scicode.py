@@ -15,7 +15,6 @@ from k2eval.grading.scicode_program import container
 from k2eval.records import Outcome, Question
 from k2eval.scicode import items, problem_of
 from k2eval.tasks import DataSpec, TaskSpec, load_tasks
-from tests.grading.isolation import isolation
 
 pytestmark = pytest.mark.usefixtures("isolation")
 
