@@ -1,9 +1,9 @@
 """The pairwise judge: two candidates, asked in both orders.
 
 The rule, in order: candidates with the same answer, or both without one, need no judge, and the one with the
-lower index stays. A candidate with an answer beats one without. Otherwise both orders are asked, and where both name the same
-candidate it wins. Where they do not, or a verdict stays unusable after three attempts, the answer with more
-votes among the candidates in play so far wins, and of equally many the candidate with the lower index.
+lower index stays. A candidate with an answer beats one without. Otherwise both orders are asked, and where
+both name the same candidate it wins. Where they do not, or a verdict stays unusable after three attempts, the
+answer with more votes among the candidates in play so far wins, and of equally many the lower index.
 """
 
 from __future__ import annotations
