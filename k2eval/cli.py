@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -295,8 +296,22 @@ def lm_eval(context: typer.Context) -> None:
 
 def main() -> None:
     """Entry point: prints k2eval's own errors without a traceback and exits with code 2."""
+    warnings.showwarning = _show_warning
     try:
         app()
     except K2EvalError as error:
         print(f"k2eval: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Our own warnings as a line for users; those of libraries are for us, and go nowhere."""
+    if Path(filename).is_relative_to(Path(__file__).parent):
+        print(f"k2eval: {message}", file=sys.stderr)
