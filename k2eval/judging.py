@@ -45,7 +45,14 @@ SCHEMA: dict[str, Json] = {
     "additionalProperties": False,
 }
 
-SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=4_096, stop=(), json_schema=SCHEMA)
+SAMPLING = Sampling(
+    temperature=0.0,
+    top_p=1.0,
+    max_tokens=4_096,
+    stop=(),
+    json_schema=SCHEMA,
+    chat_template={"enable_thinking": False},
+)
 """Greedy at first; where the reply is unusable it is asked again at temperature 0.6."""
 
 

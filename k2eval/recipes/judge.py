@@ -28,10 +28,16 @@ SHOWN = 16_000
 """Characters of a candidate that a judge sees, the last ones after its reasoning."""
 
 SAMPLING = Sampling(
-    temperature=0.6, top_p=0.95, max_tokens=4_096, stop=(), json_schema=JUDGE_SCHEMA, chat_template={}
+    temperature=0.6,
+    top_p=0.95,
+    max_tokens=4_096,
+    stop=(),
+    json_schema=JUDGE_SCHEMA,
+    chat_template={"enable_thinking": False},
 )
 """How a verdict is drawn, unless the run changes ``roles.judge.sampling``. Not greedy: an unusable verdict
-is asked for again, and greedy decoding would give it again."""
+is asked for again, and greedy decoding would give it again. The explanation takes the place of thinking,
+which a schema leaves no room for."""
 
 Ground = Literal["same answer", "no answer", "only answer", "both orders", "votes", "lower index"]
 
