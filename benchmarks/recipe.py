@@ -5,6 +5,11 @@ each sample goes on to its next stage as soon as it can. On the other all plans 
 solutions, then all judgements: requests of a later stage wait until no request of an earlier one is under
 way. The sides alternate, each round in a fresh process. The last line is the quotient of the median times;
 the goal is at most 0.8.
+
+What is gained is the idle engine at the end of each stage, while its longest answers finish. So the quotient
+depends on how many requests there are for each of the engine's slots: simulated with the step times of a 32B
+model on an H200, answers of exponentially distributed length and 256 slots, it is 0.74 for 26 samples, 0.80 for
+104 and 0.87 for 480.
 """
 
 from __future__ import annotations
@@ -45,9 +50,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="Checkpoint; one with random weights where not given.")
     parser.add_argument("--recipe", default="k2")
+    parser.add_argument("--limit", type=int, default=30, help="Questions; 30 is one pass over a contest.")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--max-tokens", type=int, default=2048, help="Of a solution.")
-    parser.add_argument("--max-num-seqs", type=int, default=64)
+    parser.add_argument("--max-num-seqs", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--side", choices=("flowing", "staged"), help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
@@ -88,7 +94,7 @@ def compare(options: argparse.Namespace) -> None:
 
 def in_process(options: argparse.Namespace, side: str) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.recipe", "--side", side]
-    for name in ("model", "recipe", "runs", "max_tokens", "max_num_seqs", "scratch"):
+    for name in ("model", "recipe", "limit", "runs", "max_tokens", "max_num_seqs", "scratch"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     environment = {**os.environ, "K2EVAL_TASKS": str(options.scratch / "tasks")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -107,6 +113,7 @@ def one_side(options: argparse.Namespace) -> dict[str, float]:
         tasks=("smoke",),
         recipe=options.recipe,
         runs=options.runs,
+        limit=options.limit,
         out=options.scratch / f"run-{os.getpid()}",
         sampling={"max_tokens": options.max_tokens},
         roles={"planner": {"sampling": {"max_tokens": options.max_tokens // 4}}},
@@ -148,9 +155,11 @@ class StageByStage:
 
     @property
     def info(self) -> EngineInfo:
+        """Those of the engine inside."""
         return self._engine.info
 
     async def generate(self, request: Request) -> Generation:
+        """Answer once the request's stage has begun."""
         stage = next(number for number, name in enumerate(STAGES) if request.stage.startswith(name))
         await self._gates[stage].wait()
         self._under_way += 1

@@ -89,22 +89,6 @@ def _print_board(runs: Sequence[Path], console: Console) -> None:
     from k2eval.leaderboard import build, print_table
 
     print_table(build(runs), console)
-    for run in runs:
-        _print_judged(run, console)
-
-
-def _print_judged(run: Path, console: Console) -> None:
-    """Rule and answer judge side by side, where a run has both."""
-    from k2eval.journal import VERDICTS, read_lines
-    from k2eval.judging import summarise
-    from k2eval.records import Verdict
-
-    latest = {verdict.place: verdict for _, verdict in read_lines(run / VERDICTS, Verdict)}
-    found = summarise(latest.values())
-    if found:
-        console.print("[bold]Answer judge[/]", highlight=False)
-    for judged in found:
-        console.print(f"  {judged.line()}", highlight=False, soft_wrap=True)
 
 
 def grade_command(run: Path, data: Path | None) -> int:

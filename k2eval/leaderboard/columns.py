@@ -166,10 +166,11 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
 def _judged(task: TaskScores) -> dict[str, float]:
     """The answer judge's score beside the rule's on the same samples, and how often they differ, in percent."""
     both = np.isfinite(task.judged) & np.isfinite(task.scores)
+    failed: dict[str, float] = {"judge_failed": int(task.unjudged.sum())} if task.unjudged.any() else {}
     if not both.any():
-        return {}
+        return failed
     rule, judge = task.scores[both], task.judged[both]
-    return {
+    return failed | {
         "judge": 100 * float(judge.mean()),
         "judge_rule": 100 * float(rule.mean()),
         "judge_differs": 100 * float(((rule >= 1) != (judge >= 1)).mean()),
@@ -190,7 +191,10 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
         )
     if task.marked.any():
         notes.append(f"samples whose recipe lost a candidate, a plan or a judgement: {task.marked.sum()}")
-    if judged := _judged(task):
+    judged = _judged(task)
+    if "judge_failed" in judged:
+        notes.append(f"samples on which the answer judge failed: {judged['judge_failed']}")
+    if "judge" in judged:
         notes.append(
             f"{judged['judge']:.1f} by the answer judge, {judged['judge_rule']:.1f} by rule on the same "
             f"{judged['judge_samples']} samples, which differ on {judged['judge_differs']:.1f}%"

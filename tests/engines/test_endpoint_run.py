@@ -22,7 +22,9 @@ from .fake_server import MODEL, Body, FakeServer, Reply, chunk, error, well
 
 def settings_for(server: FakeServer, out: Path, recipe: str = "plain") -> RunConfig:
     arguments = {"base_url": server.url, "backoff_s": 0.001, "attempts": 2, "timeout_s": 2.0, "probe": False}
-    return config(out, model=MODEL, recipe=recipe, limit=4, engine={"kind": "endpoint", "arguments": arguments})
+    return config(
+        out, model=MODEL, recipe=recipe, limit=4, engine={"kind": "endpoint", "arguments": arguments}
+    )
 
 
 async def run(settings: RunConfig) -> Summary:
@@ -33,7 +35,9 @@ def solver(settings: RunConfig) -> Callable[[Body], Reply]:
     """Knows every answer by the problem's words."""
     from k2eval.work import Work
 
-    known = {one.question.messages[-1].content: str(one.question.gold) for one in Work(settings).assignments()}
+    known = {
+        one.question.messages[-1].content: str(one.question.gold) for one in Work(settings).assignments()
+    }
     return lambda body: well(f"\\boxed{{{known[body['messages'][-1]['content']]}}}")
 
 
@@ -52,7 +56,9 @@ async def test_what_fails_is_named_and_made_up_for_by_the_next_start(tmp_path: P
         settings = settings_for(server, tmp_path / "run")
         good = solver(settings)
         first = next(iter(golds(settings)))
-        words = [one.question.messages[-1].content for one in _questions(settings) if one.question.id == first]
+        words = [
+            one.question.messages[-1].content for one in _questions(settings) if one.question.id == first
+        ]
         server.behave = lambda body: bad if body["messages"][-1]["content"] in words else good(body)
         summary = await run(settings)
         assert (summary.done, summary.infrastructure) == (8, 2)

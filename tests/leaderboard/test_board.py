@@ -182,4 +182,4 @@ def test_the_answer_judge_stands_beside_the_rule(tmp_path: Path) -> None:
     row = build([write_run(tmp_path / "a", {"t": [[1, 0, 0]]}, lines=lines)]).frame.iloc[0]
     assert (row["t_judge"], row["t_judge_rule"], row["t_judge_differs"]) == (100, 50, 50)
     words = "100.0 by the answer judge, 50.0 by rule on the same 2 samples, which differ on 50.0%"
-    assert row["t_notes"] == words
+    assert row["t_notes"] == f"samples on which the answer judge failed: 1; {words}"
