@@ -132,7 +132,8 @@ def _find(task: Task, folder: Path | None) -> tuple[list[Row], str]:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a ``.jsonl`` or ``.jsonl.gz`` file, with the source file's name in ``_file``.
+    """The rows of a ``.jsonl`` or ``.jsonl.gz`` file, with the source file's name in ``_file`` and its
+    path in ``_path``.
 
     Raises:
         DataError: When the file cannot be read or a line is not a JSON object.
@@ -142,7 +143,7 @@ def read_rows(path: Path) -> Iterator[Row]:
         with opener(path, "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield {**_row(line, path, number), "_file": path.name}
+                    yield {**_row(line, path, number), "_file": path.name, "_path": str(path)}
     except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise DataError(f"Cannot read the questions in {path}: {error}.") from error
 

@@ -7,7 +7,7 @@ import select
 import socket
 import struct
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from k2eval.sandbox import wire
 from k2eval.sandbox.types import Call, CallResult, Limits, RunOutcome
@@ -39,6 +39,8 @@ class Channel:
     """The kernel's number of the program's CPU clock."""
     received: int = 0
     """Bytes received so far."""
+    budget: wire.Budget = field(default_factory=wire.Budget)
+    """What the answers may still hold."""
     read_position: int = 0
     """How much of standard output belongs to earlier calls."""
 
@@ -48,9 +50,7 @@ class Channel:
         poll = select.poll()
         poll.register(self.socket, select.POLLIN)
         if not poll.poll(self.limits.wall_limit_s * 1000):
-            raise LimitReached(
-                RunOutcome.TIME_LIMIT, f"more than {self.limits.wall_limit_s:g} s of real time"
-            )
+            raise self.too_long(RunOutcome.TIME_LIMIT, self.limits.wall_limit_s, "s of real time")
         data, ancillary, _, _ = self.socket.recvmsg(1, socket.CMSG_SPACE(12), 0)
         if data != b"H" or not ancillary:
             raise ChannelEnded
@@ -60,6 +60,11 @@ class Channel:
             raise LimitReached(RunOutcome.VIOLATION, "malformed frame on the result channel")
         self.read_position = os.fstat(self.out).st_size
         return self.cpu()
+
+    @staticmethod
+    def too_long(outcome: RunOutcome, limit: float, unit: str) -> LimitReached:
+        """The error for a limit."""
+        return LimitReached(outcome, f"more than {limit:g} {unit}")
 
     def cpu(self) -> float:
         """CPU seconds of the program so far."""
@@ -81,14 +86,14 @@ class Channel:
         reply = self.receive(before, started)
         spent = self.cpu() - before
         if spent > self.limits.cpu_s:
-            raise LimitReached(RunOutcome.TIME_LIMIT, f"more than {self.limits.cpu_s:g} s of CPU time")
+            raise self.too_long(RunOutcome.TIME_LIMIT, self.limits.cpu_s, "s of CPU time")
         size = min(os.fstat(self.out).st_size, self.limits.output_bytes)
         stdout = os.pread(self.out, max(0, size - self.read_position), self.read_position)
         self.read_position = max(size, self.read_position)
         kind, body = reply[:1], reply[1:]
         if kind == b"V":
             try:
-                return CallResult(RunOutcome.OK, wire.loads(body), stdout, "", spent)
+                return CallResult(RunOutcome.OK, wire.loads(body, self.budget), stdout, "", spent)
             except wire.Malformed as error:
                 raise LimitReached(RunOutcome.VIOLATION, f"malformed result: {error}") from None
         if kind in (b"E", b"M"):
@@ -102,9 +107,7 @@ class Channel:
         (size,) = struct.unpack(">I", self.receive_exactly(4, cpu_before, started))
         self.received += size + 4
         if self.received > self.limits.result_bytes:
-            raise LimitReached(
-                RunOutcome.OUTPUT_LIMIT, f"more than {self.limits.result_bytes} bytes of results"
-            )
+            raise self.too_long(RunOutcome.OUTPUT_LIMIT, self.limits.result_bytes, "bytes of results")
         return self.receive_exactly(size, cpu_before, started)
 
     def receive_exactly(self, size: int, cpu_before: float, started: float) -> bytes:
@@ -142,8 +145,6 @@ class Channel:
             if poll.poll(max(0.0, 1000 * min(cpu_left, wall_left) / 2) + 2):
                 return
             if cpu_left < 0:
-                raise LimitReached(RunOutcome.TIME_LIMIT, f"more than {self.limits.cpu_s:g} s of CPU time")
+                raise self.too_long(RunOutcome.TIME_LIMIT, self.limits.cpu_s, "s of CPU time")
             if wall_left < 0:
-                raise LimitReached(
-                    RunOutcome.TIME_LIMIT, f"more than {self.limits.wall_limit_s:g} s of real time"
-                )
+                raise self.too_long(RunOutcome.TIME_LIMIT, self.limits.wall_limit_s, "s of real time")

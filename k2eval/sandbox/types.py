@@ -10,6 +10,8 @@ from typing import Any, Literal
 Profile = Literal["plain", "numpy", "scientific"]
 """Which interpreter is kept warm: the standard library; with numpy; with numpy, scipy, sympy and h5py."""
 
+PROFILES: tuple[Profile, ...] = ("plain", "numpy", "scientific")
+
 MIB = 1 << 20
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 torch = pytest.importorskip("torch")
-from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM  # noqa: E402
+from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from benchmarks.expand import Expansion, Shape, copies, fill  # noqa: E402
-from k2eval.testing import make_tiny_checkpoint  # noqa: E402
+from benchmarks.expand import Expansion, Shape, copies, fill
+from k2eval.testing import make_tiny_checkpoint
 
 
 @pytest.fixture(scope="module", params=[64, 128], ids=["heads of 64", "heads of 128"])

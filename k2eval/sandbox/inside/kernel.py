@@ -71,7 +71,7 @@ def setns(descriptor: int, flags: int) -> None:
 
 
 def mount(kind: str, target: str, flags: int, options: str = "", source: str = "none") -> None:
-    """mount(2)."""
+    """Mount a file system, or change the propagation of a mount."""
     result = libc.mount(
         source.encode(), target.encode(), kind.encode() or None, flags, options.encode() or None
     )
@@ -92,14 +92,14 @@ def clone_tree(path: str) -> int:
 
 
 def set_attributes(descriptor: int, path: str, flags: int, attributes: int) -> None:
-    """mount_setattr(2): add attributes."""
+    """Add attributes (read-only and so on) to a mount."""
     data = (ctypes.c_uint64 * 4)(attributes, 0, 0, 0)
     result = libc.syscall(SYS_MOUNT_SETATTR, descriptor, path.encode(), flags, ctypes.byref(data), 32)
     check(result, "mount_setattr")
 
 
 def prctl(option: int, argument: int = 0, second: int = 0) -> None:
-    """prctl(2) with integer arguments."""
+    """Change a property of this process."""
     unsigned = ctypes.c_ulong
     check(
         libc.prctl(option, unsigned(argument), unsigned(second), unsigned(0), unsigned(0)), f"prctl({option})"

@@ -49,13 +49,11 @@ def new_module(name: str) -> ModuleType:
     )
     sys.modules["__main__"] = sys.modules[name] = module
     sys.argv[:] = [FILE]
-    threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
     return module
 
 
-def run_program(code: CodeType, finalise: bool) -> None:
+def run_program(code: CodeType, module: ModuleType, finalise: bool) -> None:
     """Execute ``code`` as ``__main__`` and end the process as Python would."""
-    module = new_module("__main__")
     finish(execute(code, module) or 0, module if finalise else None)
 
 
@@ -135,12 +133,11 @@ def is_closed(stream: Any) -> bool:
 # ------------------------------------------------------------------------------------------------ called functions
 
 
-def run_calls(code: CodeType) -> None:
+def run_calls(code: CodeType, module: ModuleType) -> None:
     """Load the module, then answer one frame after another until the channel closes."""
     channel = socket.socket(fileno=CHANNEL)
     # The kernel attaches this process's identity: the other side can then read its CPU clock.
     channel.sendall(b"H")
-    module = new_module("submission")
     status = execute(code, module)
     if status is not None:
         finish(status)
@@ -216,9 +213,8 @@ def receive_exactly(channel: socket.socket, size: int) -> bytes | None:
 # --------------------------------------------------------------------------------------------------- recorded runs
 
 
-def run_recorded(code: CodeType, driver: CodeType, inputs: bytes) -> None:
+def run_recorded(code: CodeType, module: ModuleType, driver: CodeType, inputs: bytes) -> None:
     """Execute the submission, then the driver in the same namespace with its inputs and ``emit``."""
-    module = new_module("__main__")
 
     def emit(value: object) -> None:
         """Append the tagged form of ``value`` to the records."""

@@ -17,7 +17,7 @@ STANDARD = """
     abc array ast atexit bisect builtins cmath codecs collections collections.abc contextlib copy dataclasses datetime
     decimal enum fractions functools gc heapq io itertools json math numbers operator os os.path queue random re
     statistics string struct sys textwrap threading time traceback types typing warnings weakref
-""".split()
+"""
 PACKAGES = {
     "plain": (),
     "numpy": ("numpy", "numpy.linalg", "numpy.random", "numpy.fft"),
@@ -49,12 +49,9 @@ THREAD_STACK_BYTES = 8 << 20
 def warm_up(profile: str) -> int:
     """Import what the profile promises and tidy up; the address space in use afterwards, in bytes."""
     replace_standard_descriptors()
-    sys.path[:] = [
-        "/submission",
-        *(entry for entry in sys.path if entry.startswith("/usr/local")),
-        "/usr/local/packages",
-    ]
-    for name in (*STANDARD, *PACKAGES[profile]):
+    standard = [entry for entry in sys.path if entry.startswith("/usr/local")]
+    sys.path[:] = ["/submission", *standard, "/usr/local/packages"]
+    for name in (*STANDARD.split(), *PACKAGES[profile]):
         importlib.import_module(name)
     # Not reseeded after a fork (see `layout.BOOT`): a program that draws without a seed of its own repeats itself.
     sys.modules["random"].seed(0)
