@@ -43,12 +43,16 @@ TAIL = 0.02
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=("roof", "drafts", "busy", "same"))
     parser.add_argument("--small", type=Path, required=True, help="Trained checkpoint to grow.")
     parser.add_argument("--draft", type=Path, help="Trained draft with the same tokenizer.")
     parser.add_argument("--shape", choices=sorted(SHAPES), default="32b")
-    parser.add_argument("--draft-shape", choices=sorted(SHAPES), help="Grow the draft too; its vocabulary always is.")
+    parser.add_argument(
+        "--draft-shape", choices=sorted(SHAPES), help="Grow the draft too; its vocabulary always is."
+    )
     parser.add_argument("--draft-tokens", type=int, default=DRAFT_TOKENS)
     parser.add_argument("--levels", default="", help="Requests in flight, such as 1,256.")
     parser.add_argument("--task", default="smoke", help="Whose questions are asked.")
@@ -73,7 +77,9 @@ def say(options: argparse.Namespace, **result: Any) -> None:
 
 
 @asynccontextmanager
-async def grown(options: argparse.Namespace, *, speculate: bool = False, **arguments: Any) -> AsyncIterator[Probe]:
+async def grown(
+    options: argparse.Namespace, *, speculate: bool = False, **arguments: Any
+) -> AsyncIterator[Probe]:
     """The small model in the large shape, in vLLM."""
     large = SHAPES[options.shape]
     folder = Expansion(options.small, large).write_config(options.scratch / options.shape)
@@ -175,9 +181,13 @@ async def same(options: argparse.Namespace) -> None:
     sampling = Sampling(temperature=0.0, max_tokens=options.output_tokens)
     prompts, texts = questions(options, min(52, options.questions)), []
     async with Probe(VllmEngine(str(options.small), {"max_model_len": 4096})) as probe:
-        texts.append(await asyncio.gather(*(probe.complete(probe.prompt_ids(one), sampling, 0) for one in prompts)))
+        texts.append(
+            await asyncio.gather(*(probe.complete(probe.prompt_ids(one), sampling, 0) for one in prompts))
+        )
     async with grown(options) as probe:
-        texts.append(await asyncio.gather(*(probe.complete(probe.prompt_ids(one), sampling, 0) for one in prompts)))
+        texts.append(
+            await asyncio.gather(*(probe.complete(probe.prompt_ids(one), sampling, 0) for one in prompts))
+        )
     equal = sum(small.ids == large.ids for small, large in zip(*texts, strict=True))
     say(options, outputs=len(prompts), equal=equal)
 
@@ -202,11 +212,11 @@ async def busy(options: argparse.Namespace) -> None:
                 )  # fmt: skip
                 await probe.refresh()
                 steps = probe.engine.counters.steps = []
-                runner = Runner(config, {"solver": _Started(probe.engine)}, Console())
-                await runner.run()
+                engine = _Started(probe.engine)
+                await Runner(config, {"solver": engine}, Console()).run()
                 [session] = read_run(config.out)["sessions"]
                 ours = session["generated_tokens"] / session["generation_s"]
-                share = busy_share(steps, options.max_num_seqs)
+                share = busy_share(steps, options.max_num_seqs, engine.finished)
                 await probe.refresh()
                 bare = await bare_speed(probe, config)
             ratios.append(ours / bare)
@@ -214,16 +224,16 @@ async def busy(options: argparse.Namespace) -> None:
     print(f"k2eval / bare vLLM: {statistics.median(ratios):.3f}")
 
 
-def busy_share(steps: list[Any], places: int) -> float:
-    """Mean share of the engine's places that were taken, over time, until the last 2 % of the work is left.
+def busy_share(steps: list[Any], places: int, finished: list[float]) -> float:
+    """Mean share of the engine's places that were taken, over time, until the last 2 % of the answers were left.
 
-    A place counts as taken while as many requests run as there are places, or as are left to run.
+    Args:
+        steps: Scheduler steps with their time and the requests that ran.
+        places: Requests that may run at once.
+        finished: When each answer was there.
     """
-    if len(steps) < 2:
-        return float("nan")
-    # The tail begins when nothing waits any more and the requests left are fewer than the places.
-    last_full = max((place for place, step in enumerate(steps) if step.waiting or step.running >= places), default=0)
-    kept = steps[: max(2, int(last_full + 1))]
+    end = sorted(finished)[max(0, int((1 - TAIL) * len(finished)) - 1)]
+    kept = [step for step in steps if step.at <= end]
     spans = [later.at - earlier.at for earlier, later in zip(kept, kept[1:], strict=False)]
     taken = [min(1.0, step.running / places) for step in kept[:-1]]
     return sum(span * share for span, share in zip(spans, taken, strict=True)) / sum(spans)
@@ -248,16 +258,22 @@ async def bare_speed(probe: Probe, config: Any) -> float:
 
 
 class _Started:
-    """An engine that was started elsewhere: entering and leaving it does nothing."""
+    """An engine that was started elsewhere: entering and leaving it does nothing. Notes when answers are there."""
 
     def __init__(self, engine: VllmEngine) -> None:
         self._engine = engine
+        self.finished: list[float] = []
 
     async def __aenter__(self) -> _Started:
         return self
 
     async def __aexit__(self, *error: object) -> None:
         return None
+
+    async def generate(self, request: Any) -> Any:
+        answer = await self._engine.generate(request)
+        self.finished.append(time.monotonic())
+        return answer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
