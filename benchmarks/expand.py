@@ -79,11 +79,12 @@ class Shape:
 
 
 SHAPES = {
+    "tiny": Shape(layers=6, width=512, heads=4, groups=2, inner=512, vocabulary=1024),
     "0.5b": Shape(layers=24, width=896, heads=7, groups=1, inner=4864, vocabulary=152_064),
     "7b": Shape(layers=28, width=3584, heads=28, groups=4, inner=18_944, vocabulary=152_064),
     "32b": Shape(layers=64, width=5120, heads=40, groups=8, inner=27_648, vocabulary=152_064),
 }
-"""Qwen2.5's; that of 0.5B with heads of 128 instead of 64, the parameters being as many."""
+"""For rehearsals, and Qwen2.5's; that of 0.5B with heads of 128 instead of 64, the parameters being as many."""
 
 
 def copies(small: int, large: int) -> int:

@@ -262,10 +262,11 @@ def lm_eval_command(arguments: Sequence[str]) -> int:
     """``k2eval lm-eval``."""
     from lm_eval.__main__ import cli_evaluate
 
-    sys.argv = [
-        "lm_eval",
-        *arguments,
-        *([] if "--include_path" in arguments else ["--include_path", str(tasks_folder())]),
-    ]
+    from k2eval.interop.lm_eval import add_to_path, with_chat
+    from k2eval.interop.lm_eval_model import register
+
+    register()
+    add_to_path(tasks_folder())
+    sys.argv = ["lm_eval", *with_chat(arguments)]
     cli_evaluate()
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -182,9 +183,10 @@ class VllmEngine:
     ) -> None:
         async with self._stack:
             if self._engine is not None:
-                engine, self._engine = self._engine, None
-                engine.shutdown()
+                self._engine.shutdown()
+                self._engine = None
                 await asyncio.sleep(0)  # lets its tasks see that they are cancelled
+                gc.collect()  # else vLLM's engine is torn down, with complaints, when Python ends
 
     @property
     def info(self) -> EngineInfo:

@@ -166,7 +166,11 @@ class _Check(Sequence[Call]):
         state = random.getstate()
         random.seed(0)
         try:
-            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            with (
+                _programs.bounded_memory(),
+                warnings.catch_warnings(),
+                contextlib.redirect_stdout(io.StringIO()),
+            ):
                 warnings.simplefilter("ignore")
                 exec(compile(f"{self.prompt}\n{self.test}", "<check>", "exec"), space)
                 space[self.entry_point] = candidate

@@ -15,7 +15,7 @@ from k2eval.errors import DataError
 from k2eval.grading import _programs
 from k2eval.grading.answer import answer_part
 from k2eval.grading.compare_output import shorten
-from k2eval.grading.scicode_program import codes_in, program, step_code
+from k2eval.grading.scicode_program import codes_held, codes_in, program, step_code
 from k2eval.grading.scicode_replay import Unjudgeable, recorder_driver, reduce_tests, replay
 from k2eval.grading.scicode_replay.tape import NAMES, RECORDER, TESTS
 from k2eval.records import Grade, Json, Outcome, Question
@@ -27,7 +27,7 @@ VERSION = 1
 STEP_SECONDS = 1800.0
 """CPU seconds for the tests of one step; the official harness allows as much real time."""
 
-_MEMORY_MB = 8192
+_MEMORY_MB = 4096
 _RESULT_BYTES = 1 << 29
 
 
@@ -46,10 +46,13 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     """
     if "step_id" in question.metadata:
         return _grade_row(question, text, truncated)
+    held = codes_held(text, problem_of(question))
+    if held is not None:
+        return grade_codes(question, held, truncated=truncated)
     part = answer_part(text)
     if not part.complete:
         return Grade.of(Outcome.TRUNCATED, reason="the response ends within its reasoning")
-    codes = codes_in(part.text.strip(), problem_of(question))
+    codes = codes_in(part.text, problem_of(question))
     if codes is None:
         reason = "no complete code block after the reasoning"
         return Grade.of(Outcome.TRUNCATED if truncated else Outcome.NO_ANSWER, reason=reason)
@@ -171,7 +174,8 @@ def _run(
         return StepGrade(_programs.OUTCOMES[result.outcome], _programs.last_words(result))
     if not result.records:
         return StepGrade(Outcome.RUNTIME_ERROR, f"before the tests: {_programs.last_words(result)}")
-    judged = replay(step.test_cases, targets, result.records, called, problem.required_dependencies)
+    with _programs.bounded_memory():
+        judged = replay(step.test_cases, targets, result.records, called, problem.required_dependencies)
     if judged.kind == "passed":
         return StepGrade(Outcome.CORRECT)
     outcome = Outcome.WRONG if judged.kind == "failed" else Outcome.RUNTIME_ERROR

@@ -102,7 +102,7 @@ class UntestedSandbox:
 
         Args:
             source: the module. Its ``__name__`` is ``"submission"``, so a ``__main__`` guard does not run.
-            calls: in order; each is sent only after the previous one was answered.
+            calls: in order.
             limits: per call.
             stop: called outside the sandbox after each call with its index and result; True ends the run.
 
@@ -264,9 +264,9 @@ class UntestedSandbox:
             ended, reached, stopped = False, None, False
             try:
                 channel.wait_for_module()
-                for index, call in enumerate(calls):
-                    answers.append(channel.ask(call))
-                    if stop is not None and stop(index, answers[-1]):
+                for index, answer in enumerate(channel.ask(calls)):
+                    answers.append(answer)
+                    if stop is not None and stop(index, answer):
                         stopped = True
                         break
             except ChannelEnded:

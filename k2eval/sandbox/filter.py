@@ -1,7 +1,9 @@
 """The system calls that are allowed, compiled by libseccomp for the machine's own architecture.
 
-Two filters. The first is an allow-list and binds the process that compiles and watches a submission. The second is
-put on top of it in the process that becomes the submission, and takes away what only the watcher needs.
+Three filters, one on top of the other. The first is an allow-list and binds every process of the box. The second
+takes away what only the warm interpreter needs (mounts, namespaces) and binds the process that compiles and watches
+a submission. The third takes away what only that one needs (new processes) and binds the submission itself. The
+later two are short, because they are installed for every submission and for every run.
 
 Three answers besides "allowed". A quiet refusal (``EPERM``, or ``ENOSYS`` where the C library then falls back) for
 what an honest program may try and can do without. Death by ``SIGSYS`` for what no honest program does. And death
@@ -14,7 +16,6 @@ import ctypes
 import errno
 import os
 import socket
-from dataclasses import dataclass
 from functools import cache
 
 from k2eval.errors import SandboxUnavailable
@@ -36,12 +37,11 @@ ALLOWED = """
     gettimeofday time times getpid getppid getpgrp getpgid getsid getuid geteuid getgid getegid getresuid getresgid
     getgroups getrlimit getrusage getrandom uname sysinfo capget
 """
-# Allowed to the watcher, refused to the program.
+ZYGOTE_ONLY = "mount umount2 open_tree move_mount mount_setattr unshare setns capset"
 WATCHER_ONLY = "fork vfork wait4 pidfd_open pidfd_send_signal setsid"
 FORBIDDEN = """
-    ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp connect bind listen accept accept4
-    mount umount2 pivot_root chroot move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr
-    unshare setns bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register
+    ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp connect bind listen accept accept4 pivot_root chroot
+    fsopen fsconfig fsmount fspick bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register
     add_key request_key keyctl memfd_secret open_by_handle_at
     init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff iopl ioperm
     settimeofday clock_settime clock_adjtime adjtimex acct quotactl syslog sethostname setdomainname
@@ -144,19 +144,9 @@ class Rules:
             self.library.seccomp_release(self.context)
 
 
-@dataclass(frozen=True)
-class Filters:
-    """The two filters as BPF instructions."""
-
-    watcher: bytes
-    """For the process that compiles and watches."""
-    program: bytes
-    """On top of it, for the process that becomes the submission."""
-
-
 @cache
-def compiled_filters() -> Filters:
-    """The filters for this machine.
+def compiled_filters() -> tuple[bytes, bytes, bytes]:
+    """The filters of the box, the watcher and the program as BPF instructions for this machine.
 
     Raises:
         SandboxUnavailable: libseccomp is missing or refuses; the message names the remedy.
@@ -165,13 +155,13 @@ def compiled_filters() -> Filters:
         library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     except OSError as error:
         raise SandboxUnavailable(f"Expected the library libseccomp.so.2, got {error}: {REMEDY}.") from error
-    return Filters(watcher_rules(library).export(), program_rules(library).export())
+    return box_rules(library).export(), watcher_rules(library).export(), program_rules(library).export()
 
 
-def watcher_rules(library: ctypes.CDLL) -> Rules:
+def box_rules(library: ctypes.CDLL) -> Rules:
     """The allow-list; everything else is refused."""
     rules = Rules(library, refuse(errno.EPERM))
-    for name in (ALLOWED + WATCHER_ONLY).split():
+    for name in (ALLOWED + WATCHER_ONLY + " " + ZYGOTE_ONLY).split():
         rules.add(ACT_ALLOW, name)
     for name in FORBIDDEN.split():
         rules.add(ACT_KILL_PROCESS, name)
@@ -190,17 +180,27 @@ def watcher_rules(library: ctypes.CDLL) -> Rules:
         rules.add(ACT_ALLOW, "ioctl", (1, CMP_EQ, request, 0))
     for option in (PR_SET_NAME, PR_GET_NAME, PR_SET_SECCOMP):
         rules.add(ACT_ALLOW, "prctl", (0, CMP_EQ, option, 0))
-    rules.add(ACT_ALLOW, "setrlimit", (0, CMP_EQ, RLIMIT_STACK, 0))
-    rules.add(ACT_ALLOW, "prlimit64", (0, CMP_EQ, 0, 0), (1, CMP_EQ, RLIMIT_STACK, 0))
-    rules.add(ACT_ALLOW, "prlimit64", (0, CMP_EQ, 0, 0), (1, CMP_NE, RLIMIT_STACK, 0), (2, CMP_EQ, 0, 0))
+    for name in ("setrlimit", "prlimit64"):
+        rules.add(ACT_ALLOW, name)
+    return rules
+
+
+def watcher_rules(library: ctypes.CDLL) -> Rules:
+    """What the zygote may and nobody else."""
+    rules = Rules(library, ACT_ALLOW)
+    for name in ZYGOTE_ONLY.split():
+        rules.add(ACT_KILL_PROCESS, name)
     return rules
 
 
 def program_rules(library: ctypes.CDLL) -> Rules:
-    """What the watcher may and the program may not; short, because it is installed for every run."""
-    rules = Rules(library, ACT_ALLOW)
+    """What the watcher may and the program may not."""
+    rules, refused = Rules(library, ACT_ALLOW), refuse(errno.EPERM)
     for name in WATCHER_ONLY.split():
-        rules.add(refuse(errno.EPERM), name)
-    rules.add(refuse(errno.EPERM), "clone", (0, CMP_MASKED_EQ, CLONE_THREAD, 0))
-    rules.add(refuse(errno.EPERM), "prctl", (0, CMP_EQ, PR_SET_SECCOMP, 0))
+        rules.add(refused, name)
+    rules.add(refused, "clone", (0, CMP_MASKED_EQ, CLONE_THREAD, 0))
+    rules.add(refused, "prctl", (0, CMP_EQ, PR_SET_SECCOMP, 0))
+    rules.add(refused, "setrlimit", (0, CMP_NE, RLIMIT_STACK, 0))
+    rules.add(refused, "prlimit64", (0, CMP_NE, 0, 0))
+    rules.add(refused, "prlimit64", (1, CMP_NE, RLIMIT_STACK, 0), (2, CMP_NE, 0, 0))
     return rules

@@ -127,7 +127,6 @@ def executable() -> str:
 def plan(profile: Profile) -> dict[str, Any]:
     """Everything that `k2eval.sandbox.inside.entry` needs to build a box."""
     prefix = "k2eval.sandbox."
-    filters = compiled_filters()
     return {
         "entry": {prefix + name: source_of(name) for name in ("inside.kernel", "inside.entry")},
         "executable": executable(),
@@ -139,10 +138,6 @@ def plan(profile: Profile) -> dict[str, Any]:
         "inside": {
             "boot": BOOT,
             "modules": {prefix + name: source_of(name) for name in MODULES},
-            "config": {
-                "profile": profile,
-                "watcher": filters.watcher.hex(),
-                "program": filters.program.hex(),
-            },
+            "config": {"profile": profile, "filters": [code.hex() for code in compiled_filters()]},
         },
     }

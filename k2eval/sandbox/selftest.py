@@ -133,7 +133,7 @@ def doctor_report() -> list[DoctorRow]:
         ),
     ]
     try:
-        size = sum(map(len, (compiled_filters().watcher, compiled_filters().program))) // 8
+        size = sum(map(len, compiled_filters())) // 8
         rows.append(DoctorRow("seccomp filters", True, f"{size} instructions", ""))
         for profile in PROFILES:
             binds = package_binds(profile)

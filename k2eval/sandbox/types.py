@@ -93,7 +93,7 @@ class CallResult:
     error: str = ""
     """``"ValueError: ..."`` when the call raised, at most 2,000 characters."""
     cpu_s: float = 0.0
-    """CPU seconds of this call."""
+    """CPU seconds between the answer before and this one, measured from outside."""
 
 
 @dataclass(frozen=True, slots=True)

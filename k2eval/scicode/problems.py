@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -91,8 +90,9 @@ def item(row: Row, folders: Sequence[Path], targets: Sequence[Json], *, backgrou
             {key: value for key, value in step.items() if value is not None} for step in row["sub_steps"]
         ]
         for step in steps:
-            step["given_code"] = _given(str(step["step_number"]), folders)
-        problem = Problem.model_validate({**row, "sub_steps": steps})
+            step["step_number"] = str(step["step_number"])
+            step["given_code"] = _given(step["step_number"], folders)
+        problem = Problem.model_validate({**row, "problem_id": str(row["problem_id"]), "sub_steps": steps})
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"SciCode problem {row.get('problem_id')!r}: not a row of SciCode1/SciCode: {error}"
@@ -136,10 +136,10 @@ def _shown(step: Step, background: bool) -> dict[str, Json]:
 
 
 def _folders(rows: Sequence[Row]) -> list[Path]:
-    """Where the rows' companions may lie: beside their files, or in the data folder of the environment."""
+    """Where the rows' companions may lie: beside their files, or in the data folder."""
     beside = {Path(str(row["_path"])).parent for row in rows if row.get("_path")}
-    data = os.environ.get("K2EVAL_DATA")
-    return [*sorted(beside), *([Path(data, "scicode")] if data else [])]
+    data = {Path(str(row["_data"])) / "scicode" for row in rows if row.get("_data")}
+    return [*sorted(beside), *sorted(data - beside)]
 
 
 def _given(number: str, folders: Sequence[Path]) -> str | None:

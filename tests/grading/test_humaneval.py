@@ -11,7 +11,6 @@ from k2eval.errors import DataError
 from k2eval.grading import humaneval
 from k2eval.humaneval import item
 from k2eval.records import Outcome, Question
-from tests.grading.isolation import isolation
 
 pytestmark = pytest.mark.usefixtures("isolation")
 

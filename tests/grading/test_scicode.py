@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import ast
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,6 @@ from k2eval.grading.scicode_program import container
 from k2eval.records import Outcome, Question
 from k2eval.scicode import items, problem_of
 from k2eval.tasks import DataSpec, TaskSpec, load_tasks
-from tests.grading.isolation import isolation
 
 pytestmark = pytest.mark.usefixtures("isolation")
 
@@ -39,7 +40,9 @@ def row() -> dict[str, Any]:
         "required_dependencies": "import numpy as np",
         "sub_steps": [
             step("90.1", "twice(x)", "x = [1, 2]\nassert np.allclose(twice(x), target)"),
-            step("90.2", "total(x)", "assert total([1, 2]) == target", "assert np.isclose(total([3]), target)"),
+            step(
+                "90.2", "total(x)", "assert total([1, 2]) == target", "assert np.isclose(total([3]), target)"
+            ),
         ],
     }
 
@@ -64,8 +67,15 @@ def test_a_main_problem_is_solved_when_all_its_steps_pass(question: Question) ->
     assert (graded.detail["sub_passed"], graded.detail["sub_total"]) == (2, 2)
 
 
+def test_code_that_speaks_of_reasoning_does_not_hide_the_steps(question: Question) -> None:
+    codes = {"90.1": f"{TWICE}\n# <think>", "90.2": f"{SUM}\n'</think>'"}
+    assert scicode.grade(question, container(codes), False).outcome is Outcome.CORRECT
+
+
 def test_a_wrong_step_fails_the_main_problem_and_is_told(question: Question) -> None:
-    graded = scicode.grade_codes(question, {"90.1": TWICE, "90.2": "def total(x):\n    return 6.0 + len(x) / 9"})
+    graded = scicode.grade_codes(
+        question, {"90.1": TWICE, "90.2": "def total(x):\n    return 6.0 + len(x) / 9"}
+    )
     assert graded.outcome is Outcome.WRONG
     assert graded.score == 0
     assert graded.detail["steps"] == {"90.1": "correct", "90.2": "wrong"}
@@ -112,7 +122,10 @@ def test_an_answer_without_code(question: Question, text: str, truncated: bool, 
         ("import sys\nsys.exit(0)", Outcome.RUNTIME_ERROR),
         ("import os\ndef twice(x):\n    os._exit(0)", Outcome.RUNTIME_ERROR),
         ("np.allclose = lambda *a, **k: True\ndef twice(x):\n    return x", Outcome.WRONG),
-        ("class Yes(float):\n    def __eq__(self, o): return True\ndef twice(x):\n    return Yes()", Outcome.WRONG),
+        (
+            "class Yes(float):\n    def __eq__(self, o): return True\ndef twice(x):\n    return Yes()",
+            Outcome.WRONG,
+        ),
     ],
 )
 def test_a_step_fails_as_what_it_does(question: Question, code: str, outcome: Outcome) -> None:
@@ -149,6 +162,15 @@ def test_a_row_of_one_step(question: Question) -> None:
     assert graded(SUM, step_id="90.7", as_code=True) is Outcome.GRADER_ERROR
 
 
+def test_a_result_that_the_test_blows_up_is_wrong_and_harms_nobody(question: Question) -> None:
+    known = question.metadata["problem"]
+    known["sub_steps"][0]["test_cases"] = ["y = twice([1])\nassert np.sum(np.outer(y, y)) == target"]
+    huge = "def twice(x):\n    return np.zeros(60000)"
+    graded = scicode.grade_step(question, "90.1", huge)
+    assert graded.outcome is Outcome.WRONG
+    assert "Unable to allocate" in graded.detail["why"]
+
+
 def test_missing_targets_are_our_failure(question: Question) -> None:
     bare = question.model_copy(update={"metadata": {**question.metadata, "targets": []}})
     graded = scicode.grade_codes(bare, {"90.1": TWICE, "90.2": SUM})
@@ -172,7 +194,10 @@ def test_targets_never_enter_the_sandbox(question: Question, tmp_path: Path) -> 
         "    frame = frame.f_back\n"
         "def twice(x):\n    return found[0] if found else x"
     )
-    assert scicode.grade_step(question, "90.1", seeking.replace("'4.25'", "'4.' + '25'")).outcome is Outcome.WRONG
+    assert (
+        scicode.grade_step(question, "90.1", seeking.replace("'4.25'", "'4.' + '25'")).outcome
+        is Outcome.WRONG
+    )
 
 
 def development() -> list[Question]:
@@ -194,20 +219,24 @@ def test_all_development_solutions_pass() -> None:
     assert passed == 50
 
 
-@pytest.mark.parametrize(
-    ("step", "old", "new"),
-    [
-        ("10.1", "alpha_scaling=5", "alpha_scaling=6"),
-        ("1.1", "max_iter = 1000", "max_iter = 1"),
-        ("70.1", "np.exp(-1j", "np.exp(-2j"),
-        ("44.1", "2", "3"),
-    ],
-)
-def test_development_solutions_with_a_constant_changed_fail(step: str, old: str, new: str) -> None:
+@pytest.mark.parametrize("step", ["3.1", "10.1", "10.9", "19.1", "38.2", "47.1", "70.1"])
+def test_development_solutions_with_a_constant_changed_fail(step: str) -> None:
     asked = next(each for each in development() if step.startswith(f"{each.id}."))
     code = next(each.ground_truth_code for each in problem_of(asked).sub_steps if each.step_number == step)
     assert code
-    if old not in code:
-        pytest.skip(f"this copy of the data has no {old!r} in step {step}")
-    assert scicode.grade_step(asked, step, code).outcome is Outcome.CORRECT
-    assert scicode.grade_step(asked, step, code.replace(old, new)).outcome is not Outcome.CORRECT
+    for mutant in mutants(code):
+        assert scicode.grade_step(asked, step, mutant).outcome is not Outcome.CORRECT, mutant
+
+
+def mutants(code: str) -> Iterator[str]:
+    """``code`` with one numeric constant changed."""
+    for index in range(sum(_is_number(node) for node in ast.walk(ast.parse(code)))):
+        tree = ast.parse(code)
+        number = [node for node in ast.walk(tree) if _is_number(node)][index]
+        assert isinstance(number, ast.Constant)
+        number.value += 1  # type: ignore[operator]
+        yield ast.unparse(tree)
+
+
+def _is_number(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) in (int, float, complex)

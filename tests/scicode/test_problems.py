@@ -53,14 +53,19 @@ def test_a_given_step_is_shown_and_not_graded(tmp_path: Path) -> None:
     assert found.fields["given"] == ["def twice(x): ..."]
 
 
-def test_a_given_step_without_its_code_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("K2EVAL_DATA", raising=False)
+def test_companions_of_rows_from_the_hub_are_found_in_the_data_folder(tmp_path: Path) -> None:
+    (tmp_path / "scicode" / "prewritten_steps").mkdir(parents=True)
+    (tmp_path / "scicode" / "prewritten_steps" / "62.1.txt").write_text("given")
+    [found] = items([given_row() | {"_data": str(tmp_path)}], spec(), 0).items
+    assert found.fields["given"] == ["given"]
+
+
+def test_a_given_step_without_its_code_is_an_error() -> None:
     with pytest.raises(DataError, match=r"62\.1\.txt"):
         items([given_row()], spec(), 0)
 
 
-def test_missing_targets_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("K2EVAL_DATA", raising=False)
+def test_missing_targets_are_noted() -> None:
     [note] = items([row()], spec(), 0).notes
     assert note.startswith("no targets (test_data.h5) for 2 of 2 steps")
 

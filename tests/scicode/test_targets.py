@@ -58,7 +58,9 @@ def test_the_first_file_that_has_the_step_is_read(file: Path, tmp_path: Path) ->
     assert steps_with_targets(files) == {"1.1", "1.2", "9.9"}
 
 
-@pytest.mark.parametrize(("step", "count", "said"), [("7.7", 1, "step 7.7 are missing"), ("1.1", 4, "1.1/test4")])
+@pytest.mark.parametrize(
+    ("step", "count", "said"), [("7.7", 1, "step 7.7 are missing"), ("1.1", 4, "1.1/test4")]
+)
 def test_what_is_missing_is_named(file: Path, step: str, count: int, said: str) -> None:
     with pytest.raises(DataError, match=said):
         read_targets((str(file),), step, count)

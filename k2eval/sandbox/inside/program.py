@@ -143,8 +143,9 @@ def run_calls(code: CodeType, module: ModuleType) -> None:
         finish(status)
     sys.stdout.flush()
     send(channel, b"L")
+    buffer = bytearray()
     while True:
-        request = receive(channel)
+        request = receive(channel, buffer)
         if request is None:
             finish(0)
             return
@@ -193,21 +194,19 @@ def send(channel: socket.socket, payload: bytes) -> None:
     channel.sendall(struct.pack(">I", len(payload)) + payload)
 
 
-def receive(channel: socket.socket) -> bytes | None:
-    """The next frame; None when the channel is closed."""
-    head = receive_exactly(channel, 4)
-    return None if head is None else receive_exactly(channel, struct.unpack(">I", head)[0])
-
-
-def receive_exactly(channel: socket.socket, size: int) -> bytes | None:
-    """``size`` bytes; None when the channel closes before."""
-    parts = bytearray()
-    while len(parts) < size:
-        part = channel.recv(min(size - len(parts), 1 << 20))
+def receive(channel: socket.socket, buffer: bytearray) -> bytes | None:
+    """The next frame; None when the channel is closed. ``buffer`` keeps what has come beyond it."""
+    while True:
+        if len(buffer) >= 4:
+            end = 4 + int.from_bytes(buffer[:4], "big")
+            if len(buffer) >= end:
+                frame = bytes(buffer[4:end])
+                del buffer[:end]
+                return frame
+        part = channel.recv(1 << 18)
         if not part:
             return None
-        parts += part
-    return bytes(parts)
+        buffer += part
 
 
 # --------------------------------------------------------------------------------------------------- recorded runs

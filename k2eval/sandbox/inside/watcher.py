@@ -4,7 +4,6 @@ The first process of a pid namespace of its own, so that its end is the end of e
 has no capability and the first filter; the processes it forks get the second one and become the submission.
 """
 
-
 from __future__ import annotations
 
 import gc
@@ -18,26 +17,16 @@ import socket
 import sys
 import time
 import traceback
-import warnings
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from k2eval.sandbox.inside import program
 from k2eval.sandbox.inside.folders import DRIVER, INPUTS, SCRATCH, SOURCE, STDIN, scratch_state
-from k2eval.sandbox.inside.kernel import (
-    PR_CAP_AMBIENT,
-    PR_CAP_AMBIENT_CLEAR_ALL,
-    PR_SET_DUMPABLE,
-    PR_SET_NO_NEW_PRIVS,
-    FilterProgram,
-    prctl,
-    set_capabilities,
-)
+from k2eval.sandbox.inside.kernel import Prepared
 
 # The plain function: the wrapper in `signal` makes enumeration members, which costs page faults in every run.
 set_handler = sys.modules["_signal"].signal
-Filters = tuple[FilterProgram, FilterProgram]
-OPEN_FILES = 256
+FEW_FILES = 256
 MIB = 1 << 20
 SIGINT = int(signal.SIGINT)
 EXIT_CLEAN, EXIT_SCRATCH_USED = 0, 3
@@ -45,13 +34,27 @@ KILLED_CPU, KILLED_WALL, KILLED_ASKED = "cpu", "wall", "asked"
 NEED_FINALISATION = ("__del__", "open(", "FileIO", "Writer", "TextIO")
 
 
+HARD = {
+    limit: resource.getrlimit(limit)[1]
+    for limit in (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_AS)
+}
+
+
+class Locks(NamedTuple):
+    """What closes behind the watcher and behind the program, prepared once."""
+
+    drop_capabilities: Prepared
+    filter_watcher: Prepared
+    filter_program: Prepared
+
+
 class Watcher:
     """One submission with everything that its runs need."""
 
-    def __init__(self, job: dict[str, Any], control: socket.socket, filters: Filters) -> None:
+    def __init__(self, job: dict[str, Any], control: socket.socket, locks: Locks) -> None:
         self.job = job
         self.control = control
-        self.filters = filters
+        self.locks = locks
         self.codes: list[CodeType] = []
         self.module = ModuleType("")
         self.finalise = False
@@ -60,7 +63,7 @@ class Watcher:
         """Compile once, then run one program process for every request. Ends this process."""
         self.drop_everything()
         os.chdir(SCRATCH)
-        self.filters[0].install()
+        self.locks.filter_watcher()
         started = time.process_time()
         try:
             self.compile_sources()
@@ -94,38 +97,28 @@ class Watcher:
 
     def drop_everything(self) -> None:
         """Give up every capability and set the resource limits that the program will inherit."""
-        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
-        set_capabilities(0)
-        prctl(PR_SET_NO_NEW_PRIVS, 1)
-        prctl(PR_SET_DUMPABLE, 0)  # a crash must not start the machine's core dump handler
+        self.locks.drop_capabilities()
         job = self.job
-        cpu = math.ceil(job["cpu_s"]) + 1
         memory = job["base_bytes"] + (job["memory_mb"] + job["stack_mb"]) * MIB
         for limit, value in (
-            (resource.RLIMIT_CPU, cpu),
-            (resource.RLIMIT_AS, memory),
+            (resource.RLIMIT_CPU, math.ceil(job["cpu_s"]) + 1),
             (resource.RLIMIT_FSIZE, job["file_bytes"]),
-            (resource.RLIMIT_NOFILE, OPEN_FILES),
             (resource.RLIMIT_NPROC, job["threads"] + 4),
-            (resource.RLIMIT_MEMLOCK, 0),
-            (resource.RLIMIT_MSGQUEUE, 0),
-            (resource.RLIMIT_SIGPENDING, 256),
+            (resource.RLIMIT_AS, memory),
         ):
-            _, hard = resource.getrlimit(limit)
+            hard = HARD[limit]
             allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(limit, (allowed, allowed))
 
     def compile_sources(self) -> None:
         """Compile the submission and, when there is one, the driver; prepare the module that will hold the names."""
-        with open(SOURCE, encoding="utf-8", newline="") as file:
-            source = file.read()
+        source = read(SOURCE).decode()
         self.finalise = any(text in source for text in NEED_FINALISATION)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self.codes = [compile(source, program.FILE, "exec", dont_inherit=True)]
-            if self.job["mode"] == "record":
-                with open(DRIVER, encoding="utf-8", newline="") as file:
-                    self.codes.append(compile(file.read(), "<driver>", "exec", dont_inherit=True))
+        stderr, sys.stderr = sys.stderr, None  # nobody reads the compiler's warnings
+        self.codes = [compile(source, program.FILE, "exec", dont_inherit=True)]
+        if self.job["mode"] == "record":
+            self.codes.append(compile(read(DRIVER).decode(), "<driver>", "exec", dont_inherit=True))
+        sys.stderr = stderr
         self.module = program.new_module("submission" if self.job["mode"] == "call" else "__main__")
 
     def run_once(self, descriptors: list[int]) -> dict[str, Any]:
@@ -176,19 +169,28 @@ class Watcher:
         """Take the descriptors, close all others, install the second filter, execute."""
         os.setsid()
         mode = self.job["mode"]
-        inputs = b""
-        if mode == "record":
-            with open(INPUTS, "rb") as file:
-                inputs = file.read()
+        inputs = read(INPUTS) if mode == "record" else b""
         stdin = os.open(STDIN if mode == "program" else "/dev/null", os.O_RDONLY)
         for target, number in enumerate([stdin, *descriptors]):
             os.dup2(number, target)
-        os.closerange(1 + len(descriptors), OPEN_FILES)
+        os.closerange(1 + len(descriptors), FEW_FILES)
         set_handler(SIGINT, signal.default_int_handler)
-        self.filters[1].install()
+        self.locks.filter_program()
         if mode == "program":
             program.run_program(self.codes[0], self.module, self.finalise)
         elif mode == "call":
             program.run_calls(self.codes[0], self.module)
         else:
             program.run_recorded(self.codes[0], self.module, self.codes[1], inputs)
+
+
+def read(path: str) -> bytes:
+    """The bytes of a file."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        parts = []
+        while part := os.read(descriptor, 1 << 24):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -19,8 +20,28 @@ from typing import Any
 
 from k2eval.sandbox.inside import warm
 from k2eval.sandbox.inside.folders import Scratch, mount_submission_folder
-from k2eval.sandbox.inside.kernel import CLONE_NEWPID, PR_SET_PDEATHSIG, FilterProgram, prctl, setns, unshare
-from k2eval.sandbox.inside.watcher import EXIT_CLEAN, EXIT_SCRATCH_USED, Filters, Watcher
+from k2eval.sandbox.inside.kernel import (
+    CLONE_NEWPID,
+    PR_CAP_AMBIENT,
+    PR_CAP_AMBIENT_CLEAR_ALL,
+    PR_SET_DUMPABLE,
+    PR_SET_NO_NEW_PRIVS,
+    PR_SET_PDEATHSIG,
+    Prepared,
+    prctl,
+    prepare_dropping_of_capabilities,
+    prepare_filter,
+    prepare_namespace,
+    prepare_return,
+)
+from k2eval.sandbox.inside.watcher import EXIT_CLEAN, EXIT_SCRATCH_USED, FEW_FILES, Locks, Watcher
+
+CONSTANT_LIMITS = {
+    resource.RLIMIT_NOFILE: FEW_FILES,
+    resource.RLIMIT_MEMLOCK: 0,
+    resource.RLIMIT_MSGQUEUE: 0,
+    resource.RLIMIT_SIGPENDING: 256,
+}
 
 
 def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..., None]) -> None:
@@ -29,6 +50,13 @@ def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..
     os.setsid()
     os.umask(0o022)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(PR_SET_DUMPABLE, 0)  # a crash inside must not start the machine's core dump handler
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+    for limit, value in CONSTANT_LIMITS.items():
+        _, hard = resource.getrlimit(limit)
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (allowed, allowed))
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for each in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(each, signal.SIG_DFL)
@@ -36,10 +64,13 @@ def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..
         signal.signal(each, signal.SIG_IGN)  # as Python sets them: a write fails with an exception instead
     writable = mount_submission_folder()
     scratch = Scratch()
-    filters = FilterProgram(bytes.fromhex(config["watcher"])), FilterProgram(bytes.fromhex(config["program"]))
+    filters = [prepare_filter(bytes.fromhex(code)) for code in config["filters"]]
+    locks = Locks(prepare_dropping_of_capabilities(), *filters[1:])
     base = warm.warm_up(config["profile"])
     os.register_at_fork = register_at_fork
-    own = os.pidfd_open(os.getpid())
+    new_processes = prepare_namespace(CLONE_NEWPID)
+    own_processes = prepare_return(os.pidfd_open(os.getpid()), CLONE_NEWPID)
+    filters[0]()
     socket.send_fds(control, [json.dumps({"ready": True}).encode()], [writable])
     os.close(writable)
     while True:
@@ -49,7 +80,7 @@ def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..
         job = json.loads(message)
         if job["op"] == "job":
             job["base_bytes"] = base
-            serve_job(job, descriptors, control, scratch, filters, own)
+            serve_job(job, descriptors, control, scratch, locks, (new_processes, own_processes))
         for number in descriptors:
             os.close(number)
 
@@ -59,21 +90,21 @@ def serve_job(
     descriptors: list[int],
     control: socket.socket,
     scratch: Scratch,
-    filters: Filters,
-    own: int,
+    locks: Locks,
+    namespaces: tuple[Prepared, Prepared],
 ) -> None:
     """Fork the watcher of one job and wait for its end, or for the end of the other side."""
     scratch.renew(job["scratch_mb"], job["scratch_files"])
-    unshare(CLONE_NEWPID)
+    namespaces[0]()
     watcher = os.fork()
     if watcher == 0:
         try:
-            Watcher(job, control, filters).serve(descriptors, scratch.untouched)
+            Watcher(job, control, locks).serve(descriptors, scratch.untouched)
         except BaseException:
             text = traceback.format_exc()[-2000:]
             control.send(json.dumps({"failed": text}).encode())
         os._exit(1)
-    setns(own, CLONE_NEWPID)
+    namespaces[1]()
     ended = os.pidfd_open(watcher)
     poll = select.poll()
     poll.register(ended, select.POLLIN)

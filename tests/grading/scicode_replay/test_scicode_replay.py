@@ -56,9 +56,9 @@ def test_a_submission_that_raises_is_told_apart() -> None:
 
 def test_a_submission_that_ends_early_does_not_pass() -> None:
     assert replay([CLOSE], [1.0], [], ["f"], DEPENDENCIES).kind == "raised"
-    assert replay([CLOSE, CLOSE], [1.0, 1.0], [("test", 0), ("call", "f", 1.0, [])], ["f"], DEPENDENCIES) == Judgement(
-        "raised", 1, "the program ended before this test"
-    )
+    assert replay(
+        [CLOSE, CLOSE], [1.0, 1.0], [("test", 0), ("call", "f", 1.0, [])], ["f"], DEPENDENCIES
+    ) == Judgement("raised", 1, "the program ended before this test")
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,14 @@ def double(box): return Box(2 * box.side), box.area()
     ("test", "target"),
     [
         ("box = Box(side=3)\nassert np.allclose((box.area(), box.side), target)", (9, 3)),
-        ("new, area = double(Box(3))\nassert np.allclose(new.side, target[0]) and np.allclose(area, target[1])", (6, 9)),
-        ("boxes = [Box(1), Box(2)]\nassert np.allclose([double(b)[0].area() for b in boxes], target)", (4, 16)),
+        (
+            "new, area = double(Box(3))\nassert np.allclose(new.side, target[0]) and np.allclose(area, target[1])",
+            (6, 9),
+        ),
+        (
+            "boxes = [Box(1), Box(2)]\nassert np.allclose([double(b)[0].area() for b in boxes], target)",
+            (4, 16),
+        ),
     ],
 )
 def test_objects_of_the_submission(test: str, target: Any) -> None:
@@ -134,7 +140,9 @@ def test_an_empty_result_does_not_pass_for_a_target_that_is_not_empty(target: An
 
 
 def test_an_empty_result_passes_for_an_empty_target() -> None:
-    assert passes("def f(): return np.zeros((0, 3))", "assert np.allclose(f(), target)", targets=[np.zeros((0, 3))])
+    assert passes(
+        "def f(): return np.zeros((0, 3))", "assert np.allclose(f(), target)", targets=[np.zeros((0, 3))]
+    )
 
 
 def test_results_too_large_to_broadcast_are_no_match() -> None:
@@ -158,7 +166,10 @@ def test_tests_that_would_show_the_target_to_the_submission_cannot_be_judged(tes
 
 
 def test_no_target_is_left_in_what_goes_into_the_sandbox() -> None:
-    tests = ["a, b = target\nx = 1\nassert f(x) == a and np.allclose(f(x + 1), b)", "a = 3\nassert f(a) == target"]
+    tests = [
+        "a, b = target\nx = 1\nassert f(x) == a and np.allclose(f(x + 1), b)",
+        "a = 3\nassert f(a) == target",
+    ]
     assert reduce_tests(tests, ["f"]) == ["x = 1\nf(x)\nnp.allclose\nf(x + 1)", "a = 3\nf(a)"]
 
 
