@@ -15,6 +15,7 @@ from typing import Any
 
 from k2eval.config import RunConfig
 from k2eval.data import QuestionSet, load_questions
+from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import ConfigError, EngineStopped
 from k2eval.interop.lm_eval import QUESTION
 from k2eval.journal import Archive
@@ -163,6 +164,14 @@ class Batch(Work):
         questions.task = replace(task, **changes)
         return questions
 
+    def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> dict[str, Json]:
+        """As of any run; tasks that lm-eval grades are in no total of ours."""
+        described = super().describe(info, fingerprints)
+        for questions in self.sets:
+            if questions.task.spec.grader == ELSEWHERE:
+                described["tasks"][questions.task.name]["part"] = True
+        return described
+
     def assignments(self) -> Iterator[Assignment]:
         """All samples of our tasks, to be graded; of others those that an engine is needed for."""
         for one in self._asked.values():
@@ -173,9 +182,7 @@ class Batch(Work):
         task = self._tasks[one.question.task]
         path = task.spec.solver
         solver = import_object(path, f"solver of task {task.name}") if path else None
-        return Assignment(
-            one.question, one.run_index, one.sampling, task.version, solver, self.role_sampling
-        )
+        return Assignment(one.question, one.run_index, one.sampling, task.version, solver, self.role_sampling)
 
     def is_settled(self, verdict: Verdict) -> bool:
         """Whether nothing is left to do about a sample; its response must be at hand, for lm-eval."""
@@ -207,9 +214,7 @@ def _runs(asked: Sequence[Asked]) -> int:
 def _foreign(asked: Sequence[Asked]) -> QuestionSet:
     """The questions of a task that is not ours, described as far as lm-eval lets see."""
     name = asked[0].question.task
-    spec = TaskSpec(
-        task=name, title=name, kind="general", grader=ELSEWHERE, data=DataSpec()
-    )
+    spec = TaskSpec(task=name, title=name, kind="general", grader=ELSEWHERE, data=DataSpec())
     task = Task(
         name=name,
         version="lm-eval",

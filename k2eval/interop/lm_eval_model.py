@@ -24,7 +24,6 @@ from k2eval.errors import ConfigError, EngineError
 from k2eval.interop.lm_eval import Answer
 from k2eval.interop.lm_eval_batch import ELSEWHERE, Asked, Batch, Chat, read_batch
 from k2eval.journal import Journal, read_run
-from k2eval.recipes.sample import Role
 from k2eval.records import Grade, Json, Outcome, Place, Response
 from k2eval.runner import Runner
 from k2eval.work import Assignment
@@ -81,7 +80,9 @@ class K2EvalModel(LM):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         if out is None and config is None:
-            raise ConfigError("--model k2eval needs a run directory: --model_args pretrained=…,out=runs/NAME.")
+            raise ConfigError(
+                "--model k2eval needs a run directory: --model_args pretrained=…,out=runs/NAME."
+            )
         arguments = {**engine_arguments, **({"kind": engine} if engine else {})}
         self._config = load_config(
             file=Path(config) if config else None,
