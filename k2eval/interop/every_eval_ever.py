@@ -25,7 +25,7 @@ def write(run: Run, folder: Folder, organization: str = "unspecified") -> None:
     """Write both files of every task."""
     developer, model = _model_name(run)
     for name in run.scores:
-        stem = str(uuid.UUID(identity(run, name)))
+        stem = uuid.UUID(identity(run, name), version=4)  # the form that the schema asks for, and repeatable
         place = f"data/{name}/{developer}/{model}/{stem}"
         evaluation = f"{name}/{developer}/{model}/{_epoch(run)}"
         rows = 0
@@ -39,7 +39,7 @@ def write(run: Run, folder: Folder, organization: str = "unspecified") -> None:
         aggregate = _aggregate(run, name, evaluation, organization)
         aggregate["detailed_evaluation_results"] = {
             "format": "jsonl",
-            "file_path": details.name,
+            "file_path": f"{place}_samples.jsonl",
             "hash_algorithm": "sha256",
             "checksum": _checksum(details),
             "total_rows": rows,
