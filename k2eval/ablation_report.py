@@ -113,7 +113,7 @@ def _judge(table: Table, places: Sequence[Place], console: Console) -> None:
         found = table.duels.get(row, {})
         duels = [duel for place, listed in found.items() if place in wanted for duel in listed]
         if duels:
-            console.print(f"  judge of {row}: {judge_line(duels)}", highlight=False)
+            console.print(f"  judge of {row}: {judge_line(duels)}", highlight=False, soft_wrap=True)
 
 
 def judge_line(duels: Sequence[Duel]) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TextIO
 
 import typer
 
 from k2eval import cli_exchange
 from k2eval.errors import K2EvalError
+from k2eval.sandbox.cli import app as sandbox_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Evaluate reasoning checkpoints on mathematics, code and science.",
 )
+
+app.add_typer(sandbox_app, name="sandbox")
 
 DataOption = Annotated[
     Path | None,
@@ -292,8 +296,22 @@ cli_exchange.add_to(app)
 
 def main() -> None:
     """Entry point: prints k2eval's own errors without a traceback and exits with code 2."""
+    warnings.showwarning = _show_warning
     try:
         app()
     except K2EvalError as error:
         print(f"k2eval: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Our own warnings as a line for users; those of libraries are for us, and go nowhere."""
+    if Path(filename).is_relative_to(Path(__file__).parent):
+        print(f"k2eval: {message}", file=sys.stderr)

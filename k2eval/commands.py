@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -16,19 +17,28 @@ from k2eval.acceptance import closing_words
 from k2eval.config import RunConfig, load_config
 from k2eval.data import load_questions
 from k2eval.errors import ConfigError, DataError, K2EvalError, did_you_mean
+from k2eval.interruption import INTERRUPTED
 from k2eval.journal import read_run
 from k2eval.records import Question
 from k2eval.tasks import load_tasks, task_files, tasks_folder
 
 UNFINISHED = 1
 """Exit code of a command that ended with infrastructure failures or unreadable rows."""
-INTERRUPTED = 130
 
 
 def terminal(*, stderr: bool = False) -> Console:
     """Where words and tables go. Into a file or a pipe they are not broken to the width of a terminal."""
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=160)
+    stream = _own_stream(sys.stderr if stderr else sys.stdout)
+    console = Console(file=stream)
+    return console if console.is_terminal else Console(file=stream, width=160)
+
+
+def _own_stream(stream: TextIO) -> TextIO:
+    """A second way to where ``stream`` goes, which stays open while engines send their own output elsewhere."""
+    try:
+        return os.fdopen(os.dup(stream.fileno()), "w", buffering=1, encoding="utf-8", errors="replace")
+    except (OSError, ValueError):  # not a real file, as under a test runner
+        return stream
 
 
 def run_command(
@@ -50,10 +60,11 @@ def run_command(
     _announce(runner.work, config, console)
     with tracking(track, config.out, config.model_dump(mode="json"), console):
         summary = asyncio.run(runner.run())
-    _print_board([config.out], console)
+    if summary.done:
+        _print_board([config.out], console)
     for line in closing_words(read_run(config.out)):
         console.print(line, soft_wrap=True, highlight=False)
-    console.print(f"Run directory: {config.out}", soft_wrap=True)
+    console.print(f"Run directory: {config.out}", soft_wrap=True, highlight=False)
     if summary.interrupted:
         console.print(
             f"Stopped at {summary.done} of {summary.total} samples. The same command goes on from there."
@@ -86,22 +97,6 @@ def _print_board(runs: Sequence[Path], console: Console) -> None:
     from k2eval.leaderboard import build, print_table
 
     print_table(build(runs), console)
-    for run in runs:
-        _print_judged(run, console)
-
-
-def _print_judged(run: Path, console: Console) -> None:
-    """Rule and answer judge side by side, where a run has both."""
-    from k2eval.journal import VERDICTS, read_lines
-    from k2eval.judging import summarise
-    from k2eval.records import Verdict
-
-    latest = {verdict.place: verdict for _, verdict in read_lines(run / VERDICTS, Verdict)}
-    found = summarise(latest.values())
-    if found:
-        console.print("[bold]Answer judge[/]", highlight=False)
-    for judged in found:
-        console.print(f"  {judged.line()}", highlight=False, soft_wrap=True)
 
 
 def grade_command(run: Path, data: Path | None) -> int:
@@ -240,7 +235,7 @@ def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
     from k2eval.ablation import ablate
     from k2eval.ablation_report import print_ablation
 
-    print_ablation(asyncio.run(ablate(runs, n, data)), Console())
+    print_ablation(asyncio.run(ablate(runs, n, data)), terminal())
     return 0
 
 

@@ -156,10 +156,26 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
         "acceptance_length": row.run.info.acceptance_length(benchmark.name),
         "fingerprint": task.info.fingerprint,
         "grader": task.info.grader,
+        **_judged(task),
         "notes": "; ".join(_notes(benchmark, task)),
     }
     row.estimates[benchmark.name] = estimate
     row.record.update((f"{benchmark.name}_{key}".rstrip("_"), value) for key, value in fields.items())
+
+
+def _judged(task: TaskScores) -> dict[str, float]:
+    """The answer judge's score beside the rule's on the same samples, and how often they differ, in percent."""
+    both = np.isfinite(task.judged) & np.isfinite(task.scores)
+    failed: dict[str, float] = {"judge_failed": int(task.unjudged.sum())} if task.unjudged.any() else {}
+    if not both.any():
+        return failed
+    rule, judge = task.scores[both], task.judged[both]
+    return failed | {
+        "judge": 100 * float(judge.mean()),
+        "judge_rule": 100 * float(rule.mean()),
+        "judge_differs": 100 * float(((rule >= 1) != (judge >= 1)).mean()),
+        "judge_samples": int(both.sum()),
+    }
 
 
 def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
@@ -175,6 +191,14 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
         )
     if task.marked.any():
         notes.append(f"samples whose recipe lost a candidate, a plan or a judgement: {task.marked.sum()}")
+    judged = _judged(task)
+    if "judge_failed" in judged:
+        notes.append(f"samples on which the answer judge failed: {judged['judge_failed']}")
+    if "judge" in judged:
+        notes.append(
+            f"{judged['judge']:.1f} by the answer judge, {judged['judge_rule']:.1f} by rule on the same "
+            f"{judged['judge_samples']} samples, which differ on {judged['judge_differs']:.1f}%"
+        )
     planned, done = info.questions * info.runs, task.failed + task.graded
     if done < planned:
         notes.append(f"unfinished: {done} of {planned} samples")

@@ -97,6 +97,8 @@ def _one_task(name: str, table: pa.Table, info: TaskInfo) -> dict[str, TaskScore
     scores[(outcomes >= 0) & INFRASTRUCTURE[outcomes]] = np.nan
     marks = pc.list_value_length(pc.struct_field(table["notes"].combine_chunks(), "marks"))
     marked = pc.fill_null(marks, 0).to_numpy(zero_copy_only=False) > 0
+    judged = pc.struct_field(table["notes"].combine_chunks(), ["answer_judge", "score"])
+    unjudged = pc.is_valid(pc.struct_field(table["notes"].combine_chunks(), ["answer_judge", "failed"]))
     days = pc.coalesce(_tag(table, "date"), _tag(table, "month")).to_pylist()
     task = TaskScores(
         info=info,
@@ -107,6 +109,8 @@ def _one_task(name: str, table: pa.Table, info: TaskInfo) -> dict[str, TaskScore
         recipe_tokens=_placed(_integers(table["recipe_tokens"]), last, 0),
         dates=tuple(days[row] for row in last.max(axis=1)),
         marked=_placed(marked, last, False),
+        unjudged=_placed(unjudged.to_numpy(zero_copy_only=False), last, False),
+        judged=_placed(judged.to_numpy(zero_copy_only=False).astype(np.float64), last, np.nan),
     )
     steps = _tag(table, "steps")
     if steps.null_count == len(steps):

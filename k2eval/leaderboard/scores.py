@@ -128,6 +128,10 @@ class TaskScores:
     """The questions' ``date`` tags, or else ``month`` tags."""
     marked: NDArray[np.bool_]
     """Whether the recipe left a mark on the sample, such as a candidate or a judgement that was lost."""
+    judged: Scores
+    """Scores by the answer judge; NaN where it was not asked or had no word."""
+    unjudged: NDArray[np.bool_]
+    """Whether the answer judge failed on the sample."""
 
     weights: NDArray[np.float64] | None = None
     """How much each question counts; None: all the same."""
@@ -176,6 +180,8 @@ class TaskScores:
             recipe_tokens=self.recipe_tokens[chosen],
             dates=tuple(self.dates[i] for i in chosen),
             marked=self.marked[chosen],
+            judged=self.judged[chosen],
+            unjudged=self.unjudged[chosen],
             weights=None if self.weights is None else self.weights[chosen],
         )
 

@@ -28,7 +28,12 @@ SCHEMA = pa.schema(
         "recipe_tokens": pa.int64(),
         "tags": pa.struct({"date": pa.string(), "month": pa.string(), "steps": pa.string()}),
         "detail": pa.struct({name: pa.int64() for name in ("sub_passed", "sub_total", "sub_errors")}),
-        "notes": pa.struct({"marks": pa.list_(pa.string())}),
+        "notes": pa.struct(
+            {
+                "marks": pa.list_(pa.string()),
+                "answer_judge": pa.struct({"score": pa.float64(), "failed": pa.string()}),
+            }
+        ),
     }
 )
 _BLOCK = 1 << 21
