@@ -16,11 +16,12 @@ from typing import Any
 from k2eval.config import RunConfig
 from k2eval.data import QuestionSet, load_questions
 from k2eval.engines.protocol import EngineInfo
-from k2eval.errors import ConfigError, EngineStopped
+from k2eval.errors import ConfigError
 from k2eval.interop.lm_eval import QUESTION
 from k2eval.journal import Archive
 from k2eval.recipes.sample import Role
 from k2eval.records import Generation, Json, Message, Place, Question, Request, Response, Sampling, Verdict
+from k2eval.regrade import NotKept
 from k2eval.tasks import DataSpec, Item, Task, TaskSpec, import_object, load_tasks, task_files
 from k2eval.work import Assignment, Work
 
@@ -121,6 +122,8 @@ def _sampling(
         )
     fields = {name: settings[key] for key, name in _NAMES.items() if settings.get(key) is not None}
     fields["top_k"] = max(0, int(fields.get("top_k", 0)))
+    if not settings.get("do_sample"):
+        fields["temperature"] = 0.0
     return Sampling.model_validate(
         {
             "top_p": 1.0,
@@ -196,14 +199,14 @@ class Batch(Work):
 
         async def ask(request: Request, role: Role) -> Generation:
             if (kept := archive.find(request.key)) is None:
-                raise EngineStopped("not in the journal")
+                raise NotKept("not in the journal")
             return kept
 
         for one in self._asked.values():
             sample = self._assignment(one).sample(self.config.seed, fingerprints, ask)
             try:
                 self.replayed[one.place] = await self.recipe(sample)
-            except EngineStopped:
+            except NotKept:
                 continue
 
 
