@@ -63,11 +63,13 @@ format: setup ## Format the code
 	@$(PY) -m ruff check --fix -q . ; $(PY) -m ruff format -q .
 
 ##@ Measure
-.PHONY: bench-generation bench-grading
+.PHONY: bench-generation bench-grading bench-recipe
 bench-generation: setup ## k2eval against bare vLLM on the same requests
 	@$(PY) -m benchmarks.generation $(ARGS)
 bench-grading: setup ## Graded answers per second against serial math-verify
 	@$(PY) -m benchmarks.grading $(ARGS)
+bench-recipe: setup ## k2 as it flows against the same work stage by stage
+	@$(PY) -m benchmarks.recipe $(ARGS)
 
 ##@ Other
 .PHONY: help clean

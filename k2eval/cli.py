@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from k2eval.errors import K2EvalError
+from k2eval.sandbox.cli import app as sandbox_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,9 +19,19 @@ app = typer.Typer(
     help="Evaluate reasoning checkpoints on mathematics, code and science.",
 )
 
+app.add_typer(sandbox_app, name="sandbox")
+
 DataOption = Annotated[
     Path | None,
     typer.Option("--data", help="Folder with the benchmarks' rows. [default: K2EVAL_DATA, else the hub]"),
+]
+
+SpeculativeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="METHOD",
+        help="Speculative decoding: draft=PATH,tokens=3 | ngram | suffix | eagle=PATH | eagle3=PATH | mtp | off.",
+    ),
 ]
 
 
@@ -43,6 +55,10 @@ def run(
     ] = None,
     data: DataOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many questions of each task.")] = None,
+    reuse: Annotated[
+        list[Path] | None,
+        typer.Option(help="Run directory whose generations are taken over where they are the same."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed that all requests' seeds derive from. [default: 0]")
     ] = None,
@@ -50,6 +66,7 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Grading processes. [default: cores - 1]")
     ] = None,
+    speculative: SpeculativeOption = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,7 +81,8 @@ def run(
 
     flags: dict[str, Any] = {
         "model": model, "tasks": tasks, "recipe": recipe, "runs": runs, "out": out,
-        "data": data, "limit": limit, "seed": seed, "workers": workers,
+        "data": data, "limit": limit, "seed": seed, "workers": workers, "speculative": speculative,
+        "reuse": tuple(reuse) if reuse else None,
     }  # fmt: skip
     raise typer.Exit(run_command(config, flags, engine, set_ or []))
 
@@ -98,15 +116,132 @@ def score(
     raise typer.Exit(score_command(responses, out, task, grader, data, set_ or []))
 
 
+RunsArgument = Annotated[list[Path], typer.Argument(help="Run directories.")]
+ExcludeOption = Annotated[
+    Path | None, typer.Option(help="File of questions to leave out: an id, task/id or hash on each line.")
+]
+
+
 @app.command()
 def leaderboard(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
+    runs: RunsArgument,
     out: Annotated[Path, typer.Option(help="Path of the tables without suffix, such as leaderboards/mine.")],
+    published: Annotated[Path | None, typer.Option(help="CSV of published figures to show beside.")] = None,
+    exclude: ExcludeOption = None,
+    split: Annotated[
+        Path | None, typer.Option(help="File of questions to score apart from the others.")
+    ] = None,
+    cutoff: Annotated[
+        str | None, typer.Option(help="Date; dated questions are scored before and after it.")
+    ] = None,
 ) -> None:
-    """Write a table of runs as CSV and Markdown."""
+    """Write a table of runs as CSV, Markdown and HTML."""
     from k2eval.commands import leaderboard_command
 
-    raise typer.Exit(leaderboard_command(runs, out))
+    raise typer.Exit(leaderboard_command(runs, out, published, exclude=exclude, split=split, cutoff=cutoff))
+
+
+@app.command()
+def compare(
+    runs: RunsArgument,
+    out: Annotated[Path | None, typer.Option(help="Markdown file to write as well.")] = None,
+    exclude: ExcludeOption = None,
+) -> None:
+    """Compare the first run with the others, question by question, and say which differences are real."""
+    from k2eval.commands import compare_command
+
+    raise typer.Exit(compare_command(runs, out, exclude))
+
+
+@app.command()
+def report(
+    runs: RunsArgument,
+    out: Annotated[Path, typer.Option(help="Directory for report.html.")],
+    data: DataOption = None,
+    exclude: ExcludeOption = None,
+    include_protected: Annotated[
+        bool, typer.Option("--include-protected", help="Show texts whose authors ask not to publish them.")
+    ] = False,
+) -> None:
+    """Write one HTML page: charts, a grid of all samples, and a viewer of each."""
+    from k2eval.commands import report_command
+
+    raise typer.Exit(report_command(runs, out, data, exclude, include_protected))
+
+
+@app.command()
+def speed(
+    model: Annotated[
+        str | None, typer.Option(help="Checkpoint folder, hub name, or a served model's name.")
+    ] = None,
+    config: Annotated[
+        list[Path] | None, typer.Option(help="YAML file as for `run`; several are compared with the first.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="Measure this server, such as http://localhost:8000/v1.")
+    ] = None,
+    speculative: SpeculativeOption = None,
+    concurrency: Annotated[
+        str, typer.Option(metavar="N,…", help="Requests in flight, one load each.")
+    ] = "1,16",
+    rate: Annotated[
+        str, typer.Option(metavar="X,…", help="Requests per second (Poisson), one load each.")
+    ] = "",
+    requests: Annotated[
+        int | None, typer.Option(min=1, help="Requests per load. [default: four rounds, at least 8]")
+    ] = None,
+    input_tokens: Annotated[int, typer.Option(min=1, help="Length of the random prompts.")] = 128,
+    output_tokens: Annotated[int, typer.Option(min=2, help="Length of the answers.")] = 256,
+    task: Annotated[
+        str | None, typer.Option(help="Ask this task's questions instead of random prompts.")
+    ] = None,
+    temperature: Annotated[float, typer.Option(min=0.0)] = 1.0,
+    natural_end: Annotated[
+        bool, typer.Option("--natural-end", help="Let answers end where the model ends them.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Path of CSV, Markdown and plot without suffix.")] = None,
+    data: DataOption = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting.")
+    ] = None,
+) -> None:
+    """Measure how fast a model answers, alone or side by side with other configurations."""
+    from k2eval.speed.command import SpeedOptions, configurations, loads, numbers, speed_command
+
+    flags: dict[str, Any] = {"model": model, "speculative": speculative, "data": data}
+    levels = loads(
+        numbers(concurrency, int), numbers(rate, float), requests=requests, input_tokens=input_tokens,
+        output_tokens=output_tokens, temperature=temperature, ignore_eos=not natural_end,
+    )  # fmt: skip
+    configs = configurations(config or [], flags, set_ or [], endpoint)
+    raise typer.Exit(speed_command(SpeedOptions(configs, levels, task, out)))
+
+
+@app.command(name="spec-check")
+def spec_check(
+    model: Annotated[str | None, typer.Option(help="Checkpoint folder or hub name.")] = None,
+    speculative: SpeculativeOption = None,
+    tasks: Annotated[str, typer.Option(help="Tasks whose questions are the prompts.")] = "smoke",
+    samples: Annotated[int, typer.Option(min=1, help="Answers to each prompt at temperature 1.")] = 4,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 256,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many questions of each task.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file as for `run`; flags win over it.")] = None,
+    data: DataOption = None,
+    log: Annotated[Path | None, typer.Option(help="File for what the engines print.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting.")
+    ] = None,
+) -> None:
+    """Check that speculative decoding changes nothing but the speed; exit code 1 when it does."""
+    from k2eval.config import load_config
+    from k2eval.speed.spec_check import spec_check_command
+    from k2eval.tasks import task_files
+
+    flags: dict[str, Any] = {
+        "model": model, "speculative": speculative, "tasks": tasks, "limit": limit, "data": data, "out": Path(),
+    }  # fmt: skip
+    settings = load_config(file=config, flags=flags, sets=set_ or [], task_names=task_files())
+    raise typer.Exit(spec_check_command(settings, samples, max_tokens, log))
 
 
 @app.command(name="tasks")
@@ -119,6 +254,20 @@ def tasks_(
     from k2eval.commands import tasks_command
 
     raise typer.Exit(tasks_command(names or [], data, questions))
+
+
+@app.command()
+def ablation(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run directories of one checkpoint, such as bo3 and k2.")
+    ],
+    n: Annotated[int, typer.Option("--n", min=1, help="Candidates.")] = 3,
+    data: DataOption = None,
+) -> None:
+    """Show what planning and choosing bring, from stored samples; generates nothing."""
+    from k2eval.commands import ablation_command
+
+    raise typer.Exit(ablation_command(runs, n, data))
 
 
 @app.command()
@@ -150,8 +299,22 @@ def lm_eval(context: typer.Context) -> None:
 
 def main() -> None:
     """Entry point: prints k2eval's own errors without a traceback and exits with code 2."""
+    warnings.showwarning = _show_warning
     try:
         app()
     except K2EvalError as error:
         print(f"k2eval: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Our own warnings as a line for users; those of libraries are for us, and go nowhere."""
+    if Path(filename).is_relative_to(Path(__file__).parent):
+        print(f"k2eval: {message}", file=sys.stderr)

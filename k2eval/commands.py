@@ -7,20 +7,38 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from k2eval.acceptance import closing_words
 from k2eval.config import RunConfig, load_config
 from k2eval.data import load_questions
-from k2eval.errors import DataError, K2EvalError, did_you_mean
+from k2eval.errors import ConfigError, DataError, K2EvalError, did_you_mean
+from k2eval.interruption import INTERRUPTED
+from k2eval.journal import read_run
 from k2eval.records import Question
 from k2eval.tasks import load_tasks, task_files, tasks_folder
 
 UNFINISHED = 1
 """Exit code of a command that ended with infrastructure failures or unreadable rows."""
-INTERRUPTED = 130
+
+
+def terminal(*, stderr: bool = False) -> Console:
+    """Where words and tables go. Into a file or a pipe they are not broken to the width of a terminal."""
+    stream = _own_stream(sys.stderr if stderr else sys.stdout)
+    console = Console(file=stream)
+    return console if console.is_terminal else Console(file=stream, width=160)
+
+
+def _own_stream(stream: TextIO) -> TextIO:
+    """A second way to where ``stream`` goes, which stays open while engines send their own output elsewhere."""
+    try:
+        return os.fdopen(os.dup(stream.fileno()), "w", buffering=1, encoding="utf-8", errors="replace")
+    except (OSError, ValueError):  # not a real file, as under a test runner
+        return stream
 
 
 def run_command(file: Path | None, flags: Mapping[str, Any], engine: str | None, sets: Sequence[str]) -> int:
@@ -30,12 +48,15 @@ def run_command(file: Path | None, flags: Mapping[str, Any], engine: str | None,
 
     pairs = [*sets, *([f"engine.kind={engine}"] if engine else [])]
     config = load_config(file=file, flags=flags, sets=pairs, task_names=task_files())
-    console = Console()
+    console = terminal()
     runner = Runner(config, open_engines(config), console)
     _announce(runner.work, config, console)
     summary = asyncio.run(runner.run())
-    _print_board([config.out], console)
-    console.print(f"Run directory: {config.out}", soft_wrap=True)
+    if summary.done:
+        _print_board([config.out], console)
+    for line in closing_words(read_run(config.out)):
+        console.print(line, soft_wrap=True, highlight=False)
+    console.print(f"Run directory: {config.out}", soft_wrap=True, highlight=False)
     if summary.interrupted:
         console.print(
             f"Stopped at {summary.done} of {summary.total} samples. The same command goes on from there."
@@ -74,7 +95,7 @@ def grade_command(run: Path, data: Path | None) -> int:
     """``k2eval grade``."""
     from k2eval.regrade import regrade
 
-    console = Console()
+    console = terminal()
     result = asyncio.run(regrade(run, data))
     missing = f", {result.missing} without all their generations" if result.missing else ""
     console.print(f"Graded {result.graded} samples again: {result.changed} verdicts changed{missing}.")
@@ -92,7 +113,7 @@ def score_command(
     """``k2eval score``."""
     from k2eval.grading.score import score_file
 
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     if (task is None) == (grader is None):
         raise DataError("Expected either --task or --grader, to know how the responses are graded.")
     questions = _question_finder(task, data, sets) if task else None
@@ -122,36 +143,64 @@ def _question_finder(name: str, data: Path | None, sets: Sequence[str]) -> Any:
     return find
 
 
-def leaderboard_command(runs: Sequence[Path], out: Path) -> int:
-    """``k2eval leaderboard``."""
+def leaderboard_command(runs: Sequence[Path], out: Path, published: Path | None, **scope: Any) -> int:
+    """``k2eval leaderboard``; ``scope`` is what :func:`k2eval.leaderboard.build` leaves out or splits."""
     from k2eval.leaderboard import build, print_table, write
 
-    console = Console()
-    published = tasks_folder().parent / "leaderboards" / "published.csv"
-    board = build(runs, published=published if published.exists() else None)
+    console = terminal()
+    own = tasks_folder().parent / "leaderboards" / "published.csv"
+    board = build(runs, published=published or (own if own.exists() else None), **scope)
     print_table(board, console)
     for path in write(board, out):
-        console.print(f"Wrote {path}", soft_wrap=True)
+        console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def compare_command(runs: Sequence[Path], out: Path | None, exclude: Path | None) -> int:
+    """``k2eval compare``."""
+    from k2eval.compare import compare, print_comparison, to_markdown
+
+    console = terminal()
+    comparison = compare(runs, exclude=exclude)
+    print_comparison(comparison, console)
+    if out:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(to_markdown(comparison), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"Cannot write {out}: {error}. Give another --out.") from error
+        console.print(f"Wrote {out}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def report_command(
+    runs: Sequence[Path], out: Path, data: Path | None, exclude: Path | None, include_protected: bool
+) -> int:
+    """``k2eval report``."""
+    from k2eval.report import write_report
+
+    page = write_report(runs, out, include_protected=include_protected, data=data, exclude=exclude)
+    terminal().print(f"Wrote {page}", soft_wrap=True, highlight=False)
     return 0
 
 
 def tasks_command(names: Sequence[str], data: Path | None, list_questions: bool) -> int:
     """``k2eval tasks``."""
-    console = Console()
+    console = terminal()
     known = task_files()
     tasks = load_tasks(names or list(known))
     if list_questions:
         for task in tasks:
-            for question in load_questions(task, data=data).questions():
-                print(f"{task.name}\t{question.id}")
+            for question_id, text_hash in load_questions(task, data=data).hashes.items():
+                print(f"{task.name}\t{question_id}\t{text_hash}")
         return 0
-    table = Table(title="Tasks", title_justify="left")
-    for heading in ("task", "title", "kind", "questions", "source", "grader", "runs"):
-        table.add_column(heading, overflow="fold")
+    table = Table(title="Tasks", title_justify="left", box=SIMPLE)
+    for heading in ("task", "title", "kind", "questions", "grader", "runs", "source"):
+        table.add_column(heading, no_wrap=heading != "source", overflow="fold")
     for task in tasks:
         rows, source = _look_up(task, data)
         table.add_row(
-            task.name, task.spec.title, task.spec.kind, rows, source, task.spec.grader, str(task.runs)
+            task.name, task.spec.title, task.spec.kind, rows, task.spec.grader, str(task.runs), source
         )
     console.print(table)
     return 0
@@ -165,22 +214,33 @@ def _look_up(task: Any, data: Path | None) -> tuple[str, str]:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a list must not wait for a network
     try:
         found = load_questions(task, data=data)
+        count = found.found
     except K2EvalError as error:
-        return f"0 of {spec.questions}", str(error).split(":", 1)[-1].strip()[:120]
-    expected = f" of {spec.questions}" if spec.questions and spec.questions != found.found else ""
-    return f"{found.found}{expected}", found.source
+        return f"0 of {spec.questions}", str(error)[:200]
+    expected = f" of {spec.questions}" if spec.questions and spec.questions != count else ""
+    first, *more = found.source.split(", ")
+    return f"{count}{expected}", f"{first} and {len(more)} more" if more else first
+
+
+def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
+    """``k2eval ablation``."""
+    from k2eval.ablation import ablate
+    from k2eval.ablation_report import print_ablation
+
+    print_ablation(asyncio.run(ablate(runs, n, data)), terminal())
+    return 0
 
 
 def recipes_command() -> int:
     """``k2eval recipes``."""
     from k2eval.recipes.registry import BUILT_IN
 
-    table = Table(title="Recipes", title_justify="left")
+    table = Table(title="Recipes", title_justify="left", box=SIMPLE)
     table.add_column("recipe")
     table.add_column("how a response is made")
     for entry in BUILT_IN:
         table.add_row(entry.name, entry.summary)
-    Console().print(table)
+    terminal().print(table)
     return 0
 
 
@@ -188,13 +248,13 @@ def doctor_command() -> int:
     """``k2eval doctor``."""
     from k2eval.sandbox import doctor_report
 
-    table = Table(title="This machine", title_justify="left")
+    table = Table(title="This machine", title_justify="left", box=SIMPLE)
     for heading in ("check", "ok", "found", "what to do"):
         table.add_column(heading, overflow="fold")
     rows = doctor_report()
     for row in rows:
         table.add_row(row.name, "yes" if row.ok else "[bold red]no[/]", row.detail, row.remedy)
-    Console().print(table)
+    terminal().print(table)
     return 0 if all(row.ok for row in rows) else 2
 
 
@@ -202,10 +262,11 @@ def lm_eval_command(arguments: Sequence[str]) -> int:
     """``k2eval lm-eval``."""
     from lm_eval.__main__ import cli_evaluate
 
-    sys.argv = [
-        "lm_eval",
-        *arguments,
-        *([] if "--include_path" in arguments else ["--include_path", str(tasks_folder())]),
-    ]
+    from k2eval.interop.lm_eval import add_to_path, with_chat
+    from k2eval.interop.lm_eval_model import register
+
+    register()
+    add_to_path(tasks_folder())
+    sys.argv = ["lm_eval", *with_chat(arguments)]
     cli_evaluate()
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import zlib
@@ -73,13 +74,30 @@ class QuestionSet:
         self.items()
         return digest([[item.id, item.fields, item.gold] for item in self._items[0][0]])[:16]
 
+    @property
+    def hashes(self) -> dict[str, str]:
+        """What each question asks, hashed, by id; see :func:`text_hash`."""
+        return {item.id: text_hash(item) for item in self.items()}
+
+
+def text_hash(item: Item) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a question's text, runs of white space as one blank.
+
+    The text is the item's field ``problem`` or ``question``, so that lists of questions which a model has
+    seen can be made without k2eval.
+    """
+    text = (
+        item.fields.get("problem") or item.fields.get("question") or json.dumps(item.fields, sort_keys=True)
+    )
+    return hashlib.sha256(" ".join(str(text).split()).encode()).hexdigest()[:16]
+
 
 def load_questions(task: Task, *, data: Path | None, limit: int | None = None) -> QuestionSet:
     """Find and read the questions of a task.
 
     Args:
         task: Which.
-        data: The local data folder; ``K2EVAL_DATA`` where None.
+        data: The local data folder; ``K2EVAL_DATA`` where None. Rows name it in ``_data``.
         limit: Keep only so many, the first ones.
 
     Raises:
@@ -87,6 +105,8 @@ def load_questions(task: Task, *, data: Path | None, limit: int | None = None) -
     """
     folder = data or (Path(os.environ["K2EVAL_DATA"]) if os.environ.get("K2EVAL_DATA") else None)
     rows, source = _find(task, folder)
+    if folder is not None:
+        rows = [{**row, "_data": str(folder)} for row in rows]
     kept = [row for row in rows if _wanted(row, task)]
     if not kept:
         raise DataError(f"Task {task.name}: {source} holds no questions that fit. Expected at least one.")
@@ -114,7 +134,8 @@ def _find(task: Task, folder: Path | None) -> tuple[list[Row], str]:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a ``.jsonl`` or ``.jsonl.gz`` file, with the source file's name in ``_file``.
+    """The rows of a ``.jsonl`` or ``.jsonl.gz`` file, with the source file's name in ``_file`` and its
+    path in ``_path``.
 
     Raises:
         DataError: When the file cannot be read or a line is not a JSON object.
@@ -124,7 +145,7 @@ def read_rows(path: Path) -> Iterator[Row]:
         with opener(path, "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield {**_row(line, path, number), "_file": path.name}
+                    yield {**_row(line, path, number), "_file": path.name, "_path": str(path)}
     except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise DataError(f"Cannot read the questions in {path}: {error}.") from error
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import k2eval
@@ -14,9 +15,10 @@ from k2eval.data import QuestionSet, load_questions
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import JournalError
 from k2eval.grading.registry import grader_for
-from k2eval.journal import FORMAT
+from k2eval.journal import FORMAT, RUN
+from k2eval.judging import NOTE
 from k2eval.recipes.registry import Recipe, recipe_for
-from k2eval.recipes.sample import Generate, Role, Sample
+from k2eval.recipes.sample import ROLES, Generate, Role, Sample
 from k2eval.records import Grade, Json, Outcome, Place, Question, Response, Sampling, Verdict, digest
 from k2eval.tasks import import_object, load_tasks, sampling_with
 
@@ -35,6 +37,7 @@ class Assignment:
     sampling: Sampling
     task_version: str
     solver: Any = None
+    role_sampling: Mapping[Role, Mapping[str, Json]] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
@@ -52,6 +55,7 @@ class Assignment:
             fingerprints,
             ask,
             self.solver,
+            role_sampling=self.role_sampling,
         )
 
 
@@ -66,12 +70,23 @@ class Work:
     def __init__(self, config: RunConfig) -> None:
         self.config = config
         self.recipe: Recipe = recipe_for(config.recipe)
-        tasks = load_tasks(config.tasks, config.overrides)
-        self.sets = [load_questions(task, data=config.data, limit=config.limit) for task in tasks]
+        self.role_sampling: dict[Role, Mapping[str, Json]] = {
+            role: config.roles.get(role, {}).get("sampling", {}) for role in ROLES[1:]
+        }
+        self.answer_judged = "answer_judge" in config.roles
+        """Whether a model gives its word on answers beside the rule."""
+        self.sets = self._load()
+        for questions in self.sets:
+            self.sampling_of(questions)
+
+    def _load(self) -> list[QuestionSet]:
+        tasks = load_tasks(self.config.tasks, self.config.overrides)
+        return [load_questions(task, data=self.config.data, limit=self.config.limit) for task in tasks]
 
     def runs_of(self, questions: QuestionSet) -> int:
-        """How many independent runs a task gets."""
-        return self.config.runs or questions.task.runs
+        """How many independent runs a task gets; the task's own setting wins over that for all."""
+        own = self.config.overrides.get(questions.task.name)
+        return (own.runs if own else None) or self.config.runs or questions.task.runs
 
     def sampling_of(self, questions: QuestionSet) -> Sampling:
         """The task's sampling with the changes of this run; changes per task win over those for all."""
@@ -90,7 +105,16 @@ class Work:
             for number in range(len(asked[0])):
                 for run_index in runs:
                     question = asked[run_index][number]
-                    yield Assignment(question, run_index, sampling, questions.task.version, solver)
+                    yield Assignment(
+                        question, run_index, sampling, questions.task.version, solver, self.role_sampling
+                    )
+
+    def is_settled(self, verdict: Verdict) -> bool:
+        """Whether nothing is left to do about a sample: decided, and by the answer judge too if there is one."""
+        if verdict.outcome.is_infrastructure:
+            return False
+        word = verdict.notes.get(NOTE)
+        return not self.answer_judged or (word is not None and "failed" not in word)
 
     def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> dict[str, Json]:
         """The part of ``run.json`` that does not depend on progress."""
@@ -114,7 +138,7 @@ class Work:
                 "fingerprints": dict(fingerprints),
             },
             "machine": {"python": platform.python_version(), "system": platform.platform()},
-            "tasks": {questions.task.name: self._describe_task(questions) for questions in self.sets},
+            "tasks": {questions.task.name: self.describe_task(questions) for questions in self.sets},
             "config": self.config.model_dump(mode="json"),
         }
 
@@ -123,7 +147,8 @@ class Work:
         """Name and version of the task's grader."""
         return grader_for(questions.task.spec.grader).label
 
-    def _describe_task(self, questions: QuestionSet) -> dict[str, Json]:
+    def describe_task(self, questions: QuestionSet) -> dict[str, Json]:
+        """A task's entry in ``run.json``."""
         task, spec = questions.task, questions.task.spec
         return {
             "version": task.version,
@@ -141,20 +166,38 @@ class Work:
             "prompt": digest(task.system, task.prompt)[:16],
             "options": spec.options,
             "notes": questions.notes,
+            "hashes": questions.hashes,
         }
 
 
 def identity(run: Mapping[str, Any]) -> dict[str, Json]:
-    """What must not change while a run directory grows, as flat names and values."""
+    """What must not change while a run directory grows, as flat names and values.
+
+    Raises:
+        JournalError: When the description lacks something, as one that was edited by hand may.
+    """
+    try:
+        return _identity(run)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise JournalError(
+            f"{RUN} is not what `k2eval run` writes: {type(error).__name__} {error}. Restore it, or give another --out."
+        ) from error
+
+
+def _identity(run: Mapping[str, Any]) -> dict[str, Json]:
     config = run.get("config", {})
     arguments = config.get("engine", {}).get("arguments", {})
+    fingerprints, roles = dict(run["engine"]["fingerprints"]), dict(config.get("roles", {}))
+    answer_judge = fingerprints.pop("answer_judge", None), roles.pop("answer_judge", None)
     facts: dict[str, Json] = {
-        "model": run["engine"]["fingerprints"],
+        "model": fingerprints,
         "recipe": run["recipe"],
         "seed": run["seed"],
         "speculative": config.get("speculative"),
-        "roles": config.get("roles", {}),
+        "roles": roles,
     }
+    if answer_judge[1] is not None:  # shapes no response, so it may join a run that was made without it
+        facts["answer_judge"] = list(answer_judge)
     for key in _SHAPING_ARGUMENTS:
         facts[f"engine.{key}"] = arguments.get(key)
     for name, task in run["tasks"].items():
@@ -177,23 +220,58 @@ def merge_run(before: Mapping[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     old, new = identity(before), identity(now)
     changed = [key for key in new if key in old and old[key] != new[key]]
     if changed:
-        lines = "\n".join(f"  {key}: {old[key]!r} there, {new[key]!r} now" for key in changed)
+        lines = "\n".join(f"  {key}: {_short(old[key])} there, {_short(new[key])} now" for key in changed)
         raise JournalError(
             f"{now['config']['out']} holds a different run. What differs:\n{lines}\n"
             "Give another --out, or the settings of that run; more tasks or more runs may be added to it."
         )
     tasks = dict(before["tasks"])
     for name, task in now["tasks"].items():
-        kept = tasks.get(name, {})
-        larger = {key: max(task[key], kept.get(key, 0)) for key in ("runs", "questions")}
-        tasks[name] = {**task, **larger}
+        kept = tasks.get(name, {"runs": 0, "questions": 0})
+        fuller = kept if kept["questions"] > task["questions"] else task  # whose notes name the limit
+        tasks[name] = {
+            **task,
+            "runs": max(task["runs"], kept["runs"]),
+            "questions": fuller["questions"],
+            "notes": fuller["notes"],
+            "hashes": fuller.get("hashes", {}),
+        }
+    overrides = {**before["config"].get("overrides", {}), **now["config"]["overrides"]}
     return {
         **now,
+        # What the engine said once it had started holds until it has started again.
+        "model": {**before["model"], "name": now["model"]["name"]},
+        "engine": {**before["engine"], "fingerprints": now["engine"]["fingerprints"]},
         "runs": max(before["runs"], now["runs"]),
         "tasks": tasks,
+        "config": {**now["config"], "overrides": overrides},
         "sessions": before.get("sessions", []),
         "complete": False,
     }
+
+
+def _short(value: Json) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
+def is_complete(run: Mapping[str, Any], settled: Iterable[Place]) -> bool:
+    """Whether every sample that ``run.json`` speaks of is among the settled ones."""
+    done = Counter(place.task for place in settled if place.run_index < run["tasks"][place.task]["runs"])
+    return all(done[name] >= task["questions"] * task["runs"] for name, task in run["tasks"].items())
+
+
+def limits_of_context(run: Mapping[str, Any], context: int | None) -> list[str]:
+    """A note where tasks allow longer answers than the engine's context has room for."""
+    longer: dict[int, list[str]] = {}
+    for name, task in run["tasks"].items():
+        if context is not None and task["sampling"]["max_tokens"] >= context:
+            longer.setdefault(task["sampling"]["max_tokens"], []).append(name)
+    return [
+        f"max_tokens is {allowed}, but prompt and answer must fit a context of {context} tokens: longer answers "
+        f"are cut there ({', '.join(names)})"
+        for allowed, names in longer.items()
+    ]
 
 
 def verdict_of(assignment: Assignment, response: Response, grade: Grade) -> Verdict:

@@ -9,7 +9,10 @@ from typing import Any
 from k2eval.config import RunConfig
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.recipes.sample import Role
+from k2eval.recipes.sample import ROLES, Role
+from k2eval.records import Sampling
+from k2eval.speculative import parse
+from k2eval.tasks import sampling_with
 
 LOG = "engine.log"
 """File of the run directory that takes what the engine prints."""
@@ -27,12 +30,16 @@ def open_engines(config: RunConfig) -> dict[Role, Engine]:
             config.engine.kind, config.model, config.engine.arguments, config.speculative, config.out / LOG
         )
     }
-    for role, settings in config.roles.items():
-        if role not in ("planner", "judge"):
-            raise ConfigError(f"Unknown role {role!r}. {did_you_mean(role, ['planner', 'judge'])}")
+    for name, settings in config.roles.items():
+        role = next((known for known in ROLES[1:] if known == name), None)
+        if role is None:
+            raise ConfigError(f"Unknown role {name!r}. {did_you_mean(name, list(ROLES[1:]))}")
         arguments = dict(settings)
+        sampling_with(Sampling(), arguments.pop("sampling", {}))
+        if not arguments:
+            continue
         model = arguments.pop("model", config.model)
-        kind, speculative = arguments.pop("kind", "vllm"), arguments.pop("speculative", None)
+        kind, speculative = arguments.pop("kind", "vllm"), parse(arguments.pop("speculative", None))
         engines[role] = open_engine(kind, str(model), arguments, speculative, config.out / LOG)
     return engines
 
@@ -49,8 +56,21 @@ def open_engine(
         from k2eval.engines.vllm import VllmEngine
 
         return VllmEngine(model, arguments, speculative, log)
+    if speculative and kind in KINDS:
+        raise ConfigError(
+            f"Speculation can be set for the vllm engine only, not for {kind}. A server speculates when it was "
+            "started so: `vllm serve … --speculative-config '{…}'`."
+        )
+    if kind == "endpoint":
+        from k2eval.engines.endpoint import EndpointEngine
+
+        return EndpointEngine(model, arguments)
     if kind == "scripted":
         from k2eval.engines.scripted import from_file
 
+        known = ["delay_s", "capacity"]
+        for key in arguments:
+            if key not in known:
+                raise ConfigError(f"The scripted engine has no argument {key!r}. {did_you_mean(key, known)}")
         return from_file(Path(model), **arguments)
     raise ConfigError(f"Unknown kind of engine {kind!r}. {did_you_mean(kind, list(KINDS))}")

@@ -7,7 +7,7 @@ from typing import Protocol, Self
 
 from pydantic import Field
 
-from k2eval.records import Generation, Json, Record, Request
+from k2eval.records import Generation, Json, Record, Request, SpeculativeCounts
 
 
 class EngineInfo(Record):
@@ -26,6 +26,8 @@ class EngineInfo(Record):
     settings: dict[str, Json] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """What a reader of the scores must know: a reduced context, a missing chat template …"""
+    speculation: SpeculativeCounts | None = None
+    """What the engine as a whole drafted and accepted since it started, where it counts that."""
 
 
 class Engine(Protocol):

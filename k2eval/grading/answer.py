@@ -23,6 +23,7 @@ EXTRACTED_LIMIT = 500
 _WINDOW = 1_000_000
 """Characters at the end of the answer part that are searched."""
 
+_MAX_SIBLINGS = 20
 _TOKEN = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)|\\.|[{}]", re.DOTALL)
 _UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*([-+]?[0-9][0-9.,/]*|[A-Za-z])(?![A-Za-z{])")
 _PROSE = re.compile(r"(?<!\\)(?<![A-Za-z])[A-Za-z]{3,}")
@@ -113,7 +114,9 @@ def _boxed(text: str) -> Answer:
         return Answer(None, cut=True)
     start, end = spans[-1]
     first = len(spans) - 1
-    while first > 0 and "\n" not in text[spans[first - 1][1] : spans[first][0]]:
+    while (
+        first > max(0, len(spans) - _MAX_SIBLINGS) and "\n" not in text[spans[first - 1][1] : spans[first][0]]
+    ):
         first -= 1
     siblings = tuple(text[a:b].strip() for a, b in spans[first:])
     return Answer(text[start:end].strip(), siblings)

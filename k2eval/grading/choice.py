@@ -34,10 +34,15 @@ _STATED = re.compile(
         \s*[*_$\s]*(?i:option\b|choice\b)?\s*
         (?: \\?\(\s*\**([A-Za-z])\**\s*\\?\) | \[([A-Za-z])\]
           | \$?\\(?:text|mathrm|mathbf|textbf)\{\(?([A-Za-z])\)?\}
-          | ([A-Z])(?![A-Za-z0-9'’]|\s+[a-z]|-\w) | ([a-z])(?=[\s*_.)]*(?:$|\n)) )
+          | ([B-HJ-Z])(?![A-Za-z0-9'’]|-\w) | ([AI])(?![A-Za-z0-9'’]|-\w|\s+(?!because|since|as\b|and\b|or\b)[a-z])
+          | ([a-z])(?=[\s*_.)]*(?:$|\n)) )
     """,
     re.VERBOSE,
 )
+_DECLARED = re.compile(
+    r"(?<![A-Za-z])(?i:answer|choice|option)\s+[(*]*([A-Z])[)*]*\s+is\s+(?:the\s+|clearly\s+)?(?:correct|right|best|answer)"
+)
+_AND_ANOTHER = re.compile(r"[)\]}*$]*\s*(?:,|/|&|and|or)\s*[(*\[]*[A-Z][)*\]]*\s*(?:[.,;\n]|$)")
 _ALONE = re.compile(r"[*_$\s]*[(\[]?\s*([A-Z])\s*[)\]]?[.*_$\s]*")
 
 
@@ -77,6 +82,9 @@ def _choose(text: str, truncated: bool, options: tuple[str, ...]) -> tuple[str |
 
 def letter_of(answer: str, options: tuple[str, ...]) -> str | None:
     """The letter of the option that ``answer``, the content of a box, names; None unless it is one option."""
+    verbatim = [index for index, option in enumerate(options) if option.strip() == answer.strip()]
+    if len(verbatim) == 1 and len(answer.strip()) > 1:
+        return chr(ord("A") + verbatim[0])
     bare = _plain(answer)
     known = _letters(options)
     named = _LETTER.fullmatch(bare) or _OPTION.fullmatch(bare)
@@ -89,9 +97,6 @@ def letter_of(answer: str, options: tuple[str, ...]) -> str | None:
     labelled = _LETTER_AND_TEXT.fullmatch(bare)
     if labelled is None or labelled[1] not in known:
         return None
-    rest = _by_text(labelled[2], options)
-    if rest is not None:
-        return labelled[1] if rest == labelled[1] else None
     return None if _names_another(labelled[2], labelled[1], known) else labelled[1]
 
 
@@ -167,8 +172,15 @@ def _same_value(option: str, answer: str) -> bool:
 def _stated(text: str, options: tuple[str, ...]) -> str | None:
     """The option stated last in prose: "The correct answer is (D).", "**Answer:** C", or a last line "B"."""
     known = _letters(options)
-    said = [next(group for group in found.groups() if group).upper() for found in _STATED.finditer(text)]
-    said = [letter for letter in said if letter in known]
+    said = [
+        (
+            found.end(),
+            "" if _AND_ANOTHER.match(text, found.end()) else next(filter(None, found.groups())).upper(),
+        )
+        for pattern in (_STATED, _DECLARED)
+        for found in pattern.finditer(text)
+    ]
+    said = [(at, letter) for at, letter in said if letter in known]
     lines = [line for line in text.splitlines() if line.strip()]
     last = lines[-1].strip() if lines else ""
     alone = _ALONE.fullmatch(last)
@@ -178,6 +190,6 @@ def _stated(text: str, options: tuple[str, ...]) -> str | None:
     if labelled and _by_text(labelled[2].rstrip("* "), options) == labelled[1]:
         return labelled[1]
     if said:
-        return said[-1]
+        return max(said)[1] or None
     tail = re.search(r"(?i:answer\b\s*(?:is|:)\s*)(.+)$", last.strip("* "))
     return _by_text(tail[1].strip("* "), options) if tail else None

@@ -7,16 +7,16 @@ from fractions import Fraction
 from functools import lru_cache
 
 _DIGITS = r"(?:\d+\.?\d*|\.\d+)"
-_DECIMAL = re.compile(rf"({_DIGITS})(?:[eE]([+-]?\d{{1,4}}))?")
+_DECIMAL = re.compile(rf"({_DIGITS})(?:[eE]([+-]?\d{{1,3}}))?")
 _SCIENTIFIC = re.compile(
-    rf"({_DIGITS})\s*(?:\\times|\\cdot)\s*10\s*\^\s*(?:\{{\s*([+-]?\s*\d{{1,4}})\s*\}}|(\d))"
+    rf"({_DIGITS})\s*(?:\\times|\\cdot)\s*10\s*\^\s*(?:\{{\s*([+-]?\s*\d{{1,3}})\s*\}}|(\d))"
 )
 _FRACTION = re.compile(
     rf"\\frac\s*\{{\s*([+-]?\s*{_DIGITS})\s*\}}\s*\{{\s*([+-]?\s*{_DIGITS})\s*\}}|\(?({_DIGITS})\s*/\s*({_DIGITS})\)?"
 )
 _MIXED = re.compile(r"(\d+)\s*(?:\\frac\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}|\s(\d+)\s*/\s*(\d+))")
-MAX_DIGITS = 4000
-"""Longest number that is read; Python itself refuses beyond 4,300 digits."""
+MAX_DIGITS = 3000
+"""Longest number that is read; Python itself refuses beyond 4,300 digits, exponent included."""
 
 
 @lru_cache(maxsize=8192)
@@ -56,7 +56,10 @@ def _unsigned(text: str) -> Fraction | None:
     mixed = _MIXED.fullmatch(text)
     if mixed:
         top, bottom = (mixed[2] or mixed[4]), (mixed[3] or mixed[5])
-        return int(mixed[1]) + Fraction(int(top), int(bottom)) if int(bottom) else None
+        if int(bottom) == 0:
+            return None
+        part = Fraction(int(top), int(bottom))
+        return int(mixed[1]) + part if part < 1 else int(mixed[1]) * part
     return None
 
 

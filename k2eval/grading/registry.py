@@ -73,8 +73,5 @@ def grader_for(name: str) -> Grader:
 
 
 def grader_name(question: Question, override: str | None = None) -> str:
-    """Which grader a question asks for: ``override``, its metadata, or what its options suggest."""
-    named = override or question.metadata.get("grader")
-    if named is not None:
-        return str(named)
-    return "choice" if question.options else "math"
+    """Which grader grades ``question``: ``override``, the one it names, or the one that its shape suggests."""
+    return override or question.grader or ("choice" if question.options else "math")

@@ -10,24 +10,38 @@ MAX_DIGITS = 30_000
 
 _MAX_FACTORIAL = 8_000
 _MAX_TERMS = 5_000
+_MAX_ARGUMENT = 1_000
+SYMBOL_BOUND = 10.0
+"""Largest value that is ever put in for a variable."""
+_SYMBOL_DIGITS = 2.0
+"""Digits of the numerators and denominators that are put in for variables."""
+_NEVER = frozenset({"Integral", "Limit", "Derivative", "MatPow", "MatMul"})
+"""What may take for ever, and no gold is written with."""
 
 
 def fits(expr: Any) -> bool:
     """Whether evaluating the sympy expression ``expr`` stays below :data:`MAX_DIGITS` digits."""
+    return digits(expr) <= MAX_DIGITS
+
+
+def digits(expr: Any) -> float:
+    """An upper bound of the decimal digits that evaluating ``expr`` would write; infinite where unknown."""
     try:
-        return _digits(expr, 0) <= MAX_DIGITS
+        return _digits(expr, 0)
     except (OverflowError, ValueError, RecursionError, AttributeError, TypeError):
-        return False
+        return math.inf
 
 
 def _digits(expr: Any, depth: int) -> float:
     """An upper bound of the decimal digits of ``expr`` (numerator or denominator)."""
     if depth > 200:
         return math.inf
+    if type(expr).__name__ in _NEVER:
+        return math.inf
     if expr.is_Rational:
         return max(_integer_digits(expr.p), _integer_digits(expr.q))
     if not expr.args:
-        return 1.0
+        return _SYMBOL_DIGITS
     name = type(expr).__name__
     inner = [_digits(arg, depth + 1) for arg in expr.args if hasattr(arg, "args")]
     if max(inner, default=0.0) > MAX_DIGITS:
@@ -35,7 +49,7 @@ def _digits(expr: Any, depth: int) -> float:
     if name == "Add":
         return max(inner) + sum(1 for size in inner if size > 1) + math.log10(len(inner))
     if name == "Pow":
-        return max(inner[0], 1.0) * _magnitude(expr.args[1], inner[1])
+        return inner[0] * _magnitude(expr.args[1], inner[1])
     if name in ("factorial", "gamma", "binomial", "factorial2", "subfactorial"):
         size = _magnitude(expr.args[0], inner[0])
         return math.inf if size > _MAX_FACTORIAL else max(1.0, size) * math.log10(max(size, 2.0))
@@ -44,13 +58,15 @@ def _digits(expr: Any, depth: int) -> float:
             sum(_magnitude(end, _digits(end, depth + 1)) for end in over.args[1:]) for over in expr.args[1:]
         )
         return math.inf if terms > _MAX_TERMS else sum(inner) * (terms if name == "Product" else 1.0)
-    if name in ("exp", "log", "sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh"):
-        return math.inf if inner[0] > 1_000 or (name == "exp" and inner[0] > 6) else max(1.0, inner[0])
+    if name in ("exp", "sinh", "cosh", "tanh"):
+        return max(1.0, 0.44 * _magnitude(expr.args[0], inner[0]))
+    if name in ("log", "sin", "cos", "tan", "cot", "sec", "csc"):
+        return math.inf if inner[0] > _MAX_ARGUMENT else max(5.0, inner[0])
     return sum(inner)
 
 
 def _integer_digits(value: int) -> float:
-    return max(1.0, abs(int(value)).bit_length() * math.log10(2))
+    return max(1, abs(int(value)).bit_length()) * math.log10(2)
 
 
 def _magnitude(expr: Any, digits: float) -> float:
@@ -59,8 +75,12 @@ def _magnitude(expr: Any, digits: float) -> float:
         return max(1.0, abs(float(expr)))
     if expr.is_Rational:
         return max(1.0, abs(float(expr.p) / float(expr.q)))
-    if expr.free_symbols:
-        return max(1.0, digits)
+    if expr.is_Symbol:
+        return SYMBOL_BOUND
+    if expr.is_Add:
+        return sum(_magnitude(arg, _digits(arg, 1)) for arg in expr.args)
+    if expr.is_Mul:
+        return math.prod(_magnitude(arg, _digits(arg, 1)) for arg in expr.args)
     if expr.is_Atom:
-        return 4.0
+        return math.inf if expr.is_infinite else 4.0
     return math.inf if digits > 7 else 10.0**digits

@@ -1,9 +1,9 @@
 """Compare two mathematical expressions, with math-verify's parser behind guards of our own.
 
 math-verify decides equality of numbers to a fixed number of decimals, so that 1/2004! equals 1/2006! and 1/3
-equals 0.333333. Here numbers are compared exactly where they are rational, else by relative difference at
-50 and then 400 digits; expressions with variables by their values at several points. Only what cannot be
-evaluated (unknown functions, sets) is left to math-verify's own comparison.
+equals 0.333333. Here numbers are compared exactly where they are rational, else by relative difference at 50,
+then 400 and, if their parts are longer, more digits; expressions with variables by their values at several
+points. Only what cannot be evaluated (unknown functions, sets) is left to math-verify's own comparison.
 
 sympy is imported on first use, which should be inside a worker process.
 """
@@ -15,18 +15,19 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from k2eval.grading.size import fits
+from k2eval.grading.size import digits, fits
 
 Expr = Any
 """A sympy expression."""
 
 _MAX_CHARS = 2000
-_MAX_NESTING = 30
+_MAX_NESTING = 12
+_MAX_PRECISION = 20_000
 _LONG_NUMBER = re.compile(r"\d{1500}")
 _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
 _BINOMIAL = re.compile(r"\\binom\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}")
 _UNREADABLE = re.compile(
-    r"\\(?:[lc]?dots|vdots|triangle|angle|deg|max|min|sup|inf(?!ty)|pmod|mod|bmod)(?![a-zA-Z])|\.\.\.|__|\?|:="
+    r"\\(?:[io]*int|lim|partial|[lc]?dots|vdots|triangle|angle|deg|max|min|sup|inf(?!ty)|pmod|mod|bmod)(?![a-zA-Z])|\.\.\.|__|\?|:="
 )
 
 
@@ -48,7 +49,7 @@ def parse(text: str) -> Expr | None:
             normalization_config=None,
             conversion_config=ConversionConfig(lowercase_symbols=False),
         )
-    except MemoryError:
+    except (MemoryError, ImportError):
         raise
     except Exception:
         return None
@@ -64,7 +65,12 @@ def _is_shallow(text: str) -> bool:
 
 
 def _prepare(text: str) -> str:
-    """``text`` in the dialect of the parser: decimals as fractions, so that none is rounded; ! before ^."""
+    """``text`` in the dialect of the parser.
+
+    Decimals become fractions, so that none is rounded. 2\\binom{5}{2} gets its sign, since the parser reads it as
+    the mixed number 2 + 10.
+    """
+    text = re.sub(r"(?<=[\d})!])\s*(?=\\binom)", r"\\cdot ", text)
     text = _DECIMAL.sub(lambda m: f"\\frac{{{int(m[1] + m[2])}}}{{{10 ** len(m[2])}}}", text)
     text = re.sub(r"\\(lfloor|rfloor|lceil|rceil|cdot|times)(?=\S)", r"\\\1 ", text)
     text = re.sub(r"(\d+|[a-zA-Z])!(?=\s*\^)", r"{(\1!)}", text)
@@ -79,7 +85,7 @@ def equal(gold: str, given: str) -> bool:
         return False
     try:
         return _equal(left, right)
-    except MemoryError:
+    except (MemoryError, ImportError):
         raise
     except Exception:
         return False
@@ -104,6 +110,8 @@ def _equal(left: Expr, right: Expr) -> bool:
 def _is_set(expr: Expr) -> bool:
     import sympy
 
+    if isinstance(expr, sympy.Symbol):  # which sympy counts among the Booleans
+        return False
     return isinstance(expr, sympy.Set | sympy.Tuple | sympy.logic.boolalg.Boolean)
 
 
@@ -122,22 +130,23 @@ def numbers_equal(left: Expr, right: Expr) -> bool:
         return a not in (sympy.nan, sympy.zoo)
     if a.is_Rational and b.is_Rational:
         return False
-    if a in (sympy.oo, -sympy.oo) or b in (sympy.oo, -sympy.oo):
+    if any(side.has(sympy.oo, -sympy.oo, sympy.zoo, sympy.nan) for side in (a, b)):
         return False
-    return all(_close(a, b, digits) for digits in (50, 400))
+    longest = int(min(2 * max(digits(a), digits(b)), _MAX_PRECISION))
+    return all(_close(a, b, precision) for precision in sorted({50, 400, max(400, longest)}))
 
 
-def _close(a: Expr, b: Expr, digits: int) -> bool:
-    """Whether ``a`` and ``b`` agree to almost ``digits`` significant digits."""
+def _close(a: Expr, b: Expr, precision: int) -> bool:
+    """Whether ``a`` and ``b`` agree to almost ``precision`` significant digits."""
     import sympy
 
-    x, y = a.evalf(digits), b.evalf(digits)
-    if not (x.is_number and y.is_number) or x.has(sympy.nan, sympy.zoo):
+    x, y = a.evalf(precision), b.evalf(precision)
+    if not (x.is_number and y.is_number) or any(side.has(sympy.nan, sympy.zoo, sympy.oo) for side in (x, y)):
         return False
     if a == 0 or b == 0:
-        return bool(abs(x - y) < sympy.Float(10) ** -digits and sympy.simplify(a - b) == 0)
+        return bool(abs(x - y) < sympy.Float(10) ** -precision and sympy.simplify(a - b) == 0)
     scale = max(abs(x), abs(y))
-    return bool(abs(x - y) <= scale * sympy.Float(10, digits) ** (8 - digits))
+    return bool(abs(x - y) <= scale * sympy.Float(10, precision) ** (8 - precision))
 
 
 def _equal_at_points(left: Expr, right: Expr, symbols: set[Expr]) -> bool | None:
@@ -164,12 +173,12 @@ def _points(count: int, discrete: bool, signed: bool) -> Any:
     """Points to compare at: naturals of both parities, and positive fractions for smooth expressions."""
     from sympy import Rational
 
-    naturals = itertools.cycle([7, 4, 11, 9, 6, 13, 8, 5, 10, 3])
-    for shift in range(4):
-        yield [next(naturals) + shift for _ in range(count)]
+    naturals = itertools.cycle([5, 3, 7, 4, 6, 2, 8])
+    for _ in range(5):
+        yield [next(naturals) for _ in range(count)]
     if not discrete:
         for shift in range(3):
-            yield [Rational(17 + 6 * index + 10 * shift, 5 + index) for index in range(count)]
+            yield [Rational(17 + 7 * index + 10 * shift, 5 + index) for index in range(count)]
     if signed:
         for shift in range(2):
             yield [Rational(-13 - 4 * index - 7 * shift, 3 + index) for index in range(count)]
@@ -248,7 +257,7 @@ def proportional(gold: tuple[str, str], given: tuple[str, str], positive: bool) 
         return all(numbers_equal(ratios[0], other) for other in ratios[1:]) and (
             not positive or ratios[0] > 0
         )
-    except MemoryError:
+    except (MemoryError, ImportError):
         raise
     except Exception:
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -56,16 +57,16 @@ def build(
         raise ConfigError("Expected at least one run directory, got none. Make one with `k2eval run`.")
     contamination = Contamination.of(exclude=exclude, split=split, cutoff=cutoff)
     measured, notes = contamination.apply(load_runs(runs))
-    names = dict.fromkeys(name for run in measured for name in run.tasks)
-    benchmarks = tuple(benchmark_of(name, measured) for name in names)
+    tasks = dict.fromkeys(name for run in measured for name in run.tasks)
+    benchmarks = tuple(benchmark_of(name, measured) for name in tasks)
     rows = [row_of(run) for run in measured]
     for benchmark in benchmarks:
         for row in rows:
             add_cell(row, benchmark)
         add_standing(rows, benchmark)
     averages = add_averages(rows, benchmarks)
-    columns = dict.fromkeys(name for row in rows for name in row.record)
-    frame = pd.DataFrame({name: [row.record.get(name) for row in rows] for name in columns})
+    names = list(dict.fromkeys(name for row in rows for name in row.record))
+    frame = pd.DataFrame({name: _column([row.record.get(name) for row in rows]) for name in names})
     warnings = [warning for run in measured for warning in run.warnings]
     return Leaderboard(
         frame=_sorted(frame, benchmarks, averages),
@@ -74,6 +75,13 @@ def build(
         notes=(*notes, *warnings),
         published=read_published(published) if published else None,
     )
+
+
+def _column(values: Sequence[Any]) -> pd.Series:
+    """Texts with "" for gaps, or numbers with NaN for gaps."""
+    if any(isinstance(value, str) for value in values):
+        return pd.Series([value if isinstance(value, str) else "" for value in values], dtype=object)
+    return pd.to_numeric(pd.Series(values))
 
 
 def _sorted(frame: pd.DataFrame, benchmarks: Sequence[Benchmark], averages: Sequence[str]) -> pd.DataFrame:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from k2eval.leaderboard.load import RunScores, TaskScores
-from k2eval.records import Outcome
+from k2eval.leaderboard.scores import RunScores, TaskScores
+from k2eval.records import Json, Outcome, digest
 from k2eval.statistics import Array, Estimate, average, question_means, spread
 from k2eval.statistics.difference import paired_means
+
+_GROUPS = {"math": "Maths"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class Benchmark:
 
     name: str
     title: str
+    part: bool
+    """Whether it is another view of a benchmark, which no average counts."""
     group: str | None
     """Group of benchmarks whose micro average it is part of."""
     fingerprint: str
@@ -32,6 +36,8 @@ class Benchmark:
     """Ids of those that have verdicts in any row."""
     comparable: tuple[int, ...]
     """Rows that were asked these questions."""
+    settings: Mapping[str, Json]
+    """Prompt, grader and sampling of most of these rows."""
     means: Array
     """Per-question means of shape (questions, rows); NaN for rows that are not comparable."""
 
@@ -61,9 +67,27 @@ def benchmark_of(name: str, runs: Sequence[RunScores]) -> Benchmark:
     means = np.full((len(questions), len(runs)), np.nan)
     for index in comparable:
         task = runs[index].tasks[name]
-        means[[place[question] for question in task.questions], index] = question_means(task.scores)
+        means[[place[question] for question in task.questions], index] = question_means(task.values)
     info = runs[having[0]].tasks[name].info
-    return Benchmark(name, info.title or name, info.micro, *reference, questions, comparable, means)
+    settings = _most_common([runs[index].tasks[name].info.settings for index in comparable])
+    return Benchmark(
+        name, info.title or name, info.part, info.micro, *reference, questions, comparable, settings, means
+    )
+
+
+def _most_common(settings: Sequence[Mapping[str, Json]]) -> Mapping[str, Json]:
+    hashes = Counter(digest(one) for one in settings)
+    return max(settings, key=lambda one: hashes[digest(one)])
+
+
+def differences(own: Mapping[str, Json], others: Mapping[str, Json]) -> list[str]:
+    """In words, which settings of one run on a benchmark differ from the others'."""
+    words = []
+    for name in dict.fromkeys([*own, *others]):
+        mine, theirs = own.get(name), others.get(name)
+        if mine is not None and theirs is not None and mine != theirs:
+            words.append(f"{name} {mine} instead of {theirs}".replace("; ", ", ")[:200])
+    return words
 
 
 def _asked(task: TaskScores) -> tuple[str, int]:
@@ -73,11 +97,15 @@ def _asked(task: TaskScores) -> tuple[str, int]:
 
 def row_of(run: RunScores) -> Row:
     """What concerns the run as a whole."""
-    info, tasks = run.info, run.tasks.values()
+    info, tasks = run.info, run.benchmarks.values()
     graded = sum(task.graded for task in tasks)
     notes = [] if info.complete else ["the run is not finished"]
     if not info.reproducible:
         notes.append("the engine could not honour seeds: a repetition may differ")
+    if info.prefix_cache_hits is not None:
+        notes.append(f"prefix cache: {100 * info.prefix_cache_hits:.0f} % of prompt tokens")
+    if (info.speculative or {}).get("counted") == "engine":
+        notes.append("speculation counted over the whole engine, not per task")
     record = {
         "run": info.name,
         "model": info.model.name,
@@ -105,7 +133,7 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
     task = row.run.tasks.get(benchmark.name)
     if task is None:
         return
-    estimate, noise = average(task.scores), spread(task.scores)
+    estimate, noise = average(task.values), spread(task.values)
     scored = np.isfinite(task.scores)
     fields = {
         "": 100 * estimate.value,
@@ -120,16 +148,34 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
         "expected_questions": task.info.expected_questions or task.info.questions,
         "samples": task.graded,
         "failed": task.failed,
+        "marked": int(task.marked.sum()),
         "truncated": _percent(task.count(Outcome.TRUNCATED), task.graded),
         "no_answer": _percent(task.count(Outcome.NO_ANSWER), task.graded),
         "tokens": _mean([task.output_tokens[scored]]),
         "recipe_tokens": _mean([task.recipe_tokens[scored]]),
+        "acceptance_length": row.run.info.acceptance_length(benchmark.name),
         "fingerprint": task.info.fingerprint,
         "grader": task.info.grader,
+        **_judged(task),
         "notes": "; ".join(_notes(benchmark, task)),
     }
     row.estimates[benchmark.name] = estimate
     row.record.update((f"{benchmark.name}_{key}".rstrip("_"), value) for key, value in fields.items())
+
+
+def _judged(task: TaskScores) -> dict[str, float]:
+    """The answer judge's score beside the rule's on the same samples, and how often they differ, in percent."""
+    both = np.isfinite(task.judged) & np.isfinite(task.scores)
+    failed: dict[str, float] = {"judge_failed": int(task.unjudged.sum())} if task.unjudged.any() else {}
+    if not both.any():
+        return failed
+    rule, judge = task.scores[both], task.judged[both]
+    return failed | {
+        "judge": 100 * float(judge.mean()),
+        "judge_rule": 100 * float(rule.mean()),
+        "judge_differs": 100 * float(((rule >= 1) != (judge >= 1)).mean()),
+        "judge_samples": int(both.sum()),
+    }
 
 
 def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
@@ -143,6 +189,16 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
         notes.append(
             f"infrastructure failures, left out: {task.failed} of {task.failed + task.graded} samples"
         )
+    if task.marked.any():
+        notes.append(f"samples whose recipe lost a candidate, a plan or a judgement: {task.marked.sum()}")
+    judged = _judged(task)
+    if "judge_failed" in judged:
+        notes.append(f"samples on which the answer judge failed: {judged['judge_failed']}")
+    if "judge" in judged:
+        notes.append(
+            f"{judged['judge']:.1f} by the answer judge, {judged['judge_rule']:.1f} by rule on the same "
+            f"{judged['judge_samples']} samples, which differ on {judged['judge_differs']:.1f}%"
+        )
     planned, done = info.questions * info.runs, task.failed + task.graded
     if done < planned:
         notes.append(f"unfinished: {done} of {planned} samples")
@@ -155,7 +211,7 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
             f"other questions (fingerprint {info.fingerprint[:8]}) than most rows "
             f"({benchmark.fingerprint[:8]}): not compared with them"
         )
-    return notes
+    return notes + differences(info.settings, benchmark.settings)
 
 
 def add_standing(rows: Sequence[Row], benchmark: Benchmark) -> None:
@@ -181,3 +237,9 @@ def _percent(count: int, total: int) -> float:
 def _mean(arrays: Iterable[NDArray[np.int64]]) -> float:
     values = np.concatenate([np.empty(0), *arrays])
     return float(values.mean()) if len(values) else np.nan
+
+
+def group_title(name: str) -> str:
+    """``math_micro`` -> ``Maths micro``."""
+    group, _, kind = name.rpartition("_")
+    return f"{_GROUPS.get(group, group.capitalize())} {kind}" if group else "Macro (all)"

@@ -26,7 +26,7 @@ def read_published(path: Path) -> pd.DataFrame:
         DataError: the file is missing, is no such table, has a row without source or a score outside 0 … 100.
     """
     try:
-        frame = pd.read_csv(path)
+        frame = pd.read_csv(path, dtype=str)
     except (OSError, ValueError) as error:
         raise DataError(f"Expected a CSV of published figures at {path}, got: {error}.") from error
     missing = sorted({"system", "source", "note"} - set(frame.columns))
@@ -36,7 +36,7 @@ def read_published(path: Path) -> pd.DataFrame:
         )
     for name in frame.columns.difference(["system", "source", "note"], sort=False):
         frame[name] = _percentages(frame[name], path)
-    nameless = frame["source"].fillna("").astype(str).str.strip() == ""
+    nameless = frame["source"].fillna("").str.strip() == ""
     if nameless.any():
         system = frame["system"][nameless].iloc[0]
         raise DataError(

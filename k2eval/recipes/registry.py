@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from k2eval.errors import ConfigError, did_you_mean
+from k2eval.recipes.best_of_n import BestOfN
+from k2eval.recipes.majority import Majority
 from k2eval.recipes.plain import plain
+from k2eval.recipes.plan import plan
+from k2eval.recipes.published import Published
 from k2eval.recipes.sample import Sample
 from k2eval.records import Response
 from k2eval.tasks import import_object
@@ -14,16 +21,37 @@ from k2eval.tasks import import_object
 Recipe = Callable[[Sample], Awaitable[Response]]
 """Makes one response of one sample. It may await several generations, also at once."""
 
+MOST = 1024
+"""Candidates that a name may ask for."""
+
 
 class Entry(NamedTuple):
     """A recipe in the list that users see."""
 
     name: str
     summary: str
-    recipe: Recipe
 
 
-BUILT_IN = (Entry("plain", "ask the question and take the answer", plain),)
+BUILT_IN = (
+    Entry("plain", "ask the question and take the answer"),
+    Entry("plan", "a planner writes a plan without the answer, the solver sees it"),
+    Entry("boN", "bo3, bo5 …: N candidates, the best by a pairwise judge asked in both orders"),
+    Entry("majN", "maj3, maj8 …: N candidates, the answer that most of them give"),
+    Entry(
+        "adaptiveN", "adaptive8 …: as majN, but asks no more once the vote is settled; adaptive is adaptive8"
+    ),
+    Entry("k2", "a plan and a candidate, three times, then the best of them: plan-bo3"),
+    Entry(
+        "k2-published", "K2-Think's pipeline as published: champion first, one order, index before reasons"
+    ),
+    Entry("plan-…", "plan-boN, plan-majN, plan-adaptiveN: each candidate with a plan of its own"),
+    Entry("…-tournament", "boN-tournament, k2-tournament: pairs candidates off instead of one after another"),
+    Entry("module:name", "a recipe of your own, see docs/recipes.md"),
+)
+
+_EXAMPLES = ["plain", "plan", "bo3", "maj3", "adaptive", "k2", "k2-published", "k2-tournament", "plan-maj3"]
+_NAME = re.compile(r"(plan-)?(bo|maj|adaptive)(\d+)(-tournament)?")
+_SHORT = {"adaptive": "adaptive8", "k2": "plan-bo3", "k2-tournament": "plan-bo3-tournament"}
 
 
 def recipe_for(name: str) -> Recipe:
@@ -33,12 +61,34 @@ def recipe_for(name: str) -> Recipe:
         ConfigError: When there is none.
     """
     if ":" in name:
-        recipe: Recipe = import_object(name, "recipe")
-        return recipe
-    for entry in BUILT_IN:
-        if entry.name == name:
-            return entry.recipe
-    raise ConfigError(
-        f"Unknown recipe {name!r}. {did_you_mean(name, [entry.name for entry in BUILT_IN])} "
-        "`k2eval recipes` lists them."
-    )
+        return _own(name)
+    if name == "plain":
+        return plain
+    if name == "plan":
+        return plan
+    if name == "k2-published":
+        return Published()
+    parsed = _NAME.fullmatch(_SHORT.get(name, name))
+    if not parsed or (parsed[4] and parsed[2] != "bo"):
+        raise ConfigError(
+            f"Unknown recipe {name!r}. {did_you_mean(name, _EXAMPLES)} `k2eval recipes` lists them."
+        )
+    planned, kind, n = bool(parsed[1]), parsed[2], int(parsed[3])
+    if not 1 <= n <= MOST:
+        raise ConfigError(f"Recipe {name!r}: expected 1 to {MOST} candidates, got {n}.")
+    if kind == "bo":
+        return BestOfN(n, planned, tournament=bool(parsed[4]))
+    return Majority(n, planned, adaptive=kind == "adaptive")
+
+
+def _own(name: str) -> Recipe:
+    """A user's recipe; its module may lie in the working directory."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    recipe = import_object(name, "recipe")
+    if not callable(recipe):
+        raise ConfigError(
+            f"Recipe {name!r}: expected an async function of a Sample, got {type(recipe).__name__}."
+        )
+    return recipe  # type: ignore[no-any-return]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,7 +19,8 @@ from k2eval.records import (
     digest,
 )
 
-Role = Literal["solver", "planner", "judge"]
+Role = Literal["solver", "planner", "judge", "answer_judge"]
+ROLES: tuple[Role, ...] = ("solver", "planner", "judge", "answer_judge")
 Generate = Callable[[Request, Role], Awaitable[Generation]]
 
 
@@ -41,6 +42,17 @@ class Sample:
     """Solves in several steps, for tasks that need it."""
     generations: list[Generation] = field(default_factory=list)
     """All that was generated so far, in order of completion."""
+    role_sampling: Mapping[Role, Mapping[str, Json]] = field(default_factory=dict)
+    """What the run changes about the sampling of a role that is not the solver."""
+
+    @property
+    def problem(self) -> str:
+        """What the question says, without the system message."""
+        return "\n\n".join(turn.content for turn in self.question.messages if turn.role != "system")
+
+    def sampling_for(self, role: Role, default: Sampling) -> Sampling:
+        """``default`` with what the run changes about this role's sampling."""
+        return Sampling.model_validate({**default.model_dump(), **self.role_sampling.get(role, {})})
 
     async def generate(
         self,
@@ -96,6 +108,16 @@ class Sample:
         if self.solver is not None:
             return await self.solver(self, stage, prompt)
         return self.respond(await self.generate(stage, prompt))
+
+    def select(self, response: Response, **notes: Json) -> Response:
+        """One of several responses as the recipe's own, counting everything generated so far."""
+        return response.model_copy(
+            update={
+                "generations": tuple(sorted(generation.key for generation in self.generations)),
+                "recipe_tokens": sum(generation.output_tokens for generation in self.generations),
+                "notes": {**response.notes, **notes},
+            }
+        )
 
     def respond(self, selected: Generation, text: str | None = None, **notes: Json) -> Response:
         """The response that answers with ``selected``, counting everything generated so far."""

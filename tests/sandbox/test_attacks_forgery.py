@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - programs in tables
+
 """Every way of forging a pass. The grader here does what all graders do: it compares outside."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - programs in tables
+
 """Bombs, and what an attack may leave behind for the next submission on the same worker."""
 
 from __future__ import annotations

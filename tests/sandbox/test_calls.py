@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - programs in tables
+
 from __future__ import annotations
 
 import math
@@ -10,7 +10,7 @@ from k2eval.sandbox import Call, CallResult, Limits, Opaque, RunOutcome, RunResu
 OK = RunOutcome.OK
 
 
-def one(box: Sandbox, source: str, *args: object, target: str = "f", limits: Limits = Limits()) -> CallResult:  # noqa: B008
+def one(box: Sandbox, source: str, *args: object, target: str = "f", limits: Limits = Limits()) -> CallResult:
     result = box.call(source, [Call(target, list(args))], limits=limits)
     assert result.outcome is OK, result
     return result.calls[0]

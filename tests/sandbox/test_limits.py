@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - programs in tables
+
 """Every limit has its outcome, and the same worker goes on."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - programs in tables
+
 """Programs behave as they would with a real interpreter and a real standard input."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """The two folders of a box: the submission's files, which it can only read, and its scratch, which vanishes."""
-# ruff: noqa: PTH101, PTH116 - every object made after a fork costs page faults in every run
+
 
 from __future__ import annotations
 

@@ -1,0 +1,268 @@
+"""What differs between runs, and whether it is more than noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr
+
+from k2eval.errors import ConfigError
+from k2eval.leaderboard.columns import differences, group_title
+from k2eval.leaderboard.contamination import Contamination
+from k2eval.leaderboard.load import load_runs
+from k2eval.leaderboard.scores import RunScores, TaskScores
+from k2eval.statistics import (
+    Array,
+    Difference,
+    Estimate,
+    average,
+    combine,
+    holm,
+    pool,
+    question_means,
+    sign_flip_p,
+)
+from k2eval.statistics.difference import paired_means, unpaired_means
+
+LEVEL = 0.05
+"""Of the tests behind "better" and "worse", over all benchmarks of a pair of runs together."""
+
+
+class Flip(NamedTuple):
+    """A question answered right in most runs of one side and wrong in most of the other."""
+
+    question: str
+    first: float
+    """Mean score in the first run."""
+    second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One benchmark, or one average over benchmarks, in two runs."""
+
+    name: str
+    title: str
+    first: Estimate
+    second: Estimate
+    difference: Difference
+    """Second minus first."""
+    p: float
+    """Two-sided p-value; of benchmarks after Holm's correction for their number."""
+    verdict: str
+    """In words."""
+    notes: tuple[str, ...] = ()
+    flips: tuple[Flip, ...] = ()
+    """Gained ones first, each kind with the largest change first."""
+    average: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two runs."""
+
+    first: RunScores
+    second: RunScores
+    lines: tuple[Line, ...]
+    only_first: tuple[str, ...]
+    """Benchmarks that the second run lacks."""
+    only_second: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The first run against each of the others."""
+
+    pairs: tuple[Pair, ...]
+    notes: tuple[str, ...] = ()
+
+
+def compare(runs: Sequence[Path], *, exclude: Path | None = None) -> Comparison:
+    """Compares the first run with each of the others.
+
+    Args:
+        runs: run directories.
+        exclude: file that lists questions to leave out, as for `k2eval.leaderboard.build`.
+
+    Raises:
+        ConfigError: fewer than two runs were given.
+        JournalError: a run directory cannot be read.
+    """
+    if len(runs) < 2:
+        raise ConfigError(f"Expected at least two run directories to compare, got {len(runs)}.")
+    loaded, notes = Contamination.of(exclude=exclude, split=None, cutoff=None).apply(load_runs(runs))
+    warnings = [warning for run in loaded for warning in run.warnings]
+    return Comparison(tuple(_pair(loaded[0], other) for other in loaded[1:]), (*notes, *warnings))
+
+
+@dataclass(frozen=True, slots=True)
+class _Aligned:
+    """One benchmark of two runs, on the questions that are compared."""
+
+    name: str
+    first: TaskScores
+    second: TaskScores
+    paired: bool
+    means: tuple[Array, Array]
+    """Per-question means; aligned when paired."""
+    questions: tuple[str, ...]
+    """Ids of the aligned questions."""
+    difference: Difference
+
+    @property
+    def title(self) -> str:
+        return self.first.info.title or self.name
+
+
+def _pair(first: RunScores, second: RunScores) -> Pair:
+    shared = [name for name in first.tasks if name in second.tasks]
+    if not shared:
+        raise ConfigError(
+            f"Expected runs with a benchmark in common, got {first.path} with {', '.join(first.tasks)} and "
+            f"{second.path} with {', '.join(second.tasks)}."
+        )
+    aligned = [_align(name, first.tasks[name], second.tasks[name]) for name in shared]
+    adjusted = holm([one.difference.p for one in aligned])
+    lines = [_line(one, p, len(aligned)) for one, p in zip(aligned, adjusted, strict=True)]
+    return Pair(
+        first,
+        second,
+        (*_averages(aligned), *lines),
+        tuple(name for name in first.tasks if name not in second.tasks),
+        tuple(name for name in second.tasks if name not in first.tasks),
+    )
+
+
+def _align(name: str, first: TaskScores, second: TaskScores) -> _Aligned:
+    """Pairs by question id where both were asked the same data, and falls back to all questions where not."""
+    means = question_means(first.values), question_means(second.values)
+    if first.info.fingerprint != second.info.fingerprint:
+        return _Aligned(name, first, second, False, means, (), unpaired_means(*means))
+    there = set(first.questions) & set(second.questions)
+    common = tuple(question for question in first.questions if question in there)
+    left, right = (_means_of(side, common) for side in (first, second))
+    return _Aligned(name, first, second, True, (left, right), common, paired_means(left, right))
+
+
+def _means_of(side: TaskScores, questions: Sequence[str]) -> Array:
+    """Per-question means of these questions, in this order."""
+    wanted = set(questions)
+    part = side.only(np.array([question in wanted for question in side.questions], dtype=bool))
+    place = {question: row for row, question in enumerate(part.questions)}
+    return question_means(part.values)[[place[question] for question in questions]]
+
+
+def _line(one: _Aligned, p: float, benchmarks: int) -> Line:
+    runs = (one.first.info.runs, one.second.info.runs)
+    return Line(
+        name=one.name,
+        title=one.title,
+        first=average(one.first.values),
+        second=average(one.second.values),
+        difference=one.difference,
+        p=p,
+        verdict=in_words(one.difference, p, runs, benchmarks),
+        notes=tuple(_notes(one)),
+        flips=_flips(one),
+    )
+
+
+def in_words(difference: Difference, p: float, runs: tuple[int, int], benchmarks: int = 1) -> str:
+    """What a difference shows: "better", "worse", or how large it would have to be.
+
+    Args:
+        difference: second minus first.
+        p: its p-value, corrected for the number of benchmarks.
+        runs: runs per question on both sides.
+        benchmarks: how many were corrected for.
+    """
+    if difference.questions == 0:
+        return "nothing to compare: no question has scores on both sides"
+    direction = "better" if difference.value > 0 else "worse"
+    if p < LEVEL:
+        return direction
+    if difference.p < LEVEL:
+        return f"{direction} on its own, but not when corrected for {benchmarks} benchmarks"
+    made = f"{runs[0]} runs" if runs[0] == runs[1] else f"{runs[0]} and {runs[1]} runs"
+    size = f"{difference.questions} questions × {made}"
+    if not np.isfinite(difference.detectable):
+        return f"no difference shown: {size} cannot show any"
+    return f"no difference shown: {size} would show ±{100 * difference.detectable:.1f} or more"
+
+
+def _notes(one: _Aligned) -> list[str]:
+    first, second = one.first.info, one.second.info
+    notes = []
+    if not one.paired:
+        notes.append(
+            f"unpaired: the questions differ (fingerprints {first.fingerprint[:8]} and {second.fingerprint[:8]}), "
+            "so their choice adds to the noise"
+        )
+    elif len(one.questions) < max(len(one.first.questions), len(one.second.questions)):
+        notes.append(f"compared on the {len(one.questions)} questions that both have")
+    notes += differences(second.settings, first.settings)
+    failed = (one.first.failed, one.second.failed)
+    if any(failed):
+        notes.append(f"infrastructure failures, left out: {failed[0]} and {failed[1]} samples")
+    expected = first.expected_questions
+    if expected is not None and first.questions < expected:
+        notes.append(f"{first.questions} of {expected} questions")
+    return notes
+
+
+def _flips(one: _Aligned) -> tuple[Flip, ...]:
+    if not one.paired:
+        return ()
+    sides = zip(one.questions, *one.means, strict=True)
+    flips = [Flip(question, float(a), float(b)) for question, a, b in sides if (a - 0.5) * (b - 0.5) < 0]
+    return tuple(sorted(flips, key=lambda flip: flip.first - flip.second))
+
+
+def _averages(aligned: Sequence[_Aligned]) -> list[Line]:
+    groups: dict[str, list[_Aligned]] = {}
+    for one in aligned:
+        if one.first.info.micro and one.difference.questions:
+            groups.setdefault(one.first.info.micro, []).append(one)
+    return [
+        _average(f"{group}_{kind}", members)
+        for group, members in groups.items()
+        if len(members) > 1
+        for kind in ("micro", "macro")
+    ]
+
+
+def _average(name: str, members: Sequence[_Aligned]) -> Line:
+    weights = [float(one.difference.questions) if name.endswith("micro") else 1.0 for one in members]
+    parts = [(average(one.first.values), average(one.second.values)) for one in members]
+    difference = combine([one.difference for one in members], weights)
+    p = _p_of_all(members, weights, difference)
+    difference = combine([one.difference for one in members], weights, p)
+    runs = (max(one.first.info.runs for one in members), max(one.second.info.runs for one in members))
+    return Line(
+        name=name,
+        title=group_title(name),
+        first=pool([first for first, _ in parts], weights),
+        second=pool([second for _, second in parts], weights),
+        difference=difference,
+        p=p,
+        verdict=in_words(difference, p, runs),
+        notes=() if difference.paired else ("unpaired in part: some questions differ",),
+        average=True,
+    )
+
+
+def _p_of_all(members: Sequence[_Aligned], weights: Sequence[float], difference: Difference) -> float:
+    """Sign flips over the questions of all benchmarks, each with its weight in the average; normal if unpaired."""
+    if not difference.paired:
+        return float(2 * ndtr(-abs(difference.value) / difference.se)) if difference.se > 0 else 1.0
+    total = sum(weights)
+    gaps = []
+    for one, weight in zip(members, weights, strict=True):
+        gap = one.means[1] - one.means[0]
+        gap = gap[np.isfinite(gap)]
+        gaps.append(gap * weight / total / len(gap))
+    return sign_flip_p(np.concatenate(gaps))

@@ -1,0 +1,178 @@
+"""A comparison for people: terminal and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from k2eval.compare.pairs import Comparison, Flip, Line, Pair
+from k2eval.leaderboard.cells import ABSENT, markdown_table
+from k2eval.leaderboard.scores import RunScores, TaskScores
+from k2eval.records import Outcome
+from k2eval.statistics import Difference, Estimate
+
+_FLIPS_SHOWN = 12
+EXPLANATION = (
+    "Scores are avg@k in percent; the difference is the second run minus the first, paired by question, with its "
+    "95 % interval. p-values of benchmarks come from sign flips over questions, corrected for their number (Holm); "
+    "“would show” is the true difference that such a comparison shows in 80 % of cases."
+)
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """The comparison as a page."""
+    parts = ["# Comparison", EXPLANATION]
+    for pair in comparison.pairs:
+        parts.append(f"## {_name(pair.second)} against {_name(pair.first)}")
+        parts.append(markdown_table(*_scores(pair)))
+        parts.append("\n".join(f"- {line}" for line in _remarks(pair)))
+        parts.append(markdown_table(*_costs(pair)))
+        for line in pair.lines:
+            if line.flips:
+                parts.append(
+                    f"### {line.title}: flipped questions\n\n" + markdown_table(*_flipped(pair, line))
+                )
+    parts.append("\n".join(f"- {note}" for note in comparison.notes))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """The comparison on a terminal."""
+    for pair in comparison.pairs:
+        _say(f"{_name(pair.second)} against {_name(pair.first)}", console, "bold")
+        _show(*_scores(pair), console)
+        for remark in _remarks(pair):
+            _say(f"- {remark}", console)
+        _show(*_costs(pair), console)
+        for line in pair.lines:
+            if line.flips:
+                _say(f"{line.title}, flipped: {_flip_words(line.flips)}", console)
+    for note in comparison.notes:
+        _say(note, console)
+
+
+def _scores(pair: Pair) -> tuple[list[str], list[list[str]]]:
+    header = [
+        "Benchmark",
+        pair.first.info.name,
+        pair.second.info.name,
+        "Difference",
+        "p",
+        "Verdict",
+        "Flipped",
+    ]
+    rows = [
+        [
+            line.title,
+            _percent(line.first),
+            _percent(line.second),
+            _difference(line.difference),
+            ABSENT if np.isnan(line.p) else "< 0.001" if line.p < 0.001 else f"{line.p:.3f}",
+            line.verdict,
+            "" if line.average or not line.difference.paired else _count_flips(line.flips),
+        ]
+        for line in pair.lines
+    ]
+    return header, rows
+
+
+def _remarks(pair: Pair) -> list[str]:
+    remarks = [f"{line.title}: {note}" for line in pair.lines for note in line.notes]
+    for run, names in ((pair.first, pair.only_first), (pair.second, pair.only_second)):
+        if names:
+            remarks.append(f"only {run.info.name} has {', '.join(names)}")
+    remarks += [
+        f"{run.info.name} is not finished" for run in (pair.first, pair.second) if not run.info.complete
+    ]
+    return remarks
+
+
+def _costs(pair: Pair) -> tuple[list[str], list[list[str]]]:
+    """Tokens and speed side by side, over the benchmarks that both runs have."""
+    lines = [line for line in pair.lines if line.name in pair.first.benchmarks]
+    sides = [_cost(run, lines) for run in (pair.first, pair.second)]
+    rows = []
+    for title in sides[0]:
+        before, after = (side[title] for side in sides)
+        ratio = (
+            f"{100 * (after / before - 1):+.1f} %"
+            if before and after and np.isfinite(before * after)
+            else ABSENT
+        )
+        cells = [ABSENT if not np.isfinite(value) else f"{value:,.2f}" for value in (before, after)]
+        rows.append([title, *(cell.removesuffix(".00") for cell in cells), ratio])
+    return ["Over shared benchmarks", pair.first.info.name, pair.second.info.name, "Change"], rows
+
+
+def _cost(run: RunScores, lines: Sequence[Line]) -> dict[str, float]:
+    tasks = [run.tasks[line.name] for line in lines]
+    graded = sum(task.graded for task in tasks) or np.nan
+    by_task = {f"… {line.title}": _tokens([run.tasks[line.name]], "output_tokens") for line in lines}
+    return {
+        "Tokens per question": _tokens(tasks, "output_tokens"),
+        **(by_task if len(lines) > 1 else {}),
+        "Tokens per question, whole recipe": _tokens(tasks, "recipe_tokens"),
+        "Truncated %": 100 * sum(task.count(Outcome.TRUNCATED) for task in tasks) / graded,
+        "No answer %": 100 * sum(task.count(Outcome.NO_ANSWER) for task in tasks) / graded,
+        "Tokens/s (whole run)": run.info.tokens_per_s or np.nan,
+        "Acceptance length (whole run)": run.info.acceptance_length() or np.nan,
+    }
+
+
+def _tokens(tasks: Sequence[TaskScores], field: str) -> float:
+    """Mean over graded samples; NaN where there are none."""
+    values = np.concatenate([getattr(task, field)[np.isfinite(task.scores)] for task in tasks])
+    return float(values.mean()) if len(values) else np.nan
+
+
+def _flipped(pair: Pair, line: Line) -> tuple[list[str], list[list[str]]]:
+    rows = [[flip.question, f"{100 * flip.first:.0f} %", f"{100 * flip.second:.0f} %"] for flip in line.flips]
+    return ["Question", pair.first.info.name, pair.second.info.name], rows
+
+
+def _flip_words(flips: Sequence[Flip]) -> str:
+    words = [f"{flip.question} ({100 * flip.first:.0f} → {100 * flip.second:.0f} %)" for flip in flips]
+    more = [f"… and {len(words) - _FLIPS_SHOWN} more"] if len(words) > _FLIPS_SHOWN else []
+    return ", ".join([*words[:_FLIPS_SHOWN], *more])
+
+
+def _count_flips(flips: Sequence[Flip]) -> str:
+    gained = sum(flip.second > flip.first for flip in flips)
+    return f"+{gained} −{len(flips) - gained}"
+
+
+def _percent(estimate: Estimate) -> str:
+    return ABSENT if estimate.questions == 0 else f"{100 * estimate.value:.1f}"
+
+
+def _difference(difference: Difference) -> str:
+    if difference.questions == 0:
+        return ABSENT
+    value, low, high = (100 * end for end in (difference.value, difference.low, difference.high))
+    if abs((value - low) - (high - value)) < 0.05:
+        return f"{value:+.1f} ± {value - low:.1f}".replace("-", "−")
+    return f"{value:+.1f} ({low:+.1f} … {high:+.1f})".replace("-", "−")
+
+
+def _name(run: RunScores) -> str:
+    variant = f", {run.info.variant}" if run.info.variant else ""
+    return f"{run.info.name} ({run.info.model.name}, recipe {run.info.recipe}{variant})"
+
+
+def _show(header: Sequence[str], rows: Sequence[Sequence[str]], console: Console) -> None:
+    table = Table(box=box.SIMPLE_HEAD)
+    for index, name in enumerate(header):
+        left = index == 0 or name == "Verdict"
+        table.add_column(Text(name), justify="left" if left else "right", overflow="fold", no_wrap=not left)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
+
+
+def _say(line: str, console: Console, style: str | None = None) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True, style=style)

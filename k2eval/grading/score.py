@@ -1,0 +1,247 @@
+"""Grade a file of responses that were made elsewhere: what ``k2eval score`` does.
+
+One row in, one row out, in order. A row is a JSON object with the ``response`` and either a ``question_id`` (and
+perhaps a ``run_index``) of a task, or its own ``gold`` and, for choices, ``options``. Rows of tasks with programs may
+bring ``code`` in place of a response, and those of SciCode a ``step_id``. Other fields pass through.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from k2eval.errors import DataError, K2EvalError
+from k2eval.grading.choice import letter_of
+from k2eval.grading.code_rows import Steps, asked, steps_in
+from k2eval.grading.pool import Item, grade_all
+from k2eval.records import Grade, Json, Outcome, Question
+
+_SHOWN = 20
+
+
+@dataclass(slots=True)
+class ScoreSummary:
+    """What became of a file of responses."""
+
+    out: Path
+    outcomes: Counter[str] = field(default_factory=Counter)
+    unreadable: list[str] = field(default_factory=list)
+    """One message for each row that could not be read, with its line number."""
+
+    @property
+    def graded(self) -> int:
+        """Rows with a verdict that says something about the model."""
+        return self.outcomes.total() - self.infrastructure
+
+    @property
+    def correct(self) -> int:
+        """Rows that are right."""
+        return self.outcomes[Outcome.CORRECT]
+
+    @property
+    def infrastructure(self) -> int:
+        """Rows that we failed to grade."""
+        return sum(count for name, count in self.outcomes.items() if Outcome(name).is_infrastructure)
+
+    @property
+    def failed(self) -> bool:
+        """Whether any row has no verdict."""
+        return bool(self.unreadable or self.infrastructure)
+
+    def __str__(self) -> str:
+        share = f" ({self.correct / self.graded:.2%})" if self.graded else ""
+        others = ", ".join(f"{count} {name}" for name, count in sorted(self.outcomes.items()))
+        lines = [f"{self.correct} of {self.graded} graded responses are correct{share}: {others or 'none'}."]
+        lines += [f"Wrote {self.out}"]
+        if self.infrastructure:
+            lines.append(
+                f"{self.infrastructure} responses could not be graded; they are not counted as wrong."
+            )
+        if self.unreadable:
+            lines.append(f"{len(self.unreadable)} rows could not be read and were left out:")
+            lines += [f"  {message}" for message in self.unreadable[:_SHOWN]]
+            lines += ["  …"] * (len(self.unreadable) > _SHOWN)
+        return "\n".join(lines)
+
+
+def score_file(
+    responses: Path,
+    out: Path,
+    *,
+    grader: str | None = None,
+    questions: Callable[[str, int], Question] | None = None,
+    workers: int | None = None,
+) -> ScoreSummary:
+    """Grade every row of ``responses`` and write it to ``out`` with ``correct``, ``outcome`` and ``extracted``.
+
+    ``out`` appears when all is done: an interrupted call, or a full disk, leaves what was there before.
+    ``correct`` is null where we failed to grade; that is never a wrong answer.
+
+    Args:
+        responses: JSON Lines.
+        out: Where the verdicts go.
+        grader: "math" or "choice", for rows that hold their own gold.
+        questions: The question of a task, by its id and run index; None where ``grader`` is given.
+        workers: Number of grading processes; one per processor if None.
+
+    Raises:
+        DataError: If ``responses`` cannot be opened or ``out`` cannot be written. Rows that cannot be read are
+            left out and reported in the summary.
+    """
+    if (grader is None) == (questions is None):
+        raise DataError(
+            "Expected either a grader or questions to grade with, got " + ("both." if grader else "none.")
+        )
+    summary = ScoreSummary(out)
+    rows: deque[dict[str, Json]] = deque()
+    steps = steps_in(_step_rows(responses)) if questions else {}
+
+    def items() -> Iterator[Item]:
+        for number, row in _rows(responses, summary):
+            try:
+                item = _item_of_task(row, questions, steps) if questions else _item_of_row(row, str(grader))
+            except K2EvalError as error:
+                summary.unreadable.append(f"line {number}: {error}")
+                continue
+            rows.append(row)
+            yield item
+
+    try:
+        _write(out, (_verdict(rows.popleft(), grade, summary) for grade in grade_all(items(), workers)))
+    except OSError as error:
+        raise DataError(
+            f"Cannot write {out}: {error.strerror or error}. Nothing was changed there."
+        ) from error
+    return summary
+
+
+def _rows(path: Path, summary: ScoreSummary) -> Iterator[tuple[int, dict[str, Json]]]:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}. Expected a file of JSON Lines.") from error
+    with file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+                if not isinstance(row, dict):
+                    raise ValueError(f"expected a JSON object, got {type(row).__name__}")
+            except (ValueError, RecursionError) as error:
+                summary.unreadable.append(
+                    f"line {number}: not a JSON object ({str(getattr(error, 'msg', error))[:200]})"
+                )
+                continue
+            yield number, row
+
+
+def _step_rows(path: Path) -> Iterator[dict[str, Json]]:
+    """The rows that bring one step of a SciCode problem; later steps run with the code of earlier ones."""
+    unread = ScoreSummary(path)
+    return (row for _, row in _rows(path, unread) if "step_id" in row and "question_id" in row)
+
+
+def _item_of_task(row: dict[str, Json], questions: Callable[[str, int], Question], steps: Steps) -> Item:
+    question_id, run_index = row.get("question_id"), row.get("run_index", 0)
+    if isinstance(question_id, bool) or not isinstance(question_id, str | int):
+        raise DataError(f'expected "question_id" to be a string, got {_shown(question_id)}')
+    if isinstance(run_index, bool) or not isinstance(run_index, int) or run_index < 0:
+        raise DataError(f'expected "run_index" to be a number from 0, got {_shown(run_index)}')
+    question, text = asked(questions(str(question_id), run_index), row, steps)
+    return Item(question, text, _is_truncated(row))
+
+
+def _item_of_row(row: dict[str, Json], grader: str) -> Item:
+    gold = row.get("gold")
+    if isinstance(gold, bool) or not isinstance(gold, str | int | float) or not str(gold).strip():
+        raise DataError(f'expected "gold" to be a non-empty string, got {_shown(gold)}')
+    options: tuple[str, ...] = ()
+    if grader == "choice":
+        options = _options(row.get("options"))
+        gold = _letter(gold, options)
+    metadata = {"answer_type": row["answer_type"]} if isinstance(row.get("answer_type"), str) else {}
+    question = Question(
+        task="", id="", grader=grader, messages=(), gold=str(gold), options=options, metadata=metadata
+    )
+    return Item(question, _text(row.get("response")), _is_truncated(row))
+
+
+def _text(value: Json) -> str:
+    if not isinstance(value, str):
+        raise DataError(f'expected "response" to be a string, got {_shown(value)}')
+    return value
+
+
+def _is_truncated(row: dict[str, Json]) -> bool:
+    return row.get("finish_reason") == "length" or row.get("truncated") is True
+
+
+def _options(value: Json) -> tuple[str, ...]:
+    if (
+        not isinstance(value, list)
+        or not 2 <= len(value) <= 26
+        or not all(isinstance(text, str) for text in value)
+    ):
+        raise DataError(f'expected "options" to be a list of 2 to 26 strings, got {_shown(value)}')
+    return tuple(value)
+
+
+def _letter(gold: str | int | float, options: tuple[str, ...]) -> str:
+    """The letter of the right option: ``gold`` is a letter, the text of one option, or its index from 0.
+
+    A letter is taken as a letter even where an option's text is that letter. A number in quotes is a text.
+    """
+    letters = "".join(chr(ord("A") + index) for index in range(len(options)))
+    if isinstance(gold, int) and 0 <= gold < len(options):
+        return letters[gold]
+    text = str(gold).strip()
+    if isinstance(gold, str) and len(text) == 1 and text.upper() in letters:
+        return text.upper()
+    exactly = [letter for letter, option in zip(letters, options, strict=True) if option.strip() == text]
+    letter = exactly[0] if len(exactly) == 1 else letter_of(text, options) if isinstance(gold, str) else None
+    if letter is None:
+        raise DataError(
+            f'expected "gold" to be a letter from A to {letters[-1]}, the text of one option or its index from 0, '
+            f"got {_shown(gold)}"
+        )
+    return letter
+
+
+def _shown(value: Json) -> str:
+    return "nothing" if value is None else json.dumps(value)[:80]
+
+
+def _verdict(row: dict[str, Json], grade: Grade, summary: ScoreSummary) -> dict[str, Json]:
+    summary.outcomes[grade.outcome.value] += 1
+    correct = None if grade.score is None else grade.outcome is Outcome.CORRECT
+    verdict = {**row, "correct": correct, "outcome": grade.outcome.value, "extracted": grade.extracted}
+    return {**verdict, "detail": grade.detail} if grade.detail else verdict
+
+
+def _write(path: Path, rows: Iterator[dict[str, Json]]) -> None:
+    """Write ``rows`` as a stream beside ``path``, and move the whole into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            for row in rows:
+                file.write(json.dumps(row) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

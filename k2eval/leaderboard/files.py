@@ -1,0 +1,36 @@
+"""The table as files: CSV for programs, Markdown and HTML for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from k2eval.errors import ConfigError
+from k2eval.leaderboard.board import Leaderboard
+from k2eval.leaderboard.html import to_html
+from k2eval.leaderboard.render import to_markdown
+
+
+def write(board: Leaderboard, out: Path) -> list[Path]:
+    """Writes ``OUT.csv``, ``OUT.md`` and ``OUT.html``; returns their paths.
+
+    Raises:
+        ConfigError: the files cannot be written.
+    """
+    base = out.with_suffix("") if out.suffix in {".csv", ".md", ".html"} else out
+    texts = {".csv": to_csv(board), ".md": to_markdown(board, base.name), ".html": to_html(board, base.name)}
+    paths = []
+    try:
+        base.parent.mkdir(parents=True, exist_ok=True)
+        for suffix, text in texts.items():
+            paths.append(base.with_name(base.name + suffix))
+            paths[-1].write_text(text, "utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot write the leaderboard to {base}: {error.strerror}. Choose another --out."
+        ) from error
+    return paths
+
+
+def to_csv(board: Leaderboard) -> str:
+    """One number per cell; percentages in percent, to six decimals; empty where there is none."""
+    return board.frame.round(6).to_csv(index=False, lineterminator="\n")

@@ -1,0 +1,101 @@
+"""The table on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from k2eval.leaderboard import cells
+from k2eval.leaderboard.board import Leaderboard
+from k2eval.leaderboard.columns import group_title
+from k2eval.leaderboard.render import FACTS, facts, grid
+
+_NAMES, _EACH = 31, 18
+"""Columns of a terminal that the names and each run take when runs stand side by side."""
+_SHOWN = 12
+"""Runs shown on a terminal; all of them are in the files."""
+
+
+def print_table(board: Leaderboard, console: Console) -> None:
+    """The leaderboard on a terminal: one run with all denominators, several side by side, best first."""
+    notes = cells.Footnotes()
+    if len(board.frame) == 1:
+        record = board.frame.iloc[0]
+        title = f"{record['run']}: {record['model']}, recipe {record['recipe']}{_speed(record)}"
+        _say(title, console, "italic")
+        console.print(_table(*_single(board, record, notes)))
+    else:
+        _say(
+            "avg@k in percent, 95 % interval clustered by question; bold: best; ≈: within noise of it",
+            console,
+            "italic",
+        )
+        header, rows = grid(board, notes, "\n", only=_SHOWN)
+        at_once = max(1, (console.width - _NAMES) // _EACH)
+        for start in range(0, len(rows), at_once):
+            console.print(_table(*_turned(header, rows[start : start + at_once])))
+    if len(board.frame) > _SHOWN:
+        _say(f"… and {len(board.frame) - _SHOWN} more runs, in the files.", console)
+    for line in (*board.notes, *notes.lines()):
+        _say(line, console)
+
+
+def _say(line: str, console: Console, style: str | None = None) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True, style=style)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for index, name in enumerate(header):
+        table.add_column(Text(name), justify="left" if index == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(_terminal(cell) for cell in row))
+    return table
+
+
+def _turned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """A column per run: its first cell becomes the header."""
+    lines = [[name, *column] for name, column in zip(header, zip(*rows, strict=True), strict=True)]
+    return ["", *lines[0][1:]], lines[1:]
+
+
+def _single(
+    board: Leaderboard, record: pd.Series, notes: cells.Footnotes
+) -> tuple[list[str], list[list[str]]]:
+    """One run, a row per benchmark and average."""
+    rows = [[benchmark.title, *facts(record, benchmark.name, notes)] for benchmark in board.benchmarks]
+    for name in board.averages:
+        mark = notes.mark(record[f"{name}_notes"])
+        rows.append(
+            [group_title(name), cells.score(record, name) + mark, "", f"{record[f'{name}_questions']}"]
+        )
+    whole = [f"{record['samples']:,}", f"{record['failed']:,}"]
+    whole += [
+        cells.plain(record["truncated"]),
+        cells.plain(record["no_answer"]),
+        cells.plain(record["tokens"], ",.0f"),
+    ]
+    rows.append(["All" + notes.mark(record["notes"]), "", "", "", *whole])
+    return ["Benchmark", *FACTS], [row + [""] * (9 - len(row)) for row in rows]
+
+
+def _speed(record: pd.Series) -> str:
+    """Tokens per second and acceptance length, where known."""
+    speed = cells.plain(record["tokens_per_s"], ",.0f")
+    drafts = cells.plain(record["acceptance_length"], ".2f")
+    words = [f"{speed} tokens/s"] if speed != cells.ABSENT else []
+    words += [f"acceptance length {drafts}"] if drafts != cells.ABSENT else []
+    return "".join(f"; {word}" for word in words)
+
+
+def _terminal(cell: str) -> Text:
+    """The cell with what ``**`` encloses in bold; brackets in names stay what they are."""
+    text = Text()
+    for index, part in enumerate(cell.split("**")):
+        text.append(part, style="bold" if index % 2 else None)
+    return text

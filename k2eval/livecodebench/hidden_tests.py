@@ -1,0 +1,101 @@
+"""LiveCodeBench's tests: public ones are JSON, hidden ones come packed and are unpacked where they run."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import pickle
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from k2eval.errors import DataError
+from k2eval.records import Json
+
+TestType = Literal["stdin", "functional"]
+
+MAX_TEST_BYTES = 1 << 30
+"""Hidden tests that unpack to more than this are taken for a fault."""
+
+
+@dataclass(frozen=True)
+class Test:
+    """One test: what goes in and what must come out, as the data set writes them."""
+
+    input: str
+    output: str
+    testtype: TestType
+
+
+@lru_cache(maxsize=8)
+def decode_tests(public: str, private: str) -> tuple[Test, ...]:
+    """All tests of a question, public ones first, as LiveCodeBench runs them.
+
+    Args:
+        public: The column ``public_test_cases``: JSON.
+        private: The column ``private_test_cases``: JSON, or base64 of zlib of a pickled JSON string.
+
+    Raises:
+        DataError: The columns are neither, or hold no test at all.
+    """
+    tests = [*_tests(_json(public, "public_test_cases")), *_tests(decode_private(private))]
+    if not tests:
+        raise DataError("the question has no test at all, neither public nor hidden")
+    return tuple(tests)
+
+
+def decode_private(encoded: str) -> Json:
+    """The column ``private_test_cases`` in either of its two forms, unpickled without any class or function.
+
+    Raises:
+        DataError: It is in neither form.
+    """
+    if not encoded or encoded.lstrip()[:1] == "[":
+        return _json(encoded or "[]", "private_test_cases")
+    try:
+        unzip = zlib.decompressobj()
+        packed = unzip.decompress(base64.b64decode(encoded, validate=True), MAX_TEST_BYTES)
+        if not unzip.eof:
+            raise DataError(f"private_test_cases unpacks to more than {MAX_TEST_BYTES} bytes, or is cut off")
+        text = _PlainUnpickler(io.BytesIO(packed)).load()
+    except (
+        binascii.Error,
+        zlib.error,
+        pickle.UnpicklingError,
+        EOFError,
+        ValueError,
+        IndexError,
+        KeyError,
+    ) as error:
+        raise DataError(
+            "private_test_cases should be JSON, or base64 of zlib of a pickled JSON string as in "
+            f"livecodebench/code_generation_lite, got {encoded[:20]!r}…: {error}"
+        ) from error
+    return _json(text, "private_test_cases")
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Reads strings and containers; a pickle that names any class or function is refused."""
+
+    def find_class(self, module: str, name: str) -> None:
+        raise pickle.UnpicklingError(f"{module}.{name} does not belong into a list of tests")
+
+
+def _json(text: Json, column: str) -> Json:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{column} should hold JSON: {error}") from error
+
+
+def _tests(rows: Json) -> Iterable[Test]:
+    try:
+        return [Test(row["input"], row["output"], row["testtype"]) for row in rows]
+    except (TypeError, KeyError) as error:
+        raise DataError(
+            f"a test should have input, output and testtype, got {str(rows)[:80]}: {error!r}"
+        ) from error

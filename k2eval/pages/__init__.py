@@ -1,0 +1,5 @@
+"""Self-contained HTML pages: templates, style and script in one file, nothing loaded from elsewhere."""
+
+from k2eval.pages.page import render, script_json
+
+__all__ = ["render", "script_json"]

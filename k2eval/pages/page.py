@@ -1,0 +1,47 @@
+"""Templates -> one HTML file."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from k2eval.records import Json
+
+
+def render(template: str, *, scripts: tuple[str, ...] = (), styles: tuple[str, ...] = (), **data: Any) -> str:
+    """Fills a template of this package; values are escaped unless they are `markupsafe.Markup`.
+
+    Args:
+        template: file name, such as ``leaderboard.html``.
+        scripts: names of the scripts to put into the page.
+        styles: names of further style sheets; ``base.css`` is always there.
+        data: what the template uses.
+    """
+    style = Markup("\n").join(Markup(_text(name)) for name in ("base.css", *styles))
+    script = Markup("\n").join(Markup(_text(name)) for name in ("base.js", *scripts))
+    return _environment().get_template(template).render(style=style, script=script, **data)
+
+
+def script_json(value: Json) -> Markup:
+    """JSON that may stand inside a ``<script>`` element: ASCII, and without any ``<``."""
+    return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FunctionLoader(_text),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _text(name: str) -> str:
+    return files(__package__).joinpath(name).read_text("utf-8")

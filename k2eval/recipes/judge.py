@@ -1,0 +1,142 @@
+"""The pairwise judge: two candidates, asked in both orders.
+
+The rule, in order: candidates with the same answer, or both without one, need no judge, and the one with the
+lower index stays. A candidate with an answer beats one without. Otherwise both orders are asked, and where
+both name the same candidate it wins. Where they do not, or a verdict stays unusable after three attempts, the
+answer with more votes among the candidates in play so far wins, and of equally many the lower index.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from k2eval.grading.answer import answer_part
+from k2eval.recipes.candidates import Candidate, all_of
+from k2eval.recipes.plan import again
+from k2eval.recipes.prompts import JUDGE_SCHEMA, judge_messages
+from k2eval.recipes.sample import Sample
+from k2eval.records import Json, Sampling
+
+ATTEMPTS = 3
+"""How often one order is asked, in all, where no usable verdict comes."""
+
+SHOWN = 16_000
+"""Characters of a candidate that a judge sees, the last ones after its reasoning."""
+
+SAMPLING = Sampling(
+    temperature=0.6,
+    top_p=0.95,
+    max_tokens=4_096,
+    stop=(),
+    json_schema=JUDGE_SCHEMA,
+    chat_template={"enable_thinking": False},
+)
+"""How a verdict is drawn, unless the run changes ``roles.judge.sampling``. Not greedy: an unusable verdict
+is asked for again, and greedy decoding would give it again. The explanation takes the place of thinking,
+which a schema leaves no room for."""
+
+Ground = Literal["same answer", "no answer", "only answer", "both orders", "votes", "lower index"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What came of comparing two candidates."""
+
+    pair: tuple[int, int]
+    """Indices of the candidates, the lower first."""
+    winner: int
+    ground: Ground
+    orders: tuple[int | None, ...] = ()
+    """Index that each order named, the lower candidate shown first in the first; empty if none was asked."""
+
+    def note(self) -> dict[str, Json]:
+        """What a verdict keeps of it."""
+        asked = {"orders": list(self.orders)} if self.orders else {}
+        return {"pair": list(self.pair), "winner": self.winner, "ground": self.ground, **asked}
+
+    def marks(self) -> list[str]:
+        """What a reader of the verdict must know."""
+        unusable = sum(named is None for named in self.orders)
+        if not unusable:
+            return []
+        first, second = self.pair
+        return [f"judge {first}-{second}: {unusable} of 2 orders without a usable verdict"]
+
+
+async def compare(
+    sample: Sample, one: Candidate, other: Candidate, in_play: Sequence[Candidate]
+) -> Comparison:
+    """Which of two candidates is the better one.
+
+    Args:
+        sample: What they answer.
+        one: A candidate.
+        other: Another.
+        in_play: The candidates that may vote where the judge cannot decide.
+
+    Raises:
+        EngineError: When the judge's engine has given up.
+    """
+    low, high = sorted((one, other), key=lambda candidate: candidate.index)
+    pair = (low.index, high.index)
+    if low.vote == high.vote:
+        return Comparison(pair, low.index, "no answer" if low.vote is None else "same answer")
+    if low.vote is None or high.vote is None:
+        return Comparison(pair, low.index if high.vote is None else high.index, "only answer")
+    orders = tuple(await all_of(_ask(sample, low, high), _ask(sample, high, low)))
+    if orders[0] is not None and orders[0] == orders[1]:
+        return Comparison(pair, orders[0], "both orders", orders)
+    votes = Counter(candidate.vote for candidate in in_play)
+    if votes[low.vote] == votes[high.vote]:
+        return Comparison(pair, low.index, "lower index", orders)
+    winner = low if votes[low.vote] > votes[high.vote] else high
+    return Comparison(pair, winner.index, "votes", orders)
+
+
+async def _ask(sample: Sample, first: Candidate, second: Candidate) -> int | None:
+    """The index of the candidate that the judge names when ``first`` is shown first; None if it names none."""
+    messages = judge_messages(sample.problem, shown(first), shown(second))
+    sampling = sample.sampling_for("judge", SAMPLING)
+    for attempt in range(ATTEMPTS):
+        stage = again(f"judge.{first.index}-{second.index}", attempt)
+        generation = await sample.generate(stage, messages, sampling=sampling, role="judge")
+        named = read_index(generation.text)
+        if named is not None:
+            return (first, second)[named].index
+    return None
+
+
+def shown(candidate: Candidate) -> str:
+    """What a judge sees of a candidate."""
+    text = answer_part(candidate.response.text).text.strip()
+    return text if len(text) <= SHOWN else "[…]" + text[-SHOWN:]
+
+
+def read_index(text: str) -> int | None:
+    """The ``index`` of a judge's reply: 0, 1, or None where there is no such object in it."""
+    reply = read_object(text)
+    index = reply.get("index") if reply else None
+    if isinstance(index, str) and index.strip() in ("0", "1"):
+        return int(index)
+    return index if isinstance(index, int) and not isinstance(index, bool) and index in (0, 1) else None
+
+
+def read_object(text: str) -> dict[str, Json] | None:
+    """The last JSON object in a reply, reasoning and code fences aside; None where there is none."""
+    text = text.rpartition("</think>")[2]
+    decoder = json.JSONDecoder(strict=False)
+    found, position = None, 0
+    for _ in range(64):  # bounded: each attempt may read to the end of the text
+        position = text.find("{", position)
+        if position < 0:
+            break
+        try:
+            value, position = decoder.raw_decode(text, position)
+            found = value
+        except (ValueError, RecursionError):
+            position += 1
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,94 @@
+"""Plan before you think: a planner writes a plan without the answer, the solver sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from k2eval.recipes.prompts import plan_messages, with_plan
+from k2eval.recipes.sample import Sample
+from k2eval.records import Generation, Json, Response, Sampling
+
+ATTEMPTS = 3
+"""How often a plan is asked for, in all, where none comes."""
+
+_BUDGET = 8_192
+
+
+def planner_sampling(task: Sampling) -> Sampling:
+    """How a plan is drawn: as the task says, but at most 8,192 tokens, and without thinking where the chat
+    template has a switch for it.
+    """
+    return task.model_copy(
+        update={
+            "max_tokens": min(task.max_tokens, _BUDGET),
+            "stop": ("</plan>",),
+            "chat_template": {**task.chat_template, "enable_thinking": False},
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a planner came up with."""
+
+    text: str | None
+    """None where every attempt was unusable."""
+    generation: str
+    """Key of the last attempt."""
+    attempts: int
+    stage: str
+
+    def notes(self) -> dict[str, Json]:
+        """What a verdict keeps of it."""
+        if self.text is None:
+            mark = f"{self.stage}: no usable plan in {self.attempts} attempts, solved without"
+            return {"plan": None, "marks": [mark]}
+        return {"plan": self.generation}
+
+
+async def plan(sample: Sample) -> Response:
+    """Ask for a plan, then ask the question with the plan below it; without one, as it is."""
+    made = await make_plan(sample, "plan")
+    messages = with_plan(sample.question.messages, made.text) if made.text else None
+    response = await sample.solve("solve", messages)
+    return sample.select(response, **made.notes())
+
+
+async def make_plan(sample: Sample, stage: str) -> Plan:
+    """A plan for the sample's question; asked for again, a bounded number of times, while there is none.
+
+    Raises:
+        EngineError: When the planner's engine has given up.
+    """
+    messages = plan_messages(sample.question.messages)
+    sampling = sample.sampling_for("planner", planner_sampling(sample.sampling))
+    for attempt in range(ATTEMPTS):
+        name = again(stage, attempt)
+        generation = await sample.generate(name, messages, sampling=sampling, role="planner")
+        text = read_plan(generation)
+        if text:
+            break
+    return Plan(text, generation.key, attempt + 1, stage)
+
+
+def again(stage: str, attempt: int) -> str:
+    """The stage of the ``attempt``-th repetition (from 0) of a request, whose seed so differs."""
+    return stage if attempt == 0 else f"{stage}.again-{attempt}"
+
+
+def read_plan(generation: Generation) -> str | None:
+    """The plan in a planner's words; None where it is missing, cut short or gives an answer away.
+
+    A finished answer without tags is taken whole. A plan with a box or an answer tag is no plan.
+    """
+    text = generation.text.rpartition("</think>")[2]
+    before, closed, _ = text.rpartition("</plan>")
+    if closed:
+        text = before.rpartition("<plan>")[2]
+    elif generation.finish_reason == "length" or "<think>" in generation.prefill + text:
+        return None
+    else:
+        text = text.replace("<plan>", "")
+    if "\\boxed" in text or "<answer>" in text:
+        return None
+    return text.strip() or None

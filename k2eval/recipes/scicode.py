@@ -1,0 +1,67 @@
+"""Solves a SciCode problem as its authors ask it: one prompt a step, each with the model's own earlier
+code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from k2eval.grading.answer import answer_part
+from k2eval.grading.scicode_program import container, step_code
+from k2eval.recipes.prompts import scicode_messages
+from k2eval.recipes.sample import Sample
+from k2eval.records import Message, Response
+from k2eval.scicode import problem_of
+
+
+async def solve_steps(sample: Sample, stage: str, messages: Sequence[Message]) -> Response:
+    """One candidate for a main problem: its graded steps in order, given steps inserted.
+
+    A step that gives no code leaves a gap, and the later steps are asked all the same. What ``messages``
+    add to the question's own prompt, such as a plan, is added to the prompt of every step.
+
+    Returns:
+        A response whose text holds the code of all steps (`k2eval.grading.scicode_program.container`). Its
+        finish reason is ``length`` when any step was cut.
+    """
+    problem = problem_of(sample.question)
+    plain = sample.question.metadata["problem"]["sub_steps"]
+    background = bool(sample.question.metadata.get("background"))
+    system = next((message.content for message in messages if message.role == "system"), "")
+    added = _added(sample.question.messages, messages)
+    codes: dict[str, str | None] = {}
+    earlier: list[str] = []
+    made = []
+    for step in problem.sub_steps:
+        if step.given_code is not None:
+            earlier.append(step.given_code)
+            continue
+        prompt = scicode_messages(
+            system, plain, earlier, problem.required_dependencies, background=background
+        )
+        generation = await sample.generate(f"{stage}.{step.step_number}", _with(prompt, added))
+        part = answer_part(generation.prefill + generation.text)
+        code = step_code(part.text, step) if part.complete else None
+        codes[step.step_number] = code
+        earlier.append(code or "")
+        made.append(generation)
+    response = sample.respond(made[-1], container(codes), steps=len(made))
+    cut = any(generation.finish_reason == "length" for generation in made)
+    return response.model_copy(
+        update={
+            "finish_reason": "length" if cut else "stop",
+            "output_tokens": sum(generation.output_tokens for generation in made),
+        }
+    )
+
+
+def _added(own: Sequence[Message], given: Sequence[Message]) -> str:
+    """What stands after the question's own words in the last message."""
+    if not own or not given:
+        return ""
+    return given[-1].content.removeprefix(own[-1].content) if given[-1].content != own[-1].content else ""
+
+
+def _with(prompt: Sequence[Message], added: str) -> tuple[Message, ...]:
+    *before, last = prompt
+    return (*before, Message(role=last.role, content=last.content + added))

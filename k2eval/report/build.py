@@ -1,0 +1,199 @@
+"""Runs -> one page, with the texts of samples inside it or, where they are many, in files beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from k2eval.errors import ConfigError
+from k2eval.leaderboard import Leaderboard, RunScores, build
+from k2eval.leaderboard.html import board_tables
+from k2eval.leaderboard.load import load_runs
+from k2eval.pages import render, script_json
+from k2eval.records import Json
+from k2eval.report import charts
+from k2eval.report.samples import Samples, payload
+
+PAGE, TEXTS = "report.html", "samples"
+EMBEDDED = 6_000_000
+"""Bytes of sample texts up to which they stand in the page itself."""
+_PREVIEW, _EXTRACTED = 160, 60
+
+
+def write_report(
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    include_protected: bool = False,
+    data: Path | None = None,
+    exclude: Path | None = None,
+    embedded: int = EMBEDDED,
+) -> Path:
+    """Writes ``OUT/report.html``, and ``OUT/samples/`` where the texts are too long for one file.
+
+    Args:
+        runs: run directories.
+        out: directory to write to; made if missing.
+        include_protected: show texts of benchmarks whose authors ask not to publish them (GPQA, HLE).
+        data: where the questions are, as for ``k2eval run``; the run's own setting where None.
+        exclude: file that lists questions to leave out of all scores.
+        embedded: bytes of texts up to which they are put into the page.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        ConfigError: no run was given, or the directory cannot be written.
+        JournalError: a run directory cannot be read.
+    """
+    board = build(runs, exclude=exclude)
+    scored = load_runs(runs)
+    samples = [Samples.load(run, data) for run in runs]
+    hidden = (
+        set()
+        if include_protected
+        else {name for one in samples for name in one.run["tasks"] if one.protected(name)}
+    )
+    index = _index(scored, samples, hidden)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        texts = _texts(index, samples, hidden, out, embedded)
+        page = _page(board, scored, samples, hidden, index.described, texts)
+        (out / PAGE).write_text(page, "utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot write the report to {out}: {error.strerror}. Choose another --out."
+        ) from error
+    return out / PAGE
+
+
+class _Index(NamedTuple):
+    tasks: list[str]
+    questions: dict[str, list[str]]
+    """Ids by task, in the order of the page."""
+    described: Json
+    """What the page's script starts from."""
+
+
+def _page(
+    board: Leaderboard,
+    scored: Sequence[RunScores],
+    samples: Sequence[Samples],
+    hidden: set[str],
+    described: Json,
+    texts: dict[str, Json] | None,
+) -> str:
+    names = ", ".join(run.info.name for run in scored)
+    notes = [note for one in samples for note in one.notes]
+    if hidden:
+        notes.append(
+            f"Texts of {', '.join(sorted(hidden))} are left out, as the authors ask; --include-protected shows them."
+        )
+    described |= {"beside": None if texts is not None else TEXTS}
+    votes = [
+        {name: said for name in one.run["tasks"] if (said := one.votes(name)) is not None} for one in samples
+    ]
+    return render(
+        "report.html",
+        styles=("report.css",),
+        scripts=("report.js",),
+        title=f"Report: {names}",
+        tables=board_tables(board),
+        runs=[run.info.name for run in scored],
+        forest=charts.forest(board, scored),
+        attempts=charts.attempts(scored, votes),
+        lengths=charts.lengths(scored),
+        outcomes=charts.outcomes(scored),
+        notes=notes,
+        index=script_json(described),
+        texts=script_json(texts or {}),
+    )
+
+
+def _index(scored: Sequence[RunScores], samples: Sequence[Samples], hidden: set[str]) -> _Index:
+    """Every sample's outcome and answer, small enough to stand in the page."""
+    tasks = list(dict.fromkeys(name for run in scored for name in run.benchmarks))
+    questions = {
+        task: list(dict.fromkeys(question for one in samples for question in one.verdicts.get(task, {})))
+        for task in tasks
+    }
+    described = []
+    for task in tasks:
+        info = next(run.tasks[task].info for run in scored if task in run.tasks)
+        described.append(
+            {
+                "name": task,
+                "title": info.title or task,
+                "hidden": task in hidden,
+                "questions": questions[task],
+                "previews": ["" if task in hidden else _preview(samples, task, q) for q in questions[task]],
+                "cells": [
+                    [_cells(one, task, question, task in hidden) for question in questions[task]]
+                    for one in samples
+                ],
+            }
+        )
+    runs = [
+        {"name": run.info.name, "label": f"{run.info.model.name}, recipe {run.info.recipe}"} for run in scored
+    ]
+    return _Index(tasks, questions, {"runs": runs, "tasks": described})
+
+
+def _cells(samples: Samples, task: str, question: str, hidden: bool) -> Json:
+    """[kind, outcome, tokens, score, extracted] of each run index; null where there is no verdict."""
+    by_run = samples.verdicts.get(task, {}).get(question, {})
+    runs = max(by_run, default=-1) + 1
+    row: list[Json] = []
+    for run_index in range(runs):
+        verdict = by_run.get(run_index)
+        if verdict is None:
+            row.append(None)
+            continue
+        extracted = None if hidden or verdict.extracted is None else verdict.extracted[:_EXTRACTED]
+        kind = charts.kind_of(verdict.outcome, verdict.score)
+        row.append([kind, verdict.outcome.value, verdict.output_tokens, verdict.score, extracted])
+    return row
+
+
+def _preview(samples: Sequence[Samples], task: str, question_id: str) -> str:
+    for one in samples:
+        question = one.question(task, question_id, 0)
+        if question is not None:
+            return " ".join(question.messages[-1].content.split())[:_PREVIEW]
+    return ""
+
+
+def _texts(
+    index: _Index, samples: Sequence[Samples], hidden: set[str], out: Path, embedded: int
+) -> dict[str, Json] | None:
+    """The payloads by place, or None once they have been written to files beside the page."""
+    kept: dict[str, Json] = {}
+    size = 0
+    for place, shown in _payloads(index, samples, hidden):
+        if size <= embedded:
+            kept[place] = shown
+            size += len(json.dumps(shown))
+            if size > embedded:
+                for earlier, text in kept.items():
+                    _write_beside(out, earlier, text)
+        else:
+            _write_beside(out, place, shown)
+    return kept if size <= embedded else None
+
+
+def _payloads(index: _Index, samples: Sequence[Samples], hidden: set[str]) -> Iterator[tuple[str, Json]]:
+    for run, one in enumerate(samples):
+        for number, task in enumerate(index.tasks):
+            if task not in hidden:
+                for question, question_id in enumerate(index.questions[task]):
+                    if question_id in one.verdicts.get(task, {}):
+                        yield f"{run}/{number}/{question}", payload(one, task, question_id)
+
+
+def _write_beside(out: Path, place: str, shown: Json) -> None:
+    """A script, since pages from disk may load scripts but not read files."""
+    path = out / TEXTS / f"{place}.js"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"k2evalText({json.dumps(place)}, {script_json(shown)});\n", "utf-8")

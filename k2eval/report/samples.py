@@ -1,0 +1,181 @@
+"""The samples of a run for the viewer: verdicts, generations and questions, read from disk question by question."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from k2eval.config import RunConfig
+from k2eval.data import QuestionSet, load_questions
+from k2eval.errors import K2EvalError
+from k2eval.journal import GENERATIONS, VERDICTS, read_lines, read_run
+from k2eval.records import Json, Outcome, Question, Verdict
+from k2eval.statistics import Vote
+from k2eval.tasks import load_tasks
+
+_KEY = re.compile(rb'"key": "([^"]*)"')
+
+
+@dataclass(slots=True)
+class Samples:
+    """One run directory, sample by sample."""
+
+    folder: Path
+    run: Mapping[str, Any]
+    verdicts: dict[str, dict[str, dict[int, Verdict]]]
+    """Task -> question id -> run index -> the last verdict."""
+    offsets: dict[str, int]
+    """Where each generation's line begins."""
+    questions: dict[str, QuestionSet]
+    notes: list[str] = field(default_factory=list)
+    """Why the texts of some questions are not shown."""
+
+    @classmethod
+    def load(cls, folder: Path, data: Path | None = None) -> Samples:
+        """Reads verdicts and finds generations; texts of questions are shown where their data is at hand.
+
+        Raises:
+            JournalError: the directory is no run, or a line of it cannot be read.
+        """
+        run = read_run(folder)
+        verdicts: dict[str, dict[str, dict[int, Verdict]]] = {name: {} for name in run["tasks"]}
+        for _, verdict in read_lines(folder / VERDICTS, Verdict):
+            by_question = verdicts.setdefault(verdict.task, {})
+            by_question.setdefault(verdict.question_id, {})[verdict.run_index] = verdict
+        samples = cls(folder, run, verdicts, _offsets(folder / GENERATIONS), {})
+        samples._find_questions(data)
+        return samples
+
+    def protected(self, task: str) -> bool:
+        """Whether the authors of a benchmark ask that its texts not be published."""
+        return bool(self.run["tasks"].get(task, {}).get("protected", False))
+
+    def question(self, task: str, question_id: str, run_index: int) -> Question | None:
+        """The question as it was asked in one run, if its data is at hand."""
+        found = self.questions.get(task)
+        if found is None:
+            return None
+        return next((one for one in found.questions(run_index) if one.id == question_id), None)
+
+    def votes(self, task: str) -> list[list[Vote]] | None:
+        """What each run answered; None for choices whose options are not at hand.
+
+        Options are shown in another order in each run, so a letter says nothing until it is the option's text.
+        """
+        letters = str(self.run["tasks"][task].get("grader", "")).startswith("choice")
+        if letters and task not in self.questions:
+            return None
+        table = []
+        for question_id, by_run in self.verdicts[task].items():
+            row = []
+            for run_index, verdict in sorted(by_run.items()):
+                if verdict.score is not None:
+                    answer = verdict.extracted
+                    if letters and answer is not None:
+                        answer = self._option(task, question_id, run_index, answer)
+                    row.append(Vote(answer, verdict.score >= 1))
+            table.append(row)
+        return table
+
+    def generations(self, verdict: Verdict) -> list[dict[str, Any]]:
+        """What was generated for a sample, as kept in the journal, in the order of the verdict's keys."""
+        keys = verdict.generations or ((verdict.selected,) if verdict.selected else ())
+        places = [self.offsets[key] for key in keys if key in self.offsets]
+        found = []
+        if places:
+            with (self.folder / GENERATIONS).open("rb") as file:
+                for place in places:
+                    file.seek(place)
+                    found.append(json.loads(file.readline()))
+        return found
+
+    def _option(self, task: str, question_id: str, run_index: int, letter: str) -> str:
+        question = self.question(task, question_id, run_index)
+        place = ord(letter[:1].upper() or " ") - ord("A")
+        if question is None or len(letter) != 1 or not 0 <= place < len(question.options):
+            return letter
+        return question.options[place]
+
+    def _find_questions(self, data: Path | None) -> None:
+        try:
+            config = RunConfig.model_validate(self.run["config"])
+        except (KeyError, ValueError):
+            self.notes.append(
+                f"{self.folder.name}: run.json keeps no configuration, so questions are not shown"
+            )
+            return
+        for name, info in self.run["tasks"].items():
+            try:
+                [task] = load_tasks([name], config.overrides)
+                found = load_questions(task, data=data or config.data)
+                if found.fingerprint != info.get("fingerprint"):
+                    raise K2EvalError("the questions found are not those of the run")
+                self.questions[name] = found
+            except K2EvalError as error:
+                reason = str(error).splitlines()[0][:200]
+                self.notes.append(f"{self.folder.name}, {name}: texts of questions are not shown ({reason})")
+
+
+def kinds_of_outcomes() -> list[str]:
+    """All outcomes as the page names them."""
+    return [outcome.value for outcome in Outcome]
+
+
+def _offsets(path: Path) -> dict[str, int]:
+    """Key -> offset of its last line; keys stand near the start of a line, so texts are not parsed."""
+    offsets: dict[str, int] = {}
+    if not path.exists():
+        return offsets
+    at = 0
+    with path.open("rb") as file:
+        for line in file:
+            found = _KEY.search(line)
+            if found and line.endswith(b"\n"):
+                offsets[found[1].decode()] = at
+            at += len(line)
+    return offsets
+
+
+def payload(samples: Samples, task: str, question_id: str) -> Json:
+    """All that the viewer shows of one question in one run directory."""
+    prompts: list[str] = []
+    shown: dict[str, Json] = {}
+    for run_index, verdict in sorted(samples.verdicts[task].get(question_id, {}).items()):
+        question = samples.question(task, question_id, run_index)
+        prompt = "\n\n".join(message.content for message in question.messages) if question else ""
+        if prompt not in prompts:
+            prompts.append(prompt)
+        shown[str(run_index)] = {
+            "prompt": prompts.index(prompt),
+            "gold": None if question is None else _gold(question),
+            "grader": verdict.grader,
+            "finish": verdict.finish_reason,
+            "extracted": verdict.extracted,
+            "tokens": verdict.output_tokens,
+            "recipe_tokens": verdict.recipe_tokens,
+            "detail": verdict.detail,
+            "notes": verdict.notes,
+            "generations": [_shown(generation, verdict) for generation in samples.generations(verdict)],
+        }
+    return {"prompts": prompts, "samples": shown}
+
+
+def _gold(question: Question) -> str | None:
+    """The gold answer where it is one; tests of programs are not shown."""
+    return question.gold[:500] if isinstance(question.gold, str) else None
+
+
+def _shown(generation: Mapping[str, Any], verdict: Verdict) -> Json:
+    return {
+        "key": generation["key"],
+        "stage": generation["stage"],
+        "text": generation.get("prefill", "") + generation["text"],
+        "tokens": generation["output_tokens"],
+        "finish": generation["finish_reason"],
+        "model": generation.get("model", ""),
+        "selected": generation["key"] == verdict.selected,
+    }

@@ -1,0 +1,1 @@
+"""How fast a configuration answers: loads, timings, figures, and tables of them."""

@@ -1,0 +1,201 @@
+"""``k2eval speed``: configurations one after the other, each under the same loads."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+
+from k2eval.acceptance import subtract_counts
+from k2eval.config import RunConfig, load_config
+from k2eval.engines.streams import Load, Prompt, Target
+from k2eval.errors import ConfigError
+from k2eval.records import Message, digest
+from k2eval.speed.figures import Figures, figures
+from k2eval.speed.load import put
+from k2eval.speed.memory import Peak, watch
+from k2eval.speed.report import print_tables, write
+from k2eval.tasks import task_files
+
+N = TypeVar("N", int, float)
+WARM_UP = 2
+"""Requests before the first load: kernels, graphs and connections are made on first use."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedOptions:
+    """What ``k2eval speed`` was asked."""
+
+    configs: tuple[tuple[str, RunConfig], ...]
+    """Title and configuration."""
+    loads: tuple[Load, ...]
+    task: str | None = None
+    """Ask this task's questions instead of random prompts."""
+    out: Path | None = None
+
+
+def configurations(
+    files: Sequence[Path],
+    flags: dict[str, Any],
+    sets: Sequence[str],
+    endpoint: str | None,
+) -> tuple[tuple[str, RunConfig], ...]:
+    """One configuration per YAML file, or one from flags alone; flags and ``--set`` hold for all of them.
+
+    Raises:
+        ConfigError: When a file is wrong, or no model is named.
+    """
+    # What a run needs and a measurement does not.
+    needed = {"tasks": "none", "out": Path()}
+    if endpoint:
+        sets = ["engine.kind=endpoint", f"engine.base_url={endpoint}", *sets]
+    found = []
+    for file in files or (None,):
+        given = needed | {key: value for key, value in flags.items() if value is not None}
+        if endpoint and given.get("model") is None and file is None:
+            given["model"] = "default"
+        config = load_config(file=file, flags=given, sets=sets, task_names=task_files())
+        title = file.stem if file else (config.speculative or {}).get("method") or Path(config.model).name
+        found.append((str(title), config))
+    titles = [title for title, _ in found]
+    if len(set(titles)) < len(titles):
+        found = [(str(file), config) for file, (_, config) in zip(files, found, strict=True)]
+    return tuple(found)
+
+
+def numbers(text: str, kind: type[N]) -> list[N]:
+    """Positive numbers separated by commas.
+
+    Raises:
+        ConfigError: When a part is no positive number.
+    """
+    found: list[N] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            number = kind(part)
+        except ValueError:
+            number = kind(0)
+        if not number > 0:
+            raise ConfigError(
+                f"Expected positive numbers separated by commas, such as 1,16,64, got {text!r}."
+            )
+        found.append(number)
+    return found
+
+
+def loads(
+    concurrency: Sequence[int],
+    rates: Sequence[float],
+    *,
+    requests: int | None,
+    input_tokens: int,
+    output_tokens: int,
+    temperature: float,
+    ignore_eos: bool,
+    seed: int = 0,
+) -> tuple[Load, ...]:
+    """The loads of a measurement, in order; without ``requests``, four rounds of each level and at least 8."""
+    common = Load(requests or 0, output_tokens, input_tokens, None, None, temperature, ignore_eos, seed)
+    levels = [
+        replace(common, concurrency=level, requests=requests or max(8, 4 * level)) for level in concurrency
+    ]
+    arrivals = [replace(common, rate=rate, requests=requests or max(16, round(20 * rate))) for rate in rates]
+    if not levels and not arrivals:
+        raise ConfigError("Nothing to measure: give --concurrency 1,16 or --rate 2.")
+    return (*levels, *arrivals)
+
+
+def speed_command(options: SpeedOptions) -> int:
+    """Measure, print and write; 1 when a request failed."""
+    console = Console()
+    measured: list[Figures] = []
+    for title, config in options.configs:
+        measured += asyncio.run(_measure(title, config, options, console))
+    print_tables(measured, console)
+    if options.out:
+        command = "k2eval " + shlex.join(sys.argv[1:])
+        for path in write(measured, options.out, command):
+            console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
+    return int(any(one.failed for one in measured))
+
+
+async def _measure(title: str, config: RunConfig, options: SpeedOptions, console: Console) -> list[Figures]:
+    questions = _questions(options.task, config) if options.task else []
+    measured: list[Figures] = []
+    local = config.engine.kind == "vllm"
+    console.print(f"[bold]{title}[/]: {config.model}, starting", soft_wrap=True)
+    log = options.out.with_name(options.out.name + ".engine.log") if options.out else None
+    with watch() as peak:
+        async with _target(config, log) as target:
+            await put(
+                replace(options.loads[0], concurrency=WARM_UP, rate=None, requests=WARM_UP, output_tokens=8),
+                target,
+                _prompts(options.loads[0], questions, "warm up", WARM_UP),
+            )
+            for load in options.loads:
+                console.print(f"  {load.title}: {load.requests} requests", highlight=False)
+                measured.append(await _under(load, title, target, questions, peak if local else None))
+    return measured
+
+
+async def _under(
+    load: Load, title: str, target: Target, questions: list[tuple[Message, ...]], peak: Peak | None
+) -> Figures:
+    await target.refresh()
+    before = await target.speculation()
+    traces = await put(load, target, _prompts(load, questions, load.title, load.requests))
+    drafted = subtract_counts(await target.speculation(), before)
+    seen = {"gpu_gib": peak.gpu_gib, "rss_gib": peak.rss_gib} if peak else {}
+    return figures(title, load, traces, speculation=drafted, **seen)
+
+
+def _prompts(load: Load, questions: list[tuple[Message, ...]], label: str, count: int) -> list[Prompt]:
+    """The same ones for every configuration, other ones for every load."""
+    seeds = [int(digest(load.seed, label, number)[:8], 16) for number in range(count)]
+    if not questions:
+        return [Prompt(tokens=load.input_tokens, seed=seed) for seed in seeds]
+    return [Prompt(messages=questions[n % len(questions)], seed=seed) for n, seed in enumerate(seeds)]
+
+
+def _questions(task: str, config: RunConfig) -> list[tuple[Message, ...]]:
+    from k2eval.data import load_questions
+    from k2eval.tasks import load_tasks
+
+    [found] = load_tasks([task], config.overrides)
+    return [
+        question.messages
+        for question in load_questions(found, data=config.data, limit=config.limit).questions()
+    ]
+
+
+@asynccontextmanager
+async def _target(config: RunConfig, log: Path | None) -> AsyncIterator[Target]:
+    if config.engine.kind == "vllm":
+        from k2eval.engines.probe import Probe
+        from k2eval.engines.vllm import VllmEngine
+
+        async with Probe(VllmEngine(config.model, config.engine.arguments, config.speculative, log)) as probe:
+            yield probe
+    elif config.engine.kind == "endpoint":
+        from k2eval.engines.served import ServedProbe
+
+        arguments = dict(config.engine.arguments)
+        url = arguments.get("base_url")
+        if not isinstance(url, str) or "," in url:
+            raise ConfigError(
+                f"Expected one server's base URL to measure, got {url!r}: --endpoint http://host:8000/v1."
+            )
+        model = None if config.model == "default" else config.model
+        async with ServedProbe(url, model, str(arguments.get("api_key_env") or "OPENAI_API_KEY")) as served:
+            yield served
+    else:
+        raise ConfigError(
+            f"Speed is measured of vllm or of an endpoint, not of the {config.engine.kind} engine."
+        )

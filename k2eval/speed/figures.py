@@ -1,0 +1,138 @@
+"""Timings -> figures, by the same definitions as ``vllm bench serve``.
+
+TTFT is the time from sending a request to its first piece. TPOT, of one request, is (last piece - first piece) /
+(tokens - 1). The inter-token latency (ITL) is the time between two pieces, over all requests: with speculation, or
+from a server that bundles, a piece can hold several tokens, so ITL can rise while TPOT falls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from k2eval.acceptance import ratios
+from k2eval.engines.streams import Load
+from k2eval.records import Json, SpeculativeCounts
+from k2eval.speed.load import Trace
+
+LONG_ANSWER = 32_000
+"""Tokens of the long answer whose time is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Mean, median and 99th percentile, in milliseconds; NaN where nothing was measured."""
+
+    mean: float
+    median: float
+    p99: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Spread:
+        """The spread of some times."""
+        if not seconds:
+            return cls(np.nan, np.nan, np.nan)
+        values = 1000 * np.asarray(seconds)
+        return cls(float(values.mean()), float(np.median(values)), float(np.percentile(values, 99)))
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one configuration did under one load."""
+
+    config: str
+    load: str
+    requests: int
+    failed: int
+    duration_s: float
+    prompt_tokens: float
+    """Mean over finished requests."""
+    output_tokens: float
+    """Mean over finished requests."""
+    requests_per_s: float
+    tokens_per_s: float
+    """Output tokens of finished requests per second, all requests together."""
+    tokens_per_s_each: float
+    """Mean over requests of 1 / TPOT: what one reader sees."""
+    ttft: Spread
+    tpot: Spread
+    itl: Spread
+    long_answer_s: float
+    """Seconds for an answer of `LONG_ANSWER` tokens: mean TTFT, then mean TPOT for each further token."""
+    acceptance_length: float = np.nan
+    acceptance_rate: float = np.nan
+    peak_gpu_gib: float = np.nan
+    peak_rss_gib: float = np.nan
+    errors: tuple[str, ...] = ()
+    """Kinds of failures, the most frequent first."""
+
+    def row(self) -> dict[str, Json]:
+        """The same, flat: one number per column."""
+        flat: dict[str, Json] = {}
+        for name, value in asdict(self).items():
+            if isinstance(value, dict):
+                flat.update({f"{name}_ms_{part}": number for part, number in value.items()})
+            else:
+                flat[name] = "; ".join(value) if isinstance(value, tuple) else value
+        return flat
+
+
+def figures(
+    config: str,
+    load: Load,
+    traces: Sequence[Trace],
+    *,
+    speculation: SpeculativeCounts | None = None,
+    gpu_gib: float = np.nan,
+    rss_gib: float = np.nan,
+) -> Figures:
+    """Sum up what one load gave.
+
+    Args:
+        config: Name of the configuration.
+        load: What was put on it.
+        traces: One per request.
+        speculation: What was drafted and accepted meanwhile.
+        gpu_gib: Peak GPU memory.
+        rss_gib: Peak resident memory.
+    """
+    good = [trace for trace in traces if trace.error is None]
+    first = min((trace.started for trace in traces), default=0.0)
+    duration = max((trace.arrivals[-1] for trace in good), default=first) - first
+    ttft = Spread.of([trace.arrivals[0] - trace.started for trace in good])
+    per_token = [_tpot(trace) for trace in good if trace.tokens > 1]
+    tpot = Spread.of(per_token)
+    gaps = [gap for trace in good for gap in np.diff(trace.arrivals).tolist()]
+    kinds = [trace.error or "" for trace in traces if trace.error is not None]
+    found = ratios(speculation) if speculation else {}
+    return Figures(
+        config=config,
+        load=load.title,
+        requests=len(traces),
+        failed=len(kinds),
+        duration_s=duration,
+        prompt_tokens=_mean([trace.prompt_tokens for trace in good]),
+        output_tokens=_mean([trace.tokens for trace in good]),
+        requests_per_s=len(good) / duration if duration > 0 else np.nan,
+        tokens_per_s=sum(trace.tokens for trace in good) / duration if duration > 0 else np.nan,
+        tokens_per_s_each=_mean([1 / value for value in per_token if value > 0]),
+        ttft=ttft,
+        tpot=tpot,
+        itl=Spread.of(gaps),
+        long_answer_s=(ttft.mean + (LONG_ANSWER - 1) * tpot.mean) / 1000,
+        acceptance_length=found.get("acceptance_length", np.nan),
+        acceptance_rate=found.get("acceptance_rate", np.nan),
+        peak_gpu_gib=gpu_gib,
+        peak_rss_gib=rss_gib,
+        errors=tuple(sorted(set(kinds), key=kinds.count, reverse=True)[:3]),
+    )
+
+
+def _tpot(trace: Trace) -> float:
+    return (trace.arrivals[-1] - trace.arrivals[0]) / (trace.tokens - 1)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else np.nan

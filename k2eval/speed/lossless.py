@@ -1,0 +1,175 @@
+"""Whether two ways of generating are the same: greedy texts token by token, samples by statistics.
+
+Speculative decoding leaves the target's distribution as it is only if verification is exact. In floating point it
+computes several tokens in one pass, so that two almost equally likely tokens can change places: a *tie*. How far
+apart they may be is measured, not assumed: the same tokens, computed one at a time and all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from k2eval.statistics import Array, detectable, holm, question_means, sign_flip_p
+
+LEVEL = 0.01
+"""Below this p-value, after Holm's correction, samples are said to differ."""
+_CLOSE = 1.0
+"""Nats between the two likeliest tokens within which noise is measured: where it could change their order."""
+_LEAST_NOISE = 1e-4
+
+Top = Sequence[tuple[int, float]]
+"""The likeliest tokens at one position with their log-probabilities, likeliest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """Where two greedy outputs first differ."""
+
+    place: str
+    """Task and question."""
+    position: int
+    """Index of the first token that differs."""
+    plain: int | None
+    """Token without speculation; None where that output had ended."""
+    other: int | None
+    gap: float
+    """Nats by which the target prefers its own token to the other one; infinite where that is not among its top two."""
+    tie: bool
+
+
+def gap_noise(decoded: Sequence[Sequence[Top]], rescored: Sequence[Sequence[dict[int, float]]]) -> float:
+    """Largest change, in nats, of the gap between the two likeliest tokens when computed in another batch shape.
+
+    Args:
+        decoded: For each output the top two at each position, as they were when the output was written.
+        rescored: The same positions with log-probabilities from one pass over the whole output.
+    """
+    changes: list[tuple[float, float]] = []
+    for one, again in zip(decoded, rescored, strict=True):
+        for top, scores in zip(one, again, strict=True):
+            if len(top) > 1 and all(token in scores for token, _ in top[:2]):
+                (first, high), (second, low) = top[:2]
+                gap = high - low
+                changes.append((gap, abs(gap - (scores[first] - scores[second]))))
+    close = [change for gap, change in changes if gap < _CLOSE]
+    return max([*close, _LEAST_NOISE])
+
+
+def divergence(
+    place: str, plain: Sequence[int], top: Sequence[Top], other: Sequence[int], noise: float
+) -> Divergence | None:
+    """Where two greedy outputs first differ; None where they are the same.
+
+    It is a tie where the target's two likeliest tokens are the two that were written, and no further apart than
+    twice the noise: each of the two computations carries it.
+    """
+    if tuple(plain) == tuple(other):
+        return None
+    shared = min(len(plain), len(other))
+    position = next((n for n in range(shared) if plain[n] != other[n]), shared)
+    mine = plain[position] if position < len(plain) else None
+    theirs = other[position] if position < len(other) else None
+    ranked = dict(top[position][:2]) if position < len(top) else {}
+    known = mine in ranked and theirs in ranked and mine is not None and theirs is not None
+    gap = ranked[mine] - ranked[theirs] if known else float("inf")  # type: ignore[index]
+    return Divergence(place, position, mine, theirs, gap, gap <= 2 * noise)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One statistic of the samples, with and without speculation."""
+
+    name: str
+    plain: float
+    speculative: float
+    shows: float
+    """The true difference that so many questions and samples show in 80 % of cases."""
+    p: float
+    """Of sign flips over questions, after Holm's correction."""
+
+
+def drifts(
+    plain: dict[str, Sequence[Sequence[float]]], speculative: dict[str, Sequence[Sequence[float]]]
+) -> list[Drift]:
+    """Tests whether samples differ, statistic by statistic.
+
+    Args:
+        plain: Name of the statistic -> a value for each question and sample, of shape (questions, samples); NaN
+            where there is none.
+        speculative: The same; its samples are others, so questions are paired and samples are not.
+    """
+    found = []
+    for name in plain:
+        left, right = (np.asarray(side[name], dtype=float) for side in (plain, speculative))
+        gaps = question_means(right) - question_means(left)
+        gaps = gaps[np.isfinite(gaps)]
+        se = float(gaps.std(ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else np.nan
+        shows = detectable(se, len(gaps)) if len(gaps) > 1 else np.nan
+        found.append((name, _mean(left), _mean(right), shows, sign_flip_p(gaps)))
+    adjusted = holm([p for *_, p in found])
+    return [Drift(*one[:4], p) for one, p in zip(found, adjusted, strict=True)]
+
+
+def _mean(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the check showed."""
+
+    lossless: bool
+    sentence: str
+
+
+def judge(
+    outputs: int,
+    divergences: Sequence[Divergence],
+    noise: float,
+    drifted: Sequence[Drift],
+    drafted_tokens: int,
+) -> Judgement:
+    """The check in one sentence that says what to do."""
+    if not drafted_tokens:
+        return Judgement(
+            False,
+            "Nothing was drafted, so nothing was tested: give longer answers (--max-tokens), other tasks, or another "
+            "way of drafting.",
+        )
+    broken = [one for one in divergences if not one.tie]
+    if broken:
+        worst = max(broken, key=lambda one: one.gap)
+        distance = f"by {worst.gap:.2f} nats" if np.isfinite(worst.gap) else "by far"
+        return Judgement(
+            False,
+            f"NOT lossless: {len(broken)} of {outputs} greedy outputs differ where the target was sure, such as "
+            f"{worst.place} at token {worst.position}, where it prefers its own token {distance} (noise "
+            f"{noise:.4f}). Run without speculation, or with another vLLM or method, and check again.",
+        )
+    moved = [one for one in drifted if one.p < LEVEL]
+    if moved:
+        words = ", ".join(
+            f"{one.name} {one.plain:.4g} → {one.speculative:.4g} (p {one.p:.2g})" for one in moved
+        )
+        return Judgement(
+            False,
+            f"NOT lossless at temperature 1: {words}. Do not report scores made with this speculation; try another "
+            "vLLM or method, and check again.",
+        )
+    same = outputs - len(divergences)
+    ties = (
+        f"; the other {len(divergences)} part at a tie (top two within {2 * noise:.4f} nats, twice the noise)"
+        if divergences
+        else ""
+    )
+    least = min((one.p for one in drifted), default=1.0)
+    return Judgement(
+        True,
+        f"Lossless as far as this shows: {same} of {outputs} greedy outputs are identical{ties}, and at temperature 1 "
+        f"nothing differs beyond noise (smallest p {least:.2f}). Scores made with this speculation stand for the "
+        "checkpoint.",
+    )

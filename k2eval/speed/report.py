@@ -1,0 +1,186 @@
+"""Figures of configurations side by side: terminal, CSV, Markdown, and a plot of throughput against latency."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from k2eval.errors import ConfigError
+from k2eval.speed.figures import LONG_ANSWER, Figures
+
+METRICS = {
+    "Failed requests": ("failed", ",.0f"),
+    "Mean prompt, tokens": ("prompt_tokens", ",.1f"),
+    "Mean answer, tokens": ("output_tokens", ",.1f"),
+    "Requests/s": ("requests_per_s", ",.2f"),
+    "Output tokens/s": ("tokens_per_s", ",.1f"),
+    "Tokens/s of one request": ("tokens_per_s_each", ",.1f"),
+    "TTFT mean, ms": ("ttft_ms_mean", ",.1f"),
+    "TTFT median, ms": ("ttft_ms_median", ",.1f"),
+    "TTFT P99, ms": ("ttft_ms_p99", ",.1f"),
+    "TPOT mean, ms": ("tpot_ms_mean", ",.2f"),
+    "TPOT median, ms": ("tpot_ms_median", ",.2f"),
+    "TPOT P99, ms": ("tpot_ms_p99", ",.2f"),
+    "ITL mean, ms": ("itl_ms_mean", ",.2f"),
+    "ITL median, ms": ("itl_ms_median", ",.2f"),
+    "ITL P99, ms": ("itl_ms_p99", ",.2f"),
+    f"One answer of {LONG_ANSWER:,} tokens, s": ("long_answer_s", ",.1f"),
+    "Acceptance length": ("acceptance_length", ".2f"),
+    "Acceptance rate, %": ("acceptance_rate", ".1%"),
+    "Peak GPU memory, GiB": ("peak_gpu_gib", ",.2f"),
+    "Peak resident memory, GiB": ("peak_rss_gib", ",.2f"),
+}
+"""Title -> column and format; in the order of the tables."""
+EXPLANATION = (
+    "TTFT: time to first token. TPOT: time per further token of one answer. ITL: time between two arrivals, each of "
+    "which may hold several tokens. Changes are against the first configuration."
+)
+_SAME_LENGTH = 0.02
+
+
+def table_of(measured: Sequence[Figures]) -> tuple[list[str], list[list[str]]]:
+    """Configurations under one load side by side; metrics that none of them has are left out."""
+    rows = [figures.row() for figures in measured]
+    header = ["Metric", measured[0].config]
+    for figures in measured[1:]:
+        header += [figures.config, "Change"]
+    lines = []
+    for title, (column, form) in METRICS.items():
+        values = [float(row[column]) for row in rows]
+        if all(math.isnan(value) for value in values):
+            continue
+        line = [title, _number(values[0], form)]
+        for value in values[1:]:
+            line += [_number(value, form), _change(values[0], value)]
+        lines.append(line)
+    return header, lines
+
+
+def _number(value: float, form: str) -> str:
+    if math.isnan(value):
+        return "-"
+    return format(value, form).removesuffix("%")
+
+
+def _change(before: float, after: float) -> str:
+    if math.isnan(before) or math.isnan(after) or before == 0:
+        return "" if before == after else "-"
+    return f"{100 * (after / before - 1):+.1f} %"
+
+
+def remarks(measured: Sequence[Figures]) -> list[str]:
+    """What a reader must know before quoting a figure of this load."""
+    first, lines = measured[0], []
+    for figures in measured:
+        if figures.failed:
+            lines.append(
+                f"{figures.config}: {figures.failed} of {figures.requests} requests failed and count in no figure: "
+                + "; ".join(figures.errors)
+            )
+    for other in measured[1:]:
+        longer = other.output_tokens / first.output_tokens - 1 if first.output_tokens else math.nan
+        if abs(longer) > _SAME_LENGTH:
+            lines.append(
+                f"{other.config} wrote answers {100 * longer:+.1f} % long, so tokens/s compares different work"
+            )
+        if other.tokens_per_s > first.tokens_per_s and other.tpot.mean > first.tpot.mean:
+            lines.append(
+                f"{other.config} answers more tokens/s in all, but each answer comes more slowly (TPOT "
+                f"{_change(first.tpot.mean, other.tpot.mean)})"
+            )
+    return lines
+
+
+def by_load(measured: Sequence[Figures]) -> list[list[Figures]]:
+    """Groups of the same load, in order of first appearance."""
+    order = list(dict.fromkeys(figures.load for figures in measured))
+    ordered = sorted(measured, key=lambda figures: order.index(figures.load))
+    return [list(group) for _, group in groupby(ordered, key=lambda figures: figures.load)]
+
+
+def print_tables(measured: Sequence[Figures], console: Console) -> None:
+    """All loads on a terminal."""
+    for group in by_load(measured):
+        header, rows = table_of(group)
+        title = f"{group[0].load}: {group[0].requests} requests"
+        table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+        for index, name in enumerate(header):
+            table.add_column(name, justify="left" if index == 0 else "right", overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+        for line in remarks(group):
+            console.print(f"- {line}", soft_wrap=True, highlight=False)
+
+
+def to_markdown(measured: Sequence[Figures], command: str) -> str:
+    """A page with all loads."""
+    parts = ["# Speed", f"`{command}`", EXPLANATION]
+    for group in by_load(measured):
+        header, rows = table_of(group)
+        parts.append(f"## {group[0].load}, {group[0].requests} requests")
+        lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+        parts.append(
+            "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        )
+        parts.append("\n".join(f"- {line}" for line in remarks(group)))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def write(measured: Sequence[Figures], out: Path, command: str) -> list[Path]:
+    """Writes ``OUT.csv``, ``OUT.md`` and ``OUT.png``; returns their paths.
+
+    Raises:
+        ConfigError: the files cannot be written.
+    """
+    base = out.with_suffix("") if out.suffix in {".csv", ".md", ".png"} else out
+    paths = [base.with_name(base.name + suffix) for suffix in (".csv", ".md", ".png")]
+    try:
+        base.parent.mkdir(parents=True, exist_ok=True)
+        frame = pd.DataFrame([figures.row() for figures in measured])
+        paths[0].write_text(frame.round(6).to_csv(index=False, lineterminator="\n"), "utf-8")
+        paths[1].write_text(to_markdown(measured, command), "utf-8")
+        plot(measured, paths[2])
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot write the speed table to {base}: {error.strerror}. Choose another --out."
+        ) from error
+    return paths
+
+
+def plot(measured: Sequence[Figures], path: Path) -> None:
+    """Output tokens/s against median TPOT and against median TTFT, one line per configuration."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    sides = figure.subplots(1, 2, sharey=True)
+    for axes, name, title in zip(
+        sides, ("tpot", "ttft"), ("per further token", "to the first token"), strict=True
+    ):
+        for config in dict.fromkeys(one.config for one in measured):
+            mine = [one for one in measured if one.config == config]
+            across = [getattr(one, name).median for one in mine]
+            axes.plot(across, [one.tokens_per_s for one in mine], marker="o", label=config)
+            for place, one in zip(across, mine, strict=True):
+                if math.isfinite(place) and math.isfinite(one.tokens_per_s):
+                    axes.annotate(
+                        one.load,
+                        (place, one.tokens_per_s),
+                        fontsize=7,
+                        xytext=(4, 4),
+                        textcoords="offset points",
+                    )
+        axes.set_xlabel(f"median time {title}, ms")
+        axes.grid(alpha=0.3)
+        axes.margins(x=0.15)
+    sides[0].set_ylabel("output tokens/s, all requests")
+    sides[0].set_ylim(bottom=0)
+    sides[0].legend()
+    figure.savefig(path, dpi=130)

@@ -1,0 +1,39 @@
+"""A grader for tests of the pool: does what the response tells it to."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from k2eval.records import Grade, Outcome, Question
+
+VERSION = 7
+
+
+def grade(question: Question, text: str, truncated: bool) -> Grade:
+    word, _, argument = text.partition(" ")
+    if word == "hang":
+        while True:
+            pass
+    if word == "sleep":
+        time.sleep(float(argument))
+    if word == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if word == "die-once" and not Path(argument).exists():
+        Path(argument).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if word == "raise":
+        raise ValueError("a fault in the grader")
+    if word == "hoard":
+        return Grade.of(Outcome.WRONG, str(len(bytearray(6 << 30))))
+    if word == "chatter":
+        print("noise on standard output", flush=True)
+        os.write(1, b"more noise\n")
+    if word == "child":
+        if os.fork() == 0:
+            time.sleep(600)
+        while True:
+            pass
+    if word == "pid":
+        return Grade.of(Outcome.CORRECT, str(os.getpid()))
+    return Grade.of(Outcome.CORRECT if text == question.gold else Outcome.WRONG, text[:100])

@@ -1,0 +1,232 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import count, islice
+from pathlib import Path
+
+import pytest
+
+from k2eval.errors import ConfigError
+from k2eval.grading import GradingPool, Item, grade_all
+from k2eval.records import Grade, Outcome
+from tests.grading.conftest import make_question
+
+ROGUE = "tests.grading.rogue"
+SLOW = "tests.grading.slow"
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[GradingPool]:
+    """One worker and a limit of a second: what a test does to its worker, the next test must survive."""
+    with GradingPool(1, limit_s=1.0) as pool:
+        yield pool
+
+
+def grade(pool: GradingPool, text: str, *, gold: str = "x", grader: str = ROGUE) -> Grade:
+    return pool.submit(Item(make_question(gold), text, False, grader)).result(timeout=60)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def eventually(condition: object, seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():  # type: ignore[operator]
+            return True
+        time.sleep(0.05)
+    return False
+
+
+async def test_grades_asynchronously() -> None:
+    async with GradingPool(2) as pool:
+        grades = await asyncio.gather(
+            pool.grade(make_question("73"), r"\boxed{073}"),
+            pool.grade(make_question("73"), r"\boxed{74}"),
+            pool.grade(make_question("B", options=("x", "y")), r"\boxed{B}"),
+            pool.grade(make_question("73"), r"<think> \boxed{73}"),
+        )
+    assert [found.outcome for found in grades] == ["correct", "wrong", "correct", "truncated"]
+
+
+def test_an_answer_that_hangs_is_timeout_and_scores_zero(pool: GradingPool) -> None:
+    found = grade(pool, "hang")
+    assert (found.outcome, found.score) == (Outcome.TIMEOUT, 0.0)
+    assert "1 s" in found.detail["reason"]
+
+
+def test_an_answer_that_sleeps_is_timeout_within_its_limit(pool: GradingPool) -> None:
+    grade(pool, "warm-up")
+    start = time.monotonic()
+    assert grade(pool, "sleep 60").outcome is Outcome.TIMEOUT
+    assert time.monotonic() - start < 5
+
+
+def test_a_worker_that_hung_is_replaced(pool: GradingPool) -> None:
+    before = grade(pool, "pid").extracted
+    grade(pool, "hang")
+    after = grade(pool, "pid").extracted
+    assert before != after and not is_alive(int(before or 0))
+
+
+def test_a_hung_worker_dies_with_its_children(pool: GradingPool) -> None:
+    worker = int(grade(pool, "pid").extracted or 0)
+    future = pool.submit(Item(make_question("x"), "child", False, ROGUE))
+    children = Path(f"/proc/{worker}/task/{worker}/children")
+    assert eventually(lambda: children.read_text().split())
+    child = int(children.read_text().split()[0])
+    assert future.result(timeout=30).outcome is Outcome.TIMEOUT
+    assert eventually(lambda: not is_alive(child))
+
+
+def test_a_worker_that_dies_is_grader_error_after_one_more_try(pool: GradingPool) -> None:
+    found = grade(pool, "die")
+    assert (found.outcome, found.score) == (Outcome.GRADER_ERROR, None)
+    assert "SIGKILL" in found.detail["reason"]
+
+
+def test_an_answer_whose_worker_died_once_is_graded(pool: GradingPool, tmp_path: Path) -> None:
+    text = f"die-once {tmp_path / 'marker'}"
+    assert grade(pool, text, gold=text).outcome is Outcome.CORRECT
+
+
+def test_the_others_of_a_batch_survive_its_culprit(pool: GradingPool) -> None:
+    texts = ["x"] * 20 + ["hang"] + ["x"] * 20 + ["die"] + ["x"] * 20
+    futures = [pool.submit(Item(make_question("x"), text, False, ROGUE)) for text in texts]
+    outcomes = [future.result(timeout=60).outcome for future in futures]
+    assert outcomes[20] is Outcome.TIMEOUT and outcomes[41] is Outcome.GRADER_ERROR
+    assert outcomes.count(Outcome.CORRECT) == 60
+
+
+def test_an_exception_in_a_grader_is_grader_error(pool: GradingPool) -> None:
+    found = grade(pool, "raise")
+    assert found.outcome is Outcome.GRADER_ERROR and "a fault in the grader" in found.detail["reason"]
+
+
+def test_an_answer_that_needs_too_much_memory_is_memory(pool: GradingPool) -> None:
+    assert grade(pool, "hoard").outcome is Outcome.MEMORY
+
+
+def test_printing_graders_do_not_disturb_the_answers(pool: GradingPool) -> None:
+    assert grade(pool, "chatter", gold="chatter").outcome is Outcome.CORRECT
+
+
+def test_unpaired_surrogates_and_nul_bytes_arrive(pool: GradingPool) -> None:
+    text = "a\ud800b\0c"
+    assert grade(pool, text, gold=text).outcome is Outcome.CORRECT
+
+
+def test_ten_megabytes_of_text_arrive(pool: GradingPool) -> None:
+    text = "x" * 10_000_000
+    assert grade(pool, text, gold=text).outcome is Outcome.CORRECT
+
+
+def test_a_grader_with_its_own_limit_is_our_failure_when_it_expires(pool: GradingPool) -> None:
+    question = make_question("x", metadata={"limit_s": 0.5})
+    found = pool.submit(Item(question, "sleep 60", False, SLOW)).result(timeout=30)
+    assert (found.outcome, found.score) == (Outcome.GRADER_ERROR, None)
+
+
+def test_a_grader_with_its_own_limit_may_exceed_the_default(pool: GradingPool) -> None:
+    question = make_question("sleep 1.5", metadata={"limit_s": 30})
+    assert pool.submit(Item(question, "sleep 1.5", False, SLOW)).result(timeout=30).outcome is Outcome.CORRECT
+
+
+def test_an_unknown_grader_is_refused_with_a_suggestion(pool: GradingPool) -> None:
+    with pytest.raises(ConfigError, match="math"):
+        pool.submit(Item(make_question("x"), "x", False, "maths"))
+
+
+def test_no_workers_is_refused() -> None:
+    with pytest.raises(ConfigError, match="at least 1"):
+        GradingPool(0)
+
+
+def test_closing_does_not_wait_for_a_hung_worker() -> None:
+    pool = GradingPool(1, limit_s=600)
+    future = pool.submit(Item(make_question("x"), "hang", False, ROGUE))
+    assert eventually(lambda: pool.pids())
+    pids = pool.pids()
+    start = time.monotonic()
+    pool.close()
+    assert time.monotonic() - start < 5
+    assert future.cancelled() and not any(is_alive(pid) for pid in pids)
+
+
+def test_a_closed_pool_refuses_answers() -> None:
+    pool = GradingPool(1)
+    pool.close()
+    with pytest.raises(ConfigError, match="closed"):
+        pool.submit(Item(make_question("x"), "x", False, ROGUE))
+
+
+def test_grade_all_keeps_the_order() -> None:
+    items = (
+        Item(make_question(str(index)), str(index if index % 3 else -1), False, ROGUE) for index in range(500)
+    )
+    outcomes = [found.outcome for found in grade_all(items, 2)]
+    assert [outcome is Outcome.WRONG for outcome in outcomes] == [index % 3 == 0 for index in range(500)]
+
+
+def test_grade_all_reads_no_further_than_it_must() -> None:
+    seen: list[int] = []
+
+    def endless() -> Iterator[Item]:
+        for index in count():
+            seen.append(index)
+            yield Item(make_question("x"), "x", False, ROGUE)
+
+    found = grade_all(endless(), 1)
+    assert len(list(islice(found, 100))) == 100
+    found.close()  # type: ignore[attr-defined]
+    assert len(seen) < 1000
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_no_worker_outlives_its_parent(end: signal.Signals) -> None:
+    program = (
+        "from k2eval.grading import GradingPool, Item\n"
+        "from tests.grading.conftest import make_question\n"
+        "import time\n"
+        "with GradingPool(2) as pool:\n"
+        f"    futures = [pool.submit(Item(make_question('x'), 'hang', False, {ROGUE!r})) for _ in range(2)]\n"
+        "    while len(pool.pids()) < 2: time.sleep(0.05)\n"
+        "    time.sleep(0.5)\n"
+        "    print(*pool.pids(), flush=True)\n"
+        "    futures[0].result()\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert parent.stdout is not None
+    with parent.stdout:
+        pids = [int(word) for word in parent.stdout.readline().split()]
+        assert len(pids) == 2 and all(is_alive(pid) for pid in pids)
+        parent.send_signal(end)
+        parent.wait(timeout=20)
+    assert eventually(lambda: not any(is_alive(pid) for pid in pids))
+
+
+def test_importing_the_pool_imports_no_algebra() -> None:
+    program = (
+        "import sys, k2eval.grading, k2eval.grading.math, k2eval.grading.choice\n"
+        "print([name for name in ('sympy', 'math_verify', 'latex2sympy2_extended') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.strip() == "[]"

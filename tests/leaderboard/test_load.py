@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from k2eval.errors import JournalError
+from k2eval.leaderboard import load_run, load_runs
+from k2eval.records import Outcome
+from tests.leaderboard.synthetic import verdict, verdicts, write_run
+
+
+def test_scores_stand_by_question_and_run(tmp_path: Path) -> None:
+    run = load_run(write_run(tmp_path / "a", {"t": [[1, 0], [0.5, 1]]}))
+    assert run.tasks["t"].questions == ("t-0", "t-1")
+    assert run.tasks["t"].scores.tolist() == [[1, 0], [0.5, 1]]
+    assert run.tasks["t"].output_tokens.tolist() == [[100, 100], [100, 100]]
+
+
+def test_the_last_verdict_on_a_sample_counts(tmp_path: Path) -> None:
+    lines = [verdict("t", "q", 0, Outcome.ENGINE_ERROR), verdict("t", "q", 0, 1.0)]
+    task = load_run(write_run(tmp_path / "a", {"t": [[1]]}, lines=lines)).tasks["t"]
+    assert task.scores.tolist() == [[1.0]]
+    assert task.failed == 0
+
+
+def test_infrastructure_failures_have_no_score(tmp_path: Path) -> None:
+    task = load_run(write_run(tmp_path / "a", {"t": [[1, Outcome.GRADER_ERROR]]})).tasks["t"]
+    assert np.isnan(task.scores[0, 1])
+    assert (task.failed, task.graded) == (1, 1)
+
+
+def test_truncated_and_missing_answers_are_wrong_and_counted(tmp_path: Path) -> None:
+    task = load_run(write_run(tmp_path / "a", {"t": [[Outcome.TRUNCATED, Outcome.NO_ANSWER, 1]]})).tasks["t"]
+    assert task.scores.tolist() == [[0, 0, 1]]
+    assert (task.count(Outcome.TRUNCATED), task.count(Outcome.NO_ANSWER)) == (1, 1)
+
+
+def test_samples_without_verdict_are_neither_scored_nor_failed(tmp_path: Path) -> None:
+    lines = verdicts({"t": [[1, 1], [0, 1]]})[:3]
+    task = load_run(write_run(tmp_path / "a", {"t": [[1, 1], [0, 1]]}, lines=lines)).tasks["t"]
+    assert (task.graded, task.failed) == (3, 0)
+
+
+def test_a_torn_last_line_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "a", {"t": [[1, 0]]}) / "verdicts.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"task": "t", "quest')
+    run = load_run(path.parent)
+    assert run.tasks["t"].graded == 2
+    assert "torn" in run.warnings[0]
+
+
+def test_a_last_line_without_newline_counts_if_it_is_whole(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "a", {"t": [[1, 0]]}) / "verdicts.jsonl"
+    path.write_bytes(path.read_bytes().rstrip())
+    run = load_run(path.parent)
+    assert run.tasks["t"].graded == 2
+    assert not run.warnings
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        "7",
+        '{"task": "t"}',
+        '{"task": "t", "question_id": "q", "run_index": "0", "outcome": "correct", "score": 1.0}',
+        '{"task": "t", "question_id": "q", "run_index": 0, "outcome": "splendid", "score": 1.0}',
+        '{"task": "t", "question_id": "q", "run_index": -1, "outcome": "correct", "score": 1.0}',
+        '{"task": "t", "question_id": "q", "run_index": 0, "outcome": "correct", "score": "1"}',
+    ],
+)
+def test_a_bad_line_is_an_error_with_its_number(tmp_path: Path, line: str) -> None:
+    path = write_run(tmp_path / "a", {"t": [[1, 0]]}) / "verdicts.jsonl"
+    good = path.read_text().splitlines()
+    path.write_text("\n".join([good[0], "", line, good[1]]) + "\n")
+    with pytest.raises(JournalError, match=r"verdicts\.jsonl:3: expected a verdict"):
+        load_run(path.parent)
+
+
+def test_unpaired_surrogates_in_answers_do_not_stop_the_table(tmp_path: Path) -> None:
+    lines = [verdict("t", "q", 0, 0.0, extracted="\ud800"), verdict("t", "q", 1, 1.0)]
+    task = load_run(write_run(tmp_path / "a", {"t": [[0, 1]]}, lines=lines)).tasks["t"]
+    assert task.scores.tolist() == [[0, 1]]
+
+
+def test_lines_of_any_length_are_read(tmp_path: Path) -> None:
+    lines = [verdict("t", "q", index, 1.0, detail={"reason": "x" * 3_000_000}) for index in range(2)]
+    assert load_run(write_run(tmp_path / "a", {"t": [[1, 1]]}, lines=lines)).tasks["t"].graded == 2
+
+
+def test_long_journals_are_read_in_parts_and_in_order(tmp_path: Path) -> None:
+    scores = [[float((question + run) % 3 == 0) for run in range(16)] for question in range(1000)]
+    path = write_run(tmp_path / "a", {"t": scores, "u": [[1.0]]})
+    assert (path / "verdicts.jsonl").stat().st_size > 2_200_000
+    task = load_run(path).tasks["t"]
+    assert task.scores.tolist() == scores
+    assert task.questions[999] == "t-999"
+
+
+def test_generations_are_never_read(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "a", {"t": [[1]]})
+    (path / "generations.jsonl").mkdir()  # reading a directory would fail
+    assert load_run(path).tasks["t"].graded == 1
+
+
+def test_a_run_without_verdicts_yet_is_empty(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "a", {"t": [[1]]})
+    (path / "verdicts.jsonl").unlink()
+    assert load_run(path).tasks["t"].graded == 0
+
+
+def test_verdicts_of_another_run_are_refused(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "a", {"t": [[1]]}, lines=[verdict("other", "q", 0, 1.0)])
+    with pytest.raises(JournalError, match="got some on other"):
+        load_run(path)
+
+
+def test_a_directory_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match=r"Expected a run directory with a readable run\.json"):
+        load_run(tmp_path)
+
+
+def test_a_foreign_run_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"name": "x", "recipe": "plain"}))
+    with pytest.raises(JournalError, match=r"run\.json: expected what `k2eval run` writes, got model"):
+        load_run(tmp_path)
+
+
+def test_speed_counts_generated_tokens_of_all_sessions(tmp_path: Path) -> None:
+    sessions = [
+        {"generated_tokens": 100, "generation_s": 1.0, "replayed": 50},
+        {"generated_tokens": 0, "generation_s": 0.0, "replayed": 150},
+        {"generated_tokens": 200, "generation_s": 2.0},
+    ]
+    assert load_run(write_run(tmp_path / "a", {"t": [[1]]}, sessions=sessions)).info.tokens_per_s == 100
+
+
+def test_acceptance_length_counts_the_targets_own_token(tmp_path: Path) -> None:
+    counts = {"drafts": 10, "drafted_tokens": 40, "accepted_tokens": 15}
+    speculative = counts | {"tasks": {"t": counts | {"accepted_tokens": 5}}}
+    info = load_run(write_run(tmp_path / "a", {"t": [[1]]}, speculative=speculative)).info
+    assert info.acceptance_length() == 2.5
+    assert info.acceptance_length("t") == 1.5
+    assert info.acceptance_length("u") is None
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    paths = [write_run(tmp_path / parent / "plain", {"t": [[1]]}) for parent in ("sft", "rl")]
+    other = write_run(tmp_path / "k2", {"t": [[1]]})
+    assert [run.info.name for run in load_runs([*paths, other])] == ["sft/plain", "rl/plain", "k2"]
+
+
+def test_micro_true_means_the_mathematics_group(tmp_path: Path) -> None:
+    path = write_run(
+        tmp_path / "a", {"t": [[1]], "u": [[1]]}, infos={"t": {"micro": True}, "u": {"micro": False}}
+    )
+    tasks = load_run(path).info.tasks
+    assert (tasks["t"].micro, tasks["u"].micro) == ("math", None)

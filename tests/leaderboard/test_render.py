@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from k2eval.errors import ConfigError
+from k2eval.leaderboard import build, print_table, write
+from k2eval.records import Outcome
+from tests.leaderboard.synthetic import bernoulli, write_run
+
+SHIPPED = Path(__file__).parents[2] / "leaderboards" / "published.csv"
+
+
+def printed(board: object, width: int = 160) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    print_table(board, console)  # type: ignore[arg-type]
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Path]:
+    infos = {"t": {"title": "Tee", "expected_questions": 60}, "u": {"title": "You"}}
+    paths = []
+    for name, shift in (("good", 0.0), ("bad", -0.3)):
+        tasks = {task: bernoulli(40, 8, 0.5, seed, shift) for seed, task in enumerate("tu")}
+        tasks["u"][0][0] = Outcome.ENGINE_ERROR  # type: ignore[call-overload]
+        paths.append(write_run(tmp_path / name, tasks, infos=infos))
+    return paths
+
+
+def test_csv_markdown_and_html_are_written_beside_each_other(tmp_path: Path, runs: list[Path]) -> None:
+    paths = write(build(runs), tmp_path / "boards" / "v1.2")
+    assert [path.name for path in paths] == ["v1.2.csv", "v1.2.md", "v1.2.html"]
+    assert all(path.exists() for path in paths)
+
+
+def test_the_csv_has_one_number_per_cell(tmp_path: Path, runs: list[Path]) -> None:
+    board = build(runs)
+    path, *_ = write(board, tmp_path / "board")
+    frame = pd.read_csv(path)
+    assert frame["t"].tolist() == pytest.approx(board.frame["t"].tolist(), abs=1e-6)
+    for column in (
+        "t_low",
+        "t_high",
+        "t_k",
+        "t_questions",
+        "math_micro",
+        "math_micro_rank_high",
+        "tokens_per_s",
+    ):
+        assert pd.api.types.is_numeric_dtype(frame[column])
+
+
+def test_published_figures_are_not_in_the_csv(tmp_path: Path, runs: list[Path]) -> None:
+    path, page, _ = write(build(runs, published=SHIPPED), tmp_path / "board")
+    assert "K2-Think" not in path.read_text()
+    measured, published = page.read_text().split("## Published figures")
+    assert "K2-Think" not in measured
+    assert "90.83" in published
+    assert "67.99" in published
+
+
+def test_the_page_marks_best_incomplete_and_failed(tmp_path: Path, runs: list[Path]) -> None:
+    _, page, _ = write(build(runs), tmp_path / "board")
+    text = page.read_text()
+    row = next(line for line in text.splitlines() if line.startswith("| good"))
+    assert row.count("**") == 8
+    assert "⚠" in row
+    assert "avg@8, 40 of 60 questions" in text
+    assert "40 of 60 questions\n" in text
+    assert "infrastructure failures, left out: 1 of 320 samples" in text
+
+
+def test_every_mark_has_its_footnote(tmp_path: Path, runs: list[Path]) -> None:
+    _, page, _ = write(build(runs), tmp_path / "board")
+    head, notes = page.read_text().split("\n- ", 1)
+    for mark in ("⁽¹⁾", "⁽²⁾", "⁽³⁾"):
+        assert mark in head
+        assert mark in notes
+
+
+def test_different_k_is_shown_cell_by_cell(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "a", {"t": [[1.0, 0.0]] * 5}), write_run(tmp_path / "b", {"t": [[1.0]] * 5})]
+    _, page, _ = write(build(runs), tmp_path / "board")
+    assert "avg@2, 5 questions" in page.read_text()
+    assert "avg@1, 5 questions" in page.read_text()
+
+
+def test_lopsided_intervals_show_their_ends(tmp_path: Path) -> None:
+    _, page, _ = write(build([write_run(tmp_path / "a", {"t": [[0.0]] * 30})]), tmp_path / "board")
+    assert "0.0 (0.0 – 11.6)" in page.read_text()
+
+
+def test_one_run_is_printed_benchmark_by_benchmark(runs: list[Path]) -> None:
+    text = printed(build(runs[:1]), 110)
+    assert "good: models/good, recipe plain; 500 tokens/s" in text
+    assert "40 of 60" in text
+    assert "1 ⚠" in text
+    assert "Maths micro" in text
+
+
+def test_brackets_in_names_are_printed_as_they_are(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / name, {"t": [[1.0]]}, model={"name": "models/[bold]x[/bold]"})
+        for name in ("a", "b")
+    ]
+    assert "[bold]x[/bold]" in printed(build(runs)).replace("\n", "")
+
+
+def test_pipes_in_names_do_not_break_the_page(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a", {"t": [[1.0]]}, model={"name": "x|y"})
+    _, page, _ = write(build([run]), tmp_path / "board")
+    assert "x\\|y" in page.read_text()
+
+
+def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, runs: list[Path]) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="Choose another --out"):
+        write(build(runs), tmp_path / "file" / "board")

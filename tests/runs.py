@@ -1,0 +1,57 @@
+"""Whole runs over a script, for tests of what happens around recipes."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from k2eval.config import RunConfig
+from k2eval.engines.scripted import ScriptedEngine
+from k2eval.journal import VERDICTS, read_lines
+from k2eval.recipes.sample import Role
+from k2eval.records import Request, Verdict
+from k2eval.runner import Runner, Summary
+from k2eval.work import Work
+
+BOX = re.compile(r"\\boxed\{(.*)\}")
+
+
+def config(out: Path, **fields: Any) -> RunConfig:
+    return RunConfig(
+        **{"model": "m", "tasks": ("smoke",), "limit": 6, "runs": 2, "workers": 1, "out": out} | fields
+    )
+
+
+def golds(run: RunConfig) -> dict[str, str]:
+    return {one.question.id: str(one.question.gold) for one in Work(run).assignments()}
+
+
+def student(known: Mapping[str, str], right: Callable[[Request], bool]) -> Callable[[Request], str]:
+    """Solves right where ``right`` says so, plans, and judges well: it recognises the gold answer."""
+
+    def script(request: Request) -> str:
+        gold = known[request.question_id]
+        if request.stage.startswith(("plan", "topics")):
+            return "<plan>Think.</plan>"
+        if request.stage.startswith("judge"):
+            first = request.messages[-1].content.split("Response 0:")[1].split("Response 1:")[0]
+            return f'{{"explanation": "", "index": {0 if f"{{{gold}}}" in first else 1}}}'
+        if request.stage.startswith("answer_judge"):
+            return '{"answer": "", "comparison": "", "equivalent": true}'
+        return f"<think>so</think>\\boxed{{{gold if right(request) else 'x' + str(request.seed % 1000)}}}"
+
+    return script
+
+
+async def run(run_config: RunConfig, script: Callable[[Request], str], **roles: ScriptedEngine) -> Summary:
+    engines: dict[Role, Any] = {"solver": ScriptedEngine(script), **roles}  # type: ignore[dict-item]
+    return await Runner(run_config, engines, Console(file=io.StringIO())).run()
+
+
+def verdicts(out: Path) -> list[Verdict]:
+    return list({verdict.place: verdict for _, verdict in read_lines(out / VERDICTS, Verdict)}.values())
