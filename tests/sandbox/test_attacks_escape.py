@@ -1,4 +1,3 @@
-
 """Looking out of the box, and getting out of it. A program prints SUCCEEDED when it could."""
 
 from __future__ import annotations
