@@ -49,7 +49,7 @@ class Channel:
         self.outgoing = bytearray()
         self.incoming = bytearray()
         self.frames: deque[tuple[bytes, float]] = deque()
-        self.bytes_left = limits.result_bytes
+        self.bytes_left, self.too_much = limits.result_bytes, False
         self.read_position = 0
         self.clock = 0
         self.last_cpu, self.last_time = 0.0, time.monotonic()
@@ -122,6 +122,8 @@ class Channel:
     def next_frame(self) -> tuple[bytes, float]:
         """The next frame and the CPU seconds since the one before."""
         while not self.frames:
+            if self.too_much:
+                raise too_long(RunOutcome.OUTPUT_LIMIT, self.limits.result_bytes, "bytes of results")
             self.exchange()
             frames = list(self.complete_frames())
             if frames:
@@ -137,7 +139,8 @@ class Channel:
         while len(self.incoming) >= 4:
             end = 4 + int.from_bytes(self.incoming[:4], "big")
             if end > self.bytes_left:
-                raise too_long(RunOutcome.OUTPUT_LIMIT, self.limits.result_bytes, "bytes of results")
+                self.too_much = True  # said once the frames before are taken
+                return
             if len(self.incoming) < end:
                 return
             self.bytes_left -= end
