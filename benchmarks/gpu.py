@@ -5,10 +5,10 @@
     python -m benchmarks.gpu busy --small models/nano/rl --shape 7b
     python -m benchmarks.gpu same --small models/nano/rl --shape 7b
 
-``roof``: tokens/s at 1, 16, 64 and 256 requests against what reading the weights allows. ``drafts``: the same loads with
-and without speculation, at 1 and 256 requests, on real questions. ``busy``: k2eval's ``plain`` recipe on many questions
-and runs, the share of the engine's places that are taken until the last 2 % of the answers, and bare vLLM on the
-same requests. ``same``: whether the grown model writes what the small one writes.
+``roof``: tokens/s at 1, 16, 64 and 256 requests against what reading the weights allows. ``drafts``: the same loads
+with and without speculation, at 1 and 256 requests, on real questions. ``busy``: k2eval's ``plain`` recipe on many
+questions and runs, the share of the engine's places that are taken until the last 2 % of the answers, and bare
+vLLM on the same requests. ``same``: whether the grown model writes what the small one writes.
 
 The large model is the small one grown to the shape (:mod:`benchmarks.expand`), in memory: a folder with config and
 tokenizer is made under ``--scratch``, vLLM loads it with dummy weights, and a worker extension fills them in.
