@@ -1,12 +1,12 @@
 """Repairs two faults of vLLM's CPU build.
 
-**Sampling under speculation.** vLLM 0.32 hands temperature and top-p of a speculated request to its sampler through a
-kernel whose CPU version writes into a copy and leaves the real tensor as it was allocated: whatever lay in that memory
-becomes the temperature. Greedy answers are right, sampled ones are not. `k2eval spec-check` shows it.
+**Sampling under speculation.** vLLM 0.32 hands temperature and top-p of a speculated request to its sampler through
+a kernel whose CPU version writes into a copy and leaves the real tensor as it was allocated: whatever lay in that
+memory becomes the temperature. Greedy answers are right, sampled ones are not. `k2eval spec-check` shows it.
 
-**A short first prompt.** Its attention uses the AMX registers of newer Intel processors, which Linux gives a process only
-on request. Larger matrix products ask for them; where the first prompt is of a few tokens nothing has asked yet, and the
-worker dies of an illegal instruction.
+**A short first prompt.** Its attention uses the AMX registers of newer Intel processors, which Linux gives a process
+only on request. Larger matrix products ask for them; where the first prompt is of a few tokens nothing has asked yet,
+and the worker dies of an illegal instruction.
 
 vLLM's worker processes take :class:`Repairing` as their extension; a vLLM that needs neither is left as it is.
 """
@@ -87,4 +87,4 @@ def ask_for_amx() -> bool:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return False
     arch_prctl, request_permission, tile_data = 158, 0x1023, 18
-    return ctypes.CDLL(None).syscall(arch_prctl, request_permission, tile_data) == 0
+    return bool(ctypes.CDLL(None).syscall(arch_prctl, request_permission, tile_data) == 0)
