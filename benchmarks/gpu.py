@@ -7,8 +7,8 @@
 
 ``roof``: tokens/s at 1, 16, 64 and 256 requests against what reading the weights allows. ``drafts``: the same loads with
 and without speculation, at 1 and 256 requests, on real questions. ``busy``: k2eval's ``plain`` recipe on many questions
-and runs, the share of the engine's places that are taken until the last 2 % of the samples, and bare vLLM on the same
-requests. ``same``: whether the grown model writes what the small one writes.
+and runs, the share of the engine's places that are taken until the last 2 % of the answers, and bare vLLM on the
+same requests. ``same``: whether the grown model writes what the small one writes.
 
 The large model is the small one grown to the shape (:mod:`benchmarks.expand`), in memory: a folder with config and
 tokenizer is made under ``--scratch``, vLLM loads it with dummy weights, and a worker extension fills them in.
@@ -26,6 +26,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +235,7 @@ def busy_share(steps: list[Any], places: int, finished: list[float]) -> float:
     """
     end = sorted(finished)[max(0, int((1 - TAIL) * len(finished)) - 1)]
     kept = [step for step in steps if step.at <= end]
-    spans = [later.at - earlier.at for earlier, later in zip(kept, kept[1:], strict=False)]
+    spans = [later.at - earlier.at for earlier, later in pairwise(kept)]
     taken = [min(1.0, step.running / places) for step in kept[:-1]]
     return sum(span * share for span, share in zip(spans, taken, strict=True)) / sum(spans)
 

@@ -105,7 +105,7 @@ def test_a_foreign_line_is_named_and_nothing_is_changed(folder: Path, line: byte
 def test_a_foreign_file_that_ends_without_a_newline_stays_as_it_is(tmp_path: Path) -> None:
     foreign = b'{"text": "mine"}\n{"text": "mine too"}'
     (tmp_path / GENERATIONS).write_bytes(foreign)
-    with pytest.raises(JournalError, match="generations.jsonl:1: expected a generation"):
+    with pytest.raises(JournalError, match=r"generations.jsonl:1: expected a generation"):
         Journal(tmp_path).__enter__()
     assert (tmp_path / GENERATIONS).read_bytes() == foreign
 
@@ -143,14 +143,14 @@ def test_a_directory_that_could_not_be_read_is_free_again(folder: Path) -> None:
 
 def test_a_file_in_place_of_the_directory_is_an_error_with_advice(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(JournalError, match="Cannot write to the run directory .*Give another with --out"):
+    with pytest.raises(JournalError, match=r"Cannot write to the run directory .*Give another with --out"):
         Journal(tmp_path / "file")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_directory_that_cannot_be_written_is_an_error_with_advice(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(JournalError, match="Cannot write to the run directory .*Give another with --out"):
+    with pytest.raises(JournalError, match=r"Cannot write to the run directory .*Give another with --out"):
         Journal(tmp_path / "run")
 
 

@@ -314,7 +314,7 @@ async def test_a_signal_ends_the_run_in_order(tmp_path: Path, number: signal.Sig
     assert "Stopping; once more stops at once." in out.getvalue()
     assert signal.getsignal(number) is handler
     assert read_run(tmp_path / "run")["sessions"][0]["generated"] == summary.generated
-    summary, engine = await carry_out(config(tmp_path / "run"))
+    summary, _ = await carry_out(config(tmp_path / "run"))
     assert summary.done == 12 and not summary.interrupted
     assert len(generations(tmp_path / "run")) == 12
 

@@ -42,7 +42,7 @@ def test_sampling_for_one_task_wins_over_that_for_all() -> None:
 
 
 def test_a_wrong_sampling_is_refused_before_anything_starts() -> None:
-    with pytest.raises(ConfigError, match="Unknown sampling setting 'temprature'. Did you mean temperature"):
+    with pytest.raises(ConfigError, match=r"Unknown sampling setting 'temprature'. Did you mean temperature"):
         Work(config(Path("x"), sampling={"temprature": 1.0}))
 
 

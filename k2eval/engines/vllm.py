@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import time
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from multiprocessing import resource_tracker
@@ -90,7 +91,7 @@ class VllmEngine:
                 while not starting.done():
                     await asyncio.wait([starting], timeout=_NOTICE_EVERY_S)
                     children.note()
-                self._engine = starting.result()
+                starting.result()
                 self._tokenizer = await _maybe_await(self._engine.get_tokenizer())
                 if self._settings.get("worker_extension_cls") == repair.EXTENSION and any(
                     await self._engine.collective_rpc("repair_sampling")
@@ -113,7 +114,7 @@ class VllmEngine:
         self._skip_special_tokens = not special.intersection(THINK_TAGS)
         return self
 
-    def _start(self) -> Any:
+    def _start(self) -> None:
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         # vLLM's processes inherit the mask of the thread that starts them: a Ctrl-C on the terminal then reaches
@@ -137,17 +138,17 @@ class VllmEngine:
         if self._abandoned:
             raise EngineError("The start was given up.")
         args = AsyncEngineArgs(model=self._model, **settings)
-        return AsyncLLM.from_engine_args(args, stat_loggers=[self.counters.logger])
+        # Not returned: futures and frames would keep it until Python ends, which vLLM does not survive in silence.
+        self._engine = AsyncLLM.from_engine_args(args, stat_loggers=[self.counters.logger])
 
-    async def _give_up(self, starting: asyncio.Future[Any], children: Children) -> None:
+    async def _give_up(self, starting: asyncio.Future[None], children: Children) -> None:
         """End a start that nobody waits for any more; importing vLLM cannot be cut short."""
         self._abandoned = True
         while not starting.done():
             children.note()
             children.kill()
             await asyncio.wait([starting], timeout=0.2)
-        if starting.exception() is None:
-            starting.result().shutdown()
+        self._stop()
 
     def _cannot_start(self, error: Exception, log_start: int) -> str:
         why = reason(error)
@@ -182,11 +183,16 @@ class VllmEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         async with self._stack:
-            if self._engine is not None:
-                self._engine.shutdown()
-                self._engine = None
-                await asyncio.sleep(0)  # lets its tasks see that they are cancelled
+            self._stop()
+            await asyncio.sleep(0)  # lets its tasks see that they are cancelled
+            with warnings.catch_warnings():  # about sockets that vLLM leaves open
+                warnings.simplefilter("ignore")
                 gc.collect()  # else vLLM's engine is torn down, with complaints, when Python ends
+
+    def _stop(self) -> None:
+        if self._engine is not None:
+            self._engine.shutdown()
+            self._engine = None
 
     @property
     def info(self) -> EngineInfo:

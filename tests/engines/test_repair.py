@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from k2eval.engines.repair import expand, repair  # noqa: E402
+from k2eval.engines.repair import expand, repair
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.int32, torch.int64])

@@ -69,15 +69,15 @@ def test_a_line_of_another_shape_is_named(tmp_path: Path, line: str) -> None:
 
 
 def test_a_script_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="Cannot read the script .*absent"):
+    with pytest.raises(ConfigError, match=r"Cannot read the script .*absent"):
         from_file(tmp_path / "absent")
 
 
 def test_an_unknown_argument_gets_a_near_match() -> None:
-    with pytest.raises(ConfigError, match="no argument 'delay'. Did you mean delay_s"):
+    with pytest.raises(ConfigError, match=r"no argument 'delay'. Did you mean delay_s"):
         open_engine("scripted", "x", {"delay": 1})
 
 
 def test_an_unknown_kind_gets_a_near_match() -> None:
-    with pytest.raises(ConfigError, match="Unknown kind of engine 'vlm'. Did you mean vllm"):
+    with pytest.raises(ConfigError, match=r"Unknown kind of engine 'vlm'. Did you mean vllm"):
         open_engine("vlm", "x", {})

@@ -56,6 +56,7 @@ def test_acceptance_comes_from_the_counts() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
 def test_the_figures_are_those_of_vllm_bench() -> None:
     pytest.importorskip("vllm")
     from vllm.benchmarks.lib.endpoint_request_func import RequestFuncOutput
