@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import weakref
 from typing import TextIO
 
 from rich.console import Console
@@ -11,9 +12,14 @@ from rich.console import Console
 
 def terminal(*, stderr: bool = False) -> Console:
     """Where words and tables go. Into a file or a pipe they are not broken to the width of a terminal."""
-    stream = _own_stream(sys.stderr if stderr else sys.stdout)
+    given = sys.stderr if stderr else sys.stdout
+    stream = _own_stream(given)
     console = Console(file=stream)
-    return console if console.is_terminal else Console(file=stream, width=160)
+    if not console.is_terminal:
+        console = Console(file=stream, width=160)
+    if stream is not given:
+        weakref.finalize(console, stream.close)
+    return console
 
 
 def _own_stream(stream: TextIO) -> TextIO:
