@@ -10,6 +10,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from k2eval.errors import K2EvalError
+from k2eval.sandbox.cli import app as sandbox_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,6 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Evaluate reasoning checkpoints on mathematics, code and science.",
 )
+
+app.add_typer(sandbox_app, name="sandbox")
 
 DataOption = Annotated[
     Path | None,

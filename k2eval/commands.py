@@ -89,22 +89,6 @@ def _print_board(runs: Sequence[Path], console: Console) -> None:
     from k2eval.leaderboard import build, print_table
 
     print_table(build(runs), console)
-    for run in runs:
-        _print_judged(run, console)
-
-
-def _print_judged(run: Path, console: Console) -> None:
-    """Rule and answer judge side by side, where a run has both."""
-    from k2eval.journal import VERDICTS, read_lines
-    from k2eval.judging import summarise
-    from k2eval.records import Verdict
-
-    latest = {verdict.place: verdict for _, verdict in read_lines(run / VERDICTS, Verdict)}
-    found = summarise(latest.values())
-    if found:
-        console.print("[bold]Answer judge[/]", highlight=False)
-    for judged in found:
-        console.print(f"  {judged.line()}", highlight=False, soft_wrap=True)
 
 
 def grade_command(run: Path, data: Path | None) -> int:
@@ -230,10 +214,12 @@ def _look_up(task: Any, data: Path | None) -> tuple[str, str]:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a list must not wait for a network
     try:
         found = load_questions(task, data=data)
+        count = found.found
     except K2EvalError as error:
-        return f"0 of {spec.questions}", str(error).split(":", 1)[-1].strip()[:120]
-    expected = f" of {spec.questions}" if spec.questions and spec.questions != found.found else ""
-    return f"{found.found}{expected}", found.source
+        return f"0 of {spec.questions}", str(error)[:200]
+    expected = f" of {spec.questions}" if spec.questions and spec.questions != count else ""
+    first, *more = found.source.split(", ")
+    return f"{count}{expected}", f"{first} and {len(more)} more" if more else first
 
 
 def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
@@ -241,7 +227,7 @@ def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
     from k2eval.ablation import ablate
     from k2eval.ablation_report import print_ablation
 
-    print_ablation(asyncio.run(ablate(runs, n, data)), Console())
+    print_ablation(asyncio.run(ablate(runs, n, data)), terminal())
     return 0
 
 
@@ -276,10 +262,11 @@ def lm_eval_command(arguments: Sequence[str]) -> int:
     """``k2eval lm-eval``."""
     from lm_eval.__main__ import cli_evaluate
 
-    sys.argv = [
-        "lm_eval",
-        *arguments,
-        *([] if "--include_path" in arguments else ["--include_path", str(tasks_folder())]),
-    ]
+    from k2eval.interop.lm_eval import add_to_path, with_chat
+    from k2eval.interop.lm_eval_model import register
+
+    register()
+    add_to_path(tasks_folder())
+    sys.argv = ["lm_eval", *with_chat(arguments)]
     cli_evaluate()
     return 0

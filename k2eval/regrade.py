@@ -66,8 +66,9 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
         if kept is None:
             before = journal.verdicts.get(Place(request.task, request.question_id, request.run_index))
             lost = before.notes.get("lost", []) if before else []
-            if any(request.stage.partition(".")[0] == one["stage"] for one in lost):
-                raise EngineError("was lost when the run was made")
+            for candidate in lost:
+                if request.stage.partition(".")[0] == candidate["stage"]:
+                    raise EngineError(candidate["reason"])
             raise NotKept("not in the journal")
         return kept
 

@@ -55,11 +55,18 @@ class Runner:
         config: What to do.
         engines: One for each role; ``solver`` at least. Roles not named are the solver's.
         console: Where progress is shown.
+        work: What there is to do, where it is not what the configuration alone says.
     """
 
-    def __init__(self, config: RunConfig, engines: Mapping[Role, Engine], console: Console) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        engines: Mapping[Role, Engine],
+        console: Console,
+        work: Work | None = None,
+    ) -> None:
         self.config = config
-        self.work = Work(config)
+        self.work = work or Work(config)
         self._engines: dict[Role, Engine] = {role: engines.get(role, engines["solver"]) for role in ROLES}
         self._console = console
         self._session = Session()

@@ -75,10 +75,13 @@ class Work:
         }
         self.answer_judged = "answer_judge" in config.roles
         """Whether a model gives its word on answers beside the rule."""
-        tasks = load_tasks(config.tasks, config.overrides)
-        self.sets = [load_questions(task, data=config.data, limit=config.limit) for task in tasks]
+        self.sets = self._load()
         for questions in self.sets:
             self.sampling_of(questions)
+
+    def _load(self) -> list[QuestionSet]:
+        tasks = load_tasks(self.config.tasks, self.config.overrides)
+        return [load_questions(task, data=self.config.data, limit=self.config.limit) for task in tasks]
 
     def runs_of(self, questions: QuestionSet) -> int:
         """How many independent runs a task gets; the task's own setting wins over that for all."""

@@ -20,6 +20,7 @@ from typing import Any, Self
 from jinja2 import TemplateError
 
 from k2eval import speculative as speculation
+from k2eval.engines import repair
 from k2eval.engines.checkpoint import checkpoint_fingerprint
 from k2eval.engines.children import Children
 from k2eval.engines.counters import EngineCounters
@@ -92,6 +93,10 @@ class VllmEngine:
                     children.note()
                 starting.result()
                 self._tokenizer = await _maybe_await(self._engine.get_tokenizer())
+                if self._settings.get("worker_extension_cls") == repair.EXTENSION and any(
+                    await self._engine.collective_rpc("repair_sampling")
+                ):
+                    self._notes.append(repair.NOTE)
             except asyncio.CancelledError:
                 await self._give_up(starting, children)
                 raise
@@ -125,6 +130,8 @@ class VllmEngine:
         self._check_arguments()
         if self._speculative:
             speculation.check(self._model, self._speculative, self._settings, self._version)
+            if on_cpu:
+                self._settings.setdefault("worker_extension_cls", repair.EXTENSION)
         settings = dict(self._settings)
         if self._speculative:
             settings["speculative_config"] = self._speculative

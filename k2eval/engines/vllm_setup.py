@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
+import sys
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ def redirected(log: Path | None) -> Iterator[None]:
         file = log.open("ab")
     except OSError as error:
         raise EngineError(f"Cannot write the engine's log {log}: {error}.") from error
+    _flush()  # what was printed before is not for the log
     kept = [os.dup(descriptor) for descriptor in (1, 2)]
     with file:
         for descriptor in (1, 2):
@@ -34,9 +36,16 @@ def redirected(log: Path | None) -> Iterator[None]:
     try:
         yield
     finally:
+        _flush()
         for descriptor, original in zip((1, 2), kept, strict=True):
             os.dup2(original, descriptor)
             os.close(original)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
 
 
 def vllm_version() -> str:

@@ -39,7 +39,7 @@ _FUTURE = re.compile(r"^from __future__ import .*$", re.MULTILINE)
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
     """Grades a response: its last complete code block, or a bare completion of the prompt."""
-    code = _programs.find_program(text, truncated)
+    code = text if question.metadata.get("as_code") else _programs.find_program(text, truncated)
     if isinstance(code, str):
         return grade_code(question, code)
     rest = answer_part(text).text
@@ -166,7 +166,11 @@ class _Check(Sequence[Call]):
         state = random.getstate()
         random.seed(0)
         try:
-            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            with (
+                _programs.bounded_memory(),
+                warnings.catch_warnings(),
+                contextlib.redirect_stdout(io.StringIO()),
+            ):
                 warnings.simplefilter("ignore")
                 exec(compile(f"{self.prompt}\n{self.test}", "<check>", "exec"), space)
                 space[self.entry_point] = candidate

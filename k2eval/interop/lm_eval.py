@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from k2eval.data import load_questions
 from k2eval.errors import K2EvalError
@@ -18,6 +18,21 @@ from k2eval.records import Grade, Json, Outcome, Question
 from k2eval.tasks import load_tasks
 
 QUESTION = "k2eval_question"
+
+
+class Answer(str):
+    """A response's text, with what lm-eval has no place for; made by ``--model k2eval``."""
+
+    truncated: bool
+    """Whether the engine stopped at its token limit."""
+    failure: Grade | None
+    """Why there is no response, where our own side failed."""
+
+    def __new__(cls, text: str, *, truncated: bool = False, failure: Grade | None = None) -> Self:
+        """The text, and what is known of it."""
+        answer = super().__new__(cls, text)
+        answer.truncated, answer.failure = truncated, failure
+        return answer
 
 
 def dataset(*, k2eval: Mapping[str, Json], data: str | None = None, runs: int = 1, **_: Any) -> Any:
@@ -57,8 +72,8 @@ def grade(
 ) -> list[list[dict[str, Json]]]:
     """Grade all responses of a task in worker processes, as lm-eval's custom filter.
 
-    lm-eval gives texts without finish reasons, so a text cut after its reasoning cannot be told from a
-    finished one; an unclosed ``<think>`` still counts as truncated.
+    Models of lm-eval's own give texts without finish reasons, so a text cut after its reasoning cannot be told
+    from a finished one; an unclosed ``<think>`` still counts as truncated. ``--model k2eval`` gives an `Answer`.
 
     Returns:
         For each document, the grades of its responses, as plain data.
@@ -67,10 +82,19 @@ def grade(
 
     questions = [Question.model_validate(json.loads(document[QUESTION])) for document in documents]
     flat = [
-        Item(question, text) for question, texts in zip(questions, responses, strict=True) for text in texts
+        Item(question, text, getattr(text, "truncated", False))
+        for question, texts in zip(questions, responses, strict=True)
+        for text in texts
+        if _failure(text) is None
     ]
     grades = grade_all(flat)
-    return [[next(grades).model_dump(mode="json") for _ in texts] for texts in responses]
+    return [
+        [(_failure(text) or next(grades)).model_dump(mode="json") for text in texts] for texts in responses
+    ]
+
+
+def _failure(text: str) -> Grade | None:
+    return getattr(text, "failure", None)
 
 
 def score(document: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float]:
@@ -101,3 +125,28 @@ def score(document: Mapping[str, Any], results: Sequence[Any]) -> dict[str, floa
 
 def _share(grades: Sequence[Grade], outcome: Outcome) -> float:
     return sum(one.outcome is outcome for one in grades) / len(grades)
+
+
+def add_to_path(tasks: Path) -> None:
+    """Let lm-eval find the task files below ``tasks`` in this process, whatever ``--include_path`` says.
+
+    Its command line takes one such folder only, and a user's own must not hide ours.
+    """
+    from lm_eval.tasks import TaskManager
+
+    original = TaskManager.__init__
+
+    def with_ours(self: Any, verbosity: Any = None, include_path: Any = None, *rest: Any, **more: Any) -> None:
+        given = include_path if isinstance(include_path, (list, tuple)) else [include_path]
+        paths = [str(tasks), *(str(path) for path in given if path)]
+        original(self, verbosity, paths, *rest, **more)
+
+    TaskManager.__init__ = with_ours
+
+
+def with_chat(given: Sequence[str]) -> list[str]:
+    """lm-eval's arguments, asking for chat messages where the model is ours, which asks in nothing else."""
+    values = dict(zip(given, given[1:], strict=False)) | dict(one.split("=", 1) for one in given if "=" in one)
+    ours = "k2eval" in (values.get("--model"), values.get("-M"))
+    chosen = any(one.startswith("--apply_chat_template") for one in given)
+    return [*given, *(["--apply_chat_template"] if ours and not chosen else [])]

@@ -1,3 +1,4 @@
+
 """Every way of forging a pass. The grader here does what all graders do: it compares outside."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+
 """Every limit has its outcome, and the same worker goes on."""
 
 from __future__ import annotations

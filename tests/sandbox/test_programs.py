@@ -1,3 +1,4 @@
+
 """Programs behave as they would with a real interpreter and a real standard input."""
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def test_mutated_arguments_can_be_recorded(numpy_box: Sandbox) -> None:
     assert result.records[0].tolist() == [2, 2, 2]
 
 
-def forge(box: Sandbox, payload: str, limits: Limits = Limits()) -> RunResult:  # noqa: B008
+def forge(box: Sandbox, payload: str, limits: Limits = Limits()) -> RunResult:
     return box.record(FRAME + payload, "emit(1)", limits=limits)
 
 

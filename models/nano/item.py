@@ -1,0 +1,83 @@
+"""What a generator makes: a question row, how it is asked, how it is planned and how it is worked out."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from k2eval.records import Message
+
+from .pen import Habits, Pen
+
+SYSTEM = (
+    "You are a careful problem solver. Think step by step inside <think> and </think>, "
+    "then give the result inside <answer> and </answer>."
+)
+"""The system message of all four tasks: what ``description`` says in their YAML."""
+
+Row = dict[str, Any]
+LEVELS = (1, 2, 3, 4, 5)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """One way somebody worked a question out."""
+
+    thinking: str
+    answer: str
+    """What is said after the reasoning, the final answer included."""
+    final: str
+    """The bare final answer: a number, the text of an option, or the code."""
+
+    @property
+    def reply(self) -> str:
+        """The response as `sft` and `rl` write it."""
+        return f"<think>\n{self.thinking}\n</think>\n<answer>{self.answer}</answer>"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One prompt with everything that training needs to know about it."""
+
+    messages: tuple[Message, ...]
+    plan: tuple[str, ...]
+    work: Callable[[Pen], Solution]
+    gold: str
+    """The final answer of flawless work."""
+
+    def solve(self, rng: random.Random, habits: Habits) -> Solution:
+        """Work it out with these habits."""
+        return self.work(Pen(rng, habits))
+
+    @property
+    def plan_text(self) -> str:
+        """The plan as numbered lines."""
+        return "\n".join(f"{i}. {step}" for i, step in enumerate(self.plan, 1))
+
+
+@dataclass(frozen=True)
+class Item:
+    """A question of one of the four kinds."""
+
+    kind: str
+    level: int
+    row: Row
+    """As committed under ``tasks/nano``; without the id."""
+    asks: tuple[Ask, ...]
+    """One prompt, or one for each sub-step."""
+    text: str
+    """What makes the question this one and no other."""
+    extra: Row = field(default_factory=dict)
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the question belongs to the test side: one in eight, by a hash of its text."""
+        return hashlib.sha256(self.text.encode()).digest()[0] < 32
+
+
+def ask_for(user: str) -> tuple[Message, ...]:
+    """The prompt of a task whose question reads ``user``."""
+    return (Message(role="system", content=SYSTEM), Message(role="user", content=user))

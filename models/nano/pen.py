@@ -1,0 +1,172 @@
+"""Written arithmetic: every operation leaves a line, done quickly or carefully, and sometimes with a slip.
+
+A quick line states the result; a careful one splits the operation into parts that are easy to do in the head.
+Demonstrations for `sft` mix both ways and make slips on purpose, more of them in quick lines; reinforcement
+learning can then find out that care pays.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How somebody works."""
+
+    careful: float = 0.5
+    """Chance that an operation is worked out in parts."""
+    quick_slip: float = 0.0
+    """Chance of a wrong result in a quick line."""
+    careful_slip: float = 0.0
+    """Chance of a wrong result in a careful line."""
+    misread: float = 0.0
+    """Chance that a number or a word of the question is taken wrongly."""
+    notice: float = 0.0
+    """Chance that a wrong result is noticed and corrected."""
+
+
+FLAWLESS = Habits()
+CAREFUL = Habits(careful=1.0)
+STUDENT = Habits(careful=0.45, quick_slip=0.12, careful_slip=0.05, misread=0.05, notice=0.35)
+PLANNED_STUDENT = Habits(careful=0.55, quick_slip=0.10, careful_slip=0.05, misread=0.01, notice=0.35)
+POOR = Habits(careful=0.4, quick_slip=0.3, careful_slip=0.2, misread=0.15, notice=0.1)
+
+
+@dataclass
+class Pen:
+    """Writes lines of working and hands back the results, right or wrong."""
+
+    rng: random.Random
+    habits: Habits = FLAWLESS
+    lines: list[str] = field(default_factory=list)
+    short: list[str] = field(default_factory=list)
+    """One ``a+b=c`` for each operation, for the summary in the answer."""
+
+    def note(self, text: str) -> None:
+        """Write a line that computes nothing."""
+        self.lines.append(text)
+
+    def misreads(self) -> bool:
+        """Whether something is taken wrongly now."""
+        return self.rng.random() < self.habits.misread
+
+    def add(self, a: int, b: int) -> int:
+        """A plus b."""
+        return self._operate("+", a, self._read(b))
+
+    def sub(self, a: int, b: int) -> int:
+        """A minus b."""
+        return self._operate("-", a, self._read(b))
+
+    def mul(self, a: int, b: int) -> int:
+        """A times b."""
+        return self._operate("*", a, self._read(b))
+
+    def div(self, a: int, b: int) -> int:
+        """The whole part of a / b."""
+        return self._operate("/", a, max(1, self._read(b)))
+
+    def mod(self, a: int, b: int) -> int:
+        """The remainder of a / b."""
+        return self._operate(" mod ", a, max(1, self._read(b)))
+
+    def _read(self, number: int) -> int:
+        return nearby(number, self.rng) if self.misreads() else number
+
+    def _operate(self, sign: str, a: int, b: int) -> int:
+        right = _APPLY[sign](a, b)
+        parts = _parts(sign, a, b) if self.rng.random() < self.habits.careful else ""
+        wrong = self.rng.random() < (self.habits.careful_slip if parts else self.habits.quick_slip)
+        result = nearby(right, self.rng) if wrong else right
+        self.lines.append(f"{a}{sign}{b}={parts}{result}")
+        if wrong and self.rng.random() < self.habits.notice:
+            result = right
+            self.lines.append(f"Wait: {a}{sign}{b}={_parts(sign, a, b)}{result}")
+        self.short.append(f"{a}{sign}{b}={result}")
+        return result
+
+
+_APPLY = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a // b,
+    " mod ": lambda a, b: a % b,
+}
+
+
+def nearby(number: int, rng: random.Random) -> int:
+    """A different number that a slip could make of this one: a digit off, ten off, or two digits swapped."""
+    digits = list(str(abs(number)))
+    way = rng.random()
+    if way < 0.3 and len(digits) > 1:
+        place = rng.randrange(len(digits) - 1)
+        digits[place], digits[place + 1] = digits[place + 1], digits[place]
+        swapped = int("".join(digits))
+        if swapped != abs(number):
+            return swapped if number >= 0 else -swapped
+    step = 10 ** rng.randrange(len(digits)) if way < 0.8 else 1
+    moved = number + rng.choice((-1, 1)) * step
+    return moved if moved >= 0 or number < 0 else number + step
+
+
+def _places(number: int) -> list[int]:
+    digits = str(number)
+    return [int(d) * 10 ** (len(digits) - i - 1) for i, d in enumerate(digits) if d != "0"]
+
+
+def _parts(sign: str, a: int, b: int) -> str:
+    """The careful middle of ``a sign b=…result``, ending in ``=``; empty when there is nothing to split."""
+    if a < 0 or b < 0:
+        return ""
+    if sign == "+":
+        return _sum_parts(a, b)
+    if sign == "-":
+        return _difference_parts(a, b)
+    if sign == "*":
+        return _product_parts(a, b)
+    return _division_parts(sign, a, b)
+
+
+def _sum_parts(a: int, b: int) -> str:
+    if min(a, b) < 10:
+        return ""
+    size = max(len(str(a)), len(str(b)))
+    columns = [(a // 10**i % 10 + b // 10**i % 10) * 10**i for i in reversed(range(size))]
+    kept = [str(c) for c in columns if c]
+    return "+".join(kept) + "=" if len(kept) > 1 else ""
+
+
+def _difference_parts(a: int, b: int) -> str:
+    steps = _places(b)
+    if len(steps) < 2 or b > a:
+        return ""
+    text, left = "", a
+    for i, _ in enumerate(steps):
+        text += str(left) + "".join(f"-{s}" for s in steps[i:]) + "=" if i else ""
+        left -= steps[i]
+    return text
+
+
+def _product_parts(a: int, b: int) -> str:
+    if min(a, b) < 2 or max(a, b) < 10:
+        return ""
+    split, by = (b, a) if min(a, b) > 9 else (max(a, b), min(a, b))
+    places = _places(split)
+    if len(places) < 2:
+        return ""
+    return "+".join(f"{by}*{p}" for p in places) + "=" + "+".join(str(by * p) for p in places) + "="
+
+
+def _division_parts(sign: str, a: int, b: int) -> str:
+    quotient = a // b if b else 0
+    places = _places(quotient)
+    if not b or len(places) < 1 or (len(places) < 2 and sign == "/"):
+        return ""
+    text, left = "(", a
+    for place in places:
+        left -= b * place
+        text += f"{b}*{place}={b * place},{left};"
+    return text + ")="

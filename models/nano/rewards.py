@@ -1,0 +1,81 @@
+"""Verifiable rewards: is a reply right?"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from typing import NamedTuple
+
+from k2eval.grading.registry import grader_for
+from k2eval.records import Outcome, Question
+
+JUDGE = "judge"
+
+
+class Try(NamedTuple):
+    """One reply to be rewarded."""
+
+    kind: str
+    """One of the four kinds, or ``judge``."""
+    gold: str
+    reply: str
+
+
+def reward(attempt: Try) -> float:
+    """1 for a right reply, else 0."""
+    if attempt.kind == JUDGE:
+        return float(verdict(attempt.reply) == int(attempt.gold))
+    grader = _GRADERS.get(attempt.kind)
+    if grader is None:
+        return float(final_answer(attempt.kind, attempt.reply) == canonical(attempt.kind, attempt.gold))
+    question = Question(
+        task=attempt.kind, id="", grader=grader, messages=(), gold=attempt.gold,
+        options=_OPTIONS if grader == "choice" else (),
+    )  # fmt: skip
+    grade = grader_for(grader).grade(question, attempt.reply, "</answer>" not in attempt.reply)
+    return float(grade.outcome is Outcome.CORRECT)
+
+
+_GRADERS = {"nano_math": "math", "nano_choice": "choice"}
+_OPTIONS = ("first", "second", "third", "fourth")
+
+
+def verdict(reply: str) -> int | None:
+    """The index that a judge names, or None when the reply is not the object asked for."""
+    try:
+        found = json.loads(reply)
+    except ValueError:
+        return None
+    index = (
+        found.get("index") if isinstance(found, dict) and isinstance(found.get("explanation"), str) else None
+    )
+    return index if index in (0, 1) and not isinstance(index, bool) else None
+
+
+def after_thinking(reply: str) -> str | None:
+    """What a reply says after its reasoning; None when the reasoning is not closed."""
+    _, closed, rest = reply.rpartition("</think>")
+    return rest if closed else None
+
+
+def final_answer(kind: str, reply: str) -> str | None:
+    """The final answer in its canonical form; None when there is none."""
+    answer = after_thinking(reply)
+    if answer is None or "</answer>" not in answer:
+        return None
+    if kind in ("nano_math", "nano_choice"):
+        boxed = re.findall(r"\\boxed\{([^{}]*)\}", answer)
+        return canonical(kind, boxed[-1]) if boxed else None
+    block = re.findall(r"```python\n(.*?)\n```", answer, flags=re.DOTALL)
+    return canonical(kind, block[-1]) if block else None
+
+
+def canonical(kind: str, final: str) -> str | None:
+    """An answer in the form in which equal answers are equal texts; a program by its syntax tree."""
+    if kind in ("nano_math", "nano_choice"):
+        return final.strip()
+    try:
+        return ast.dump(ast.parse(final))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
