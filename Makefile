@@ -81,7 +81,7 @@ format: setup ## Format the code
 	@$(PY) -m ruff check --fix -q . ; $(PY) -m ruff format -q .
 
 ##@ Measure
-.PHONY: bench-generation bench-grading bench-recipe bench-speed
+.PHONY: bench-generation bench-grading bench-leaderboard bench-recipe bench-sandbox bench-speed
 bench-generation: setup ## k2eval against bare vLLM on the same requests
 	@$(PY) -m benchmarks.generation $(ARGS)
 bench-grading: setup ## Graded answers per second against serial math-verify
@@ -90,6 +90,10 @@ bench-speed: setup ## Tokens/s, latencies and memory of MODEL with and without n
 	@mkdir -p build/speed && echo '{}' >build/speed/plain.yaml && echo 'speculative: ngram' >build/speed/ngram.yaml
 	@$(K2) speed --model $(MODEL) --config build/speed/plain.yaml --config build/speed/ngram.yaml \
 	     --out build/speed/table $(ARGS)
+bench-leaderboard: setup ## The leaderboard of 100 runs × 17,000 verdicts: seconds and memory
+	@$(PY) -m benchmarks.leaderboard $(ARGS)
+bench-sandbox: setup ## Programs judged per second; ARGS=--official DIR runs LiveCodeBench's own grader beside
+	@$(PY) -m benchmarks.sandbox $(ARGS)
 bench-recipe: setup ## k2 as it flows against the same work stage by stage
 	@$(PY) -m benchmarks.recipe $(ARGS)
 

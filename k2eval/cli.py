@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, Literal, TextIO
 
 import typer
 
+from k2eval import cli_exchange
 from k2eval.errors import K2EvalError
 from k2eval.sandbox.cli import app as sandbox_app
 
@@ -67,6 +68,10 @@ def run(
         int | None, typer.Option(min=1, help="Grading processes. [default: cores - 1]")
     ] = None,
     speculative: SpeculativeOption = None,
+    track: Annotated[
+        Literal["wandb", "trackio"] | None,
+        typer.Option(help="Send progress and scores there as well; failures never stop the run."),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -84,7 +89,7 @@ def run(
         "data": data, "limit": limit, "seed": seed, "workers": workers, "speculative": speculative,
         "reuse": tuple(reuse) if reuse else None,
     }  # fmt: skip
-    raise typer.Exit(run_command(config, flags, engine, set_ or []))
+    raise typer.Exit(run_command(config, flags, engine, set_ or [], track))
 
 
 @app.command()
@@ -286,15 +291,7 @@ def doctor() -> None:
     raise typer.Exit(doctor_command())
 
 
-@app.command(
-    name="lm-eval",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-)
-def lm_eval(context: typer.Context) -> None:
-    """Run stock lm-eval with our tasks on its path; all arguments go to it."""
-    from k2eval.commands import lm_eval_command
-
-    raise typer.Exit(lm_eval_command(context.args))
+cli_exchange.add_to(app)
 
 
 def main() -> None:

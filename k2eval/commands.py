@@ -41,9 +41,16 @@ def _own_stream(stream: TextIO) -> TextIO:
         return stream
 
 
-def run_command(file: Path | None, flags: Mapping[str, Any], engine: str | None, sets: Sequence[str]) -> int:
+def run_command(
+    file: Path | None,
+    flags: Mapping[str, Any],
+    engine: str | None,
+    sets: Sequence[str],
+    track: str | None = None,
+) -> int:
     """``k2eval run``."""
     from k2eval.engines.opening import open_engines
+    from k2eval.interop.track import tracking
     from k2eval.runner import Runner
 
     pairs = [*sets, *([f"engine.kind={engine}"] if engine else [])]
@@ -51,7 +58,8 @@ def run_command(file: Path | None, flags: Mapping[str, Any], engine: str | None,
     console = terminal()
     runner = Runner(config, open_engines(config), console)
     _announce(runner.work, config, console)
-    summary = asyncio.run(runner.run())
+    with tracking(track, config.out, config.model_dump(mode="json"), console):
+        summary = asyncio.run(runner.run())
     if summary.done:
         _print_board([config.out], console)
     for line in closing_words(read_run(config.out)):
@@ -256,17 +264,3 @@ def doctor_command() -> int:
         table.add_row(row.name, "yes" if row.ok else "[bold red]no[/]", row.detail, row.remedy)
     terminal().print(table)
     return 0 if all(row.ok for row in rows) else 2
-
-
-def lm_eval_command(arguments: Sequence[str]) -> int:
-    """``k2eval lm-eval``."""
-    from lm_eval.__main__ import cli_evaluate
-
-    from k2eval.interop.lm_eval import add_to_path, with_chat
-    from k2eval.interop.lm_eval_model import register
-
-    register()
-    add_to_path(tasks_folder())
-    sys.argv = ["lm_eval", *with_chat(arguments)]
-    cli_evaluate()
-    return 0

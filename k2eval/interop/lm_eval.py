@@ -7,6 +7,7 @@ the same grades through both doors.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Self
 
 from k2eval.data import load_questions
 from k2eval.errors import K2EvalError
-from k2eval.records import Grade, Json, Outcome, Question
+from k2eval.records import Grade, Json, Outcome, Question, Verdict
 from k2eval.tasks import load_tasks
 
 QUESTION = "k2eval_question"
@@ -103,19 +104,31 @@ def score(document: Mapping[str, Any], results: Sequence[Any]) -> dict[str, floa
     Raises:
         K2EvalError: When no response could be graded; an infrastructure failure is never a wrong answer.
     """
-    from k2eval.statistics import maj_at_k
-
     grades = [Grade.model_validate(one) for one in results[0]]
-    scored = [(one.score, one.extracted) for one in grades if one.score is not None]
-    if not scored:
+    if all(one.score is None for one in grades):
         raise K2EvalError(
             f"None of {len(grades)} responses to question {document['id']} could be graded: {grades[0].detail}. "
             "Mend the grader or the sandbox (`k2eval doctor`) and run again."
         )
-    scores = [value for value, _ in scored]
+    return question_metrics(grades, [one.extracted for one in grades])
+
+
+def question_metrics(grades: Sequence[Grade | Verdict], answers: Sequence[str | None]) -> dict[str, float]:
+    """The metrics of one question; NaN where no response of it has a score.
+
+    Args:
+        grades: Of its responses.
+        answers: What each response votes for.
+    """
+    from k2eval.statistics import maj_at_k
+
+    scored = [
+        (one.score, answer) for one, answer in zip(grades, answers, strict=True) if one.score is not None
+    ]
+    scores = [score for score, _ in scored]
     return {
-        "avg_at_k": sum(scores) / len(scores),
-        "pass_at_k": max(scores),
+        "avg_at_k": sum(scores) / len(scores) if scores else float("nan"),
+        "pass_at_k": max(scores, default=float("nan")),
         "maj_at_k": maj_at_k([answer for _, answer in scored], scores),
         "truncated": _share(grades, Outcome.TRUNCATED),
         "no_answer": _share(grades, Outcome.NO_ANSWER),
@@ -123,7 +136,7 @@ def score(document: Mapping[str, Any], results: Sequence[Any]) -> dict[str, floa
     }
 
 
-def _share(grades: Sequence[Grade], outcome: Outcome) -> float:
+def _share(grades: Sequence[Grade | Verdict], outcome: Outcome) -> float:
     return sum(one.outcome is outcome for one in grades) / len(grades)
 
 
@@ -136,7 +149,9 @@ def add_to_path(tasks: Path) -> None:
 
     original = TaskManager.__init__
 
-    def with_ours(self: Any, verbosity: Any = None, include_path: Any = None, *rest: Any, **more: Any) -> None:
+    def with_ours(
+        self: Any, verbosity: Any = None, include_path: Any = None, *rest: Any, **more: Any
+    ) -> None:
         given = include_path if isinstance(include_path, (list, tuple)) else [include_path]
         paths = [str(tasks), *(str(path) for path in given if path)]
         original(self, verbosity, paths, *rest, **more)
@@ -146,7 +161,7 @@ def add_to_path(tasks: Path) -> None:
 
 def with_chat(given: Sequence[str]) -> list[str]:
     """lm-eval's arguments, asking for chat messages where the model is ours, which asks in nothing else."""
-    values = dict(zip(given, given[1:], strict=False)) | dict(one.split("=", 1) for one in given if "=" in one)
+    values = dict(itertools.pairwise(given)) | dict(one.split("=", 1) for one in given if "=" in one)
     ours = "k2eval" in (values.get("--model"), values.get("-M"))
     chosen = any(one.startswith("--apply_chat_template") for one in given)
     return [*given, *(["--apply_chat_template"] if ours and not chosen else [])]

@@ -15,11 +15,13 @@ from typing import Any
 
 from k2eval.config import RunConfig
 from k2eval.data import QuestionSet, load_questions
-from k2eval.errors import ConfigError, EngineStopped
+from k2eval.engines.protocol import EngineInfo
+from k2eval.errors import ConfigError
 from k2eval.interop.lm_eval import QUESTION
 from k2eval.journal import Archive
 from k2eval.recipes.sample import Role
 from k2eval.records import Generation, Json, Message, Place, Question, Request, Response, Sampling, Verdict
+from k2eval.regrade import NotKept
 from k2eval.tasks import DataSpec, Item, Task, TaskSpec, import_object, load_tasks, task_files
 from k2eval.work import Assignment, Work
 
@@ -120,6 +122,8 @@ def _sampling(
         )
     fields = {name: settings[key] for key, name in _NAMES.items() if settings.get(key) is not None}
     fields["top_k"] = max(0, int(fields.get("top_k", 0)))
+    if not settings.get("do_sample"):
+        fields["temperature"] = 0.0
     return Sampling.model_validate(
         {
             "top_p": 1.0,
@@ -163,6 +167,14 @@ class Batch(Work):
         questions.task = replace(task, **changes)
         return questions
 
+    def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> dict[str, Json]:
+        """As of any run; tasks that lm-eval grades are in no total of ours."""
+        described = super().describe(info, fingerprints)
+        for questions in self.sets:
+            if questions.task.spec.grader == ELSEWHERE:
+                described["tasks"][questions.task.name]["part"] = True
+        return described
+
     def assignments(self) -> Iterator[Assignment]:
         """All samples of our tasks, to be graded; of others those that an engine is needed for."""
         for one in self._asked.values():
@@ -173,9 +185,7 @@ class Batch(Work):
         task = self._tasks[one.question.task]
         path = task.spec.solver
         solver = import_object(path, f"solver of task {task.name}") if path else None
-        return Assignment(
-            one.question, one.run_index, one.sampling, task.version, solver, self.role_sampling
-        )
+        return Assignment(one.question, one.run_index, one.sampling, task.version, solver, self.role_sampling)
 
     def is_settled(self, verdict: Verdict) -> bool:
         """Whether nothing is left to do about a sample; its response must be at hand, for lm-eval."""
@@ -189,14 +199,14 @@ class Batch(Work):
 
         async def ask(request: Request, role: Role) -> Generation:
             if (kept := archive.find(request.key)) is None:
-                raise EngineStopped("not in the journal")
+                raise NotKept("not in the journal")
             return kept
 
         for one in self._asked.values():
             sample = self._assignment(one).sample(self.config.seed, fingerprints, ask)
             try:
                 self.replayed[one.place] = await self.recipe(sample)
-            except EngineStopped:
+            except NotKept:
                 continue
 
 
@@ -207,9 +217,7 @@ def _runs(asked: Sequence[Asked]) -> int:
 def _foreign(asked: Sequence[Asked]) -> QuestionSet:
     """The questions of a task that is not ours, described as far as lm-eval lets see."""
     name = asked[0].question.task
-    spec = TaskSpec(
-        task=name, title=name, kind="general", grader=ELSEWHERE, data=DataSpec()
-    )
+    spec = TaskSpec(task=name, title=name, kind="general", grader=ELSEWHERE, data=DataSpec())
     task = Task(
         name=name,
         version="lm-eval",

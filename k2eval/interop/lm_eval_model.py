@@ -23,14 +23,13 @@ from k2eval.engines.opening import open_engines
 from k2eval.errors import ConfigError, EngineError
 from k2eval.interop.lm_eval import Answer
 from k2eval.interop.lm_eval_batch import ELSEWHERE, Asked, Batch, Chat, read_batch
+from k2eval.interruption import INTERRUPTED
 from k2eval.journal import Journal, read_run
-from k2eval.recipes.sample import Role
 from k2eval.records import Grade, Json, Outcome, Place, Response
 from k2eval.runner import Runner
 from k2eval.work import Assignment
 
 NAME = "k2eval"
-_INTERRUPTED = 130
 
 
 class K2EvalModel(LM):  # type: ignore[misc]
@@ -81,7 +80,9 @@ class K2EvalModel(LM):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         if out is None and config is None:
-            raise ConfigError("--model k2eval needs a run directory: --model_args pretrained=…,out=runs/NAME.")
+            raise ConfigError(
+                "--model k2eval needs a run directory: --model_args pretrained=…,out=runs/NAME."
+            )
         arguments = {**engine_arguments, **({"kind": engine} if engine else {})}
         self._config = load_config(
             file=Path(config) if config else None,
@@ -202,7 +203,7 @@ class _BatchRunner(Runner):
         summary = await self.run()
         if summary.interrupted:
             self._console.print("Stopped. The same command goes on from there.")
-            raise SystemExit(_INTERRUPTED)
+            raise SystemExit(INTERRUPTED)
         with Journal(self.config.out) as journal:
             graded = all(not journal.verdicts[place].outcome.is_infrastructure for place in own)
             journal.write_run({**journal.read_run(), "complete": graded and not self.failures})

@@ -273,7 +273,7 @@ class UntestedSandbox:
                 ended = True
             except LimitReached as error:
                 reached = error
-            if reached is not None or (not ended and stopped):
+            if reached is not None or ended or stopped:
                 box.send({"op": "kill"}, [])
             ours.close()
             result, _ = self._result(box, out, err, limits, len(calls) + 1)

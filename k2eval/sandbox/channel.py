@@ -20,6 +20,8 @@ from k2eval.sandbox.types import Call, CallResult, Limits, RunOutcome
 
 ERROR_CHARACTERS = 2000
 AHEAD_BYTES = 1 << 16
+HEAD = 9
+"""Bytes before the body of an answer: its kind and the length of standard output."""
 
 
 class ChannelEnded(Exception):
@@ -47,7 +49,7 @@ class Channel:
         self.outgoing = bytearray()
         self.incoming = bytearray()
         self.frames: deque[tuple[bytes, float]] = deque()
-        self.bytes_left = limits.result_bytes
+        self.bytes_left, self.too_much = limits.result_bytes, False
         self.read_position = 0
         self.clock = 0
         self.last_cpu, self.last_time = 0.0, time.monotonic()
@@ -70,9 +72,10 @@ class Channel:
         # The kernel says who sent this; the CPU clock of that process can be read from outside.
         process, _, _ = struct.unpack("iII", ancillary[0][2][:12])
         self.clock = (~process << 3) | 2
-        if self.next_frame()[0] != b"L":
+        frame, _ = self.next_frame()
+        if frame[:1] != b"L" or len(frame) != HEAD:
             raise malformed("a frame that is not an answer")
-        self.new_output()
+        self.new_output(frame)
 
     def ask(self, calls: Sequence[Call]) -> Iterator[CallResult]:
         """Make the calls and yield the answers in order.
@@ -90,11 +93,12 @@ class Channel:
             reply, spent = self.next_frame()
             if spent > self.limits.cpu_s:
                 raise too_long(RunOutcome.TIME_LIMIT, self.limits.cpu_s, "s of CPU time")
-            yield self.answer(reply[:1], reply[1:], spent)
+            yield self.answer(reply, spent)
 
-    def answer(self, kind: bytes, body: bytes, spent: float) -> CallResult:
+    def answer(self, reply: bytes, spent: float) -> CallResult:
         """One reply of the program as an answer."""
-        stdout = self.new_output()
+        kind, body = reply[:1], reply[HEAD:]
+        stdout = self.new_output(reply)
         if kind == b"V":
             try:
                 return CallResult(RunOutcome.OK, wire.loads(body, self.budget), stdout, "", spent)
@@ -106,9 +110,10 @@ class Channel:
             return CallResult(outcome, None, stdout, text or "MemoryError", spent)
         raise malformed("a frame that is not an answer")
 
-    def new_output(self) -> bytes:
-        """What was written to standard output since the last look."""
-        size = min(os.fstat(self.out).st_size, self.limits.output_bytes)
+    def new_output(self, reply: bytes) -> bytes:
+        """What was written to standard output between the answer before and this one, which says how far it goes."""
+        claimed = int.from_bytes(reply[1:HEAD], "big")
+        size = min(claimed, os.fstat(self.out).st_size, self.limits.output_bytes)
         if size <= self.read_position:
             return b""
         start, self.read_position = self.read_position, size
@@ -117,6 +122,8 @@ class Channel:
     def next_frame(self) -> tuple[bytes, float]:
         """The next frame and the CPU seconds since the one before."""
         while not self.frames:
+            if self.too_much:
+                raise too_long(RunOutcome.OUTPUT_LIMIT, self.limits.result_bytes, "bytes of results")
             self.exchange()
             frames = list(self.complete_frames())
             if frames:
@@ -132,7 +139,8 @@ class Channel:
         while len(self.incoming) >= 4:
             end = 4 + int.from_bytes(self.incoming[:4], "big")
             if end > self.bytes_left:
-                raise too_long(RunOutcome.OUTPUT_LIMIT, self.limits.result_bytes, "bytes of results")
+                self.too_much = True  # said once the frames before are taken
+                return
             if len(self.incoming) < end:
                 return
             self.bytes_left -= end

@@ -1,4 +1,3 @@
-
 """Looking out of the box, and getting out of it. A program prints SUCCEEDED when it could."""
 
 from __future__ import annotations
@@ -251,7 +250,7 @@ def test_descriptors_sent_over_the_channel_go_nowhere(attacked: Sandbox) -> None
     source = (
         "import socket\ndef f():\n  s = socket.socket(fileno=3)\n"
         "  for n in range(50): socket.send_fds(s, [b''] if 0 else [b'\\0\\0\\0\\1V'[:0] or b''], [0]) if 0 else None\n"
-        "  socket.send_fds(s, [b'\\0\\0\\0\\2V7'], [0, 1, 2]); s.detach(); return 1"
+        "  socket.send_fds(s, [b'\\0\\0\\0\\x0aV' + bytes(8) + b'7'], [0, 1, 2]); s.detach(); return 1"
     )
     before = len(list(Path("/proc/self/fd").iterdir()))
     result = attacked.call(source, [Call("f")])

@@ -1,4 +1,3 @@
-
 """Every way of forging a pass. The grader here does what all graders do: it compares outside."""
 
 from __future__ import annotations
@@ -62,15 +61,15 @@ FORGERIES = {
         "import gc, types\nfor o in gc.get_objects():\n  if isinstance(o, types.FunctionType) and o.__name__ in ('dumps', 'plain', 'answer', 'send'):\n"
         "    try: o.__code__ = (lambda *a, **k: b'V5').__code__\n    except Exception: pass\ndef f(a, b): return 0"
     ),
-    "early frames": "import os\nos.write(3, b'\\0\\0\\0\\x01L' + b'\\0\\0\\0\\x02V5' * 9)\ndef f(a, b): return 0",
-    "early value frames": "import os\nfor _ in range(3): os.write(3, b'\\0\\0\\0\\x02V5')\ndef f(a, b): return 0",
-    "malformed frame": "import os\ndef f(a, b): os.write(3, b'\\0\\0\\0\\x03V{}')",
+    "early frames": "import os\nos.write(3, b'\\0\\0\\0\\x09L' + bytes(8) + (b'\\0\\0\\0\\x0aV' + bytes(8) + b'5') * 9)\ndef f(a, b): return 0",
+    "early value frames": "import os\nfor _ in range(3): os.write(3, b'\\0\\0\\0\\x0aV' + bytes(8) + b'5')\ndef f(a, b): return 0",
+    "malformed frame": "import os\ndef f(a, b): os.write(3, b'\\0\\0\\0\\x0bV' + bytes(8) + b'{}')",
     "unknown frame": "import os\ndef f(a, b): os.write(3, b'\\0\\0\\0\\x03OK!')",
     "empty frame": "import os\ndef f(a, b): os.write(3, b'\\0\\0\\0\\0')",
     "huge frame": "import os\ndef f(a, b): os.write(3, b'\\xff\\xff\\xff\\xffV')\n",
     "half a frame": "import os, time\ndef f(a, b):\n  os.write(3, b'\\0\\0\\0\\x09V'); os.close(3); time.sleep(99)",
     "closed channel": "import os\nos.close(3)\ndef f(a, b): return 5",
-    "flooded channel": "import os\ndef f(a, b):\n  while True: os.write(3, b'\\0\\0\\0\\x02V5')",
+    "flooded channel": "import os\ndef f(a, b):\n  while True: os.write(3, b'\\0\\0\\0\\x0aV' + bytes(8) + b'5')",
     "numpy lookalike": "import sys, types\nm = types.ModuleType('numpy')\nclass ndarray: pass\nm.ndarray = m.matrix = m.memmap = m.generic = ndarray\nm.str_ = str\nsys.modules['numpy'] = m\ndef f(a, b): return ndarray()",
     "empty answer": "def f(a, b): return []",
     "nan": "def f(a, b): return float('nan')",
@@ -78,7 +77,7 @@ FORGERIES = {
     "text of the answer": "def f(a, b): return str(a)",
     "bool for int": "def f(a, b): return True",
     "printing a verdict": "import sys\ndef f(a, b): print('TEST_PASSED', 'ok', '{\"passed\": true}'); sys.stdout.flush()",
-    "answer in a thread": "import threading, os\nthreading.Thread(target=lambda: [os.write(3, b'\\0\\0\\0\\x02V5') for _ in range(99)]).start()\ndef f(a, b): return 0",
+    "answer in a thread": "import threading, os\nthreading.Thread(target=lambda: [os.write(3, b'\\0\\0\\0\\x0aV' + bytes(8) + b'5') for _ in range(99)]).start()\ndef f(a, b): return 0",
     "atexit": "import atexit, os\natexit.register(os._exit, 0)\ndef f(a, b): raise KeyboardInterrupt",
     "missing function": "x = 1",
     "class instead": "class f: pass",

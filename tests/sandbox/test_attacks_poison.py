@@ -1,4 +1,3 @@
-
 """Bombs, and what an attack may leave behind for the next submission on the same worker."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-
 from __future__ import annotations
 
 import math
@@ -8,9 +7,10 @@ import pytest
 from k2eval.sandbox import Call, CallResult, Limits, Opaque, RunOutcome, RunResult, Sandbox
 
 OK = RunOutcome.OK
+DEFAULT = Limits()
 
 
-def one(box: Sandbox, source: str, *args: object, target: str = "f", limits: Limits = Limits()) -> CallResult:
+def one(box: Sandbox, source: str, *args: object, target: str = "f", limits: Limits = DEFAULT) -> CallResult:
     result = box.call(source, [Call(target, list(args))], limits=limits)
     assert result.outcome is OK, result
     return result.calls[0]

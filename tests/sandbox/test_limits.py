@@ -1,4 +1,3 @@
-
 """Every limit has its outcome, and the same worker goes on."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-
 """Programs behave as they would with a real interpreter and a real standard input."""
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """The two folders of a box: the submission's files, which it can only read, and its scratch, which vanishes."""
 
-
 from __future__ import annotations
 
 import os

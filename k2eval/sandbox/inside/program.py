@@ -142,7 +142,7 @@ def run_calls(code: CodeType, module: ModuleType) -> None:
     if status is not None:
         finish(status)
     sys.stdout.flush()
-    send(channel, b"L")
+    send(channel, b"L" + os.fstat(1).st_size.to_bytes(8, "big"))
     buffer = bytearray()
     while True:
         request = receive(channel, buffer)
@@ -153,20 +153,23 @@ def run_calls(code: CodeType, module: ModuleType) -> None:
 
 
 def answer(names: dict[str, Any], request: bytes) -> bytes:
-    """The reply to one call: ``V`` and the tagged value, ``E`` and the error, or ``M`` when memory ran out."""
+    """The reply to one call: its kind, the length of standard output so far, and the rest.
+
+    The kinds are ``V`` with the tagged value, ``E`` with the error, and ``M`` when memory ran out.
+    """
     try:
         call = wire.loads(request)
         value = resolve(names, call["target"])(*call["args"], **call["kwargs"])
-        reply = b"V" + wire.dumps(value)
+        kind, body = b"V", wire.dumps(value)
     except MemoryError:
-        reply = b"M"
+        kind, body = b"M", b""
     except BaseException as error:
-        reply = b"E" + describe(error)
+        kind, body = b"E", describe(error)
     try:
         sys.stdout.flush()
     except BaseException as error:
-        reply = b"E" + describe(error)
-    return reply
+        kind, body = b"E", describe(error)
+    return kind + os.fstat(1).st_size.to_bytes(8, "big") + body
 
 
 def resolve(names: dict[str, Any], target: str) -> Any:

@@ -42,7 +42,7 @@ PACKAGES = {
         *("scipy.stats", "scipy.spatial", "scipy.ndimage", "scipy.fft", "scipy.constants", "sympy", "h5py"),
     ),
 }
-ENVIRONMENT = {"PATH": "/usr/local/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
+ENVIRONMENT = {"PATH": "/usr/local/bin", "HOME": "/tmp", "LANG": "C"}
 THREAD_STACK_BYTES = 8 << 20
 PAGE = resource.getpagesize()
 

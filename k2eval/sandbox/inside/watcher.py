@@ -83,8 +83,6 @@ class Watcher:
             self.say(report)
             if not report["again"]:
                 os._exit(EXIT_CLEAN if clean else EXIT_SCRATCH_USED)
-            for number in descriptors:
-                os.close(number)
             message, descriptors, _, _ = socket.recv_fds(self.control, 1 << 16, 4)
             request = json.loads(message) if message else {"op": "end"}
             if request["op"] != "next":
@@ -130,6 +128,8 @@ class Watcher:
                 self.become_program(descriptors)
             finally:
                 os._exit(1)
+        for number in descriptors:
+            os.close(number)
         killed = self.watch(child, started)
         _, status, usage = os.wait4(child, 0)
         return {

@@ -81,8 +81,9 @@ def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..
         if job["op"] == "job":
             job["base_bytes"] = base
             serve_job(job, descriptors, control, scratch, locks, (new_processes, own_processes))
-        for number in descriptors:
-            os.close(number)
+        else:  # meant for a watcher that is gone
+            for number in descriptors:
+                os.close(number)
 
 
 def serve_job(
@@ -105,6 +106,8 @@ def serve_job(
             control.send(json.dumps({"failed": text}).encode())
         os._exit(1)
     namespaces[1]()
+    for number in descriptors:
+        os.close(number)
     ended = os.pidfd_open(watcher)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
