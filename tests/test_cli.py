@@ -54,9 +54,10 @@ def finished(
 def test_help_comes_at_once() -> None:
     times = []
     for _ in range(3):
-        start = time.process_time_ns(), time.monotonic()
+        start = time.monotonic()
         assert k2eval("--help").returncode == 0
-        times.append(time.monotonic() - start[1])
+        times.append(time.monotonic() - start)
+    # More processes than cores slow it down; that is no fault of the command.
     assert min(times) < 0.5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
@@ -138,7 +139,7 @@ def test_a_prompt_that_is_too_long_shows_and_fails_the_command(tmp_path: Path) -
     [
         (("run",), "Expected --model, --tasks, --out"),
         (("run", "--model", "/no", "--tasks", "smoke", "--out", "OUT"), "There is no checkpoint at /no."),
-        (("run", "--engine", "scripted", "--model", "/no", "--tasks", "smok", "--out", "OUT"), ""),
+        (("run", "--engine", "scripted", "--model", "/no", "--tasks", "smoke", "--out", "OUT"), "script /no"),
         (("run", "--engine", "vlm", "--model", "x", "--tasks", "smoke", "--out", "OUT"), "engine.kind"),
         (
             ("run", "--model", "x", "--tasks", "smoke", "--out", "OUT", "--set", "smok.runs=1"),
