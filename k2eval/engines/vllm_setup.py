@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
-import sys
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
