@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from k2eval.config import RunConfig, load_config
 from k2eval.console import terminal
 from k2eval.data import load_questions
 from k2eval.errors import ConfigError, DataError, K2EvalError, did_you_mean
-from k2eval.interruption import INTERRUPTED
+from k2eval.interruption import INTERRUPTED, stop_at_once
 from k2eval.journal import read_run
 from k2eval.records import Question
 from k2eval.tasks import load_tasks, task_files, tasks_folder
@@ -34,6 +35,8 @@ def run_command(
     track: str | None = None,
 ) -> int:
     """``k2eval run``."""
+    # While nothing has started, and once everything is kept, there is nothing to end in order.
+    signal.signal(signal.SIGINT, stop_at_once)
     from k2eval.engines.opening import open_engines
     from k2eval.interop.track import tracking
     from k2eval.runner import Runner

@@ -153,7 +153,8 @@ def test_ctrl_c_twice_stops_at_once(script: tuple[str, ...], tmp_path: Path) -> 
     started.signal(signal.SIGINT)
     time.sleep(0.01)
     started.signal(signal.SIGINT)
-    assert started.wait(10) == STOPPED, started.said
+    # When the second one comes as Python ends, the system ends the process; a shell shows 130 for both.
+    assert started.wait(10) in (STOPPED, -signal.SIGINT), started.said
     started.leaves_nobody()
     assert "Traceback" not in started.said
 
