@@ -1,7 +1,7 @@
 # k2eval: `make eval` and `make test` set up everything they need. `make help` lists the targets.
 
 MODEL   ?= $(if $(wildcard models/nano/rl/config.json),models/nano/rl,build/random)
-TASKS   ?= $(if $(wildcard models/nano/rl/config.json),nano_math$(comma)nano_choice$(comma)nano_code$(comma)nano_science,smoke)
+TASKS   ?= $(if $(wildcard models/nano/rl/config.json),$(NANO),smoke)
 RUNS    ?=
 RECIPE  ?= plain
 DATA    ?=
@@ -9,6 +9,9 @@ LIMIT   ?=
 SEED    ?=
 OUT     ?= runs/$(notdir $(MODEL:/=))-$(RECIPE)
 ARGS    ?=
+
+DEMO      := leaderboards/nano
+DEMO_RUNS ?= 4
 
 comma := ,
 VENV  ?= .venv
@@ -19,7 +22,9 @@ FLAGS  = --recipe $(RECIPE) --out $(OUT) $(if $(RUNS),--runs $(RUNS)) $(if $(DAT
 export VENV
 
 MATH := aime24,aime25,hmmt25,omni_math_hard
+CODE := livecodebench_v5,scicode,humaneval
 SCIENCE := gpqa_diamond
+NANO := nano_math,nano_choice,nano_code,nano_science
 
 .DEFAULT_GOAL := help
 
@@ -29,15 +34,28 @@ eval: setup $(filter build/random,$(MODEL)) ## Evaluate MODEL on TASKS: MODEL= T
 	@$(K2) run --model $(MODEL) --tasks $(TASKS) $(FLAGS)
 	@$(K2) leaderboard $(OUT) --out $(OUT)/leaderboard
 
-.PHONY: eval-math eval-science eval-all
+.PHONY: eval-math eval-code eval-science eval-all
 eval-math: ## AIME24, AIME25, HMMT25 and Omni-MATH-HARD
 	@$(MAKE) --no-print-directory eval TASKS=$(MATH)
+eval-code: ## LiveCodeBench v5, SciCode and HumanEval
+	@$(MAKE) --no-print-directory eval TASKS=$(CODE)
 eval-science: ## GPQA-Diamond
 	@$(MAKE) --no-print-directory eval TASKS=$(SCIENCE)
 eval-all: ## Every benchmark
-	@$(MAKE) --no-print-directory eval TASKS=$(MATH),math500,$(SCIENCE)
-eval-%: ## One task: eval-aime24, eval-aime25, eval-hmmt25, eval-omni_math_hard, eval-math500, eval-gpqa_diamond, eval-smoke …
+	@$(MAKE) --no-print-directory eval TASKS=$(MATH),math500,$(CODE),$(SCIENCE)
+eval-%: ## One task by its name: eval-aime24, eval-gpqa_diamond, eval-livecodebench_v6, eval-smoke …
 	@$(MAKE) --no-print-directory eval TASKS=$*
+
+.PHONY: demo
+demo: setup ## Compare the small checkpoints and the recipes; writes leaderboards/nano.*
+	@for checkpoint in base sft rl; do \
+	    $(K2) run --model models/nano/$$checkpoint --tasks $(NANO) --runs $(DEMO_RUNS) --out $(DEMO)/$$checkpoint-plain || exit; done
+	@for recipe in plan maj3 bo3 k2; do \
+	    $(K2) run --model models/nano/rl --recipe $$recipe --tasks $(NANO) --runs $(DEMO_RUNS) --out $(DEMO)/rl-$$recipe || exit; done
+	@$(K2) run --model models/nano/rl --speculative draft=models/nano/draft,tokens=3 --tasks $(NANO) --runs $(DEMO_RUNS) \
+	    --out $(DEMO)/rl-plain-speculative
+	@$(K2) leaderboard $(DEMO)/* --out leaderboards/nano
+	@$(K2) compare $(DEMO)/sft-plain $(DEMO)/rl-plain
 
 .PHONY: leaderboard tasks doctor
 leaderboard: setup ## One table of every run under runs/, as leaderboards/runs.*
@@ -63,11 +81,21 @@ format: setup ## Format the code
 	@$(PY) -m ruff check --fix -q . ; $(PY) -m ruff format -q .
 
 ##@ Measure
-.PHONY: bench-generation bench-grading
+.PHONY: bench-generation bench-grading bench-leaderboard bench-recipe bench-sandbox bench-speed
 bench-generation: setup ## k2eval against bare vLLM on the same requests
 	@$(PY) -m benchmarks.generation $(ARGS)
 bench-grading: setup ## Graded answers per second against serial math-verify
 	@$(PY) -m benchmarks.grading $(ARGS)
+bench-speed: setup ## Tokens/s, latencies and memory of MODEL with and without n-gram speculation
+	@mkdir -p build/speed && echo '{}' >build/speed/plain.yaml && echo 'speculative: ngram' >build/speed/ngram.yaml
+	@$(K2) speed --model $(MODEL) --config build/speed/plain.yaml --config build/speed/ngram.yaml \
+	     --out build/speed/table $(ARGS)
+bench-leaderboard: setup ## The leaderboard of 100 runs × 17,000 verdicts: seconds and memory
+	@$(PY) -m benchmarks.leaderboard $(ARGS)
+bench-sandbox: setup ## Programs judged per second; ARGS=--official DIR runs LiveCodeBench's own grader beside
+	@$(PY) -m benchmarks.sandbox $(ARGS)
+bench-recipe: setup ## k2 as it flows against the same work stage by stage
+	@$(PY) -m benchmarks.recipe $(ARGS)
 
 ##@ Other
 .PHONY: help clean

@@ -82,13 +82,14 @@ def _verdict(rng: random.Random, task: str, number: int, index: int, right: bool
 
 
 def measure(runs: list[Path], out: Path) -> None:
-    """Builds and writes the leaderboard in this process; prints seconds and peak megabytes."""
+    """Builds and writes the leaderboard in this process; prints seconds, peak megabytes and CPU seconds."""
     start = time.perf_counter()
     from k2eval.leaderboard import build, write
 
     write(build(runs), out)
     seconds = time.perf_counter() - start
-    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000]))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(json.dumps([seconds, peak, time.process_time()]))
 
 
 def main() -> None:
@@ -109,9 +110,9 @@ def main() -> None:
             results.append(
                 json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             )
-            print(f"{results[-1][0]:.2f} s, peak {results[-1][1]:.0f} MB")
-    seconds = sorted(seconds for seconds, _ in results)[len(results) // 2]
-    memory = max(memory for _, memory in results)
+            print("{:.2f} s, peak {:.0f} MB, {:.2f} s of CPU".format(*results[-1]))
+    seconds = sorted(seconds for seconds, _, _ in results)[len(results) // 2]
+    memory = max(memory for _, memory, _ in results)
     print(f"median {seconds:.2f} s of {SECONDS:.0f} s, peak {memory:.0f} MB of {MEGABYTES:.0f} MB")
     print(f"ratio {min(SECONDS / seconds, MEGABYTES / memory):.2f}")
 

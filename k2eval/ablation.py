@@ -31,6 +31,9 @@ from k2eval.runner import default_workers
 from k2eval.statistics import Scores
 from k2eval.work import Assignment, Work, identity
 
+ENOUGH = 0.95
+"""Share of the samples that a row must have to be shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -74,8 +77,18 @@ class Table:
     """Samples that the runs asked for."""
 
     def rows(self) -> list[str]:
-        """Rows that any sample has, in order."""
-        return [name for name, cells in self.cells.items() if cells]
+        """Rows that nearly all samples have, in order.
+
+        A row that only some samples have is left out: which ones those are is no accident, since easy questions
+        need fewer generations and come first.
+        """
+        most = max((len(cells) for cells in self.cells.values()), default=0)
+        return [name for name, cells in self.cells.items() if cells and len(cells) >= ENOUGH * most]
+
+    def partial(self) -> dict[str, int]:
+        """Rows that only some samples have, and how many those are."""
+        shown = self.rows()
+        return {name: len(cells) for name, cells in self.cells.items() if cells and name not in shown}
 
     def common(self, rows: Sequence[str], task: str | None = None) -> list[Place]:
         """Samples that all of these rows have, of one task or of all."""
@@ -137,7 +150,13 @@ def row_names(n: int) -> list[str]:
     names = ["plain", "plan", f"bo{n}", f"plan-bo{n}", "k2-published"]
     for kind in ("", "plan-"):
         names += [f"{kind}random", f"{kind}maj{n}", f"{kind}adaptive{n}", f"{kind}oracle{n}"]
-    return names + [f"{kind}bo{m}" for kind in ("", "plan-") for m in range(1, n)]
+    return names + curve_rows(n)
+
+
+def curve_rows(n: int) -> list[str]:
+    """Rows with fewer than ``n`` candidates, which are shown as curves."""
+    kinds = ("bo", "maj", "oracle")
+    return [f"{planned}{kind}{m}" for planned in ("", "plan-") for kind in kinds for m in range(1, n)]
 
 
 def _work(folders: Sequence[Path], runs: Sequence[Mapping[str, Json]], data: Path | None) -> Work:
@@ -194,7 +213,7 @@ class _Replay:
         for kind, planned in (("", False), ("plan-", True)):
             for m in range(1, n + 1):
                 await self._row(f"{kind}bo{m}", BestOfN(m, planned))
-            await self._row(f"{kind}maj{n}", Majority(n, planned))
+                await self._row(f"{kind}maj{m}", Majority(m, planned))
             await self._row(f"{kind}adaptive{n}", Majority(n, planned, adaptive=True))
             await self._candidates(kind, planned)
 
@@ -223,14 +242,12 @@ class _Replay:
                 return
             found.append(_cost(made.response))
             scores.append(score)
-        whole, selected, calls = (
-            sum(values)
-            for values in zip(*((one.whole, one.selected, one.calls) for one in found), strict=True)
-        )
-        place = self._assignment.place
-        drawn = Cost(whole // n, selected // n, calls // n)
-        self._table.cells[f"{kind}random"][place] = Cell(sum(scores) / n, drawn)
-        self._table.cells[f"{kind}oracle{n}"][place] = Cell(max(scores), Cost(whole, selected // n, calls))
+        place, cells = self._assignment.place, self._table.cells
+        for m in range(1, n + 1):
+            cells[f"{kind}oracle{m}"][place] = Cell(max(scores[:m]), _together(found[:m]))
+        whole = _together(found)
+        drawn = Cost(whole.whole // n, whole.selected, whole.calls // n)
+        cells[f"{kind}random"][place] = Cell(sum(scores) / n, drawn)
 
     async def _duels(self, name: str, response: Response, sample: Sample) -> None:
         texts = {generation.key: generation for generation in sample.generations}
@@ -272,6 +289,15 @@ class _Replay:
             self._graded[response.text] = np.nan if grade.score is None else grade.score
         score = self._graded[response.text]
         return None if np.isnan(score) else score
+
+
+def _together(costs: Sequence[Cost]) -> Cost:
+    """What several candidates cost in all; of the selected one the mean."""
+    return Cost(
+        whole=sum(cost.whole for cost in costs),
+        selected=sum(cost.selected for cost in costs) // len(costs),
+        calls=sum(cost.calls for cost in costs),
+    )
 
 
 def _cost(response: Response) -> Cost:

@@ -9,17 +9,24 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from k2eval.ablation import Duel, Table
+from k2eval.ablation import Duel, Table, curve_rows
 from k2eval.records import Place
 from k2eval.statistics import Difference, average, paired
 
 
 def print_ablation(table: Table, console: Console) -> None:
     """Print everything, task by task and, of several tasks, all together."""
-    shown = [row for row in table.rows() if row not in _curve_only(table.n)]
+    shown = [row for row in table.rows() if row not in curve_rows(table.n)]
     if not shown:
         console.print("None of these samples is complete in any recipe: there is nothing to show.")
         return
+    partial = [f"{row} ({count})" for row, count in table.partial().items() if row not in curve_rows(table.n)]
+    if partial:
+        console.print(
+            f"Left out, as only some of {table.asked} samples have all their generations: {', '.join(partial)}.",
+            highlight=False,
+            soft_wrap=True,
+        )
     tasks = sorted({place.task for row in shown for place in table.cells[row]})
     for task in [*tasks, None] if len(tasks) > 1 else tasks:
         places = table.common(shown, task)
@@ -27,7 +34,7 @@ def print_ablation(table: Table, console: Console) -> None:
         if not places:
             console.print("  no sample has all rows")
             continue
-        _two_by_two(table, places, console)
+        _two_by_two(table, shown, places, console)
         _rows(table, shown, places, console)
         _curve(table, places, console)
         _judge(table, places, console)
@@ -39,14 +46,10 @@ def _extent(places: Sequence[Place]) -> str:
     return f"{questions} questions, {len(places)} samples that every row has"
 
 
-def _curve_only(n: int) -> set[str]:
-    return {f"{kind}bo{m}" for kind in ("", "plan-") for m in range(1, n)}
-
-
-def _two_by_two(table: Table, places: Sequence[Place], console: Console) -> None:
+def _two_by_two(table: Table, shown: Sequence[str], places: Sequence[Place], console: Console) -> None:
     n = table.n
     corner = (("plain", "plan"), (f"bo{n}", f"plan-bo{n}"))
-    if any(not table.cells[row] for pair in corner for row in pair):
+    if any(row not in shown for pair in corner for row in pair):
         return
     grid = RichTable(box=box.SIMPLE_HEAD, title="Planning × choosing, in percent", title_justify="left")
     for heading in ("", "no plan", "plan", "plan brings"):
@@ -98,13 +101,16 @@ def _label(row: str, n: int) -> str:
 
 
 def _curve(table: Table, places: Sequence[Place], console: Console) -> None:
-    for kind, name in (("", "best of N"), ("plan-", "best of N, planned")):
-        rows = [f"{kind}bo{m}" for m in range(1, table.n + 1)]
-        if all(set(places) <= set(table.cells[row]) for row in rows):
-            values = ", ".join(
-                f"{m}: {100 * average(table.scores(row, places)).value:.1f}" for m, row in enumerate(rows, 1)
-            )
-            console.print(f"  {name} by N: {values}", highlight=False)
+    """Scores by the number of candidates, one line for each way to choose among them."""
+    for kind, planned in (("", ""), ("plan-", ", planned")):
+        for how, name in (("bo", "best of N"), ("maj", "maj@N"), ("oracle", "pass@N")):
+            rows = [f"{kind}{how}{m}" for m in range(1, table.n + 1)]
+            if all(set(places) <= set(table.cells[row]) for row in rows):
+                values = ", ".join(
+                    f"{m}: {100 * average(table.scores(row, places)).value:.1f}"
+                    for m, row in enumerate(rows, 1)
+                )
+                console.print(f"  {name}{planned} by N: {values}", highlight=False)
 
 
 def _judge(table: Table, places: Sequence[Place], console: Console) -> None:
@@ -113,7 +119,7 @@ def _judge(table: Table, places: Sequence[Place], console: Console) -> None:
         found = table.duels.get(row, {})
         duels = [duel for place, listed in found.items() if place in wanted for duel in listed]
         if duels:
-            console.print(f"  judge of {row}: {judge_line(duels)}", highlight=False)
+            console.print(f"  judge of {row}: {judge_line(duels)}", highlight=False, soft_wrap=True)
 
 
 def judge_line(duels: Sequence[Duel]) -> str:
@@ -169,7 +175,7 @@ def _missing(table: Table, console: Console) -> None:
     n = table.n
     sources = {f"bo{n}": ("plain", f"bo{n}"), f"{_planned(n)}": ("plan", f"plan-bo{n}")}
     for recipe, rows in sources.items():
-        absent = [row for row in rows if not table.cells[row]]
+        absent = [row for row in rows if row not in table.rows()]
         if absent:
             console.print(
                 f"  Not in these runs: {', '.join(absent)}. `k2eval run --recipe {recipe} --reuse RUN …` makes what "

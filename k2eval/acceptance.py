@@ -126,6 +126,6 @@ def closing_words(run: Mapping[str, Any]) -> list[str]:
         lines.append("Speculation: nothing was drafted.")
     if settings.get("speculative_config"):
         lines.append(
-            "Speculation: the samples cannot be repeated from their seeds (reproducible: false in run.json)."
+            "Speculation: the same seeds need not give the same samples again (reproducible: false in run.json)."
         )
     return lines

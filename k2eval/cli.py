@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TextIO
 
 import typer
 
+from k2eval import cli_exchange
 from k2eval.errors import K2EvalError
+from k2eval.sandbox.cli import app as sandbox_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Evaluate reasoning checkpoints on mathematics, code and science.",
 )
+
+app.add_typer(sandbox_app, name="sandbox")
 
 DataOption = Annotated[
     Path | None,
@@ -63,6 +68,10 @@ def run(
         int | None, typer.Option(min=1, help="Grading processes. [default: cores - 1]")
     ] = None,
     speculative: SpeculativeOption = None,
+    track: Annotated[
+        Literal["wandb", "trackio"] | None,
+        typer.Option(help="Send progress and scores there as well; failures never stop the run."),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -80,7 +89,7 @@ def run(
         "data": data, "limit": limit, "seed": seed, "workers": workers, "speculative": speculative,
         "reuse": tuple(reuse) if reuse else None,
     }  # fmt: skip
-    raise typer.Exit(run_command(config, flags, engine, set_ or []))
+    raise typer.Exit(run_command(config, flags, engine, set_ or [], track))
 
 
 @app.command()
@@ -282,21 +291,27 @@ def doctor() -> None:
     raise typer.Exit(doctor_command())
 
 
-@app.command(
-    name="lm-eval",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-)
-def lm_eval(context: typer.Context) -> None:
-    """Run stock lm-eval with our tasks on its path; all arguments go to it."""
-    from k2eval.commands import lm_eval_command
-
-    raise typer.Exit(lm_eval_command(context.args))
+cli_exchange.add_to(app)
 
 
 def main() -> None:
     """Entry point: prints k2eval's own errors without a traceback and exits with code 2."""
+    warnings.showwarning = _show_warning
     try:
         app()
     except K2EvalError as error:
         print(f"k2eval: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Our own warnings as a line for users; those of libraries are for us, and go nowhere."""
+    if Path(filename).is_relative_to(Path(__file__).parent):
+        print(f"k2eval: {message}", file=sys.stderr)

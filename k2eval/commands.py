@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,26 +14,28 @@ from rich.table import Table
 
 from k2eval.acceptance import closing_words
 from k2eval.config import RunConfig, load_config
+from k2eval.console import terminal
 from k2eval.data import load_questions
 from k2eval.errors import ConfigError, DataError, K2EvalError, did_you_mean
+from k2eval.interruption import INTERRUPTED
 from k2eval.journal import read_run
 from k2eval.records import Question
 from k2eval.tasks import load_tasks, task_files, tasks_folder
 
 UNFINISHED = 1
 """Exit code of a command that ended with infrastructure failures or unreadable rows."""
-INTERRUPTED = 130
 
 
-def terminal(*, stderr: bool = False) -> Console:
-    """Where words and tables go. Into a file or a pipe they are not broken to the width of a terminal."""
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=160)
-
-
-def run_command(file: Path | None, flags: Mapping[str, Any], engine: str | None, sets: Sequence[str]) -> int:
+def run_command(
+    file: Path | None,
+    flags: Mapping[str, Any],
+    engine: str | None,
+    sets: Sequence[str],
+    track: str | None = None,
+) -> int:
     """``k2eval run``."""
     from k2eval.engines.opening import open_engines
+    from k2eval.interop.track import tracking
     from k2eval.runner import Runner
 
     pairs = [*sets, *([f"engine.kind={engine}"] if engine else [])]
@@ -42,11 +43,13 @@ def run_command(file: Path | None, flags: Mapping[str, Any], engine: str | None,
     console = terminal()
     runner = Runner(config, open_engines(config), console)
     _announce(runner.work, config, console)
-    summary = asyncio.run(runner.run())
-    _print_board([config.out], console)
+    with tracking(track, config.out, config.model_dump(mode="json"), console):
+        summary = asyncio.run(runner.run())
+    if summary.done:
+        _print_board([config.out], console)
     for line in closing_words(read_run(config.out)):
         console.print(line, soft_wrap=True, highlight=False)
-    console.print(f"Run directory: {config.out}", soft_wrap=True)
+    console.print(f"Run directory: {config.out}", soft_wrap=True, highlight=False)
     if summary.interrupted:
         console.print(
             f"Stopped at {summary.done} of {summary.total} samples. The same command goes on from there."
@@ -79,22 +82,6 @@ def _print_board(runs: Sequence[Path], console: Console) -> None:
     from k2eval.leaderboard import build, print_table
 
     print_table(build(runs), console)
-    for run in runs:
-        _print_judged(run, console)
-
-
-def _print_judged(run: Path, console: Console) -> None:
-    """Rule and answer judge side by side, where a run has both."""
-    from k2eval.journal import VERDICTS, read_lines
-    from k2eval.judging import summarise
-    from k2eval.records import Verdict
-
-    latest = {verdict.place: verdict for _, verdict in read_lines(run / VERDICTS, Verdict)}
-    found = summarise(latest.values())
-    if found:
-        console.print("[bold]Answer judge[/]", highlight=False)
-    for judged in found:
-        console.print(f"  {judged.line()}", highlight=False, soft_wrap=True)
 
 
 def grade_command(run: Path, data: Path | None) -> int:
@@ -233,7 +220,7 @@ def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
     from k2eval.ablation import ablate
     from k2eval.ablation_report import print_ablation
 
-    print_ablation(asyncio.run(ablate(runs, n, data)), Console())
+    print_ablation(asyncio.run(ablate(runs, n, data)), terminal())
     return 0
 
 
@@ -262,16 +249,3 @@ def doctor_command() -> int:
         table.add_row(row.name, "yes" if row.ok else "[bold red]no[/]", row.detail, row.remedy)
     terminal().print(table)
     return 0 if all(row.ok for row in rows) else 2
-
-
-def lm_eval_command(arguments: Sequence[str]) -> int:
-    """``k2eval lm-eval``."""
-    from lm_eval.__main__ import cli_evaluate
-
-    sys.argv = [
-        "lm_eval",
-        *arguments,
-        *([] if "--include_path" in arguments else ["--include_path", str(tasks_folder())]),
-    ]
-    cli_evaluate()
-    return 0

@@ -141,14 +141,23 @@ def _build(merged: dict[str, Any], known_tasks: list[str]) -> RunConfig:
         fields["tasks"] = tuple(name.strip() for name in tasks.split(",") if name.strip())
     if isinstance(fields.get("engine"), Mapping):
         fields["engine"] = _engine_section(dict(fields["engine"]))
-    overrides = dict(fields.pop("overrides", None) or {})
+    overrides = dict(_mapping("overrides", fields.pop("overrides", None)))
     for key in [key for key in fields if key not in RunConfig.model_fields]:
         if key not in known_tasks:
             raise ConfigError(
-                f"Unknown setting {key!r}. {did_you_mean(key, [*RunConfig.model_fields, *known_tasks])}"
+                f"Unknown setting {key!r}. {did_you_mean(str(key), [*RunConfig.model_fields, *known_tasks])}"
             )
         overrides[key] = _task_section(key, fields.pop(key))
+    for key in overrides:
+        if key not in known_tasks:
+            raise ConfigError(f"overrides: unknown task {key!r}. {did_you_mean(str(key), known_tasks)}")
     fields["overrides"] = overrides
+    missing = [key for key in ("model", "tasks", "out") if fields.get(key) in (None, ())]
+    if missing:
+        raise ConfigError(
+            f"Expected {', '.join('--' + key for key in missing)}, on the command line or in the configuration file. "
+            "`k2eval run --help` explains them."
+        )
     try:
         return RunConfig.model_validate(fields)
     except ValidationError as error:
@@ -156,7 +165,7 @@ def _build(merged: dict[str, Any], known_tasks: list[str]) -> RunConfig:
 
 
 def _engine_section(section: dict[str, Any]) -> dict[str, Any]:
-    arguments = dict(section.pop("arguments", None) or {})
+    arguments = dict(_mapping("engine.arguments", section.pop("arguments", None)))
     kind = section.pop("kind", "vllm")
     return {"kind": kind, "arguments": {**arguments, **section}}
 
@@ -168,8 +177,16 @@ def _task_section(name: str, section: Any) -> Any:
         )
     known = {key: value for key, value in section.items() if key in TaskOverrides.model_fields}
     options = {key: value for key, value in section.items() if key not in TaskOverrides.model_fields}
-    known["options"] = {**known.get("options", {}), **options}
+    known["options"] = {**_mapping(f"{name}.options", known.get("options")), **options}
     return known
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{name}: expected a mapping of settings, got {value!r:.200}.")
+    return value
 
 
 def explain(error: ValidationError, heading: str) -> str:

@@ -97,7 +97,7 @@ def load_questions(task: Task, *, data: Path | None, limit: int | None = None) -
 
     Args:
         task: Which.
-        data: The local data folder; ``K2EVAL_DATA`` where None.
+        data: The local data folder; ``K2EVAL_DATA`` where None. Rows name it in ``_data``.
         limit: Keep only so many, the first ones.
 
     Raises:
@@ -105,6 +105,8 @@ def load_questions(task: Task, *, data: Path | None, limit: int | None = None) -
     """
     folder = data or (Path(os.environ["K2EVAL_DATA"]) if os.environ.get("K2EVAL_DATA") else None)
     rows, source = _find(task, folder)
+    if folder is not None:
+        rows = [{**row, "_data": str(folder)} for row in rows]
     kept = [row for row in rows if _wanted(row, task)]
     if not kept:
         raise DataError(f"Task {task.name}: {source} holds no questions that fit. Expected at least one.")

@@ -23,5 +23,5 @@ def item(row: Row) -> Item:
     return Item(
         id=str(row["task_id"]),
         gold={name: str(row[name]) for name in ("prompt", "test", "entry_point")},
-        fields={"prompt": str(row["prompt"]).strip(), "entry_point": str(row["entry_point"])},
+        fields={"problem": str(row["prompt"]).strip(), "entry_point": str(row["entry_point"])},
     )

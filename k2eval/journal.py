@@ -2,11 +2,12 @@
 
 Lines are appended as work finishes and never changed. A line cut off at the end of a file, as a crash leaves
 it, is removed with a warning; a bad line elsewhere is an error. Of several verdicts on one sample the last
-counts.
+counts, and of several generations with one key the first.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -15,7 +16,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, BinaryIO, Self, TypeVar
 
 from pydantic import ValidationError
 
@@ -58,26 +59,52 @@ class Journal:
             ) from error
 
     def __enter__(self) -> Self:
-        for name in (GENERATIONS, VERDICTS):
-            repair(self.folder / name)
-        for offset, generation in read_lines(self.folder / GENERATIONS, Generation):
-            self._offsets[generation.key] = offset
-        for _, verdict in read_lines(self.folder / VERDICTS, Verdict):
-            self.verdicts[verdict.place] = verdict
-        self._files = {name: _Appender(self.folder / name) for name in (GENERATIONS, VERDICTS)}
+        try:
+            self._replay()
+            self._files = {name: _Appender(self.folder / name) for name in (GENERATIONS, VERDICTS)}
+        except BaseException:
+            self._lock.close()
+            raise
         return self
+
+    def _replay(self) -> None:
+        # All is read before anything is repaired: files that are not ours stay as they are.
+        known = self.read_run().get("tasks", {})
+        for offset, generation in read_lines(self.folder / GENERATIONS, Generation):
+            self._offsets.setdefault(generation.key, offset)
+        for _, verdict in read_lines(self.folder / VERDICTS, Verdict):
+            if verdict.task not in known:
+                raise JournalError(
+                    f"{self.folder / VERDICTS}: expected verdicts on {', '.join(known) or 'no task'} (the tasks of "
+                    f"{RUN}), got one on {verdict.task!r}. The file seems to be another run's; restore the right one."
+                )
+            self.verdicts[verdict.place] = verdict
+        if self._offsets and not known:
+            raise JournalError(
+                f"{self.folder / GENERATIONS} holds generations, but there is no {RUN} that says how they were made. "
+                "Restore it, or give another --out."
+            )
+        repair(self.folder / GENERATIONS, Generation)
+        repair(self.folder / VERDICTS, Verdict)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in self._files.values():
-            file.close()
-        self._lock.close()
+        try:
+            self.close()
+        except JournalError:
+            if error is None:  # else that error says more
+                raise
 
     @property
     def generation_count(self) -> int:
         """How many different generations are kept."""
         return len(self._offsets)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was made yet, so that the directory is bound to no identity."""
+        return not self._offsets and not self.verdicts
 
     def find(self, key: str) -> Generation | None:
         """The kept generation of this key, read from disk."""
@@ -108,9 +135,20 @@ class Journal:
             temporary.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
             temporary.replace(self.folder / RUN)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise JournalError(
-                f"Cannot write {self.folder / RUN}: {error}. What was generated so far is kept."
+                f"Cannot write {self.folder / RUN}: {error}. Everything finished before is kept; make room and run the "
+                "same command again."
             ) from error
+
+    def close(self) -> None:
+        """Close the files; another process may then open the directory."""
+        try:
+            for file in self._files.values():
+                file.close()
+        finally:
+            self._lock.close()
 
 
 class Archive:
@@ -152,7 +190,9 @@ def read_run(folder: Path) -> dict[str, Any]:
             f"{folder} is not a run directory: it has no {RUN}. `k2eval run --out DIR` makes one."
         ) from error
     except (OSError, ValueError) as error:
-        raise JournalError(f"Cannot read {path}: {error}.") from error
+        raise JournalError(
+            f"Cannot read {path}: expected the JSON that `k2eval run` writes; {error}."
+        ) from error
     if not isinstance(run, dict) or run.get("format") != FORMAT:
         got = run.get("format") if isinstance(run, dict) else type(run).__name__
         raise JournalError(
@@ -170,11 +210,14 @@ def read_lines(path: Path, kind: type[R]) -> Iterator[tuple[int, R]]:
     if not path.exists():
         return
     offset = 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.endswith(b"\n"):  # a torn last line is not finished yet, or was repaired by its writer
-                yield offset, _record(line, kind, f"{path}:{number}")
-            offset += len(line)
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.endswith(b"\n") or _is_whole(line, kind):  # else a torn last line
+                    yield offset, _record(line, kind, f"{path}:{number}")
+                offset += len(line)
+    except OSError as error:
+        raise JournalError(f"Cannot read {path}: {error}.") from error
 
 
 def _record(line: bytes, kind: type[R], where: str) -> R:
@@ -188,24 +231,49 @@ def _record(line: bytes, kind: type[R], where: str) -> R:
         ) from error
 
 
-def repair(path: Path) -> None:
-    """Cut off a last line without its newline, as a crash or a full disk leaves it, with a warning."""
+def repair(path: Path, kind: type[Record]) -> None:
+    """Mend a last line without its newline, as a crash or a full disk leaves it, with a warning.
+
+    A record that is whole but for its newline is kept; anything less is cut off.
+    """
     if not path.exists():
         return
-    with path.open("rb+") as file:
-        size = file.seek(0, os.SEEK_END)
-        end = size
-        while end > 0:
-            step = min(end, 1 << 16)
-            file.seek(end - step)
-            newline = file.read(step).rfind(b"\n")
-            if newline >= 0:
-                end = end - step + newline + 1
-                break
-            end -= step
-        if end < size:
+    try:
+        with path.open("rb+") as file:
+            size = file.seek(0, os.SEEK_END)
+            end = _end_of_lines(file, size)
+            if end == size:
+                return
+            file.seek(end)
+            rest = file.read()
+            if _is_whole(rest, kind):
+                file.write(b"\n")
+                return
             file.truncate(end)
-            warnings.warn(f"{path}: removed an unfinished last line of {size - end} bytes.", stacklevel=2)
+    except OSError as error:
+        raise JournalError(f"Cannot repair the unfinished last line of {path}: {error}.") from error
+    warnings.warn(f"{path}: removed an unfinished last line of {size - end} bytes.", stacklevel=2)
+
+
+def _end_of_lines(file: BinaryIO, size: int) -> int:
+    """The offset after the last newline."""
+    end = size
+    while end > 0:
+        step = min(end, 1 << 16)
+        file.seek(end - step)
+        newline = file.read(step).rfind(b"\n")
+        if newline >= 0:
+            return end - step + newline + 1
+        end -= step
+    return 0
+
+
+def _is_whole(line: bytes, kind: type[Record]) -> bool:
+    try:
+        kind.model_validate(json.loads(line))
+    except (ValueError, ValidationError):
+        return False
+    return True
 
 
 class _Appender:
@@ -231,7 +299,8 @@ class _Appender:
                 os.fsync(self._file.fileno())
                 self._synced = time.monotonic()
         except OSError as error:
-            os.ftruncate(self._file.fileno(), start)
+            with contextlib.suppress(OSError):  # the next start repairs what this cannot
+                os.ftruncate(self._file.fileno(), start)
             raise JournalError(
                 f"Cannot write {self._path}: {error}. Everything finished before is kept; make room and run the same "
                 "command again."
@@ -240,5 +309,9 @@ class _Appender:
         return start
 
     def close(self) -> None:
-        os.fsync(self._file.fileno())
-        self._file.close()
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise JournalError(f"Cannot write {self._path}: {error}.") from error
+        finally:
+            self._file.close()

@@ -8,8 +8,6 @@ rule's verdict, and where it has none, that is not a wrong answer but no answer 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 from k2eval.errors import EngineError, EngineStopped
 from k2eval.grading.answer import answer_part
@@ -47,7 +45,14 @@ SCHEMA: dict[str, Json] = {
     "additionalProperties": False,
 }
 
-SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=4_096, stop=(), json_schema=SCHEMA)
+SAMPLING = Sampling(
+    temperature=0.0,
+    top_p=1.0,
+    max_tokens=4_096,
+    stop=(),
+    json_schema=SCHEMA,
+    chat_template={"enable_thinking": False},
+)
 """Greedy at first; where the reply is unusable it is asked again at temperature 0.6."""
 
 
@@ -117,52 +122,3 @@ def read_equivalent(text: str) -> bool | None:
     reply = read_object(text)
     word = reply.get("equivalent") if reply else None
     return word if isinstance(word, bool) else None
-
-
-@dataclass(slots=True)
-class Judged:
-    """Rule and judge side by side, over the samples of one task that both decided."""
-
-    task: str
-    both: int = 0
-    rule: float = 0.0
-    """Sum of the rule's scores."""
-    judge: float = 0.0
-    """Sum of the judge's."""
-    only_rule: int = 0
-    """Right by rule, wrong by judge."""
-    only_judge: int = 0
-    """Wrong by rule, right by judge."""
-    failed: int = 0
-    """Samples without a word of the judge."""
-
-    def line(self) -> str:
-        """The comparison in a sentence."""
-        failed = f"; the judge failed on {self.failed}" if self.failed else ""
-        if not self.both:
-            return f"{self.task}: nothing judged{failed}"
-        apart = self.only_rule + self.only_judge
-        return (
-            f"{self.task}: {100 * self.rule / self.both:.1f} by rule, {100 * self.judge / self.both:.1f} by judge; "
-            f"they differ on {apart} of {self.both} samples ({100 * apart / self.both:.1f}%: {self.only_rule} right "
-            f"by rule only, {self.only_judge} by judge only){failed}"
-        )
-
-
-def summarise(verdicts: Iterable[Verdict]) -> list[Judged]:
-    """Rule against judge for each task with judged samples."""
-    tasks: dict[str, Judged] = {}
-    for verdict in verdicts:
-        word = verdict.notes.get(NOTE)
-        if word is None or (word["score"] is None and "failed" not in word):
-            continue
-        found = tasks.setdefault(verdict.task, Judged(verdict.task))
-        if word["score"] is None:
-            found.failed += 1
-        elif verdict.score is not None:
-            found.both += 1
-            found.rule += verdict.score
-            found.judge += word["score"]
-            found.only_rule += verdict.score >= 1 > word["score"]
-            found.only_judge += word["score"] >= 1 > verdict.score
-    return list(tasks.values())

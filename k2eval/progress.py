@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -32,20 +34,37 @@ class TaskProgress:
 class Progress:
     """Counts what happens and shows it."""
 
-    def __init__(self, totals: dict[str, int], console: Console) -> None:
+    def __init__(self, totals: Mapping[str, int], console: Console) -> None:
         self.tasks = {name: TaskProgress(total) for name, total in totals.items()}
         self._console = console
         self._live: Live | None = None
         self._started = time.monotonic()
         self._tokens = 0
         self._done_before = 0
-        self._said = 0.0
+        self._said = time.monotonic()
+
+    @contextlib.contextmanager
+    def starting(self, engine: str) -> Iterator[None]:
+        """Say that the engine starts, which takes from seconds to minutes."""
+        said = f"Starting {engine} …"
+        if self._console.is_terminal:
+            with self._console.status(said):
+                yield
+        else:
+            self._console.print(said, highlight=False)
+            yield
 
     def __enter__(self) -> Self:
-        self._started = time.monotonic()
+        self._started = self._said = time.monotonic()
         self._done_before = sum(task.done for task in self.tasks.values())
         if self._console.is_terminal:
-            self._live = Live(get_renderable=self._render, console=self._console, refresh_per_second=2)
+            self._live = Live(
+                get_renderable=self._render,
+                console=self._console,
+                refresh_per_second=2,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
             self._live.__enter__()
         return self
 

@@ -3,81 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-import signal
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich.console import Console
-from tenacity import AsyncRetrying, retry_if_not_exception_type, stop_after_attempt, wait_exponential
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from k2eval.acceptance import add_counts, total_speculation
 from k2eval.config import RunConfig
 from k2eval.engines.protocol import Engine
-from k2eval.errors import EngineError, EngineStopped, PromptTooLong
+from k2eval.errors import EngineError, EngineStopped, JournalError, PromptTooLong
 from k2eval.grading.pool import GradingPool
+from k2eval.interruption import Interruption
 from k2eval.journal import Archive, Journal
 from k2eval.judging import judged
 from k2eval.progress import Progress
 from k2eval.recipes.sample import ROLES, Role
 from k2eval.records import Generation, Json, Outcome, Place, Request, Response, SpeculativeCounts
-from k2eval.work import Assignment, Work, failed, merge_run, now, verdict_of
+from k2eval.session import Session
+from k2eval.work import Assignment, Work, failed, is_complete, limits_of_context, merge_run, verdict_of
 
 _ATTEMPTS = 3
 _SAVE_EVERY_S = 10.0
-_GRADING_BACKLOG = 2048
-
-
-@dataclass(slots=True)
-class Session:
-    """What one start of a run did."""
-
-    started: str = field(default_factory=now)
-    generated: int = 0
-    """New generations."""
-    replayed: int = 0
-    """Generations taken from the journal."""
-    generated_tokens: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    first_request: float | None = None
-    last_generation: float | None = None
-    last_verdict: float | None = None
-    speculative: dict[str, SpeculativeCounts] = field(default_factory=dict)
-    engine_speculative: SpeculativeCounts | None = None
-    """What the engines counted in all, requests that were never finished included."""
-
-    def count(self, generation: Generation) -> None:
-        """Count a new generation."""
-        self.generated += 1
-        self.generated_tokens += generation.output_tokens
-        self.prompt_tokens += generation.prompt_tokens
-        self.cached_tokens += generation.cached_tokens
-        self.last_generation = time.monotonic()
-        if generation.speculative:
-            before = self.speculative.get(generation.task)
-            self.speculative[generation.task] = add_counts(before, generation.speculative)
-
-    def describe(self) -> dict[str, Json]:
-        """The session's entry in ``run.json``."""
-        return {
-            "started": self.started,
-            "finished": now(),
-            "generated": self.generated,
-            "replayed": self.replayed,
-            "generated_tokens": self.generated_tokens,
-            "prompt_tokens": self.prompt_tokens,
-            "cached_tokens": self.cached_tokens,
-            "generation_s": _seconds(self.first_request, self.last_generation),
-            "work_s": _seconds(self.first_request, self.last_verdict),
-            "speculative": {
-                task: counts.model_dump(mode="json") for task, counts in self.speculative.items()
-            },
-            "engine_speculative": self.engine_speculative and self.engine_speculative.model_dump(mode="json"),
-        }
+_GRADING_BACKLOG = 512
+"""Responses that may wait for their grade; beyond that the engine waits."""
+_SIGNAL_DELAY_S = 0.5
+"""How much later than an engine's process this one may learn of the signal that ended both."""
 
 
 @dataclass(slots=True)
@@ -99,20 +55,29 @@ class Runner:
         config: What to do.
         engines: One for each role; ``solver`` at least. Roles not named are the solver's.
         console: Where progress is shown.
+        work: What there is to do, where it is not what the configuration alone says.
     """
 
-    def __init__(self, config: RunConfig, engines: Mapping[Role, Engine], console: Console) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        engines: Mapping[Role, Engine],
+        console: Console,
+        work: Work | None = None,
+    ) -> None:
         self.config = config
-        self.work = Work(config)
+        self.work = work or Work(config)
         self._engines: dict[Role, Engine] = {role: engines.get(role, engines["solver"]) for role in ROLES}
         self._console = console
         self._session = Session()
+        self._fingerprints = {role: engine.info.fingerprint for role, engine in self._engines.items()}
         self._archive = Archive(config.reuse)
         self._journal: Journal
         self._pool: GradingPool
         self._progress: Progress
-        self._grading: set[asyncio.Task[None]] = set()
-        self._interrupted = False
+        self._group: asyncio.TaskGroup
+        self._interruption = Interruption(console)
+        self._backlog = asyncio.Semaphore(_GRADING_BACKLOG)
 
     async def run(self) -> Summary:
         """Make and grade every sample that the run directory does not hold yet.
@@ -122,27 +87,31 @@ class Runner:
             EngineStopped: When the engine died; everything finished is kept.
         """
         assignments = list(self.work.assignments())
-        with Journal(self.config.out) as self._journal:
-            described = self.work.describe(self._engines["solver"].info, self._fingerprints())
-            run = merge_run(self._journal.read_run(), described)
-            settled = {
-                place for place, verdict in self._journal.verdicts.items() if self.work.is_settled(verdict)
-            }
+        with self._interruption, Journal(self.config.out) as self._journal:
+            before = {} if self._journal.is_empty else self._journal.read_run()
+            run = merge_run(before, self.work.describe(self._engines["solver"].info, self._fingerprints))
+            settled = self._settled()
             missing = [assignment for assignment in assignments if assignment.place not in settled]
             if missing:
                 self._journal.write_run(run)
                 try:
                     await self._make(assignments, missing, run)
-                finally:
-                    self._session.engine_speculative = self._drafted_so_far()
-                    run["sessions"] = [*run["sessions"], self._session.describe()]
-                    self._finish(run, assignments)
-            elif not run["complete"]:
-                self._finish(run, assignments)
+                except BaseException as error:
+                    if not self._was_asked_to_stop(error):
+                        with contextlib.suppress(JournalError):  # the first error says more
+                            self._finish(run)
+                        raise
+                self._finish(run)
+            elif not before.get("complete"):
+                self._finish(run)
             return self._summary(assignments)
 
-    def _fingerprints(self) -> dict[Role, str]:
-        return {role: engine.info.fingerprint for role, engine in self._engines.items()}
+    def _was_asked_to_stop(self, error: BaseException) -> bool:
+        # The signal may have reached the engine too, and its end may be noticed first.
+        return self._interruption.happened and isinstance(error, (asyncio.CancelledError, EngineError))
+
+    def _settled(self) -> set[Place]:
+        return {place for place, verdict in self._journal.verdicts.items() if self.work.is_settled(verdict)}
 
     def _drafted_so_far(self) -> SpeculativeCounts | None:
         total: SpeculativeCounts | None = None
@@ -154,23 +123,21 @@ class Runner:
     async def _make(
         self, assignments: list[Assignment], missing: list[Assignment], run: dict[str, Json]
     ) -> None:
-        totals: dict[str, int] = {}
-        for assignment in assignments:
-            totals[assignment.question.task] = totals.get(assignment.question.task, 0) + 1
+        totals = Counter(assignment.question.task for assignment in assignments)
         self._progress = Progress(totals, self._console)
-        wanted = {assignment.place for assignment in assignments} - {
-            assignment.place for assignment in missing
-        }
-        for place in wanted:
+        for place in {one.place for one in assignments} - {one.place for one in missing}:
             self._progress.on_verdict(self._journal.verdicts[place])
         async with AsyncExitStack() as stack:
             # The pool's processes start before the engine, so that they inherit nothing of it.
             self._pool = await stack.enter_async_context(
                 GradingPool(self.config.workers or default_workers())
             )
-            for engine in {id(engine): engine for engine in self._engines.values()}.values():
-                await stack.enter_async_context(engine)
+            with self._progress.starting(self._engines["solver"].info.engine):
+                for engine in {id(engine): engine for engine in self._engines.values()}.values():
+                    await stack.enter_async_context(engine)
             self._note_engines(run)
+            for note in run["engine"]["notes"]:
+                self._console.print(f"Note: {note}.", soft_wrap=True, highlight=False)
             stack.enter_context(self._progress)
             try:
                 await self._drain(deque(self._longest_first(missing)), run)
@@ -180,9 +147,9 @@ class Runner:
     def _note_engines(self, run: dict[str, Json]) -> None:
         """Keep what engines know once they have started, and what they noticed while they worked."""
         info = self._engines["solver"].info
-        run["engine"]["notes"] = list(info.notes)
-        run["model"]["context"] = info.context
-        run["reproducible"] = info.honours_seeds
+        described = self.work.describe(info, self._fingerprints)
+        run.update({key: described[key] for key in ("model", "engine", "reproducible")})
+        run["engine"]["notes"] += limits_of_context(run, info.context)
         for role, engine in self._engines.items():
             if engine is not self._engines["solver"]:
                 run["engine"]["notes"] += [f"{role}: {note}" for note in engine.info.notes]
@@ -197,50 +164,30 @@ class Runner:
 
     async def _drain(self, queue: deque[Assignment], run: dict[str, Json]) -> None:
         workers = min(len(queue), max(engine.capacity for engine in self._engines.values()))
-        tasks = [asyncio.create_task(self._worker(queue)) for _ in range(workers)]
         saver = asyncio.create_task(self._save_sometimes(run))
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, self._interrupt, tasks)
         try:
-            await asyncio.gather(*tasks)
-            await asyncio.gather(*self._grading)
-        except asyncio.CancelledError:
-            if not self._interrupted:
-                raise
+            async with asyncio.TaskGroup() as self._group:
+                for _ in range(workers):
+                    self._group.create_task(self._worker(queue))
+        except BaseExceptionGroup as errors:
+            raise first_error(errors) from errors
         finally:
-            loop.remove_signal_handler(signal.SIGINT)
-            for task in (*tasks, saver, *self._grading):
-                task.cancel()
-            await asyncio.gather(*tasks, saver, *self._grading, return_exceptions=True)
-
-    def _interrupt(self, tasks: list[asyncio.Task[None]]) -> None:
-        self._interrupted = True
-        for task in tasks:
-            task.cancel()
+            saver.cancel()
+            await asyncio.wait([saver])
 
     async def _worker(self, queue: deque[Assignment]) -> None:
         while queue:
             assignment = queue.popleft()
             response = await self._respond(assignment)
             if response is not None:
-                grading = asyncio.create_task(self._grade(assignment, response))
-                self._grading.add(grading)
-                grading.add_done_callback(self._graded)
-                if len(self._grading) > _GRADING_BACKLOG:
-                    await asyncio.wait(self._grading, return_when=asyncio.FIRST_COMPLETED)
-
-    def _graded(self, task: asyncio.Task[None]) -> None:
-        # A failed one stays, so that its error is raised where all are awaited.
-        if not task.cancelled() and task.exception() is None:
-            self._grading.discard(task)
+                await self._backlog.acquire()
+                self._group.create_task(self._grade(assignment, response))
 
     async def _respond(self, assignment: Assignment) -> Response | None:
-        sample = assignment.sample(self.config.seed, self._fingerprints(), self._ask)
+        sample = assignment.sample(self.config.seed, self._fingerprints, self._ask)
         try:
             return await self.work.recipe(sample)
         except EngineStopped:
-            if self._interrupted:
-                raise asyncio.CancelledError from None
             raise
         except PromptTooLong as error:
             self._fail(assignment, Outcome.PROMPT_TOO_LONG, error)
@@ -262,24 +209,33 @@ class Runner:
             return kept
         if self._session.first_request is None:
             self._session.first_request = time.monotonic()
-        async for attempt in AsyncRetrying(
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_exponential(multiplier=0.2, max=5),
-            retry=retry_if_not_exception_type((PromptTooLong, EngineStopped, asyncio.CancelledError)),
-            reraise=True,
-        ):
-            with attempt:
-                generation = await self._engines[role].generate(request)
+        try:
+            async for attempt in AsyncRetrying(
+                stop=stop_after_attempt(_ATTEMPTS),
+                wait=wait_exponential(multiplier=0.2, max=5),
+                retry=retry_if_exception(_may_pass),
+                reraise=True,
+            ):
+                with attempt:
+                    generation = await self._engines[role].generate(request)
+        except EngineStopped:
+            await asyncio.sleep(_SIGNAL_DELAY_S)  # cancelled meanwhile, if a signal ended the engine
+            raise
         self._journal.add_generation(generation)
         self._session.count(generation)
         self._progress.on_generation(generation)
         return generation
 
     async def _grade(self, assignment: Assignment, response: Response) -> None:
-        grade = await self._pool.grade(assignment.question, response.text, response.finish_reason == "length")
+        try:
+            grade = await self._pool.grade(
+                assignment.question, response.text, response.finish_reason == "length"
+            )
+        finally:
+            self._backlog.release()
         verdict = verdict_of(assignment, response, grade)
         if self.work.answer_judged:
-            sample = assignment.sample(self.config.seed, self._fingerprints(), self._ask)
+            sample = assignment.sample(self.config.seed, self._fingerprints, self._ask)
             verdict = await judged(sample, response, verdict)
         self._session.last_verdict = time.monotonic()
         self._journal.add_verdict(verdict)
@@ -290,9 +246,11 @@ class Runner:
             await asyncio.sleep(_SAVE_EVERY_S)
             self._journal.write_run({**run, "sessions": [*run["sessions"], self._session.describe()]})
 
-    def _finish(self, run: dict[str, Json], assignments: list[Assignment]) -> None:
-        done = {place for place, verdict in self._journal.verdicts.items() if self.work.is_settled(verdict)}
-        run["complete"] = all(assignment.place in done for assignment in assignments)
+    def _finish(self, run: dict[str, Json]) -> None:
+        if self._session.generated or self._session.replayed:
+            self._session.engine_speculative = self._drafted_so_far()
+            run["sessions"] = [*run["sessions"], self._session.describe()]
+        run["complete"] = is_complete(run, self._settled())
         run["speculative"] = total_speculation(run["sessions"])
         self._journal.write_run(run)
 
@@ -304,12 +262,21 @@ class Runner:
             done=len(verdicts),
             infrastructure=sum(verdict.outcome.is_infrastructure for verdict in verdicts),
             generated=self._session.generated,
-            interrupted=self._interrupted,
+            interrupted=self._interruption.happened,
         )
 
 
-def _seconds(start: float | None, end: float | None) -> float:
-    return round(end - start, 3) if start is not None and end is not None else 0.0
+def _may_pass(error: BaseException) -> bool:
+    """Whether asking the engine again may help. Other errors are bugs, and are not hidden by trying again."""
+    return isinstance(error, EngineError) and not isinstance(error, (PromptTooLong, EngineStopped))
+
+
+def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first of the errors that ended a task group; the others are its echoes."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def default_workers() -> int:

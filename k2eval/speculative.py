@@ -127,7 +127,7 @@ def _check_words(speculative: Mapping[str, Any], version: str) -> None:
     for key in speculative:
         if key not in known:
             raise ConfigError(
-                f"vLLM {version} has no speculative setting {key!r}. {did_you_mean(key, known)}"
+                f"vLLM {version} has no speculative setting {key!r}. {did_you_mean(key, [*_SHORT, *known])}"
             )
 
     def flat(literal: Any) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from k2eval.data import QuestionSet, load_questions
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import JournalError
 from k2eval.grading.registry import grader_for
-from k2eval.journal import FORMAT
+from k2eval.journal import FORMAT, RUN
 from k2eval.judging import NOTE
 from k2eval.recipes.registry import Recipe, recipe_for
 from k2eval.recipes.sample import ROLES, Generate, Role, Sample
@@ -74,12 +75,18 @@ class Work:
         }
         self.answer_judged = "answer_judge" in config.roles
         """Whether a model gives its word on answers beside the rule."""
-        tasks = load_tasks(config.tasks, config.overrides)
-        self.sets = [load_questions(task, data=config.data, limit=config.limit) for task in tasks]
+        self.sets = self._load()
+        for questions in self.sets:
+            self.sampling_of(questions)
+
+    def _load(self) -> list[QuestionSet]:
+        tasks = load_tasks(self.config.tasks, self.config.overrides)
+        return [load_questions(task, data=self.config.data, limit=self.config.limit) for task in tasks]
 
     def runs_of(self, questions: QuestionSet) -> int:
-        """How many independent runs a task gets."""
-        return self.config.runs or questions.task.runs
+        """How many independent runs a task gets; the task's own setting wins over that for all."""
+        own = self.config.overrides.get(questions.task.name)
+        return (own.runs if own else None) or self.config.runs or questions.task.runs
 
     def sampling_of(self, questions: QuestionSet) -> Sampling:
         """The task's sampling with the changes of this run; changes per task win over those for all."""
@@ -131,7 +138,7 @@ class Work:
                 "fingerprints": dict(fingerprints),
             },
             "machine": {"python": platform.python_version(), "system": platform.platform()},
-            "tasks": {questions.task.name: self._describe_task(questions) for questions in self.sets},
+            "tasks": {questions.task.name: self.describe_task(questions) for questions in self.sets},
             "config": self.config.model_dump(mode="json"),
         }
 
@@ -140,7 +147,8 @@ class Work:
         """Name and version of the task's grader."""
         return grader_for(questions.task.spec.grader).label
 
-    def _describe_task(self, questions: QuestionSet) -> dict[str, Json]:
+    def describe_task(self, questions: QuestionSet) -> dict[str, Json]:
+        """A task's entry in ``run.json``."""
         task, spec = questions.task, questions.task.spec
         return {
             "version": task.version,
@@ -163,7 +171,20 @@ class Work:
 
 
 def identity(run: Mapping[str, Any]) -> dict[str, Json]:
-    """What must not change while a run directory grows, as flat names and values."""
+    """What must not change while a run directory grows, as flat names and values.
+
+    Raises:
+        JournalError: When the description lacks something, as one that was edited by hand may.
+    """
+    try:
+        return _identity(run)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise JournalError(
+            f"{RUN} is not what `k2eval run` writes: {type(error).__name__} {error}. Restore it, or give another --out."
+        ) from error
+
+
+def _identity(run: Mapping[str, Any]) -> dict[str, Json]:
     config = run.get("config", {})
     arguments = config.get("engine", {}).get("arguments", {})
     fingerprints, roles = dict(run["engine"]["fingerprints"]), dict(config.get("roles", {}))
@@ -199,23 +220,58 @@ def merge_run(before: Mapping[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     old, new = identity(before), identity(now)
     changed = [key for key in new if key in old and old[key] != new[key]]
     if changed:
-        lines = "\n".join(f"  {key}: {old[key]!r} there, {new[key]!r} now" for key in changed)
+        lines = "\n".join(f"  {key}: {_short(old[key])} there, {_short(new[key])} now" for key in changed)
         raise JournalError(
             f"{now['config']['out']} holds a different run. What differs:\n{lines}\n"
             "Give another --out, or the settings of that run; more tasks or more runs may be added to it."
         )
     tasks = dict(before["tasks"])
     for name, task in now["tasks"].items():
-        kept = tasks.get(name, {})
-        larger = {key: max(task[key], kept.get(key, 0)) for key in ("runs", "questions")}
-        tasks[name] = {**task, **larger}
+        kept = tasks.get(name, {"runs": 0, "questions": 0})
+        fuller = kept if kept["questions"] > task["questions"] else task  # whose notes name the limit
+        tasks[name] = {
+            **task,
+            "runs": max(task["runs"], kept["runs"]),
+            "questions": fuller["questions"],
+            "notes": fuller["notes"],
+            "hashes": fuller.get("hashes", {}),
+        }
+    overrides = {**before["config"].get("overrides", {}), **now["config"]["overrides"]}
     return {
         **now,
+        # What the engine said once it had started holds until it has started again.
+        "model": {**before["model"], "name": now["model"]["name"]},
+        "engine": {**before["engine"], "fingerprints": now["engine"]["fingerprints"]},
         "runs": max(before["runs"], now["runs"]),
         "tasks": tasks,
+        "config": {**now["config"], "overrides": overrides},
         "sessions": before.get("sessions", []),
         "complete": False,
     }
+
+
+def _short(value: Json) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
+def is_complete(run: Mapping[str, Any], settled: Iterable[Place]) -> bool:
+    """Whether every sample that ``run.json`` speaks of is among the settled ones."""
+    done = Counter(place.task for place in settled if place.run_index < run["tasks"][place.task]["runs"])
+    return all(done[name] >= task["questions"] * task["runs"] for name, task in run["tasks"].items())
+
+
+def limits_of_context(run: Mapping[str, Any], context: int | None) -> list[str]:
+    """A note where tasks allow longer answers than the engine's context has room for."""
+    longer: dict[int, list[str]] = {}
+    for name, task in run["tasks"].items():
+        if context is not None and task["sampling"]["max_tokens"] >= context:
+            longer.setdefault(task["sampling"]["max_tokens"], []).append(name)
+    return [
+        f"max_tokens is {allowed}, but prompt and answer must fit a context of {context} tokens: longer answers "
+        f"are cut there ({', '.join(names)})"
+        for allowed, names in longer.items()
+    ]
 
 
 def verdict_of(assignment: Assignment, response: Response, grade: Grade) -> Verdict:

@@ -69,11 +69,32 @@ async def test_a_run_alone_shows_what_it_holds_and_what_would_be_missing(tmp_pat
     assert "Planning × choosing" not in said
 
 
+async def test_a_row_that_only_some_samples_have_is_left_out_and_named(tmp_path: Path) -> None:
+    settings = config(tmp_path / "bo3", recipe="bo3")
+    await run(settings, student(golds(settings), right))
+    lines = (settings.out / "generations.jsonl").read_text().splitlines(keepends=True)
+    judged = [line for line in lines if '"judge.' in line]
+    (settings.out / "generations.jsonl").write_text(
+        "".join(line for line in lines if line not in judged[:20])
+    )
+    table = await ablate([settings.out])
+    assert 0 < table.partial()["bo3"] < 12
+    assert "bo3" not in table.rows()
+    said = shown(table)
+    assert (
+        f"Left out, as only some of 12 samples have all their generations: bo3 ({table.partial()['bo3']})"
+        in said
+    )
+    assert "12 samples that every row has" in said
+
+
 async def test_the_report_has_the_two_by_two_and_the_judge(tmp_path: Path) -> None:
     said = shown(await ablate(await two_runs(tmp_path)))
     assert "Planning × choosing" in said
     assert "6 questions, 12 samples that every row has" in said
     assert "best of N by N: 1: 50.0, 2: 100.0, 3: 100.0" in said
+    assert "maj@N by N: 1: 50.0, 2: 50.0, 3: 50.0" in said
+    assert "pass@N by N: 1: 50.0, 2: 100.0, 3: 100.0" in said
     assert "both orders agree in 100.0%" in said
     assert "the right one is chosen in 100.0%" in said
 

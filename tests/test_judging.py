@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from k2eval.errors import EngineError, EngineStopped
-from k2eval.judging import NOTE, SCHEMA, ask_for, judged, read_equivalent, summarise
+from k2eval.judging import NOTE, SCHEMA, ask_for, judged, read_equivalent
 from k2eval.records import Outcome, Request, Verdict
 from k2eval.regrade import regrade
 
@@ -86,7 +86,6 @@ async def test_questions_with_options_are_left_to_the_rule() -> None:
     ask = Asked(lambda request: reply("true"))
     verdict = await judged(sample_of(ask, choice), response("\\boxed{A}"), ruled())
     assert verdict.notes[NOTE] == {"score": None}
-    assert summarise([verdict]) == []
 
 
 def test_a_response_cannot_pose_as_the_reference() -> None:
@@ -104,16 +103,6 @@ def test_reading_the_reply(text: str, expected: bool | None) -> None:
 
 def test_the_verdict_comes_last() -> None:
     assert list(SCHEMA["properties"])[-1] == "equivalent"
-
-
-def test_rule_and_judge_side_by_side() -> None:
-    notes = [{"score": 1.0}, {"score": 0.0}, {"score": 1.0}, {"score": None, "failed": "x"}]
-    rules = [1.0, 1.0, 0.0, 0.0]
-    [found] = summarise(ruled(score, answer_judge=note) for score, note in zip(rules, notes, strict=True))
-    assert found.line() == (
-        "sums: 66.7 by rule, 66.7 by judge; they differ on 2 of 3 samples (66.7%: 1 right by rule only, 1 by judge "
-        "only); the judge failed on 1"
-    )
 
 
 async def test_a_finished_run_can_be_judged_later_and_graded_again(tmp_path: Path) -> None:

@@ -193,8 +193,17 @@ def test_a_row_of_another_data_set_is_an_error() -> None:
 
 
 def test_rows_of_another_data_set_are_refused() -> None:
-    with pytest.raises(DataError, match="question_id and private_test_cases"):
+    with pytest.raises(DataError, match="should have question_id and question_content"):
         ids([{"problem": "1 + 1"}])
+    with pytest.raises(DataError, match="metadata should be a JSON object"):
+        ids([row(metadata="[]")])
+
+
+def test_tests_may_come_as_lists() -> None:
+    found = item(row(public_test_cases=TESTS, private_test_cases=TESTS, metadata={}))
+    assert found.tags["tests"] == "hidden"
+    assert len(decode_tests(found.gold["public"], found.gold["private"])) == 2
+    assert item(row(private_test_cases=None, metadata=None)).tags["tests"] == PUBLIC_ONLY
 
 
 @pytest.mark.parametrize(("release", "size"), [known for known in RELEASE_SIZES.items() if known[0] != "v3"])

@@ -13,7 +13,8 @@ from scipy.special import ndtr
 from k2eval.errors import ConfigError
 from k2eval.leaderboard.columns import differences, group_title
 from k2eval.leaderboard.contamination import Contamination
-from k2eval.leaderboard.load import RunScores, TaskScores, load_runs
+from k2eval.leaderboard.load import load_runs
+from k2eval.leaderboard.scores import RunScores, TaskScores
 from k2eval.statistics import (
     Array,
     Difference,
@@ -138,15 +139,21 @@ def _pair(first: RunScores, second: RunScores) -> Pair:
 
 def _align(name: str, first: TaskScores, second: TaskScores) -> _Aligned:
     """Pairs by question id where both were asked the same data, and falls back to all questions where not."""
-    means = question_means(first.scores), question_means(second.scores)
+    means = question_means(first.values), question_means(second.values)
     if first.info.fingerprint != second.info.fingerprint:
         return _Aligned(name, first, second, False, means, (), unpaired_means(*means))
-    places = [{question: place for place, question in enumerate(side.questions)} for side in (first, second)]
-    common = tuple(question for question in first.questions if question in places[1])
-    left, right = (
-        side[[place[question] for question in common]] for side, place in zip(means, places, strict=True)
-    )
+    there = set(first.questions) & set(second.questions)
+    common = tuple(question for question in first.questions if question in there)
+    left, right = (_means_of(side, common) for side in (first, second))
     return _Aligned(name, first, second, True, (left, right), common, paired_means(left, right))
+
+
+def _means_of(side: TaskScores, questions: Sequence[str]) -> Array:
+    """Per-question means of these questions, in this order."""
+    wanted = set(questions)
+    part = side.only(np.array([question in wanted for question in side.questions], dtype=bool))
+    place = {question: row for row, question in enumerate(part.questions)}
+    return question_means(part.values)[[place[question] for question in questions]]
 
 
 def _line(one: _Aligned, p: float, benchmarks: int) -> Line:
@@ -154,8 +161,8 @@ def _line(one: _Aligned, p: float, benchmarks: int) -> Line:
     return Line(
         name=one.name,
         title=one.title,
-        first=average(one.first.scores),
-        second=average(one.second.scores),
+        first=average(one.first.values),
+        second=average(one.second.values),
         difference=one.difference,
         p=p,
         verdict=in_words(one.difference, p, runs, benchmarks),
@@ -230,7 +237,7 @@ def _averages(aligned: Sequence[_Aligned]) -> list[Line]:
 
 def _average(name: str, members: Sequence[_Aligned]) -> Line:
     weights = [float(one.difference.questions) if name.endswith("micro") else 1.0 for one in members]
-    parts = [(average(one.first.scores), average(one.second.scores)) for one in members]
+    parts = [(average(one.first.values), average(one.second.values)) for one in members]
     difference = combine([one.difference for one in members], weights)
     p = _p_of_all(members, weights, difference)
     difference = combine([one.difference for one in members], weights, p)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from k2eval.compare.pairs import Comparison, Flip, Line, Pair
 from k2eval.leaderboard.cells import ABSENT, markdown_table
-from k2eval.leaderboard.load import RunScores, TaskScores
+from k2eval.leaderboard.scores import RunScores, TaskScores
 from k2eval.records import Outcome
 from k2eval.statistics import Difference, Estimate
 
@@ -94,7 +94,7 @@ def _remarks(pair: Pair) -> list[str]:
 
 def _costs(pair: Pair) -> tuple[list[str], list[list[str]]]:
     """Tokens and speed side by side, over the benchmarks that both runs have."""
-    lines = [line for line in pair.lines if not line.average]
+    lines = [line for line in pair.lines if line.name in pair.first.benchmarks]
     sides = [_cost(run, lines) for run in (pair.first, pair.second)]
     rows = []
     for title in sides[0]:

@@ -99,13 +99,15 @@ async def ask(client: AsyncOpenAI, body: dict[str, Any], accepted: str) -> Answe
     try:
         async for chunk in stream:
             if pieces.model == "" and getattr(chunk, "model", None):
-                pieces.model = chunk.model
-                if chunk.model != accepted:
-                    raise OtherModel(chunk.model)
+                pieces.model = str(chunk.model)
+                if pieces.model != accepted:
+                    raise OtherModel(pieces.model)
             pieces.add(chunk)
+        return pieces.answer(body.get("stop", []))
+    except (AttributeError, TypeError, KeyError) as error:
+        raise BadAnswer("the stream is no chat completion") from error
     finally:
         await stream.close()
-    return pieces.answer(body.get("stop", []))
 
 
 @dataclass(slots=True)
@@ -144,13 +146,13 @@ class _Pieces:
             raise BadAnswer(f"the stream {cut}")
         if self.finish_reason not in ("stop", "length"):
             raise BadAnswer(f"finish_reason {self.finish_reason!r} where stop or length was expected")
-        counted = getattr(self.usage, "completion_tokens", None)
+        counted = _count(getattr(self.usage, "completion_tokens", None))
         details = getattr(self.usage, "prompt_tokens_details", None)
         return Answer(
             text=self._text(stops),
             finish_reason="length" if self.finish_reason == "length" else "stop",
-            prompt_tokens=getattr(self.usage, "prompt_tokens", None) or 0,
-            cached_tokens=getattr(details, "cached_tokens", None) or 0,
+            prompt_tokens=_count(getattr(self.usage, "prompt_tokens", None)) or 0,
+            cached_tokens=_count(getattr(details, "cached_tokens", None)) or 0,
             output_tokens=len(self.content) + len(self.reasoning) if counted is None else counted,
             counted=counted is not None,
             ttft_s=self.ttft_s,
@@ -169,3 +171,8 @@ class _Pieces:
         if not content and self.finish_reason == "length":
             return THINK[0] + reasoning
         return f"{THINK[0]}{reasoning}{THINK[1]}{content}"
+
+
+def _count(value: Any) -> int | None:
+    """A number of tokens; None where a server sends anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -68,5 +68,9 @@ def open_engine(
     if kind == "scripted":
         from k2eval.engines.scripted import from_file
 
+        known = ["delay_s", "capacity"]
+        for key in arguments:
+            if key not in known:
+                raise ConfigError(f"The scripted engine has no argument {key!r}. {did_you_mean(key, known)}")
         return from_file(Path(model), **arguments)
     raise ConfigError(f"Unknown kind of engine {kind!r}. {did_you_mean(kind, list(KINDS))}")

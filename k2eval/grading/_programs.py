@@ -5,7 +5,11 @@ from __future__ import annotations
 import atexit
 import os
 import re
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from k2eval.grading.answer import answer_part
 from k2eval.grading.code_blocks import extract_code
@@ -61,6 +65,28 @@ def profile_for(code: str) -> Profile:
     if _SCIENTIFIC.search(code):
         return "scientific"
     return "numpy" if _NUMPY.search(code) else "plain"
+
+
+@contextmanager
+def bounded_memory(more: int = 4 << 30) -> Iterator[None]:
+    """Lets this process take ``more`` bytes at most while it compares what a program gave.
+
+    A result that the data set's own text blows up ends in a MemoryError here, and not with the machine.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = _address_space() + more
+    if resource.RLIM_INFINITY not in (soft, hard):
+        limit = min(limit, soft, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _address_space() -> int:
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    return pages * resource.getpagesize()
 
 
 @atexit.register

@@ -82,6 +82,9 @@ def _choose(text: str, truncated: bool, options: tuple[str, ...]) -> tuple[str |
 
 def letter_of(answer: str, options: tuple[str, ...]) -> str | None:
     """The letter of the option that ``answer``, the content of a box, names; None unless it is one option."""
+    verbatim = [index for index, option in enumerate(options) if option.strip() == answer.strip()]
+    if len(verbatim) == 1 and len(answer.strip()) > 1:
+        return chr(ord("A") + verbatim[0])
     bare = _plain(answer)
     known = _letters(options)
     named = _LETTER.fullmatch(bare) or _OPTION.fullmatch(bare)

@@ -52,7 +52,7 @@ _FUTURE = re.compile(r"^from __future__ import .*$", re.MULTILINE)
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
     """Grades a response: the program is its last complete code block after the reasoning."""
-    code = _programs.find_program(text, truncated)
+    code = text if question.metadata.get("as_code") else _programs.find_program(text, truncated)
     return code if isinstance(code, Grade) else grade_code(question, code)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import io
 import json
 import os
@@ -137,11 +138,9 @@ def _printed(wrapped: Callable[[], object], text: str) -> str:
         with (
             unittest.mock.patch("builtins.open", unittest.mock.mock_open(read_data=text)),
             unittest.mock.patch("sys.stdin", _Stdin(text)),
+            contextlib.suppress(SystemExit),
         ):
-            try:
-                wrapped()
-            except SystemExit:
-                pass
+            wrapped()
         return printed.getvalue()
     finally:
         sys.stdout = kept

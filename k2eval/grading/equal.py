@@ -16,6 +16,7 @@ Where the gold has the percent sign, the bare number is accepted as well.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
@@ -25,6 +26,8 @@ from k2eval.grading.number import exact
 from k2eval.grading.structure import Node, as_interval, is_label, parse, variable
 
 _MAX_ITEMS = 200
+_MAX_FORMS = 3
+_BARE_LOG = re.compile(r"\\log(?![a-zA-Z])(?!\s*_)")
 
 
 def same(gold: Node, given: Node) -> bool:
@@ -36,7 +39,11 @@ def same(gold: Node, given: Node) -> bool:
     if gold.kind == "equation":
         return _same_equation(gold, given)
     if gold.kind == "leaf":
+        if given.kind == "list":  # one value in several forms: "1/2 or 0.5"
+            return len(given.items) <= _MAX_FORMS and all(same(gold, item) for item in given.items)
         return given.kind == "leaf" and same_leaf(gold.text, given.text)
+    if {gold.kind, given.kind} == {"tuple", "list"}:
+        return _same_named_values(gold, given)
     if gold.kind in ("list", "set"):
         return given.kind in ("list", "set") and _same_items(gold, given)
     if gold.kind == "union":
@@ -96,7 +103,17 @@ def _same_items(gold: Node, given: Node) -> bool:
     return True
 
 
-def _in_order(gold: tuple[Node, ...], given: tuple[Node, ...]) -> bool:
+def _same_named_values(gold: Node, given: Node) -> bool:
+    """Whether one of the two is "x = 2, y = 4" and the other (2, 4)."""
+    named = gold if gold.kind == "list" else given
+    labels = {_label(item) for item in named.items if item.kind == "equation"}
+    values = len(labels) == len(named.items) and [value_of(item) for item in named.items]
+    if not values:
+        return False
+    return _in_order(values, given.items) if named is gold else _in_order(gold.items, values)
+
+
+def _in_order(gold: Sequence[Node], given: Sequence[Node]) -> bool:
     return len(gold) == len(given) and all(same(a, b) for a, b in zip(gold, given, strict=True))
 
 
@@ -181,7 +198,12 @@ def _same_value(gold: str, given: str) -> bool:
     a, b = exact(gold), exact(given)
     if a is not None and b is not None:
         return a == b
-    return symbolic.equal(_latex(gold, a), _latex(given, b))
+    if symbolic.equal(_latex(gold, a), _latex(given, b)):
+        return True
+    if (r"\ln" in gold) != (r"\ln" in given):  # a bare logarithm is natural where the other side says so
+        natural = [_BARE_LOG.sub(r"\\ln ", text) for text in (gold, given)]
+        return natural != [gold, given] and symbolic.equal(*natural)
+    return False
 
 
 def _latex(text: str, value: Fraction | None) -> str:

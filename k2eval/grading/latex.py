@@ -23,10 +23,12 @@ _SYMBOLS = {
     "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ",
     "λ": r"\lambda ", "⁄": "/", "’": "'", "…": r"\ldots ",
 }  # fmt: skip
-_SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
-    (re.compile("\x0c(?=rac)"), r"\\f"),
+_DAMAGE = (
+    (re.compile("\x0c(?=rac|box)"), r"\\f"),
     (re.compile("\x08(?=inom|oxed|egin|ar)"), r"\\b"),
     (re.compile("\t(?=imes|ext|frac|heta|an\\b)"), r"\\t"),
+)
+_SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(r"\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|rm|bf|it)(?![a-zA-Z])"), ""),
     (re.compile(r"\\(?:left|right)\s*\."), ""),
     (re.compile(r"\\(?:left|right|middle|(?:big|Big|bigg|Bigg)[lr]?)(?![a-zA-Z])"), ""),
@@ -55,6 +57,9 @@ _SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] =
     (re.compile(r"\\%"), "%"),
     (re.compile(r"\\\$|[$€£](?=\s*[-\d.])"), ""),
     (re.compile(r"\*\*"), "^"),
+    (re.compile(r"\^\s*(\d+|[a-zA-Z])"), r"^{\1}"),
+    (re.compile(r"\\mathbb\s+([A-Z])"), r"\\mathbb{\1}"),
+    (re.compile(r"\{:\}"), ":"),
     (re.compile(r"\*"), r"\\cdot "),
     (re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)\^\s*(?:\{\s*-1\s*\}|-1)"), lambda m: "\\arc" + m[0][1:4]),
     (
@@ -73,9 +78,16 @@ _BOX = re.compile(r"\\(?:boxed|fbox|text(?=\s*\{[^{}]*\d[^{}]*\}$))\s*(?=\{)")
 _REPEATING = re.compile(r"(?<![\d.])(\d*\.\d*)\\overline\s*\{(\d+)\}")
 
 
+def repaired(text: str) -> str:
+    """``text`` with the commands whose backslash an escape swallowed: a form feed and "rac" was \\frac."""
+    for pattern, command in _DAMAGE:
+        text = pattern.sub(command, text)
+    return text.strip()
+
+
 def normalise(answer: str) -> str:
     """``answer`` in the plain form that the rest of the grader reads."""
-    text = _unicode(answer.strip())
+    text = _unicode(repaired(answer))
     text = _unwrap(text)
     text = re.sub(r"\\\\(?=[a-zA-Z])", r"\\", text) if r"\begin" not in text else text
     for pattern, spelling in _SPELLINGS:
@@ -196,5 +208,5 @@ def _digits(match: re.Match[str]) -> str:
 @lru_cache(maxsize=4096)
 def squeezed(text: str) -> str:
     """``text`` without any space, for comparing spellings; a command keeps one where a letter follows."""
-    tight = re.sub(r"(\\[a-zA-Z]+)\s+(?=[a-zA-Z])", "\\1\x00", text)
+    tight = re.sub(r"(\\[a-zA-Z]+|(?<=\d))\s+(?=[a-zA-Z]|(?<=\d\s)\d)", "\\1\x00", text)
     return re.sub(r"\s+", "", tight).replace("\x00", " ")

@@ -13,7 +13,7 @@ from functools import lru_cache
 from k2eval.grading import leaf, symbolic
 from k2eval.grading.answer import find_answer, tidy
 from k2eval.grading.equal import same_answer, same_leaf, value_of
-from k2eval.grading.latex import normalise, squeezed
+from k2eval.grading.latex import normalise, repaired, squeezed
 from k2eval.grading.number import exact
 from k2eval.grading.structure import parse
 from k2eval.records import Grade, Outcome, Question
@@ -70,8 +70,8 @@ def matches(gold: str, answer: str, as_integer: bool = False) -> bool:
 @lru_cache(maxsize=4096)
 def golds(gold: str) -> tuple[str, ...]:
     """The normalised readings of a gold, which data sets also write as a box, a sentence, or "A OR B"."""
-    readings = [gold.strip()]
-    for alternative in re.split(r"(?<=[$)])\s+OR\s+(?=[\\$])", gold.strip()):
+    readings = [repaired(gold)]
+    for alternative in re.split(r"(?<=[$)])\s+OR\s+(?=[\\$])", readings[0]):
         spans = [first or second for first, second in _MATH_SPAN.findall(alternative)]
         boxed = find_answer(alternative, False).text if "\\boxed" in alternative else None
         if boxed is not None:

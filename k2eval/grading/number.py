@@ -56,7 +56,10 @@ def _unsigned(text: str) -> Fraction | None:
     mixed = _MIXED.fullmatch(text)
     if mixed:
         top, bottom = (mixed[2] or mixed[4]), (mixed[3] or mixed[5])
-        return int(mixed[1]) + Fraction(int(top), int(bottom)) if int(bottom) else None
+        if int(bottom) == 0:
+            return None
+        part = Fraction(int(top), int(bottom))
+        return int(mixed[1]) + part if part < 1 else int(mixed[1]) * part
     return None
 
 

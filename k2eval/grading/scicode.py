@@ -15,7 +15,7 @@ from k2eval.errors import DataError
 from k2eval.grading import _programs
 from k2eval.grading.answer import answer_part
 from k2eval.grading.compare_output import shorten
-from k2eval.grading.scicode_program import codes_in, program, step_code
+from k2eval.grading.scicode_program import codes_held, codes_in, program, step_code
 from k2eval.grading.scicode_replay import Unjudgeable, recorder_driver, reduce_tests, replay
 from k2eval.grading.scicode_replay.tape import NAMES, RECORDER, TESTS
 from k2eval.records import Grade, Json, Outcome, Question
@@ -27,7 +27,7 @@ VERSION = 1
 STEP_SECONDS = 1800.0
 """CPU seconds for the tests of one step; the official harness allows as much real time."""
 
-_MEMORY_MB = 8192
+_MEMORY_MB = 4096
 _RESULT_BYTES = 1 << 29
 
 
@@ -40,11 +40,19 @@ class StepGrade:
 
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
-    """Grades a response to a main problem: the code of its steps, as JSON or as Python blocks."""
+    """Grades a response to a main problem: the code of its steps, as JSON or as Python blocks.
+
+    Where the question's metadata has ``step_id``, the response is to that step alone.
+    """
+    if "step_id" in question.metadata:
+        return _grade_row(question, text, truncated)
+    held = codes_held(text, problem_of(question))
+    if held is not None:
+        return grade_codes(question, held, truncated=truncated)
     part = answer_part(text)
     if not part.complete:
         return Grade.of(Outcome.TRUNCATED, reason="the response ends within its reasoning")
-    codes = codes_in(part.text.strip(), problem_of(question))
+    codes = codes_in(part.text, problem_of(question))
     if codes is None:
         reason = "no complete code block after the reasoning"
         return Grade.of(Outcome.TRUNCATED if truncated else Outcome.NO_ANSWER, reason=reason)
@@ -115,6 +123,16 @@ def grade_step_response(
     return grade_step(question, step_id, code or "", earlier)
 
 
+def _grade_row(question: Question, text: str, truncated: bool) -> Grade:
+    number, earlier = str(question.metadata["step_id"]), question.metadata.get("earlier")
+    try:
+        if question.metadata.get("as_code"):
+            return grade_step(question, number, text, earlier)
+        return grade_step_response(question, number, text, truncated, earlier)
+    except DataError as error:
+        return Grade.of(Outcome.GRADER_ERROR, reason=str(error))
+
+
 def time_limit(question: Question) -> float:
     """Seconds after which the grading of one response must have hung; each step has a limit of its own."""
     return 600.0 + 2 * STEP_SECONDS * len(question.gold)
@@ -156,7 +174,8 @@ def _run(
         return StepGrade(_programs.OUTCOMES[result.outcome], _programs.last_words(result))
     if not result.records:
         return StepGrade(Outcome.RUNTIME_ERROR, f"before the tests: {_programs.last_words(result)}")
-    judged = replay(step.test_cases, targets, result.records, called, problem.required_dependencies)
+    with _programs.bounded_memory():
+        judged = replay(step.test_cases, targets, result.records, called, problem.required_dependencies)
     if judged.kind == "passed":
         return StepGrade(Outcome.CORRECT)
     outcome = Outcome.WRONG if judged.kind == "failed" else Outcome.RUNTIME_ERROR

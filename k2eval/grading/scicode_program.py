@@ -24,19 +24,32 @@ def container(codes: Mapping[str, str | None]) -> str:
     return json.dumps({STEPS: dict(codes)})
 
 
-def codes_in(answer: str, problem: Problem) -> dict[str, str | None] | None:
-    """The code of each graded step in an ``answer`` whose reasoning has been split off.
+def codes_held(text: str, problem: Problem) -> dict[str, str | None] | None:
+    """Step number to code or None, for each graded step, where ``text`` is what `container` writes; else None."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    held = value.get(STEPS) if isinstance(value, dict) else None
+    if not isinstance(held, dict):
+        return None
+    return {
+        step.step_number: code if isinstance(code := held.get(step.step_number), str) else None
+        for step in problem.sub_steps
+        if step.graded
+    }
 
-    Either the answer is the JSON that `container` writes, or its Python blocks count: a step's code is the
-    last block that defines the step's function or class.
+
+def codes_in(answer: str, problem: Problem) -> dict[str, str | None] | None:
+    """The code of each graded step in an ``answer`` in Markdown whose reasoning has been split off.
+
+    A step's code is the last Python block that defines the step's function or class.
 
     Returns:
-        Step number to code or None; None where the answer holds no code at all.
+        Step number to code or None; None where the answer has no block at all.
     """
-    numbers = [step.step_number for step in problem.sub_steps if step.graded]
-    held = _contained(answer)
-    if held is not None:
-        return {number: code if isinstance(code := held.get(number), str) else None for number in numbers}
     blocks = [block.code for block in code_blocks(answer) if block.is_python or not block.info]
     if not blocks:
         return None
@@ -95,17 +108,6 @@ def _lenient_imports(text: str) -> str:
         if alone and not {name.partition(".")[0] for name in named} <= _HAVE:
             lines[node.lineno - 1] = f"exec('try: {ast.unparse(node)}\\nexcept ImportError: pass', globals())"
     return "\n".join(lines)
-
-
-def _contained(answer: str) -> dict[str, object] | None:
-    if STEPS not in answer:
-        return None
-    try:
-        value = json.loads(answer)
-    except ValueError:
-        return None
-    held = value.get(STEPS) if isinstance(value, dict) else None
-    return held if isinstance(held, dict) else None
 
 
 def _parse(code: str) -> list[ast.stmt] | None:

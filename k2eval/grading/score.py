@@ -1,7 +1,8 @@
 """Grade a file of responses that were made elsewhere: what ``k2eval score`` does.
 
 One row in, one row out, in order. A row is a JSON object with the ``response`` and either a ``question_id`` (and
-perhaps a ``run_index``) of a task, or its own ``gold`` and, for choices, ``options``. Other fields pass through.
+perhaps a ``run_index``) of a task, or its own ``gold`` and, for choices, ``options``. Rows of tasks with programs may
+bring ``code`` in place of a response, and those of SciCode a ``step_id``. Other fields pass through.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from k2eval.errors import DataError, K2EvalError
 from k2eval.grading.choice import letter_of
+from k2eval.grading.code_rows import Steps, asked, steps_in
 from k2eval.grading.pool import Item, grade_all
 from k2eval.records import Grade, Json, Outcome, Question
 
@@ -97,11 +99,12 @@ def score_file(
         )
     summary = ScoreSummary(out)
     rows: deque[dict[str, Json]] = deque()
+    steps = steps_in(_step_rows(responses)) if questions else {}
 
     def items() -> Iterator[Item]:
         for number, row in _rows(responses, summary):
             try:
-                item = _item_of_task(row, questions) if questions else _item_of_row(row, str(grader))
+                item = _item_of_task(row, questions, steps) if questions else _item_of_row(row, str(grader))
             except K2EvalError as error:
                 summary.unreadable.append(f"line {number}: {error}")
                 continue
@@ -131,22 +134,27 @@ def _rows(path: Path, summary: ScoreSummary) -> Iterator[tuple[int, dict[str, Js
                 if not isinstance(row, dict):
                     raise ValueError(f"expected a JSON object, got {type(row).__name__}")
             except (ValueError, RecursionError) as error:
-                summary.unreadable.append(f"line {number}: not a JSON object ({str(error)[:200]})")
+                summary.unreadable.append(
+                    f"line {number}: not a JSON object ({str(getattr(error, 'msg', error))[:200]})"
+                )
                 continue
             yield number, row
 
 
-def _item_of_task(row: dict[str, Json], questions: Callable[[str, int], Question]) -> Item:
+def _step_rows(path: Path) -> Iterator[dict[str, Json]]:
+    """The rows that bring one step of a SciCode problem; later steps run with the code of earlier ones."""
+    unread = ScoreSummary(path)
+    return (row for _, row in _rows(path, unread) if "step_id" in row and "question_id" in row)
+
+
+def _item_of_task(row: dict[str, Json], questions: Callable[[str, int], Question], steps: Steps) -> Item:
     question_id, run_index = row.get("question_id"), row.get("run_index", 0)
     if isinstance(question_id, bool) or not isinstance(question_id, str | int):
         raise DataError(f'expected "question_id" to be a string, got {_shown(question_id)}')
     if isinstance(run_index, bool) or not isinstance(run_index, int) or run_index < 0:
         raise DataError(f'expected "run_index" to be a number from 0, got {_shown(run_index)}')
-    question = questions(str(question_id), run_index)
-    text = row.get("response", row.get("code"))
-    if "response" not in row and isinstance(text, str):
-        text = f"```python\n{text}\n```"
-    return Item(question, _text(text), _is_truncated(row))
+    question, text = asked(questions(str(question_id), run_index), row, steps)
+    return Item(question, text, _is_truncated(row))
 
 
 def _item_of_row(row: dict[str, Json], grader: str) -> Item:

@@ -77,6 +77,10 @@ def _magnitude(expr: Any, digits: float) -> float:
         return max(1.0, abs(float(expr.p) / float(expr.q)))
     if expr.is_Symbol:
         return SYMBOL_BOUND
+    if expr.is_Add:
+        return sum(_magnitude(arg, _digits(arg, 1)) for arg in expr.args)
+    if expr.is_Mul:
+        return math.prod(_magnitude(arg, _digits(arg, 1)) for arg in expr.args)
     if expr.is_Atom:
         return math.inf if expr.is_infinite else 4.0
     return math.inf if digits > 7 else 10.0**digits

@@ -7,17 +7,33 @@ the same grades through both doors.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from k2eval.data import load_questions
 from k2eval.errors import K2EvalError
-from k2eval.records import Grade, Json, Outcome, Question
+from k2eval.records import Grade, Json, Outcome, Question, Verdict
 from k2eval.tasks import load_tasks
 
 QUESTION = "k2eval_question"
+
+
+class Answer(str):
+    """A response's text, with what lm-eval has no place for; made by ``--model k2eval``."""
+
+    truncated: bool
+    """Whether the engine stopped at its token limit."""
+    failure: Grade | None
+    """Why there is no response, where our own side failed."""
+
+    def __new__(cls, text: str, *, truncated: bool = False, failure: Grade | None = None) -> Self:
+        """The text, and what is known of it."""
+        answer = super().__new__(cls, text)
+        answer.truncated, answer.failure = truncated, failure
+        return answer
 
 
 def dataset(*, k2eval: Mapping[str, Json], data: str | None = None, runs: int = 1, **_: Any) -> Any:
@@ -57,8 +73,8 @@ def grade(
 ) -> list[list[dict[str, Json]]]:
     """Grade all responses of a task in worker processes, as lm-eval's custom filter.
 
-    lm-eval gives texts without finish reasons, so a text cut after its reasoning cannot be told from a
-    finished one; an unclosed ``<think>`` still counts as truncated.
+    Models of lm-eval's own give texts without finish reasons, so a text cut after its reasoning cannot be told
+    from a finished one; an unclosed ``<think>`` still counts as truncated. ``--model k2eval`` gives an `Answer`.
 
     Returns:
         For each document, the grades of its responses, as plain data.
@@ -67,10 +83,19 @@ def grade(
 
     questions = [Question.model_validate(json.loads(document[QUESTION])) for document in documents]
     flat = [
-        Item(question, text) for question, texts in zip(questions, responses, strict=True) for text in texts
+        Item(question, text, getattr(text, "truncated", False))
+        for question, texts in zip(questions, responses, strict=True)
+        for text in texts
+        if _failure(text) is None
     ]
     grades = grade_all(flat)
-    return [[next(grades).model_dump(mode="json") for _ in texts] for texts in responses]
+    return [
+        [(_failure(text) or next(grades)).model_dump(mode="json") for text in texts] for texts in responses
+    ]
+
+
+def _failure(text: str) -> Grade | None:
+    return getattr(text, "failure", None)
 
 
 def score(document: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float]:
@@ -79,19 +104,31 @@ def score(document: Mapping[str, Any], results: Sequence[Any]) -> dict[str, floa
     Raises:
         K2EvalError: When no response could be graded; an infrastructure failure is never a wrong answer.
     """
-    from k2eval.statistics import maj_at_k
-
     grades = [Grade.model_validate(one) for one in results[0]]
-    scored = [(one.score, one.extracted) for one in grades if one.score is not None]
-    if not scored:
+    if all(one.score is None for one in grades):
         raise K2EvalError(
             f"None of {len(grades)} responses to question {document['id']} could be graded: {grades[0].detail}. "
             "Mend the grader or the sandbox (`k2eval doctor`) and run again."
         )
-    scores = [value for value, _ in scored]
+    return question_metrics(grades, [one.extracted for one in grades])
+
+
+def question_metrics(grades: Sequence[Grade | Verdict], answers: Sequence[str | None]) -> dict[str, float]:
+    """The metrics of one question; NaN where no response of it has a score.
+
+    Args:
+        grades: Of its responses.
+        answers: What each response votes for.
+    """
+    from k2eval.statistics import maj_at_k
+
+    scored = [
+        (one.score, answer) for one, answer in zip(grades, answers, strict=True) if one.score is not None
+    ]
+    scores = [score for score, _ in scored]
     return {
-        "avg_at_k": sum(scores) / len(scores),
-        "pass_at_k": max(scores),
+        "avg_at_k": sum(scores) / len(scores) if scores else float("nan"),
+        "pass_at_k": max(scores, default=float("nan")),
         "maj_at_k": maj_at_k([answer for _, answer in scored], scores),
         "truncated": _share(grades, Outcome.TRUNCATED),
         "no_answer": _share(grades, Outcome.NO_ANSWER),
@@ -99,5 +136,32 @@ def score(document: Mapping[str, Any], results: Sequence[Any]) -> dict[str, floa
     }
 
 
-def _share(grades: Sequence[Grade], outcome: Outcome) -> float:
+def _share(grades: Sequence[Grade | Verdict], outcome: Outcome) -> float:
     return sum(one.outcome is outcome for one in grades) / len(grades)
+
+
+def add_to_path(tasks: Path) -> None:
+    """Let lm-eval find the task files below ``tasks`` in this process, whatever ``--include_path`` says.
+
+    Its command line takes one such folder only, and a user's own must not hide ours.
+    """
+    from lm_eval.tasks import TaskManager
+
+    original = TaskManager.__init__
+
+    def with_ours(
+        self: Any, verbosity: Any = None, include_path: Any = None, *rest: Any, **more: Any
+    ) -> None:
+        given = include_path if isinstance(include_path, (list, tuple)) else [include_path]
+        paths = [str(tasks), *(str(path) for path in given if path)]
+        original(self, verbosity, paths, *rest, **more)
+
+    TaskManager.__init__ = with_ours
+
+
+def with_chat(given: Sequence[str]) -> list[str]:
+    """lm-eval's arguments, asking for chat messages where the model is ours, which asks in nothing else."""
+    values = dict(itertools.pairwise(given)) | dict(one.split("=", 1) for one in given if "=" in one)
+    ours = "k2eval" in (values.get("--model"), values.get("-M"))
+    chosen = any(one.startswith("--apply_chat_template") for one in given)
+    return [*given, *(["--apply_chat_template"] if ours and not chosen else [])]

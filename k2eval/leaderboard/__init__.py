@@ -1,9 +1,11 @@
 """Runs -> one table -> CSV, Markdown, HTML and the terminal."""
 
+from k2eval.leaderboard import cells
 from k2eval.leaderboard.board import Leaderboard, build
-from k2eval.leaderboard.columns import Benchmark
+from k2eval.leaderboard.columns import Benchmark, group_title
 from k2eval.leaderboard.files import write
-from k2eval.leaderboard.load import RunScores, TaskScores, load_run, load_runs
+from k2eval.leaderboard.load import load_run, load_runs
+from k2eval.leaderboard.scores import RunScores, TaskScores
 from k2eval.leaderboard.terminal import print_table
 
 __all__ = [
@@ -12,6 +14,8 @@ __all__ = [
     "RunScores",
     "TaskScores",
     "build",
+    "cells",
+    "group_title",
     "load_run",
     "load_runs",
     "print_table",

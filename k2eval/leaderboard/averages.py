@@ -21,6 +21,7 @@ def add_averages(rows: Sequence[Row], benchmarks: Sequence[Benchmark]) -> tuple[
         The names of the added averages.
     """
     added: list[str] = []
+    benchmarks = [benchmark for benchmark in benchmarks if not benchmark.part]
     groups = dict.fromkeys(benchmark.group for benchmark in benchmarks if benchmark.group)
     for group in groups:
         members = [benchmark for benchmark in benchmarks if benchmark.group == group]

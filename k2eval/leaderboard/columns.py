@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from k2eval.leaderboard.load import RunScores, TaskScores
+from k2eval.leaderboard.scores import RunScores, TaskScores
 from k2eval.records import Json, Outcome, digest
 from k2eval.statistics import Array, Estimate, average, question_means, spread
 from k2eval.statistics.difference import paired_means
@@ -24,6 +24,8 @@ class Benchmark:
 
     name: str
     title: str
+    part: bool
+    """Whether it is another view of a benchmark, which no average counts."""
     group: str | None
     """Group of benchmarks whose micro average it is part of."""
     fingerprint: str
@@ -65,10 +67,12 @@ def benchmark_of(name: str, runs: Sequence[RunScores]) -> Benchmark:
     means = np.full((len(questions), len(runs)), np.nan)
     for index in comparable:
         task = runs[index].tasks[name]
-        means[[place[question] for question in task.questions], index] = question_means(task.scores)
+        means[[place[question] for question in task.questions], index] = question_means(task.values)
     info = runs[having[0]].tasks[name].info
     settings = _most_common([runs[index].tasks[name].info.settings for index in comparable])
-    return Benchmark(name, info.title or name, info.micro, *reference, questions, comparable, settings, means)
+    return Benchmark(
+        name, info.title or name, info.part, info.micro, *reference, questions, comparable, settings, means
+    )
 
 
 def _most_common(settings: Sequence[Mapping[str, Json]]) -> Mapping[str, Json]:
@@ -93,7 +97,7 @@ def _asked(task: TaskScores) -> tuple[str, int]:
 
 def row_of(run: RunScores) -> Row:
     """What concerns the run as a whole."""
-    info, tasks = run.info, run.tasks.values()
+    info, tasks = run.info, run.benchmarks.values()
     graded = sum(task.graded for task in tasks)
     notes = [] if info.complete else ["the run is not finished"]
     if not info.reproducible:
@@ -129,7 +133,7 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
     task = row.run.tasks.get(benchmark.name)
     if task is None:
         return
-    estimate, noise = average(task.scores), spread(task.scores)
+    estimate, noise = average(task.values), spread(task.values)
     scored = np.isfinite(task.scores)
     fields = {
         "": 100 * estimate.value,
@@ -149,12 +153,29 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
         "no_answer": _percent(task.count(Outcome.NO_ANSWER), task.graded),
         "tokens": _mean([task.output_tokens[scored]]),
         "recipe_tokens": _mean([task.recipe_tokens[scored]]),
+        "acceptance_length": row.run.info.acceptance_length(benchmark.name),
         "fingerprint": task.info.fingerprint,
         "grader": task.info.grader,
+        **_judged(task),
         "notes": "; ".join(_notes(benchmark, task)),
     }
     row.estimates[benchmark.name] = estimate
     row.record.update((f"{benchmark.name}_{key}".rstrip("_"), value) for key, value in fields.items())
+
+
+def _judged(task: TaskScores) -> dict[str, float]:
+    """The answer judge's score beside the rule's on the same samples, and how often they differ, in percent."""
+    both = np.isfinite(task.judged) & np.isfinite(task.scores)
+    failed: dict[str, float] = {"judge_failed": int(task.unjudged.sum())} if task.unjudged.any() else {}
+    if not both.any():
+        return failed
+    rule, judge = task.scores[both], task.judged[both]
+    return failed | {
+        "judge": 100 * float(judge.mean()),
+        "judge_rule": 100 * float(rule.mean()),
+        "judge_differs": 100 * float(((rule >= 1) != (judge >= 1)).mean()),
+        "judge_samples": int(both.sum()),
+    }
 
 
 def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
@@ -170,6 +191,14 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
         )
     if task.marked.any():
         notes.append(f"samples whose recipe lost a candidate, a plan or a judgement: {task.marked.sum()}")
+    judged = _judged(task)
+    if "judge_failed" in judged:
+        notes.append(f"samples on which the answer judge failed: {judged['judge_failed']}")
+    if "judge" in judged:
+        notes.append(
+            f"{judged['judge']:.1f} by the answer judge, {judged['judge_rule']:.1f} by rule on the same "
+            f"{judged['judge_samples']} samples, which differ on {judged['judge_differs']:.1f}%"
+        )
     planned, done = info.questions * info.runs, task.failed + task.graded
     if done < planned:
         notes.append(f"unfinished: {done} of {planned} samples")

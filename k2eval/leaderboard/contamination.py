@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from k2eval.errors import ConfigError, DataError
-from k2eval.leaderboard.load import RunScores, TaskScores
+from k2eval.leaderboard.scores import RunScores, TaskScores
 
 Test = Callable[[str, TaskScores], list[bool]]
 
@@ -96,14 +96,14 @@ class Contamination:
             ]
             notes.append(
                 f"Benchmarks whose questions carry dates are also scored before and from {self.cutoff} on; "
-                "questions without a date count as before."
+                "questions without a date count as before, and where only the month is known, its first day decides."
             )
         return changed, notes
 
     def _before(self, task: str, scores: TaskScores) -> list[bool]:
         if not any(scores.dates):
             return []
-        return [date is None or date[:10] < str(self.cutoff) for date in scores.dates]
+        return [date is None or date[:10] < str(self.cutoff)[: len(date)] for date in scores.dates]
 
 
 def _without(run: RunScores, listed: QuestionList) -> RunScores:
@@ -128,7 +128,7 @@ def _divided(run: RunScores, test: Test, yes: str, no: str) -> RunScores:
             continue
         for label, keep in ((yes, side), (no, ~side)):
             part = _part(task, keep, f"{task.info.title or name}, {label}", "")
-            info = part.info.model_copy(update={"micro": None, "expected_questions": None})
+            info = part.info.model_copy(update={"micro": None, "expected_questions": None, "part": True})
             tasks[f"{name}_{label.replace(' ', '_')}"] = replace(part, info=info)
     return replace(run, tasks=tasks)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,165 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationError
 
 from k2eval.errors import JournalError
-from k2eval.leaderboard.verdicts import OUTCOMES, SCHEMA, read_verdicts
-from k2eval.records import Json, Outcome
-from k2eval.statistics import Scores
+from k2eval.leaderboard.scores import INFRASTRUCTURE, RunInfo, RunScores, TaskInfo, TaskScores
+from k2eval.leaderboard.verdicts import OUTCOMES, read_verdicts
 
 log = logging.getLogger(__name__)
-
-_INFRASTRUCTURE = np.array([outcome.is_infrastructure for outcome in OUTCOMES])
-
-
-class _Info(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class ModelInfo(_Info):
-    """Which checkpoint was asked."""
-
-    name: str
-    fingerprint: str = ""
-    engine: str = ""
-
-
-class TaskInfo(_Info):
-    """What ``run.json`` says of a benchmark."""
-
-    version: int | str = 1
-    title: str = ""
-    kind: str = ""
-    questions: int
-    """Questions asked in each run."""
-    expected_questions: int | None = None
-    """Questions the whole benchmark has."""
-    fingerprint: str = ""
-    """Hash of the questions; scores on different ones are not comparable."""
-    source: str = ""
-    runs: int = 1
-    grader: str = ""
-    prompt: str = ""
-    """Hash of the prompt's template."""
-    sampling: dict[str, Json] = Field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    micro: str | None = None
-    """Name of the group of benchmarks whose average this one is part of; ``true`` in run.json means maths."""
-    hashes: dict[str, str] = Field(default_factory=dict)
-    """Digests of the questions' texts by id, where the run kept them."""
-
-    @field_validator("micro", mode="before")
-    @classmethod
-    def _group(cls, value: Json) -> Json:
-        return ("math" if value else None) if isinstance(value, bool) else value
-
-    @property
-    def settings(self) -> dict[str, Json]:
-        """What shapes the scores besides checkpoint, recipe and questions."""
-        return {"prompt": self.prompt, "version": self.version, "grader": self.grader, **self.sampling}
-
-
-class Session(_Info):
-    """One start of the program that added to the run."""
-
-    generated_tokens: int = 0
-    generation_s: float = 0.0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-
-
-class RunInfo(_Info):
-    """What ``run.json`` says."""
-
-    name: str
-    model: ModelInfo
-    recipe: str
-    runs: int = 1
-    reproducible: bool = True
-    variant: str | None = None
-    tasks: dict[str, TaskInfo] = Field(default_factory=dict)
-    sessions: tuple[Session, ...] = ()
-    speculative: dict[str, Json] | None = None
-    complete: bool = True
-
-    @property
-    def tokens_per_s(self) -> float | None:
-        """Generated tokens per second of generation; replayed generations count in neither."""
-        seconds = sum(session.generation_s for session in self.sessions)
-        tokens = sum(session.generated_tokens for session in self.sessions)
-        return tokens / seconds if seconds > 0 and tokens > 0 else None
-
-    @property
-    def prefix_cache_hits(self) -> float | None:
-        """Share of prompt tokens that the prefix cache served."""
-        prompt = sum(session.prompt_tokens for session in self.sessions)
-        return sum(session.cached_tokens for session in self.sessions) / prompt if prompt else None
-
-    def acceptance_length(self, task: str | None = None) -> float | None:
-        """Mean tokens per verification step of speculative decoding, the target's own one included."""
-        counts = self.speculative or {}
-        if task is not None:
-            counts = (counts.get("tasks") or {}).get(task) or {}
-        drafts = counts.get("drafts") or 0
-        return 1 + counts.get("accepted_tokens", 0) / drafts if drafts else None
-
-
-@dataclass(frozen=True, slots=True)
-class TaskScores:
-    """All verdicts of one run on one benchmark; arrays have the shape (questions, runs)."""
-
-    info: TaskInfo
-    questions: tuple[str, ...]
-    """Ids of the questions that have verdicts, in order of first appearance."""
-    scores: Scores
-    """NaN where there is no verdict yet, or an infrastructure failure."""
-    outcomes: NDArray[np.int8]
-    """Index into `OUTCOMES`, -1 where there is no verdict."""
-    output_tokens: NDArray[np.int64]
-    recipe_tokens: NDArray[np.int64]
-    dates: tuple[str | None, ...]
-    """The questions' ``date`` tags."""
-    marked: NDArray[np.bool_]
-    """Whether the recipe left a mark on the sample, such as a candidate or a judgement that was lost."""
-
-    def count(self, outcome: Outcome) -> int:
-        """Samples with this outcome."""
-        return int((self.outcomes == OUTCOMES.index(outcome)).sum())
-
-    @property
-    def failed(self) -> int:
-        """Samples lost to infrastructure failures."""
-        return int(_INFRASTRUCTURE[self.outcomes[self.outcomes >= 0]].sum())
-
-    @property
-    def graded(self) -> int:
-        """Samples with a score."""
-        return int(np.isfinite(self.scores).sum())
-
-    def only(self, keep: NDArray[np.bool_]) -> TaskScores:
-        """The same for the questions where ``keep`` is true."""
-        chosen = np.flatnonzero(keep)
-        return replace(
-            self,
-            questions=tuple(self.questions[i] for i in chosen),
-            scores=self.scores[chosen],
-            outcomes=self.outcomes[chosen],
-            output_tokens=self.output_tokens[chosen],
-            recipe_tokens=self.recipe_tokens[chosen],
-            dates=tuple(self.dates[i] for i in chosen),
-            marked=self.marked[chosen],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class RunScores:
-    """One run directory as tables need it."""
-
-    path: Path
-    info: RunInfo
-    tasks: dict[str, TaskScores]
-    warnings: tuple[str, ...] = field(default=())
 
 
 def load_run(path: Path) -> RunScores:
@@ -228,15 +76,15 @@ def _by_task(table: pa.Table, info: RunInfo, source: Path) -> dict[str, TaskScor
             f"got some on {', '.join(foreign)}. The file seems to be another run's; restore the right one."
         )
     codes = tasks.indices.to_numpy(zero_copy_only=False)
-    found = {
-        name: _one_task(table.take(np.flatnonzero(codes == code)), info.tasks[name])
-        for code, name in enumerate(names)
-    }
-    empty = SCHEMA.empty_table()
-    return {name: found.get(name) or _one_task(empty, task) for name, task in info.tasks.items()}
+    found: dict[str, TaskScores] = {}
+    for name, task in info.tasks.items():
+        chosen = np.flatnonzero(codes == names.index(name)) if name in names else np.empty(0, dtype=np.int64)
+        found |= _one_task(name, table.take(chosen), task)
+    return found
 
 
-def _one_task(table: pa.Table, info: TaskInfo) -> TaskScores:
+def _one_task(name: str, table: pa.Table, info: TaskInfo) -> dict[str, TaskScores]:
+    """The scores of one benchmark and, where its questions have steps, of these."""
     ids = pc.dictionary_encode(table["question_id"].combine_chunks())
     question = ids.indices.to_numpy(zero_copy_only=False)
     run = table["run_index"].to_numpy()
@@ -246,20 +94,60 @@ def _one_task(table: pa.Table, info: TaskInfo) -> TaskScores:
     outcome = pc.index_in(table["outcome"], pa.array([str(outcome) for outcome in OUTCOMES])).to_numpy()
     outcomes = _placed(outcome.astype(np.int8), last, -1)
     scores = _placed(table["score"].to_numpy().astype(np.float64), last, np.nan)
-    scores[(outcomes >= 0) & _INFRASTRUCTURE[outcomes]] = np.nan
+    scores[(outcomes >= 0) & INFRASTRUCTURE[outcomes]] = np.nan
     marks = pc.list_value_length(pc.struct_field(table["notes"].combine_chunks(), "marks"))
     marked = pc.fill_null(marks, 0).to_numpy(zero_copy_only=False) > 0
-    dates = pc.struct_field(table["tags"].combine_chunks(), "date").to_pylist() if len(table) else []
-    return TaskScores(
+    judged = pc.struct_field(table["notes"].combine_chunks(), ["answer_judge", "score"])
+    unjudged = pc.is_valid(pc.struct_field(table["notes"].combine_chunks(), ["answer_judge", "failed"]))
+    days = pc.coalesce(_tag(table, "date"), _tag(table, "month")).to_pylist()
+    task = TaskScores(
         info=info,
         questions=tuple(ids.dictionary.to_pylist()),
         scores=scores,
         outcomes=outcomes,
         output_tokens=_placed(_integers(table["output_tokens"]), last, 0),
         recipe_tokens=_placed(_integers(table["recipe_tokens"]), last, 0),
-        dates=tuple(dates[row] for row in last.max(axis=1)) if dates else (),
+        dates=tuple(days[row] for row in last.max(axis=1)),
         marked=_placed(marked, last, False),
+        unjudged=_placed(unjudged.to_numpy(zero_copy_only=False), last, False),
+        judged=_placed(judged.to_numpy(zero_copy_only=False).astype(np.float64), last, np.nan),
     )
+    steps = _tag(table, "steps")
+    if steps.null_count == len(steps):
+        return {name: task}
+    counts = np.array([float(count or 1) for count in steps.to_pylist()])[last.max(axis=1)]
+    return {name: task, f"{name}_sub": _of_steps(task, table, last, counts)}
+
+
+def _of_steps(
+    task: TaskScores, table: pa.Table, last: NDArray[np.int64], counts: NDArray[np.float64]
+) -> TaskScores:
+    """The share of steps passed, all steps of the benchmark counting the same (SciCode's sub-problem score).
+
+    Steps that our own side could not grade are left out; a response without any code passes none.
+    """
+    detail = table["detail"].combine_chunks()
+    passed, total, lost = (
+        _placed(_integers(pc.struct_field(detail, field)), last, 0)
+        for field in ("sub_passed", "sub_total", "sub_errors")
+    )
+    judged = total - lost
+    shares = np.divide(passed, judged, out=np.full(last.shape, np.nan), where=judged > 0)
+    shares[(total == 0) & np.isfinite(task.scores)] = 0.0
+    note = f"{counts.sum():.0f} steps of {len(counts)} problems, each step counting the same"
+    info = task.info.model_copy(
+        update={
+            "title": f"{task.info.title}, steps" if task.info.title else "",
+            "part": True,
+            "micro": None,
+            "notes": (*task.info.notes, note),
+        }
+    )
+    return replace(task, info=info, scores=shares, weights=counts)
+
+
+def _tag(table: pa.Table, name: str) -> pa.Array:
+    return pc.struct_field(table["tags"].combine_chunks(), name)
 
 
 def _placed(values: NDArray[Any], last: NDArray[np.int64], gap: float) -> NDArray[Any]:

@@ -26,10 +26,18 @@ SCHEMA = pa.schema(
         "score": pa.float64(),
         "output_tokens": pa.int64(),
         "recipe_tokens": pa.int64(),
-        "tags": pa.struct({"date": pa.string()}),
-        "notes": pa.struct({"marks": pa.list_(pa.string())}),
+        "tags": pa.struct({"date": pa.string(), "month": pa.string(), "steps": pa.string()}),
+        "detail": pa.struct({name: pa.int64() for name in ("sub_passed", "sub_total", "sub_errors")}),
+        "notes": pa.struct(
+            {
+                "marks": pa.list_(pa.string()),
+                "answer_judge": pa.struct({"score": pa.float64(), "failed": pa.string()}),
+            }
+        ),
     }
 )
+_BLOCK = 1 << 21
+"""Bytes that one thread parses at a time."""
 _REQUIRED = {"task": str, "question_id": str, "run_index": int, "outcome": str}
 
 
@@ -56,24 +64,36 @@ def read_verdicts(path: Path) -> tuple[pa.Table, bool]:
 
 def _read_fast(data: bytes) -> pa.Table | None:
     """All lines by Arrow's parser; None where it meets anything but plain verdicts."""
-    try:
-        table = pj.read_json(
-            pa.BufferReader(data),
-            read_options=pj.ReadOptions(block_size=max(1 << 20, min(len(data), 1 << 28))),
-            parse_options=pj.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore"),
-        )
-    except pa.ArrowInvalid:
-        return None
-    if any(table[name].null_count for name in _REQUIRED):
+    table = _parsed(data, _BLOCK)
+    if table is None and len(data) > _BLOCK:  # a line may be longer than a block
+        table = _parsed(data, min(len(data), 1 << 30))
+    if table is None or any(table[name].null_count for name in _REQUIRED):
         return None
     known = pc.is_in(table["outcome"], value_set=pa.array([str(outcome) for outcome in OUTCOMES]))
     return table if pc.all(known).as_py() and pc.min(table["run_index"]).as_py() >= 0 else None
 
 
+def _parsed(data: bytes, block: int) -> pa.Table | None:
+    try:
+        return pj.read_json(
+            pa.BufferReader(data),
+            read_options=pj.ReadOptions(block_size=block),
+            parse_options=pj.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore"),
+        )
+    except pa.ArrowInvalid:
+        return None
+
+
 def _read_slowly(path: Path, data: bytes) -> pa.Table:
     """Line by line: for text that Arrow refuses (unpaired surrogates), and to name the line that is wrong."""
     rows = list(_rows(path, data))
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    try:
+        return pa.Table.from_pylist(rows, schema=SCHEMA)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise JournalError(
+            f"{path}: expected verdicts of k2eval, got a field of another type ({error}). "
+            f"Grade again with `k2eval grade {path.parent}`."
+        ) from error
 
 
 def _rows(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
@@ -93,7 +113,7 @@ def _rows(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
                 f"outcome and score), got {line[:80]!r}. Remove that line, or grade again with "
                 f"`k2eval grade {path.parent}`."
             ) from None
-        row |= {"tags": row.get("tags") or {}, "notes": row.get("notes") or {}}
+        row |= {name: row.get(name) or {} for name in ("tags", "detail", "notes")}
         yield {name: row.get(name) for name in SCHEMA.names}
 
 

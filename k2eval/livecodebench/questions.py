@@ -10,6 +10,11 @@ from k2eval.livecodebench.releases import Selection, contest_day
 from k2eval.records import Json
 from k2eval.tasks import Item, Items, Row, TaskSpec
 
+_COLUMNS = (
+    *("question_id", "question_content", "platform", "difficulty", "contest_date", "starter_code"),
+    *("public_test_cases", "private_test_cases", "metadata"),
+)
+
 PUBLIC_ONLY = "public only"
 """The tag ``tests`` of a question without hidden tests."""
 
@@ -59,10 +64,11 @@ def best_rows(rows: Iterable[Row]) -> list[Row]:
     """One row a question, in the order of first appearance; of several, the one with most hidden tests."""
     chosen: dict[str, Row] = {}
     for row in rows:
-        if "question_id" not in row or "private_test_cases" not in row:
+        lacking = [column for column in _COLUMNS if column not in row]
+        if lacking:
             raise DataError(
-                "a row of livecodebench/code_generation_lite should have question_id and private_test_cases, "
-                f"got the columns {', '.join(row)}"
+                f"a row of livecodebench/code_generation_lite should have {' and '.join(lacking)}, got the "
+                f"columns {', '.join(row)}"
             )
         name = str(row["question_id"])
         if name not in chosen or _hidden_size(row) > _hidden_size(chosen[name]):
@@ -79,9 +85,9 @@ def item(row: Row, *, official: bool = False) -> Item:
     return Item(
         id=name,
         gold={
-            "public": row["public_test_cases"],
-            "private": row["private_test_cases"],
-            "function": json.loads(row["metadata"] or "{}").get("func_name"),
+            "public": _text(row["public_test_cases"]),
+            "private": _text(row["private_test_cases"]),
+            "function": _function(row),
         },
         fields={"problem": str(row["question_content"]).strip(), "starter_code": row["starter_code"] or ""},
         tags={
@@ -105,7 +111,25 @@ def _notes(found: Sequence[Item], *, official: bool) -> list[str]:
     return notes
 
 
+def _function(row: Row) -> str | None:
+    """The name of the function to call; None for programs that read standard input."""
+    metadata = row["metadata"]
+    try:
+        held = json.loads(metadata or "{}") if isinstance(metadata, str | None) else metadata
+        name = held.get("func_name")
+    except (ValueError, AttributeError) as error:
+        raise DataError(
+            f"question {row['question_id']!r}: metadata should be a JSON object: {error}"
+        ) from error
+    return None if name is None else str(name)
+
+
+def _text(tests: Json) -> str:
+    """A column of tests as text, also where a copy of the data set holds it as a list."""
+    return tests if isinstance(tests, str) else json.dumps(tests or [])
+
+
 def _hidden_size(row: Row) -> int:
     """Length of the encoded hidden tests; 0 for an empty list."""
-    encoded = str(row["private_test_cases"] or "").strip()
+    encoded = _text(row["private_test_cases"]).strip()
     return 0 if encoded in ("", "[]") else len(encoded)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isfinite, log2
+from math import ceil, floor, isfinite, log2, log10
 
 from markupsafe import Markup, escape
 
@@ -58,25 +58,26 @@ def forest(groups: Sequence[tuple[str, Sequence[Mark]]], label: str) -> Markup:
     return _svg(width, y + 24, label, [*axis, *lines])
 
 
-def curves(
-    series: Sequence[Series], label: str, x_title: str, *, width: int = 400, height: int = 250
-) -> Markup:
-    """Curves over a logarithmic x axis, y from 0 to 100 %, intervals as bands."""
+def curves(series: Sequence[Series], label: str, x_title: str, *, linear: bool = False) -> Markup:
+    """Curves over a logarithmic or linear x axis, y from 0 to 100 %, intervals as bands."""
+    width, height = 400, 250
     shown = [one for one in series if one.points]
     xs = [x for one in shown for x, *_ in one.points]
     if not xs:
         return Markup("")
-    low, high = log2(min(xs)), log2(max(xs))
-    x_of = _scale(low, high if high > low else low + 1, 40, width - 12)
+    on_axis = float if linear else log2
+    low, high = on_axis(min(xs)), on_axis(max(xs))
+    scale = _scale(low, high if high > low else low + 1, 40, width - 12)
     y_of = _scale(0, 100, height - 34, 10)
     parts = [
         _line(40, y_of(tick), width - 12, y_of(tick), "grid") + _text(34, y_of(tick) + 4, f"{tick}", "end")
         for tick in range(0, 101, 25)
     ]
-    parts += [_text(x_of(log2(tick)), height - 18, _si(tick), "middle") for tick in _ticks(min(xs), max(xs))]
+    ticks = _round_ticks(min(xs), max(xs)) if linear else _ticks(min(xs), max(xs))
+    parts += [_text(scale(on_axis(tick)), height - 18, _si(tick), "middle") for tick in ticks]
     parts.append(_text((40 + width - 12) / 2, height - 3, x_title, "middle soft"))
     for one in shown:
-        places = [(x_of(log2(x)), *(y_of(value) for value in rest)) for x, *rest in one.points]
+        places = [(scale(on_axis(x)), *(y_of(value) for value in rest)) for x, *rest in one.points]
         colour = f"c{one.colour % COLOURS}"
         if not one.dashed and len(places) > 1:
             around = [(x, high) for x, _, _, high in places] + [(x, low) for x, _, low, _ in reversed(places)]
@@ -146,14 +147,24 @@ def _ticks(low: float, high: float) -> list[float]:
     return powers[::step]
 
 
-def _si(value: float) -> str:
-    return (
-        f"{value:.0f}"
-        if value < 1000
-        else f"{value / 1000:.0f}k"
-        if value >= 10_000
-        else f"{value / 1000:.1f}k"
+def _round_ticks(low: float, high: float) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten within the range, at most seven."""
+    span = (high - low) or abs(low) or 1.0
+    step = next(
+        factor * 10.0**power
+        for power in range(floor(log10(span)) - 1, floor(log10(span)) + 2)
+        for factor in (1, 2, 5)
+        if span / (factor * 10.0**power) <= 6
     )
+    first = ceil(low / step)
+    return [step * n for n in range(first, floor(high / step) + 1)] or [low]
+
+
+def _si(value: float) -> str:
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if value >= size:
+            return f"{value / size:.1f}".removesuffix(".0") + unit
+    return f"{value:g}"
 
 
 def _short(text: str, length: int) -> str:

@@ -1,9 +1,9 @@
 """The pairwise judge: two candidates, asked in both orders.
 
-The rule, in order: candidates with the same answer need no judge, and the one with the lower index stays. A
-candidate with an answer beats one without. Otherwise both orders are asked, and where both name the same
-candidate it wins. Where they do not, or a verdict stays unusable after three attempts, the answer with more
-votes among the candidates in play so far wins, and of equally many the candidate with the lower index.
+The rule, in order: candidates with the same answer, or both without one, need no judge, and the one with the
+lower index stays. A candidate with an answer beats one without. Otherwise both orders are asked, and where
+both name the same candidate it wins. Where they do not, or a verdict stays unusable after three attempts, the
+answer with more votes among the candidates in play so far wins, and of equally many the lower index.
 """
 
 from __future__ import annotations
@@ -28,12 +28,18 @@ SHOWN = 16_000
 """Characters of a candidate that a judge sees, the last ones after its reasoning."""
 
 SAMPLING = Sampling(
-    temperature=0.6, top_p=0.95, max_tokens=4_096, stop=(), json_schema=JUDGE_SCHEMA, chat_template={}
+    temperature=0.6,
+    top_p=0.95,
+    max_tokens=4_096,
+    stop=(),
+    json_schema=JUDGE_SCHEMA,
+    chat_template={"enable_thinking": False},
 )
 """How a verdict is drawn, unless the run changes ``roles.judge.sampling``. Not greedy: an unusable verdict
-is asked for again, and greedy decoding would give it again."""
+is asked for again, and greedy decoding would give it again. The explanation takes the place of thinking,
+which a schema leaves no room for."""
 
-Ground = Literal["same answer", "only answer", "both orders", "votes", "lower index"]
+Ground = Literal["same answer", "no answer", "only answer", "both orders", "votes", "lower index"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ async def compare(
     low, high = sorted((one, other), key=lambda candidate: candidate.index)
     pair = (low.index, high.index)
     if low.vote == high.vote:
-        return Comparison(pair, low.index, "same answer")
+        return Comparison(pair, low.index, "no answer" if low.vote is None else "same answer")
     if low.vote is None or high.vote is None:
         return Comparison(pair, low.index if high.vote is None else high.index, "only answer")
     orders = tuple(await all_of(_ask(sample, low, high), _ask(sample, high, low)))

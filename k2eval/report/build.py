@@ -114,7 +114,7 @@ def _page(
 
 def _index(scored: Sequence[RunScores], samples: Sequence[Samples], hidden: set[str]) -> _Index:
     """Every sample's outcome and answer, small enough to stand in the page."""
-    tasks = list(dict.fromkeys(name for run in scored for name in run.tasks))
+    tasks = list(dict.fromkeys(name for run in scored for name in run.benchmarks))
     questions = {
         task: list(dict.fromkeys(question for one in samples for question in one.verdicts.get(task, {})))
         for task in tasks

@@ -103,7 +103,7 @@ def kind_of(outcome: Outcome, score: float | None) -> str:
 
 
 def _benchmarks(runs: Sequence[RunScores]) -> dict[str, str]:
-    return {name: task.info.title or name for run in reversed(runs) for name, task in run.tasks.items()}
+    return {name: task.info.title or name for run in reversed(runs) for name, task in run.benchmarks.items()}
 
 
 def _curve(estimates: Sequence[Estimate]) -> list[tuple[float, float, float, float]]:

@@ -16,6 +16,7 @@ from k2eval.errors import SandboxUnavailable
 from k2eval.sandbox import outcome, wire
 from k2eval.sandbox.channel import Channel, ChannelEnded, LimitReached
 from k2eval.sandbox.host import Box, BoxError
+from k2eval.sandbox.layout import package_binds
 from k2eval.sandbox.types import DEFAULT_LIMITS, Call, CallResult, Limits, Profile, RunOutcome, RunResult
 
 GRACE_S = 30.0
@@ -101,7 +102,7 @@ class UntestedSandbox:
 
         Args:
             source: the module. Its ``__name__`` is ``"submission"``, so a ``__main__`` guard does not run.
-            calls: in order; each is sent only after the previous one was answered.
+            calls: in order.
             limits: per call.
             stop: called outside the sandbox after each call with its index and result; True ends the run.
 
@@ -177,11 +178,18 @@ class UntestedSandbox:
         return result
 
     def _start_job(
-        self, mode: str, limits: Limits, descriptors: list[int], *, last: bool, runs: int = 1, **files: bytes
+        self,
+        mode: str,
+        limits: Limits,
+        descriptors: list[int],
+        files: dict[str, bytes],
+        *,
+        last: bool,
+        runs: int = 1,
     ) -> Box:
         """Hand a submission over; the box answers with a report of the first run."""
         box = self._running()
-        box.provide(**files)
+        box.provide(files)
         box.send(
             {
                 "op": "job",
@@ -227,7 +235,7 @@ class UntestedSandbox:
             box = self._running()
             if not self._under_way:
                 files = {"main": source.encode(), "stdin": stdins[index]}
-                self._start_job("program", limits, [out, err], last=last, **files)
+                self._start_job("program", limits, [out, err], files, last=last)
             else:
                 box.replace("stdin", stdins[index])
                 box.send({"op": "next", "last": last}, [out, err])
@@ -249,23 +257,23 @@ class UntestedSandbox:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             with theirs:
                 descriptors = [out, err, theirs.fileno()]
-                runs = len(calls) + 1
-                box = self._start_job("call", limits, descriptors, last=True, runs=runs, main=source.encode())
+                files = {"main": source.encode()}
+                box = self._start_job("call", limits, descriptors, files, last=True, runs=len(calls) + 1)
             channel = Channel(ours, out, limits)
             answers: list[CallResult] = []
             ended, reached, stopped = False, None, False
             try:
                 channel.wait_for_module()
-                for index, call in enumerate(calls):
-                    answers.append(channel.ask(call))
-                    if stop is not None and stop(index, answers[-1]):
+                for index, answer in enumerate(channel.ask(calls)):
+                    answers.append(answer)
+                    if stop is not None and stop(index, answer):
                         stopped = True
                         break
             except ChannelEnded:
                 ended = True
             except LimitReached as error:
                 reached = error
-            if reached is not None or (not ended and stopped):
+            if reached is not None or ended or stopped:
                 box.send({"op": "kill"}, [])
             ours.close()
             result, _ = self._result(box, out, err, limits, len(calls) + 1)
@@ -275,7 +283,7 @@ class UntestedSandbox:
         """Run the submission and the driver in one process and decode what was emitted."""
         with output_files(3) as (out, err, emitted):
             files = {"main": source.encode(), "driver": driver.encode(), "inputs": wire.dumps(dict(inputs))}
-            box = self._start_job("record", limits, [out, err, emitted], last=True, **files)
+            box = self._start_job("record", limits, [out, err, emitted], files, last=True)
             result, _ = self._result(box, out, err, limits)
             return with_records(result, emitted, limits)
 
@@ -287,13 +295,15 @@ class Sandbox(UntestedSandbox):
     result with the outcome ``SANDBOX_ERROR``, after one repetition; it is never an exception.
 
     Raises:
-        SandboxUnavailable: the self-test failed on this machine (raised by the constructor).
+        SandboxUnavailable: the self-test failed on this machine, or a package of the profile is not installed
+            (raised by the constructor).
     """
 
     def __init__(self, profile: Profile = "plain") -> None:
         from k2eval.sandbox.selftest import require
 
         require()
+        package_binds(profile)
         super().__init__(profile)
 
 
@@ -304,9 +314,8 @@ def refuse_source(source: str) -> RunResult | None:
     except UnicodeEncodeError as error:
         return outcome.compile_error({"compile_error": f"SyntaxError: (unicode error) {error}"})
     if size > MAX_SOURCE_BYTES:
-        return outcome.compile_error(
-            {"compile_error": f"the source has {size} bytes, more than {MAX_SOURCE_BYTES}"}
-        )
+        text = f"the source has {size} bytes, more than {MAX_SOURCE_BYTES}"
+        return outcome.compile_error({"compile_error": text})
     return None
 
 
@@ -347,7 +356,7 @@ def with_records(result: RunResult, emitted: int, limits: Limits) -> RunResult:
         return replace(result, outcome=RunOutcome.OUTPUT_LIMIT, message=message)
     data = outcome.read_all(emitted, size)
     records: list[Any] = []
-    position = 0
+    position, budget = 0, wire.Budget()
     try:
         while position < len(data):
             if position + 4 > len(data):
@@ -356,7 +365,7 @@ def with_records(result: RunResult, emitted: int, limits: Limits) -> RunResult:
             position += 4 + length
             if position > len(data):
                 raise wire.Malformed("cut off")
-            records.append(wire.loads(data[position - length : position]))
+            records.append(wire.loads(data[position - length : position], budget))
     except wire.Malformed as error:
         if result.outcome is RunOutcome.OK:
             result = replace(result, outcome=RunOutcome.VIOLATION, message=f"malformed record: {error}")

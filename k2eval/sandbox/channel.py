@@ -1,18 +1,27 @@
-"""The trusted end of `Sandbox.call`: one frame out, one frame back, within the limits of that call."""
+"""The trusted end of `Sandbox.call`: calls go out ahead, answers come back in order, each within its limits.
+
+Calls are sent before the earlier ones are answered: on a busy machine a program that had to wait for each would lose
+its turn every time. A program gains nothing from seeing its later arguments early.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
 import struct
 import time
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Sequence
 
 from k2eval.sandbox import wire
 from k2eval.sandbox.types import Call, CallResult, Limits, RunOutcome
 
 ERROR_CHARACTERS = 2000
+AHEAD_BYTES = 1 << 16
+HEAD = 9
+"""Bytes before the body of an answer: its kind and the length of standard output."""
 
 
 class ChannelEnded(Exception):
@@ -27,123 +36,162 @@ class LimitReached(Exception):
         self.outcome, self.message = outcome, message
 
 
-@dataclass
 class Channel:
     """One program process that answers calls."""
 
-    socket: socket.socket
-    out: int
-    """Descriptor of the program's standard output."""
-    limits: Limits
-    clock: int = 0
-    """The kernel's number of the program's CPU clock."""
-    received: int = 0
-    """Bytes received so far."""
-    read_position: int = 0
-    """How much of standard output belongs to earlier calls."""
+    def __init__(self, end: socket.socket, out: int, limits: Limits) -> None:
+        """Take our end of the socket pair and the descriptor of the program's standard output."""
+        self.socket, self.out, self.limits = end, out, limits
+        end.setblocking(False)
+        self.poll = select.poll()
+        self.poll.register(end, select.POLLIN)
+        self.budget = wire.Budget()
+        self.outgoing = bytearray()
+        self.incoming = bytearray()
+        self.frames: deque[tuple[bytes, float]] = deque()
+        self.bytes_left, self.too_much = limits.result_bytes, False
+        self.read_position = 0
+        self.clock = 0
+        self.last_cpu, self.last_time = 0.0, time.monotonic()
 
-    def wait_for_module(self) -> float:
-        """Wait until the submission is loaded; its CPU seconds."""
-        started = time.monotonic()
-        poll = select.poll()
-        poll.register(self.socket, select.POLLIN)
-        if not poll.poll(self.limits.wall_limit_s * 1000):
-            raise LimitReached(
-                RunOutcome.TIME_LIMIT, f"more than {self.limits.wall_limit_s:g} s of real time"
-            )
-        data, ancillary, _, _ = self.socket.recvmsg(1, socket.CMSG_SPACE(12), 0)
-        if data != b"H" or not ancillary:
-            raise ChannelEnded
-        process, _, _ = struct.unpack("iII", ancillary[0][2][:12])
-        self.clock = (~process << 3) | 2
-        if self.receive(0.0, started) != b"L":
-            raise LimitReached(RunOutcome.VIOLATION, "malformed frame on the result channel")
-        self.read_position = os.fstat(self.out).st_size
-        return self.cpu()
+    def wait_for_module(self) -> None:
+        """Wait until the submission is loaded.
 
-    def cpu(self) -> float:
-        """CPU seconds of the program so far."""
+        Raises:
+            ChannelEnded: the program ended instead.
+            LimitReached: it has to be killed.
+        """
+        if not self.poll.poll(self.limits.wall_limit_s * 1000):
+            raise too_long(RunOutcome.TIME_LIMIT, self.limits.wall_limit_s, "s of real time")
         try:
-            return time.clock_gettime(self.clock)
+            data, ancillary, _, _ = self.socket.recvmsg(1, socket.CMSG_SPACE(12), 0)
         except OSError:
             raise ChannelEnded from None
+        if data != b"H" or not ancillary:
+            raise ChannelEnded
+        # The kernel says who sent this; the CPU clock of that process can be read from outside.
+        process, _, _ = struct.unpack("iII", ancillary[0][2][:12])
+        self.clock = (~process << 3) | 2
+        frame, _ = self.next_frame()
+        if frame[:1] != b"L" or len(frame) != HEAD:
+            raise malformed("a frame that is not an answer")
+        self.new_output(frame)
 
-    def ask(self, call: Call) -> CallResult:
-        """Make one call.
+    def ask(self, calls: Sequence[Call]) -> Iterator[CallResult]:
+        """Make the calls and yield the answers in order.
 
         Raises:
             ChannelEnded: the program ended instead of answering.
             LimitReached: it has to be killed.
         """
-        payload = wire.dumps({"target": call.target, "args": call.args, "kwargs": dict(call.kwargs)})
-        before, started = self.cpu(), time.monotonic()
-        self.send(struct.pack(">I", len(payload)) + payload, before, started)
-        reply = self.receive(before, started)
-        spent = self.cpu() - before
-        if spent > self.limits.cpu_s:
-            raise LimitReached(RunOutcome.TIME_LIMIT, f"more than {self.limits.cpu_s:g} s of CPU time")
-        size = min(os.fstat(self.out).st_size, self.limits.output_bytes)
-        stdout = os.pread(self.out, max(0, size - self.read_position), self.read_position)
-        self.read_position = max(size, self.read_position)
-        kind, body = reply[:1], reply[1:]
+        waiting = iter(calls)
+        for _ in calls:
+            while len(self.outgoing) < AHEAD_BYTES and (call := next(waiting, None)) is not None:
+                payload = wire.dumps({"target": call.target, "args": call.args, "kwargs": dict(call.kwargs)})
+                self.outgoing += struct.pack(">I", len(payload)) + payload
+            self.flush()
+            reply, spent = self.next_frame()
+            if spent > self.limits.cpu_s:
+                raise too_long(RunOutcome.TIME_LIMIT, self.limits.cpu_s, "s of CPU time")
+            yield self.answer(reply, spent)
+
+    def answer(self, reply: bytes, spent: float) -> CallResult:
+        """One reply of the program as an answer."""
+        kind, body = reply[:1], reply[HEAD:]
+        stdout = self.new_output(reply)
         if kind == b"V":
             try:
-                return CallResult(RunOutcome.OK, wire.loads(body), stdout, "", spent)
+                return CallResult(RunOutcome.OK, wire.loads(body, self.budget), stdout, "", spent)
             except wire.Malformed as error:
-                raise LimitReached(RunOutcome.VIOLATION, f"malformed result: {error}") from None
+                raise malformed(str(error)) from None
         if kind in (b"E", b"M"):
             text = body.decode(errors="replace")[:ERROR_CHARACTERS]
             outcome = RunOutcome.RUNTIME_ERROR if kind == b"E" else RunOutcome.MEMORY_LIMIT
             return CallResult(outcome, None, stdout, text or "MemoryError", spent)
-        raise LimitReached(RunOutcome.VIOLATION, "malformed frame on the result channel")
+        raise malformed("a frame that is not an answer")
 
-    def receive(self, cpu_before: float, started: float) -> bytes:
-        """The next frame."""
-        (size,) = struct.unpack(">I", self.receive_exactly(4, cpu_before, started))
-        self.received += size + 4
-        if self.received > self.limits.result_bytes:
-            raise LimitReached(
-                RunOutcome.OUTPUT_LIMIT, f"more than {self.limits.result_bytes} bytes of results"
-            )
-        return self.receive_exactly(size, cpu_before, started)
+    def new_output(self, reply: bytes) -> bytes:
+        """What was written to standard output between the answer before and this one, which says how far it goes."""
+        claimed = int.from_bytes(reply[1:HEAD], "big")
+        size = min(claimed, os.fstat(self.out).st_size, self.limits.output_bytes)
+        if size <= self.read_position:
+            return b""
+        start, self.read_position = self.read_position, size
+        return os.pread(self.out, size - start, start)
 
-    def receive_exactly(self, size: int, cpu_before: float, started: float) -> bytes:
-        """``size`` bytes within the limits."""
-        parts = bytearray()
-        while len(parts) < size:
-            self.wait(select.POLLIN, cpu_before, started)
-            try:
-                part = self.socket.recv(min(size - len(parts), 1 << 20))
-            except OSError:
-                raise ChannelEnded from None
-            if not part:
-                raise ChannelEnded
-            parts += part
-        return bytes(parts)
+    def next_frame(self) -> tuple[bytes, float]:
+        """The next frame and the CPU seconds since the one before."""
+        while not self.frames:
+            if self.too_much:
+                raise too_long(RunOutcome.OUTPUT_LIMIT, self.limits.result_bytes, "bytes of results")
+            self.exchange()
+            frames = list(self.complete_frames())
+            if frames:
+                # Frames that arrived together share their time.
+                now = self.cpu(otherwise=self.last_cpu)
+                share = (now - self.last_cpu) / len(frames)
+                self.last_cpu, self.last_time = now, time.monotonic()
+                self.frames.extend((frame, share) for frame in frames)
+        return self.frames.popleft()
 
-    def send(self, data: bytes, cpu_before: float, started: float) -> None:
-        """Send all bytes within the limits: a program that does not read is not waited for forever."""
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[self.socket.send(view, socket.MSG_DONTWAIT) :]
-            except BlockingIOError:
-                self.wait(select.POLLOUT, cpu_before, started)
-            except OSError:
-                raise ChannelEnded from None
-
-    def wait(self, event: int, cpu_before: float, started: float) -> None:
-        """Wait until the channel is ready or a limit of this call is reached."""
-        poll = select.poll()
-        poll.register(self.socket, event)
-        while True:
-            wall_left = self.limits.wall_limit_s - (time.monotonic() - started)
-            cpu_left = self.limits.cpu_s - (self.cpu() - cpu_before)
-            if poll.poll(max(0.0, 1000 * min(cpu_left, wall_left) / 2) + 2):
+    def complete_frames(self) -> Iterator[bytes]:
+        """The frames that are there as a whole: four bytes of length, then as many bytes."""
+        while len(self.incoming) >= 4:
+            end = 4 + int.from_bytes(self.incoming[:4], "big")
+            if end > self.bytes_left:
+                self.too_much = True  # said once the frames before are taken
                 return
+            if len(self.incoming) < end:
+                return
+            self.bytes_left -= end
+            frame = bytes(self.incoming[4:end])
+            del self.incoming[:end]
+            yield frame
+
+    def exchange(self) -> None:
+        """Wait within the limits until bytes can be sent or have come, and move them."""
+        self.poll.modify(self.socket, select.POLLIN | (select.POLLOUT if self.outgoing else 0))
+        cpu_left, wall_left = self.limits.cpu_s, self.limits.wall_limit_s
+        while not self.poll.poll(max(0.0, 1000 * min(cpu_left, wall_left) / 2) + 2):
+            wall_left = self.limits.wall_limit_s - (time.monotonic() - self.last_time)
+            cpu_left = self.limits.cpu_s - (self.cpu(otherwise=self.last_cpu) - self.last_cpu)
             if cpu_left < 0:
-                raise LimitReached(RunOutcome.TIME_LIMIT, f"more than {self.limits.cpu_s:g} s of CPU time")
+                raise too_long(RunOutcome.TIME_LIMIT, self.limits.cpu_s, "s of CPU time")
             if wall_left < 0:
-                raise LimitReached(
-                    RunOutcome.TIME_LIMIT, f"more than {self.limits.wall_limit_s:g} s of real time"
-                )
+                raise too_long(RunOutcome.TIME_LIMIT, self.limits.wall_limit_s, "s of real time")
+        self.flush()
+        try:
+            part = self.socket.recv(1 << 18)
+        except BlockingIOError:
+            return
+        except OSError:
+            raise ChannelEnded from None
+        if not part:
+            raise ChannelEnded
+        self.incoming += part
+
+    def flush(self) -> None:
+        """Send what the program takes now."""
+        with contextlib.suppress(BlockingIOError):
+            while self.outgoing:
+                try:
+                    del self.outgoing[: self.socket.send(self.outgoing[: 1 << 18])]
+                except (BrokenPipeError, ConnectionResetError):
+                    self.outgoing.clear()  # the last answers may still be there to be read
+
+    def cpu(self, otherwise: float) -> float:
+        """CPU seconds of the program so far; ``otherwise`` when it is gone."""
+        try:
+            return time.clock_gettime(self.clock)
+        except OSError:
+            return otherwise
+
+
+def too_long(outcome: RunOutcome, limit: float, unit: str) -> LimitReached:
+    """The error for a limit."""
+    return LimitReached(outcome, f"more than {limit:g} {unit}")
+
+
+def malformed(reason: str) -> LimitReached:
+    """The error for a program that meddles with the channel."""
+    return LimitReached(RunOutcome.VIOLATION, f"malformed result: {reason}")

@@ -11,9 +11,7 @@ import typer
 from k2eval.errors import ConfigError, K2EvalError
 from k2eval.sandbox import wire
 from k2eval.sandbox.box import Sandbox
-from k2eval.sandbox.types import DEFAULT_LIMITS, MIB, Call, Limits, Profile, RunResult
-
-PROFILES: tuple[Profile, ...] = ("plain", "numpy", "scientific")
+from k2eval.sandbox.types import DEFAULT_LIMITS, MIB, PROFILES, Call, Limits, RunResult
 
 app = typer.Typer(help="Run untrusted programs in the sandbox.", no_args_is_help=True, add_completion=False)
 

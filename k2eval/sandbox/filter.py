@@ -1,8 +1,13 @@
-"""The allow-list of system calls, compiled by libseccomp for the machine's own architecture.
+"""The system calls that are allowed, compiled by libseccomp for the machine's own architecture.
 
-Three answers besides "allowed": a quiet refusal (``EPERM``; ``ENOSYS`` where the C library then falls back) for what an
-honest program may try and can do without, and death by ``SIGSYS`` for what no honest program does; a call through
-another architecture's entry (32-bit, x32) is death too.
+Three filters, one on top of the other. The first is an allow-list and binds every process of the box. The second
+takes away what only the warm interpreter needs (mounts, namespaces) and binds the process that compiles and watches
+a submission. The third takes away what only that one needs (new processes) and binds the submission itself. The
+later two are short, because they are installed for every submission and for every run.
+
+Three answers besides "allowed". A quiet refusal (``EPERM``, or ``ENOSYS`` where the C library then falls back) for
+what an honest program may try and can do without. Death by ``SIGSYS`` for what no honest program does. And death
+for any call through another architecture's entry (32-bit, x32).
 """
 
 from __future__ import annotations
@@ -27,35 +32,30 @@ ALLOWED = """
     mmap munmap mprotect mremap madvise brk msync mincore
     futex set_robust_list get_robust_list rseq set_tid_address sched_yield sched_getaffinity sched_getparam
     sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority gettid getcpu exit exit_group
-    membarrier
-    rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack pause alarm
-    setitimer getitimer restart_syscall nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times
-    getpid getppid getpgrp getpgid getsid getuid geteuid getgid getegid getresuid getresgid getgroups getrlimit
-    getrusage getrandom uname sysinfo capget
-""".split()
-
+    membarrier rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack
+    pause alarm setitimer getitimer restart_syscall nanosleep clock_nanosleep clock_gettime clock_getres
+    gettimeofday time times getpid getppid getpgrp getpgid getsid getuid geteuid getgid getegid getresuid getresgid
+    getgroups getrlimit getrusage getrandom uname sysinfo capget
+"""
+ZYGOTE_ONLY = "mount umount2 open_tree move_mount mount_setattr unshare setns capset"
+WATCHER_ONLY = "fork vfork wait4 pidfd_open pidfd_send_signal setsid"
 FORBIDDEN = """
-    ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp
-    connect bind listen accept accept4
-    mount umount2 pivot_root chroot move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr
-    unshare setns bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register
+    ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp connect bind listen accept accept4 pivot_root chroot
+    fsopen fsconfig fsmount fspick bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register
     add_key request_key keyctl memfd_secret open_by_handle_at
     init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff iopl ioperm
     settimeofday clock_settime clock_adjtime adjtimex acct quotactl syslog sethostname setdomainname
     modify_ldt personality
-""".split()
-
+"""
 # The C library tries the newer call first and falls back when it does not exist.
-MISSING = "clone3 openat2 fchmodat2 rseq_registration futex_waitv pidfd_open process_madvise".split()
+MISSING = "clone3 openat2 fchmodat2 futex_waitv process_madvise"
 
 FCNTL_COMMANDS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034)
 """DUPFD, GETFD, SETFD, GETFL, SETFL, locks, OFD locks, DUPFD_CLOEXEC, GETPIPE_SZ, GET_SEALS: none sends a signal."""
 IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """TCGETS (isatty), TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX."""
-PRCTL_OPTIONS = (15, 16)
-"""PR_SET_NAME, PR_GET_NAME."""
-
-CLONE_THREAD, CLONE_NAMESPACES = 0x10000, 0x7E020080
+PR_SET_NAME, PR_GET_NAME, PR_SET_SECCOMP = 15, 16, 22
+CLONE_THREAD, CLONE_NAMESPACES = 0x10000, 0x7E020000
 RLIMIT_STACK = 3
 SIGNALS_BUT_KILL_AND_STOP = tuple(
     (0xFFFFFFFF ^ low, value)
@@ -72,8 +72,8 @@ SIGNALS_BUT_KILL_AND_STOP = tuple(
         (0, 64),
     )
 )
-"""Mask and value on the 32 bits that the kernel looks at. A SIGKILL that the sandbox did not send is then surely the
-machine's (out of memory), so not the program's doing."""
+"""Mask and value on the 32 bits that the kernel looks at. A SIGKILL that the sandbox did not send then surely came
+from the machine (out of memory), so it was not the program's doing."""
 
 ACT_KILL_PROCESS, ACT_ALLOW = 0x80000000, 0x7FFF0000
 CMP_NE, CMP_EQ, CMP_MASKED_EQ = 1, 4, 7
@@ -100,7 +100,7 @@ class Comparison(ctypes.Structure):
 class Rules:
     """A filter under construction."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
+    def __init__(self, library: ctypes.CDLL, default: int) -> None:
         library.seccomp_init.restype = ctypes.c_void_p
         library.seccomp_init.argtypes = [ctypes.c_uint32]
         library.seccomp_rule_add_array.argtypes = [
@@ -111,13 +111,11 @@ class Rules:
         library.seccomp_export_bpf.argtypes = [ctypes.c_void_p, ctypes.c_int]
         library.seccomp_release.argtypes = [ctypes.c_void_p]
         self.library = library
-        self.context = library.seccomp_init(refuse(errno.EPERM))
+        self.context = library.seccomp_init(default)
         if not self.context:
-            raise SandboxUnavailable(
-                f"Expected libseccomp to work here, got an error from seccomp_init: {REMEDY}."
-            )
-        self.check(library.seccomp_attr_set(self.context, ATTR_BADARCH, ACT_KILL_PROCESS), "bad architecture")
-        # A binary tree instead of a list; older versions do not know the attribute and give a correct, slower filter.
+            raise SandboxUnavailable(f"Expected libseccomp to work here, but seccomp_init failed: {REMEDY}.")
+        self.check(library.seccomp_attr_set(self.context, ATTR_BADARCH, ACT_KILL_PROCESS), "architectures")
+        # A binary tree instead of a list. Older versions refuse the attribute and give a correct, slower filter.
         library.seccomp_attr_set(self.context, ATTR_OPTIMIZE, 2)
 
     def add(self, action: int, name: str, *conditions: tuple[int, int, int, int]) -> None:
@@ -126,16 +124,14 @@ class Rules:
         if number < 0:
             return
         array = (Comparison * max(1, len(conditions)))(*(Comparison(*condition) for condition in conditions))
-        self.check(
-            self.library.seccomp_rule_add_array(self.context, action, number, len(conditions), array), name
-        )
+        result = self.library.seccomp_rule_add_array(self.context, action, number, len(conditions), array)
+        self.check(result, name)
 
     def check(self, result: int, what: str) -> None:
         """Turn an error of libseccomp into ours."""
         if result < 0:
-            raise SandboxUnavailable(
-                f"Expected libseccomp to accept the rule for {what}, got {os.strerror(-result)}: {REMEDY}."
-            )
+            reason = os.strerror(-result)
+            raise SandboxUnavailable(f"Expected libseccomp to filter {what}, got {reason}: {REMEDY}.")
 
     def export(self) -> bytes:
         """The filter as the kernel's bytes."""
@@ -149,8 +145,8 @@ class Rules:
 
 
 @cache
-def compiled_filter() -> bytes:
-    """The filter for submissions as BPF instructions.
+def compiled_filters() -> tuple[bytes, bytes, bytes]:
+    """The filters of the box, the watcher and the program as BPF instructions for this machine.
 
     Raises:
         SandboxUnavailable: libseccomp is missing or refuses; the message names the remedy.
@@ -159,20 +155,19 @@ def compiled_filter() -> bytes:
         library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     except OSError as error:
         raise SandboxUnavailable(f"Expected the library libseccomp.so.2, got {error}: {REMEDY}.") from error
-    rules = Rules(library)
-    for name in ALLOWED:
+    return box_rules(library).export(), watcher_rules(library).export(), program_rules(library).export()
+
+
+def box_rules(library: ctypes.CDLL) -> Rules:
+    """The allow-list; everything else is refused."""
+    rules = Rules(library, refuse(errno.EPERM))
+    for name in (ALLOWED + WATCHER_ONLY + " " + ZYGOTE_ONLY).split():
         rules.add(ACT_ALLOW, name)
-    for name in FORBIDDEN:
+    for name in FORBIDDEN.split():
         rules.add(ACT_KILL_PROCESS, name)
-    for name in MISSING:
+    for name in MISSING.split():
         rules.add(refuse(errno.ENOSYS), name)
-    add_conditional(rules)
-    return rules.export()
-
-
-def add_conditional(rules: Rules) -> None:
-    """The rules that look at arguments."""
-    rules.add(ACT_ALLOW, "clone", (0, CMP_MASKED_EQ, CLONE_THREAD | CLONE_NAMESPACES, CLONE_THREAD))
+    rules.add(ACT_ALLOW, "clone", (0, CMP_MASKED_EQ, CLONE_NAMESPACES, 0))
     rules.add(ACT_ALLOW, "socketpair", (0, CMP_EQ, socket.AF_UNIX, 0))
     # The C library asks a name service daemon over a Unix socket; every other family is an attempt at a network.
     rules.add(ACT_KILL_PROCESS, "socket", (0, CMP_NE, socket.AF_UNIX, 0))
@@ -183,8 +178,29 @@ def add_conditional(rules: Rules) -> None:
         rules.add(ACT_ALLOW, "fcntl", (1, CMP_EQ, command, 0))
     for request in IOCTLS:
         rules.add(ACT_ALLOW, "ioctl", (1, CMP_EQ, request, 0))
-    for option in PRCTL_OPTIONS:
+    for option in (PR_SET_NAME, PR_GET_NAME, PR_SET_SECCOMP):
         rules.add(ACT_ALLOW, "prctl", (0, CMP_EQ, option, 0))
-    rules.add(ACT_ALLOW, "setrlimit", (0, CMP_EQ, RLIMIT_STACK, 0))
-    rules.add(ACT_ALLOW, "prlimit64", (0, CMP_EQ, 0, 0), (1, CMP_EQ, RLIMIT_STACK, 0))
-    rules.add(ACT_ALLOW, "prlimit64", (0, CMP_EQ, 0, 0), (1, CMP_NE, RLIMIT_STACK, 0), (2, CMP_EQ, 0, 0))
+    for name in ("setrlimit", "prlimit64"):
+        rules.add(ACT_ALLOW, name)
+    return rules
+
+
+def watcher_rules(library: ctypes.CDLL) -> Rules:
+    """What the zygote may and nobody else."""
+    rules = Rules(library, ACT_ALLOW)
+    for name in ZYGOTE_ONLY.split():
+        rules.add(ACT_KILL_PROCESS, name)
+    return rules
+
+
+def program_rules(library: ctypes.CDLL) -> Rules:
+    """What the watcher may and the program may not."""
+    rules, refused = Rules(library, ACT_ALLOW), refuse(errno.EPERM)
+    for name in WATCHER_ONLY.split():
+        rules.add(refused, name)
+    rules.add(refused, "clone", (0, CMP_MASKED_EQ, CLONE_THREAD, 0))
+    rules.add(refused, "prctl", (0, CMP_EQ, PR_SET_SECCOMP, 0))
+    rules.add(refused, "setrlimit", (0, CMP_NE, RLIMIT_STACK, 0))
+    rules.add(refused, "prlimit64", (0, CMP_NE, 0, 0))
+    rules.add(refused, "prlimit64", (1, CMP_NE, RLIMIT_STACK, 0), (2, CMP_NE, 0, 0))
+    return rules

@@ -98,7 +98,7 @@ class Box:
             self.process.kill()
             self.process.wait()
 
-    def provide(self, **files: bytes) -> None:
+    def provide(self, files: dict[str, bytes]) -> None:
         """Make these the only contents of the submission folder, which programs can read and not write.
 
         Names are the stems of the files that the box has made: ``main``, ``stdin``, ``driver``, ``inputs``.

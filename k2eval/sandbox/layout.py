@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from k2eval.errors import SandboxUnavailable
-from k2eval.sandbox.filter import compiled_filter
+from k2eval.sandbox.filter import compiled_filters
 from k2eval.sandbox.types import Profile
 
 REQUIRED = {"plain": (), "numpy": ("numpy",), "scientific": ("numpy", "scipy", "sympy", "mpmath", "h5py")}
@@ -24,12 +24,25 @@ OPTIONAL = {
         *("pyparsing", "packaging", "dateutil", "six"),
     ),
 }
+DISTRIBUTIONS = {"PIL": "pillow"}
 PACKAGES_FOLDER = "/usr/local/packages"
 LINKS = [["/submission/stdin", "/dev/stdin"]]
 ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "NUMEXPR")}
-# Hooks that modules want to run after a fork (reseeding, new locks) are dropped: they would touch memory in every run,
-# and there is never a second thread to take care of. In the order in which the modules can import one another.
-MODULES = ("wire", "inside.kernel", "inside.shims", "inside.program", "inside.warm", "inside.zygote")
+# In the order in which they can import one another.
+MODULES = (
+    *(
+        "wire",
+        "inside.kernel",
+        "inside.shims",
+        "inside.program",
+        "inside.warm",
+        "inside.folders",
+        "inside.watcher",
+    ),
+    "inside.zygote",
+)
+# Hooks that modules want to run after a fork (reseeding, new locks) are dropped: they would touch memory in every
+# run, and there is never a second thread to take care of.
 BOOT = """
 import os, sys, types
 register = os.register_at_fork
@@ -87,20 +100,19 @@ def package_binds(profile: Profile) -> list[list[str]]:
     binds = []
     for name in (*REQUIRED[profile], *OPTIONAL[profile]):
         spec = importlib.util.find_spec(name)
-        origin = (
-            None if spec is None else spec.origin or next(iter(spec.submodule_search_locations or ()), None)
-        )
+        folders = iter(spec.submodule_search_locations or ()) if spec else iter(())
+        origin = (spec and spec.origin) or next(folders, None)
         if origin is None:
             if name in REQUIRED[profile]:
                 raise SandboxUnavailable(
-                    f"Expected the package {name} for the sandbox profile {profile!r}, but it is not installed: "
-                    f"`pip install {name}`."
+                    f"Expected the package {name} for the sandbox profile {profile!r}, "
+                    f"but it is not installed: `pip install {name}`."
                 )
             continue
         path = Path(origin)
         path = path.parent if path.name == "__init__.py" else path
         binds.append([str(path), f"{PACKAGES_FOLDER}/{path.name}"])
-        libraries = path.with_name(f"{name}.libs")
+        libraries = path.with_name(f"{DISTRIBUTIONS.get(name, name)}.libs")
         if libraries.is_dir():
             binds.append([str(libraries), f"{PACKAGES_FOLDER}/{libraries.name}"])
     return binds
@@ -126,6 +138,6 @@ def plan(profile: Profile) -> dict[str, Any]:
         "inside": {
             "boot": BOOT,
             "modules": {prefix + name: source_of(name) for name in MODULES},
-            "config": {"profile": profile, "filter": compiled_filter().hex()},
+            "config": {"profile": profile, "filters": [code.hex() for code in compiled_filters()]},
         },
     }

@@ -31,10 +31,8 @@ def judge(
         cpu_limit_s: CPU limit of the whole process; ``limits.cpu_s`` when None.
     """
     cpu_limit_s = limits.cpu_s if cpu_limit_s is None else cpu_limit_s
-    code: int | None = os.waitstatus_to_exitcode(report["status"])
-    number = None
-    if code is not None and code < 0:
-        code, number = None, -code
+    status = os.waitstatus_to_exitcode(report["status"])
+    code, number = (status, None) if status >= 0 else (None, -status)
     out_size, err_size = file_size(out), file_size(err)
     stderr = os.pread(err, STDERR_BYTES, max(0, err_size - STDERR_BYTES))
     outcome, message = RunOutcome.OK, ""
@@ -48,10 +46,7 @@ def judge(
         outcome, message = RunOutcome.VIOLATION, "killed by the kernel for a forbidden system call"
     elif number == signal.SIGKILL and report["killed"] != "asked":
         # The filter keeps programs from sending this signal, so it came from the machine (out of memory).
-        outcome, message = (
-            RunOutcome.SANDBOX_ERROR,
-            "killed from outside the sandbox: is the machine out of memory?",
-        )
+        outcome, message = RunOutcome.SANDBOX_ERROR, "killed from outside: is the machine out of memory?"
     elif code != 0:
         outcome, message = failure(code, number, stderr, report["memory"], limits)
     return RunResult(

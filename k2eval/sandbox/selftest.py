@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import tempfile
 from functools import cache
 from pathlib import Path
 
 from k2eval.errors import SandboxUnavailable
 from k2eval.sandbox.box import UntestedSandbox
-from k2eval.sandbox.filter import compiled_filter
+from k2eval.sandbox.filter import compiled_filters
 from k2eval.sandbox.layout import package_binds
-from k2eval.sandbox.types import DoctorRow, Limits, RunOutcome, RunResult
+from k2eval.sandbox.types import PROFILES, DoctorRow, Limits, RunOutcome, RunResult
 
 SUCCEEDED = b"SUCCEEDED"
 LIMITS = Limits(
     cpu_s=0.5, wall_s=20.0, memory_mb=128, stack_mb=64, output_bytes=1 << 16, scratch_mb=4, threads=8
 )
-HOLE = "Do not grade here. Please report this with the output of `k2eval doctor` and the kernel's version (`uname -a`)."
+HOLE = "Do not grade here. Please report this with the output of `k2eval doctor` and of `uname -a`."
 
 # Each program prints SUCCEEDED when it could do what must be impossible.
 FORBIDDEN = {
@@ -120,14 +121,10 @@ def honest_row(result: RunResult) -> DoctorRow:
 def doctor_report() -> list[DoctorRow]:
     """The rows that ``k2eval doctor`` prints for the sandbox; never raises."""
     release, machine = platform.release(), platform.machine()
-    kernel_ok = tuple(int(part) for part in release.split("-")[0].split(".")[:2]) >= (5, 12)
+    new_enough = tuple(int(part) for part in re.findall(r"\d+", release)[:2]) >= (5, 12)
+    remedy = "" if new_enough else "Use Linux 5.12 or newer."
     rows = [
-        DoctorRow(
-            "kernel",
-            kernel_ok,
-            f"Linux {release} on {machine}",
-            "" if kernel_ok else "Use Linux 5.12 or newer.",
-        ),
+        DoctorRow("kernel", new_enough, f"{platform.system()} {release} on {machine}", remedy),
         DoctorRow(
             "user",
             True,
@@ -136,9 +133,10 @@ def doctor_report() -> list[DoctorRow]:
         ),
     ]
     try:
-        rows.append(DoctorRow("seccomp filter", True, f"{len(compiled_filter()) // 8} instructions", ""))
-        for profile in ("plain", "numpy", "scientific"):
-            binds = package_binds(profile)  # type: ignore[arg-type]
+        size = sum(map(len, compiled_filters())) // 8
+        rows.append(DoctorRow("seccomp filters", True, f"{size} instructions", ""))
+        for profile in PROFILES:
+            binds = package_binds(profile)
             names = ", ".join(Path(target).name for _, target in binds) or "standard library"
             rows.append(DoctorRow(f"profile {profile}", True, names, ""))
         rows += attempts()

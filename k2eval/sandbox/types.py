@@ -10,6 +10,8 @@ from typing import Any, Literal
 Profile = Literal["plain", "numpy", "scientific"]
 """Which interpreter is kept warm: the standard library; with numpy; with numpy, scipy, sympy and h5py."""
 
+PROFILES: tuple[Profile, ...] = ("plain", "numpy", "scientific")
+
 MIB = 1 << 20
 
 
@@ -91,7 +93,7 @@ class CallResult:
     error: str = ""
     """``"ValueError: ..."`` when the call raised, at most 2,000 characters."""
     cpu_s: float = 0.0
-    """CPU seconds of this call."""
+    """CPU seconds between the answer before and this one, measured from outside."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """Tagged plain data: how values cross between the sandbox and the grader. Never pickle.
 
-JSON, in which None, bool, int, float, str and list stand for themselves and everything else is an object with one
-key, its tag: ``{"tuple": [...]}``, ``{"dict": [[key, value], ...]}``, ``{"ndarray": [dtype, shape, base64]}`` and so
-on. The writer looks at exact types, so a class with a lying ``__eq__`` becomes `Opaque`; the reader builds only
-builtins and numeric arrays, within limits, and takes nothing else. This file is used on both sides of the wall and
-imports only the standard library (numpy and scipy when a value needs them).
+JSON, in which None, bool, int, float, str and list stand for themselves and everything else is an object with
+one key, its tag: ``{"tuple": [...]}``, ``{"dict": [[key, value], ...]}``, ``{"ndarray": [dtype, shape, base64]}``
+and so on. The writer looks at exact types, so a class with a lying ``__eq__`` becomes `Opaque`; the reader builds
+only builtins and numeric arrays, within limits, and takes nothing else. This file is used on both sides of the
+wall and imports only the standard library (numpy and scipy when a value needs them).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ MAX_INT_BITS = 1 << 22
 """Size of an integer."""
 MAX_ELEMENTS = 1 << 24
 """Rows times columns of a sparse matrix, and every side of an array."""
-MAX_ITEMS = 1 << 22
-"""Items of all lists and dictionaries of one value together (about 90 bytes each once read)."""
+MAX_ITEMS, MAX_CONTAINERS = 1 << 24, 1 << 21
+"""Items, and lists and tagged values, of everything that one run gives back: about 36 and 80 bytes once read."""
 COLLISION_FREE = 1024
 """Sets and dictionaries above this size must not consist of keys that were made to collide."""
 
@@ -117,9 +117,8 @@ def numeric(value: Any) -> Any:
             if len(matrix.shape) == 2:
                 parts = [numeric(numpy.asarray(part)) for part in (matrix.data, matrix.row, matrix.col)]
                 name = value.format if value.format in ("csr", "csc", "coo") else "csr"
-                return {
-                    "sparse": [name, kind.__name__.endswith("_array"), [int(n) for n in matrix.shape], *parts]
-                }
+                is_array, shape = kind.__name__.endswith("_array"), [int(side) for side in matrix.shape]
+                return {"sparse": [name, is_array, shape, *parts]}
     return {"opaque": f"{kind.__module__}.{kind.__qualname__}"[:200]}
 
 
@@ -141,14 +140,35 @@ def array(tag: str, value: Any) -> Any:
 # ---------------------------------------------------------------------------------------------------- reading
 
 
-def loads(data: bytes) -> Any:
+class Budget:
+    """What one run may still give back, so that reading it cannot fill the grader's memory."""
+
+    def __init__(self) -> None:
+        self.items, self.containers = MAX_ITEMS, MAX_CONTAINERS
+
+    def charge(self, data: bytes) -> None:
+        """Count ``data``, generously: brackets and commas inside of texts count too.
+
+        Raises:
+            Malformed: the budget is spent.
+        """
+        self.items -= data.count(b",")
+        self.containers -= data.count(b"[") + data.count(b"{")
+        if self.items < 0 or self.containers < 0:
+            raise Malformed("too many items")
+
+
+def loads(data: bytes, budget: Budget | None = None) -> Any:
     """The value of a tagged form: builtins, numpy arrays and scalars, scipy sparse matrices, `Opaque`.
+
+    Args:
+        data: one tagged value.
+        budget: shared by the values of one run.
 
     Raises:
         Malformed: for anything that `dumps` does not write or that exceeds a limit. No other exception.
     """
-    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_ITEMS:
-        raise Malformed("too many items")
+    (budget or Budget()).charge(data)
     try:
         value = json.loads(data, object_hook=untag)
         check_depth(value)
@@ -243,10 +263,8 @@ def read_array(body: Any) -> Any:
     name, shape, data = read_list(body)
     if not (read_text(name) in ARRAY_KINDS or (name.startswith("<U") and name[2:].isdecimal())):
         raise Malformed(f"dtype {name[:40]!r} is not allowed")
-    if (
-        not all(type(side) is int and 0 <= side <= MAX_ELEMENTS for side in read_list(shape))
-        or len(shape) > 32
-    ):
+    sides = read_list(shape)
+    if len(sides) > 32 or not all(type(side) is int and 0 <= side <= MAX_ELEMENTS for side in sides):
         raise Malformed("shape out of range")
     raw = read_bytes(data)
     if name == "|b1":
@@ -275,13 +293,11 @@ def read_sparse(body: Any) -> Any:
 
     name, is_array, shape, data, row, column = read_list(body)
     rows, columns = read_list(shape)
-    if (
-        name not in ("csr", "csc", "coo")
-        or type(is_array) is not bool
-        or {type(rows), type(columns)} != {int}
-    ):
+    if name not in ("csr", "csc", "coo") or type(is_array) is not bool:
         raise Malformed("expected a sparse matrix")
-    if not (0 <= rows <= MAX_ELEMENTS and 0 <= columns <= MAX_ELEMENTS and rows * columns <= MAX_ELEMENTS):
+    if {type(rows), type(columns)} != {int} or min(rows, columns) < 0:
+        raise Malformed("expected two sides")
+    if max(rows, columns, rows * columns) > MAX_ELEMENTS:
         raise Malformed("sparse matrix too large")
     if not all(getattr(part, "ndim", None) == 1 for part in (data, row, column)) or data.dtype.kind == "U":
         raise Malformed("expected three vectors")

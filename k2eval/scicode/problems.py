@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from k2eval.errors import DataError
 from k2eval.records import Json, Question
-from k2eval.scicode.targets import target_files
+from k2eval.scicode.targets import steps_with_targets, target_files
 from k2eval.tasks import Item, Items, Row, TaskSpec
 
 GIVEN_STEPS = frozenset({"13.6", "62.1", "76.3"})
@@ -81,7 +80,7 @@ def items(rows: Sequence[Row], spec: TaskSpec, run_index: int) -> Items:
     found = [item(row, folders, targets, background=bool(spec.options.get("background"))) for row in rows]
     if (seconds := spec.options.get("step_seconds")) is not None:
         found = [replace(each, metadata={**each.metadata, "step_seconds": float(seconds)}) for each in found]
-    return Items(found, [] if targets else ["no targets (test_data.h5), so responses cannot be graded yet"])
+    return Items(found, _notes(found, targets))
 
 
 def item(row: Row, folders: Sequence[Path], targets: Sequence[Json], *, background: bool) -> Item:
@@ -91,8 +90,9 @@ def item(row: Row, folders: Sequence[Path], targets: Sequence[Json], *, backgrou
             {key: value for key, value in step.items() if value is not None} for step in row["sub_steps"]
         ]
         for step in steps:
-            step["given_code"] = _given(str(step["step_number"]), folders)
-        problem = Problem.model_validate({**row, "sub_steps": steps})
+            step["step_number"] = str(step["step_number"])
+            step["given_code"] = _given(step["step_number"], folders)
+        problem = Problem.model_validate({**row, "problem_id": str(row["problem_id"]), "sub_steps": steps})
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"SciCode problem {row.get('problem_id')!r}: not a row of SciCode1/SciCode: {error}"
@@ -117,6 +117,16 @@ def problem_of(question: Question) -> Problem:
     return Problem.model_validate(question.metadata["problem"])
 
 
+def _notes(found: Sequence[Item], targets: Sequence[Json]) -> list[str]:
+    graded = [step for each in found for step in each.gold]
+    missing = len(set(graded) - steps_with_targets(targets))
+    return (
+        [f"no targets (test_data.h5) for {missing} of {len(graded)} steps: they cannot be graded"]
+        if missing
+        else []
+    )
+
+
 def _shown(step: Step, background: bool) -> dict[str, Json]:
     parts = [step.step_description_prompt.strip()]
     if background and step.step_background.strip():
@@ -126,10 +136,10 @@ def _shown(step: Step, background: bool) -> dict[str, Json]:
 
 
 def _folders(rows: Sequence[Row]) -> list[Path]:
-    """Where the rows' companions may lie: beside their files, or in the data folder of the environment."""
+    """Where the rows' companions may lie: beside their files, or in the data folder."""
     beside = {Path(str(row["_path"])).parent for row in rows if row.get("_path")}
-    data = os.environ.get("K2EVAL_DATA")
-    return [*sorted(beside), *([Path(data, "scicode")] if data else [])]
+    data = {Path(str(row["_data"])) / "scicode" for row in rows if row.get("_data")}
+    return [*sorted(beside), *sorted(data - beside)]
 
 
 def _given(number: str, folders: Sequence[Path]) -> str | None:

@@ -45,6 +45,18 @@ def read_targets(files: tuple[str, ...], step: str, count: int) -> tuple[Any, ..
     )
 
 
+def steps_with_targets(files: Sequence[Json]) -> frozenset[str]:
+    """The steps whose targets stand in any of the files; files that cannot be read hold none."""
+    found: set[str] = set()
+    for path in files:
+        try:
+            with h5py.File(str(path)) as file:
+                found |= set(file)
+        except OSError:
+            continue
+    return frozenset(found)
+
+
 def _test(file: h5py.File, step: str, number: int, path: str) -> Any:
     group = file.get(f"{step}/test{number}")
     if not isinstance(group, h5py.Group) or not len(group):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from k2eval.statistics import detectable, holm, question_means, sign_flip_p
+from k2eval.statistics import Array, detectable, holm, question_means, sign_flip_p
 
 LEVEL = 0.01
 """Below this p-value, after Holm's correction, samples are said to differ."""
@@ -108,9 +108,14 @@ def drifts(
         gaps = gaps[np.isfinite(gaps)]
         se = float(gaps.std(ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else np.nan
         shows = detectable(se, len(gaps)) if len(gaps) > 1 else np.nan
-        found.append((name, float(np.nanmean(left)), float(np.nanmean(right)), shows, sign_flip_p(gaps)))
+        found.append((name, _mean(left), _mean(right), shows, sign_flip_p(gaps)))
     adjusted = holm([p for *_, p in found])
     return [Drift(*one[:4], p) for one, p in zip(found, adjusted, strict=True)]
+
+
+def _mean(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich import box
@@ -164,19 +165,17 @@ def plot(measured: Sequence[Figures], path: Path) -> None:
     for axes, name, title in zip(
         sides, ("tpot", "ttft"), ("per further token", "to the first token"), strict=True
     ):
-        for config in dict.fromkeys(one.config for one in measured):
-            mine = [one for one in measured if one.config == config]
-            across = [getattr(one, name).median for one in mine]
-            axes.plot(across, [one.tokens_per_s for one in mine], marker="o", label=config)
-            for place, one in zip(across, mine, strict=True):
-                if math.isfinite(place) and math.isfinite(one.tokens_per_s):
-                    axes.annotate(
-                        one.load,
-                        (place, one.tokens_per_s),
-                        fontsize=7,
-                        xytext=(4, 4),
-                        textcoords="offset points",
-                    )
+        for number, config in enumerate(dict.fromkeys(one.config for one in measured)):
+            # Arrivals at a rate and requests kept in flight are two curves.
+            for arriving, marker in ((False, "o-"), (True, "s--")):
+                mine = [
+                    one
+                    for one in measured
+                    if one.config == config and one.load.endswith("second") == arriving
+                ]
+                label = config + (", arriving" if arriving else "")
+                if mine:
+                    _curve(axes, mine, name, marker, f"C{number}", label)
         axes.set_xlabel(f"median time {title}, ms")
         axes.grid(alpha=0.3)
         axes.margins(x=0.15)
@@ -184,3 +183,12 @@ def plot(measured: Sequence[Figures], path: Path) -> None:
     sides[0].set_ylim(bottom=0)
     sides[0].legend()
     figure.savefig(path, dpi=130)
+
+
+def _curve(axes: Any, mine: Sequence[Figures], name: str, marker: str, colour: str, label: str) -> None:
+    across = [getattr(one, name).median for one in mine]
+    axes.plot(across, [one.tokens_per_s for one in mine], marker, color=colour, label=label)
+    for place, one in zip(across, mine, strict=True):
+        if math.isfinite(place) and math.isfinite(one.tokens_per_s):
+            spot = (place, one.tokens_per_s)
+            axes.annotate(one.load, spot, fontsize=7, xytext=(4, 4), textcoords="offset points")

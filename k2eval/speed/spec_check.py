@@ -132,12 +132,13 @@ async def _answer(
     probe: Probe, asked: Sequence[tuple[Question, Sampling]], samples: int, seed: int, *, top: int = 0
 ) -> Side:
     side = Side()
-    start = time.perf_counter()
     prompts = [probe.prompt_ids(Prompt(messages=question.messages)) for question, _ in asked]
     greedy = [sampling.model_copy(update={"temperature": 0.0}) for _, sampling in asked]
     side.greedy = await _all(
         probe.complete(ids, sampling, 0, top=top) for ids, sampling in zip(prompts, greedy, strict=True)
     )
+    # The greedy answers have warmed the engine up.
+    start = time.perf_counter()
     flat = await _all(
         probe.complete(
             ids, sampling, derive_seed(seed, Place(question.task, question.id, number), "spec-check")
@@ -145,9 +146,9 @@ async def _answer(
         for ids, (question, sampling) in zip(prompts, asked, strict=True)
         for number in range(samples)
     )
-    side.samples = [flat[start : start + samples] for start in range(0, len(flat), samples)]
     side.seconds = time.perf_counter() - start
-    side.tokens = sum(len(one.ids) for one in (*side.greedy, *flat))
+    side.samples = [flat[place : place + samples] for place in range(0, len(flat), samples)]
+    side.tokens = sum(len(one.ids) for one in flat)
     side.speculation = await probe.speculation()
     return side
 
@@ -224,7 +225,7 @@ def report(findings: Findings, console: Console) -> None:
         say(f"Speculation: {in_words(findings.speculative.speculation)}.", soft_wrap=True, highlight=False)
     speeds = [side.tokens / side.seconds for side in (findings.plain, findings.speculative)]
     say(
-        f"Output tokens/s, all prompts at once: {speeds[0]:,.0f} plain, {speeds[1]:,.0f} speculative "
+        f"Output tokens/s at temperature 1, all samples at once: {speeds[0]:,.0f} plain, {speeds[1]:,.0f} speculative "
         f"({speeds[1] / speeds[0]:.2f}x). `k2eval speed` measures this properly.",
         soft_wrap=True,
         highlight=False,

@@ -24,6 +24,8 @@ class Reply:
     cut: bool = False
     """Whether to close the connection in the middle of the stream."""
     wait_s: float = 0.0
+    stall_s: float = 0.0
+    """Seconds of silence after the events, before the stream ends."""
 
 
 def chunk(
@@ -154,6 +156,8 @@ class FakeServer:
             for event in reply.events:
                 data = f"data: {event}\n\n".encode()
                 writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+            await writer.drain()
+            await asyncio.sleep(reply.stall_s)
             if not reply.cut:
                 writer.write(b"0\r\n\r\n")
         else:

@@ -82,6 +82,10 @@ async def test_what_is_sent() -> None:
         (Reply(body="<html>sorry</html>"), "the stream held no answer"),
         (Reply(events=[json.dumps({"error": {"message": "out of memory"}})]), "an error in the stream"),
         (Reply(events=[chunk("x"), chunk(finish="content_filter")]), "finish_reason 'content_filter'"),
+        (Reply(events=['{"choices": ["x"]}']), "the stream"),
+        (Reply(events=["[1, 2]"]), "the stream"),
+        (Reply(events=["42"]), "the stream"),
+        (Reply(events=[chunk("x").replace('"x"', "[1]"), chunk(finish="stop")]), "no chat completion"),
     ],
 )
 async def test_trouble_is_tried_again_and_told(bad: Reply, named: str) -> None:
@@ -106,6 +110,25 @@ async def test_a_server_that_hangs_is_given_up_on() -> None:
     ):
         assert (await engine.generate(request())).text == "fine"
         assert any("time-out" in note for note in engine.info.notes)
+
+
+async def test_a_stream_that_falls_silent_is_given_up_on() -> None:
+    async with (
+        FakeServer(first_then(Reply(events=[chunk("half an ans")], stall_s=30.0))) as server,
+        engine_at(server, timeout_s=0.2) as engine,
+    ):
+        assert (await engine.generate(request())).text == "fine"
+        assert any("time-out" in note for note in engine.info.notes)
+
+
+async def test_counts_that_are_no_numbers_are_not_believed() -> None:
+    events = [
+        chunk("a"),
+        chunk(finish="stop"),
+        usage().replace('"completion_tokens": 7', '"completion_tokens": "x"'),
+    ]
+    async with FakeServer(lambda body: Reply(events=events)) as server, engine_at(server) as engine:
+        assert (await engine.generate(request())).output_tokens == 1
 
 
 async def test_a_server_asks_for_a_pause() -> None:

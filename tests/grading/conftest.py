@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from k2eval.errors import SandboxUnavailable
 from k2eval.records import Question
 
 
@@ -15,3 +16,14 @@ def make_question(gold: Any, **more: Any) -> Question:
 @pytest.fixture
 def question() -> Callable[..., Question]:
     return make_question
+
+
+@pytest.fixture(scope="session")
+def isolation() -> None:
+    """Skips where programs cannot be isolated; what to do about it is tested with the sandbox itself."""
+    from k2eval.grading import _programs
+
+    try:
+        _programs.box("plain")
+    except SandboxUnavailable as error:
+        pytest.skip(f"programs cannot be isolated here: {error}")

@@ -7,7 +7,6 @@ import pytest
 
 from k2eval.grading import code
 from k2eval.records import Grade, Outcome, Question
-from tests.grading.isolation import isolation  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("isolation")
 

@@ -6,7 +6,6 @@ import pytest
 
 from k2eval.grading import code
 from k2eval.records import Outcome, Question
-from tests.grading.isolation import isolation  # noqa: F401
 from tests.grading.test_code import DOUBLE, READERS, SQUARE
 
 pytestmark = pytest.mark.usefixtures("isolation")

@@ -171,3 +171,15 @@ def test_a_wide_table_is_made_without_warnings(tmp_path: Path) -> None:
     tasks = {f"t{number}": [[1.0], [0.0]] for number in range(12)}
     frame = build([write_run(tmp_path / name, tasks) for name in "ab"]).frame
     assert len(frame.columns) > 200
+
+
+def test_the_answer_judge_stands_beside_the_rule(tmp_path: Path) -> None:
+    lines = [
+        verdict("t", "q", 0, 1.0, notes={"answer_judge": {"score": 1.0, "asked": 1}}),
+        verdict("t", "q", 1, 0.0, notes={"answer_judge": {"score": 1.0, "asked": 1}}),
+        verdict("t", "q", 2, 0.0, notes={"answer_judge": {"score": None, "failed": "down"}}),
+    ]
+    row = build([write_run(tmp_path / "a", {"t": [[1, 0, 0]]}, lines=lines)]).frame.iloc[0]
+    assert (row["t_judge"], row["t_judge_rule"], row["t_judge_differs"]) == (100, 50, 50)
+    words = "100.0 by the answer judge, 50.0 by rule on the same 2 samples, which differ on 50.0%"
+    assert row["t_notes"] == f"samples on which the answer judge failed: 1; {words}"

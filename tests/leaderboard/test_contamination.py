@@ -80,3 +80,19 @@ def test_an_empty_or_missing_list_is_refused(tmp_path: Path, run: Path) -> None:
         build([run], exclude=listed(tmp_path, "# nothing\n"))
     with pytest.raises(DataError, match="Expected a list of questions"):
         build([run], exclude=tmp_path / "missing.txt")
+
+
+def test_months_stand_in_for_dates(tmp_path: Path) -> None:
+    lines = [
+        verdict("lcb", month, 0, float(month < "2024-10"), tags={"month": month})
+        for month in ("2024-09", "2024-10")
+    ]
+    path = write_run(tmp_path / "a", {"lcb": [[1.0], [0.0]]}, lines=lines)
+    row = build([path], cutoff="2024-10-01").frame.iloc[0]
+    assert (row["lcb_before_2024-10-01"], row["lcb_from_2024-10-01"]) == (100, 0)
+
+
+def test_parts_are_not_counted_twice(tmp_path: Path, run: Path) -> None:
+    board = build([run], split=listed(tmp_path, "t-0\n"))
+    assert board.frame.iloc[0]["samples"] == 8
+    assert "macro" not in board.averages

@@ -92,6 +92,15 @@ def test_lines_of_any_length_are_read(tmp_path: Path) -> None:
     assert load_run(write_run(tmp_path / "a", {"t": [[1, 1]]}, lines=lines)).tasks["t"].graded == 2
 
 
+def test_long_journals_are_read_in_parts_and_in_order(tmp_path: Path) -> None:
+    scores = [[float((question + run) % 3 == 0) for run in range(16)] for question in range(1000)]
+    path = write_run(tmp_path / "a", {"t": scores, "u": [[1.0]]})
+    assert (path / "verdicts.jsonl").stat().st_size > 2_200_000
+    task = load_run(path).tasks["t"]
+    assert task.scores.tolist() == scores
+    assert task.questions[999] == "t-999"
+
+
 def test_generations_are_never_read(tmp_path: Path) -> None:
     path = write_run(tmp_path / "a", {"t": [[1]]})
     (path / "generations.jsonl").mkdir()  # reading a directory would fail

@@ -44,3 +44,9 @@ def test_the_axis_has_few_ticks_however_long_the_range() -> None:
     words = [text.text for text in chart.iter("text")]
     assert len(words) <= 5 + 7 + 1
     assert "4.1k" in words
+
+
+def test_a_linear_axis_has_round_ticks() -> None:
+    points = [(step, 50.0, 40.0, 60.0) for step in (200, 1100, 2000)]
+    chart = parsed(svg.curves([svg.Series("a", points, 0)], "x", "step", linear=True))
+    assert [text.text for text in chart.iter("text")][5:-1] == ["500", "1k", "1.5k", "2k"]

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from k2eval.sandbox import Call, Limits, RunOutcome, Sandbox
 
 SUCCEEDED = b"SUCCEEDED"
 CANARY = "canary-7f3a91"
+HOME_OF_PACKAGES = str(Path(pytest.__file__).parent.parent)
 LIMITS = Limits(cpu_s=3, wall_s=10, memory_mb=512)
 
 # These succeed outside of a sandbox, which is checked too.
@@ -36,10 +38,10 @@ LOOKING = {
     "var": "import os; os.stat('/var'); print('SUCCEEDED')",
     "shell": "import os; os.stat('/bin/sh'); print('SUCCEEDED')",
     "root entries": "import os; print('SUCCEEDED' * (not set(os.listdir('/')) <= {'dev', 'lib', 'lib64', 'submission', 'tmp', 'usr'}))",
-    "grader's working directory": f"import os; os.stat({os.getcwd()!r}); print('SUCCEEDED')",
+    "grader's working directory": f"import os; os.stat({str(Path.cwd())!r}); print('SUCCEEDED')",
     "this file": f"open({__file__!r}).read(); print('SUCCEEDED')",
     "grader's packages": "import pytest; print('SUCCEEDED')",
-    "k2eval": f"import sys; sys.path.insert(0, {os.getcwd()!r}); import k2eval.records; print('SUCCEEDED')",
+    "k2eval": f"import sys; sys.path.insert(0, {str(Path.cwd())!r}); import k2eval.records; print('SUCCEEDED')",
     "parent process": "import os; print('SUCCEEDED' * (os.getppid() != 1))",
     "host name": f"import os; print('SUCCEEDED' * (os.uname().nodename == {platform.node()!r}))",
     "subprocess": "import subprocess, sys; subprocess.run(['/bin/true'], check=True); print('SUCCEEDED')",
@@ -104,7 +106,7 @@ BREAKING = {
     "paths of the grader": (
         "import sys, gc\ntexts = [*sys.path, *sys.argv, *sys.orig_argv, sys.executable, sys.prefix, sys.base_prefix, sys.exec_prefix]\n"
         "texts += [getattr(m, '__file__', None) or '' for m in sys.modules.values()]\n"
-        f"print('SUCCEEDED' * any(t and t.startswith(({os.getcwd()!r}, '/root', '/home', {sys.prefix!r})) for t in texts))"
+        f"print('SUCCEEDED' * any(t and t.startswith(({str(Path.cwd())!r}, '/root', '/home', {HOME_OF_PACKAGES!r})) for t in texts))"
     ),
 }  # fmt: skip
 
@@ -248,9 +250,9 @@ def test_descriptors_sent_over_the_channel_go_nowhere(attacked: Sandbox) -> None
     source = (
         "import socket\ndef f():\n  s = socket.socket(fileno=3)\n"
         "  for n in range(50): socket.send_fds(s, [b''] if 0 else [b'\\0\\0\\0\\1V'[:0] or b''], [0]) if 0 else None\n"
-        "  socket.send_fds(s, [b'\\0\\0\\0\\2V7'], [0, 1, 2]); s.detach(); return 1"
+        "  socket.send_fds(s, [b'\\0\\0\\0\\x0aV' + bytes(8) + b'7'], [0, 1, 2]); s.detach(); return 1"
     )
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     result = attacked.call(source, [Call("f")])
     assert result.calls[0].value == 7
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before

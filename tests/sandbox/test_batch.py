@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from k2eval.sandbox import Limits, RunOutcome, RunResult, Sandbox
 
 
@@ -63,8 +65,6 @@ def test_an_exception_in_stop_leaves_the_box_usable(plain: Sandbox) -> None:
     def stop(index: int, result: RunResult) -> bool:
         raise KeyError
 
-    try:
+    with pytest.raises(KeyError):
         plain.run_batch("print(1)", [b"", b""], stop=stop)
-    except KeyError:
-        pass
     assert plain.run("print(2)").stdout == b"2\n"

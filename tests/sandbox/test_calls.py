@@ -7,9 +7,10 @@ import pytest
 from k2eval.sandbox import Call, CallResult, Limits, Opaque, RunOutcome, RunResult, Sandbox
 
 OK = RunOutcome.OK
+DEFAULT = Limits()
 
 
-def one(box: Sandbox, source: str, *args: object, target: str = "f", limits: Limits = Limits()) -> CallResult:  # noqa: B008
+def one(box: Sandbox, source: str, *args: object, target: str = "f", limits: Limits = DEFAULT) -> CallResult:
     result = box.call(source, [Call(target, list(args))], limits=limits)
     assert result.outcome is OK, result
     return result.calls[0]
@@ -66,7 +67,7 @@ def test_nan_comes_back(plain: Sandbox) -> None:
 def test_other_values_are_opaque(plain: Sandbox, expression: str) -> None:
     value = one(plain, f"def f(): return {expression}").value
     assert type(value) is Opaque
-    assert value != value  # noqa: PLR0124
+    assert value != value
 
 
 def test_arguments_arrive_as_they_are(plain: Sandbox) -> None:

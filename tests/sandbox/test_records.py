@@ -9,6 +9,7 @@ from scipy import sparse
 from k2eval.sandbox import Limits, Opaque, RunOutcome, RunResult, Sandbox
 
 OK = RunOutcome.OK
+DEFAULT = Limits()
 FRAME = "import os, struct\ndef frame(data): os.write(3, struct.pack('>I', len(data)) + data)\n"
 
 
@@ -85,7 +86,7 @@ def test_mutated_arguments_can_be_recorded(numpy_box: Sandbox) -> None:
     assert result.records[0].tolist() == [2, 2, 2]
 
 
-def forge(box: Sandbox, payload: str, limits: Limits = Limits()) -> RunResult:  # noqa: B008
+def forge(box: Sandbox, payload: str, limits: Limits = DEFAULT) -> RunResult:
     return box.record(FRAME + payload, "emit(1)", limits=limits)
 
 

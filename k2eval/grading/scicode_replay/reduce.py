@@ -76,7 +76,13 @@ def _free_parts(expression: ast.expr, tainted: set[str], called: frozenset[str])
 
 
 def _mentions(node: ast.AST, names: set[str]) -> bool:
-    return any(isinstance(part, ast.Name) and part.id in names for part in ast.walk(node))
+    """Whether ``node`` uses one of the names; giving a name a new value is no use of it, ``+=`` is."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name) and part.id in names and not isinstance(part.ctx, ast.Store):
+            return True
+        if isinstance(part, ast.AugAssign) and _root(part.target) in names:
+            return True
+    return False
 
 
 def _bound(statement: ast.stmt) -> set[str]:

@@ -164,7 +164,7 @@ def shared_libraries() -> set[str]:
             __import__(name)
     lines = Path("/proc/self/maps").read_text().splitlines()
     paths = {line.split(maxsplit=5)[5] for line in lines if line.count(" ") >= 5 and "/" in line}
-    return {path for path in paths if ".so" in os.path.basename(path) and Path(path).exists()}
+    return {path for path in paths if ".so" in Path(path).name and Path(path).exists()}
 
 
 def inner_folders(source: str) -> list[str] | None:
@@ -186,7 +186,7 @@ def build_root(binds: list[tuple[str, str, int]], links: list[list[str]]) -> Non
     mount("tmpfs", new_root, MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=4k,mode=755")
     os.chdir(new_root)
     for folder in ("tmp", "submission", "old"):
-        os.mkdir(folder)
+        Path(folder).mkdir()
     for descriptor, target, attributes, hidden in trees:
         place = Path(new_root + target)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -206,7 +206,7 @@ def build_root(binds: list[tuple[str, str, int]], links: list[list[str]]) -> Non
     check(libc.pivot_root(b".", b"old"), "pivot_root")
     os.chdir("/")
     check(libc.umount2(b"/old", MNT_DETACH), "umount of the old root")
-    os.rmdir("/old")
+    Path("/old").rmdir()
     set_attributes(AT_FDCWD, "/", 0, ATTR_RDONLY)
 
 

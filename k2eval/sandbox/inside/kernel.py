@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from typing import Any
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -65,13 +66,8 @@ def unshare(flags: int) -> None:
         raise KernelError(f"unshare({names} namespace)", code)
 
 
-def setns(descriptor: int, flags: int) -> None:
-    """Enter the namespaces of a process given by its pidfd."""
-    check(libc.setns(descriptor, flags), "setns")
-
-
 def mount(kind: str, target: str, flags: int, options: str = "", source: str = "none") -> None:
-    """mount(2)."""
+    """Mount a file system, or change the propagation of a mount."""
     result = libc.mount(
         source.encode(), target.encode(), kind.encode() or None, flags, options.encode() or None
     )
@@ -92,14 +88,14 @@ def clone_tree(path: str) -> int:
 
 
 def set_attributes(descriptor: int, path: str, flags: int, attributes: int) -> None:
-    """mount_setattr(2): add attributes."""
+    """Add attributes (read-only and so on) to a mount."""
     data = (ctypes.c_uint64 * 4)(attributes, 0, 0, 0)
     result = libc.syscall(SYS_MOUNT_SETATTR, descriptor, path.encode(), flags, ctypes.byref(data), 32)
     check(result, "mount_setattr")
 
 
 def prctl(option: int, argument: int = 0, second: int = 0) -> None:
-    """prctl(2) with integer arguments."""
+    """Change a property of this process."""
     unsigned = ctypes.c_ulong
     check(
         libc.prctl(option, unsigned(argument), unsigned(second), unsigned(0), unsigned(0)), f"prctl({option})"
@@ -114,19 +110,57 @@ def set_capabilities(mask: int) -> None:
     check(libc.capset(ctypes.byref(header), ctypes.byref(data)), "capset")
 
 
-class FilterProgram:
-    """A compiled seccomp filter, ready to be installed with one system call."""
+class Prepared:
+    """A system call with its arguments already converted, so that a fresh process touches little memory for it."""
 
-    def __init__(self, code: bytes) -> None:
-        class Program(ctypes.Structure):
-            _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
+    def __init__(self, primitive: str, function: Any, *arguments: Any) -> None:
+        self.primitive = primitive
+        self.function = function
+        self.arguments = arguments
+        self.kept: Any = None
 
-        self._code = ctypes.create_string_buffer(code, len(code))
-        self._program = Program(len(code) // 8, ctypes.addressof(self._code))
-        self._address = ctypes.c_ulong(ctypes.addressof(self._program))
+    def __call__(self) -> None:
+        """Make the call.
 
-    def install(self) -> None:
-        """Bind this process and its threads to the filter for good."""
-        zero = ctypes.c_ulong(0)
-        result = libc.prctl(PR_SET_SECCOMP, ctypes.c_ulong(SECCOMP_MODE_FILTER), self._address, zero, zero)
-        check(result, "seccomp filter")
+        Raises:
+            KernelError: it failed.
+        """
+        if self.function(*self.arguments) == -1:
+            raise KernelError(self.primitive, ctypes.get_errno())
+
+
+def prepare_filter(code: bytes) -> Prepared:
+    """The installation of a compiled seccomp filter, which binds a process and its threads for good."""
+
+    class Program(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
+
+    kept = ctypes.create_string_buffer(code, len(code))
+    program = Program(len(code) // 8, ctypes.addressof(kept))
+    unsigned = ctypes.c_ulong
+    arguments = [
+        PR_SET_SECCOMP,
+        unsigned(SECCOMP_MODE_FILTER),
+        ctypes.byref(program),
+        unsigned(0),
+        unsigned(0),
+    ]
+    prepared = Prepared("seccomp filter", libc.prctl, *arguments)
+    prepared.kept = kept
+    return prepared
+
+
+def prepare_dropping_of_capabilities() -> Prepared:
+    """The end of every capability of a process."""
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
+    return Prepared("capset", libc.capset, ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)()))
+
+
+def prepare_namespace(flag: int) -> Prepared:
+    """A new namespace for the next child."""
+    return Prepared(f"unshare({CLONE_NAMES[flag]} namespace)", libc.unshare, ctypes.c_int(flag))
+
+
+def prepare_return(descriptor: int, flag: int) -> Prepared:
+    """The return to the namespace of the process behind a pidfd."""
+    return Prepared("setns", libc.setns, ctypes.c_int(descriptor), ctypes.c_int(flag))

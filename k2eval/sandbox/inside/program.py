@@ -49,13 +49,11 @@ def new_module(name: str) -> ModuleType:
     )
     sys.modules["__main__"] = sys.modules[name] = module
     sys.argv[:] = [FILE]
-    threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
     return module
 
 
-def run_program(code: CodeType, finalise: bool) -> None:
+def run_program(code: CodeType, module: ModuleType, finalise: bool) -> None:
     """Execute ``code`` as ``__main__`` and end the process as Python would."""
-    module = new_module("__main__")
     finish(execute(code, module) or 0, module if finalise else None)
 
 
@@ -135,19 +133,19 @@ def is_closed(stream: Any) -> bool:
 # ------------------------------------------------------------------------------------------------ called functions
 
 
-def run_calls(code: CodeType) -> None:
+def run_calls(code: CodeType, module: ModuleType) -> None:
     """Load the module, then answer one frame after another until the channel closes."""
     channel = socket.socket(fileno=CHANNEL)
     # The kernel attaches this process's identity: the other side can then read its CPU clock.
     channel.sendall(b"H")
-    module = new_module("submission")
     status = execute(code, module)
     if status is not None:
         finish(status)
     sys.stdout.flush()
-    send(channel, b"L")
+    send(channel, b"L" + os.fstat(1).st_size.to_bytes(8, "big"))
+    buffer = bytearray()
     while True:
-        request = receive(channel)
+        request = receive(channel, buffer)
         if request is None:
             finish(0)
             return
@@ -155,20 +153,23 @@ def run_calls(code: CodeType) -> None:
 
 
 def answer(names: dict[str, Any], request: bytes) -> bytes:
-    """The reply to one call: ``V`` and the tagged value, ``E`` and the error, or ``M`` when memory ran out."""
+    """The reply to one call: its kind, the length of standard output so far, and the rest.
+
+    The kinds are ``V`` with the tagged value, ``E`` with the error, and ``M`` when memory ran out.
+    """
     try:
         call = wire.loads(request)
         value = resolve(names, call["target"])(*call["args"], **call["kwargs"])
-        reply = b"V" + wire.dumps(value)
+        kind, body = b"V", wire.dumps(value)
     except MemoryError:
-        reply = b"M"
+        kind, body = b"M", b""
     except BaseException as error:
-        reply = b"E" + describe(error)
+        kind, body = b"E", describe(error)
     try:
         sys.stdout.flush()
     except BaseException as error:
-        reply = b"E" + describe(error)
-    return reply
+        kind, body = b"E", describe(error)
+    return kind + os.fstat(1).st_size.to_bytes(8, "big") + body
 
 
 def resolve(names: dict[str, Any], target: str) -> Any:
@@ -196,29 +197,26 @@ def send(channel: socket.socket, payload: bytes) -> None:
     channel.sendall(struct.pack(">I", len(payload)) + payload)
 
 
-def receive(channel: socket.socket) -> bytes | None:
-    """The next frame; None when the channel is closed."""
-    head = receive_exactly(channel, 4)
-    return None if head is None else receive_exactly(channel, struct.unpack(">I", head)[0])
-
-
-def receive_exactly(channel: socket.socket, size: int) -> bytes | None:
-    """``size`` bytes; None when the channel closes before."""
-    parts = bytearray()
-    while len(parts) < size:
-        part = channel.recv(min(size - len(parts), 1 << 20))
+def receive(channel: socket.socket, buffer: bytearray) -> bytes | None:
+    """The next frame; None when the channel is closed. ``buffer`` keeps what has come beyond it."""
+    while True:
+        if len(buffer) >= 4:
+            end = 4 + int.from_bytes(buffer[:4], "big")
+            if len(buffer) >= end:
+                frame = bytes(buffer[4:end])
+                del buffer[:end]
+                return frame
+        part = channel.recv(1 << 18)
         if not part:
             return None
-        parts += part
-    return bytes(parts)
+        buffer += part
 
 
 # --------------------------------------------------------------------------------------------------- recorded runs
 
 
-def run_recorded(code: CodeType, driver: CodeType, inputs: bytes) -> None:
+def run_recorded(code: CodeType, module: ModuleType, driver: CodeType, inputs: bytes) -> None:
     """Execute the submission, then the driver in the same namespace with its inputs and ``emit``."""
-    module = new_module("__main__")
 
     def emit(value: object) -> None:
         """Append the tagged form of ``value`` to the records."""

@@ -80,7 +80,7 @@ def restore_integrate(integrate: Any) -> None:
     original = integrate.simpson
 
     def simpson(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1, even: str | None = None) -> Any:
-        """scipy's ``simpson``, also with the positional arguments that it once took."""
+        """The ``simpson`` of scipy, also with the positional arguments that it once took."""
         return original(y, x=x, dx=dx, axis=axis)
 
     add(integrate, simps=simps, trapz=trapz, cumtrapz=cumtrapz)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import gc
 import importlib
-import mmap
 import os
 import resource
 import sys
@@ -13,11 +12,12 @@ import sys
 from k2eval.sandbox.inside import program, shims
 from k2eval.sandbox.inside.kernel import libc
 
+# Every module kept warm costs every run a little; those left out here cost only the programs that import them.
 STANDARD = """
-    abc array ast atexit bisect builtins cmath codecs collections collections.abc contextlib copy dataclasses datetime
-    decimal enum fractions functools gc heapq io itertools json math numbers operator os os.path queue random re
-    statistics string struct sys textwrap threading time traceback types typing warnings weakref
-""".split()
+    abc atexit bisect builtins codecs collections collections.abc contextlib copy datetime decimal enum fractions
+    functools gc heapq io itertools json math numbers operator os os.path queue random re statistics string struct sys
+    threading time traceback types typing warnings weakref
+"""
 PACKAGES = {
     "plain": (),
     "numpy": ("numpy", "numpy.linalg", "numpy.random", "numpy.fft"),
@@ -42,19 +42,17 @@ PACKAGES = {
         *("scipy.stats", "scipy.spatial", "scipy.ndimage", "scipy.fft", "scipy.constants", "sympy", "h5py"),
     ),
 }
-ENVIRONMENT = {"PATH": "/usr/local/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
+ENVIRONMENT = {"PATH": "/usr/local/bin", "HOME": "/tmp", "LANG": "C"}
 THREAD_STACK_BYTES = 8 << 20
+PAGE = resource.getpagesize()
 
 
 def warm_up(profile: str) -> int:
     """Import what the profile promises and tidy up; the address space in use afterwards, in bytes."""
     replace_standard_descriptors()
-    sys.path[:] = [
-        "/submission",
-        *(entry for entry in sys.path if entry.startswith("/usr/local")),
-        "/usr/local/packages",
-    ]
-    for name in (*STANDARD, *PACKAGES[profile]):
+    standard = [entry for entry in sys.path if entry.startswith("/usr/local")]
+    sys.path[:] = ["/submission", *standard, "/usr/local/packages"]
+    for name in (*STANDARD.split(), *PACKAGES[profile]):
         importlib.import_module(name)
     # Not reseeded after a fork (see `layout.BOOT`): a program that draws without a seed of its own repeats itself.
     sys.modules["random"].seed(0)
@@ -108,14 +106,18 @@ def address_space() -> int:
     There is no ``/proc`` in the box that would tell.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    size_t, failed = ctypes.c_size_t, ctypes.c_void_p(-1).value
+    libc.mmap.restype = ctypes.c_void_p
     low, high = 0, 1 << 46
-    while high - low > mmap.PAGESIZE:
+    while high - low > PAGE:
         middle = (low + high) // 2
         resource.setrlimit(resource.RLIMIT_AS, (middle, hard))
-        try:
-            mmap.mmap(-1, mmap.PAGESIZE).close()
-            high = middle
-        except (OSError, MemoryError):
+        # Private and anonymous, without access.
+        address = libc.mmap(None, size_t(PAGE), 0, 0x22, -1, size_t(0))
+        if address == failed:
             low = middle
+        else:
+            libc.munmap(ctypes.c_void_p(address), size_t(PAGE))
+            high = middle
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     return high

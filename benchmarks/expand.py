@@ -1,0 +1,308 @@
+"""Grow a small checkpoint to a large shape without changing what it says.
+
+A large model with random weights accepts no draft, and a small trained one measures how fast kernels are launched. This
+puts the small one inside the large shape, so that real cost meets real acceptance:
+
+- the hidden state is written several times side by side and read from its first copy; the rest stays zero. With so
+  many copies that their share of the width is a power of 4, the weights of RMSNorm are rescaled by a power of 2, which
+  bfloat16 holds exactly; its epsilon follows;
+- heads go to the first places of their key-value groups, smaller heads to those rotary pairs that turn as fast;
+- layers are spread evenly; those between them, and all that is padded, have random weights that end in zero output
+  projections, so that they cost what they cost and say nothing;
+- tokens beyond the small vocabulary get very negative logits from one constant coordinate of the hidden state.
+
+Nothing large is stored: :class:`Filler` writes into a model that vLLM loaded with ``load_format="dummy"``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_CONSTANT = 2.0**-10
+"""Value of the constant coordinate: far too small to change a norm."""
+_GAIN = 1.0e7
+"""Weight of that coordinate in the last norm: logits of padded tokens become about -1e4 and less."""
+_SPREAD = 0.02
+"""Of the random weights; that of Qwen2's initialisation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The sizes of a Qwen2 model."""
+
+    layers: int
+    width: int
+    heads: int
+    groups: int
+    """Key-value heads."""
+    inner: int
+    vocabulary: int
+    head: int = 128
+
+    @classmethod
+    def of(cls, config: dict[str, Any]) -> Shape:
+        """The sizes that a ``config.json`` names."""
+        heads, width = int(config["num_attention_heads"]), int(config["hidden_size"])
+        return cls(
+            layers=int(config["num_hidden_layers"]),
+            width=width,
+            heads=heads,
+            groups=int(config["num_key_value_heads"]),
+            inner=int(config["intermediate_size"]),
+            vocabulary=int(config["vocab_size"]),
+            head=int(config.get("head_dim") or width // heads),
+        )
+
+    def check(self, large: Shape) -> None:
+        """Refuse a larger shape that cannot hold this one."""
+        reasons = [
+            f"{name} {mine} > {theirs}"
+            for name, mine, theirs in (
+                ("layers", self.layers, large.layers), ("width", 2 * self.width, large.width),
+                ("key-value heads", self.groups, large.groups), ("inner size", self.inner, large.inner),
+                ("heads per group", self.heads // self.groups, large.heads // large.groups),
+                ("vocabulary", self.vocabulary, large.vocabulary),
+            )
+            if mine > theirs
+        ]  # fmt: skip
+        if large.head % self.head:
+            reasons.append(f"heads of {large.head}, not a multiple of {self.head}")
+        if reasons:
+            raise ValueError("The shape cannot hold the small model: " + "; ".join(reasons))
+
+
+SHAPES = {
+    "tiny": Shape(layers=6, width=512, heads=4, groups=2, inner=512, vocabulary=1024),
+    "0.5b": Shape(layers=24, width=896, heads=7, groups=1, inner=4864, vocabulary=152_064),
+    "7b": Shape(layers=28, width=3584, heads=28, groups=4, inner=18_944, vocabulary=152_064),
+    "32b": Shape(layers=64, width=5120, heads=40, groups=8, inner=27_648, vocabulary=152_064),
+}
+"""For rehearsals, and Qwen2.5's; that of 0.5B with heads of 128 instead of 64, the parameters being as many."""
+
+
+def copies(small: int, large: int) -> int:
+    """How often a state is written side by side: the most that leave its share of the width a power of 4, else 1."""
+    fitting = [count for count in range(1, large // small + 1) if large % (count * small) == 0]
+    exact = [count for count in fitting if (large // (count * small)).bit_length() % 2 == 1
+             and (large // (count * small)).bit_count() == 1]  # fmt: skip
+    spare = [count for count in exact if count * small < large]
+    return max(spare or exact or [1])
+
+
+class Expansion:
+    """One small checkpoint in one large shape.
+
+    Args:
+        folder: The small checkpoint, a Qwen2 with safetensors.
+        large: The shape to fill.
+        seed: Of the weights that say nothing.
+    """
+
+    def __init__(self, folder: Path, large: Shape, seed: int = 0) -> None:
+        from safetensors.torch import load_file
+
+        self.config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        self.small, self.large, self.folder = Shape.of(self.config), large, folder
+        self.small.check(large)
+        self._weights: dict[str, Tensor] = {}
+        for path in sorted(folder.glob("*.safetensors")):
+            self._weights |= load_file(path)
+        self._seed = seed
+        step = large.layers / self.small.layers
+        self.places = {int((number + 1) * step) - 1: number for number in range(self.small.layers)}
+        """Layer of the large model -> layer of the small one."""
+        self.copies = copies(self.small.width, large.width)
+        self._share = self.copies * self.small.width / large.width
+        self._constant = large.width - 1
+        """Coordinate that never changes. Where copies fill the width it takes the place of the last entry of the last
+        one, which the norms miss by one part in their width."""
+
+    def write_config(self, folder: Path) -> Path:
+        """Write what vLLM and transformers need beside the weights: ``config.json`` and the tokenizer."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in self.folder.iterdir():
+            if path.suffix in (".json", ".jinja", ".txt") and "safetensors" not in path.name:
+                (folder / path.name).write_bytes(path.read_bytes())
+        large = self.large
+        config = self.config | {
+            "num_hidden_layers": large.layers, "hidden_size": large.width, "num_attention_heads": large.heads,
+            "num_key_value_heads": large.groups, "intermediate_size": large.inner, "head_dim": large.head,
+            "vocab_size": large.vocabulary, "tie_word_embeddings": False,
+            "rms_norm_eps": self.config["rms_norm_eps"] * self._share,
+            "layer_types": ["full_attention"] * large.layers,
+        }  # fmt: skip
+        if config.get("max_window_layers"):
+            config["max_window_layers"] = large.layers
+        (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+        return folder
+
+    def tensors(self, device: str = "cpu") -> Iterator[tuple[str, Tensor]]:
+        """All weights of the large model under transformers' names, one at a time."""
+        random = torch.Generator(device).manual_seed(self._seed)
+        yield "model.embed_tokens.weight", self._embedding(device)
+        for layer in range(self.large.layers):
+            prefix = f"model.layers.{layer}."
+            for name, tensor in self._layer(self.places.get(layer), random, device):
+                yield prefix + name, tensor
+        norm = self._norm("model.norm.weight", device)
+        norm[self._constant] = _GAIN
+        yield "model.norm.weight", norm
+        yield "lm_head.weight", self._head(device)
+
+    def _embedding(self, device: str) -> Tensor:
+        table = torch.zeros(self.large.vocabulary, self.large.width, device=device)
+        small = self._get("model.embed_tokens.weight", device)
+        table[: small.shape[0], : self.copies * small.shape[1]] = small.repeat(1, self.copies)
+        table[:, self._constant] = _CONSTANT
+        return table
+
+    def _head(self, device: str) -> Tensor:
+        head = torch.zeros(self.large.vocabulary, self.large.width, device=device)
+        tied = self.config.get("tie_word_embeddings", False)
+        small = self._get("model.embed_tokens.weight" if tied else "lm_head.weight", device)
+        head[: small.shape[0], : small.shape[1]] = small
+        head[small.shape[0] :, self._constant] = -1.0
+        return head
+
+    def _norm(self, name: str, device: str) -> Tensor:
+        weight = torch.ones(self.large.width, device=device)
+        # A state that fills a part of the width has a root mean square smaller by the root of that part.
+        weight[: self.small.width] = self._get(name, device) * self._share**0.5
+        weight[self._constant] = 0.0
+        return weight
+
+    def _layer(
+        self, number: int | None, random: torch.Generator, device: str
+    ) -> Iterator[tuple[str, Tensor]]:
+        small, large = self.small, self.large
+        prefix = f"model.layers.{number}."
+
+        def noise(*size: int) -> Tensor:
+            return torch.randn(*size, generator=random, device=device) * _SPREAD
+
+        used = number is not None
+        for name, heads in (("q", large.heads), ("k", large.groups), ("v", large.groups)):
+            rows = self._rows(name, device)
+            weight, bias = noise(heads * large.head, large.width), noise(heads * large.head)
+            if used:
+                scale = (large.head / small.head) ** 0.5 if name == "q" else 1.0
+                # Whatever shares a head with the small model's rows must not disturb it.
+                touched = self._touched(name, device)
+                weight[touched], bias[touched] = 0.0, 0.0
+                weight[rows, : small.width] = (
+                    self._get(f"{prefix}self_attn.{name}_proj.weight", device) * scale
+                )
+                bias[rows] = self._get(f"{prefix}self_attn.{name}_proj.bias", device) * scale
+            yield f"self_attn.{name}_proj.weight", weight
+            yield f"self_attn.{name}_proj.bias", bias
+        out = torch.zeros(large.width, large.heads * large.head, device=device)
+        down = torch.zeros(large.width, large.inner, device=device)
+        gate, up = noise(large.inner, large.width), noise(large.inner, large.width)
+        if used:
+            columns = self._rows("o", device)
+            for copy in range(self.copies):
+                target = slice(copy * small.width, (copy + 1) * small.width)
+                out[target, columns] = self._get(f"{prefix}self_attn.o_proj.weight", device)
+                down[target, : small.inner] = self._get(f"{prefix}mlp.down_proj.weight", device)
+            out[self._constant], down[self._constant] = 0.0, 0.0
+            for tensor, name in ((gate, "gate"), (up, "up")):
+                tensor[: small.inner] = 0.0
+                tensor[: small.inner, : small.width] = self._get(f"{prefix}mlp.{name}_proj.weight", device)
+        yield "self_attn.o_proj.weight", out
+        yield "mlp.gate_proj.weight", gate
+        yield "mlp.up_proj.weight", up
+        yield "mlp.down_proj.weight", down
+        for name in ("input_layernorm.weight", "post_attention_layernorm.weight"):
+            yield name, self._norm(prefix + name, device) if used else torch.ones(large.width, device=device)
+
+    def _heads(self, name: str) -> list[int]:
+        """Place of each of the small model's heads (of its groups, for keys and values) among the large one's."""
+        if name in ("k", "v"):
+            return list(range(self.small.groups))
+        per, room = self.small.heads // self.small.groups, self.large.heads // self.large.groups
+        return [group * room + number for group in range(self.small.groups) for number in range(per)]
+
+    def _rows(self, name: str, device: str) -> Tensor:
+        """Where the rows of a small projection (for ``o``, its columns) go."""
+        ratio, half, large_half = (
+            self.large.head // self.small.head,
+            self.small.head // 2,
+            self.large.head // 2,
+        )
+        # Rotary pair i of a head of d turns like pair i * D / d of a head of D; a pair is (i, i + half).
+        pairs = [pair * ratio for pair in range(half)]
+        within = [*pairs, *(large_half + pair for pair in pairs)]
+        places = [head * self.large.head + place for head in self._heads(name) for place in within]
+        return torch.tensor(places, device=device)
+
+    def _touched(self, name: str, device: str) -> Tensor:
+        """All rows of the heads that the small model uses, and of the queries that share their keys."""
+        heads = self._heads(name)
+        return torch.tensor(
+            [head * self.large.head + place for head in heads for place in range(self.large.head)],
+            device=device,
+        )
+
+    def _get(self, name: str, device: str) -> Tensor:
+        return self._weights[name].to(device=device, dtype=torch.float32)
+
+
+class Filler:
+    """What vLLM's workers can do beside their own work: ``worker_extension_cls="benchmarks.expand.Filler"``."""
+
+    model_runner: Any
+
+    def fill(self, folder: str, shape: dict[str, int], draft: bool = False) -> int:
+        """Write an expansion into the loaded model, or into its draft; returns the number of weights."""
+        runner = self.model_runner
+        model = runner.model
+        if draft:
+            drafter = getattr(runner, "drafter", None) or runner.speculator
+            model = drafter.model
+        model = getattr(model, "runnable", model)
+        expansion = Expansion(Path(folder), Shape(**shape))
+        return fill(model, expansion)
+
+
+_FUSED = {"q_proj": ("qkv_proj", 0), "k_proj": ("qkv_proj", 1), "v_proj": ("qkv_proj", 2),
+          "gate_proj": ("gate_up_proj", 0), "up_proj": ("gate_up_proj", 1)}  # fmt: skip
+
+
+def fill(model: Any, expansion: Expansion) -> int:
+    """Copy an expansion into a vLLM Qwen2 model on one device, in place; returns the number of weights.
+
+    Raises:
+        ValueError: When the model has other weights than those that were made.
+    """
+    parameters = dict(model.named_parameters())
+    large, filled, offsets, count = expansion.large, set(), {}, 0
+    sizes = {
+        "qkv_proj": [large.heads * large.head, large.groups * large.head, large.groups * large.head],
+        "gate_up_proj": [large.inner, large.inner],
+    }
+    for fused, parts in sizes.items():
+        offsets[fused] = [sum(parts[:number]) for number in range(len(parts))]
+    device = str(next(iter(parameters.values())).device)
+    with torch.no_grad():
+        for name, tensor in expansion.tensors(device):
+            owner, _, kind = name.rpartition(".")
+            parent, _, leaf = owner.rpartition(".")
+            fused, part = _FUSED.get(leaf, (leaf, 0))
+            own = f"{parent}.{fused}.{kind}" if parent else f"{fused}.{kind}"
+            target = parameters[own]
+            start = offsets[fused][part] if fused in offsets else 0
+            # vLLM pads the vocabulary to a multiple of 64.
+            target[start : start + tensor.shape[0]].copy_(tensor)
+            filled.add(own)
+            count += tensor.numel()
+    if filled != parameters.keys():
+        missing = sorted(parameters.keys() - filled)
+        raise ValueError(f"The model has weights that were not filled: {', '.join(missing[:5])}")
+    return count

@@ -1,0 +1,91 @@
+"""Checkpoints on disk: whether there is one, and which one it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from k2eval.errors import ConfigError
+from k2eval.records import digest
+
+_SAMPLED_BYTES = 1 << 20
+_SUFFIXES = (".json", ".safetensors", ".bin", ".txt", ".model", ".jinja")
+
+
+def checkpoint_fingerprint(model: str) -> str:
+    """A digest that changes when a local checkpoint changes; the name's digest for a hub model.
+
+    Small files are read whole. Of each weights file the size and four samples of 1 MiB are read, so that
+    a checkpoint of hundreds of gigabytes costs milliseconds. Where the folder lies does not count.
+
+    Raises:
+        ConfigError: When a local folder is not a checkpoint.
+    """
+    folder = Path(model)
+    if not _is_local(model):
+        return digest("hub", model)
+    checkpoint_config(model)
+    hashed = hashlib.sha256()
+    try:
+        for path in sorted(folder.iterdir()):
+            if path.suffix in _SUFFIXES and path.is_file():
+                size = path.stat().st_size
+                hashed.update(f"{path.name}:{size}:".encode())
+                with path.open("rb") as stream:
+                    for part in range(4):
+                        stream.seek(size * part // 4)
+                        hashed.update(stream.read(_SAMPLED_BYTES))
+    except OSError as error:
+        raise ConfigError(f"Cannot read the checkpoint {model}: {error}.") from error
+    return hashed.hexdigest()[:32]
+
+
+def checkpoint_config(model: str) -> dict[str, Any]:
+    """The ``config.json`` of a local checkpoint; empty for a hub model.
+
+    Raises:
+        ConfigError: When there is no checkpoint, or its configuration cannot be read.
+    """
+    folder = Path(model)
+    if not _is_local(model):
+        return {}
+    if not folder.is_dir():
+        raise ConfigError(
+            f"{model} is a file, expected the folder of a checkpoint. Give the folder with config.json."
+        )
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ConfigError(
+            f"{model} is not a checkpoint: it has no config.json. Give the folder that holds it."
+        )
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"Cannot read {path}: expected the JSON of a checkpoint's configuration; {error}. "
+            "Copy the checkpoint again."
+        ) from error
+    if not isinstance(config, dict):
+        raise ConfigError(f"{path}: expected a JSON object, got {type(config).__name__}.")
+    return config
+
+
+def longest_context(model: str) -> int | None:
+    """How many tokens a local checkpoint was made for, where its configuration says so."""
+    value = checkpoint_config(model).get("max_position_embeddings")
+    return value if isinstance(value, int) else None
+
+
+def _is_local(model: str) -> bool:
+    try:
+        if Path(model).exists():
+            return True
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"Cannot read the checkpoint {model}: {error}.") from error
+    if model.startswith((".", "/", "~")) or model.count("/") != 1:
+        raise ConfigError(
+            f"There is no checkpoint at {model}. Give a folder with config.json, or a hub name owner/name."
+        )
+    return False

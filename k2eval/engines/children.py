@@ -1,0 +1,118 @@
+"""The processes that an engine starts. They end with this one, whatever ends it, ``kill -9`` included.
+
+An engine's processes would outlive their parent and keep its memory. A guard, a small process of its own
+session, is told their ids and kills what is left of them when its input ends. Run as a script, this file is
+the guard; it imports the standard library alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+_TRACKER = b"multiprocessing.resource_tracker"
+
+
+class Children:
+    """The processes below this one in its process group, and their guard."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, str] = {}
+        self._guard = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(Path(__file__))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            bufsize=0,
+        )
+
+    def note(self) -> None:
+        """Tell the guard about processes started since the last call."""
+        assert self._guard.stdin is not None
+        for pid, started in _family(os.getpid()).items():
+            if self._known.get(pid) != started:
+                self._known[pid] = started
+                with contextlib.suppress(BrokenPipeError):
+                    self._guard.stdin.write(f"{pid} {started}\n".encode())
+
+    @property
+    def pids(self) -> list[int]:
+        """Ids of those that live."""
+        return [pid for pid, started in self._known.items() if _start_of(pid) == started]
+
+    def kill(self) -> None:
+        """End all known ones now."""
+        _kill(self._known)
+
+    def close(self) -> None:
+        """End what is left, and the guard."""
+        assert self._guard.stdin is not None
+        self._guard.stdin.close()
+        self._guard.wait()
+
+
+def _family(parent: int) -> dict[int, str]:
+    """Descendants of ``parent`` in its process group, with their start times in clock ticks."""
+    below: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            fields = _stat(int(entry.name))
+            if fields:
+                below.setdefault(int(fields[1]), []).append(int(entry.name))
+    found: dict[int, str] = {}
+    waiting, group = [parent], os.getpgrp()
+    while waiting:
+        for pid in below.get(waiting.pop(), []):
+            waiting.append(pid)
+            fields = _stat(pid)
+            # Python's tracker cleans up after the others, so it must outlive them; it then ends by itself.
+            if fields and int(fields[2]) == group and _TRACKER not in _command(pid):
+                found[pid] = fields[19]
+    return found
+
+
+def _stat(pid: int) -> list[str]:
+    """Fields of ``/proc/PID/stat`` from the state on; empty where there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _start_of(pid: int) -> str | None:
+    fields = _stat(pid)
+    return fields[19] if fields and fields[0] != "Z" else None
+
+
+def _kill(processes: dict[int, str]) -> None:
+    for pid, started in processes.items():
+        if _start_of(pid) == started:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def main() -> None:
+    """The guard: learn process ids until the input ends, then kill those that still live."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    processes: dict[int, str] = {}
+    for line in sys.stdin:
+        pid, _, started = line.strip().partition(" ")
+        processes[int(pid)] = started
+    _kill(processes)
+
+
+if __name__ == "__main__":
+    main()

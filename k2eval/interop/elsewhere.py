@@ -1,0 +1,22 @@
+"""Stands where a run directory names a grader, for tasks of lm-eval's own: lm-eval grades those itself."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from k2eval.errors import K2EvalError
+from k2eval.records import Question
+
+VERSION = 1
+
+
+def grade(question: Question, text: str, truncated: bool) -> NoReturn:
+    """Refuses: there is nothing here that could tell right from wrong.
+
+    Raises:
+        K2EvalError: Always.
+    """
+    raise K2EvalError(
+        f"Task {question.task} is graded by lm-eval. Run the `k2eval lm-eval` command that made it again: kept "
+        "responses are graded without a new generation."
+    )

@@ -1,0 +1,255 @@
+"""A run directory as the exports see it: figures of tasks, and samples one after another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from k2eval.errors import ConfigError, K2EvalError
+from k2eval.grading.answer import answer_part
+from k2eval.journal import read_run
+from k2eval.leaderboard.load import load_run
+from k2eval.leaderboard.scores import RunInfo, TaskScores
+from k2eval.records import Json, Question, Verdict, digest
+from k2eval.report.samples import Samples
+from k2eval.statistics import Estimate, average
+from k2eval.tasks import TaskSpec, load_tasks
+
+HIDDEN = "[left out: the authors ask that these texts not be published]"
+UNKNOWN = "[the task's data is not at hand]"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One verdict with what it is about; texts are left out where their authors ask so."""
+
+    verdict: Verdict
+    number: int
+    """Place of the question in its task, from 0."""
+    messages: list[dict[str, str]]
+    """The prompt; empty where the data is not at hand."""
+    prompt: str
+    """The same as one text."""
+    target: str
+    """The gold answer; empty for programs, whose tests are not published."""
+    choices: tuple[str, ...]
+    text: str
+    """The selected response, raw."""
+    generations: list[dict[str, Any]]
+    """All that was made for it, without texts where they are left out."""
+
+    @property
+    def selected(self) -> dict[str, Any]:
+        """The selected generation; empty where there is none."""
+        return next((one for one in self.generations if one["key"] == self.verdict.selected), {})
+
+    @property
+    def reasoning(self) -> str:
+        """What stands before the answer."""
+        closed = self.text.rfind("</think>")
+        if closed < 0:
+            return "" if answer_part(self.text).complete else self.text
+        return self.text[:closed].removeprefix("<think>").strip()
+
+
+class Run:
+    """What exports read of a run directory.
+
+    Args:
+        folder: The run directory.
+        data: The data folder, for prompts and golds.
+        include_protected: Whether texts are written whose authors ask not to publish them.
+
+    Raises:
+        JournalError: When it is no run directory.
+    """
+
+    def __init__(self, folder: Path, data: Path | None = None, *, include_protected: bool = False) -> None:
+        scores = load_run(folder)
+        self.folder = folder
+        self.info: RunInfo = scores.info
+        self.scores: dict[str, TaskScores] = {
+            name: task for name, task in scores.benchmarks.items() if task.graded
+        }
+        """Of the tasks that have scores."""
+        self.json: dict[str, Any] = read_run(folder)
+        self._samples = Samples.load(folder, data)
+        self._include_protected = include_protected
+        if not self.scores:
+            raise ConfigError(
+                f"Expected a run with graded samples, got none in {folder}. Let `k2eval run` finish some first."
+            )
+
+    @property
+    def notes(self) -> list[str]:
+        """What is missing in the export, and why."""
+        left_out = [name for name in self.scores if self.hidden(name)]
+        others = [name for name in self.json["tasks"] if name not in self.scores]
+        missing = [note for note in self._samples.notes if not any(f", {name}: " in note for name in others)]
+        words = f"texts of {', '.join(left_out)} are left out, as their authors wish (--include-protected)"
+        return [*missing, *([words] if left_out else [])]
+
+    @property
+    def finished(self) -> str:
+        """When its last session ended, as ISO 8601 in UTC, to the second."""
+        sessions = self.json.get("sessions", [])
+        return str(sessions[-1]["finished"]) if sessions else "1970-01-01T00:00:00Z"
+
+    @property
+    def model(self) -> str:
+        """The checkpoint as the user named it."""
+        return str(self.json.get("config", {}).get("model") or self.info.model.name)
+
+    @property
+    def library(self) -> str:
+        """The version of k2eval that made it."""
+        return str(self.json.get("k2eval", "unknown"))
+
+    def task(self, name: str) -> dict[str, Any]:
+        """What ``run.json`` says of a task."""
+        return dict(self.json["tasks"][name])
+
+    def spec(self, name: str) -> TaskSpec | None:
+        """The task's own description, where it is one of ours."""
+        try:
+            return load_tasks([name])[0].spec
+        except K2EvalError:
+            return None
+
+    def estimate(self, name: str) -> Estimate:
+        """avg@k of a task, as a fraction."""
+        return average(self.scores[name].values)
+
+    def hidden(self, name: str) -> bool:
+        """Whether the texts of a task are left out."""
+        return self._samples.protected(name) and not self._include_protected
+
+    def summary(self, name: str) -> str:
+        """The figures of a task in one line, with their denominators."""
+        task, estimate = self.scores[name], self.estimate(name)
+        counted = len(task.questions)
+        parts = [
+            f"avg@{task.scores.shape[1]} {100 * estimate.value:.2f} %, "
+            f"95 % interval {100 * estimate.low:.1f} to {100 * estimate.high:.1f} over {counted} questions",
+            f"recipe {self.info.recipe}",
+            f"{task.graded} graded samples",
+        ]
+        if task.failed:
+            parts.append(f"{task.failed} samples failed on the evaluator's side and are not counted")
+        return "; ".join([*parts, *task.info.notes])
+
+    def votes(self, name: str) -> list[list[str | None]] | None:
+        """What each graded response of each question votes for; None where options are not at hand."""
+        table = self._samples.votes(name)
+        return None if table is None else [[vote.answer for vote in row] for row in table]
+
+    def by_question(self, name: str) -> Iterator[list[Sample]]:
+        """The samples of each question, in order of runs; one question is in memory at a time."""
+        for number, (question_id, by_run) in enumerate(self._samples.verdicts[name].items()):
+            yield [
+                self._sample(number, question_id, run_index, verdict)
+                for run_index, verdict in sorted(by_run.items())
+            ]
+
+    def _sample(self, number: int, question_id: str, run_index: int, verdict: Verdict) -> Sample:
+        name = verdict.task
+        question = self._samples.question(name, question_id, run_index)
+        made = self._samples.generations(verdict)
+        if self.hidden(name):
+            bare = [{**one, "text": HIDDEN, "prefill": ""} for one in made]
+            safe = verdict.model_copy(update={"extracted": None, "detail": {}, "notes": {}})
+            turns = [{"role": "user", "content": HIDDEN}]
+            return Sample(safe, number, turns, HIDDEN, HIDDEN, (), HIDDEN, bare)
+        messages = [message.model_dump() for message in question.messages] if question else []
+        return Sample(
+            verdict,
+            number,
+            messages,
+            "\n\n".join(message["content"] for message in messages) or UNKNOWN,
+            _target(question),
+            question.options if question else (),
+            _text(verdict, made),
+            made,
+        )
+
+
+def _target(question: Question | None) -> str:
+    if question is None:
+        return UNKNOWN
+    return question.gold if isinstance(question.gold, str) else ""
+
+
+def _text(verdict: Verdict, made: list[dict[str, Any]]) -> str:
+    """The response: one generation, or all steps of the selected attempt where it took several."""
+    chosen = next((one for one in made if one["key"] == verdict.selected), None)
+    if chosen is None:
+        return ""
+    steps = [chosen]
+    if "steps" in verdict.notes:
+        attempt = chosen["stage"].partition(".")[0]
+        steps = [one for one in made if one["stage"].partition(".")[0] == attempt]
+        steps.sort(key=lambda one: [int(part) for part in one["stage"].split(".")[1:] if part.isdigit()])
+    return "\n\n".join(one.get("prefill", "") + one["text"] for one in steps)
+
+
+def sample_hash(sample: Sample) -> str:
+    """A digest of what is asked and expected, equal for equal questions whatever the harness."""
+    reference = [sample.target] if sample.target else []
+    words = json.dumps({"raw": sample.prompt, "reference": reference}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(words.encode()).hexdigest()
+
+
+def identity(run: Run, *parts: Json) -> str:
+    """A digest that is the same for every export of the same state of a run."""
+    return digest(run.json["model"], run.json["recipe"], run.json["seed"], run.finished, *parts)
+
+
+class Folder:
+    """Where an export goes: files appear in it whole or not at all.
+
+    Raises:
+        ConfigError: When it cannot be written.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.written: list[Path] = []
+        self._part: Path | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._part is not None:
+            self._part.unlink(missing_ok=True)
+
+    def open(self, name: str) -> Path:
+        """A path to write to; `close` gives the file its name."""
+        try:
+            path = self.out / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._part = path.with_name(path.name + ".part")
+            self._part.touch()
+        except OSError as error:
+            raise ConfigError(f"Cannot write to {self.out}: {error}. Give another --out.") from error
+        return self._part
+
+    def close(self) -> Path:
+        """Give the file its name."""
+        if self._part is None:
+            raise ValueError("no file is open")
+        path = self._part.with_name(self._part.name.removesuffix(".part"))
+        shutil.move(self._part, path)
+        self._part = None
+        self.written.append(path)
+        return path
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a whole file."""
+        self.open(name).write_text(text, encoding="utf-8", errors="backslashreplace")
+        return self.close()

@@ -1,0 +1,235 @@
+"""A batch of lm-eval's requests as samples of a run.
+
+lm-eval repeats a request by listing the very same instance several times: each occurrence is a run index of its
+own here, with a seed of its own. Tasks of ours keep their question ids, prompts and graders, so that what is
+generated through lm-eval and through ``k2eval run`` has the same keys and may lie in the same run directory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from k2eval.config import RunConfig
+from k2eval.data import QuestionSet, load_questions
+from k2eval.engines.protocol import EngineInfo
+from k2eval.errors import ConfigError
+from k2eval.interop.lm_eval import QUESTION
+from k2eval.journal import Archive
+from k2eval.recipes.sample import Role
+from k2eval.records import Generation, Json, Message, Place, Question, Request, Response, Sampling, Verdict
+from k2eval.regrade import NotKept
+from k2eval.tasks import DataSpec, Item, Task, TaskSpec, import_object, load_tasks, task_files
+from k2eval.work import Assignment, Work
+
+ELSEWHERE = "k2eval.interop.elsewhere"
+
+
+class Chat(str):
+    """A prompt as lm-eval passes it around: the JSON of its messages."""
+
+    @classmethod
+    def of(cls, turns: Sequence[Mapping[str, Any]]) -> Chat:
+        """The prompt of these messages."""
+        return cls(json.dumps(list(turns), ensure_ascii=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One occurrence of an instance in a batch."""
+
+    question: Question
+    run_index: int
+    sampling: Sampling
+    until: tuple[str, ...]
+    own: bool
+    """Whether the task is one of ours."""
+
+    @property
+    def place(self) -> Place:
+        """Which sample it is."""
+        return Place(self.question.task, self.question.id, self.run_index)
+
+
+def read_batch(
+    instances: Sequence[Any], default_max_tokens: int, chat_template: Mapping[str, Json]
+) -> list[Asked]:
+    """What lm-eval asks for, in its order.
+
+    Raises:
+        ConfigError: When a request cannot be asked as a chat, or its sampling is unknown.
+    """
+    known, seen, read = task_files(), Counter[int](), []
+    for instance in instances:
+        occurrence = seen[id(instance)]
+        seen[id(instance)] += 1
+        sampling, until = _sampling(instance, default_max_tokens, chat_template)
+        messages = _messages(instance)
+        name = str(instance.task_name)
+        line = instance.doc.get(QUESTION) if isinstance(instance.doc, Mapping) else None
+        if line is not None and name in known:
+            question = Question.model_validate({**json.loads(line), "messages": messages})
+            run_index = int(instance.doc.get("run_index", 0)) * (instance.repeats or 1) + occurrence
+        else:
+            part = f".{instance.idx}" if instance.idx else ""
+            question = Question(
+                task=name, id=f"{instance.doc_id}{part}", grader=ELSEWHERE, messages=messages, gold=None
+            )
+            run_index = occurrence
+        read.append(Asked(question, run_index, sampling, until, question.grader != ELSEWHERE))
+    return read
+
+
+def _messages(instance: Any) -> tuple[Message, ...]:
+    prompt, *rest = instance.args
+    if not isinstance(prompt, str) or len(rest) != 1:
+        raise ConfigError(
+            f"Task {instance.task_name}: expected requests of a text and its settings, got {len(rest) + 1} parts. "
+            "k2eval asks in text only; choose another --model for this task."
+        )
+    if not isinstance(prompt, Chat):
+        return (Message(role="user", content=prompt),)
+    turns = tuple(Message(role=turn["role"], content=turn["content"]) for turn in json.loads(prompt))
+    if turns and turns[-1].role == "assistant":
+        raise ConfigError(
+            f"Task {instance.task_name} begins the answer itself (gen_prefix {turns[-1].content[:60]!r}). k2eval asks "
+            "in whole turns; run this task without --apply_chat_template, or choose another --model for it."
+        )
+    return turns
+
+
+_NAMES = {"top_p": "top_p", "top_k": "top_k", "min_p": "min_p", "temperature": "temperature"}
+_WITHOUT_MEANING = ("do_sample", "until", "stop", "max_gen_toks", "seed")
+
+
+def _sampling(
+    instance: Any, default_max_tokens: int, chat_template: Mapping[str, Json]
+) -> tuple[Sampling, tuple[str, ...]]:
+    from lm_eval.models.utils import normalize_gen_kwargs
+
+    given = dict(instance.args[1])
+    settings = dict(normalize_gen_kwargs(given, default_max_tokens))
+    stop = given.get("stop") or []
+    until = tuple([*settings["until"], *([stop] if isinstance(stop, str) else stop)])
+    unknown = [key for key in settings if key not in _NAMES and key not in _WITHOUT_MEANING]
+    if unknown:
+        raise ConfigError(
+            f"Task {instance.task_name}: unknown generation settings {', '.join(unknown)}. Known: until, "
+            f"max_gen_toks, do_sample, {', '.join(_NAMES)}. Leave them out with --gen_kwargs or in the task's YAML."
+        )
+    fields = {name: settings[key] for key, name in _NAMES.items() if settings.get(key) is not None}
+    fields["top_k"] = max(0, int(fields.get("top_k", 0)))
+    if not settings.get("do_sample"):
+        fields["temperature"] = 0.0
+    return Sampling.model_validate(
+        {
+            "top_p": 1.0,
+            **fields,
+            "max_tokens": settings["max_gen_toks"],
+            "stop": tuple(text for text in until if text),
+            "chat_template": dict(chat_template),
+        }
+    ), until
+
+
+class Batch(Work):
+    """What lm-eval asks for, as the work of a run."""
+
+    def __init__(self, config: RunConfig, asked: Sequence[Asked]) -> None:
+        self._asked = {one.place: one for one in asked}
+        self.replayed: dict[Place, Response] = {}
+        """Responses that need no engine."""
+        super().__init__(config)
+        self._tasks = {questions.task.name: questions.task for questions in self.sets}
+
+    def __len__(self) -> int:
+        """How many samples lm-eval asks for."""
+        return len(self._asked)
+
+    def _load(self) -> list[QuestionSet]:
+        by_task: dict[str, list[Asked]] = {}
+        for one in self._asked.values():
+            by_task.setdefault(one.question.task, []).append(one)
+        return [self._own(found) if found[0].own else _foreign(found) for found in by_task.values()]
+
+    def _own(self, asked: Sequence[Asked]) -> QuestionSet:
+        [task] = load_tasks([asked[0].question.task])
+        questions = load_questions(task, data=self.config.data)
+        ids = {one.question.id for one in asked}
+        questions.limit = len(ids)
+        first = next(one for one in questions.questions(asked[0].run_index) if one.id == asked[0].question.id)
+        changes: dict[str, Any] = {"sampling": asked[0].sampling, "runs": _runs(asked)}
+        if first.messages != asked[0].question.messages:
+            changes |= {"system": "", "prompt": f"lm-eval: {task.system}\n\n{task.prompt}"}
+        questions.task = replace(task, **changes)
+        return questions
+
+    def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> dict[str, Json]:
+        """As of any run; tasks that lm-eval grades are in no total of ours."""
+        described = super().describe(info, fingerprints)
+        for questions in self.sets:
+            if questions.task.spec.grader == ELSEWHERE:
+                described["tasks"][questions.task.name]["part"] = True
+        return described
+
+    def assignments(self) -> Iterator[Assignment]:
+        """All samples of our tasks, to be graded; of others those that an engine is needed for."""
+        for one in self._asked.values():
+            if one.own or one.place not in self.replayed:
+                yield self._assignment(one)
+
+    def _assignment(self, one: Asked) -> Assignment:
+        task = self._tasks[one.question.task]
+        path = task.spec.solver
+        solver = import_object(path, f"solver of task {task.name}") if path else None
+        return Assignment(one.question, one.run_index, one.sampling, task.version, solver, self.role_sampling)
+
+    def is_settled(self, verdict: Verdict) -> bool:
+        """Whether nothing is left to do about a sample; its response must be at hand, for lm-eval."""
+        return super().is_settled(verdict) and verdict.place in self.replayed
+
+    async def replay(self, fingerprints: dict[Role, str]) -> None:
+        """Finds the responses whose generations the run directory holds already."""
+        if not (self.config.out / "run.json").exists():
+            return
+        archive = Archive([self.config.out])
+
+        async def ask(request: Request, role: Role) -> Generation:
+            if (kept := archive.find(request.key)) is None:
+                raise NotKept("not in the journal")
+            return kept
+
+        for one in self._asked.values():
+            sample = self._assignment(one).sample(self.config.seed, fingerprints, ask)
+            try:
+                self.replayed[one.place] = await self.recipe(sample)
+            except NotKept:
+                continue
+
+
+def _runs(asked: Sequence[Asked]) -> int:
+    return max(one.run_index for one in asked) + 1
+
+
+def _foreign(asked: Sequence[Asked]) -> QuestionSet:
+    """The questions of a task that is not ours, described as far as lm-eval lets see."""
+    name = asked[0].question.task
+    spec = TaskSpec(task=name, title=name, kind="general", grader=ELSEWHERE, data=DataSpec())
+    task = Task(
+        name=name,
+        version="lm-eval",
+        spec=spec,
+        system="",
+        prompt="",
+        sampling=asked[0].sampling,
+        runs=_runs(asked),
+    )
+    items = [
+        Item(one.question.id, None, {"question": "\n\n".join(turn.content for turn in one.question.messages)})
+        for one in asked
+        if one.run_index == 0
+    ]
+    return QuestionSet(task, [], "lm-eval", _items={0: (items, ["graded by lm-eval"])})

@@ -1,0 +1,230 @@
+"""k2eval as a model of stock lm-eval: any generative task runs through our recipes, journal and engines.
+
+``lm_eval --model k2eval --model_args pretrained=CHECKPOINT,recipe=plain,out=DIR`` once k2eval is registered:
+by its entry point where lm-eval reads those (after 0.4.13), by ``python -m k2eval lm-eval …`` or `register` before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import lm_eval.models  # noqa: F401  # fills lm-eval's registry, which it does only as long as that is empty
+from lm_eval.api.model import LM
+from lm_eval.api.registry import MODEL_REGISTRY, register_model
+from lm_eval.models.utils import postprocess_generated_text
+from rich.console import Console
+
+from k2eval.config import load_config
+from k2eval.console import terminal
+from k2eval.engines.opening import open_engines
+from k2eval.errors import ConfigError, EngineError
+from k2eval.interop.lm_eval import Answer
+from k2eval.interop.lm_eval_batch import ELSEWHERE, Asked, Batch, Chat, read_batch
+from k2eval.interruption import INTERRUPTED
+from k2eval.journal import Journal, read_run
+from k2eval.records import Grade, Json, Outcome, Place, Response
+from k2eval.runner import Runner
+from k2eval.work import Assignment
+
+NAME = "k2eval"
+
+
+class K2EvalModel(LM):  # type: ignore[misc]
+    """What ``--model k2eval`` stands for.
+
+    Args:
+        pretrained: Checkpoint folder, hub name, or a served model's name; for the scripted engine its file.
+        out: Run directory; the same one again goes on where the last start ended.
+        recipe: How a response is made; see ``k2eval recipes``.
+        seed: Seed that all requests' seeds derive from.
+        engine: ``vllm``, ``endpoint`` or ``scripted``.
+        speculative: Speculative decoding in the short form, such as ``ngram``.
+        config: YAML file as for ``k2eval run``, for roles and whatever else has no argument here.
+        data: Folder with the rows of our benchmarks.
+        workers: Grading processes for our tasks.
+        max_gen_toks: Longest answer where a task names none.
+        think_end_token: Ends the reasoning of answers to tasks that are not ours; only what follows is graded.
+        chat_template_args: Extra arguments of the chat template.
+        enable_thinking: The chat template's argument of that name.
+        batch_size: lm-eval's; ignored, as are the next two: the runner keeps the engine full.
+        max_batch_size: Ignored.
+        device: Ignored.
+        engine_arguments: Everything else goes to the engine, such as ``max_model_len=8192``.
+
+    Raises:
+        ConfigError: When something of this is missing, unknown or impossible.
+    """
+
+    def __init__(
+        self,
+        pretrained: str | None = None,
+        out: str | None = None,
+        recipe: str | None = None,
+        seed: int | None = None,
+        engine: str | None = None,
+        speculative: str | Mapping[str, Json] | None = None,
+        config: str | None = None,
+        data: str | None = None,
+        workers: int | None = None,
+        max_gen_toks: int = 2048,
+        think_end_token: str | None = None,
+        chat_template_args: Mapping[str, Json] | None = None,
+        enable_thinking: bool | None = None,
+        batch_size: int | str | None = None,
+        max_batch_size: int | None = None,
+        device: str | None = None,
+        **engine_arguments: Any,
+    ) -> None:
+        super().__init__()
+        if out is None and config is None:
+            raise ConfigError(
+                "--model k2eval needs a run directory: --model_args pretrained=…,out=runs/NAME."
+            )
+        arguments = {**engine_arguments, **({"kind": engine} if engine else {})}
+        self._config = load_config(
+            file=Path(config) if config else None,
+            flags={
+                "model": pretrained, "out": out, "recipe": recipe, "seed": seed, "data": data,
+                "speculative": speculative, "workers": workers, "tasks": ("lm-eval",),
+            },
+            sets=[f"engine.{key}={json.dumps(value)}" for key, value in arguments.items()],
+        )  # fmt: skip
+        self._max_tokens = max_gen_toks
+        self._think_end = think_end_token
+        thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
+        self._chat_template: dict[str, Json] = {**(chat_template_args or {}), **thinking}
+        self._console = terminal(stderr=True)
+
+    def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
+        """Answers a batch of requests; repeats of one are drawn with seeds of their own.
+
+        Raises:
+            EngineError: When samples of tasks that are not ours could not be finished on our side.
+        """
+        asked = read_batch(requests, self._max_tokens, self._chat_template)
+        if not asked:
+            return []
+        names = tuple(dict.fromkeys(one.question.task for one in asked))
+        batch = Batch(self._config.model_copy(update={"tasks": names}), asked)
+        runner = _BatchRunner(batch, self._console)
+        asyncio.run(runner.answer())
+        lost = [one for one in asked if not one.own and one.place in runner.failures]
+        if lost:
+            reason = runner.failures[lost[0].place].detail["reason"]
+            raise EngineError(
+                f"{len(lost)} of {len(asked)} samples could not be finished on our side, such as question "
+                f"{lost[0].question.id} of {lost[0].question.task}: {reason} All others are kept in "
+                f"{self._config.out}; the same command tries these again."
+            )
+        return [self._said(one, runner) for one in asked]
+
+    def _said(self, one: Asked, runner: _BatchRunner) -> Answer:
+        response = runner.responses.get(one.place)
+        if response is None:
+            return Answer("", failure=runner.failures[one.place])
+        truncated = response.finish_reason == "length"
+        if one.own:
+            return Answer(response.text, truncated=truncated)
+        if self._think_end and truncated and self._think_end not in response.text:
+            return Answer("", truncated=True)  # reasoning without end holds no answer
+        text = postprocess_generated_text(response.text, list(one.until), self._think_end)
+        return Answer(text, truncated=truncated)
+
+    def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> NoReturn:
+        """Refuses.
+
+        Raises:
+            ConfigError: Always; k2eval generates and scores no given continuations.
+        """
+        names = ", ".join(sorted({str(request.task_name) for request in requests})[:5])
+        raise ConfigError(
+            f"Expected tasks that generate (output_type: generate_until), got log-likelihood requests of {names}. "
+            "Choose a generative variant of the task, or another --model, such as vllm, for these tasks."
+        )
+
+    loglikelihood_rolling = loglikelihood
+
+    def apply_chat_template(
+        self, chat_history: Sequence[Mapping[str, Any]], add_generation_prompt: bool = True
+    ) -> str:
+        """The messages as they are: the engine applies the checkpoint's own template."""
+        return Chat.of(chat_history)
+
+    def chat_template(self, chat_template: bool | str = False) -> str:
+        """What lm-eval logs as the template."""
+        if isinstance(chat_template, str) and chat_template != "default":
+            raise ConfigError(
+                f"--apply_chat_template {chat_template}: k2eval uses the checkpoint's own template. Leave the name out."
+            )
+        return "the checkpoint's own, applied by k2eval" if chat_template else ""
+
+    @property
+    def tokenizer_name(self) -> str:
+        """What lm-eval's request cache goes by."""
+        return f"{NAME}-chat"
+
+    def get_model_info(self) -> dict[str, Json]:
+        """What lm-eval writes beside the results."""
+        info: dict[str, Json] = {
+            "run_directory": str(self._config.out),
+            "recipe": self._config.recipe,
+            "seed": self._config.seed,
+        }
+        if (self._config.out / "run.json").exists():
+            run = read_run(self._config.out)
+            info |= {"model_name": run["model"]["name"], "model_fingerprint": run["model"]["fingerprint"]}
+            info |= {"engine": run["model"]["engine"], "reproducible": run["reproducible"]}
+        return info
+
+
+class _BatchRunner(Runner):
+    """A runner that keeps the responses for lm-eval, and grades only those to tasks of ours."""
+
+    def __init__(self, batch: Batch, console: Console) -> None:
+        super().__init__(batch.config, open_engines(batch.config), console, batch)
+        self.responses: dict[Place, Response] = {}
+        self.failures: dict[Place, Grade] = {}
+        self._batch = batch
+
+    async def answer(self) -> None:
+        """Fills `responses` and `failures`.
+
+        Raises:
+            SystemExit: After Ctrl-C, with exit code 130.
+        """
+        await self._batch.replay({role: engine.info.fingerprint for role, engine in self._engines.items()})
+        self.responses.update(self._batch.replayed)
+        own = [one.place for one in self._batch.assignments() if one.question.grader != ELSEWHERE]
+        if not own and len(self.responses) == len(self._batch):
+            return
+        summary = await self.run()
+        if summary.interrupted:
+            self._console.print("Stopped. The same command goes on from there.")
+            raise SystemExit(INTERRUPTED)
+        with Journal(self.config.out) as journal:
+            graded = all(not journal.verdicts[place].outcome.is_infrastructure for place in own)
+            journal.write_run({**journal.read_run(), "complete": graded and not self.failures})
+
+    async def _respond(self, assignment: Assignment) -> Response | None:
+        response = await super()._respond(assignment)
+        if response is None:
+            return None
+        self.responses[assignment.place] = response
+        if assignment.question.grader != ELSEWHERE:
+            return response
+        self._progress.tasks[assignment.question.task].done += 1
+        return None
+
+    def _fail(self, assignment: Assignment, outcome: Outcome, error: EngineError) -> None:
+        self.failures[assignment.place] = Grade.of(outcome, reason=str(error)[:500])
+        super()._fail(assignment, outcome, error)
+
+
+def register() -> None:
+    """Makes ``--model k2eval`` known to lm-eval in this process."""
+    if NAME not in MODEL_REGISTRY:
+        register_model(NAME)(K2EvalModel)

@@ -1,0 +1,179 @@
+"""A run's progress and scores in Weights & Biases or Trackio, if the user asks for it.
+
+Everything happens in a thread that follows the run directory, so that a tracker which is slow, out of reach or
+broken costs the run nothing but a line of warning.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from k2eval.errors import ConfigError, did_you_mean
+from k2eval.journal import VERDICTS
+from k2eval.records import Json
+
+TRACKERS = ("wandb", "trackio")
+PROJECT = "k2eval"
+_EVERY_S = 30.0
+_PATIENCE_S = 60.0
+"""How long the end of a run waits for the tracker's last words."""
+
+
+@contextmanager
+def tracking(
+    name: str | None,
+    out: Path,
+    settings: Mapping[str, Json],
+    console: Console,
+    *,
+    every_s: float = _EVERY_S,
+    patience_s: float = _PATIENCE_S,
+) -> Iterator[None]:
+    """While it is open, what happens in the run directory ``out`` is sent to a tracker.
+
+    Args:
+        name: One of `TRACKERS`, or None for none.
+        out: The run directory.
+        settings: The run's configuration.
+        console: Where failures are said; they never stop the run.
+        every_s: Seconds between two reports.
+        patience_s: Seconds that the end waits for the last report.
+
+    Raises:
+        ConfigError: When there is no such tracker.
+    """
+    if name is None:
+        yield
+        return
+    if name not in TRACKERS:
+        raise ConfigError(f"Unknown tracker {name!r}. {did_you_mean(name, list(TRACKERS))}")
+    follower = _Follower(name, out, settings, console, every_s)
+    follower.thread.start()
+    try:
+        yield
+    finally:
+        follower.done.set()
+        follower.thread.join(patience_s)
+        if follower.thread.is_alive():
+            console.print(
+                f"Tracking with {name}: no end after {patience_s:.0f} s; its last figures may be missing."
+            )
+
+
+@dataclass(slots=True)
+class _Follower:
+    name: str
+    out: Path
+    settings: Mapping[str, Json]
+    console: Console
+    every_s: float
+    done: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.thread = threading.Thread(target=self._run, name=f"track-{self.name}", daemon=True)
+
+    def _run(self) -> None:
+        try:
+            tracker = importlib.import_module(self.name)
+        except ImportError:
+            self.console.print(
+                f"Tracking is off: the package {self.name} is not installed (pip install {self.name}). The run goes on."
+            )
+            return
+        try:
+            self._follow(tracker)
+        except Exception as error:  # whatever a tracker raises, the run must not feel it
+            reason = str(error).splitlines()
+            self.console.print(
+                f"Tracking with {self.name} failed ({type(error).__name__}: {reason[0] if reason else ''}). "
+                "The run goes on.",
+                soft_wrap=True,
+                markup=False,
+            )
+
+    def _follow(self, tracker: Any) -> None:
+        project = os.environ.get("WANDB_PROJECT", PROJECT)
+        tracker.init(project=project, name=self.out.name, config=dict(self.settings))
+        log: Callable[[dict[str, float]], None] = tracker.log
+        progress = Progress(self.out / VERDICTS)
+        while not self.done.wait(self.every_s):
+            if progress.read():
+                log(progress.figures())
+        if progress.read():
+            log(progress.figures())
+        log(final_figures(self.out))
+        tracker.finish()
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the verdicts of a growing file say so far."""
+
+    path: Path
+    _offset: int = 0
+    _latest: dict[tuple[str, str, int], dict[str, Any]] = field(default_factory=dict)
+
+    def read(self) -> bool:
+        """Take in what was added; whether there was anything."""
+        if not self.path.exists():
+            return False
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            new = file.read()
+        end = new.rfind(b"\n") + 1
+        self._offset += end
+        for line in new[:end].splitlines():
+            one = json.loads(line)
+            self._latest[one["task"], one["question_id"], one["run_index"]] = {
+                "score": one["score"], "outcome": one["outcome"], "tokens": one.get("output_tokens", 0)
+            }  # fmt: skip
+        return end > 0
+
+    def figures(self) -> dict[str, float]:
+        """For each task samples done, mean score, share truncated and mean tokens."""
+        figures: dict[str, float] = {}
+        for task in sorted({place[0] for place in self._latest}):
+            mine = [one for place, one in self._latest.items() if place[0] == task]
+            scores = [one["score"] for one in mine if one["score"] is not None]
+            figures[f"{task}/done"] = len(mine)
+            figures[f"{task}/truncated"] = sum(one["outcome"] == "truncated" for one in mine) / len(mine)
+            figures[f"{task}/tokens"] = sum(one["tokens"] for one in mine) / len(mine)
+            if scores:
+                figures[f"{task}/score"] = sum(scores) / len(scores)
+        return figures
+
+
+def final_figures(out: Path) -> dict[str, float]:
+    """avg@k with its interval, failures of each task, and the run's speed."""
+    from k2eval.leaderboard.load import load_run
+    from k2eval.statistics import average
+
+    run = load_run(out)
+    figures: dict[str, float] = {}
+    for name, task in run.benchmarks.items():
+        estimate = average(task.values)
+        if task.graded:
+            figures |= {
+                f"{name}/avg_at_k": estimate.value,
+                f"{name}/interval_low": estimate.low,
+                f"{name}/interval_high": estimate.high,
+            }
+        figures[f"{name}/failed"] = task.failed
+    for key, value in (
+        ("tokens_per_s", run.info.tokens_per_s),
+        ("acceptance_length", run.info.acceptance_length()),
+    ):
+        if value is not None:
+            figures[key] = value
+    return figures

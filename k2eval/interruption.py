@@ -1,0 +1,56 @@
+"""Ctrl-C and SIGTERM while a run goes on: the first one ends it in order, the second at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Self
+
+from rich.console import Console
+
+INTERRUPTED = 130
+"""Exit code of a command that was stopped."""
+
+
+class Interruption:
+    """Cancels the task that enters it when the user asks to stop.
+
+    Signals are handled by Python, not by the event loop, so that they are noticed while the loop is busy. Outside
+    the main thread, where there are no signals, it does nothing.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.happened = False
+        self._console = console
+        self._before: dict[int, signal.Handlers | object] = {}
+
+    def __enter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.happened:
+            # The engine's guard and the kernel end the other processes.
+            self._console.show_cursor(True)
+            os._exit(INTERRUPTED)
+        self.happened = True
+        # Not printed here: the handler may have interrupted the very code that prints.
+        self._loop.call_soon_threadsafe(self._stop)
+
+    def _stop(self) -> None:
+        self._console.print("Stopping; once more stops at once.")
+        if self._task is not None:
+            self._task.cancel()

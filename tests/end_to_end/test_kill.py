@@ -1,0 +1,240 @@
+"""Nothing generated is lost or done twice, whatever ends a run: `k2eval run` as a process that is killed."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from k2eval.config import load_config
+from k2eval.engines.vllm import VllmEngine
+from k2eval.journal import GENERATIONS, VERDICTS, read_lines, read_run
+from k2eval.records import Generation
+from k2eval.runner import Runner
+from tests.vllm_engine import Lent
+
+STOPPED = 130
+
+
+class Started:
+    """A `k2eval run` of its own process group."""
+
+    def __init__(self, *arguments: str, out: Path) -> None:
+        self.out = out
+        self._said = out.parent / f"{out.name}-{random.randrange(10**9)}.txt"
+        with self._said.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "k2eval", "run", *arguments, "--out", str(out)],
+                stdout=file, stderr=file, stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def said(self) -> str:
+        return self._said.read_text()
+
+    def wait(self, limit_s: float = 300) -> int:
+        return self.process.wait(limit_s)
+
+    def until(self, condition: Callable[[], bool], limit_s: float = 300) -> None:
+        deadline = time.monotonic() + limit_s
+        while not condition():
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() < deadline, self.said
+            time.sleep(0.02)
+
+    def until_generated(self, count: int) -> None:
+        path = self.out / GENERATIONS
+        self.until(lambda: path.exists() and path.read_bytes().count(b"\n") >= count)
+
+    def signal(self, number: signal.Signals) -> None:
+        """To all of the process group, as a terminal does."""
+        os.killpg(self.process.pid, number)
+
+    def relatives(self) -> list[int]:
+        """Processes of its group and session, and graders, which have sessions of their own."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                    command = (entry / "cmdline").read_bytes()
+                except OSError:
+                    continue
+                mine = int(fields[2]) == self.process.pid or str(self.process.pid).encode() in command.split(
+                    b"\0"
+                )
+                if mine and fields[0] != "Z":
+                    found.append(int(entry.name))
+        return found
+
+    def leaves_nobody(self) -> None:
+        deadline = time.monotonic() + 20
+        while self.relatives():
+            assert time.monotonic() < deadline, [
+                Path(f"/proc/{pid}/cmdline").read_bytes() for pid in self.relatives()
+            ]
+            time.sleep(0.1)
+
+
+def check_journal(out: Path, total: int) -> None:
+    """All there, each once, in a complete run."""
+    keys = [one.key for _, one in read_lines(out / GENERATIONS, Generation)]
+    assert len(keys) == len(set(keys)) == total
+    assert len((out / VERDICTS).read_text().splitlines()) == total
+    assert read_run(out)["complete"] is True
+
+
+def sorted_verdicts(out: Path) -> list[bytes]:
+    return sorted((out / VERDICTS).read_bytes().splitlines())
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> tuple[str, ...]:
+    """Arguments for a run of 100 samples that takes some seconds, without a model."""
+    path = tmp_path / "script.jsonl"
+    texts = [f"<think>{'so ' * number}</think>\\boxed{{{35 + number}}}" for number in range(5)]
+    path.write_text(json.dumps({"match": "", "responses": texts}) + "\n")
+    return (
+        "--engine", "scripted", "--model", str(path), "--tasks", "smoke", "--limit", "20", "--runs", "5",
+        "--workers", "1", "--set", "engine.delay_s=0.1", "--set", "engine.capacity=5",
+    )  # fmt: skip
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_run_goes_on_where_it_was(script: tuple[str, ...], tmp_path: Path) -> None:
+    whole, out = Started(*script, out=tmp_path / "whole"), tmp_path / "run"
+    for _ in range(3):
+        started = Started(*script, out=out)
+        time.sleep(random.uniform(0.5, 4.0))
+        if started.process.poll() is None:
+            started.signal(signal.SIGKILL)
+        started.wait()
+        started.leaves_nobody()
+    last = Started(*script, out=out)
+    assert (last.wait(), whole.wait()) == (0, 0), last.said
+    check_journal(out, 100)
+    assert sorted_verdicts(out) == sorted_verdicts(tmp_path / "whole")
+
+
+def test_ctrl_c_ends_a_run_in_order_and_says_how_to_go_on(script: tuple[str, ...], tmp_path: Path) -> None:
+    started = Started(*script, out=tmp_path / "run")
+    started.until_generated(10)
+    started.signal(signal.SIGINT)
+    assert started.wait(30) == STOPPED
+    started.leaves_nobody()
+    assert "Stopping; once more stops at once." in started.said
+    assert re.search(r"Stopped at \d+ of 100 samples. The same command goes on from there.", started.said)
+    assert "Traceback" not in started.said
+    generated = len(list(read_lines(tmp_path / "run" / GENERATIONS, Generation)))
+    [session] = read_run(tmp_path / "run")["sessions"]
+    assert session["generated"] == generated
+
+
+def test_ctrl_c_before_anything_was_made_is_no_traceback(script: tuple[str, ...], tmp_path: Path) -> None:
+    started = Started(*script, out=tmp_path / "run")
+    time.sleep(0.7)
+    started.signal(signal.SIGINT)
+    assert started.wait(30) == STOPPED, started.said
+    started.leaves_nobody()
+    assert "Traceback" not in started.said
+
+
+def test_ctrl_c_twice_stops_at_once(script: tuple[str, ...], tmp_path: Path) -> None:
+    started = Started(*script, out=tmp_path / "run")
+    started.until_generated(5)
+    started.signal(signal.SIGINT)
+    time.sleep(0.01)
+    started.signal(signal.SIGINT)
+    assert started.wait(10) == STOPPED, started.said
+    started.leaves_nobody()
+    assert "Traceback" not in started.said
+
+
+def test_graders_do_not_outlive_a_run_that_was_killed_alone(script: tuple[str, ...], tmp_path: Path) -> None:
+    started = Started(*script, out=tmp_path / "run")
+    started.until_generated(5)
+    started.process.kill()
+    started.wait()
+    started.leaves_nobody()
+
+
+def test_a_second_process_on_the_same_directory_is_refused(script: tuple[str, ...], tmp_path: Path) -> None:
+    first = Started(*script, out=tmp_path / "run")
+    first.until_generated(1)
+    first.signal(signal.SIGSTOP)
+    second = Started(*script, out=tmp_path / "run")
+    assert second.wait(60) == 2, second.said
+    first.signal(signal.SIGCONT)
+    assert "Another process is writing to" in second.said
+    assert first.wait() == 0
+    check_journal(tmp_path / "run", 100)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("vllm")
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.timeout(1200)
+@pytest.mark.filterwarnings("ignore")
+async def test_real_vllm_survives_every_way_to_die(
+    engine: VllmEngine, checkpoint: Path, tmp_path: Path
+) -> None:
+    """Killed alone, with its group, and its engine; stopped by Ctrl-C, at the start too; then finished."""
+    flags = {"model": str(checkpoint), "tasks": "smoke", "runs": 8, "out": tmp_path / "whole", "workers": 1}
+    config = load_config(file=None, flags=flags, task_names=["smoke"])
+    await Runner(config, {"solver": Lent(engine)}, Console(quiet=True)).run()
+    total, out = 52 * 8, tmp_path / "run"
+    arguments = ("--model", str(checkpoint), "--tasks", "smoke", "--runs", "8", "--workers", "1")
+
+    early = Started(*arguments, out=out)
+    early.until(lambda: (out / "engine.log").exists())
+    time.sleep(random.uniform(0, 10))
+    early.process.kill()
+    early.wait()
+    early.leaves_nobody()
+
+    waiting = Started(*arguments, out=out)
+    waiting.until(lambda: "Starting vllm" in waiting.said)
+    time.sleep(random.uniform(0, 15))
+    waiting.signal(signal.SIGINT)
+    assert waiting.wait(60) == STOPPED, waiting.said
+    assert "Stopped at 0 of 416 samples" in waiting.said and "Traceback" not in waiting.said
+    waiting.leaves_nobody()
+
+    killed = Started(*arguments, out=out)
+    killed.until_generated(random.randrange(20, 100))
+    killed.signal(signal.SIGKILL)
+    killed.wait()
+    killed.leaves_nobody()
+
+    died = Started(*arguments, out=out)
+    died.until_generated(random.randrange(110, 180))
+    for pid in died.relatives():
+        if b"EngineCore" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
+    assert died.wait(60) == 2, died.said
+    assert re.search(
+        r"\nk2eval: vLLM stopped while answering: .*run the same command again to go on", died.said
+    )
+    assert "Traceback" not in died.said and "ERROR" not in died.said
+    died.leaves_nobody()
+
+    stopped = Started(*arguments, out=out)
+    stopped.until_generated(random.randrange(200, 300))
+    stopped.signal(signal.SIGINT)
+    assert stopped.wait(60) == STOPPED, stopped.said
+    assert re.search(r"Stopped at \d+ of 416 samples", stopped.said) and "Traceback" not in stopped.said
+    stopped.leaves_nobody()
+
+    last = Started(*arguments, out=out)
+    assert last.wait() == 0, last.said
+    check_journal(out, total)
+    assert sorted_verdicts(out) == sorted_verdicts(tmp_path / "whole")
+    assert "Exception ignored" not in last.said and "Warning" not in last.said

@@ -1,0 +1,43 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from k2eval.engines.endpoint import EndpointEngine
+from k2eval.engines.opening import open_engines
+from k2eval.errors import ConfigError
+
+from ..runs import config
+
+SERVED = {"kind": "endpoint", "arguments": {"base_url": "http://localhost:1/v1"}}
+
+
+def opened(folder: Path, **roles: dict[str, Any]) -> dict[str, Any]:
+    return dict(open_engines(config(folder, engine=SERVED, roles=roles)))  # type: ignore[arg-type]
+
+
+def test_a_role_with_sampling_alone_stays_with_the_solver(tmp_path: Path) -> None:
+    assert list(opened(tmp_path, planner={"sampling": {"max_tokens": 5}}, answer_judge={})) == ["solver"]
+
+
+def test_a_role_can_be_another_model_behind_another_server(tmp_path: Path) -> None:
+    judge = {"kind": "endpoint", "model": "verifier", "base_url": "http://localhost:2/v1"}
+    engines = opened(tmp_path, judge=judge)
+    assert isinstance(engines["judge"], EndpointEngine)
+    assert engines["judge"].info.name == "verifier"
+    assert engines["judge"].info.fingerprint != engines["solver"].info.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("roles", "words"),
+    [
+        ({"juge": {}}, "Unknown role 'juge'. Did you mean judge"),
+        ({"judge": {"sampling": {"temprature": 1}}}, "Did you mean temperature"),
+        ({"judge": {"sampling": {"top_p": 3}}}, "top_p"),
+        ({"judge": {"kind": "endpoint", "base_url": "http://h/v1", "api_key": "sk"}}, "environment"),
+        ({"judge": {"kind": "endpint"}}, "Did you mean endpoint"),
+    ],
+)
+def test_wrong_roles(tmp_path: Path, roles: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        opened(tmp_path, **roles)

@@ -1,0 +1,82 @@
+import time
+
+import pytest
+
+from k2eval.grading.answer import EXTRACTED_LIMIT, find_answer, tidy
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (r"\boxed{73}", "73"),
+        (r"\fbox{73}", "73"),
+        (r"\boxed {73}", "73"),
+        (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}"),
+        (r"\boxed{\{1,2\}}", r"\{1,2\}"),
+        (r"\boxed{\left\{1\right.}", r"\left\{1\right."),
+        (r"\boxed{\boxed{5}}", r"\boxed{5}"),
+        ("\\boxed{1}\n\\boxed{2}", "2"),
+        (r"\boxed{7}, as asked in \boxed{}", "7"),
+        (r"a stray { and \boxed{7}", "7"),
+        (r"a stray } and \boxed{7}", "7"),
+        (r"\boxed 7", "7"),
+        ("<think>x</think>\\boxed{7}", "7"),
+        ("x</think>\\boxed{7}", "7"),
+        (r"<think>\boxed{1}</think>\boxed{7}", "7"),
+        ("<answer>7</answer>", "7"),
+        ("<answer>7", "7"),
+        (r"\boxed{1} <answer>\boxed{7}</answer>", "7"),
+        (r"\boxed{1} <answer>7</answer>", "7"),
+        (r"\boxed{7} <answer>The result is given above.</answer>", "7"),
+        ("<answer></answer>\\boxed{7}", "7"),
+        ("The final answer is $7$.", "7"),
+        ("The final answer is 7.", "7"),
+        ("**Final Answer:** 7", "7"),
+        ("Therefore\n\n$$\\frac12$$", r"\frac12"),
+        ("Thinking …\n**7**", "7"),
+    ],
+)
+def test_the_final_answer_is_found(text: str, answer: str) -> None:
+    assert find_answer(text, truncated=False).text == answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "I do not know.", "It is 7 or so", "Step 7 follows", r"<think>\boxed{7}</think> done",
+     r"\boxed{7} no, \boxed{8",
+     "The answer is 7 or 8, hard to say", "7 is\nthe number\nthat we\nwere looking for", r"\boxed{}"],
+)  # fmt: skip
+def test_what_is_no_final_answer_is_not_taken_for_one(text: str) -> None:
+    assert find_answer(text, truncated=False).text is None
+
+
+@pytest.mark.parametrize("text", [r"<think>\boxed{7}", "<think>", r"<think>a</think><think>\boxed{7}"])
+def test_unclosed_reasoning_is_cut(text: str) -> None:
+    found = find_answer(text, truncated=False)
+    assert found.text is None and found.cut
+
+
+@pytest.mark.parametrize("text", ["The answer is 7", "<answer>7", r"\boxed{7", "so far"])
+def test_a_response_at_its_token_limit_needs_a_closed_answer(text: str) -> None:
+    found = find_answer(text, truncated=True)
+    assert found.text is None and found.cut
+
+
+def test_boxes_on_the_last_line_are_siblings() -> None:
+    assert find_answer("\\boxed{0}\n\\boxed{1} and \\boxed{2}", False).siblings == ("1", "2")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r"\boxed{" + "{" * 100_000, r"\boxed{" * 20_000, "{" * 100_000 + r"\boxed{7}", r"\boxed{1}" * 50_000],
+)
+def test_hostile_braces_cost_linear_time(text: str) -> None:
+    start = time.perf_counter()
+    find_answer(text, False)
+    assert time.perf_counter() - start < 2
+
+
+def test_an_extracted_answer_is_short_and_valid_unicode() -> None:
+    kept = tidy("\ud800\0" + "x" * 10_000) or ""
+    assert len(kept) <= EXTRACTED_LIMIT + 1
+    kept.encode()

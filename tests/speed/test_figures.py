@@ -1,0 +1,87 @@
+"""Figures of timings."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from k2eval.engines.streams import Load
+from k2eval.records import SpeculativeCounts
+from k2eval.speed.figures import LONG_ANSWER, figures
+from k2eval.speed.load import Trace
+
+LOAD = Load(2, 5, 10, concurrency=2)
+
+
+def trace(start: float, first: float, gap: float, pieces: int, tokens: int | None = None) -> Trace:
+    arrivals = [start + first + gap * number for number in range(pieces)]
+    return Trace(start, arrivals, pieces if tokens is None else tokens, 10)
+
+
+def test_definitions() -> None:
+    found = figures("a", LOAD, [trace(0, 0.1, 0.02, 5), trace(1, 0.3, 0.04, 5)])
+    assert found.ttft.mean == pytest.approx(200)
+    assert found.tpot.median == pytest.approx(30)
+    assert found.itl.mean == pytest.approx(30)
+    assert found.duration_s == pytest.approx(1.46)
+    assert found.tokens_per_s == pytest.approx(10 / 1.46)
+    assert found.tokens_per_s_each == pytest.approx((50 + 25) / 2)
+    assert found.long_answer_s == pytest.approx(0.2 + 0.03 * (LONG_ANSWER - 1))
+
+
+def test_pieces_of_several_tokens_lower_tpot_and_not_itl() -> None:
+    found = figures("a", LOAD, [trace(0, 0.1, 0.03, 5, tokens=13)])
+    assert found.itl.mean == pytest.approx(30)
+    assert found.tpot.mean == pytest.approx(10)
+
+
+def test_failures_count_in_no_figure_but_their_own() -> None:
+    failed = Trace(0.0, [0.1], 1, 10, "EngineError: no")
+    found = figures("a", LOAD, [trace(0, 0.1, 0.02, 5), failed, failed])
+    assert (found.failed, found.requests, found.output_tokens) == (2, 3, 5)
+    assert found.errors == ("EngineError: no",)
+
+
+def test_nothing_finished_is_not_a_number() -> None:
+    found = figures("a", LOAD, [Trace(0.0, [], 0, 0, "x")])
+    assert math.isnan(found.tokens_per_s) and math.isnan(found.ttft.mean)
+
+
+def test_acceptance_comes_from_the_counts() -> None:
+    counts = SpeculativeCounts(drafts=4, drafted_tokens=12, accepted_tokens=6)
+    row = figures("a", LOAD, [trace(0, 0.1, 0.02, 5)], speculation=counts).row()
+    assert (row["acceptance_length"], row["acceptance_rate"]) == (2.5, 0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_figures_are_those_of_vllm_bench() -> None:
+    pytest.importorskip("vllm")
+    from vllm.benchmarks.lib.endpoint_request_func import RequestFuncOutput
+    from vllm.benchmarks.serve import calculate_metrics
+
+    draw = np.random.default_rng(0)
+    traces, outputs = [], []
+    for _ in range(50):
+        start, first = float(draw.uniform(0, 5)), float(draw.uniform(0.05, 0.5))
+        gaps = draw.exponential(0.02, int(draw.integers(1, 40)))
+        arrivals = (start + first + np.concatenate([[0.0], np.cumsum(gaps)])).tolist()
+        tokens = len(arrivals) + int(draw.integers(0, 30))
+        traces.append(Trace(start, arrivals, tokens, 7))
+        outputs.append(
+            RequestFuncOutput(
+                success=True, latency=arrivals[-1] - start, output_tokens=tokens, ttft=first, itl=gaps.tolist(),
+                prompt_len=7, start_time=start,
+            )
+        )  # fmt: skip
+    mine = figures("a", LOAD, traces)
+    theirs, _ = calculate_metrics([], outputs, mine.duration_s, None, [99.0], {})
+    assert mine.requests_per_s == pytest.approx(theirs.request_throughput)
+    assert mine.tokens_per_s == pytest.approx(theirs.output_throughput)
+    for name in ("ttft", "tpot", "itl"):
+        spread = getattr(mine, name)
+        assert spread.mean == pytest.approx(getattr(theirs, f"mean_{name}_ms"))
+        assert spread.median == pytest.approx(getattr(theirs, f"median_{name}_ms"))
+        assert spread.p99 == pytest.approx(dict(getattr(theirs, f"percentiles_{name}_ms"))[99.0])

@@ -1,0 +1,110 @@
+"""Whether two ways of generating are the same."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from k2eval.speed.lossless import Divergence, divergence, drifts, gap_noise, judge
+
+TOP = [((5, -0.1), (6, -2.5)), ((7, -0.69), (8, -0.70)), ((9, -0.2), (4, -1.8))]
+
+
+def test_equal_outputs_do_not_diverge() -> None:
+    assert divergence("q", [5, 7, 9], TOP, [5, 7, 9], 0.1) is None
+
+
+def test_a_swap_of_two_tokens_within_twice_the_noise_is_a_tie() -> None:
+    found = divergence("q", [5, 7, 9], TOP, [5, 8, 1], 0.006)
+    assert found is not None
+    assert (found.position, found.plain, found.other, found.tie) == (1, 7, 8, True)
+    assert found.gap == pytest.approx(0.01)
+
+
+def test_the_same_swap_is_no_tie_where_noise_is_smaller() -> None:
+    found = divergence("q", [5, 7, 9], TOP, [5, 8, 1], 0.004)
+    assert found is not None and not found.tie
+
+
+def test_a_token_outside_the_top_two_is_never_a_tie() -> None:
+    found = divergence("q", [5, 7, 9], TOP, [5, 1, 9], 10.0)
+    assert found is not None and not found.tie and math.isinf(found.gap)
+
+
+def test_an_output_that_ends_early_diverges_at_its_end() -> None:
+    found = divergence("q", [5, 7, 9], TOP, [5, 7], 0.1)
+    assert found is not None
+    assert (found.position, found.plain, found.other, found.tie) == (2, 9, None, False)
+
+
+@given(st.lists(st.integers(0, 3), max_size=6), st.lists(st.integers(0, 3), max_size=6))
+def test_the_first_difference_is_found(one: list[int], other: list[int]) -> None:
+    found = divergence("q", one, [((0, -1.0), (1, -1.0))] * 6, other, 0.0)
+    if found is None:
+        assert one == other
+    else:
+        assert one[: found.position] == other[: found.position]
+        assert one[found.position : found.position + 1] != other[found.position : found.position + 1]
+
+
+def test_noise_is_the_largest_change_of_a_close_gap() -> None:
+    again = [{5: -0.1, 6: -9.9}, {7: -0.70, 8: -0.66}, {9: -0.2, 4: -1.8}]
+    assert gap_noise([TOP], [again]) == pytest.approx(0.05)
+
+
+def sides(shift: float, questions: int = 40, samples: int = 4) -> tuple[dict[str, list[list[float]]], ...]:
+    draw = np.random.default_rng(3)
+    level = draw.normal(0, 5, (questions, 1))
+    return tuple(
+        {name: (level + draw.normal(more, 1, (questions, samples))).tolist() for name in ("a", "b")}
+        for more in (0.0, shift)
+    )
+
+
+def test_samples_of_one_distribution_do_not_drift() -> None:
+    assert min(drift.p for drift in drifts(*sides(0.0))) > 0.05
+
+
+def test_a_shift_below_the_spread_between_questions_is_seen() -> None:
+    [first, second] = drifts(*sides(0.8))
+    assert first.p < 0.01 and second.p < 0.01
+    assert first.shows < 0.8
+
+
+def test_missing_values_are_left_out() -> None:
+    [drift] = drifts({"a": [[1.0, math.nan], [2.0, 2.0]]}, {"a": [[1.0, 1.0], [math.nan, math.nan]]})
+    assert (drift.plain, drift.speculative, drift.p) == (pytest.approx(5 / 3), 1.0, 1.0)
+
+
+TIE = Divergence("aime24 1", 4, 7, 8, 0.01, True)
+SURE = Divergence("aime24 2", 9, 7, 8, 2.3, False)
+
+
+def test_ties_are_lossless_and_counted() -> None:
+    found = judge(50, [TIE], 0.02, [], 100)
+    assert found.lossless
+    assert "49 of 50" in found.sentence and "the other 1 part at a tie" in found.sentence
+
+
+def test_one_divergence_where_the_target_was_sure_is_not_lossless() -> None:
+    found = judge(50, [TIE, SURE], 0.02, [], 100)
+    assert not found.lossless
+    assert (
+        "1 of 50" in found.sentence
+        and "aime24 2 at token 9" in found.sentence
+        and "2.30 nats" in found.sentence
+    )
+
+
+def test_drifting_samples_are_not_lossless() -> None:
+    found = judge(50, [], 0.02, drifts(*sides(2.0)), 100)
+    assert not found.lossless and "temperature 1" in found.sentence
+
+
+def test_nothing_drafted_proves_nothing() -> None:
+    found = judge(50, [], 0.02, [], 0)
+    assert not found.lossless and "nothing was tested" in found.sentence
