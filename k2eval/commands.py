@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -15,30 +15,16 @@ from rich.table import Table
 
 from k2eval.acceptance import closing_words
 from k2eval.config import RunConfig, load_config
+from k2eval.console import terminal
 from k2eval.data import load_questions
 from k2eval.errors import ConfigError, DataError, K2EvalError, did_you_mean
-from k2eval.interruption import INTERRUPTED
+from k2eval.interruption import INTERRUPTED, stop_at_once
 from k2eval.journal import read_run
 from k2eval.records import Question
 from k2eval.tasks import load_tasks, task_files, tasks_folder
 
 UNFINISHED = 1
 """Exit code of a command that ended with infrastructure failures or unreadable rows."""
-
-
-def terminal(*, stderr: bool = False) -> Console:
-    """Where words and tables go. Into a file or a pipe they are not broken to the width of a terminal."""
-    stream = _own_stream(sys.stderr if stderr else sys.stdout)
-    console = Console(file=stream)
-    return console if console.is_terminal else Console(file=stream, width=160)
-
-
-def _own_stream(stream: TextIO) -> TextIO:
-    """A second way to where ``stream`` goes, which stays open while engines send their own output elsewhere."""
-    try:
-        return os.fdopen(os.dup(stream.fileno()), "w", buffering=1, encoding="utf-8", errors="replace")
-    except (OSError, ValueError):  # not a real file, as under a test runner
-        return stream
 
 
 def run_command(
@@ -49,6 +35,8 @@ def run_command(
     track: str | None = None,
 ) -> int:
     """``k2eval run``."""
+    # While nothing has started, and once everything is kept, there is nothing to end in order.
+    signal.signal(signal.SIGINT, stop_at_once)
     from k2eval.engines.opening import open_engines
     from k2eval.interop.track import tracking
     from k2eval.runner import Runner

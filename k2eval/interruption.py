@@ -15,6 +15,11 @@ INTERRUPTED = 130
 """Exit code of a command that was stopped."""
 
 
+def stop_at_once(number: int, frame: FrameType | None) -> None:
+    """A signal handler that ends this process; the engine's guard and the kernel end the others."""
+    os._exit(INTERRUPTED)
+
+
 class Interruption:
     """Cancels the task that enters it when the user asks to stop.
 
@@ -43,9 +48,8 @@ class Interruption:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.happened:
-            # The engine's guard and the kernel end the other processes.
             self._console.show_cursor(True)
-            os._exit(INTERRUPTED)
+            stop_at_once(number, frame)
         self.happened = True
         # Not printed here: the handler may have interrupted the very code that prints.
         self._loop.call_soon_threadsafe(self._stop)

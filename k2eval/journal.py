@@ -135,8 +135,11 @@ class Journal:
             temporary.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
             temporary.replace(self.folder / RUN)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise JournalError(
-                f"Cannot write {self.folder / RUN}: {error}. What was generated so far is kept."
+                f"Cannot write {self.folder / RUN}: {error}. Everything finished before is kept; make room and run the "
+                "same command again."
             ) from error
 
     def close(self) -> None:

@@ -147,6 +147,7 @@ class VllmEngine:
             children.note()
             children.kill()
             await asyncio.wait([starting], timeout=0.2)
+        starting.exception()  # looked at, so that nobody complains about it
         self._stop()
 
     def _cannot_start(self, error: Exception, log_start: int) -> str:

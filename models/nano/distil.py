@@ -17,7 +17,7 @@ from .item import Ask
 from .learn import Schedule, distillation_loss, fit
 from .model import Nano
 from .pen import POOR, STUDENT
-from .sampler import Sampler
+from .sampler import LONGEST_PROMPT, Sampler
 
 SHARD = 8192
 
@@ -55,11 +55,13 @@ def teacher_replies(teacher: Nano, tokenizer: Tokenizer, count: int, seed: int) 
     """What the teacher says to training prompts of all stages."""
     rng = random.Random(f"draft {seed}")
     torch.manual_seed(seed)
-    sampler = Sampler(teacher, end=tokenizer.token_to_id(END), most=448, batch=min(2048, count))
+    sampler = Sampler(teacher, end=tokenizer.token_to_id(END), most=576, batch=min(2048, count))
     shards = []
     for start in range(0, count, SHARD):
         texts = [_prompt(rng, rng.choice(draw_item(rng).asks)) for _ in range(min(SHARD, count - start))]
         ids = [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)]
+        kept = [i for i in range(len(ids)) if len(ids[i]) <= LONGEST_PROMPT]
+        texts, ids = [texts[i] for i in kept], [ids[i] for i in kept]
         draws = sampler(ids)
         documents = [
             Document(text, tokenizer.decode(draw.tokens, skip_special_tokens=False))

@@ -24,16 +24,11 @@ GENERATORS: dict[str, Callable[[random.Random, int], Item]] = {
 }
 KINDS = tuple(GENERATORS)
 TASKS = Path(__file__).parents[2] / "tasks" / "nano"
-TEST_LEVELS = {
-    "nano_math": (20, 20, 20, 20, 20),
-    "nano_choice": (20, 20, 20, 20, 20),
-    "nano_code": (20, 20, 20, 20, 20),
-    "nano_science": (20, 20, 20, 20, 20),
-}
+TEST_LEVELS: dict[str, tuple[int, ...]] = dict.fromkeys(KINDS, (10, 10, 10, 10, 15, 15, 15, 15))
 """How many test questions there are of each level."""
 
 
-def training_item(kind: str, rng: random.Random, levels: tuple[int, ...] = LEVELS) -> Item:
+def training_item(kind: str, rng: random.Random, levels: tuple[int, ...]) -> Item:
     """A random question of the training side."""
     while True:
         item = GENERATORS[kind](rng, rng.choice(levels))

@@ -153,7 +153,8 @@ def test_ctrl_c_twice_stops_at_once(script: tuple[str, ...], tmp_path: Path) -> 
     started.signal(signal.SIGINT)
     time.sleep(0.01)
     started.signal(signal.SIGINT)
-    assert started.wait(10) == STOPPED, started.said
+    # When the second one comes as Python ends, the system ends the process; a shell shows 130 for both.
+    assert started.wait(10) in (STOPPED, -signal.SIGINT), started.said
     started.leaves_nobody()
     assert "Traceback" not in started.said
 
@@ -186,7 +187,7 @@ def test_a_second_process_on_the_same_directory_is_refused(script: tuple[str, ..
 async def test_real_vllm_survives_every_way_to_die(
     engine: VllmEngine, checkpoint: Path, tmp_path: Path
 ) -> None:
-    """Killed with its group, killed alone, its engine killed, stopped by Ctrl-C; then finished."""
+    """Killed alone, with its group, and its engine; stopped by Ctrl-C, at the start too; then finished."""
     flags = {"model": str(checkpoint), "tasks": "smoke", "runs": 8, "out": tmp_path / "whole", "workers": 1}
     config = load_config(file=None, flags=flags, task_names=["smoke"])
     await Runner(config, {"solver": Lent(engine)}, Console(quiet=True)).run()
@@ -199,6 +200,14 @@ async def test_real_vllm_survives_every_way_to_die(
     early.process.kill()
     early.wait()
     early.leaves_nobody()
+
+    waiting = Started(*arguments, out=out)
+    waiting.until(lambda: "Starting vllm" in waiting.said)
+    time.sleep(random.uniform(0, 15))
+    waiting.signal(signal.SIGINT)
+    assert waiting.wait(60) == STOPPED, waiting.said
+    assert "Stopped at 0 of 416 samples" in waiting.said and "Traceback" not in waiting.said
+    waiting.leaves_nobody()
 
     killed = Started(*arguments, out=out)
     killed.until_generated(random.randrange(20, 100))

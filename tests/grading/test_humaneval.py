@@ -72,6 +72,14 @@ def test_the_result_is_a_copy_that_the_test_may_change() -> None:
     assert humaneval.grade_code(question(test), "def add(x): return []").outcome is Outcome.CORRECT
 
 
+def test_calls_that_depend_on_results_are_made_in_further_rounds() -> None:
+    test = "def check(candidate):\n    n = candidate(1)\n    for _ in range(3):\n        n = candidate(n)\n    assert n == 16"
+    graded = humaneval.grade_code(question(test), "def add(x): return 2 * x")
+    assert graded.outcome is Outcome.CORRECT, graded.detail
+    assert graded.detail["calls"] == 4
+    assert humaneval.grade_code(question(test), "def add(x): return 3 * x").outcome is Outcome.WRONG
+
+
 def test_a_test_that_calls_nothing_is_our_failure() -> None:
     assert humaneval.grade_code(question("def check(candidate): pass"), BODY).outcome is Outcome.GRADER_ERROR
 

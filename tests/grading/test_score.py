@@ -116,9 +116,9 @@ def test_what_we_fail_to_grade_is_not_wrong(tmp_path: Path) -> None:
     assert "not counted as wrong" in str(summary)
 
 
-def test_code_is_graded_as_a_fenced_block(tmp_path: Path) -> None:
+def test_code_is_graded_as_it_is(tmp_path: Path) -> None:
     def echo(question_id: str, run_index: int) -> Question:
-        return make_question("```python\nprint(1)\n```", grader="tests.grading.rogue")
+        return make_question("print(1)", grader="tests.grading.rogue")
 
     _, [verdict] = score(tmp_path, [{"question_id": "q1", "code": "print(1)"}], questions=echo)
     assert verdict["correct"] is True

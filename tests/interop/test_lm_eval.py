@@ -1,0 +1,164 @@
+"""One truth behind two doors: stock lm-eval asks our tasks in the same words, and grades with the same graders."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lm_eval.api.instance import Instance
+from lm_eval.tasks import TaskManager, get_task_dict
+
+from k2eval.data import QuestionSet, load_questions
+from k2eval.errors import DataError, K2EvalError
+from k2eval.grading.pool import Item, grade_all
+from k2eval.interop.lm_eval import score
+from k2eval.records import Grade, Outcome, Question
+from k2eval.tasks import load_tasks, task_files, tasks_folder
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.timeout(300),
+]
+
+ASKED = 3
+"""Questions of each task whose recorded responses are graded through both doors."""
+
+
+def found(name: str) -> QuestionSet:
+    """Our door; skips where the rows are not at hand."""
+    [task] = load_tasks([name])
+    if not task.spec.data.bundled and not os.environ.get("K2EVAL_DATA"):
+        pytest.skip("K2EVAL_DATA names no folder of real rows")
+    try:
+        questions = load_questions(task, data=None)
+        questions.items()
+        return questions
+    except DataError as error:
+        pytest.skip(str(error)[:200])
+
+
+@pytest.fixture(autouse=True)
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+def theirs(name: str) -> Any:
+    """lm-eval's door."""
+    manager = TaskManager(include_path=str(tasks_folder()), include_defaults=False)
+    return get_task_dict([name], manager)[name]
+
+
+@pytest.mark.parametrize("name", list(task_files()))
+def test_the_prompts_are_the_same_message_by_message(name: str) -> None:
+    questions, task = found(name), theirs(name)
+    documents = list(task.test_docs())
+    # Where prompts differ from run to run, every run is a document of its own.
+    runs = 1 + max(document["run_index"] for document in documents)
+    ours = [question for run_index in range(runs) for question in questions.questions(run_index)]
+    assert [document["id"] for document in documents] == [question.id for question in ours]
+    for question, document in zip(ours, documents, strict=True):
+        rendered = task.fewshot_context(
+            document, 0, apply_chat_template=True, chat_template=lambda turns, **_: json.dumps(turns)
+        )
+        assert json.loads(rendered) == [turn.model_dump() for turn in question.messages]
+
+
+@pytest.mark.parametrize("name", list(task_files()))
+def test_sampling_and_repeats_are_the_same(name: str) -> None:
+    [ours] = load_tasks([name])
+    found(name)
+    config = theirs(name).config
+    given = config.generation_kwargs
+    assert (given["temperature"], given["top_p"], given["max_gen_toks"], tuple(given["until"])) == (
+        ours.sampling.temperature,
+        ours.sampling.top_p,
+        ours.sampling.max_tokens,
+        ours.sampling.stop,
+    )
+    assert config.metadata.get("runs", config.repeats) == ours.runs
+
+
+def recorded(question: Question) -> Iterator[str]:
+    """Responses of every kind: right, wrong, without an answer, cut short, hostile."""
+    gold = question.gold if isinstance(question.gold, str) else "1"
+    yield f"<think>Well.</think>The answer is \\boxed{{{gold}}}."
+    yield f"<think>Well.</think><answer>\\boxed{{{gold}}}</answer>"
+    yield "<think>Well.</think>\\boxed{-123456789}"
+    yield "<think>Well.</think>I do not know."
+    yield f"<think>Perhaps \\boxed{{{gold}}}"
+    yield "```python\nprint(1)\n```"
+    yield "\x00\ud800\\boxed{"
+    yield ""
+
+
+@pytest.mark.parametrize("name", list(task_files()))
+def test_recorded_responses_get_the_same_score(name: str) -> None:
+    ours, task = found(name).questions()[:ASKED], theirs(name)
+    documents = list(task.test_docs())[:ASKED]
+    responses = [list(recorded(question)) for question in ours]
+    task._instances = [
+        Instance("generate_until", document, ("", {}), 0, metadata=(name, number, 1), resps=texts)
+        for number, (document, texts) in enumerate(zip(documents, responses, strict=True))
+    ]
+    task.apply_filters()
+    grades = grade_all(
+        Item(question, text) for question, texts in zip(ours, responses, strict=True) for text in texts
+    )
+    for instance, texts in zip(task._instances, responses, strict=True):
+        expected = [next(grades) for _ in texts]
+        assert [Grade.model_validate(one) for one in instance.filtered_resps["k2eval"]] == expected
+        scores = [grade.score for grade in expected if grade.score is not None]
+        metrics = task.process_results(instance.doc, [instance.filtered_resps["k2eval"]])
+        assert metrics["avg_at_k"] == pytest.approx(sum(scores) / len(scores))
+        assert metrics["pass_at_k"] == max(scores)
+        assert metrics["infrastructure"] == 1 - len(scores) / len(expected)
+        for share, outcome in (("truncated", Outcome.TRUNCATED), ("no_answer", Outcome.NO_ANSWER)):
+            assert metrics[share] == sum(grade.outcome is outcome for grade in expected) / len(expected)
+
+
+def test_right_and_wrong_smoke_answers_are_told_apart_through_their_door() -> None:
+    task = theirs("smoke")
+    document = next(iter(task.test_docs()))
+    question = found("smoke").questions()[0]
+    task._instances = [
+        Instance(
+            "generate_until", document, ("", {}), 0, metadata=("smoke", 0, 1), resps=list(recorded(question))
+        )
+    ]
+    task.apply_filters()
+    grades = [one["score"] for one in task._instances[0].filtered_resps["k2eval"]]
+    assert grades == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+
+
+def test_failures_of_ours_are_left_out_and_never_count_as_wrong() -> None:
+    broken = Grade.of(Outcome.GRADER_ERROR).model_dump(mode="json")
+    right = Grade.of(Outcome.CORRECT, "35").model_dump(mode="json")
+    metrics = score({"id": "q"}, [[right, broken]])
+    assert (metrics["avg_at_k"], metrics["infrastructure"]) == (1.0, 0.5)
+
+
+def test_a_question_that_could_not_be_graded_at_all_is_an_error() -> None:
+    broken = Grade.of(Outcome.GRADER_ERROR, reason="no sandbox").model_dump(mode="json")
+    with pytest.raises(K2EvalError, match=r"None of 1 responses to question q could be graded: .*no sandbox"):
+        score({"id": "q"}, [[broken]])
+
+
+def test_options_are_shuffled_alike_in_every_run() -> None:
+    questions = found("gpqa_diamond")
+    [document, later] = [theirs_in_run(2)[number] for number in (0, questions.found)]
+    assert document["run_index"] == 0 and later["run_index"] == 1
+    assert later["choices"] == questions.items(1)[0].fields["choices"] != document["choices"]
+
+
+def theirs_in_run(runs: int) -> list[dict[str, Any]]:
+    from k2eval.interop.lm_eval import dataset
+
+    return list(dataset(k2eval={"task": "gpqa_diamond"}, runs=runs)["test"])
