@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from rich.console import Console
 
 from k2eval.acceptance import subtract_counts
-from k2eval.console import terminal
 from k2eval.config import RunConfig, load_config
+from k2eval.console import terminal
 from k2eval.engines.streams import Load, Prompt, Target
 from k2eval.errors import ConfigError
 from k2eval.records import Message, digest

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from k2eval.acceptance import in_words
-from k2eval.console import terminal
 from k2eval.config import RunConfig
+from k2eval.console import terminal
 from k2eval.engines.probe import Continuation, Probe
 from k2eval.engines.streams import Prompt
 from k2eval.errors import ConfigError
