@@ -42,6 +42,7 @@ def distil(
         prompts: How many replies of the teacher to learn from.
         seed: Of the prompts and the replies.
     """
+    start_from(model, teacher)
     first = Schedule(
         schedule.steps // 3, schedule.rate, schedule.tokens, schedule.groups, schedule.warmup, 0.5
     )
@@ -49,6 +50,14 @@ def distil(
     replies = teacher_replies(teacher, tokenizer, prompts, seed)
     rest = Schedule(schedule.steps - first.steps, schedule.rate / 2, schedule.tokens, schedule.groups, 20)
     fit(model, cycle(replies), rest, loss=distillation_loss(teacher), seed=seed, name="draft on replies")
+
+
+def start_from(model: Nano, teacher: Nano) -> None:
+    """Take over the teacher's embedding, turned onto its principal directions and cut to the model's width."""
+    known = teacher.model.embed_tokens.weight.detach().float()
+    _, _, directions = torch.linalg.svd(known - known.mean(0), full_matrices=False)
+    with torch.no_grad():
+        model.model.embed_tokens.weight.copy_(known @ directions[: model.shape.width].T)
 
 
 def teacher_replies(teacher: Nano, tokenizer: Tokenizer, count: int, seed: int) -> list[Tokenized]:
