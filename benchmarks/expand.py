@@ -143,6 +143,15 @@ class Expansion:
         (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
         return folder
 
+    def write(self, folder: Path) -> Path:
+        """Write the whole checkpoint; for small shapes, on devices where vLLM packs weights out of reach."""
+        from safetensors.torch import save_file
+
+        self.write_config(folder)
+        weights = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in self.tensors()}
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        return folder
+
     def tensors(self, device: str = "cpu") -> Iterator[tuple[str, Tensor]]:
         """All weights of the large model under transformers' names, one at a time."""
         random = torch.Generator(device).manual_seed(self._seed)

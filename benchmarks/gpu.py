@@ -5,10 +5,10 @@
     python -m benchmarks.gpu busy --small models/nano/rl --shape 7b
     python -m benchmarks.gpu same --small models/nano/rl --shape 7b
 
-``roof``: tokens/s at 1, 16, 64 and 256 requests against what reading the weights allows. ``drafts``: the same loads with
-and without speculation, at 1 and 256 requests, on real questions. ``busy``: k2eval's ``plain`` recipe on many questions
-and runs, the share of the engine's places that are taken until the last 2 % of the answers, and bare vLLM on the
-same requests. ``same``: whether the grown model writes what the small one writes.
+``roof``: tokens/s at 1, 16, 64 and 256 requests against what reading the weights allows. ``drafts``: the same loads
+with and without speculation, at 1 and 256 requests, on real questions. ``busy``: k2eval's ``plain`` recipe on many
+questions and runs, the share of the engine's places that are taken until the last 2 % of the answers, and bare
+vLLM on the same requests. ``same``: whether the grown model writes what the small one writes.
 
 The large model is the small one grown to the shape (:mod:`benchmarks.expand`), in memory: a folder with config and
 tokenizer is made under ``--scratch``, vLLM loads it with dummy weights, and a worker extension fills them in.
@@ -57,11 +57,15 @@ def main() -> None:
     parser.add_argument("--draft-tokens", type=int, default=DRAFT_TOKENS)
     parser.add_argument("--levels", default="", help="Requests in flight, such as 1,256.")
     parser.add_argument("--task", default="smoke", help="Whose questions are asked.")
+    parser.add_argument("--data", type=Path, help="Folder with the rows of the benchmarks.")
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--runs", type=int, default=8)
     parser.add_argument("--input-tokens", type=int, default=128)
     parser.add_argument("--output-tokens", type=int, default=256)
     parser.add_argument("--max-num-seqs", type=int, default=256)
+    parser.add_argument(
+        "--store", action="store_true", help="Write the grown weights to --scratch and load them."
+    )
     parser.add_argument("--eager", action="store_true", help="No CUDA graphs: starts sooner, runs slower.")
     parser.add_argument("--scratch", type=Path, default=Path("/tmp/k2eval-gpu"))
     parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", ".")) / "gpu.jsonl")
@@ -83,28 +87,36 @@ async def grown(
 ) -> AsyncIterator[Probe]:
     """The small model in the large shape, in vLLM."""
     large = SHAPES[options.shape]
-    folder = Expansion(options.small, large).write_config(options.scratch / options.shape)
+    expansion, place = Expansion(options.small, large), options.scratch / options.shape
+    folder = expansion.write(place) if options.store else expansion.write_config(place)
     settings = {
-        "load_format": "dummy", "worker_extension_cls": "benchmarks.expand.Filler", "max_model_len": 4096,
-        "max_num_seqs": options.max_num_seqs, "gpu_memory_utilization": 0.92, "dtype": "bfloat16",
-        "enforce_eager": options.eager, **arguments,
+        "max_model_len": 4096, "max_num_seqs": options.max_num_seqs, "gpu_memory_utilization": 0.92,
+        "dtype": "bfloat16", "enforce_eager": options.eager, **arguments,
     }  # fmt: skip
+    if not options.store:
+        settings |= {"load_format": "dummy", "worker_extension_cls": "benchmarks.expand.Filler"}
     speculative, shape = None, None
     if speculate:
         shape = draft_shape(options)
-        draft = Expansion(options.draft, shape).write_config(options.scratch / f"draft-{shape.width}")
-        # The check before start-up wants weights to be there; these are filled in later.
-        (draft / "unused.safetensors").touch()
+        grown_draft, place = Expansion(options.draft, shape), options.scratch / f"draft-{shape.width}"
+        draft = grown_draft.write(place) if options.store else grown_draft.write_config(place)
+        if not options.store:
+            # The check before start-up wants weights to be there; these are filled in later.
+            (draft / "unused.safetensors").touch()
         speculative = {
             "method": "draft_model", "model": str(draft), "num_speculative_tokens": options.draft_tokens,
         }  # fmt: skip
     start = time.perf_counter()
     async with Probe(VllmEngine(str(folder), settings, speculative)) as probe:
         started = time.perf_counter() - start
-        count = await probe.engine.llm.collective_rpc("fill", args=(str(options.small), asdict(large)))
-        if shape is not None:
-            await probe.engine.llm.collective_rpc("fill", args=(str(options.draft), asdict(shape), True))
-        print(f"started in {started:.0f} s; {count[0]:,} weights filled", flush=True)
+        if not options.store:
+            rpc = probe.engine.llm.collective_rpc
+            await rpc("fill", args=(str(options.small.resolve()), asdict(large)))
+            if shape is not None:
+                await rpc("fill", args=(str(options.draft.resolve()), asdict(shape), True))
+        print(
+            f"started in {started:.0f} s, filled in {time.perf_counter() - start - started:.0f} s", flush=True
+        )
         yield probe
 
 
@@ -114,7 +126,15 @@ def draft_shape(options: argparse.Namespace) -> Shape:
         return SHAPES[options.draft_shape]
     own = Shape.of(json.loads((options.draft / "config.json").read_text(encoding="utf-8")))
     # Twice as wide, so that there is room for the coordinate that silences the added tokens.
-    return Shape(own.layers, 2 * own.width, 2 * own.heads, own.groups, own.inner, 152_064, own.head)
+    return Shape(
+        own.layers,
+        2 * own.width,
+        2 * own.heads,
+        own.groups,
+        own.inner,
+        SHAPES[options.shape].vocabulary,
+        own.head,
+    )
 
 
 def levels(options: argparse.Namespace, default: str) -> list[int]:
@@ -140,7 +160,7 @@ def questions(options: argparse.Namespace, count: int) -> list[Prompt]:
     from k2eval.tasks import load_tasks
 
     [task] = load_tasks([options.task])
-    found = load_questions(task).questions()
+    found = load_questions(task, data=options.data).questions()
     return [Prompt(messages=found[number % len(found)].messages, seed=number) for number in range(count)]
 
 

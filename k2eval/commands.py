@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -16,6 +15,7 @@ from rich.table import Table
 
 from k2eval.acceptance import closing_words
 from k2eval.config import RunConfig, load_config
+from k2eval.console import terminal
 from k2eval.data import load_questions
 from k2eval.errors import ConfigError, DataError, K2EvalError, did_you_mean
 from k2eval.interruption import INTERRUPTED, stop_at_once
@@ -25,21 +25,6 @@ from k2eval.tasks import load_tasks, task_files, tasks_folder
 
 UNFINISHED = 1
 """Exit code of a command that ended with infrastructure failures or unreadable rows."""
-
-
-def terminal(*, stderr: bool = False) -> Console:
-    """Where words and tables go. Into a file or a pipe they are not broken to the width of a terminal."""
-    stream = _own_stream(sys.stderr if stderr else sys.stdout)
-    console = Console(file=stream)
-    return console if console.is_terminal else Console(file=stream, width=160)
-
-
-def _own_stream(stream: TextIO) -> TextIO:
-    """A second way to where ``stream`` goes, which stays open while engines send their own output elsewhere."""
-    try:
-        return os.fdopen(os.dup(stream.fileno()), "w", buffering=1, encoding="utf-8", errors="replace")
-    except (OSError, ValueError):  # not a real file, as under a test runner
-        return stream
 
 
 def run_command(

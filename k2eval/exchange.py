@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from k2eval.commands import terminal
+from k2eval.console import terminal
 from k2eval.errors import ConfigError
 from k2eval.tasks import tasks_folder
 

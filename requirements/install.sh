@@ -65,5 +65,6 @@ else
     pip install --no-deps -r requirements/cpu.txt
 fi
 pip install --no-deps --no-build-isolation -e .
-if ! command -v bwrap >/dev/null; then apt_install bubblewrap || true; fi
+# The sandbox needs libseccomp, which comes with apt itself; where it is missing, `k2eval doctor` says so.
+if ! "$venv/bin/python" -c 'import ctypes; ctypes.CDLL("libseccomp.so.2")' 2>/dev/null; then apt_install libseccomp2 || true; fi
 echo "$wanted" >"$stamp"

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
 from k2eval.engines.vllm import VllmEngine
 from k2eval.testing import make_tiny_checkpoint
 from tests.vllm_engine import CONTEXT
+
+# The same examples on every machine, and no limit on how long one takes: a busy machine fails nothing.
+# `pytest --hypothesis-profile=default` looks further.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,14 @@
-"""Repairs a fault of vLLM's CPU build that makes speculative sampling wrong.
+"""Repairs two faults of vLLM's CPU build.
 
-vLLM 0.32 hands temperature and top-p of a speculated request to its sampler through a kernel whose CPU version writes
-into a copy and leaves the real tensor as it was allocated: whatever lay in that memory becomes the temperature. Greedy
-answers are right, sampled ones are not. `k2eval spec-check` shows it.
+**Sampling under speculation.** vLLM 0.32 hands temperature and top-p of a speculated request to its sampler through
+a kernel whose CPU version writes into a copy and leaves the real tensor as it was allocated: whatever lay in that
+memory becomes the temperature. Greedy answers are right, sampled ones are not. `k2eval spec-check` shows it.
 
-vLLM's worker processes take :class:`Repairing` as their extension; a vLLM whose kernel works is left as it is.
+**A short first prompt.** Its attention uses the AMX registers of newer Intel processors, which Linux gives a process
+only on request. Larger matrix products ask for them; where the first prompt is of a few tokens nothing has asked yet,
+and the worker dies of an illegal instruction.
+
+vLLM's worker processes take :class:`Repairing` as their extension; a vLLM that needs neither is left as it is.
 """
 
 from __future__ import annotations
@@ -22,8 +26,9 @@ NOTE = (
 class Repairing:
     """What a worker process of vLLM can do beside its own work."""
 
-    def repair_sampling(self) -> bool:
-        """Replace the faulty function in this process; returns whether that was needed."""
+    def repair(self) -> bool:
+        """Ask for AMX, and replace the faulty function in this process; returns whether the latter was needed."""
+        ask_for_amx()
         return repair()
 
 
@@ -52,9 +57,6 @@ def is_faulty() -> bool:
 
     if not current_platform.is_cpu():
         return False
-    register = getattr(current_platform, "register_triton_kernel_overrides", None)
-    if register is not None:
-        register()
     values, ends = torch.tensor([0.25, 0.5]), torch.tensor([1, 3], dtype=torch.int32)
     try:
         found = rejection_sampler.expand_batch_to_tokens(values, ends, 3)
@@ -71,3 +73,15 @@ def repair() -> bool:
 
     rejection_sampler.expand_batch_to_tokens = expand
     return True
+
+
+def ask_for_amx() -> bool:
+    """Ask Linux for this process's AMX registers (``arch_prctl``); False where there are none to be had."""
+    import ctypes
+    import platform
+    import sys
+
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return False
+    arch_prctl, request_permission, tile_data = 158, 0x1023, 18
+    return bool(ctypes.CDLL(None).syscall(arch_prctl, request_permission, tile_data) == 0)

@@ -83,24 +83,32 @@ class ServedProbe:
 
     async def _length(self, words: int) -> int:
         """Tokens of a prompt of so many words, by the server's own count."""
-        answer = await self._client.chat.completions.create(
-            model=self.model, messages=[{"role": "user", "content": _text(words, 0)}], max_tokens=1
-        )
-        return int(answer.usage.prompt_tokens) if answer.usage else 0
+        turns = [{"role": "user", "content": _text(words, 0)}]
+        lengths = [
+            piece.prompt_tokens
+            async for piece in self._ask(turns, Load(1, 1, concurrency=1, ignore_eos=False), 0)
+        ]
+        return max(lengths, default=0)
 
     async def stream(self, prompt: Prompt, load: Load) -> AsyncIterator[Piece]:
         """Answer one prompt of a load, piece by piece."""
-        turns = [{"role": turn.role, "content": turn.content} for turn in prompt.messages]
+        turns: list[dict[str, str]] = [
+            {"role": turn.role, "content": turn.content} for turn in prompt.messages
+        ]
         if not turns:
             words = round((prompt.tokens - self._overhead) * self._words_per_token)
             turns = [{"role": "user", "content": _text(max(1, words), prompt.seed)}]
+        async for piece in self._ask(turns, load, prompt.seed):
+            yield piece
+
+    async def _ask(self, turns: list[dict[str, str]], load: Load, seed: int) -> AsyncIterator[Piece]:
         extra: Mapping[str, Any] = {"ignore_eos": True} if load.ignore_eos else {}
         chunks = await self._client.chat.completions.create(
             model=self.model,
             messages=turns,
             max_tokens=load.output_tokens,
             temperature=load.temperature,
-            seed=prompt.seed,
+            seed=seed,
             stream=True,
             stream_options={"include_usage": True},
             extra_body=extra,

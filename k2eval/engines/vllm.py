@@ -93,10 +93,9 @@ class VllmEngine:
                     children.note()
                 starting.result()
                 self._tokenizer = await _maybe_await(self._engine.get_tokenizer())
-                if self._settings.get("worker_extension_cls") == repair.EXTENSION and any(
-                    await self._engine.collective_rpc("repair_sampling")
-                ):
-                    self._notes.append(repair.NOTE)
+                if self._settings.get("worker_extension_cls") == repair.EXTENSION:
+                    repaired = any(await self._engine.collective_rpc("repair"))
+                    self._notes += [repair.NOTE] if repaired and self._speculative else []
             except asyncio.CancelledError:
                 await self._give_up(starting, children)
                 raise
@@ -130,8 +129,8 @@ class VllmEngine:
         self._check_arguments()
         if self._speculative:
             speculation.check(self._model, self._speculative, self._settings, self._version)
-            if on_cpu:
-                self._settings.setdefault("worker_extension_cls", repair.EXTENSION)
+        if on_cpu:
+            self._settings.setdefault("worker_extension_cls", repair.EXTENSION)
         settings = dict(self._settings)
         if self._speculative:
             settings["speculative_config"] = self._speculative

@@ -19,6 +19,7 @@ from lm_eval.models.utils import postprocess_generated_text
 from rich.console import Console
 
 from k2eval.config import load_config
+from k2eval.console import terminal
 from k2eval.engines.opening import open_engines
 from k2eval.errors import ConfigError, EngineError
 from k2eval.interop.lm_eval import Answer
@@ -96,7 +97,7 @@ class K2EvalModel(LM):  # type: ignore[misc]
         self._think_end = think_end_token
         thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
         self._chat_template: dict[str, Json] = {**(chat_template_args or {}), **thinking}
-        self._console = Console(stderr=True)
+        self._console = terminal(stderr=True)
 
     def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
         """Answers a batch of requests; repeats of one are drawn with seeds of their own.

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from k2eval.acceptance import subtract_counts
 from k2eval.config import RunConfig, load_config
+from k2eval.console import terminal
 from k2eval.engines.streams import Load, Prompt, Target
 from k2eval.errors import ConfigError
 from k2eval.records import Message, digest
@@ -114,7 +115,7 @@ def loads(
 
 def speed_command(options: SpeedOptions) -> int:
     """Measure, print and write; 1 when a request failed."""
-    console = Console()
+    console = terminal()
     measured: list[Figures] = []
     for title, config in options.configs:
         measured += asyncio.run(_measure(title, config, options, console))

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from k2eval.acceptance import in_words
 from k2eval.config import RunConfig
+from k2eval.console import terminal
 from k2eval.engines.probe import Continuation, Probe
 from k2eval.engines.streams import Prompt
 from k2eval.errors import ConfigError
@@ -65,7 +66,7 @@ def spec_check_command(config: RunConfig, samples: int, max_tokens: int, log: Pa
         raise ConfigError(
             f"spec-check needs the vllm engine; it cannot see into the {config.engine.kind} engine."
         )
-    console = Console()
+    console = terminal()
     work = Work(config)
     asked = [
         (

@@ -12,21 +12,21 @@ from tokenizers import Tokenizer
 from k2eval.recipes.prompts import judge_messages, plan_messages, with_plan
 
 from .documents import END, prompt_text
-from .item import Ask
+from .item import LEVELS, Ask
 from .model import Nano
 from .questions import KINDS, test_items
 from .reinforce import Grade
 from .rewards import JUDGE, Try, after_thinking, final_answer
-from .sampler import Sampler
+from .sampler import LONGEST_PROMPT, Sampler
 
 
 def check(
-    model: Nano, tokenizer: Tokenizer, grade: Grade, *, runs: int = 8, seed: int = 7, most: int = 640, recipes: bool = True,
-    per_level: int = 20,
+    model: Nano, tokenizer: Tokenizer, grade: Grade, *, runs: int = 8, seed: int = 7, most: int = 576, recipes: bool = True,
+    per_level: int = 10,
 ) -> dict[str, dict[str, float]]:  # fmt: skip
     """Average, pass@k and majority of the test questions, for each kind; also planned, and judging."""
     torch.manual_seed(seed)
-    speak = Speaker(model, tokenizer, most, batch=runs * per_level * 5)
+    speak = Speaker(model, tokenizer, most, batch=runs * per_level * len(LEVELS))
     table: dict[str, dict[str, float]] = {}
     for kind in KINDS:
         items = list(test_items(kind))
@@ -76,7 +76,7 @@ class Speaker:
     def __call__(self, prompts: list[str]) -> list[str]:
         """One reply for each prompt."""
         ids = [e.ids for e in self.tokenizer.encode_batch(prompts, add_special_tokens=False)]
-        draws = self.sampler(ids)
+        draws = self.sampler([i if len(i) <= LONGEST_PROMPT else i[:1] for i in ids])
         self.sizes = [len(draw.tokens) for draw in draws]
         return list(self.tokenizer.decode_batch([d.tokens for d in draws], skip_special_tokens=True))
 

@@ -17,7 +17,7 @@ from .item import Ask
 from .learn import Schedule, distillation_loss, fit
 from .model import Nano
 from .pen import POOR, STUDENT
-from .sampler import Sampler
+from .sampler import LONGEST_PROMPT, Sampler
 
 SHARD = 8192
 
@@ -42,6 +42,7 @@ def distil(
         prompts: How many replies of the teacher to learn from.
         seed: Of the prompts and the replies.
     """
+    start_from(model, teacher)
     first = Schedule(
         schedule.steps // 3, schedule.rate, schedule.tokens, schedule.groups, schedule.warmup, 0.5
     )
@@ -51,15 +52,25 @@ def distil(
     fit(model, cycle(replies), rest, loss=distillation_loss(teacher), seed=seed, name="draft on replies")
 
 
+def start_from(model: Nano, teacher: Nano) -> None:
+    """Take over the teacher's embedding, turned onto its principal directions and cut to the model's width."""
+    known = teacher.model.embed_tokens.weight.detach().float()
+    _, _, directions = torch.linalg.svd(known - known.mean(0), full_matrices=False)
+    with torch.no_grad():
+        model.model.embed_tokens.weight.copy_(known @ directions[: model.shape.width].T)
+
+
 def teacher_replies(teacher: Nano, tokenizer: Tokenizer, count: int, seed: int) -> list[Tokenized]:
     """What the teacher says to training prompts of all stages."""
     rng = random.Random(f"draft {seed}")
     torch.manual_seed(seed)
-    sampler = Sampler(teacher, end=tokenizer.token_to_id(END), most=448, batch=min(2048, count))
+    sampler = Sampler(teacher, end=tokenizer.token_to_id(END), most=576, batch=min(2048, count))
     shards = []
     for start in range(0, count, SHARD):
         texts = [_prompt(rng, rng.choice(draw_item(rng).asks)) for _ in range(min(SHARD, count - start))]
         ids = [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)]
+        kept = [i for i in range(len(ids)) if len(ids[i]) <= LONGEST_PROMPT]
+        texts, ids = [texts[i] for i in kept], [ids[i] for i in kept]
         draws = sampler(ids)
         documents = [
             Document(text, tokenizer.decode(draw.tokens, skip_special_tokens=False))

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from k2eval.recipes.prompts import judge_messages, plan_messages, with_plan
 from k2eval.records import Message
 
-from .item import Ask, Item, Solution
+from .item import BASE_LEVELS, LEVELS, Ask, Item, Solution
+from .nano_choice import gap
 from .pen import CAREFUL, FLAWLESS, PLANNED_STUDENT, POOR, STUDENT, Habits
 from .questions import KINDS, training_item
 
@@ -18,7 +19,7 @@ END = "<|im_end|>"
 END_OF_TEXT = "<|endoftext|>"
 
 WEIGHTS = {"nano_math": 5, "nano_choice": 4, "nano_code": 3, "nano_science": 3}
-STAGES = {"plain": 10, "plan": 2, "with_plan": 5, "judge": 5}
+STAGES = {"plain": 10, "plan": 2, "with_plan": 4, "judge": 7}
 
 
 class Document(NamedTuple):
@@ -36,15 +37,15 @@ def prompt_text(messages: Sequence[Message]) -> str:
     return f"{turns}<|im_start|>assistant\n"
 
 
-def draw_item(rng: random.Random) -> Item:
+def draw_item(rng: random.Random, levels: tuple[int, ...] = LEVELS) -> Item:
     """A random training question, kinds weighted."""
     kind = rng.choices(KINDS, [WEIGHTS[k] for k in KINDS])[0]
-    return training_item(kind, rng)
+    return training_item(kind, rng, levels)
 
 
 def plain_document(rng: random.Random) -> Document:
     """Language modelling on a worked solution, without the chat format."""
-    ask = rng.choice(draw_item(rng).asks)
+    ask = rng.choice(draw_item(rng, BASE_LEVELS).asks)
     solution = ask.solve(rng, Habits(careful=rng.choice((0.2, 0.5, 0.9))))
     question = ask.messages[-1].content
     plan = f"Plan:\n{ask.plan_text}\n\n" if rng.random() < 0.2 else ""
@@ -77,26 +78,39 @@ def with_plan_document(rng: random.Random, ask: Ask) -> Document:
 
 def judge_document(rng: random.Random, ask: Ask) -> Document:
     """A right and a wrong response, compared by solving the problem again."""
-    right, wrong = _solve_until(rng, ask, True), _solve_until(rng, ask, False)
-    pair = [right, wrong]
-    better = rng.randrange(2)
-    if better == 1:
-        pair.reverse()
-    return judgement(rng, ask, [candidate(solution, rng) for solution in pair], better)
+    pair = [_solve_until(rng, ask, True), _solve_until(rng, ask, False)]
+    rng.shuffle(pair)
+    prompt = prompt_text(judge_messages(ask.messages[-1].content, *(candidate(s, rng) for s in pair)))
+    return Document(prompt, judge_reply(rng, ask, pair) + END)
 
 
-def judgement(rng: random.Random, ask: Ask, responses: Sequence[str], better: int) -> Document:
-    """The prompt for two responses, and the judge's reply that names the ``better`` one."""
-    prompt = prompt_text(judge_messages(ask.messages[-1].content, *responses))
-    return Document(prompt, judge_reply(rng, ask, better) + END)
+def judge_reply(rng: random.Random, ask: Ask, pair: Sequence[Solution]) -> str:
+    """What was checked, then the verdict, as the JSON object that the judge is asked for."""
+    right = ask.solve(rng, CAREFUL)
+    if ask.stages:
+        parts = [_check_stages(ask, right, solution, i) for i, solution in enumerate(pair)]
+    else:
+        parts = right.thinking.split("\n")
+        parts += [f"Response {i} says {_against(s.claims[0], right.claims[0])}" for i, s in enumerate(pair)]
+    better = next((i for i, solution in enumerate(pair) if solution.final == ask.gold), 0)
+    return json.dumps({"explanation": "; ".join(parts) + ".", "index": better})
 
 
-def judge_reply(rng: random.Random, ask: Ask, better: int) -> str:
-    """Working, then the verdict, as the JSON object that the judge is asked for."""
-    lines = ask.solve(rng, CAREFUL if rng.random() < 0.7 else FLAWLESS).thinking.split("\n")
-    final = f" {ask.gold}" if "\n" not in ask.gold else " this"
-    explanation = f"{'; '.join(lines)}; Response {better} says{final}."
-    return json.dumps({"explanation": explanation, "index": better})
+def _against(claim: str, right: str) -> str:
+    """A claim beside what is right, and whether they agree."""
+    word = "right" if claim == right else "wrong"
+    beside = gap(int(claim), int(right)) if claim.lstrip("-").isdigit() else f"{claim} against {right}"
+    return f"{beside}, {word}"
+
+
+def _check_stages(ask: Ask, right: Solution, solution: Solution, index: int) -> str:
+    """The stages of one response, each with what it was to do, up to the first wrong one."""
+    found = []
+    for text, want, got in zip(ask.stages, right.claims, solution.claims, strict=True):
+        found.append(f"{text}: {got}, {'right' if got == want else 'wrong'}")
+        if got != want:
+            break
+    return f"Response {index}: {'; '.join(found)}"
 
 
 def candidate(solution: Solution, rng: random.Random) -> str:

@@ -81,7 +81,7 @@ class Feed:
             worker.terminate()
 
 
-WIDTHS = (96, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512, 640, 768, 1024)
+WIDTHS = (96, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512, 640, 768, 1024, 1280)
 """Lengths that sequences are padded to: few enough that a GPU graph can be kept for each."""
 
 

@@ -19,7 +19,10 @@ SYSTEM = (
 """The system message of all four tasks: what ``description`` says in their YAML."""
 
 Row = dict[str, Any]
-LEVELS = (1, 2, 3, 4, 5)
+BASE_LEVELS = (1, 2, 3, 4, 5)
+"""What `base` has seen worked out."""
+LEVELS = (*BASE_LEVELS, 6, 7, 8)
+"""What demonstrations, rewards and tests are about."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,9 @@ class Solution:
     answer: str
     """What is said after the reasoning, the final answer included."""
     final: str
-    """The bare final answer: a number, the text of an option, or the code."""
+    """The bare final answer: a number, a letter, or the code."""
+    claims: tuple[str, ...]
+    """What a judge has to check: the final answer on one line, or the code of every stage."""
 
     @property
     def reply(self) -> str:
@@ -47,6 +52,8 @@ class Ask:
     work: Callable[[Pen], Solution]
     gold: str
     """The final answer of flawless work."""
+    stages: tuple[str, ...] = ()
+    """What each stage of a program is asked to do; empty where the answer is one line."""
 
     def solve(self, rng: random.Random, habits: Habits) -> Solution:
         """Work it out with these habits."""

@@ -52,20 +52,33 @@ def render(question: str, options: Options) -> str:
 def _solve(problem: Problem, pen: Pen, shown: Options) -> Solution:
     index = problem.choose(pen, shown)
     letter, option = LETTERS[index], shown[index]
-    pen.note(f"{letter} is {option}")
+    if not pen.habits.scans:
+        pen.note(f"{letter} is {option}")
     summary = ", ".join(pen.short)
     lead = f"{summary}. " if summary else ""
-    return Solution("\n".join(pen.lines), f"{lead}{letter} is {option}. \\boxed{{{letter}}}", letter)
+    return Solution(
+        "\n".join(pen.lines), f"{lead}{letter} is {option}. \\boxed{{{letter}}}", letter, (letter,)
+    )
 
 
 def _take(pen: Pen, result: int | str, shown: Options) -> int:
     """The option with this text; the nearest in value, or a guess, when there is none."""
+    for letter, option in zip(LETTERS, shown if pen.habits.scans else (), strict=False):
+        word = "yes" if option == str(result) else "no"
+        pen.note(f"{letter}. {gap(int(option), result) if isinstance(result, int) else option} {word}")
+        if word == "yes":
+            break
     if str(result) in shown:
         return shown.index(str(result))
     pen.note(f"{result} is not there")
     if isinstance(result, int):
         return min(range(4), key=lambda i: abs(int(shown[i]) - result))
     return pen.rng.randrange(4)
+
+
+def gap(a: int, b: int) -> str:
+    """Two numbers side by side with their difference, which is 0 where they are equal."""
+    return f"{a}-{b}={a - b}"
 
 
 def _near_options(rng: random.Random, right: int) -> Options:
@@ -106,8 +119,8 @@ def value(rng: random.Random, level: int) -> Problem:
 
 def divisible(rng: random.Random, level: int) -> Problem:
     """Which number is divisible by a given one."""
-    top = (60, 120, 400, 900, 3000)[level - 1]
-    d = rng.randint(3, (7, 9, 12, 15, 19)[level - 1])
+    top = (60, 120, 400, 900, 3000, 6000, 9000, 20000)[level - 1]
+    d = rng.randint(3, (7, 9, 12, 15, 19, 39, 59, 99)[level - 1])
     right = d * rng.randint(3, max(4, top // d))
     options: list[int] = [right]
     while len(options) < 4:
@@ -117,6 +130,8 @@ def divisible(rng: random.Random, level: int) -> Problem:
 
     def choose(pen: Pen, shown: Options) -> int:
         for index, option in enumerate(shown):
+            if pen.habits.scans:
+                pen.note(f"{LETTERS[index]}. {option}")
             if pen.mod(int(option), d) == 0:
                 return index
         return pen.rng.randrange(4)
@@ -138,12 +153,21 @@ def largest(rng: random.Random, level: int) -> Problem:
     run = {t: steps for t, _, steps in pairs}
 
     def choose(pen: Pen, shown: Options) -> int:
-        values = [run[option](pen) for option in shown]
-        order = sorted(values)
-        best = order[-1] if biggest else order[0]
-        if pen.misreads():
-            best = order[-2] if biggest else order[1]
-        return values.index(best)
+        values = []
+        best = 0
+        for index, option in enumerate(shown):
+            if pen.habits.scans:
+                pen.note(f"{LETTERS[index]}. {option}")
+            values.append(run[option](pen))
+            if pen.habits.scans and index:
+                line = gap(values[index], values[best])
+                if (values[index] > values[best]) == biggest and not pen.misreads():
+                    best = index
+                pen.note(f"{line}, best {LETTERS[best]}. {values[best]}")
+        if pen.habits.scans:
+            return best
+        order = sorted(values, reverse=biggest)
+        return values.index(order[1] if pen.misreads() else order[0])
 
     word = "largest" if biggest else "smallest"
     plan = ("Compute the four values", f"Find the {word}")
@@ -164,7 +188,7 @@ def weekday(rng: random.Random, level: int) -> Problem:
     """The day of the week after so many days."""
     start = rng.randrange(7)
     lots = rng.randint(2, 9) if level > 2 else 1
-    days = rng.randint(8, (30, 60, 60, 150, 400)[level - 1])
+    days = rng.randint(8, (30, 60, 60, 150, 400, 900, 2000, 6000)[level - 1])
     event = rng.choice(("market", "party", "race", "meeting", "concert"))
     right = (start + days * lots) % 7
     wrong = rng.sample([d for d in range(7) if d != right], 3)
@@ -186,7 +210,7 @@ def weekday(rng: random.Random, level: int) -> Problem:
 
 def ranking(rng: random.Random, level: int) -> Problem:
     """Who is first, last or second, from comparisons in random order."""
-    count = 4 + (level > 2) + (level > 4)
+    count = 4 + (level > 2) + (level > 4) + (level > 5) + (level > 6) + (level > 7)
     people = rng.sample(NAMES, count)
     more, less, best, worst = rng.choice(
         (("older", "younger", "oldest", "youngest"), ("taller", "shorter", "tallest", "shortest"),

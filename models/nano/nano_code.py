@@ -14,6 +14,7 @@ from .pen import Pen
 
 STDIN_INSTRUCTION = "Read from standard input and print the result. Answer with one ```python block."
 CALL_INSTRUCTION = "Complete this code. Answer with one ```python block."
+DIFFICULTY = ("easy", "easy", "easy", "medium", "medium", "medium", "hard", "hard")
 NAMES = ("solve", "work", "compute", "result", "answer", "process")
 
 
@@ -61,8 +62,9 @@ def generate(rng: random.Random, level: int) -> Item:
     source = program.source(codes)
     example = _test(program, _input(rng, over_list, 4))
     row = _program_row(program, _statement(program, example), [example], level)
-    ask = Ask(ask_for(render(row)), tuple(s.text for s in stages), lambda p: _solve(program, p), source)
-    return Item("nano_code", level, row, (ask,), " ".join(s.text for s in stages), {"program": program})
+    texts = tuple(stage.text for stage in stages)
+    ask = Ask(ask_for(render(row)), texts, lambda p: _solve(program, p), source, texts)
+    return Item("nano_code", level, row, (ask,), " ".join(texts), {"program": program})
 
 
 def _from_examples(rng: random.Random, level: int) -> Item:
@@ -80,7 +82,7 @@ def _from_examples(rng: random.Random, level: int) -> Item:
         found = rule.find(pen)
         pen.note(f"x -> {found}")
         source = f"{starter}        return {found}" if functional else f"x = int(input())\nprint({found})"
-        return Solution("\n".join(pen.lines), f"\n```python\n{source}\n```\n", source)
+        return Solution("\n".join(pen.lines), f"\n```python\n{source}\n```\n", source, (found,))
 
     gold = work(Pen(random.Random(0))).final
     return Item("nano_code", level, row, (Ask(ask_for(render(row)), rule.plan, work, gold),), content)
@@ -150,7 +152,7 @@ def _solve(program: Program, pen: Pen) -> Solution:
         pen.short.append(code)
         codes.append(code)
     source = program.source(codes)
-    return Solution("\n".join(pen.lines), f"\n```python\n{source}\n```\n", source)
+    return Solution("\n".join(pen.lines), f"\n```python\n{source}\n```\n", source, tuple(codes))
 
 
 def _input(rng: random.Random, over_list: bool, size: int) -> Any:
@@ -186,7 +188,7 @@ def _row(content: str, starter: str, tests: list[Row], title: str, function: str
         "question_content": content,
         "platform": "nano",
         "starter_code": starter,
-        "difficulty": ("easy", "easy", "medium", "medium", "hard")[level - 1],
+        "difficulty": DIFFICULTY[level - 1],
         "contest_date": "2025-01-01T00:00:00",
         "public_test_cases": json.dumps(tests[:1]),
         "private_test_cases": json.dumps(tests[1:]),

@@ -23,7 +23,7 @@ def solution(pen: Pen, answer: int) -> Solution:
     """The working on the pen's lines, summed up in the answer."""
     summary = ", ".join(pen.short)
     boxed = f"\\boxed{{{answer}}}"
-    return Solution("\n".join(pen.lines), f"{summary}. {boxed}", str(answer))
+    return Solution("\n".join(pen.lines), f"{summary}. {boxed}", str(answer), (str(answer),))
 
 
 def generate(rng: random.Random, level: int) -> Item:
@@ -37,7 +37,7 @@ def generate(rng: random.Random, level: int) -> Item:
 
 def number(rng: random.Random, level: int) -> int:
     """A number whose size grows with the level."""
-    top = (30, 60, 99, 300, 900)[level - 1]
+    top = (30, 60, 99, 300, 900, 1500, 3000, 6000)[level - 1]
     return rng.randint(3, top)
 
 
@@ -110,7 +110,9 @@ def _tree(rng: random.Random, operations: int, level: int) -> tuple[str, int, Pr
 
     text, value, _, _ = build(operations)
     values = _values(program)
-    return (text, value, program) if all(0 <= v < 10_000 for v in values) else None
+    return (
+        (text, value, program) if all(0 <= v < (10_000 if level < 6 else 100_000) for v in values) else None
+    )
 
 
 def _values(program: Program) -> list[int]:
@@ -187,7 +189,7 @@ def shop(rng: random.Random, level: int) -> Problem:
     """Several goods at a price each, paid with a round sum."""
     name = rng.choice(NAMES)
     goods = rng.sample(("pen", "book", "lamp", "cup", "ball", "map", "hat", "bag"), min(level + 1, 4))
-    top = (9, 12, 25, 45, 90)[level - 1]
+    top = (9, 12, 25, 45, 90, 150, 250, 400)[level - 1]
     lots = [(rng.randint(2, 3 + 3 * level), rng.randint(3, top), good) for good in goods]
     total = sum(count * price for count, price, _ in lots)
     paid = (total // 100 + rng.randint(1, 2)) * 100
@@ -209,7 +211,7 @@ def shop(rng: random.Random, level: int) -> Problem:
 
 def equation(rng: random.Random, level: int) -> Problem:
     """A linear equation with a whole solution."""
-    x = rng.randint(2, (9, 20, 40, 90, 200)[level - 1])
+    x = rng.randint(2, (9, 20, 40, 90, 200, 400, 600, 900)[level - 1])
     a = rng.randint(3, 6 + 3 * level)
     b = number(rng, level)
     if level < 3:
@@ -241,7 +243,7 @@ def equation(rng: random.Random, level: int) -> Problem:
 def sequence(rng: random.Random, level: int) -> Problem:
     """A term, or the sum of the first terms, of an arithmetic sequence."""
     first, step = number(rng, level), rng.randint(2, 5 + 5 * level)
-    n = rng.randint(6, (9, 15, 30, 45, 60)[level - 1])
+    n = rng.randint(6, (9, 15, 30, 45, 60, 80, 99, 150)[level - 1])
     shown = ", ".join(str(first + i * step) for i in range(3))
     term_plan = [f"Subtract 1 from {n}", f"Multiply by {step}", f"Add {first}"]
 

@@ -27,8 +27,10 @@ def draw_rule(rng: random.Random, level: int) -> Rule:
 
 
 def _linear(rng: random.Random, level: int) -> Rule:
-    a = rng.randint(2, (9, 15, 30, 60, 150)[level - 1])
-    b = rng.randint(0, (9, 40, 99, 400, 900)[level - 1]) * (1 if level < 3 else rng.choice((1, 1, -1)))
+    a = rng.randint(2, (9, 15, 30, 60, 150, 300, 600, 999)[level - 1])
+    b = rng.randint(0, (9, 40, 99, 400, 900, 2000, 5000, 9999)[level - 1]) * (
+        1 if level < 3 else rng.choice((1, 1, -1))
+    )
     first = rng.randint(1, 3 * level)
     second = first + rng.randint(2, 3 + 3 * level)
     third = second + rng.randint(1, 9)
@@ -50,8 +52,8 @@ def _linear(rng: random.Random, level: int) -> Rule:
 
 
 def _quadratic(rng: random.Random, level: int) -> Rule:
-    a = rng.randint(1, (2, 3, 6, 12, 30)[level - 1])
-    b = rng.randint(0, (9, 20, 40, 90, 300)[level - 1])
+    a = rng.randint(1, (2, 3, 6, 12, 30, 60, 99, 200)[level - 1])
+    b = rng.randint(0, (9, 20, 40, 90, 300, 600, 999, 2000)[level - 1])
     table = tuple((x, a * x * x + b * x) for x in (1, 2, 3, 4))
 
     def find(pen: Pen) -> str:

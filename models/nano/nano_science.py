@@ -88,7 +88,7 @@ def _solve(step: Step, pen: Pen) -> Solution:
     pen.short.append(code)
     source = step.source(code)
     block = f"```python\n# Background: {step.background}\n{source}\n```"
-    return Solution("\n".join(pen.lines), f"\n{block}\n", source)
+    return Solution("\n".join(pen.lines), f"\n{block}\n", source, (code,))
 
 
 def _first(rng: random.Random, formula: Formula, level: int) -> Step:
@@ -99,8 +99,11 @@ def _first(rng: random.Random, formula: Formula, level: int) -> Step:
         list(formula.slips),
     )
     finds: list[Find] = []
-    for number in range(rng.randint(1, 1 + (level > 1) + (level > 3))):
-        words, wrap, others, find = _draw_change(rng, level, calibrated=number == 0 and rng.random() < 0.7)
+    most = 1 + (level > 1) + (level > 3) + (level > 5) + (level > 7)
+    for number in range(rng.randint(1, most) if level < 6 else most):
+        words, wrap, others, find = _draw_change(
+            rng, level, calibrated=(number == 0 or (level > 5 and number == 1)) and rng.random() < 0.7
+        )
         finds += [find] if find else []
         slips = [wrap(slip) for slip in slips] + [other(code) for other in others] + [code]
         code, text = wrap(code), f"{text}, {words}"
@@ -178,7 +181,7 @@ def _scaled(rng: random.Random, level: int) -> tuple[str, Wrap, list[Wrap], Find
 
 
 def _shifted(rng: random.Random, level: int) -> tuple[str, Wrap, list[Wrap], Find]:
-    top = (60, 99, 400, 900, 2500)[level - 1]
+    top = (60, 99, 400, 900, 2500, 5000, 9999, 30000)[level - 1]
     k, a = rng.randint(2, top), rng.randint(2, top)
     b = k + a
     return (

@@ -25,13 +25,17 @@ class Habits:
     """Chance that a number or a word of the question is taken wrongly."""
     notice: float = 0.0
     """Chance that a wrong result is noticed and corrected."""
+    scans: bool = False
+    """Whether options are gone through one by one to find the right one."""
 
 
 FLAWLESS = Habits()
-CAREFUL = Habits(careful=1.0)
-STUDENT = Habits(careful=0.45, quick_slip=0.12, careful_slip=0.05, misread=0.05, notice=0.35)
-PLANNED_STUDENT = Habits(careful=0.55, quick_slip=0.10, careful_slip=0.05, misread=0.01, notice=0.35)
-POOR = Habits(careful=0.4, quick_slip=0.3, careful_slip=0.2, misread=0.15, notice=0.1)
+CAREFUL = Habits(careful=1.0, scans=True)
+STUDENT = Habits(careful=0.45, quick_slip=0.12, careful_slip=0.05, misread=0.05, notice=0.35, scans=True)
+PLANNED_STUDENT = Habits(
+    careful=0.55, quick_slip=0.10, careful_slip=0.05, misread=0.01, notice=0.35, scans=True
+)
+POOR = Habits(careful=0.4, quick_slip=0.3, careful_slip=0.2, misread=0.15, notice=0.1, scans=True)
 
 
 @dataclass

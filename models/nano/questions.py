@@ -25,15 +25,15 @@ GENERATORS: dict[str, Callable[[random.Random, int], Item]] = {
 KINDS = tuple(GENERATORS)
 TASKS = Path(__file__).parents[2] / "tasks" / "nano"
 TEST_LEVELS = {
-    "nano_math": (20, 20, 20, 20, 20),
-    "nano_choice": (20, 20, 20, 20, 20),
-    "nano_code": (20, 20, 20, 20, 20),
-    "nano_science": (20, 20, 20, 20, 20),
+    "nano_math": (10, 10, 15, 15, 15, 15, 10, 10),
+    "nano_choice": (15, 15, 15, 15, 10, 10, 10, 10),
+    "nano_code": (5, 5, 5, 10, 15, 20, 20, 20),
+    "nano_science": (15, 15, 15, 15, 10, 10, 10, 10),
 }
 """How many test questions there are of each level."""
 
 
-def training_item(kind: str, rng: random.Random, levels: tuple[int, ...] = LEVELS) -> Item:
+def training_item(kind: str, rng: random.Random, levels: tuple[int, ...]) -> Item:
     """A random question of the training side."""
     while True:
         item = GENERATORS[kind](rng, rng.choice(levels))
@@ -66,8 +66,9 @@ def test_rows(kind: str) -> list[dict[str, object]]:
     for number, item in enumerate(test_items(kind), 1):
         row = dict(item.row)
         if kind == "nano_science":
-            steps = [{**s, "step_number": f"{number}.{i}"} for i, s in enumerate(row["sub_steps"], 1)]
-            row = {"problem_id": str(number), **row, "sub_steps": steps}
+            name = str(1000 + number)  # SciCode's own problems end at 80, and some of their steps are special
+            steps = [{**s, "step_number": f"{name}.{i}"} for i, s in enumerate(row["sub_steps"], 1)]
+            row = {"problem_id": name, **row, "sub_steps": steps}
         elif kind == "nano_code":
             row = {"question_id": f"nano_code_{number:03}", **row}
         else:

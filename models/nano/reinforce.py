@@ -28,7 +28,7 @@ from .item import Ask
 from .learn import Gradient, descend, next_token_loss, optimizer_for, set_rate
 from .model import Nano
 from .rewards import JUDGE, Try, after_thinking
-from .sampler import Draw, Sampler
+from .sampler import LONGEST_PROMPT, Draw, Sampler
 
 Grade = Callable[[list[Try]], list[float]]
 
@@ -39,11 +39,11 @@ class Policy:
 
     rounds: int
     rate: float
-    prompts: int = 512
+    prompts: int = 448
     replies: int = 8
-    batch: int = 2048
+    batch: int = 1792
     """Replies sampled at once."""
-    most: int = 448
+    most: int = 576
     """Longest reply; a longer one is wrong."""
     clip: float = 0.2
     minibatches: int = 4
@@ -102,7 +102,9 @@ class Rounds:
             messages = ask.messages if i < plain else with_plan(ask.messages, ask.plan_text)
             prompts.append(Prompt(prompt_text(messages), item.kind, ask.gold, ask))
         rng.shuffle(self.pairs)
-        return prompts + self.pairs[:judged]
+        chosen = prompts + self.pairs[:judged]
+        sizes = [len(ids) for ids in self._encode(chosen)]
+        return [prompt for prompt, size in zip(chosen, sizes, strict=True) if size <= LONGEST_PROMPT]
 
     def roll_out(self, prompts: list[Prompt]) -> tuple[list[Draw], list[list[float]]]:
         """Replies to each prompt, one prompt after the other, and their rewards."""

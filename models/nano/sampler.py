@@ -11,8 +11,13 @@ from torch import Tensor
 
 from .model import HEAD, Nano
 
+_SMALLEST = 256
+"""A smaller batch takes no share of the work off a batch smaller than this."""
 _STRIDE = 128
 """Attention reaches over a multiple of so many positions: one graph for each."""
+
+
+LONGEST_PROMPT = 1024
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Sampler:
         greedy: Take the likeliest token instead of drawing.
         batch: How many are sampled at once.
         longest: The longest prompt, in tokens.
+        shared: A copy of the model to use instead of one more.
     """
 
     def __init__(
@@ -48,14 +54,15 @@ class Sampler:
         top_p: float = 1.0,
         greedy: bool = False,
         batch: int = 2048,
-        longest: int = 832,
+        longest: int = LONGEST_PROMPT,
+        shared: Nano | None = None,
     ) -> None:
         self.source, self.end, self.most, self.top_p, self.greedy = model, end, most, top_p, greedy
         self.batch, self.longest = batch, longest
         device = model.cos.device
         self.on_gpu = device.type == "cuda"
         kind = torch.bfloat16 if self.on_gpu else torch.float32
-        self.model = copy.deepcopy(model).to(kind).requires_grad_(False)
+        self.model = copy.deepcopy(model).to(kind).requires_grad_(False) if shared is None else shared
         room = -(-(longest + most) // _STRIDE) * _STRIDE
         self.cache = [
             (torch.zeros(batch, room, HEAD, dtype=kind, device=device), torch.zeros(batch, room, HEAD, dtype=kind, device=device))
@@ -68,6 +75,11 @@ class Sampler:
         self.tokens = torch.zeros(batch, most, dtype=torch.long, device=device)
         self.logprobs = torch.zeros(batch, most, device=device)
         self.graphs = self._capture_all(room) if self.on_gpu else {}
+        self.small: Sampler | None = None
+        """Takes over when few replies are unfinished."""
+        if batch >= _SMALLEST:
+            options = {"end": end, "most": most, "top_p": top_p, "greedy": greedy, "longest": longest}
+            self.small = Sampler(model, **options, batch=batch // 4, shared=self.model)
 
     def refresh(self) -> None:
         """Take over the model's weights as they are now."""
@@ -91,12 +103,39 @@ class Sampler:
         if reach > self.longest:
             raise ValueError(f"Expected prompts of at most {self.longest} tokens, got one of {reach}.")
         self._prefill(prompts, reach)
-        for i in range(self.most):
-            self._go(-(-(reach + i + 1) // _STRIDE) * _STRIDE)
-            if i % 16 == 15 and bool(self.done.all()):
-                break
+        self._run(reach, 0)
         tokens, logprobs = self.tokens.tolist(), self.logprobs.tolist()
         return [self._cut(tokens[row], logprobs[row]) for row in range(len(prompts))]
+
+    def _run(self, reach: int, begin: int) -> None:
+        """Go on from token number ``begin`` until all are done."""
+        for i in range(begin, self.most):
+            self._go(-(-(reach + i + 1) // _STRIDE) * _STRIDE)
+            if i % 16 == 15:
+                left = len(self.done) - int(self.done.sum())
+                if left == 0:
+                    return
+                if self.small is not None and left <= self.small.batch:
+                    self._hand_over(self.small, reach, i + 1)
+                    return
+
+    def _hand_over(self, small: Sampler, reach: int, begin: int) -> None:
+        """Let the smaller sampler finish what is unfinished."""
+        rows = (~self.done).nonzero()[:, 0]
+        count = len(rows)
+        for mine, theirs in zip(self.cache, small.cache, strict=True):
+            for a, b in zip(mine, theirs, strict=True):
+                b[:count] = a[rows]
+        small.positions.zero_()
+        small.positions[:count] = self.positions[rows]
+        small.scores[:count] = self.scores[rows]
+        small.at.copy_(self.at)
+        small.tokens.fill_(self.end)
+        small.done.fill_(True)
+        small.done[:count] = False
+        small._run(reach, begin)
+        self.tokens[rows, begin:] = small.tokens[:count, begin:]
+        self.logprobs[rows, begin:] = small.logprobs[:count, begin:]
 
     def _cut(self, tokens: list[int], logprobs: list[float]) -> Draw:
         finished = self.end in tokens

@@ -49,11 +49,11 @@ class Plan:
 FULL = Plan(
     nano=NANO,
     draft=DRAFT,
-    base=Schedule(steps=9000, rate=3e-3),
-    sft=Schedule(steps=1500, rate=1e-3),
-    rl=Policy(rounds=160, rate=3e-4),
-    distil=Schedule(steps=2500, rate=3e-3),
-    distil_prompts=60_000,
+    base=Schedule(steps=5000, rate=3e-3),
+    sft=Schedule(steps=1600, rate=1e-3),
+    rl=Policy(rounds=40, rate=3e-4),
+    distil=Schedule(steps=1200, rate=3e-3),
+    distil_prompts=40_960,
 )
 SMALL = Plan(
     nano=TINY,

@@ -226,14 +226,16 @@ async def test_missing_counts_are_said() -> None:
 
 
 async def test_requests_go_to_the_least_loaded_server() -> None:
-    slow = FakeServer(lambda body: Reply(events=well().events, wait_s=0.5))
-    async with slow, FakeServer() as quick, engine_at(slow, quick, concurrency=8) as engine:
+    stuck = FakeServer(lambda body: Reply(events=well().events, wait_s=60))
+    async with stuck, FakeServer() as quick, engine_at(stuck, quick, concurrency=8) as engine:
         first = [asyncio.create_task(engine.generate(request(seed))) for seed in range(2)]
-        await asyncio.sleep(0.2)
+        while not stuck.bodies:
+            await asyncio.sleep(0.01)
         for seed in range(5):
             await engine.generate(request(seed))
-        await asyncio.gather(*first)
-    assert (len(slow.bodies), len(quick.bodies)) == (1, 6)
+        for waiting in first:
+            waiting.cancel()
+    assert (len(stuck.bodies), len(quick.bodies)) == (1, 6)
 
 
 async def test_another_server_takes_over() -> None:

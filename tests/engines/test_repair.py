@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from k2eval.engines.repair import expand, repair
+from k2eval.engines.repair import ask_for_amx, expand, repair
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.int32, torch.int64])
@@ -31,3 +31,7 @@ def test_vllm_keeps_temperatures_once_repaired(monkeypatch: pytest.MonkeyPatch) 
     found = rejection_sampler.expand_batch_to_tokens(values, torch.tensor([1, 3], dtype=torch.int32), 3)
     assert torch.equal(found, torch.tensor([0.6, 1.0, 1.0]))
     assert not repair()
+
+
+def test_asking_for_amx_twice_is_as_good_as_once() -> None:
+    assert ask_for_amx() == ask_for_amx()

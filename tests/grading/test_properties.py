@@ -1,6 +1,6 @@
 from fractions import Fraction
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from k2eval.grading import choice, math
@@ -117,6 +117,7 @@ def test_no_text_breaks_a_grader(text: str, truncated: bool) -> None:
 
 @given(pieces)
 def test_normalising_twice_changes_nothing_that_parsing_sees(text: str) -> None:
+    assume(text.count("{") == text.count("}"))  # what is cut in the middle may be read in more ways than one
     once = normalise(text)
     assert parse(normalise(once)).kind in ("leaf", parse(once).kind)
 

@@ -14,11 +14,12 @@ from rich.console import Console
 from k2eval.config import RunConfig
 from k2eval.engines.opening import open_engines
 from k2eval.errors import ConfigError, EngineError
-from k2eval.interop.lm_eval import with_chat
+from k2eval.interop.lm_eval import add_to_path, with_chat
 from k2eval.interop.lm_eval_batch import Chat
 from k2eval.interop.lm_eval_model import K2EvalModel, register
 from k2eval.journal import read_run
 from k2eval.runner import Runner
+from k2eval.tasks import tasks_folder
 from tests import runs
 from tests.interop.support import evaluate, generations, responses, write_script, write_sums
 
@@ -245,3 +246,12 @@ def test_chat_messages_survive_lm_evals_strings() -> None:
 )
 def test_chat_messages_are_asked_for_where_the_model_is_ours(given: list[str], added: bool) -> None:
     assert with_chat(given) == given + ["--apply_chat_template"] * added
+
+
+def test_a_users_own_tasks_do_not_hide_ours(sums: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lm_eval.tasks import TaskManager
+
+    monkeypatch.setattr(TaskManager, "__init__", TaskManager.__init__)  # put back at the end
+    add_to_path(tasks_folder())
+    known = TaskManager(include_path=str(sums), include_defaults=False).all_tasks
+    assert {"sums", "smoke"} <= set(known)
