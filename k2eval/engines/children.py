@@ -18,9 +18,10 @@ _TRACKER = b"multiprocessing.resource_tracker"
 
 
 class Children:
-    """The processes below this one in its process group, and their guard."""
+    """The processes that this one starts from now on in its process group, and their guard."""
 
     def __init__(self) -> None:
+        self._others = _family(os.getpid())
         self._known: dict[int, str] = {}
         self._guard = subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(__file__))],
@@ -35,7 +36,7 @@ class Children:
         """Tell the guard about processes started since the last call."""
         assert self._guard.stdin is not None
         for pid, started in _family(os.getpid()).items():
-            if self._known.get(pid) != started:
+            if started not in (self._known.get(pid), self._others.get(pid)):
                 self._known[pid] = started
                 with contextlib.suppress(BrokenPipeError):
                     self._guard.stdin.write(f"{pid} {started}\n".encode())

@@ -278,8 +278,9 @@ class VllmEngine:
         except Exception as error:  # vLLM's own exceptions differ between versions
             if getattr(self._engine, "errored", False):
                 raise EngineStopped(
-                    f"vLLM stopped while answering: {type(error).__name__}: {error}. "
-                    "What is finished is kept; run the same command again to go on."
+                    f"vLLM stopped while answering: {reason(error).rstrip('.')}. "
+                    + (f"vLLM's own words are in {self._log}. " if self._log else "")
+                    + "What is finished is kept; run the same command again to go on."
                 ) from error
             raise EngineError(
                 f"vLLM failed on question {request.question_id!r}: {type(error).__name__}: {error}"

@@ -50,6 +50,15 @@ def request(prompt: str = "How many?", seed: int = 1, key: str = "k", **sampling
 
 
 @with_engine
+async def test_small_first_requests_do_not_kill_the_worker(engine: VllmEngine) -> None:
+    """They did on processors with AMX: see `k2eval.engines.cpu_worker`."""
+    texts = await asyncio.gather(
+        *(engine.generate(request("", seed=seed, key=str(seed))) for seed in range(3))
+    )
+    assert len(texts) == 3
+
+
+@with_engine
 async def test_a_generation_is_fully_described(engine: VllmEngine) -> None:
     answer = await engine.generate(request())
     assert (answer.key, answer.seed, answer.model) == ("k", 1, engine.info.name)
