@@ -105,7 +105,6 @@ def defaults(model: str, on_cpu: bool) -> dict[str, Any]:
         # A seeded request whose prompt is split into chunks kills the CPU engine, so prompts are never split.
         context = longest_context(model)
         settings |= {"enforce_eager": True, "enable_chunked_prefill": False, "max_num_seqs": 128}
-        settings["worker_extension_cls"] = "k2eval.engines.cpu_worker.CpuWorker"
         if context:
             settings["max_num_batched_tokens"] = max(context, 2048)
         gib = psutil.virtual_memory().available / 2**30

@@ -51,7 +51,7 @@ def request(prompt: str = "How many?", seed: int = 1, key: str = "k", **sampling
 
 @with_engine
 async def test_small_first_requests_do_not_kill_the_worker(engine: VllmEngine) -> None:
-    """They did on processors with AMX: see `k2eval.engines.cpu_worker`."""
+    """They did on processors with AMX: see `k2eval.engines.repair`."""
     texts = await asyncio.gather(
         *(engine.generate(request("", seed=seed, key=str(seed))) for seed in range(3))
     )
