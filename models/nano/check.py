@@ -21,9 +21,16 @@ from .sampler import LONGEST_PROMPT, Sampler
 
 
 def check(
-    model: Nano, tokenizer: Tokenizer, grade: Grade, *, runs: int = 8, seed: int = 7, most: int = 576, recipes: bool = True,
+    model: Nano,
+    tokenizer: Tokenizer,
+    grade: Grade,
+    *,
+    runs: int = 8,
+    seed: int = 7,
+    most: int = 576,
+    recipes: bool = True,
     per_level: int = 10,
-) -> dict[str, dict[str, float]]:  # fmt: skip
+) -> dict[str, dict[str, float]]:
     """Average, pass@k and majority of the test questions, for each kind; also planned, and judging."""
     torch.manual_seed(seed)
     speak = Speaker(model, tokenizer, most, batch=runs * per_level * len(LEVELS))

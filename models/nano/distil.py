@@ -1,9 +1,10 @@
-"""A draft for speculative decoding: a smaller model that learns the distribution of its teacher."""
+"""A draft for speculative decoding: a smaller model that learns to say what its teacher says."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import cycle
 
 import torch
@@ -14,12 +15,12 @@ from k2eval.recipes.prompts import judge_messages, plan_messages, with_plan
 from .documents import END, Document, candidate, draw_item, prompt_text
 from .feed import Tokenized, tokenize
 from .item import Ask
-from .learn import Schedule, distillation_loss, fit
+from .learn import Schedule, fit
 from .model import Nano
 from .pen import POOR, STUDENT
 from .sampler import LONGEST_PROMPT, Sampler
 
-SHARD = 8192
+SHARD = 1024
 
 
 def distil(
@@ -31,7 +32,7 @@ def distil(
     prompts: int,
     seed: int,
 ) -> None:
-    """Learn from the teacher on demonstrations for a third of the steps, then on its own replies.
+    """Learn demonstrations for the larger part of the steps, then the teacher's own replies.
 
     Args:
         model: The draft.
@@ -43,13 +44,11 @@ def distil(
         seed: Of the prompts and the replies.
     """
     start_from(model, teacher)
-    first = Schedule(
-        schedule.steps // 3, schedule.rate, schedule.tokens, schedule.groups, schedule.warmup, 0.5
-    )
-    fit(model, shards, first, loss=distillation_loss(teacher), seed=seed, name="draft on demonstrations")
+    first = replace(schedule, steps=schedule.steps * 9 // 16, floor=0.25)
+    fit(model, shards, first, seed=seed, name="draft on demonstrations")
     replies = teacher_replies(teacher, tokenizer, prompts, seed)
-    rest = Schedule(schedule.steps - first.steps, schedule.rate / 2, schedule.tokens, schedule.groups, 20)
-    fit(model, cycle(replies), rest, loss=distillation_loss(teacher), seed=seed, name="draft on replies")
+    rest = replace(schedule, steps=schedule.steps - first.steps, rate=0.75 * schedule.rate, warmup=20)
+    fit(model, cycle(replies), rest, seed=seed, name="draft on replies")
 
 
 def start_from(model: Nano, teacher: Nano) -> None:
@@ -61,20 +60,22 @@ def start_from(model: Nano, teacher: Nano) -> None:
 
 
 def teacher_replies(teacher: Nano, tokenizer: Tokenizer, count: int, seed: int) -> list[Tokenized]:
-    """What the teacher says to training prompts of all stages."""
+    """What the teacher says to training prompts of all stages, drawn as in evaluation."""
     rng = random.Random(f"draft {seed}")
     torch.manual_seed(seed)
-    sampler = Sampler(teacher, end=tokenizer.token_to_id(END), most=576, batch=min(2048, count))
+    end = tokenizer.token_to_id(END)
+    sampler = Sampler(teacher, end=end, most=576, top_p=0.95, batch=min(SHARD, count))
     shards = []
     for start in range(0, count, SHARD):
-        texts = [_prompt(rng, rng.choice(draw_item(rng).asks)) for _ in range(min(SHARD, count - start))]
-        ids = [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)]
-        kept = [i for i in range(len(ids)) if len(ids[i]) <= LONGEST_PROMPT]
-        texts, ids = [texts[i] for i in kept], [ids[i] for i in kept]
-        draws = sampler(ids)
+        drawn = [_prompt(rng, rng.choice(draw_item(rng).asks)) for _ in range(min(SHARD, count - start))]
+        encoded = tokenizer.encode_batch(drawn, add_special_tokens=False)
+        short = [
+            (text, e.ids) for text, e in zip(drawn, encoded, strict=True) if len(e.ids) <= LONGEST_PROMPT
+        ]
+        draws = sampler([ids for _, ids in short])
         documents = [
             Document(text, tokenizer.decode(draw.tokens, skip_special_tokens=False))
-            for text, draw in zip(texts, draws, strict=True)
+            for (text, _), draw in zip(short, draws, strict=True)
             if draw.finished
         ]
         if documents:

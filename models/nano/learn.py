@@ -1,4 +1,4 @@
-"""Supervised learning: language modelling, demonstrations, and distillation into the draft."""
+"""Supervised learning: the schedule, the loss, the gradient and the steps."""
 
 from __future__ import annotations
 
@@ -52,18 +52,6 @@ def next_token_loss(model: Nano, ids: Tensor, weight: Tensor) -> Tensor:
     """Cross-entropy."""
     scores = model.logits(model(ids)[:, :-1]).float().flatten(0, 1)
     return (F.cross_entropy(scores, ids[:, 1:].flatten(), reduction="none") * weight.flatten()).sum()
-
-
-def distillation_loss(teacher: Nano) -> Loss:
-    """Cross-entropy with the teacher's distribution in place of the token."""
-
-    def loss(model: Nano, ids: Tensor, weight: Tensor) -> Tensor:
-        with torch.no_grad():
-            chances = teacher.logits(teacher(ids)[:, :-1]).float().softmax(-1)
-        scores = model.logits(model(ids)[:, :-1]).float().log_softmax(-1)
-        return -((chances * scores).sum(-1) * weight).sum()
-
-    return loss
 
 
 class Gradient:

@@ -6,6 +6,7 @@ of sequences at once. ``tests/models`` checks it against transformers' own imple
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -216,8 +217,8 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos.to(x.dtype) + turned * sin.to(x.dtype)
 
 
-def save_checkpoint(model: Nano, folder: Path) -> None:
-    """Write weights (bfloat16 safetensors) and configuration as transformers' ``Qwen2ForCausalLM``."""
+def save_checkpoint(model: Nano, folder: Path, end: int = 2) -> None:
+    """Write weights (bfloat16) and configuration as ``Qwen2ForCausalLM``; token ``end`` ends a text."""
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     shape = model.shape
@@ -226,13 +227,16 @@ def save_checkpoint(model: Nano, folder: Path) -> None:
         num_hidden_layers=shape.layers, num_attention_heads=shape.heads, num_key_value_heads=1,
         max_position_embeddings=CONTEXT, rms_norm_eps=1e-6, tie_word_embeddings=True, use_sliding_window=False,
         rope_parameters={"rope_type": "default", "rope_theta": ROPE_BASE},
-        bos_token_id=None, eos_token_id=2, pad_token_id=0, dtype="bfloat16",
+        bos_token_id=None, eos_token_id=end, pad_token_id=0, dtype="bfloat16",
     )  # fmt: skip
     stock = Qwen2ForCausalLM(config).to(torch.bfloat16)
     weights: dict[str, Any] = {n: p.detach().cpu().to(torch.bfloat16) for n, p in model.named_parameters()}
     stock.load_state_dict(weights | {"lm_head.weight": weights["model.embed_tokens.weight"]})
     stock.generation_config.do_sample = True
     stock.save_pretrained(str(folder))
+    # transformers 5 writes rope_parameters alone; older readers look for rope_theta.
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "rope_theta": ROPE_BASE}, indent=2) + "\n")
 
 
 def load_checkpoint(folder: Path, shape: Shape) -> Nano:

@@ -226,7 +226,8 @@ def _two_points(before: Step) -> tuple[tuple[str, ...], str, str, str, str]:
 def _difference(rng: random.Random, before: Step, level: int) -> Step:
     arguments, a, b, at_a, at_b = _two_points(before)
     k = rng.randint(2, 9)
-    text = f"Write a function for {k} times the change of {before.name} when {before.arguments[0]} goes from {a} to {b}."
+    moved = f"when {before.arguments[0]} goes from {a} to {b}"
+    text = f"Write a function for {k} times the change of {before.name} {moved}."
     back = f"The change is the value at {b} minus the value at {a}."
     slips = (f"{k} * ({at_a} - {at_b})", f"{at_b} - {at_a}", f"{k} * ({at_b} + {at_a})")
     return _following(before, "difference", arguments, text, back, f"{k} * ({at_b} - {at_a})", slips)

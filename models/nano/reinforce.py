@@ -38,7 +38,10 @@ class Policy:
     """How reinforcement learning goes about it."""
 
     rounds: int
+    """The learning rate falls as over so many rounds."""
     rate: float
+    last: int | None = None
+    """Stop early, after this round."""
     prompts: int = 448
     replies: int = 8
     batch: int = 1792
@@ -77,7 +80,7 @@ class Rounds:
         rng = random.Random(f"rl {self.seed}")
         optimizer = optimizer_for(self.model, self.policy.rate)
         started, tallies = time.time(), defaultdict(list)
-        for number in range(self.policy.rounds):
+        for number in range(self.policy.last or self.policy.rounds):
             rise, fall = min(1.0, (number + 1) / 10), max(0.1, 1 - number / self.policy.rounds)
             set_rate(optimizer, self.policy.rate * rise * fall)
             prompts = self.draw_prompts(rng)

@@ -65,9 +65,9 @@ class Sampler:
         self.model = copy.deepcopy(model).to(kind).requires_grad_(False) if shared is None else shared
         room = -(-(longest + most) // _STRIDE) * _STRIDE
         self.cache = [
-            (torch.zeros(batch, room, HEAD, dtype=kind, device=device), torch.zeros(batch, room, HEAD, dtype=kind, device=device))
-            for _ in range(model.shape.layers)
-        ]  # fmt: skip
+            (torch.zeros(size, dtype=kind, device=device), torch.zeros(size, dtype=kind, device=device))
+            for size in [(batch, room, HEAD)] * model.shape.layers
+        ]
         self.scores = torch.zeros(batch, model.shape.vocabulary, device=device)
         self.positions = torch.zeros(batch, dtype=torch.long, device=device)
         self.at = torch.zeros(1, dtype=torch.long, device=device)

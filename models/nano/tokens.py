@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -49,17 +50,21 @@ def train_tokenizer(seed: int, documents: int = 20_000) -> Tokenizer:
     return tokenizer
 
 
-def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+def save_tokenizer(tokenizer: Tokenizer, folder: Path, end: str = END) -> None:
     """Write it beside a checkpoint, as transformers and vLLM expect it."""
-    wrapped(tokenizer).save_pretrained(str(folder))
+    wrapped(tokenizer, end).save_pretrained(str(folder))
+    # transformers 5 writes a class of its own that older releases lack.
+    path = folder / "tokenizer_config.json"
+    settings = {**json.loads(path.read_text()), "tokenizer_class": "PreTrainedTokenizerFast"}
+    path.write_text(json.dumps(settings, indent=2) + "\n")
 
 
-def wrapped(tokenizer: Tokenizer) -> Any:
+def wrapped(tokenizer: Tokenizer, end: str = END) -> Any:
     """The tokenizer with its chat template, as transformers' class."""
     from transformers import PreTrainedTokenizerFast
 
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token=END, pad_token=END_OF_TEXT, model_max_length=4096
+        tokenizer_object=tokenizer, eos_token=end, pad_token=END_OF_TEXT, model_max_length=4096
     )
     fast.chat_template = CHAT_TEMPLATE
     return fast

@@ -22,6 +22,7 @@ from tokenizers import Tokenizer
 
 from .check import check
 from .distil import distil
+from .documents import END, END_OF_TEXT
 from .feed import Feed, Tokenized
 from .learn import Schedule, fit
 from .model import DRAFT, NANO, TINY, Nano, Shape, load_checkpoint, save_checkpoint
@@ -50,10 +51,10 @@ FULL = Plan(
     nano=NANO,
     draft=DRAFT,
     base=Schedule(steps=5000, rate=3e-3),
-    sft=Schedule(steps=1600, rate=1e-3),
-    rl=Policy(rounds=40, rate=3e-4),
-    distil=Schedule(steps=1200, rate=3e-3),
-    distil_prompts=40_960,
+    sft=Schedule(steps=1500, rate=1e-3),
+    rl=Policy(rounds=36, last=19, rate=3e-4),
+    distil=Schedule(steps=1600, rate=4e-3, tokens=4096, groups=2, warmup=80),
+    distil_prompts=3500,
 )
 SMALL = Plan(
     nano=TINY,
@@ -137,8 +138,10 @@ class Training:
         return result.exists()
 
     def _save(self, model: Nano, name: str) -> None:
-        save_checkpoint(model, self.out / name)
-        save_tokenizer(self.read_tokenizer(), self.out / name)
+        tokenizer = self.read_tokenizer()
+        end = END_OF_TEXT if name == "base" else END
+        save_checkpoint(model, self.out / name, tokenizer.token_to_id(end))
+        save_tokenizer(tokenizer, self.out / name, end)
 
     def _fit(self, model: Nano, maker: str, schedule: Schedule) -> None:
         with self._feed(maker) as shards:

@@ -26,7 +26,10 @@ def test_a_judgement_is_the_object_that_the_judge_is_asked_for() -> None:
 
 def test_judgements_name_both_places_about_equally_often() -> None:
     rng = random.Random(5)
-    named = [verdict(judge_document(rng, rng.choice(draw_item(rng).asks)).reply.removesuffix(END)) for _ in range(400)]
+    named = [
+        verdict(judge_document(rng, rng.choice(draw_item(rng).asks)).reply.removesuffix(END))
+        for _ in range(400)
+    ]
     assert 140 < sum(index == 1 for index in named) < 260
 
 

@@ -28,19 +28,27 @@ def test_the_prompt_of_a_task_is_the_prompt_of_training(kind: str) -> None:
 
 def test_options_are_shown_as_in_training() -> None:
     (task,) = load_tasks(["nano_choice"])
-    for question, item in zip(load_questions(task, data=None).questions(), test_items("nano_choice"), strict=True):
+    for question, item in zip(
+        load_questions(task, data=None).questions(), test_items("nano_choice"), strict=True
+    ):
         assert question.messages[0].content == SYSTEM
         assert question.messages[1].content == render(item.row["question"], question.options)
 
 
 def test_steps_are_asked_as_in_training() -> None:
     (task,) = load_tasks(["nano_science"])
-    for question, item in zip(load_questions(task, data=None).questions(), test_items("nano_science"), strict=True):
+    for question, item in zip(
+        load_questions(task, data=None).questions(), test_items("nano_science"), strict=True
+    ):
         problem = problem_of(question)
         steps = question.metadata["problem"]["sub_steps"]
         earlier = [ask.gold for ask in item.asks]
         for number, ask in enumerate(item.asks):
             asked = scicode_messages(
-                SYSTEM, steps, earlier[:number], problem.required_dependencies, background=question.metadata["background"]
+                SYSTEM,
+                steps,
+                earlier[:number],
+                problem.required_dependencies,
+                background=question.metadata["background"],
             )
             assert asked == ask.messages

@@ -1,0 +1,90 @@
+"""Our own implementation against transformers', and the sampler against the model."""
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+from models.nano import sampler as sampling  # noqa: E402
+from models.nano.model import Nano, Shape, load_checkpoint, save_checkpoint  # noqa: E402
+
+SHAPE = Shape(layers=2, heads=2, inner=64, vocabulary=300)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Nano:
+    torch.manual_seed(0)
+    random = Nano(SHAPE)
+    for parameter in random.parameters():
+        torch.nn.init.normal_(parameter, std=0.15)
+    folder = tmp_path_factory.mktemp("checkpoint")
+    save_checkpoint(random, folder)
+    found = load_checkpoint(folder, SHAPE)
+    found.folder = folder
+    return found
+
+
+@pytest.fixture(scope="module")
+def stock(model: Nano) -> "transformers.PreTrainedModel":
+    return transformers.Qwen2ForCausalLM.from_pretrained(str(model.folder), dtype=torch.float32)
+
+
+def test_scores_are_those_of_transformers(model: Nano, stock: "transformers.PreTrainedModel") -> None:
+    ids = torch.randint(0, 300, (2, 60))
+    with torch.no_grad():
+        torch.testing.assert_close(model.logits(model(ids)), stock(ids).logits, rtol=1e-3, atol=1e-3)
+
+
+def test_greedy_replies_are_those_of_transformers(model: Nano, stock: "transformers.PreTrainedModel") -> None:
+    prompts = [torch.randint(0, 300, (size,)).tolist() for size in (5, 40, 17)]
+    draw = sampling.Sampler(model, end=299, most=12, greedy=True, batch=4, longest=48)
+    for prompt, reply in zip(prompts, draw(prompts), strict=True):
+        ids = torch.tensor([prompt + reply.tokens])
+        with torch.no_grad():
+            scores = stock(ids).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+        assert scores.argmax(-1).tolist() == reply.tokens
+        assert reply.logprobs == pytest.approx(scores.max(-1).values.tolist(), abs=1e-3)
+
+
+def test_a_smaller_batch_finishes_what_is_unfinished(model: Nano, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts = [torch.randint(0, 300, (5 + i,)).tolist() for i in range(20)]
+    alone = sampling.Sampler(model, end=299, most=100, greedy=True, batch=20, longest=48)(prompts)
+    common = max(range(300), key=lambda token: sum(token in draw.tokens for draw in alone))
+    whole = sampling.Sampler(model, end=common, most=100, greedy=True, batch=20, longest=48)
+    monkeypatch.setattr(sampling, "_SMALLEST", 8)
+    nested = sampling.Sampler(model, end=common, most=100, greedy=True, batch=20, longest=48)
+    assert nested.small is not None
+    assert [draw.tokens for draw in nested(prompts)] == [draw.tokens for draw in whole(prompts)]
+
+
+def test_top_p_never_draws_outside_of_the_nucleus() -> None:
+    torch.manual_seed(1)
+    scores = torch.tensor([0.5, 0.3, 0.15, 0.05]).log().repeat(4_000, 1)
+    drawn, _ = sampling.pick(scores, 0.75, greedy=False)
+    shares = torch.bincount(drawn, minlength=4) / 4_000
+    torch.testing.assert_close(shares, torch.tensor([0.625, 0.375, 0.0, 0.0]), rtol=0, atol=0.03)
+
+
+def test_the_gradient_of_the_lookup_is_that_of_an_embedding(model: Nano) -> None:
+    from models.nano.model import Lookup
+
+    table = torch.randn(10, 4, requires_grad=True)
+    ids = torch.tensor([[1, 1, 3], [9, 1, 0]])
+    weight = torch.randn(2, 3, 4)
+    (Lookup.apply(table, ids) * weight).sum().backward()
+    ours, table.grad = table.grad, None
+    (torch.nn.functional.embedding(ids, table) * weight).sum().backward()
+    torch.testing.assert_close(ours, table.grad)
+
+
+def test_saved_checkpoints_are_stock_qwen2(model: Nano) -> None:
+    config = transformers.AutoConfig.from_pretrained(str(model.folder))
+    assert config.model_type == "qwen2"
+    assert config.hidden_size // config.num_attention_heads == 128
+    assert sorted(path.name for path in Path(model.folder).iterdir()) == [
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+    ]
