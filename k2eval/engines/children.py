@@ -1,8 +1,9 @@
 """The processes that an engine starts. They end with this one, whatever ends it, ``kill -9`` included.
 
 An engine's processes would outlive their parent and keep its memory. A guard, a small process of its own
-session, is told their ids and kills what is left of them when its input ends. Run as a script, this file is
-the guard; it imports the standard library alone.
+session, is told their ids and kills what is left of them when its input ends. When the owner died before it could
+tell of a process, the guard knows it by a mark in the environment. Run as a script, this file is the guard; it
+imports the standard library alone.
 """
 
 from __future__ import annotations
@@ -12,9 +13,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 _TRACKER = b"multiprocessing.resource_tracker"
+_MARK = "K2EVAL_ENGINE_OWNER"
+_END = "end"
+_SEARCH_S = 1.0
+"""How long a guard looks for processes that nobody told it of; they may be about to start."""
 
 
 class Children:
@@ -23,8 +29,10 @@ class Children:
     def __init__(self) -> None:
         self._others = _family(os.getpid())
         self._known: dict[int, str] = {}
+        mark = os.environ[_MARK] = f"{os.getpid()}-{_start_of(os.getpid())}"
         self._guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(__file__))],
+            [sys.executable, "-I", "-S", str(Path(__file__)), mark],
+            env={},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -53,6 +61,8 @@ class Children:
     def close(self) -> None:
         """End what is left, and the guard."""
         assert self._guard.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._guard.stdin.write(f"{_END}\n".encode())
         self._guard.stdin.close()
         self._guard.wait()
 
@@ -104,15 +114,41 @@ def _kill(processes: dict[int, str]) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
+def _marked(mark: str) -> dict[int, str]:
+    """Processes that were started with ``mark`` in their environment."""
+    wanted, found = f"{_MARK}={mark}".encode(), {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                variables = (entry / "environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            pid = int(entry.name)
+            started = _start_of(pid) if wanted in variables and _TRACKER not in _command(pid) else None
+            if started:
+                found[pid] = started
+    return found
+
+
 def main() -> None:
     """The guard: learn process ids until the input ends, then kill those that still live."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     processes: dict[int, str] = {}
+    in_order = False
     for line in sys.stdin:
         pid, _, started = line.strip().partition(" ")
-        processes[int(pid)] = started
+        if pid == _END:
+            in_order = True
+        else:
+            processes[int(pid)] = started
     _kill(processes)
+    until = 0.0 if in_order else time.monotonic() + _SEARCH_S
+    while time.monotonic() < until:
+        if found := _marked(sys.argv[1]):
+            _kill(found)
+            until = time.monotonic() + _SEARCH_S
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from k2eval.engines.children import Children
 
 
@@ -64,10 +66,11 @@ def test_grandchildren_are_ended_too() -> None:
     parent.stdout.close()
 
 
-def test_the_guard_acts_when_its_owner_is_killed() -> None:
+@pytest.mark.parametrize("note", ["children.note()", ""], ids=["told", "killed before it could tell"])
+def test_the_guard_acts_when_its_owner_is_killed(note: str) -> None:
     program = (
         "import subprocess, time; from k2eval.engines.children import Children; children = Children(); "
-        "process = subprocess.Popen(['sleep', '100']); children.note(); print(process.pid, flush=True); time.sleep(99)"
+        f"process = subprocess.Popen(['sleep', '100']); {note}\nprint(process.pid, flush=True); time.sleep(99)"
     )
     owner = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True)
     assert owner.stdout is not None
@@ -87,6 +90,15 @@ def _lives(pid: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_second_engine_ends_without_the_first() -> None:
+    first = Children()
+    with sleeping() as process:
+        first.note()
+        Children().close()
+        assert process.poll() is None
+        first.close()
 
 
 def test_a_guard_has_nothing_left_to_do_after_an_orderly_end() -> None:
