@@ -31,8 +31,8 @@ NANO := nano_math,nano_choice,nano_code,nano_science
 ##@ Evaluate
 .PHONY: eval
 eval: setup $(filter build/random,$(MODEL)) ## Evaluate MODEL on TASKS: MODEL= TASKS=a,b RUNS= RECIPE= DATA= LIMIT= SEED= OUT= ARGS=
-	@$(K2) run --model $(MODEL) --tasks $(TASKS) $(FLAGS)
-	@$(K2) leaderboard $(OUT) --out $(OUT)/leaderboard
+	@$(K2) run --model $(MODEL) --tasks $(TASKS) $(FLAGS); code=$$?; [ $$code -le 1 ] || exit $$code; \
+	    $(K2) leaderboard $(OUT) --out $(OUT)/leaderboard --quiet && exit $$code
 
 .PHONY: eval-math eval-code eval-science eval-all
 eval-math: ## AIME24, AIME25, HMMT25 and Omni-MATH-HARD

@@ -139,14 +139,17 @@ def _question_finder(name: str, data: Path | None, sets: Sequence[str]) -> Any:
     return find
 
 
-def leaderboard_command(runs: Sequence[Path], out: Path, published: Path | None, **scope: Any) -> int:
+def leaderboard_command(
+    runs: Sequence[Path], out: Path, published: Path | None, quiet: bool = False, **scope: Any
+) -> int:
     """``k2eval leaderboard``; ``scope`` is what :func:`k2eval.leaderboard.build` leaves out or splits."""
     from k2eval.leaderboard import build, print_table, write
 
     console = terminal()
     own = tasks_folder().parent / "leaderboards" / "published.csv"
     board = build(runs, published=published or (own if own.exists() else None), **scope)
-    print_table(board, console)
+    if not quiet:
+        print_table(board, console)
     for path in write(board, out):
         console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
     return 0
