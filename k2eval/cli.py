@@ -139,7 +139,9 @@ def leaderboard(
     cutoff: Annotated[
         str | None, typer.Option(help="Date; dated questions are scored before and after it.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Write the files and print only their names.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Write the files and print only their names.")
+    ] = False,
 ) -> None:
     """Write a table of runs as CSV, Markdown and HTML."""
     from k2eval.commands import leaderboard_command
