@@ -81,7 +81,7 @@ format: setup ## Format the code
 	@$(PY) -m ruff check --fix -q . ; $(PY) -m ruff format -q .
 
 ##@ Measure
-.PHONY: bench-generation bench-grading bench-leaderboard bench-recipe bench-sandbox bench-speed
+.PHONY: bench-generation bench-grading bench-leaderboard bench-recipe bench-sandbox bench-speed bench-startup
 bench-generation: setup ## k2eval against bare vLLM on the same requests
 	@$(PY) -m benchmarks.generation $(ARGS)
 bench-grading: setup ## Graded answers per second against serial math-verify
@@ -96,6 +96,8 @@ bench-sandbox: setup ## Programs judged per second; ARGS=--official DIR runs Liv
 	@$(PY) -m benchmarks.sandbox $(ARGS)
 bench-recipe: setup ## k2 as it flows against the same work stage by stage
 	@$(PY) -m benchmarks.recipe $(ARGS)
+bench-startup: setup ## Seconds that `k2eval --help` takes
+	@$(PY) -m benchmarks.startup $(ARGS)
 
 ##@ Other
 .PHONY: help clean

@@ -5,7 +5,6 @@ import os
 import pty
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -49,16 +48,6 @@ def finished(
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
     out = tmp_path_factory.mktemp("runs") / "done"
     return out, run(script, out)
-
-
-def test_help_comes_at_once() -> None:
-    times = []
-    for _ in range(3):
-        start = time.monotonic()
-        assert k2eval("--help").returncode == 0
-        times.append(time.monotonic() - start)
-    # More processes than cores slow it down; that is no fault of the command.
-    assert min(times) < 0.5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def test_help_imports_nothing_heavy() -> None:
