@@ -151,6 +151,24 @@ def leaderboard(
 
 
 @app.command()
+def breakdown(
+    runs: RunsArgument,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Tag of the questions, such as difficulty or level. [default: all with few values]"
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Path of CSV and Markdown without suffix.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Show pass@k and maj@k, and the scores by difficulty, platform, level and other tags."""
+    from k2eval.commands import breakdown_command
+
+    raise typer.Exit(breakdown_command(runs, by or [], out, data))
+
+
+@app.command()
 def compare(
     runs: RunsArgument,
     out: Annotated[Path | None, typer.Option(help="Markdown file to write as well.")] = None,

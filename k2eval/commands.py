@@ -155,6 +155,18 @@ def leaderboard_command(
     return 0
 
 
+def breakdown_command(runs: Sequence[Path], by: Sequence[str], out: Path | None, data: Path | None) -> int:
+    """``k2eval breakdown``."""
+    from k2eval.breakdown import breakdown, print_breakdown, write_breakdown
+
+    console = terminal()
+    frame = breakdown(runs, by, data)
+    print_breakdown(frame, console)
+    for path in write_breakdown(frame, out) if out else ():
+        console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
+    return 0
+
+
 def compare_command(runs: Sequence[Path], out: Path | None, exclude: Path | None) -> int:
     """``k2eval compare``."""
     from k2eval.compare import compare, print_comparison, to_markdown

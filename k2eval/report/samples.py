@@ -28,11 +28,17 @@ class Samples:
     run: Mapping[str, Any]
     verdicts: dict[str, dict[str, dict[int, Verdict]]]
     """Task -> question id -> run index -> the last verdict."""
-    offsets: dict[str, int]
-    """Where each generation's line begins."""
     questions: dict[str, QuestionSet]
     notes: list[str] = field(default_factory=list)
     """Why the texts of some questions are not shown."""
+    _found: dict[str, int] | None = None
+
+    @property
+    def offsets(self) -> dict[str, int]:
+        """Where each generation's line begins."""
+        if self._found is None:
+            self._found = _offsets(self.folder / GENERATIONS)
+        return self._found
 
     @classmethod
     def load(cls, folder: Path, data: Path | None = None) -> Samples:
@@ -46,7 +52,7 @@ class Samples:
         for _, verdict in read_lines(folder / VERDICTS, Verdict):
             by_question = verdicts.setdefault(verdict.task, {})
             by_question.setdefault(verdict.question_id, {})[verdict.run_index] = verdict
-        samples = cls(folder, run, verdicts, _offsets(folder / GENERATIONS), {})
+        samples = cls(folder, run, verdicts, {})
         samples._find_questions(data)
         return samples
 
@@ -62,15 +68,19 @@ class Samples:
         return next((one for one in found.questions(run_index) if one.id == question_id), None)
 
     def votes(self, task: str) -> list[list[Vote]] | None:
-        """What each run answered; None for choices whose options are not at hand.
+        """What each run answered; None for programs, and for choices whose options are not at hand.
 
-        Options are shown in another order in each run, so a letter says nothing until it is the option's text.
+        Programs can be told right from wrong, but not equal from different. Options are shown in another order
+        in each run, so a letter says nothing until it is the option's text.
         """
         letters = str(self.run["tasks"][task].get("grader", "")).startswith("choice")
         if letters and task not in self.questions:
             return None
+        rows = self.verdicts[task]
+        if all(verdict.extracted is None for by_run in rows.values() for verdict in by_run.values()):
+            return None
         table = []
-        for question_id, by_run in self.verdicts[task].items():
+        for question_id, by_run in rows.items():
             row = []
             for run_index, verdict in sorted(by_run.items()):
                 if verdict.score is not None:

@@ -1,0 +1,209 @@
+"""Scores in more detail: pass@k and maj@k of each benchmark, and of its questions by difficulty, platform, level …"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from k2eval.errors import ConfigError, did_you_mean
+from k2eval.leaderboard import cells
+from k2eval.records import Verdict
+from k2eval.report.samples import Samples
+from k2eval.statistics import Estimate, average, majority_at_k, pass_at_k
+
+MOST_VALUES = 24
+"""A tag with more values than this, such as a contest's date, is broken down by only where it is asked for."""
+EXPLANATION = (
+    "Percent, with 95 % intervals clustered by question. pass@k: at least one of k runs is right (unbiased); "
+    "maj@k: the most frequent answer of k runs is right (ties by first seen)."
+)
+
+ByQuestion = Mapping[str, Mapping[int, Verdict]]
+
+
+def breakdown(runs: Sequence[Path], by: Sequence[str] = (), data: Path | None = None) -> pd.DataFrame:
+    """One row per run, benchmark and value of a tag, the whole benchmark first (tag and value empty).
+
+    Args:
+        runs: run directories.
+        by: tags to break down by; where empty, all that have 2 to `MOST_VALUES` values.
+        data: where the questions are; needed for maj@k of choices alone, whose options change places.
+
+    Returns:
+        Columns ``run``, ``task``, ``title``, ``tag``, ``value``, ``questions``, ``samples``, ``k``, then
+        ``avg``, ``pass@K`` and ``maj@K`` for K = 2, 4, 8 … and k, each with ``_low`` and ``_high``; in percent.
+
+    Raises:
+        ConfigError: no question has a tag that was asked for.
+        JournalError: a run directory cannot be read.
+    """
+    samples = [Samples.load(run, data) for run in runs]
+    known = {tag for one in samples for task in one.verdicts.values() for tag in _tags(task)}
+    for tag in by:
+        if tag not in known:
+            raise ConfigError(
+                f"No question of these runs has a tag {tag!r}. {did_you_mean(tag, sorted(known))} "
+                f"There are: {', '.join(sorted(known)) or 'none'}."
+            )
+    return pd.DataFrame([row for one in samples for row in _rows(one, by)])
+
+
+def _rows(samples: Samples, by: Sequence[str]) -> Iterator[dict[str, object]]:
+    for name, info in samples.run["tasks"].items():
+        verdicts = samples.verdicts[name]
+        votes = samples.votes(name)
+        said = dict(zip(verdicts, votes, strict=True)) if votes is not None else None
+        for tag, value, chosen in _groups(verdicts, by):
+            row: dict[str, object] = {"run": samples.run["name"], "task": name}
+            row |= {"title": info.get("title") or name, "tag": tag, "value": value}
+            scores = _scores({question: verdicts[question] for question in chosen})
+            row |= {"questions": len(chosen), "samples": int(np.isfinite(scores).sum()), "k": scores.shape[1]}
+            row |= _figure("avg", average(scores))
+            row |= _curve("pass", pass_at_k(scores))
+            if said is not None:
+                row |= _curve("maj", majority_at_k([said[question] for question in chosen]))
+            yield row
+
+
+def _groups(verdicts: ByQuestion, by: Sequence[str]) -> Iterator[tuple[str, str, list[str]]]:
+    """(tag, value, question ids); first all of them, then each value of each tag."""
+    if not verdicts:
+        return
+    yield "", "", list(verdicts)
+    tags = _tags(verdicts)
+    for tag in by or [tag for tag, values in tags.items() if 2 <= len(values) <= MOST_VALUES]:
+        for value in sorted(tags.get(tag, ()), key=_natural):
+            yield tag, value, [question for question, runs in verdicts.items() if _tag(runs, tag) == value]
+
+
+def _tags(verdicts: ByQuestion) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = {}
+    for runs in verdicts.values():
+        for tag, value in next(iter(runs.values())).tags.items():
+            found.setdefault(tag, Counter())[value] += 1
+    return found
+
+
+def _tag(runs: Mapping[int, Verdict], tag: str) -> str | None:
+    return next(iter(runs.values())).tags.get(tag)
+
+
+def _natural(value: str) -> tuple[float, str]:
+    """Numbers by size, then words; easy before medium before hard."""
+    order = {"easy": "0", "medium": "1", "hard": "2"}
+    try:
+        return float(value), value
+    except ValueError:
+        return np.inf, order.get(value.lower(), value)
+
+
+def _places(values: pd.Series) -> pd.Series:
+    return values.map({value: place for place, value in enumerate(sorted(set(values), key=_natural))})
+
+
+def _scores(verdicts: ByQuestion) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    runs = max(max(by_run) for by_run in verdicts.values()) + 1
+    scores = np.full((len(verdicts), runs), np.nan)
+    for row, by_run in enumerate(verdicts.values()):
+        for run_index, verdict in by_run.items():
+            if verdict.score is not None:
+                scores[row, run_index] = verdict.score
+    return scores
+
+
+def _curve(name: str, curve: Sequence[Estimate]) -> dict[str, object]:
+    row: dict[str, object] = {}
+    for k, estimate in enumerate(curve, start=1):
+        if k > 1 and (k == len(curve) or k & (k - 1) == 0):
+            row |= _figure(f"{name}@{k}", estimate)
+    return row
+
+
+def _figure(name: str, estimate: Estimate) -> dict[str, object]:
+    return {
+        name: 100 * estimate.value,
+        f"{name}_low": 100 * estimate.low,
+        f"{name}_high": 100 * estimate.high,
+    }
+
+
+def figures_of(frame: pd.DataFrame) -> list[str]:
+    """Names of the scores in a breakdown: avg, then pass@K by K, then maj@K by K."""
+    curves = [name for name in frame.columns if "@" in name and not name.endswith(("_low", "_high"))]
+    return ["avg", *sorted(curves, key=lambda name: (name[:3] != "pas", int(name.partition("@")[2])))]
+
+
+def tables(frame: pd.DataFrame) -> Iterator[tuple[str, list[str], list[list[str]]]]:
+    """(title, header, rows) for people: the benchmarks, then for each tag avg and the longest pass@K and maj@K."""
+    if frame.empty:
+        return
+    names = figures_of(frame)
+    whole = frame[frame["tag"] == ""]
+    yield "Benchmarks", *_table(whole.assign(value=whole["title"]), "Benchmark", names)
+    for (tag, title), part in frame[frame["tag"] != ""].groupby(["tag", "title"], sort=False):
+        there = [name for name in names if part[name].notna().any()]
+        longest = {name.partition("@")[0]: name for name in there}
+        yield f"{title}, by {tag}", *_table(part, str(tag), list(longest.values()))
+
+
+def _table(part: pd.DataFrame, heading: str, names: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    several = part["run"].nunique() > 1
+    shown = [name for name in names if part[name].notna().any()]
+    header = [heading, *(["Run"] if several else []), "Questions", "k", *shown]
+    rows = [
+        [
+            str(row["value"]),
+            *([str(row["run"])] if several else []),
+            f"{row['questions']}",
+            f"{row['k']}",
+            *(cells.score(row, name) for name in shown),
+        ]
+        for _, row in part.sort_values(
+            "value", key=lambda values: values.map(_natural), kind="stable"
+        ).iterrows()
+    ]
+    return header, rows
+
+
+def print_breakdown(frame: pd.DataFrame, console: Console) -> None:
+    """The breakdown on a terminal."""
+    for title, header, rows in tables(frame):
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        for index, name in enumerate(header):
+            table.add_column(Text(name), justify="left" if index == 0 else "right", no_wrap=index > 0)
+        for row in rows:
+            table.add_row(*map(Text, row))
+        console.print(table)
+    console.print(EXPLANATION, markup=False, highlight=False, soft_wrap=True)
+
+
+def write_breakdown(frame: pd.DataFrame, out: Path) -> list[Path]:
+    """Writes ``OUT.csv`` and ``OUT.md``; returns their paths.
+
+    Raises:
+        ConfigError: the files cannot be written.
+    """
+    base = out.with_suffix("") if out.suffix in (".csv", ".md") else out
+    parts = ["# Breakdown", EXPLANATION]
+    for title, header, rows in tables(frame):
+        parts += [f"## {title}", cells.markdown_table(header, rows)]
+    texts = {
+        ".csv": frame.round(6).to_csv(index=False, lineterminator="\n"),
+        ".md": "\n\n".join(parts) + "\n",
+    }
+    paths = [base.with_name(base.name + suffix) for suffix in texts]
+    try:
+        base.parent.mkdir(parents=True, exist_ok=True)
+        for path, text in zip(paths, texts.values(), strict=True):
+            path.write_text(text, "utf-8")
+    except OSError as error:
+        raise ConfigError(f"Cannot write {base}: {error.strerror}. Choose another --out.") from error
+    return paths
