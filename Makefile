@@ -12,6 +12,7 @@ ARGS    ?=
 
 DEMO      := leaderboards/nano
 DEMO_RUNS ?= 4
+DEMO_RUN   = $(K2) run --tasks $(NANO) --runs $(DEMO_RUNS)
 
 comma := ,
 VENV  ?= .venv
@@ -49,13 +50,16 @@ eval-%: ## One task by its name: eval-aime24, eval-gpqa_diamond, eval-livecodebe
 .PHONY: demo
 demo: setup ## Compare the small checkpoints and the recipes; writes leaderboards/nano.*
 	@for checkpoint in base sft rl; do \
-	    $(K2) run --model models/nano/$$checkpoint --tasks $(NANO) --runs $(DEMO_RUNS) --out $(DEMO)/$$checkpoint-plain || exit; done
-	@for recipe in plan maj3 bo3 k2; do \
-	    $(K2) run --model models/nano/rl --recipe $$recipe --tasks $(NANO) --runs $(DEMO_RUNS) --out $(DEMO)/rl-$$recipe || exit; done
-	@$(K2) run --model models/nano/rl --speculative draft=models/nano/draft,tokens=3 --tasks $(NANO) --runs $(DEMO_RUNS) \
-	    --out $(DEMO)/rl-plain-speculative
-	@$(K2) leaderboard $(DEMO)/* --out leaderboards/nano
+	    $(DEMO_RUN) --model models/nano/$$checkpoint --out $(DEMO)/$$checkpoint-plain || exit; done
+	@$(DEMO_RUN) --model models/nano/rl --recipe bo3 --reuse $(DEMO)/rl-plain --out $(DEMO)/rl-bo3
+	@$(DEMO_RUN) --model models/nano/rl --recipe maj3 --reuse $(DEMO)/rl-bo3 --out $(DEMO)/rl-maj3
+	@$(DEMO_RUN) --model models/nano/rl --recipe k2 --out $(DEMO)/rl-k2
+	@$(DEMO_RUN) --model models/nano/rl --recipe plan --reuse $(DEMO)/rl-k2 --out $(DEMO)/rl-plan
+	@$(DEMO_RUN) --model models/nano/rl --speculative draft=models/nano/draft,tokens=3 --out $(DEMO)/rl-plain-speculative
+	@$(K2) leaderboard $(DEMO)/*/ --out $(DEMO)
 	@$(K2) compare $(DEMO)/sft-plain $(DEMO)/rl-plain
+	@$(K2) ablation $(DEMO)/rl-bo3 $(DEMO)/rl-k2
+	@$(K2) report $(DEMO)/*/ --out build/demo
 
 .PHONY: leaderboard tasks doctor
 leaderboard: setup ## One table of every run under runs/, as leaderboards/runs.*
