@@ -306,11 +306,11 @@ def recipes() -> None:
 
 
 @app.command()
-def doctor() -> None:
-    """Check what this machine offers: engine, sandbox, data, memory."""
+def doctor(data: DataOption = None) -> None:
+    """Check what this machine offers: engine, memory, disk, data, sandbox."""
     from k2eval.commands import doctor_command
 
-    raise typer.Exit(doctor_command())
+    raise typer.Exit(doctor_command(data))
 
 
 cli_exchange.add_to(app)

@@ -255,14 +255,15 @@ def recipes_command() -> int:
     return 0
 
 
-def doctor_command() -> int:
+def doctor_command(data: Path | None) -> int:
     """``k2eval doctor``."""
+    from k2eval.doctor import machine_report
     from k2eval.sandbox import doctor_report
 
     table = Table(title="This machine", title_justify="left", box=SIMPLE)
     for heading in ("check", "ok", "found", "what to do"):
         table.add_column(heading, overflow="fold")
-    rows = doctor_report()
+    rows = [*machine_report(data), *doctor_report()]
     for row in rows:
         table.add_row(row.name, "yes" if row.ok else "[bold red]no[/]", row.detail, row.remedy)
     terminal().print(table)
