@@ -45,7 +45,14 @@ def same(gold: Node, given: Node) -> bool:
     if {gold.kind, given.kind} == {"tuple", "list"}:
         return _same_named_values(gold, given)
     if gold.kind in ("list", "set"):
-        return given.kind in ("list", "set") and _same_items(gold, given)
+        alone = gold.kind == "set" and len(gold.items) == 1 and given.kind in ("leaf", "tuple")
+        return (
+            same(gold.items[0], given)
+            if alone
+            else given.kind in ("list", "set") and _same_items(gold, given)
+        )
+    if gold.kind == "tuple" and given.kind == "set" and len(given.items) == 1:
+        return same(gold, given.items[0])
     if gold.kind == "union":
         return _same_union(gold, given)
     if gold.kind == "matrix":
@@ -106,10 +113,13 @@ def _same_items(gold: Node, given: Node) -> bool:
 def _same_named_values(gold: Node, given: Node) -> bool:
     """Whether one of the two is "x = 2, y = 4" and the other (2, 4)."""
     named = gold if gold.kind == "list" else given
-    labels = {_label(item) for item in named.items if item.kind == "equation"}
-    values = len(labels) == len(named.items) and [value_of(item) for item in named.items]
-    if not values:
+    if any(item.kind != "equation" for item in named.items):
         return False
+    labels = [_label(item) for item in named.items]
+    in_order = all(len(label) != 1 for label in labels) or labels == sorted(labels)
+    if len(set(labels)) < len(labels) or not in_order:
+        return False
+    values = [value_of(item) for item in named.items]
     return _in_order(values, given.items) if named is gold else _in_order(gold.items, values)
 
 
@@ -131,6 +141,8 @@ def _same_union(gold: Node, given: Node) -> bool:
 
 def _same_matrix(gold: Node, given: Node) -> bool:
     if given.kind == "matrix":
+        return _in_order(gold.items, given.items)
+    if given.kind in ("interval", "vector") and given.detail in ("", "[]"):
         return _in_order(gold.items, given.items)
     column = all(len(row.items) == 1 for row in gold.items)
     cells = tuple(row.items[0] for row in gold.items) if column else ()
@@ -168,13 +180,14 @@ def same_leaf(gold: str, given: str) -> bool:
     if a.is_words or b.is_words:
         return a.core == b.core or squeezed(gold) == squeezed(given)
     if a.base or b.base:
-        return a.core == b.core and (not b.base or a.base == b.base)
+        return a.core == b.core and (a.base == b.base or not b.base or (not a.base and b.base == "10"))
     if a.unit == "%" or b.unit == "%":
         return _same_percent(a, b)
     if leaf.units_clash(a.unit, b.unit):
         return False
-    if a.unit == "deg" and b.unit != "deg" and r"\pi" in b.core:
-        return symbolic.equal(rf"({a.core})\cdot\frac{{\pi}}{{180}}", b.core)
+    for degrees, radians in ((a, b), (b, a)):
+        if degrees.unit == "deg" and radians.unit != "deg" and r"\pi" in radians.core:
+            return symbolic.equal(rf"({degrees.core})\cdot\frac{{\pi}}{{180}}", radians.core)
     return _same_value(a.core, b.core)
 
 

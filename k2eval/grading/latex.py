@@ -28,21 +28,43 @@ _DAMAGE = (
     (re.compile("\x08(?=inom|oxed|egin|ar)"), r"\\b"),
     (re.compile("\t(?=imes|ext|frac|heta|an\\b)"), r"\\t"),
 )
+_FUNCTIONS = r"(?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|ln|lg|log|exp|gcd|lcm"
+_WORD = r"\\text\s*\{([^{}\d]*)\}"
+_INDEX = r"(?:\{\s*(\w+)\s*\}|(\w))"
+_C = r"\s*(?:C|\\text\s*\{\s*C\s*\})\s*"
+_COMBINATIONS = re.compile(
+    rf"(?:^|(?<=[\s(\[{{+\-=/]))[_^]\s*{_INDEX}{_C}_\s*{_INDEX}"
+    rf"|(?<![\w\\]){_C}_\s*{_INDEX}\s*\^\s*{_INDEX}|(?<![\w.])(\d+)C(\d+)(?!\w)"
+)
+_COMBINATIONS_TURNED = re.compile(rf"(?<![\w\\]){_C}\^\s*{_INDEX}\s*_\s*{_INDEX}")
 _SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
-    (re.compile(r"\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|rm|bf|it)(?![a-zA-Z])"), ""),
+    (
+        re.compile(
+            r"\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|rm|bf|it|sf|tt|em|tiny|small|normalsize"
+            r"|large|Large|LARGE|huge|Huge)(?![a-zA-Z])|\\(?:text)?color\s*\{[^{}]*\}"
+        ),
+        "",
+    ),
     (re.compile(r"\\(?:left|right)\s*\."), ""),
     (re.compile(r"\\(?:left|right|middle|(?:big|Big|bigg|Bigg)[lr]?)(?![a-zA-Z])"), ""),
     (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
     (re.compile(r"\\[dt]binom(?![a-zA-Z])"), r"\\binom"),
     (
         re.compile(
-            r"\\(?:math(?:rm|bf|sf|it)|mbox|text(?:bf|it|rm|normal|sf|tt)|bm|boldsymbol|operatorname\*?)(?=\s*\{)"
+            r"\\(?:math(?:rm|bf|sf|it|tt|normal)|[mh]box|text(?:bf|it|rm|normal|sf|tt|up|sc)|bm|bold(?:symbol)?"
+            r"|operatorname\*?|underline|emph)(?=\s*\{)"
         ),
         r"\\text",
     ),
+    (re.compile(r"\\text\s*\{\s*([ei]|[,;:])\s*\}"), r"\1 "),
+    (re.compile(rf"\\text\s*\{{\s*({_FUNCTIONS})\s*\}}"), r"\\\1 "),
+    (re.compile(r"\\text\s*\{\s*infinit[ye]\s*\}"), r"\\infty "),
     (re.compile(r"(?<!\\)\\!"), ""),
     (re.compile(r"(?<!\\)\\(?:[,;: ]|(?:q?quad|thinspace|enspace)(?![a-zA-Z])|hspace\{[^{}]*\})"), " "),
     (re.compile(r"(?<!\\)~"), " "),
+    (re.compile(r"(?<=\d)\{\s+\}(?=\d)"), " "),
+    (re.compile(r"(?<!\\)\{\s*([+-])\s*\}"), r"\1"),
+    (re.compile(r"(^|[\s(\[{+\-=]|\\(?:pi|infty|theta|alpha|beta|lambda|phantom)\s*)\{\s*\}"), r"\1 "),
     (re.compile(r"\\(?:leq|leqslant)(?![a-zA-Z])|<="), r"\\le "),
     (re.compile(r"\\(?:geq|geqslant)(?![a-zA-Z])|>="), r"\\ge "),
     (re.compile(r"\\neq(?![a-zA-Z])"), r"\\ne "),
@@ -51,22 +73,52 @@ _SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] =
     (re.compile(r"\\(?:lbrace|{)"), r"\\{"),
     (re.compile(r"\\(?:rbrace|})"), r"\\}"),
     (re.compile(r"\\(?:infin|infinity)(?![a-zA-Z])|(?<![a-zA-Z\\])infinity(?![a-zA-Z])"), r"\\infty "),
-    (re.compile(r"\\(?:varnothing|emptyset)(?![a-zA-Z])"), r"\\emptyset "),
+    (re.compile(r"\\(?:varnothing|emptyset)(?![a-zA-Z])|\\\{\s*\\\}"), r"\\emptyset "),
+    (re.compile(r"\\bigcup(?![a-zA-Z_^]|\s*[_^])"), r"\\cup "),
+    (re.compile(r"\\langle(?![a-zA-Z])"), "("),
+    (re.compile(r"\\rangle(?![a-zA-Z])"), ")"),
     (re.compile(r"\\lvert|\\rvert|\\vert(?![a-zA-Z])"), "|"),
-    (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))|\\degrees?(?![a-zA-Z])"), r"^{\\circ}"),
+    (
+        re.compile(
+            r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))|\\degrees?(?![a-zA-Z])"
+            r"|(?<=\d)\s*\^\s*\{?\s*(?:\\text\s*\{\s*o\s*\}|o(?![a-zA-Z]))\s*\}?"
+        ),
+        r"^{\\circ}",
+    ),
+    (re.compile(r"(?<=\d)\s*\^\s*\{?\s*\\text\s*\{\s*(?:st|nd|rd|th)\s*\}\s*\}?"), ""),
     (re.compile(r"\\%"), "%"),
     (re.compile(r"\\\$|[$€£](?=\s*[-\d.])"), ""),
     (re.compile(r"\*\*"), "^"),
-    (re.compile(r"\^\s*(\d+|[a-zA-Z])"), r"^{\1}"),
+    (re.compile(r"\^\s*(-?(?:\d+(?:\.\d+)?|\.\d+|[a-zA-Z]))"), r"^{\1}"),
+    (re.compile(r"(?<=\d)\s+x\s+(?=10\s*\^)"), r"\\times "),
+    (re.compile(r"(?<=\d)'(?=\d{3}(?!\d))"), " "),
     (re.compile(r"\\mathbb\s+([A-Z])"), r"\\mathbb{\1}"),
-    (re.compile(r"\{:\}"), ":"),
+    (re.compile(r"\{:\}|\\colon(?![a-zA-Z])|(?<=\d)\s*\\text\s*\{\s*to\s*\}\s*(?=\d)"), ":"),
+    (re.compile(r"\\log\s*_\s*(?:\{\s*e\s*\}|e(?![a-zA-Z]))"), r"\\ln "),
+    (re.compile(r"\\lg(?![a-zA-Z])"), r"\\log_{10} "),
+    (re.compile(r"\{([^{}]*)\\choose(?![a-zA-Z])([^{}]*)\}"), r"\\binom{\1}{\2}"),
+    (_COMBINATIONS, lambda m: _binomial(*filter(None, m.groups()))),
+    (_COMBINATIONS_TURNED, lambda m: _binomial(*filter(None, reversed(m.groups())))),
     (re.compile(r"\*"), r"\\cdot "),
-    (re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)\^\s*(?:\{\s*-1\s*\}|-1)"), lambda m: "\\arc" + m[0][1:4]),
+    (re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)\^\s*(?:\{\s*-1\s*\}|-1)"), lambda m: f"\\arc{m[0][1:4]} "),
     (
         re.compile(r"(?<![a-zA-Z\\])(pi|(?:arc)?(?:sin|cos|tan)|sinh|cosh|tanh|cot|sec|csc|log|ln)(?![a-zA-Z])"),
         r"\\\1 ",
     ),
-    (re.compile(r"\\arctan2?|(?<![a-zA-Z\\])atan(?![a-zA-Z])"), r"\\arctan "),
+    (re.compile(r"(?<![a-zA-Z\\])atan(?![a-zA-Z])"), r"\\arctan "),
+    (re.compile(rf"\\frac\s*\{{\s*{_WORD}\s*\}}\s*\{{\s*{_WORD}\s*\}}$"), r"\\text{\1/\2}"),
+    (
+        re.compile(r"^\\text\s*\{(?![^{}]*\bnot?\b)(?:[^{}]*\s(?:is|are)|[^{}]*[:=]|\s*USD)\s*\}\s*(?=\S)"),
+        "",
+    ),
+    (
+        re.compile(
+            r"(?<=[^\s,])[\s,]*(?:\\forall(?![a-zA-Z])"
+            r"|(?:\\text\s*\{\s*,?\s*|(?<![a-zA-Z]))for\s+(?:all|every|any|each)(?![a-zA-Z])).*$",
+            re.DOTALL,
+        ),
+        "",
+    ),
 ]  # fmt: skip
 _THOUSANDS_PLAIN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _BRACE_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
@@ -75,7 +127,13 @@ _SHORT_ROOT = re.compile(r"\\sqrt\s*(\d|[a-zA-Z])")
 _HALF_BRACED = re.compile(r"(\\frac\s*\{[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\})\s*(\d|[a-zA-Z])")
 _WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
 _BOX = re.compile(r"\\(?:boxed|fbox|text(?=\s*\{[^{}]*\d[^{}]*\}$))\s*(?=\{)")
-_REPEATING = re.compile(r"(?<![\d.])(\d*\.\d*)\\overline\s*\{(\d+)\}")
+_REPEATING = re.compile(
+    r"(?<![\d.])(\d*\.\d*)(?:\\(?:overline|bar|dot)\s*(?:\{\s*(\d+)\s*\}|(\d))|\((\d+)\))(?!\d|\\dot)"
+)
+
+
+def _binomial(n: str, k: str) -> str:
+    return rf"\binom{{{n}}}{{{k}}}"
 
 
 def repaired(text: str) -> str:
@@ -105,6 +163,7 @@ def _unicode(text: str) -> str:
         return text.replace("\0", " ")
     text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+", lambda m: "^{" + m[0].translate(_SUPERSCRIPTS) + "}", text)
     text = re.sub("[₀-₉]+", lambda m: "_{" + m[0].translate(_SUBSCRIPTS) + "}", text)
+    text = re.sub("√\\s*(?=\\{)", r"\\sqrt", text.replace(r"\surd", "√"))
     text = re.sub("√\\s*(\\d+|[a-zA-Z])", r"\\sqrt{\1}", text).replace("√", "sqrt")
     text = re.sub("(?<=\\d)\\s*(?=[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])|(?=[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", " ", text)
     text = "".join(_SYMBOLS.get(char, char) for char in text)
@@ -117,6 +176,8 @@ def _unwrap(text: str) -> str:
     for _ in range(8):
         before = text
         text = text.strip()
+        if text.endswith("\\\\"):
+            text = text[:-2].rstrip()
         if text.endswith((".", ",", ";", ":")) and not text.endswith(
             (r"\,", r"\;", r"\:", r"\right.", "...")
         ):
@@ -173,7 +234,7 @@ def _ascii_calls(text: str) -> str:
 
 def _repeating(match: re.Match[str]) -> str:
     whole, _, fixed = match[1].partition(".")
-    period = match[2]
+    period = match[2] or match[3] or match[4]
     top = int((whole or "0") + fixed + period) - int((whole or "0") + fixed)
     return f"\\frac{{{top}}}{{{'9' * len(period)}{'0' * len(fixed)}}}"
 
@@ -190,7 +251,8 @@ def without_thousands(text: str) -> str:
 
     Groups joined by a bare comma only count where they are the whole of the text, since "(1,100)" is a pair.
     """
-    joined = re.sub(r"(?<![\d.,])\d{1,3}(?:(?:\{,\}| )\d{3})+(?!\d)", _digits, text)
+    joined = re.sub(r"(?<![\d.,_^])\d{1,3}(?:(?:\{,\}| )\d{3})+(?!\d)", _digits, text)
+    joined = re.sub(r"\.\d{3}(?: \d{3})*(?: \d{1,3})(?!\d)", lambda m: m[0].replace(" ", ""), joined)
     joined = _BRACE_COMMA.sub(".", joined)
     whole = joined.strip().lstrip("+-").strip()
     leading = re.match(r"[+-]?\s*\d{1,3}(?:,\d{3})+(?![\d,])", joined.strip())

@@ -19,11 +19,19 @@ _GLUED_UNIT = re.compile(
 )
 _PERCENT = re.compile(r"\s*(?:%|\\text\s*\{\s*(?:percent|per cent|pct)\s*\}|(?<=[\d}) ])(?:percent|pct))$")
 _NOT_A_UNIT = re.compile(
-    r"\b(?:if|for|when|where|mod|not|otherwise|base|and|or|is|times|minus|plus|over|no|nor|with|some|all)\b"
+    r"\b(?:if|for|when|where|mod|not|otherwise|base|and|or|is|times|minus|plus|over|no|nor|with|some|all|pi|least|most"
+    r"|more|less|half|halves|thirds?|fourths?|quarters?|fifths?|factorial|choose|divided|multiplied|to)\b"
+    r"|^(?:squared|cubed)\b"
 )
+_SCALES = {"dozen": "12", "hundred": "10^{2}", "thousand": "10^{3}", "million": "10^{6}", "billion": "10^{9}",
+           "trillion": "10^{12}"}  # fmt: skip
 _BASE = re.compile(
-    r"([0-9a-zA-Z]+(?:\.[0-9a-zA-Z]+)?)\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*(-?\w+)\s*\}?\s*\}|(\d))"
+    r"(?:\\text\s*|(?=[\d({A-Z]))[({]?\s*(?P<digits>[0-9a-zA-Z]+(?:\.[0-9a-zA-Z]+)?)\s*[)}]?"
+    r"(?:\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*\(?\s*(?P<base>-?\w+)\s*\)?\s*\}?\s*\}|(?P<digit>\d))"
+    r"|\s*(?:\\text\s*\{)?\s*\(?\s*(?:in\s+)?base[\s~-]*\}?\s*(?P<said>\w+)\s*\)?\s*\}?)"
 )
+_BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
+          "ten": "10", "twelve": "12", "sixteen": "16"}  # fmt: skip
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _PHRASE = re.compile(r"[^\W\d_][^\W\d_ .,'’()/-]*(?:[ .,'’()/-]+[^\W\d_]*)*")
 _ALIASES = {
@@ -50,10 +58,19 @@ _SHORT_UNITS = frozenset(_ALIASES) | {
     "GB",
     "units",
 }
-_NOTHING = frozenset(
-    ("no solution", "no real solution", "none", "empty set", "the empty set", "does not exist", "dne")
+_NOTHING = re.compile(
+    r"(?:there\s+(?:is|are|exists?)\s+)?no\s+(?:such\s+|real\s+|integer\s+|positive\s+|valid\s+)*"
+    r"(?:solutions?|numbers?|integers?|values?|functions?|\w)(?:\s+exists?)?"
+    r"|none|(?:the\s+)?empty\s+set|does\s+not\s+exist|dne",
+    re.IGNORECASE,
 )
+_REALS = re.compile(
+    r"(?:the\s+set\s+of\s+)?all\s+real(?:s|\s+numbers)|(?:the\s+)?real\s+numbers", re.IGNORECASE
+)
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+            "twelve")  # fmt: skip
 NOTHING = r"\emptyset"
+REALS = r"\mathbb{R}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +91,12 @@ def read(text: str) -> Leaf:
     """``text`` as a leaf."""
     core = text.strip()
     core = re.sub(r"^\\text\s*\{\s*\}\s*|\s*\\text\s*\{\s*\}$", "", core)
-    based = _BASE.fullmatch(core)
-    if based and based[1][0].isdigit():
-        return Leaf(based[1], base=based[2] or based[3])
+    based = _based(core)
+    if based is not None:
+        return based
     words = _words(core)
+    if words in _NUMBERS:
+        return Leaf(str(_NUMBERS.index(words)))
     if words is not None:
         return Leaf(words, is_words=True)
     percent = _PERCENT.search(core)
@@ -92,12 +111,27 @@ def read(text: str) -> Leaf:
     return Leaf(core, unit)
 
 
+def _based(text: str) -> Leaf | None:
+    """``text`` as a number in a base."""
+    found = _BASE.fullmatch(text)
+    if found is None:
+        return None
+    base = found["base"] or found["digit"] or found["said"]
+    base = _BASES.get(base, base)
+    digits = found["digits"]
+    if not re.fullmatch(r"-?\d+", base) or not (digits[0].isdigit() or (len(digits) > 1 and int(base) > 10)):
+        return None
+    return Leaf(digits, base=base)
+
+
 def _words(text: str) -> str | None:
     """``text`` in lower case if it is a word or a phrase rather than mathematics."""
     plain = _TEXT.sub(r" \1 ", text)
     plain = re.sub(r"[\s~]+", " ", plain).strip()
-    if plain == NOTHING or plain.casefold().rstrip(".").removesuffix("s") in _NOTHING:
+    if plain == NOTHING or _NOTHING.fullmatch(plain.rstrip(".")):
         return NOTHING
+    if plain == REALS or _REALS.fullmatch(plain.rstrip(".")):
+        return REALS
     bare = plain.strip("().' ")
     if not bare or not _PHRASE.fullmatch(bare) or "\\" in bare:
         return None
@@ -116,6 +150,9 @@ def _strip_units(core: str) -> tuple[str, str]:
         if found is None or found.start() == 0:
             break
         name = found["unit"].strip().rstrip(".")
+        scale = name.partition(" ")[0].casefold()
+        if scale in _SCALES:
+            return rf"{core[: found.start()].strip()}\cdot {_SCALES[scale]}", ""
         plain = found.re is not _TEXT_UNIT
         if _NOT_A_UNIT.search(name) or (plain and not _is_plain_unit(name)):
             break

@@ -18,7 +18,7 @@ from k2eval.grading.number import exact
 from k2eval.grading.structure import parse
 from k2eval.records import Grade, Outcome, Question
 
-VERSION = 1
+VERSION = 2
 """Changes whenever a grade could change."""
 
 _MAX_ANSWER = 8_000
@@ -97,8 +97,11 @@ def _is_integer(gold: str, given: str) -> bool:
         node = value_of(node)
     if node.kind != "leaf":
         return False
-    value = exact(leaf.read(node.text).core)
-    if value is not None and leaf.read(node.text).unit != "%":
+    read = leaf.read(node.text)
+    if read.base not in ("", "10"):
+        return False
+    value = exact(read.core)
+    if value is not None and read.unit != "%":
         return value == Fraction(wanted)
     return same_leaf(str(wanted), node.text)
 

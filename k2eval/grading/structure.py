@@ -18,7 +18,13 @@ Kind = Literal[
 ]
 
 _RELATION = re.compile(r"\\(?:le|ge|ne|equiv|approx|sim)(?![a-zA-Z])|[<>=]")
-_MATRIX = re.compile(r"\\begin\{([pbB]?matrix|array)\}(?:\{[clr|]*\})?(.*)\\end\{\1\}", re.DOTALL)
+_MATRIX = re.compile(r"\\begin\{([pbB]?matrix|array|cases)\}(?:\{[clr|]*\})?(.*)\\end\{\1\}", re.DOTALL)
+_ROW = re.compile(r"\\\\(?:\s*\[[^\[\]]*\])?|\\cr(?![a-zA-Z])")
+_CONDITION = re.compile(r"\s*(?:\\text\s*\{\s*,?\s*(?:if|for|when)\s*\}|(?:if|for|when)(?![a-zA-Z]))")
+_TRANSPOSED = re.compile(r"\s*\^\s*(?:\{\s*(?:T|\\top|\\text\s*\{\s*T\s*\})\s*\}|\\top)$")
+_POINT = re.compile(r"[A-Z]'?\s*(?=\(.*,.*\)$)", re.DOTALL)
+_SUCH_THAT = re.compile(r"\\mid(?![a-zA-Z])|\||:")
+_REALS = r"\mathbb{R}"
 _WORD_SEPARATOR = re.compile(
     r"\\text\s*\{\s*,?\s*(?:and|or|OR)\s*,?\s*\}|(?<![a-zA-Z\\])(?:and|or|OR)(?![a-zA-Z])|\\(?:lor|vee|land|wedge)(?![a-zA-Z])"
 )
@@ -53,18 +59,20 @@ def _parse(text: str, depth: int) -> Node:
         return Node("leaf", text)
     matrix = _MATRIX.fullmatch(text)
     if matrix and r"\begin" not in matrix[2]:
-        rows = [
-            Node("tuple", row, tuple(_parse(cell, depth + 1) for cell in row.split("&")))
-            for row in re.split(r"\\\\|\\cr(?![a-zA-Z])", matrix[2])
-            if row.strip()
-        ]
-        return Node("matrix", text, tuple(rows))
+        rows = tuple(_row(row, depth) for row in _ROW.split(matrix[2]) if row.strip())
+        return Node("set" if matrix[1] == "cases" else "matrix", text, rows)
     number = without_thousands(text)
     for separators in (_split_words, _split_commas, _split_unions):
         parts = separators(number)
         if len(parts) > 1:
             return _sequence(separators is _split_unions, text, parts, depth)
     return _single(number, depth)
+
+
+def _row(row: str, depth: int) -> Node:
+    """One row of a matrix, or of a function by cases: a value and the condition under which it holds."""
+    cells = (_CONDITION.sub("", cell).strip().rstrip(",") for cell in row.split("&"))
+    return Node("tuple", row, tuple(_parse(cell, depth + 1) for cell in cells))
 
 
 def _sequence(is_union: bool, text: str, parts: list[str], depth: int) -> Node:
@@ -82,17 +90,17 @@ def _single(text: str, depth: int) -> Node:
     member = _MEMBER.match(text)
     if member:
         inner = _parse(text[member.end() :], depth + 1)
-        return (
-            Node("equation", text, (Node("leaf", member[1]), inner), r"\in")
-            if inner.kind == "leaf"
-            else inner
-        )
+        if inner.kind == "leaf":
+            return Node("equation", text, (Node("leaf", member[1]), inner), r"\in")
+        pair = inner.kind == "tuple" and len(inner.items) == 2 and is_symbol(Node("leaf", member[1]))
+        return Node("interval", text, inner.items, "()") if pair else inner
     signs, sides = _split_relation(text)
     if signs:
         items = tuple(_parse(side, depth + 1) for side in sides)
         if all(sign in ("=", r"\equiv", r"\approx", r"\sim") for sign in signs):
             return Node("equation", text, items, " ".join(signs))
-        return Node("inequality", text, items, " ".join(signs))
+        return _unbounded(Node("inequality", text, items, " ".join(signs)))
+    text = _POINT.sub("", _TRANSPOSED.sub("", text), count=1) if text[-1] in ")}" or r"\top" in text else text
     bracketed = _bracketed(text, depth)
     if bracketed is not None:
         return bracketed
@@ -114,8 +122,8 @@ def _bracketed(text: str, depth: int) -> Node | None:
     closing = text[-1]
     end = len(text) - (2 if closing == "}" and text[-2] == "\\" else 1)
     inner = text[len(opening) : end]
-    if opening == r"\{" and re.search(r"\\mid|\||\\colon|:", inner):
-        return Node("leaf", text)
+    if opening == r"\{" and _SUCH_THAT.search(inner):
+        return _such_that(text, inner, depth)
     parts = _split_commas(inner)
     if opening == r"\{":
         items = tuple(_parse(part, depth + 1) for part in parts if part.strip())
@@ -127,11 +135,27 @@ def _bracketed(text: str, depth: int) -> Node | None:
     if opening == "{":
         return _parse(inner, depth + 1)
     items = tuple(_parse(part, depth + 1) for part in parts)
-    if opening == "(" and closing == ")":
+    endless = len(items) == 2 and any(item.text.strip("+-").strip() == r"\infty" for item in items)
+    if opening == "(" and closing == ")" and not endless:
         return Node("tuple", text, items)
     if len(parts) == 2:
-        return Node("interval", text, items, opening + closing)
+        return _unbounded(Node("interval", text, items, opening + closing))
     return Node("vector", text, items) if opening == "[" and closing == "]" else None
+
+
+def _such_that(text: str, inner: str, depth: int) -> Node:
+    """A set of real numbers by its condition, as that condition: {x : 0 < x < 1}."""
+    pieces = [piece.strip() for _, piece in _split(inner, _SUCH_THAT)]
+    name = re.sub(r"\s*\\in\s*\\mathbb\{R\}$", "", pieces[0])
+    plain = len(pieces) == 2 and is_symbol(Node("leaf", name))
+    return _parse(pieces[1], depth + 1) if plain else Node("leaf", text)
+
+
+def _unbounded(node: Node) -> Node:
+    """``node``, or the real numbers if it is the interval without ends."""
+    found = _as_interval(node)
+    ends = found and tuple(end.text.replace(" ", "").removeprefix("+") for end in found[1:])
+    return Node("leaf", _REALS) if ends == (r"-\infty", r"\infty") else node
 
 
 def as_interval(node: Node) -> tuple[str, Node, Node] | None:

@@ -97,6 +97,26 @@ RIGHT: list[tuple[str, str]] = [
     (r"\text{(B)}", "B"), (r"\text{(B)}", "(B)"),
     ("1011_2", "1011_{2}"), ("1011_2", "1011"), (r"\mathbb{Z}", r"\mathbb{Z}"), ("F_{n+1}", "F_{n+1}"),
     (r"x \equiv 3 \pmod 7", r"x\equiv 3\pmod{7}"),
+    # spellings
+    ("7", r"\textcolor{red}{7}"), ("7", r"\large 7"), ("7", r"7\\"), ("7", r"\underline{7}"), ("-7", "{-}7"),
+    ("7", "seven"), ("7", r"\text{The answer is }7"), ("7", r"7^{\text{th}}"), ("7", r"7\ \frac{\text{m}}{\text{s}}"),
+    ("7", r"\log_2 128"), ("7", "7_{10}"), ("1000", "1'000"), ("0.00001", r"0.000\,01"),
+    (r"\frac13", r"0.\bar{3}"), (r"\frac13", r"0.\dot3"), (r"\frac13", "0.(3)"), ("45^\\circ", "45^o"),
+    (r"\frac{\pi}{4}", r"45^\circ"), ("252", r"{10 \choose 5}"), ("252", "_{10}C_5"), ("252", "C_{10}^{5}"),
+    ("252", r"\mathrm{C}^5_{10}"), ("252", "10C5"), ("e^{-1}", r"\mathrm{e}^{-1}"), ("e^{-1}", "e^-1"),
+    ("3+4i", r"3+4\mathrm{i}"), (r"\sqrt2", "2^.5"), (r"\ln 2", r"\log_e 2"), (r"\ln 2", r"\operatorname{ln}2"),
+    (r"\log_{10}5", r"\lg 5"), (r"\arctan 2", r"\tan^{-1}2"), (r"\pi", r"\pi{}"), ("5000000", r"5\text{ million}"),
+    ("1200", "12 hundred"), ("3:4", r"3\text{ to }4"), ("f(x)=x", r"f(x)=x \text{ for all } x"),
+    ("f(x)=x", r"f(x)=x, \forall x\in\mathbb{R}"), (r"\emptyset", r"\{\}"), ("no solution", "There is no solution"),
+    ("no solution", r"\text{No such } x \text{ exists}"), (r"\infty", r"\text{infinity}"),
+    (r"\mathbb{R}", r"\text{all real numbers}"), (r"\mathbb{R}", r"(-\infty,\infty)"),
+    ("1010_2", "(1010)_2"), ("1010_2", r"1010_{\text{two}}"), ("1010_2", "1010 (base 2)"), ("AB_{16}", r"\mathrm{AB}_{16}"),
+    ("(1,2)", r"\langle 1,2\rangle"), ("(1,2)", r"\{(1,2)\}"), ("(1,2)", "A(1,2)"), (r"\{5\}", "x=5"),
+    ("[0,1)", r"\{x : 0\le x<1\}"), ("[0,1)", r"\{x\in\mathbb{R} \mid 0\le x<1\}"),
+    (r"(-\infty,1)\cup(2,\infty)", r"x\in(-\infty,1) \text{ or } x\in(2,\infty)"),
+    (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{pmatrix}1&2\\[4pt]3&4\end{pmatrix}"),
+    (r"\begin{pmatrix}1\\2\end{pmatrix}", "(1,2)^T"),
+    (r"\begin{cases}1&x>0\\0&x\le0\end{cases}", r"\begin{cases}0,&\text{if }x\le0\\1,&\text{if }0<x\end{cases}"),
     # large and tiny
     ("2^{2015}-2", "2(2^{2014}-1)"), (r"\frac{1}{2004!}", "1/2004!"),
     (r"1-\frac{1}{2^{300}}", r"\frac{2^{300}-1}{2^{300}}"), ("26! \\cdot 2^{25}", r"2^{25} \cdot 26!"),
@@ -130,6 +150,8 @@ WRONG: list[tuple[str, str]] = [
     (r"5\text{ m}", r"5\text{ cm}"), (r"5 \text{ hours}", r"5 \text{ minutes}"), (r"45^\circ", r"46^\circ"),
     (r"45^\circ", r"\frac{\pi}{3}"),
     (r"45^\circ", r"\frac{\pi}{4}+1"), ("12", r"13\text{ cm}"),
+    ("10", r"10\text{ million}"), ("10", "10 thousand"), ("10", r"10\text{ dozen}"), ("5", r"5\text{ squared}"),
+    ("5", r"5\text{ or more}"), ("5", "5 halves"), (r"\frac{\pi}{4}", r"46^\circ"),
     # variables
     ("a", "A"), ("x", "y"), ("n+1", "N+1"), ("x=5", "y=5"), ("x+1", "x-1"), ("x^2", "2x"), ("2^{n-1}", "2^n - 1"),
     ("n(n-1)", "n^2-1"), (r"|x|", "x"),
@@ -140,6 +162,8 @@ WRONG: list[tuple[str, str]] = [
     (r"\sqrt{x^2+1}", "x+1"), ("e", "2.71828"), ("i", "1"),
     ("1 + \\frac12 + \\ldots + \\frac17", "1+\\frac12+\\frac17"),
     # shapes
+    ("(1,2)", "y=1, x=2"), ("(2,1)", r"\{1,2\}"), (r"\mathbb{R}", r"(0,\infty)"), ("[0,1)", r"\{x : 0\le x\le 1\}"),
+    (r"\begin{cases}1&x>0\\0&x\le0\end{cases}", r"\begin{cases}0&x>0\\1&x\le0\end{cases}"),
     ("(1,2)", "1,2"), ("1,2", "(1,2)"), ("(1,2)", r"\{1,2\}"), (r"\{1,2\}", "(1,2)"), ("(1,2)", "(2,1)"),
     ("(1,2)", "[1,2]"), ("(1,2)", "12"), ("(1,2)", "1.2"),
     ("1,2", "1"), ("1,2", "1,2,3"), ("1,2", "1,3"), ("1,2,3", "1,2"), ("1,2", "12"), (r"\pm3", "3"),
@@ -155,5 +179,5 @@ WRONG: list[tuple[str, str]] = [
     (r"\emptyset", "0"), (r"\infty", r"-\infty"), (r"\infty", "10^{100}"),
     # words and bases
     (r"\text{even}", r"\text{odd}"), ("yes", "no"), (r"\text{Maria}", "Mario"), (r"\text{(B)}", "(C)"),
-    ("1011_2", "1101_2"), ("1011_2", "11"), ("1011_2", "1011_3"), ("no solution", "0"), ("yes", "y"),
+    ("1011_2", "1101_2"), ("1011_2", "11"), ("1011_2", "1011_{10}"), ("1011", "1011_2"), ("1011_2", "1011_3"), ("no solution", "0"), ("yes", "y"),
 ]  # fmt: skip

@@ -38,7 +38,8 @@ def test_an_integer_answer_may_be_written_in_many_ways(answer: str) -> None:
     "answer",
     ["72.9999", "73.0001", "73 or 74", "73, 74", "{73, 74}", r"\{73\}", "(73, 1)", "730", "7.3", "0.73", "-73",
      "73x", "73!",
-     "x > 73", r"73 \pm 1", "372", "", r"\frac{73}{2}", r"7300\%", "[73, 73]", "73 = 74"],
+     "x > 73", r"73 \pm 1", "372", "", r"\frac{73}{2}", r"7300\%", "[73, 73]", "73 = 74",
+     "73_8", r"73\text{ thousand}"],
 )  # fmt: skip
 def test_an_integer_answer_must_be_that_integer(answer: str) -> None:
     assert not integer("073", answer)
