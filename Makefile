@@ -85,7 +85,8 @@ format: setup ## Format the code
 	@$(PY) -m ruff check --fix -q . ; $(PY) -m ruff format -q .
 
 ##@ Measure
-.PHONY: bench-generation bench-grading bench-leaderboard bench-recipe bench-sandbox bench-speed bench-startup
+.PHONY: bench-beside bench-generation bench-grading bench-leaderboard bench-load bench-recipe bench-sandbox \
+        bench-speed bench-startup
 bench-generation: setup ## k2eval against bare vLLM on the same requests
 	@$(PY) -m benchmarks.generation $(ARGS)
 bench-grading: setup ## Graded answers per second against serial math-verify
@@ -98,6 +99,10 @@ bench-leaderboard: setup ## The leaderboard of 100 runs × 17,000 verdicts: seco
 	@$(PY) -m benchmarks.leaderboard $(ARGS)
 bench-sandbox: setup ## Programs judged per second; ARGS=--official DIR runs LiveCodeBench's own grader beside
 	@$(PY) -m benchmarks.sandbox $(ARGS)
+bench-load: setup ## Whether verdicts on 200 programs are the same on an idle and on a busy machine
+	@$(PY) -m benchmarks.load $(ARGS)
+bench-beside: setup ## What grading programs beside generation costs the engine
+	@$(PY) -m benchmarks.beside $(ARGS)
 bench-recipe: setup ## k2 as it flows against the same work stage by stage
 	@$(PY) -m benchmarks.recipe $(ARGS)
 bench-startup: setup ## Seconds that `k2eval --help` takes

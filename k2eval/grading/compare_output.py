@@ -42,7 +42,8 @@ def value_difference(got: object, expected: Json) -> str | None:
     value = list(got) if isinstance(got, tuple) else got
     try:
         same = value == expected
-        if same is True:
+        # A number of numpy's compares to a truth value of numpy's; an array is none.
+        if same is True or (type(same).__name__ in ("bool", "bool_") and bool(same)):
             return None
     except (RecursionError, ValueError, TypeError) as error:
         return f"the value cannot be compared: {error}"

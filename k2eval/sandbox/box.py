@@ -261,7 +261,7 @@ class UntestedSandbox:
                 box = self._start_job("call", limits, descriptors, files, last=True, runs=len(calls) + 1)
             channel = Channel(ours, out, limits)
             answers: list[CallResult] = []
-            ended, reached, stopped = False, None, False
+            reached, stopped = None, False
             try:
                 channel.wait_for_module()
                 for index, answer in enumerate(channel.ask(calls)):
@@ -270,11 +270,11 @@ class UntestedSandbox:
                         stopped = True
                         break
             except ChannelEnded:
-                ended = True
+                pass
             except LimitReached as error:
                 reached = error
-            if reached is not None or ended or stopped:
-                box.send({"op": "kill"}, [])
+            # Also after the last answer: threads that go on must not cost the time that was meant for answers.
+            box.send({"op": "kill"}, [])
             ours.close()
             result, _ = self._result(box, out, err, limits, len(calls) + 1)
         return with_answers(result, answers, len(calls), reached, stopped or len(answers) == len(calls))

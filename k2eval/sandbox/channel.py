@@ -151,14 +151,11 @@ class Channel:
     def exchange(self) -> None:
         """Wait within the limits until bytes can be sent or have come, and move them."""
         self.poll.modify(self.socket, select.POLLIN | (select.POLLOUT if self.outgoing else 0))
-        cpu_left, wall_left = self.limits.cpu_s, self.limits.wall_limit_s
-        while not self.poll.poll(max(0.0, 1000 * min(cpu_left, wall_left) / 2) + 2):
-            wall_left = self.limits.wall_limit_s - (time.monotonic() - self.last_time)
-            cpu_left = self.limits.cpu_s - (self.cpu(otherwise=self.last_cpu) - self.last_cpu)
-            if cpu_left < 0:
-                raise too_long(RunOutcome.TIME_LIMIT, self.limits.cpu_s, "s of CPU time")
-            if wall_left < 0:
-                raise too_long(RunOutcome.TIME_LIMIT, self.limits.wall_limit_s, "s of real time")
+        left = min(self.limits.cpu_s, self.limits.wall_limit_s)
+        if self.incoming:  # else an answer that dribbles in would never meet a limit
+            left = self.time_left()
+        while not self.poll.poll(max(0.0, 1000 * left / 2) + 2):
+            left = self.time_left()
         self.flush()
         try:
             part = self.socket.recv(1 << 18)
@@ -169,6 +166,20 @@ class Channel:
         if not part:
             raise ChannelEnded
         self.incoming += part
+
+    def time_left(self) -> float:
+        """Seconds until the nearer limit of the answer that is awaited.
+
+        Raises:
+            LimitReached: A limit is behind.
+        """
+        wall_left = self.limits.wall_limit_s - (time.monotonic() - self.last_time)
+        cpu_left = self.limits.cpu_s - (self.cpu(otherwise=self.last_cpu) - self.last_cpu)
+        if cpu_left < 0:
+            raise too_long(RunOutcome.TIME_LIMIT, self.limits.cpu_s, "s of CPU time")
+        if wall_left < 0:
+            raise too_long(RunOutcome.TIME_LIMIT, self.limits.wall_limit_s, "s of real time")
+        return min(cpu_left, wall_left)
 
     def flush(self) -> None:
         """Send what the program takes now."""

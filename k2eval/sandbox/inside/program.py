@@ -104,10 +104,7 @@ def finish(status: int, module: ModuleType | None = None) -> None:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         if module is not None:
-            for name in [*module.__dict__]:
-                if name != "__builtins__":
-                    module.__dict__[name] = None
-            gc.collect()
+            drop_names(module.__dict__)
     except BaseException as error:
         report(error)
     for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
@@ -120,6 +117,15 @@ def finish(status: int, module: ModuleType | None = None) -> None:
                 status = status or 120
                 os.write(2, f"Exception ignored while flushing standard output: {error!r}\n".encode()[:500])
     os._exit(status)
+
+
+def drop_names(names: dict[str, Any]) -> None:
+    """Let go of all names: objects with a finaliser first, as long as what their ``__del__`` uses is still there."""
+    finalisers = [name for name, value in names.items() if hasattr(type(value), "__del__")]
+    for name in (*finalisers, *reversed(names)):
+        if name != "__builtins__":
+            names[name] = None
+    gc.collect()
 
 
 def is_closed(stream: Any) -> bool:

@@ -47,8 +47,8 @@ THREAD_STACK_BYTES = 8 << 20
 PAGE = resource.getpagesize()
 
 
-def warm_up(profile: str) -> int:
-    """Import what the profile promises and tidy up; the address space in use afterwards, in bytes."""
+def warm_up(profile: str) -> tuple[int, int]:
+    """Import what the profile promises and tidy up; the address space and the data in use afterwards, in bytes."""
     replace_standard_descriptors()
     standard = [entry for entry in sys.path if entry.startswith("/usr/local")]
     sys.path[:] = ["/submission", *standard, "/usr/local/packages"]
@@ -64,7 +64,7 @@ def warm_up(profile: str) -> int:
     program.open_standard_streams()
     gc.collect()
     gc.freeze()
-    return address_space()
+    return in_use(resource.RLIMIT_AS), in_use(resource.RLIMIT_DATA)
 
 
 def replace_standard_descriptors() -> None:
@@ -100,24 +100,24 @@ def default_thread_stack() -> None:
     libc.pthread_attr_destroy(attributes)
 
 
-def address_space() -> int:
-    """Bytes of address space in use, found by lowering the limit until the kernel refuses one more page.
+def in_use(limit: int) -> int:
+    """Bytes that count against a limit, found by lowering it until the kernel refuses one more page.
 
     There is no ``/proc`` in the box that would tell.
     """
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    _, hard = resource.getrlimit(limit)
     size_t, failed = ctypes.c_size_t, ctypes.c_void_p(-1).value
     libc.mmap.restype = ctypes.c_void_p
     low, high = 0, 1 << 46
     while high - low > PAGE:
         middle = (low + high) // 2
-        resource.setrlimit(resource.RLIMIT_AS, (middle, hard))
-        # Private and anonymous, without access.
-        address = libc.mmap(None, size_t(PAGE), 0, 0x22, -1, size_t(0))
+        resource.setrlimit(limit, (middle, hard))
+        # Private, anonymous and writable, never touched.
+        address = libc.mmap(None, size_t(PAGE), 3, 0x22, -1, size_t(0))
         if address == failed:
             low = middle
         else:
             libc.munmap(ctypes.c_void_p(address), size_t(PAGE))
             high = middle
-    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    resource.setrlimit(limit, (hard, hard))
     return high

@@ -36,7 +36,10 @@ NEED_FINALISATION = ("__del__", "open(", "FileIO", "Writer", "TextIO")
 
 HARD = {
     limit: resource.getrlimit(limit)[1]
-    for limit in (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_AS)
+    for limit in (
+        *(resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC),
+        *(resource.RLIMIT_AS, resource.RLIMIT_DATA),
+    )
 }
 
 
@@ -103,6 +106,7 @@ class Watcher:
             (resource.RLIMIT_FSIZE, job["file_bytes"]),
             (resource.RLIMIT_NPROC, job["threads"] + 4),
             (resource.RLIMIT_AS, memory),
+            (resource.RLIMIT_DATA, job["base_data_bytes"] + job["memory_mb"] * MIB),
         ):
             hard = HARD[limit]
             allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)

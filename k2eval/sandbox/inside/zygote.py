@@ -79,7 +79,7 @@ def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..
             os._exit(0)
         job = json.loads(message)
         if job["op"] == "job":
-            job["base_bytes"] = base
+            job["base_bytes"], job["base_data_bytes"] = base
             serve_job(job, descriptors, control, scratch, locks, (new_processes, own_processes))
         else:  # meant for a watcher that is gone
             for number in descriptors:
