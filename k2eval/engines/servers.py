@@ -67,6 +67,11 @@ async def introduce(server: Server, model: str) -> None:
         ) from None
     except (openai.NotFoundError, openai.PermissionDeniedError):
         return  # a server need not list its models
+    except openai.APIConnectionError as error:
+        raise EngineError(
+            f"{server.url} cannot be reached ({type(error.__cause__ or error).__name__}). Start the server, or correct "
+            "engine.base_url."
+        ) from None
     except (openai.OpenAIError, transport.HTTPError, ValueError, AttributeError) as error:
         raise EngineError(
             f"No list of models from {server.url}: {type(error).__name__}. Expected an OpenAI-compatible server; its "

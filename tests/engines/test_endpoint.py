@@ -321,6 +321,11 @@ async def test_a_vllm_server_clamps_to_its_context_and_tells_open_reasoning() ->
         ({"base_url": "http://h/v1", "api_key": "sk-secret"}, "environment"),
         ({"base_url": "http://h/v1", "concurency": 3}, "Did you mean concurrency"),
         ({"base_url": "http://h/v1", "attempts": 0}, "positive number"),
+        ({"base_url": "http://h/v1", "timeout_s": 0}, "positive number"),
+        ({"base_url": "http://h:port/v1"}, "http://host:port/v1"),
+        ({"base_url": "http://h/v1?key=secret"}, "no query"),
+        ({"base_url": "http://h/v1", "api_key_env": "sk-secret"}, "name of an environment variable"),
+        ({"base_url": "http://h/v1", "opens_think": "maybe"}, "true or false"),
     ],
 )
 def test_wrong_settings(arguments: dict[str, Any], words: str) -> None:
