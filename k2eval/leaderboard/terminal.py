@@ -90,7 +90,7 @@ def _single(
         [*row, "" if cost is None else cells.plain(cost, ",.0f")]
         for row, cost in zip(rows, costs, strict=True)
     ]
-    return ["Benchmark", *FACTS, "Tokens,\nall calls"], rows
+    return ["Benchmark", *FACTS, "Tokens,\nwhole"], rows
 
 
 def _speed(record: pd.Series) -> str:

@@ -124,10 +124,10 @@ def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, runs: list[Pat
 
 
 def test_one_run_on_a_terminal_shows_what_the_whole_recipe_costs(tmp_path: Path, runs: list[Path]) -> None:
-    assert "all calls" in printed(build(runs[:1]))
+    assert "whole" in printed(build(runs[:1]))
     lines = [verdict("t", "q", 0, 1.0, output_tokens=300)]
     plain = write_run(tmp_path / "plain", {"t": [[1.0]]}, lines=lines)
-    assert "all calls" not in printed(build([plain]))
+    assert "whole" not in printed(build([plain]))
 
 
 def test_what_an_adaptive_vote_saved_is_said(tmp_path: Path) -> None:
