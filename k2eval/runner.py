@@ -263,7 +263,7 @@ class Runner:
         return Summary(
             total=len(places),
             done=len(verdicts),
-            infrastructure=sum(verdict.outcome.is_infrastructure for verdict in verdicts),
+            infrastructure=sum(not self.work.is_settled(verdict) for verdict in verdicts),
             generated=self._session.generated,
             interrupted=self._interruption.happened,
         )

@@ -110,11 +110,14 @@ class Work:
                     )
 
     def is_settled(self, verdict: Verdict) -> bool:
-        """Whether nothing is left to do about a sample: decided, and by the answer judge too if there is one."""
+        """Whether nothing is left to do about a sample: decided, and by the answer judge too if there is one.
+
+        A judge whose replies were all unusable would give them again; one whose engine failed has not been asked.
+        """
         if verdict.outcome.is_infrastructure:
             return False
         word = verdict.notes.get(NOTE)
-        return not self.answer_judged or (word is not None and "failed" not in word)
+        return not self.answer_judged or (word is not None and ("failed" not in word or "asked" in word))
 
     def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> dict[str, Json]:
         """The part of ``run.json`` that does not depend on progress."""
