@@ -190,14 +190,15 @@ def identity(run: Mapping[str, Any]) -> dict[str, Json]:
 def _identity(run: Mapping[str, Any]) -> dict[str, Json]:
     config = run.get("config", {})
     arguments = config.get("engine", {}).get("arguments", {})
-    fingerprints, roles = dict(run["engine"]["fingerprints"]), dict(config.get("roles", {}))
+    fingerprints = dict(run["engine"]["fingerprints"])
+    roles = {name: _shaping(role) for name, role in config.get("roles", {}).items()}
     answer_judge = fingerprints.pop("answer_judge", None), roles.pop("answer_judge", None)
     facts: dict[str, Json] = {
         "model": fingerprints,
         "recipe": run["recipe"],
         "seed": run["seed"],
         "speculative": config.get("speculative"),
-        "roles": roles,
+        "roles": {name: role for name, role in roles.items() if role},
     }
     if answer_judge[1] is not None:  # shapes no response, so it may join a run that was made without it
         facts["answer_judge"] = list(answer_judge)
@@ -210,6 +211,12 @@ def _identity(run: Mapping[str, Any]) -> dict[str, Json]:
         for key, value in task["sampling"].items():
             facts[f"{name}.sampling.{key}"] = value
     return facts
+
+
+def _shaping(role: Mapping[str, Any]) -> dict[str, Json]:
+    """What shapes a role's words; not where it is served, or how fast."""
+    kept = ("model", "sampling", "speculative", *_SHAPING_ARGUMENTS)
+    return {key: value for key, value in role.items() if key in kept and value}
 
 
 def merge_run(before: Mapping[str, Any], now: dict[str, Any]) -> dict[str, Any]:
