@@ -32,6 +32,7 @@ from k2eval.errors import EngineError, EngineStopped, PromptTooLong
 from k2eval.records import Generation, Message, Request, Sampling, digest
 
 _LONGEST_WAIT_S = 60.0
+_LOOKS_AGAIN_S = 0.1
 _BROKEN = (transport.RemoteProtocolError, transport.ReadError)
 _CONTEXT_WORDS = ("context length", "context_length", "too long", "maximum context", "context window")
 
@@ -66,7 +67,6 @@ class EndpointEngine:
         self._slots = asyncio.Semaphore(self.capacity)
         self._honours_seeds = False
         self._notes: dict[str, None] = {}
-        self._answered = 0
 
     async def __aenter__(self) -> Self:
         limit = int(self._settings["concurrency"])
@@ -145,14 +145,14 @@ class EndpointEngine:
     async def _persist(self, request: Request) -> tuple[Answer, Server, float]:
         """Ask until there is an answer or no attempt is left."""
         seen: Counter[str] = Counter()
-        answered_before = self._answered
         for attempt in range(int(self._settings["attempts"])):
-            server = least_loaded(self._servers)
+            while (server := least_loaded(self._servers)) is None:
+                await asyncio.sleep(_LOOKS_AGAIN_S)
             server.in_flight += 1
             sent = time.perf_counter()
             try:
                 answer = await self._ask(server, request)
-                self._answered += 1
+                server.answered()
                 return answer, server, sent
             except OtherModel as other:
                 raise self._stopped_by(other, server) from None
@@ -167,7 +167,7 @@ class EndpointEngine:
             if attempt + 1 < int(self._settings["attempts"]):
                 await asyncio.sleep(pause)
         listed = ", ".join(f"{what} ({count}×)" for what, count in seen.most_common())
-        if set(seen) == {"no connection"} and self._answered == answered_before:
+        if set(seen) == {"no connection"} and all(server.failures for server in self._servers):
             raise EngineStopped(
                 f"No server can be reached: {', '.join(self._urls)}. What is finished is kept; start the server and "
                 "run the same command again to go on."
