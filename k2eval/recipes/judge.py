@@ -140,6 +140,8 @@ def read_object(text: str) -> dict[str, Json] | None:
         try:
             value, position = decoder.raw_decode(text, position)
             found = value
-        except (ValueError, RecursionError):
+        except ValueError:
             position += 1
+        except RecursionError:
+            break
     return found if isinstance(found, dict) else None
