@@ -39,11 +39,11 @@ ENOUGH = 0.95
 class Cost:
     """What one response cost."""
 
-    whole: int
+    whole: float
     """Output tokens of everything that was generated for it."""
-    selected: int
+    selected: float
     """Output tokens of the generation that was selected."""
-    calls: int
+    calls: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +246,7 @@ class _Replay:
         for m in range(1, n + 1):
             cells[f"{kind}oracle{m}"][place] = Cell(max(scores[:m]), _together(found[:m]))
         whole = _together(found)
-        drawn = Cost(whole.whole // n, whole.selected, whole.calls // n)
+        drawn = Cost(whole.whole / n, whole.selected, whole.calls / n)
         cells[f"{kind}random"][place] = Cell(sum(scores) / n, drawn)
 
     async def _duels(self, name: str, response: Response, sample: Sample) -> None:
@@ -295,7 +295,7 @@ def _together(costs: Sequence[Cost]) -> Cost:
     """What several candidates cost in all; of the selected one the mean."""
     return Cost(
         whole=sum(cost.whole for cost in costs),
-        selected=sum(cost.selected for cost in costs) // len(costs),
+        selected=sum(cost.selected for cost in costs) / len(costs),
         calls=sum(cost.calls for cost in costs),
     )
 

@@ -167,7 +167,10 @@ def gap(difference: Difference) -> str:
     """A difference with its paired interval, in percentage points."""
     if not np.isfinite(difference.value):
         return "–"
-    return f"{100 * difference.value:+.1f} ({100 * difference.low:+.1f} … {100 * difference.high:+.1f})"
+    value, low, high = (
+        round(100 * part, 1) + 0.0 for part in (difference.value, difference.low, difference.high)
+    )
+    return f"{value:+.1f} ({low:+.1f} … {high:+.1f})"
 
 
 def _missing(table: Table, console: Console) -> None:

@@ -148,7 +148,10 @@ class Runner:
         """Keep what engines know once they have started, and what they noticed while they worked."""
         info = self._engines["solver"].info
         described = self.work.describe(info, self._fingerprints)
-        run.update({key: described[key] for key in ("model", "engine", "reproducible")})
+        run.update({key: described[key] for key in ("model", "engine")})
+        # All that shape a response; the answer judge does not.
+        shaping = (self._engines[role] for role in ROLES if role != "answer_judge")
+        run["reproducible"] = all(engine.info.honours_seeds for engine in shaping)
         run["engine"]["notes"] += limits_of_context(run, info.context)
         for role, engine in self._engines.items():
             if engine is not self._engines["solver"]:
@@ -260,7 +263,7 @@ class Runner:
         return Summary(
             total=len(places),
             done=len(verdicts),
-            infrastructure=sum(verdict.outcome.is_infrastructure for verdict in verdicts),
+            infrastructure=sum(not self.work.is_settled(verdict) for verdict in verdicts),
             generated=self._session.generated,
             interrupted=self._interruption.happened,
         )

@@ -110,11 +110,14 @@ class Work:
                     )
 
     def is_settled(self, verdict: Verdict) -> bool:
-        """Whether nothing is left to do about a sample: decided, and by the answer judge too if there is one."""
+        """Whether nothing is left to do about a sample: decided, and by the answer judge too if there is one.
+
+        A judge whose replies were all unusable would give them again; one whose engine failed has not been asked.
+        """
         if verdict.outcome.is_infrastructure:
             return False
         word = verdict.notes.get(NOTE)
-        return not self.answer_judged or (word is not None and "failed" not in word)
+        return not self.answer_judged or (word is not None and ("failed" not in word or "asked" in word))
 
     def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> dict[str, Json]:
         """The part of ``run.json`` that does not depend on progress."""
@@ -187,14 +190,15 @@ def identity(run: Mapping[str, Any]) -> dict[str, Json]:
 def _identity(run: Mapping[str, Any]) -> dict[str, Json]:
     config = run.get("config", {})
     arguments = config.get("engine", {}).get("arguments", {})
-    fingerprints, roles = dict(run["engine"]["fingerprints"]), dict(config.get("roles", {}))
+    fingerprints = dict(run["engine"]["fingerprints"])
+    roles = {name: _shaping(role) for name, role in config.get("roles", {}).items()}
     answer_judge = fingerprints.pop("answer_judge", None), roles.pop("answer_judge", None)
     facts: dict[str, Json] = {
         "model": fingerprints,
         "recipe": run["recipe"],
         "seed": run["seed"],
         "speculative": config.get("speculative"),
-        "roles": roles,
+        "roles": {name: role for name, role in roles.items() if role},
     }
     if answer_judge[1] is not None:  # shapes no response, so it may join a run that was made without it
         facts["answer_judge"] = list(answer_judge)
@@ -207,6 +211,12 @@ def _identity(run: Mapping[str, Any]) -> dict[str, Json]:
         for key, value in task["sampling"].items():
             facts[f"{name}.sampling.{key}"] = value
     return facts
+
+
+def _shaping(role: Mapping[str, Any]) -> dict[str, Json]:
+    """What shapes a role's words; not where it is served, or how fast."""
+    kept = ("model", "sampling", "speculative", *_SHAPING_ARGUMENTS)
+    return {key: value for key, value in role.items() if key in kept and value}
 
 
 def merge_run(before: Mapping[str, Any], now: dict[str, Any]) -> dict[str, Any]:

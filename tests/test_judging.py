@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from k2eval.errors import EngineError, EngineStopped
+from k2eval.journal import read_run
 from k2eval.judging import NOTE, SCHEMA, ask_for, judged, read_equivalent
 from k2eval.records import Outcome, Request, Verdict
 from k2eval.regrade import regrade
@@ -133,7 +134,16 @@ async def test_a_judge_that_failed_is_asked_in_the_next_start(tmp_path: Path) ->
             raise EngineError("down")
         return script(request)
 
-    await run(settings, failing)
+    assert (await run(settings, failing)).infrastructure == 4
     assert [verdict.score for verdict in verdicts(settings.out)] == [1.0] * 4
-    await run(settings, script)
+    assert (await run(settings, script)).infrastructure == 0
     assert [verdict.notes[NOTE]["score"] for verdict in verdicts(settings.out)] == [1.0] * 4
+
+
+async def test_a_judge_without_a_usable_reply_leaves_the_run_complete(tmp_path: Path) -> None:
+    settings = config(tmp_path / "run", limit=2, roles={"answer_judge": {}})
+    script = student(golds(settings), lambda request: True)
+    summary = await run(settings, lambda request: "hm" if request.stage.startswith(NOTE) else script(request))
+    assert summary.infrastructure == 0
+    assert read_run(settings.out)["complete"]
+    assert all("no usable reply" in verdict.notes[NOTE]["failed"] for verdict in verdicts(settings.out))

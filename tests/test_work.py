@@ -72,6 +72,7 @@ def test_what_shapes_answers_is_part_of_the_identity(fields: dict[str, Any]) -> 
         {"out": Path("moved/run")},
         {"engine": {"arguments": {"tensor_parallel_size": 8, "gpu_memory_utilization": 0.5}}},
         {"workers": 7},
+        {"roles": {"judge": {"base_url": "http://elsewhere/v1", "concurrency": 5}}},
         {"runs": 5},
         {"limit": 9},
         {"limit": None},

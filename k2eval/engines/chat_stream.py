@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import time
 from dataclasses import dataclass, field
@@ -24,8 +25,11 @@ class BadAnswer(Exception):
     """A server's answer that cannot be used; asking again may help."""
 
 
-ANSWERING_FAILED = (openai.OpenAIError, transport.HTTPError, BadAnswer, ValueError)
+ANSWERING_FAILED = (openai.OpenAIError, transport.HTTPError, BadAnswer, ValueError, TimeoutError)
 """What can go wrong while a server answers."""
+
+_PIECES_PER_TOKEN = 8
+"""Servers may cut a token into several pieces, yet not endlessly."""
 
 
 class OtherModel(Exception):
@@ -81,33 +85,38 @@ def body_of(request: Request, model: str, is_vllm: bool, max_tokens: int) -> dic
     return body | ({"extra_body": extra} if extra else {})
 
 
-async def ask(client: AsyncOpenAI, body: dict[str, Any], accepted: str) -> Answer:
+async def ask(client: AsyncOpenAI, body: dict[str, Any], accepted: str, timeout_s: float) -> Answer:
     """Send one request and read its stream to the end.
 
     Args:
         client: Of the server.
         body: As :func:`body_of` makes it.
         accepted: The model's name that the server must answer under.
+        timeout_s: Seconds that may pass until the next piece; a server that only says it is alive gives none.
 
     Raises:
         OtherModel: When it answers under another.
-        BadAnswer: When the stream ends early, is no chat completion, or is empty.
-        openai.OpenAIError, transport.HTTPError, ValueError: Whatever the transport has to say.
+        BadAnswer: When the stream ends early or never, is no chat completion, or is empty.
+        openai.OpenAIError, transport.HTTPError, ValueError, TimeoutError: Whatever the transport has to say.
     """
     pieces = _Pieces(started=time.perf_counter())
-    stream = await client.chat.completions.create(**body)
-    try:
-        async for chunk in stream:
-            if pieces.model == "" and getattr(chunk, "model", None):
-                pieces.model = str(chunk.model)
-                if pieces.model != accepted:
+    now = asyncio.get_running_loop().time
+    async with asyncio.timeout(timeout_s) as patience:
+        stream = await client.chat.completions.create(**body)
+        try:
+            async for chunk in stream:
+                pieces.add(chunk)
+                if pieces.model not in ("", accepted):
                     raise OtherModel(pieces.model)
-            pieces.add(chunk)
-        return pieces.answer(body.get("stop", []))
-    except (AttributeError, TypeError, KeyError) as error:
-        raise BadAnswer("the stream is no chat completion") from error
-    finally:
-        await stream.close()
+                if getattr(chunk, "choices", None):
+                    patience.reschedule(now() + timeout_s)
+                if pieces.count > _PIECES_PER_TOKEN * (body["max_tokens"] + 128) * body.get("n", 1):
+                    raise BadAnswer("the stream goes on far beyond max_tokens")
+            return pieces.answer(body.get("stop", []))
+        except (AttributeError, TypeError, KeyError) as error:
+            raise BadAnswer("the stream is no chat completion") from error
+        finally:
+            await stream.close()
 
 
 @dataclass(slots=True)
@@ -121,10 +130,13 @@ class _Pieces:
     ttft_s: float | None = None
     model: str = ""
     indices: set[int] = field(default_factory=set)
+    count: int = 0
 
     def add(self, chunk: Any) -> None:
+        self.count += 1
         self.usage = getattr(chunk, "usage", None) or self.usage
         for choice in getattr(chunk, "choices", None) or []:
+            self.model = str(getattr(chunk, "model", None) or self.model)
             self.indices.add(choice.index or 0)
             if choice.index:
                 continue
@@ -162,15 +174,20 @@ class _Pieces:
 
     def _text(self, stops: list[str]) -> str:
         """Raw text as the model wrote it: reasoning that came apart goes back between its tags."""
-        content = "".join(self.content)
+        content = _whole("".join(self.content))
         if isinstance(self.stop_reason, str) and self.stop_reason in stops:
             content += "" if content.endswith(self.stop_reason) else self.stop_reason
         if not self.reasoning:
             return content
-        reasoning = "".join(self.reasoning)
+        reasoning = _whole("".join(self.reasoning))
         if not content and self.finish_reason == "length":
             return THINK[0] + reasoning
         return f"{THINK[0]}{reasoning}{THINK[1]}{content}"
+
+
+def _whole(text: str) -> str:
+    """``text`` with characters that were cut in two joined; a half without the other cannot be sent on."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _count(value: Any) -> int | None:

@@ -32,6 +32,7 @@ from k2eval.errors import EngineError, EngineStopped, PromptTooLong
 from k2eval.records import Generation, Message, Request, Sampling, digest
 
 _LONGEST_WAIT_S = 60.0
+_LOOKS_AGAIN_S = 0.1
 _BROKEN = (transport.RemoteProtocolError, transport.ReadError)
 _CONTEXT_WORDS = ("context length", "context_length", "too long", "maximum context", "context window")
 
@@ -60,25 +61,16 @@ class EndpointEngine:
         self._settings = checked(arguments or {})
         self._urls = urls_of(self._settings["base_url"])
         self._answers_as = str(self._settings["answers_as"] or model)
-        self._key = os.environ.get(str(self._settings["api_key_env"]), "")
+        self._key = os.environ.get(str(self._settings["api_key_env"]), "").strip()
         self.capacity = int(self._settings["concurrency"]) * len(self._urls)
         self._servers: list[Server] = []
         self._slots = asyncio.Semaphore(self.capacity)
         self._honours_seeds = False
         self._notes: dict[str, None] = {}
-        self._answered = 0
 
     async def __aenter__(self) -> Self:
-        timeout = openai.Timeout(float(self._settings["timeout_s"]), connect=10.0, pool=None)
         limit = int(self._settings["concurrency"])
-        self._servers = [
-            Server(
-                url,
-                AsyncOpenAI(base_url=url, api_key=self._key or "none", max_retries=0, timeout=timeout),
-                limit,
-            )
-            for url in self._urls
-        ]
+        self._servers = [Server(url, self._client(url), limit) for url in self._urls]
         try:
             await self._meet()
         except BaseException:
@@ -91,6 +83,18 @@ class EndpointEngine:
     ) -> None:
         for server in self._servers:
             await server.client.close()
+
+    def _client(self, url: str) -> AsyncOpenAI:
+        timeout = openai.Timeout(float(self._settings["timeout_s"]), connect=10.0, pool=None)
+        # The client's own limit is 1,000 connections; requests would wait for one while their time runs.
+        connections = transport.Limits(max_connections=None, max_keepalive_connections=100)
+        return AsyncOpenAI(
+            base_url=url,
+            api_key=self._key or "none",
+            max_retries=0,
+            timeout=timeout,
+            http_client=openai.DefaultAsyncHttpxClient(limits=connections),
+        )
 
     @property
     def info(self) -> EngineInfo:
@@ -141,14 +145,14 @@ class EndpointEngine:
     async def _persist(self, request: Request) -> tuple[Answer, Server, float]:
         """Ask until there is an answer or no attempt is left."""
         seen: Counter[str] = Counter()
-        answered_before = self._answered
         for attempt in range(int(self._settings["attempts"])):
-            server = least_loaded(self._servers)
+            while (server := least_loaded(self._servers)) is None:
+                await asyncio.sleep(_LOOKS_AGAIN_S)
             server.in_flight += 1
             sent = time.perf_counter()
             try:
                 answer = await self._ask(server, request)
-                self._answered += 1
+                server.answered()
                 return answer, server, sent
             except OtherModel as other:
                 raise self._stopped_by(other, server) from None
@@ -163,7 +167,7 @@ class EndpointEngine:
             if attempt + 1 < int(self._settings["attempts"]):
                 await asyncio.sleep(pause)
         listed = ", ".join(f"{what} ({count}×)" for what, count in seen.most_common())
-        if set(seen) == {"no connection"} and self._answered == answered_before:
+        if set(seen) == {"no connection"} and all(server.failures for server in self._servers):
             raise EngineStopped(
                 f"No server can be reached: {', '.join(self._urls)}. What is finished is kept; start the server and "
                 "run the same command again to go on."
@@ -188,9 +192,11 @@ class EndpointEngine:
                 f"Question {request.question_id!r} ({request.task}, {request.stage}): the prompt has {length} tokens, "
                 f"the context of {server.url} {server.context}. Serve the model with a larger one, if it can."
             )
-        return await ask(
-            server.client, body_of(request, self._model, server.is_vllm, wanted), self._answers_as
-        )
+        body = body_of(request, self._model, server.is_vllm, wanted)
+        answer = await ask(server.client, body, self._answers_as, float(self._settings["timeout_s"]))
+        if answer.counted and answer.output_tokens > wanted:
+            self._notes[f"{server.url} ignores max_tokens: some answers are longer than allowed"] = None
+        return answer
 
     def _raise_if_final(self, error: Exception, server: Server, request: Request) -> None:
         """Raise what asking again cannot mend."""
@@ -262,13 +268,14 @@ class EndpointEngine:
 
     async def _probe(self, server: Server) -> bool:
         """Ask the same with equal and unequal seeds, and for two answers at once; note what is ignored."""
+        timeout_s = float(self._settings["timeout_s"])
         try:
             if server.is_vllm:
                 await measure(server, self._model, _probe(1))
             body = [body_of(_probe(seed), self._model, server.is_vllm, 32) for seed in (1, 1, 2, 3)]
             body[3]["n"] = 2
             first, again, other, pair = await asyncio.gather(
-                *(ask(server.client, one, self._answers_as) for one in body)
+                *(ask(server.client, one, self._answers_as, timeout_s) for one in body)
             )
         except OtherModel as other_model:
             raise self._stopped_by(other_model, server) from None
@@ -312,7 +319,7 @@ def _name_of(error: Exception) -> str:
     """A failure in a few words, without the server's own, which may repeat what it was sent."""
     if isinstance(error, openai.APIStatusError):
         return f"HTTP {error.status_code}"
-    if isinstance(error, (openai.APITimeoutError, transport.TimeoutException)):
+    if isinstance(error, (openai.APITimeoutError, transport.TimeoutException, TimeoutError)):
         return "time-out"
     if isinstance(error, transport.HTTPError) or isinstance(error.__cause__, _BROKEN):
         return "broken stream"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ DEFAULTS: dict[str, Any] = {
     "opens_think": None,
     "probe": True,
 }
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,8 +42,16 @@ def checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
     for key, kind in (("concurrency", int), ("attempts", int), ("timeout_s", float), ("backoff_s", float)):
         value = settings[key]
         wrong = isinstance(value, bool) or not isinstance(value, (int, kind))
-        if wrong or value < (1 if kind is int else 0):
+        if wrong or value < (1 if kind is int else 0) or (key == "timeout_s" and not value):
             raise ConfigError(f"engine.{key}: expected a positive number, got {value!r}.")
+    for key in ("probe", "opens_think"):
+        if not isinstance(settings[key], bool) and settings[key] is not DEFAULTS[key]:
+            raise ConfigError(f"engine.{key}: expected true or false, got {settings[key]!r}.")
+    if not _VARIABLE.fullmatch(str(settings["api_key_env"])):
+        raise ConfigError(
+            "engine.api_key_env: expected the name of an environment variable, such as OPENAI_API_KEY, and got "
+            "something else. The key itself belongs into that variable and nowhere else."
+        )
     return settings
 
 
@@ -48,21 +59,25 @@ def urls_of(given: Any) -> tuple[str, ...]:
     """The base URLs in a text with commas or a list.
 
     Raises:
-        ConfigError: When there is none, or one is no URL or holds a password.
+        ConfigError: When there is none, or one is no URL, or holds a password or a query.
     """
-    listed = given.split(",") if isinstance(given, str) else list(given or [])
+    listed = list(given) if isinstance(given, (list, tuple)) else str(given or "").split(",")
     urls = tuple(str(url).strip() for url in listed if str(url).strip())
     if not urls:
         raise ConfigError(
             "An endpoint needs engine.base_url, such as http://localhost:8000/v1; several with commas."
         )
     for url in urls:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            valid = False
+        if not valid:
             raise ConfigError(f"engine.base_url: expected http://host:port/v1, got {url!r}.")
-        if parts.username or parts.password:
+        if parts.username or parts.password or parts.query:
             raise ConfigError(
-                "engine.base_url must not hold a password: run directories keep the address. Put the key into the "
-                "environment."
+                "engine.base_url must hold no password and no query: run directories keep the address. Put the key "
+                "into the environment."
             )
     return urls

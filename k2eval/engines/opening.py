@@ -10,7 +10,7 @@ from k2eval.config import RunConfig
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.recipes.sample import ROLES, Role
-from k2eval.records import Sampling
+from k2eval.records import Sampling, digest
 from k2eval.speculative import parse
 from k2eval.tasks import sampling_with
 
@@ -30,6 +30,7 @@ def open_engines(config: RunConfig) -> dict[Role, Engine]:
             config.engine.kind, config.model, config.engine.arguments, config.speculative, config.out / LOG
         )
     }
+    opened: dict[str, Engine] = {}
     for name, settings in config.roles.items():
         role = next((known for known in ROLES[1:] if known == name), None)
         if role is None:
@@ -40,7 +41,10 @@ def open_engines(config: RunConfig) -> dict[Role, Engine]:
             continue
         model = arguments.pop("model", config.model)
         kind, speculative = arguments.pop("kind", "vllm"), parse(arguments.pop("speculative", None))
-        engines[role] = open_engine(kind, str(model), arguments, speculative, config.out / LOG)
+        what = digest(kind, model, arguments, speculative)
+        if what not in opened:  # roles of one engine share it
+            opened[what] = open_engine(kind, str(model), arguments, speculative, config.out / LOG)
+        engines[role] = opened[what]
     return engines
 
 

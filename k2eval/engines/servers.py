@@ -16,7 +16,9 @@ from k2eval.errors import EngineError, EngineStopped, did_you_mean
 from k2eval.records import Request
 
 _RESTS_S = 10.0
-"""Seconds that a server which failed is passed over, where there is another."""
+"""Seconds that a server which failed is passed over, where there is another; twice as long after each trial."""
+
+_RESTS_AT_MOST_S = 300.0
 
 
 @dataclass(slots=True, eq=False)
@@ -28,6 +30,8 @@ class Server:
     limit: int
     """Requests it is sent at once."""
     in_flight: int = 0
+    failures: int = 0
+    """Since its last answer; those before a rest is over count as one."""
     rests_until: float = 0.0
     is_vllm: bool = False
     context: int | None = None
@@ -39,15 +43,26 @@ class Server:
     def failed(self, what: str) -> None:
         """Remember a failure, and pass the server over for a while."""
         self.troubles[what] += 1
-        self.rests_until = time.monotonic() + _RESTS_S
+        if self.rests_until <= time.monotonic():
+            self.failures += 1
+            rest = min(_RESTS_S * 2 ** (self.failures - 1), _RESTS_AT_MOST_S)
+            self.rests_until = time.monotonic() + rest
+
+    def answered(self) -> None:
+        """It is well."""
+        self.failures, self.rests_until = 0, 0.0
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it can be sent more; after a rest, a single request tries it out."""
+        return self.rests_until <= time.monotonic() and not (self.failures and self.in_flight)
 
 
-def least_loaded(servers: list[Server]) -> Server:
-    """The server with the fewest requests in flight, of those that have not just failed if any has room."""
-    now = time.monotonic()
-    free = [server for server in servers if server.in_flight < server.limit]
-    awake = [server for server in free if server.rests_until <= now]
-    return min(awake or free or servers, key=lambda server: server.in_flight)
+def least_loaded(servers: list[Server]) -> Server | None:
+    """The server with the fewest requests in flight, of those that are up if any is; None if these are full."""
+    up = [server for server in servers if server.is_up]
+    free = [server for server in up or servers if server.in_flight < server.limit]
+    return min(free, key=lambda server: server.in_flight, default=None)
 
 
 async def introduce(server: Server, model: str) -> None:
@@ -67,6 +82,11 @@ async def introduce(server: Server, model: str) -> None:
         ) from None
     except (openai.NotFoundError, openai.PermissionDeniedError):
         return  # a server need not list its models
+    except openai.APIConnectionError as error:
+        raise EngineError(
+            f"{server.url} cannot be reached ({type(error.__cause__ or error).__name__}). Start the server, or correct "
+            "engine.base_url."
+        ) from None
     except (openai.OpenAIError, transport.HTTPError, ValueError, AttributeError) as error:
         raise EngineError(
             f"No list of models from {server.url}: {type(error).__name__}. Expected an OpenAI-compatible server; its "

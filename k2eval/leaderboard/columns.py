@@ -191,6 +191,12 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
         )
     if task.marked.any():
         notes.append(f"samples whose recipe lost a candidate, a plan or a judgement: {task.marked.sum()}")
+    if task.saved_tokens.any():
+        saved, spent = int(task.saved_tokens.sum()), int(task.recipe_tokens.sum())
+        notes.append(
+            f"the vote was settled early: about {100 * saved / (saved + spent):.0f}% fewer tokens than with all "
+            "candidates, for the same answers"
+        )
     judged = _judged(task)
     if "judge_failed" in judged:
         notes.append(f"samples on which the answer judge failed: {judged['judge_failed']}")

@@ -99,6 +99,7 @@ def _one_task(name: str, table: pa.Table, info: TaskInfo) -> dict[str, TaskScore
     marked = pc.fill_null(marks, 0).to_numpy(zero_copy_only=False) > 0
     judged = pc.struct_field(table["notes"].combine_chunks(), ["answer_judge", "score"])
     unjudged = pc.is_valid(pc.struct_field(table["notes"].combine_chunks(), ["answer_judge", "failed"]))
+    saved = pc.struct_field(table["notes"].combine_chunks(), "tokens_saved_estimate")
     days = pc.coalesce(_tag(table, "date"), _tag(table, "month")).to_pylist()
     task = TaskScores(
         info=info,
@@ -107,6 +108,7 @@ def _one_task(name: str, table: pa.Table, info: TaskInfo) -> dict[str, TaskScore
         outcomes=outcomes,
         output_tokens=_placed(_integers(table["output_tokens"]), last, 0),
         recipe_tokens=_placed(_integers(table["recipe_tokens"]), last, 0),
+        saved_tokens=_placed(_integers(saved), last, 0),
         dates=tuple(days[row] for row in last.max(axis=1)),
         marked=_placed(marked, last, False),
         unjudged=_placed(unjudged.to_numpy(zero_copy_only=False), last, False),
@@ -157,6 +159,7 @@ def _placed(values: NDArray[Any], last: NDArray[np.int64], gap: float) -> NDArra
     return placed
 
 
-def _integers(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    integers: NDArray[np.int64] = pc.fill_null(column, 0).to_numpy().astype(np.int64)
+def _integers(column: pa.ChunkedArray | pa.Array) -> NDArray[np.int64]:
+    filled = pc.fill_null(column, 0)
+    integers: NDArray[np.int64] = np.asarray(filled).astype(np.int64)
     return integers

@@ -124,6 +124,8 @@ class TaskScores:
     """Index into `OUTCOMES`, -1 where there is no verdict."""
     output_tokens: NDArray[np.int64]
     recipe_tokens: NDArray[np.int64]
+    saved_tokens: NDArray[np.int64]
+    """Tokens that an adaptive vote did not need, by its own estimate."""
     dates: tuple[str | None, ...]
     """The questions' ``date`` tags, or else ``month`` tags."""
     marked: NDArray[np.bool_]
@@ -178,6 +180,7 @@ class TaskScores:
             outcomes=self.outcomes[chosen],
             output_tokens=self.output_tokens[chosen],
             recipe_tokens=self.recipe_tokens[chosen],
+            saved_tokens=self.saved_tokens[chosen],
             dates=tuple(self.dates[i] for i in chosen),
             marked=self.marked[chosen],
             judged=self.judged[chosen],

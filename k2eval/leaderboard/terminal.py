@@ -81,7 +81,16 @@ def _single(
         cells.plain(record["tokens"], ",.0f"),
     ]
     rows.append(["All" + notes.mark(record["notes"]), "", "", "", *whole])
-    return ["Benchmark", *FACTS], [row + [""] * (9 - len(row)) for row in rows]
+    rows = [row + [""] * (1 + len(FACTS) - len(row)) for row in rows]
+    if not record["recipe_tokens"] > record["tokens"]:
+        return ["Benchmark", *FACTS], rows
+    costs = [record[f"{benchmark.name}_recipe_tokens"] for benchmark in board.benchmarks]
+    costs += [None] * len(board.averages) + [record["recipe_tokens"]]
+    rows = [
+        [*row, "" if cost is None else cells.plain(cost, ",.0f")]
+        for row, cost in zip(rows, costs, strict=True)
+    ]
+    return ["Benchmark", *FACTS, "Tokens,\nwhole"], rows
 
 
 def _speed(record: pd.Series) -> str:

@@ -32,6 +32,7 @@ SCHEMA = pa.schema(
             {
                 "marks": pa.list_(pa.string()),
                 "answer_judge": pa.struct({"score": pa.float64(), "failed": pa.string()}),
+                "tokens_saved_estimate": pa.int64(),
             }
         ),
     }

@@ -27,6 +27,9 @@ ATTEMPTS = 3
 SHOWN = 16_000
 """Characters of a candidate that a judge sees, the last ones after its reasoning."""
 
+_BRACES = 2_000
+"""Opening braces of a reply that are tried, formulas having many; each attempt may read to the reply's end."""
+
 SAMPLING = Sampling(
     temperature=0.6,
     top_p=0.95,
@@ -130,13 +133,15 @@ def read_object(text: str) -> dict[str, Json] | None:
     text = text.rpartition("</think>")[2]
     decoder = json.JSONDecoder(strict=False)
     found, position = None, 0
-    for _ in range(64):  # bounded: each attempt may read to the end of the text
+    for _ in range(_BRACES):
         position = text.find("{", position)
         if position < 0:
             break
         try:
             value, position = decoder.raw_decode(text, position)
             found = value
-        except (ValueError, RecursionError):
+        except ValueError:
             position += 1
+        except RecursionError:
+            break
     return found if isinstance(found, dict) else None

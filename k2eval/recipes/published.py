@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from k2eval.errors import EngineError, EngineStopped
 from k2eval.recipes.answers import said
 from k2eval.recipes.candidates import Candidate, Lost, Made, all_of, notes_of, split, stage_of
-from k2eval.recipes.judge import read_index, read_object
+from k2eval.recipes.judge import read_object
 from k2eval.recipes.plan import again
 from k2eval.recipes.sample import Sample
 from k2eval.records import Json, Message, Response, Sampling
@@ -95,7 +95,8 @@ async def _candidate(sample: Sample, index: int) -> Made:
         if topics is not None:
             ideas = await _plan(own, stage_of("plan", index), topics)
         try:
-            response = await own.solve(stage, _with_ideas(sample.question.messages, ideas) if ideas else None)
+            messages = None if ideas is None else _with_ideas(sample.question.messages, ideas)
+            response = await own.solve(stage, messages)
         except EngineStopped:
             raise
         except EngineError as error:
@@ -164,9 +165,9 @@ async def _judge(sample: Sample, champion: Candidate, challenger: Candidate) -> 
     for attempt in range(ATTEMPTS):
         stage = again(f"judge.{champion.index}-{challenger.index}", attempt)
         generation = await sample.generate(stage, messages, sampling=sampling, role="judge")
-        named = read_index(generation.text)
-        if named is not None:
-            return named
+        index = (read_object(generation.text) or {}).get("index")
+        if isinstance(index, int):
+            return int(index == 1)  # the schema allows any number; only 1 is the challenger's
     return None
 
 

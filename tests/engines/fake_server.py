@@ -24,6 +24,8 @@ class Reply:
     cut: bool = False
     """Whether to close the connection in the middle of the stream."""
     wait_s: float = 0.0
+    pings: int = 0
+    """Signs of life, 0.05 s apart, before the events."""
     stall_s: float = 0.0
     """Seconds of silence after the events, before the stream ends."""
 
@@ -153,6 +155,10 @@ class FakeServer:
             writer.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
             )
+            for _ in range(reply.pings):
+                writer.write(b"8\r\n: ping\n\n\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.05)
             for event in reply.events:
                 data = f"data: {event}\n\n".encode()
                 writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")

@@ -229,8 +229,7 @@ async def test_requests_go_to_the_least_loaded_server() -> None:
     stuck = FakeServer(lambda body: Reply(events=well().events, wait_s=60))
     async with stuck, FakeServer() as quick, engine_at(stuck, quick, concurrency=8) as engine:
         first = [asyncio.create_task(engine.generate(request(seed))) for seed in range(2)]
-        while not stuck.bodies:
-            await asyncio.sleep(0.01)
+        await first[1]  # answered by the other one, which so has none in flight
         for seed in range(5):
             await engine.generate(request(seed))
         for waiting in first:
@@ -321,6 +320,11 @@ async def test_a_vllm_server_clamps_to_its_context_and_tells_open_reasoning() ->
         ({"base_url": "http://h/v1", "api_key": "sk-secret"}, "environment"),
         ({"base_url": "http://h/v1", "concurency": 3}, "Did you mean concurrency"),
         ({"base_url": "http://h/v1", "attempts": 0}, "positive number"),
+        ({"base_url": "http://h/v1", "timeout_s": 0}, "positive number"),
+        ({"base_url": "http://h:port/v1"}, "http://host:port/v1"),
+        ({"base_url": "http://h/v1?key=secret"}, "no query"),
+        ({"base_url": "http://h/v1", "api_key_env": "sk-secret"}, "name of an environment variable"),
+        ({"base_url": "http://h/v1", "opens_think": "maybe"}, "true or false"),
     ],
 )
 def test_wrong_settings(arguments: dict[str, Any], words: str) -> None:

@@ -28,6 +28,12 @@ def test_a_role_can_be_another_model_behind_another_server(tmp_path: Path) -> No
     assert engines["judge"].info.fingerprint != engines["solver"].info.fingerprint
 
 
+def test_roles_of_one_engine_share_it(tmp_path: Path) -> None:
+    other = {"kind": "endpoint", "model": "other", "base_url": "http://localhost:2/v1"}
+    engines = opened(tmp_path, planner=other, judge={**other, "sampling": {"max_tokens": 5}})
+    assert engines["planner"] is engines["judge"] is not engines["solver"]
+
+
 @pytest.mark.parametrize(
     ("roles", "words"),
     [

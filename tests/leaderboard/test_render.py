@@ -10,7 +10,7 @@ from rich.console import Console
 from k2eval.errors import ConfigError
 from k2eval.leaderboard import build, print_table, write
 from k2eval.records import Outcome
-from tests.leaderboard.synthetic import bernoulli, write_run
+from tests.leaderboard.synthetic import bernoulli, verdict, write_run
 
 SHIPPED = Path(__file__).parents[2] / "leaderboards" / "published.csv"
 
@@ -121,3 +121,16 @@ def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, runs: list[Pat
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="Choose another --out"):
         write(build(runs), tmp_path / "file" / "board")
+
+
+def test_one_run_on_a_terminal_shows_what_the_whole_recipe_costs(tmp_path: Path, runs: list[Path]) -> None:
+    assert "whole" in printed(build(runs[:1]))
+    lines = [verdict("t", "q", 0, 1.0, output_tokens=300)]
+    plain = write_run(tmp_path / "plain", {"t": [[1.0]]}, lines=lines)
+    assert "whole" not in printed(build([plain]))
+
+
+def test_what_an_adaptive_vote_saved_is_said(tmp_path: Path) -> None:
+    lines = [verdict("t", "q", 0, 1.0, notes={"tokens_saved_estimate": 100})]
+    run = write_run(tmp_path / "adaptive", {"t": [[1.0]]}, lines=lines)
+    assert "about 25% fewer tokens than with all candidates" in printed(build([run]))

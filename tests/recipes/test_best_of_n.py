@@ -192,6 +192,7 @@ async def test_the_judge_starts_before_the_last_candidate_is_there() -> None:
         ("[0]", None),
         ("", None),
         ("{" * 5000, None),
+        ("\\frac{1}{2} " * 100 + verdict(1), 1),
         (json.dumps({"better_index": 1}), None),
     ],
 )  # fmt: skip

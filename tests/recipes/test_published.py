@@ -37,6 +37,19 @@ async def test_the_champion_is_always_shown_first_and_one_order_is_asked() -> No
     assert response.notes["selected"] == 0
 
 
+async def test_any_other_number_than_one_leaves_the_champion() -> None:
+    ask = pipeline(judge='{"index": 2, "explanation": ""}')
+    response = await Published()(sample_of(ask))
+    assert ask.stages[:2] == ["judge.0-1", "judge.0-2"]
+    assert response.notes["selected"] == 0
+
+
+async def test_an_empty_plan_is_shown_as_it_is() -> None:
+    ask = pipeline(plan="")
+    await Published()(sample_of(ask))
+    assert "<ideas></ideas>" in ask.request("solve").messages[-1].content
+
+
 async def test_an_easy_problem_gets_no_plan() -> None:
     ask = pipeline(topics=EASY)
     await Published()(sample_of(ask))
