@@ -114,6 +114,8 @@ class VllmEngine:
         return self
 
     def _start(self) -> None:
+        if self._speculative:  # importing vLLM takes longer than this check
+            speculation.check_checkpoints(self._model, self._speculative, self._arguments)
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         # vLLM's processes inherit the mask of the thread that starts them: a Ctrl-C on the terminal then reaches
@@ -128,7 +130,7 @@ class VllmEngine:
         self._settings = defaults(self._model, on_cpu) | self._arguments
         self._check_arguments()
         if self._speculative:
-            speculation.check(self._model, self._speculative, self._settings, self._version)
+            speculation.check_words(self._speculative, self._version)
         if on_cpu:
             self._settings.setdefault("worker_extension_cls", repair.EXTENSION)
         settings = dict(self._settings)
