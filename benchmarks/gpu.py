@@ -53,12 +53,15 @@ def main() -> None:
     options.scratch.mkdir(parents=True, exist_ok=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     results = Results(options)
+    over = False
     try:
         asyncio.run(measure_all(options, results))
     except TimeoutError:
-        print(f"Stopped: {options.minutes:g} minutes are over. What follows was measured.", flush=True)
+        over = True
     finally:
         results.table()
+    if over:
+        raise SystemExit(f"Stopped: {options.minutes:g} minutes are over. What stands above was measured.")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -211,7 +214,9 @@ async def measure(probe: Probe, load: Load, prompts: list[Prompt], title: str) -
 
 async def small_answers(options: argparse.Namespace) -> list[Continuation]:
     settings = {"max_model_len": 4096, "enforce_eager": True}
+    start = time.perf_counter()
     async with Probe(VllmEngine(str(options.small), settings)) as probe:
+        print(f"the small model started in {time.perf_counter() - start:.0f} s", flush=True)
         return await greedy(probe, options)
 
 
