@@ -146,7 +146,7 @@ def check_words(speculative: Mapping[str, Any], version: str) -> None:
     if method not in methods:
         raise ConfigError(
             f"vLLM {version} cannot speculate with {method!r}. {did_you_mean(method, methods)} "
-            "A newer vLLM may know it."
+            "Another version of vLLM may know it."
         )
 
 

@@ -118,6 +118,8 @@ class VllmEngine:
             speculation.check_checkpoints(self._model, self._speculative, self._arguments)
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        # This process has threads, open journals and locks by now; forked, vLLM's processes would take them along.
+        os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
         # vLLM's processes inherit the mask of the thread that starts them: a Ctrl-C on the terminal then reaches
         # this process alone, which ends them in order. Starting Python's tracker would lift the mask.
         resource_tracker.ensure_running()
