@@ -21,21 +21,30 @@ TAIL = 0.02
 ROUNDS = 2
 
 
-async def busy(probe: Probe, options: argparse.Namespace, say: Callable[..., None]) -> None:
+async def busy(probe: Probe, options: argparse.Namespace, tasks: list[str], say: Callable[..., None]) -> None:
     """Both sides on one engine: k2eval's runner with journal and grading, and bare vLLM; caches emptied between."""
     from k2eval.config import RunConfig
 
-    tasks = tuple(options.tasks.split(","))
+    plain = options.recipe == "plain"
     for number in range(ROUNDS):
         with tempfile.TemporaryDirectory() as folder:
             config = RunConfig(
-                model=str(options.small), tasks=tasks, runs=options.runs, limit=options.questions // len(tasks),
-                data=options.data, out=Path(folder) / "run", sampling={"max_tokens": options.longest},
+                model=str(options.small), tasks=tuple(tasks), runs=options.runs, recipe=options.recipe,
+                limit=options.questions // len(tasks), data=options.data, out=Path(folder) / "run",
+                sampling={"max_tokens": options.longest},
             )  # fmt: skip
-            bare = await bare_speed(probe, config) if number % 2 else 0.0
+            first = await bare_speed(probe, config) if plain and number % 2 else None
             found = await run(probe, config, options.max_num_seqs)
-            bare = bare or await bare_speed(probe, config)
-        say("busy", round=number + 1, bare_tokens_per_s=bare, ratio=found["tokens_per_s"] / bare, **found)
+            bare = first or (await bare_speed(probe, config) if plain else None)
+        ratio = found["tokens_per_s"] / bare if bare else None
+        say(
+            "busy",
+            round=number + 1,
+            recipe=options.recipe,
+            bare_tokens_per_s=bare,
+            ratio=ratio,
+            **found,
+        )
 
 
 async def run(probe: Probe, config: Any, places: int) -> dict[str, Any]:

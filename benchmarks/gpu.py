@@ -22,9 +22,12 @@ import json
 import math
 import os
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from benchmarks.busy import busy
 from benchmarks.expand import SHAPES
@@ -37,6 +40,7 @@ from k2eval.records import Sampling
 from k2eval.speed.figures import figures
 from k2eval.speed.load import put
 
+ASKED, GRADED = "nano_math,nano_choice,nano_code,nano_science", "nano_math,nano_choice"
 MEASURES = ("roof", "same", "busy", "drafts")
 COLUMNS = {
     "level": "at once", "tokens_per_s": "tokens/s", "of_copy": "of copy roof", "of_data_sheet": "of sheet roof",
@@ -47,9 +51,7 @@ COLUMNS = {
 
 def main() -> None:
     options = parser().parse_args()
-    options.engine = {
-        key: json.loads(value) for key, _, value in (part.partition("=") for part in options.engine)
-    }
+    options.engine = dict(setting(given) for given in options.engine)
     options.scratch.mkdir(parents=True, exist_ok=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     results = Results(options)
@@ -64,6 +66,12 @@ def main() -> None:
         raise SystemExit(f"Stopped: {options.minutes:g} minutes are over. What stands above was measured.")
 
 
+def setting(given: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value as YAML reads it."""
+    name, _, value = given.partition("=")
+    return name, yaml.safe_load(value)
+
+
 def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = found.add_argument
@@ -72,20 +80,23 @@ def parser() -> argparse.ArgumentParser:
     add("--draft", type=Path, help="Trained draft with the same tokenizer.")
     add("--shape", choices=sorted(SHAPES), default="32b")
     add("--draft-shape", choices=sorted(SHAPES), help="Grow the draft too; its vocabulary always is.")
-    add("--draft-tokens", type=int, default=3)
+    add(
+        "--draft-tokens", default="3", help="Drafted at each step, such as 3,5: one start of the engine each."
+    )
     add("--draft-sample", choices=("greedy", "probabilistic"), default="greedy")
     add("--temperature", type=float, default=1.0, help="Of drafts.")
     add("--levels", default="1,16,64,256", help="Requests in flight, of roof.")
     add("--draft-levels", default="1,256", help="Requests in flight, of drafts.")
-    add("--tasks", default="nano_math,nano_choice", help="Whose questions are asked.")
+    add("--tasks", help=f"Whose questions are asked; {ASKED}, of busy {GRADED}.")
     add("--data", type=Path, help="Folder with the rows of the benchmarks.")
     add("--questions", type=int, default=200, help="Of busy, over all tasks.")
+    add("--recipe", default="plain", help="Of busy; others than plain without bare vLLM beside.")
     add("--runs", type=int, default=8, help="Of each question, of busy.")
     add("--input-tokens", type=int, default=128, help="Of random prompts.")
     add("--output-tokens", type=int, default=256, help="Of answers to random prompts.")
     add("--longest", type=int, default=1024, help="Tokens at which answers to questions are cut.")
     add("--max-num-seqs", type=int, default=256)
-    add("--engine", action="append", default=[], metavar="NAME=JSON", help="Engine argument of vLLM.")
+    add("--engine", action="append", default=[], metavar="NAME=VALUE", help="Engine argument of vLLM.")
     add("--store", action="store_true", help="Write the grown weights to --scratch and load them.")
     add("--eager", action="store_true", help="No CUDA graphs: starts sooner, runs slower.")
     add("--scratch", type=Path, default=Path("/tmp/k2eval-gpu"))
@@ -129,8 +140,9 @@ class Results:
                 print(f"same: {row['equal']} of {row['outputs']} greedy outputs equal")
             if row["what"] == "busy":
                 print(
-                    f"busy, round {row['round']}: {row['places_taken']:.3f} of the places taken, "
-                    f"{row['work_taken']:.3f} of what there was to do; k2eval / bare vLLM {row['ratio']:.3f}"
+                    f"busy, {row['recipe']}, round {row['round']}: {row['tokens_per_s']:,.0f} tokens/s, "
+                    f"{row['places_taken']:.3f} of the places taken, {row['work_taken']:.3f} of those with work left"
+                    + (f"; seconds per token, bare vLLM / k2eval: {row['ratio']:.3f}" if row["ratio"] else "")
                 )
         for plain in loads:
             for other in loads:
@@ -140,7 +152,7 @@ class Results:
                     and plain["level"] == other["level"]
                 ):
                     ratio = other["tokens_per_s"] / plain["tokens_per_s"]
-                    print(f"speculative / plain at {plain['level']}: {ratio:.3f}")
+                    print(f"{other['draft_tokens']} drafted / plain at {plain['level']}: {ratio:.3f}")
 
 
 async def measure_all(options: argparse.Namespace, results: Results) -> None:
@@ -162,11 +174,11 @@ async def measure_all(options: argparse.Namespace, results: Results) -> None:
             if "drafts" in wanted:
                 await ask(probe, options, results, "plain")
             if "busy" in wanted:
-                await busy(probe, options, results.say)
-        if "drafts" in wanted:
-            async with grown(options, speculate=True) as probe:
+                await busy(probe, options, (options.tasks or GRADED).split(","), results.say)
+        for tokens in levels(options.draft_tokens) if "drafts" in wanted else ():
+            async with grown(options, draft_tokens=tokens) as probe:
                 await put(Load(4, 16, 32, concurrency=4), probe, random_prompts(options, 4))
-                await ask(probe, options, results, "drafts")
+                await ask(probe, options, results, "drafts", tokens)
 
 
 async def roof(probe: Probe, options: argparse.Namespace, results: Results, card: dict[str, Any]) -> None:
@@ -181,9 +193,10 @@ async def roof(probe: Probe, options: argparse.Namespace, results: Results, card
         results.say("roof", level=level, read_per_step=read, **found)
 
 
-async def ask(probe: Probe, options: argparse.Namespace, results: Results, what: str) -> None:
+async def ask(
+    probe: Probe, options: argparse.Namespace, results: Results, what: str, drafted: int | None = None
+) -> None:
     """Questions, with answers that end where the model ends them: a draft was trained on nothing beyond."""
-    drafted = options.draft_tokens if what == "drafts" else None
     for level in levels(options.draft_levels):
         load = Load(
             max(16, 2 * level), options.longest, concurrency=level, ignore_eos=False,
@@ -194,6 +207,8 @@ async def ask(probe: Probe, options: argparse.Namespace, results: Results, what:
 
 
 async def measure(probe: Probe, load: Load, prompts: list[Prompt], title: str) -> dict[str, Any]:
+    # What is compiled or captured for this many requests is so before they are measured.
+    await put(replace(load, requests=load.concurrency or 1, output_tokens=4), probe, prompts)
     await probe.refresh()
     before = await probe.speculation()
     steps = probe.engine.counters.steps = []
@@ -239,7 +254,7 @@ def questions(options: argparse.Namespace, count: int) -> list[Prompt]:
     from k2eval.data import load_questions
     from k2eval.tasks import load_tasks
 
-    tasks = load_tasks(options.tasks.split(","))
+    tasks = load_tasks((options.tasks or ASKED).split(","))
     sets = [load_questions(task, data=options.data).questions() for task in tasks]
     found = [one.messages for row in zip(*sets, strict=False) for one in row]
     return [Prompt(messages=found[number % len(found)], seed=number) for number in range(count)]

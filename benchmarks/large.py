@@ -19,8 +19,8 @@ DATA_SHEET = {"H100": 3.35e12, "H200": 4.8e12}
 
 
 @asynccontextmanager
-async def grown(options: argparse.Namespace, *, speculate: bool = False) -> AsyncIterator[Probe]:
-    """The small model in the large shape, in vLLM."""
+async def grown(options: argparse.Namespace, *, draft_tokens: int = 0) -> AsyncIterator[Probe]:
+    """The small model in the large shape, in vLLM, with the grown draft where tokens are to be drafted."""
     large = SHAPES[options.shape]
     expansion, place = Expansion(options.small, large), options.scratch / options.shape
     folder = expansion.write(place) if options.store else expansion.write_config(place)
@@ -31,7 +31,7 @@ async def grown(options: argparse.Namespace, *, speculate: bool = False) -> Asyn
     if not options.store:
         settings |= {"load_format": "dummy", "worker_extension_cls": "benchmarks.fill.Filler"}
     speculative, shape = None, None
-    if speculate:
+    if draft_tokens:
         shape = draft_shape(options)
         grown_draft, place = Expansion(options.draft, shape), options.scratch / f"draft-{shape.width}"
         draft = grown_draft.write(place) if options.store else grown_draft.write_config(place)
@@ -39,7 +39,7 @@ async def grown(options: argparse.Namespace, *, speculate: bool = False) -> Asyn
             # The check before start-up wants weights to be there; these are filled in later.
             (draft / "unused.safetensors").touch()
         speculative = {
-            "method": "draft_model", "model": str(draft), "num_speculative_tokens": options.draft_tokens,
+            "method": "draft_model", "model": str(draft), "num_speculative_tokens": draft_tokens,
             "draft_sample_method": options.draft_sample,
         }  # fmt: skip
     start = time.perf_counter()
