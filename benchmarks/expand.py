@@ -11,7 +11,7 @@ puts the small one inside the large shape, so that real cost meets real acceptan
   projections, so that they cost what they cost and say nothing;
 - tokens beyond the small vocabulary get very negative logits from one constant coordinate of the hidden state.
 
-Nothing large is stored: :class:`Filler` writes into a model that vLLM loaded with ``load_format="dummy"``.
+Nothing large is stored: :mod:`benchmarks.fill` writes into a model that vLLM loaded with ``load_format="dummy"``.
 """
 
 from __future__ import annotations
@@ -152,28 +152,30 @@ class Expansion:
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
         return folder
 
-    def tensors(self, device: str = "cpu") -> Iterator[tuple[str, Tensor]]:
+    def tensors(
+        self, device: str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> Iterator[tuple[str, Tensor]]:
         """All weights of the large model under transformers' names, one at a time."""
         random = torch.Generator(device).manual_seed(self._seed)
-        yield "model.embed_tokens.weight", self._embedding(device)
+        yield "model.embed_tokens.weight", self._embedding(device, dtype)
         for layer in range(self.large.layers):
             prefix = f"model.layers.{layer}."
-            for name, tensor in self._layer(self.places.get(layer), random, device):
+            for name, tensor in self._layer(self.places.get(layer), random, device, dtype):
                 yield prefix + name, tensor
         norm = self._norm("model.norm.weight", device)
         norm[self._constant] = _GAIN
         yield "model.norm.weight", norm
-        yield "lm_head.weight", self._head(device)
+        yield "lm_head.weight", self._head(device, dtype)
 
-    def _embedding(self, device: str) -> Tensor:
-        table = torch.zeros(self.large.vocabulary, self.large.width, device=device)
+    def _embedding(self, device: str, dtype: torch.dtype) -> Tensor:
+        table = torch.zeros(self.large.vocabulary, self.large.width, device=device, dtype=dtype)
         small = self._get("model.embed_tokens.weight", device)
         table[: small.shape[0], : self.copies * small.shape[1]] = small.repeat(1, self.copies)
         table[:, self._constant] = _CONSTANT
         return table
 
-    def _head(self, device: str) -> Tensor:
-        head = torch.zeros(self.large.vocabulary, self.large.width, device=device)
+    def _head(self, device: str, dtype: torch.dtype) -> Tensor:
+        head = torch.zeros(self.large.vocabulary, self.large.width, device=device, dtype=dtype)
         tied = self.config.get("tie_word_embeddings", False)
         small = self._get("model.embed_tokens.weight" if tied else "lm_head.weight", device)
         head[: small.shape[0], : small.shape[1]] = small
@@ -188,13 +190,13 @@ class Expansion:
         return weight
 
     def _layer(
-        self, number: int | None, random: torch.Generator, device: str
+        self, number: int | None, random: torch.Generator, device: str, dtype: torch.dtype
     ) -> Iterator[tuple[str, Tensor]]:
         small, large = self.small, self.large
         prefix = f"model.layers.{number}."
 
         def noise(*size: int) -> Tensor:
-            return torch.randn(*size, generator=random, device=device) * _SPREAD
+            return torch.randn(*size, generator=random, device=device, dtype=dtype).mul_(_SPREAD)
 
         used = number is not None
         for name, heads in (("q", large.heads), ("k", large.groups), ("v", large.groups)):
@@ -205,20 +207,19 @@ class Expansion:
                 # Whatever shares a head with the small model's rows must not disturb it.
                 touched = self._touched(name, device)
                 weight[touched], bias[touched] = 0.0, 0.0
-                weight[rows, : small.width] = (
-                    self._get(f"{prefix}self_attn.{name}_proj.weight", device) * scale
-                )
-                bias[rows] = self._get(f"{prefix}self_attn.{name}_proj.bias", device) * scale
+                own = f"{prefix}self_attn.{name}_proj."
+                weight[rows, : small.width] = (self._get(own + "weight", device) * scale).to(dtype)
+                bias[rows] = (self._get(own + "bias", device) * scale).to(dtype)
             yield f"self_attn.{name}_proj.weight", weight
             yield f"self_attn.{name}_proj.bias", bias
-        out = torch.zeros(large.width, large.heads * large.head, device=device)
-        down = torch.zeros(large.width, large.inner, device=device)
+        out = torch.zeros(large.width, large.heads * large.head, device=device, dtype=dtype)
+        down = torch.zeros(large.width, large.inner, device=device, dtype=dtype)
         gate, up = noise(large.inner, large.width), noise(large.inner, large.width)
         if used:
             columns = self._rows("o", device)
             for copy in range(self.copies):
                 target = slice(copy * small.width, (copy + 1) * small.width)
-                out[target, columns] = self._get(f"{prefix}self_attn.o_proj.weight", device)
+                out[target, columns] = self._get(f"{prefix}self_attn.o_proj.weight", device).to(dtype)
                 down[target, : small.inner] = self._get(f"{prefix}mlp.down_proj.weight", device)
             out[self._constant], down[self._constant] = 0.0, 0.0
             for tensor, name in ((gate, "gate"), (up, "up")):
@@ -261,57 +262,3 @@ class Expansion:
 
     def _get(self, name: str, device: str) -> Tensor:
         return self._weights[name].to(device=device, dtype=torch.float32)
-
-
-class Filler:
-    """What vLLM's workers can do beside their own work: ``worker_extension_cls="benchmarks.expand.Filler"``."""
-
-    model_runner: Any
-
-    def fill(self, folder: str, shape: dict[str, int], draft: bool = False) -> int:
-        """Write an expansion into the loaded model, or into its draft; returns the number of weights."""
-        runner = self.model_runner
-        model = runner.model
-        if draft:
-            drafter = getattr(runner, "drafter", None) or runner.speculator
-            model = drafter.model
-        model = getattr(model, "runnable", model)
-        expansion = Expansion(Path(folder), Shape(**shape))
-        return fill(model, expansion)
-
-
-_FUSED = {"q_proj": ("qkv_proj", 0), "k_proj": ("qkv_proj", 1), "v_proj": ("qkv_proj", 2),
-          "gate_proj": ("gate_up_proj", 0), "up_proj": ("gate_up_proj", 1)}  # fmt: skip
-
-
-def fill(model: Any, expansion: Expansion) -> int:
-    """Copy an expansion into a vLLM Qwen2 model on one device, in place; returns the number of weights.
-
-    Raises:
-        ValueError: When the model has other weights than those that were made.
-    """
-    parameters = dict(model.named_parameters())
-    large, filled, offsets, count = expansion.large, set(), {}, 0
-    sizes = {
-        "qkv_proj": [large.heads * large.head, large.groups * large.head, large.groups * large.head],
-        "gate_up_proj": [large.inner, large.inner],
-    }
-    for fused, parts in sizes.items():
-        offsets[fused] = [sum(parts[:number]) for number in range(len(parts))]
-    device = str(next(iter(parameters.values())).device)
-    with torch.no_grad():
-        for name, tensor in expansion.tensors(device):
-            owner, _, kind = name.rpartition(".")
-            parent, _, leaf = owner.rpartition(".")
-            fused, part = _FUSED.get(leaf, (leaf, 0))
-            own = f"{parent}.{fused}.{kind}" if parent else f"{fused}.{kind}"
-            target = parameters[own]
-            start = offsets[fused][part] if fused in offsets else 0
-            # vLLM pads the vocabulary to a multiple of 64.
-            target[start : start + tensor.shape[0]].copy_(tensor)
-            filled.add(own)
-            count += tensor.numel()
-    if filled != parameters.keys():
-        missing = sorted(parameters.keys() - filled)
-        raise ValueError(f"The model has weights that were not filled: {', '.join(missing[:5])}")
-    return count

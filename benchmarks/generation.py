@@ -1,7 +1,7 @@
 """k2eval against bare vLLM: the same requests, journal and grading included, engine start-up apart.
 
 Both sides answer the same questions with the same engine settings. They alternate, each round in a fresh
-process; the ratio is that of the medians.
+process; the ratio is that of the medians of seconds per output token.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="Checkpoint; one with random weights where not given.")
-    parser.add_argument("--task", default="smoke")
+    parser.add_argument("--task", default="smoke", help="One task, or several separated by commas.")
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--max-tokens", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
@@ -52,9 +52,13 @@ def compare(options: argparse.Namespace) -> None:
     for number in range(options.rounds):
         for side in ("bare", "k2eval") if number % 2 else ("k2eval", "bare"):
             result = in_process(options, side)
-            seconds[side].append(result["seconds"])
+            seconds[side].append(result["seconds"] / result["tokens"])
             speed = result["tokens"] / result["seconds"]
-            print(f"round {number + 1} {side:>6}: {result['seconds']:6.2f} s at {speed:,.0f} tokens/s")
+            print(
+                f"round {number + 1} {side:>6}: {result['tokens']:,} tokens in {result['seconds']:6.2f} s, "
+                f"{speed:,.0f} tokens/s",
+                flush=True,
+            )
     bare, ours = (statistics.median(seconds[side]) for side in ("bare", "k2eval"))
     print(f"bare / k2eval: {bare / ours:.3f}")
 
@@ -74,7 +78,7 @@ def one_side(options: argparse.Namespace) -> dict[str, float]:
     out = options.scratch / f"run-{os.getpid()}"
     config = RunConfig(
         model=str(options.model),
-        tasks=(options.task,),
+        tasks=tuple(options.task.split(",")),
         runs=options.runs,
         out=out,
         sampling={"max_tokens": options.max_tokens},
@@ -112,6 +116,8 @@ def bare(config: RunConfig) -> dict[str, float]:
             SamplingParams(
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
+                top_k=sampling.top_k,
+                min_p=sampling.min_p,
                 max_tokens=sampling.max_tokens,
                 stop=list(sampling.stop),
                 include_stop_str_in_output=True,

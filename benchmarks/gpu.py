@@ -1,18 +1,17 @@
-"""The measurements of one large GPU, each a command of at most ten minutes.
+"""The measurements of one large GPU, in calls of at most ten minutes.
 
-    python -m benchmarks.gpu roof --small models/nano/rl --shape 32b
-    python -m benchmarks.gpu drafts --small models/nano/rl --draft models/nano/draft --shape 32b
+    python -m benchmarks.gpu roof same drafts --small models/nano/rl --draft models/nano/draft --shape 32b
     python -m benchmarks.gpu busy --small models/nano/rl --shape 7b
-    python -m benchmarks.gpu same --small models/nano/rl --shape 7b
 
-``roof``: tokens/s at 1, 16, 64 and 256 requests against what reading the weights allows. ``drafts``: the same loads
-with and without speculation, at 1 and 256 requests, on real questions. ``busy``: k2eval's ``plain`` recipe on many
-questions and runs, the share of the engine's places that are taken until the last 2 % of the answers, and bare
-vLLM on the same requests. ``same``: whether the grown model writes what the small one writes.
+``roof``: tokens/s at 1, 16, 64 and 256 requests against what reading weights and keys allows. ``same``: whether the
+grown model writes what the small one writes. ``busy``: k2eval's ``plain`` recipe on many questions and runs, the share
+of the engine's places that are taken until the last 2 % of the answers, and bare vLLM on the same requests.
+``drafts``: real questions at 1 and 256 requests, without and with speculation.
 
 The large model is the small one grown to the shape (:mod:`benchmarks.expand`), in memory: a folder with config and
-tokenizer is made under ``--scratch``, vLLM loads it with dummy weights, and a worker extension fills them in.
-Each command appends one JSON line per result to ``--out``, so that what a call did not finish is asked for again alone.
+tokenizer is made under ``--scratch``, vLLM loads it with dummy weights, and a worker extension fills them in. All that
+needs no speculation shares one start of the engine. Each result is printed, and appended to ``--out`` as one JSON line,
+as soon as it is there; a table of all comes last, also when ``--minutes`` are over.
 """
 
 from __future__ import annotations
@@ -20,135 +19,230 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
-import statistics
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks.expand import SHAPES, Expansion, Shape
-from k2eval.engines.probe import Probe
+import yaml
+
+from benchmarks.busy import busy
+from benchmarks.expand import SHAPES
+from benchmarks.large import card_of, grown, kept_per_token, read_per_step
+from k2eval.acceptance import subtract_counts
+from k2eval.engines.probe import Continuation, Probe
 from k2eval.engines.streams import Load, Prompt
 from k2eval.engines.vllm import VllmEngine
+from k2eval.records import Sampling
 from k2eval.speed.figures import figures
 from k2eval.speed.load import put
 
-BANDWIDTH = 4.3e12
-"""Bytes/s that an H200 was measured to read; its data sheet says 4.8e12."""
-DRAFT_TOKENS = 3
-TAIL = 0.02
+ASKED, GRADED = "nano_math,nano_choice,nano_code,nano_science", "nano_math,nano_choice"
+MEASURES = ("roof", "same", "busy", "drafts")
+COLUMNS = {
+    "level": "at once", "tokens_per_s": "tokens/s", "of_copy": "of copy roof", "of_data_sheet": "of sheet roof",
+    "tpot_ms_median": "TPOT ms", "ttft_ms_median": "TTFT ms", "acceptance_length": "accept len", "running": "running",
+    "failed": "failed",
+}  # fmt: skip
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("what", choices=("roof", "drafts", "busy", "same"))
-    parser.add_argument("--small", type=Path, required=True, help="Trained checkpoint to grow.")
-    parser.add_argument("--draft", type=Path, help="Trained draft with the same tokenizer.")
-    parser.add_argument("--shape", choices=sorted(SHAPES), default="32b")
-    parser.add_argument(
-        "--draft-shape", choices=sorted(SHAPES), help="Grow the draft too; its vocabulary always is."
-    )
-    parser.add_argument("--draft-tokens", type=int, default=DRAFT_TOKENS)
-    parser.add_argument("--levels", default="", help="Requests in flight, such as 1,256.")
-    parser.add_argument("--task", default="smoke", help="Whose questions are asked.")
-    parser.add_argument("--data", type=Path, help="Folder with the rows of the benchmarks.")
-    parser.add_argument("--questions", type=int, default=200)
-    parser.add_argument("--runs", type=int, default=8)
-    parser.add_argument("--input-tokens", type=int, default=128)
-    parser.add_argument("--output-tokens", type=int, default=256)
-    parser.add_argument("--max-num-seqs", type=int, default=256)
-    parser.add_argument(
-        "--store", action="store_true", help="Write the grown weights to --scratch and load them."
-    )
-    parser.add_argument("--eager", action="store_true", help="No CUDA graphs: starts sooner, runs slower.")
-    parser.add_argument("--scratch", type=Path, default=Path("/tmp/k2eval-gpu"))
-    parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", ".")) / "gpu.jsonl")
-    options = parser.parse_args()
+    options = parser().parse_args()
+    options.engine = dict(setting(given) for given in options.engine)
     options.scratch.mkdir(parents=True, exist_ok=True)
-    asyncio.run({"roof": roof, "drafts": drafts, "busy": busy, "same": same}[options.what](options))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    results = Results(options)
+    over = False
+    try:
+        asyncio.run(measure_all(options, results))
+    except TimeoutError:
+        over = True
+    finally:
+        results.table()
+    if over:
+        raise SystemExit(f"Stopped: {options.minutes:g} minutes are over. What stands above was measured.")
 
 
-def say(options: argparse.Namespace, **result: Any) -> None:
-    line = json.dumps({"what": options.what, "shape": options.shape, **result})
-    print(line, flush=True)
-    with options.out.open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
+def setting(given: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value as YAML reads it."""
+    name, _, value = given.partition("=")
+    return name, yaml.safe_load(value)
 
 
-@asynccontextmanager
-async def grown(
-    options: argparse.Namespace, *, speculate: bool = False, **arguments: Any
-) -> AsyncIterator[Probe]:
-    """The small model in the large shape, in vLLM."""
-    large = SHAPES[options.shape]
-    expansion, place = Expansion(options.small, large), options.scratch / options.shape
-    folder = expansion.write(place) if options.store else expansion.write_config(place)
-    settings = {
-        "max_model_len": 4096, "max_num_seqs": options.max_num_seqs, "gpu_memory_utilization": 0.92,
-        "dtype": "bfloat16", "enforce_eager": options.eager, **arguments,
-    }  # fmt: skip
-    if not options.store:
-        settings |= {"load_format": "dummy", "worker_extension_cls": "benchmarks.expand.Filler"}
-    speculative, shape = None, None
-    if speculate:
-        shape = draft_shape(options)
-        grown_draft, place = Expansion(options.draft, shape), options.scratch / f"draft-{shape.width}"
-        draft = grown_draft.write(place) if options.store else grown_draft.write_config(place)
-        if not options.store:
-            # The check before start-up wants weights to be there; these are filled in later.
-            (draft / "unused.safetensors").touch()
-        speculative = {
-            "method": "draft_model", "model": str(draft), "num_speculative_tokens": options.draft_tokens,
-        }  # fmt: skip
-    start = time.perf_counter()
-    async with Probe(VllmEngine(str(folder), settings, speculative)) as probe:
-        started = time.perf_counter() - start
-        if not options.store:
-            rpc = probe.engine.llm.collective_rpc
-            await rpc("fill", args=(str(options.small.resolve()), asdict(large)))
-            if shape is not None:
-                await rpc("fill", args=(str(options.draft.resolve()), asdict(shape), True))
-        print(
-            f"started in {started:.0f} s, filled in {time.perf_counter() - start - started:.0f} s", flush=True
-        )
-        yield probe
-
-
-def draft_shape(options: argparse.Namespace) -> Shape:
-    """The draft's own shape with the target's vocabulary, or the one that was asked for."""
-    if options.draft_shape:
-        return SHAPES[options.draft_shape]
-    own = Shape.of(json.loads((options.draft / "config.json").read_text(encoding="utf-8")))
-    # Twice as wide, so that there is room for the coordinate that silences the added tokens.
-    return Shape(
-        own.layers,
-        2 * own.width,
-        2 * own.heads,
-        own.groups,
-        own.inner,
-        SHAPES[options.shape].vocabulary,
-        own.head,
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = found.add_argument
+    add("what", choices=MEASURES, nargs="+")
+    add("--small", type=Path, required=True, help="Trained checkpoint to grow.")
+    add("--draft", type=Path, help="Trained draft with the same tokenizer.")
+    add("--shape", choices=sorted(SHAPES), default="32b")
+    add("--draft-shape", choices=sorted(SHAPES), help="Grow the draft too; its vocabulary always is.")
+    add(
+        "--draft-tokens", default="3", help="Drafted at each step, such as 3,5: one start of the engine each."
     )
+    add("--draft-sample", choices=("greedy", "probabilistic"), default="greedy")
+    add("--temperature", type=float, default=1.0, help="Of drafts.")
+    add("--levels", default="1,16,64,256", help="Requests in flight, of roof.")
+    add("--draft-levels", default="1,256", help="Requests in flight, of drafts.")
+    add("--tasks", help=f"Whose questions are asked; {ASKED}, of busy {GRADED}.")
+    add("--data", type=Path, help="Folder with the rows of the benchmarks.")
+    add("--questions", type=int, default=200, help="Of busy, over all tasks.")
+    add("--recipe", default="plain", help="Of busy; others than plain without bare vLLM beside.")
+    add("--runs", type=int, default=8, help="Of each question, of busy.")
+    add("--input-tokens", type=int, default=128, help="Of random prompts.")
+    add("--output-tokens", type=int, default=256, help="Of answers to random prompts.")
+    add("--longest", type=int, default=1024, help="Tokens at which answers to questions are cut.")
+    add("--max-num-seqs", type=int, default=256)
+    add("--engine", action="append", default=[], metavar="NAME=VALUE", help="Engine argument of vLLM.")
+    add("--store", action="store_true", help="Write the grown weights to --scratch and load them.")
+    add("--eager", action="store_true", help="No CUDA graphs: starts sooner, runs slower.")
+    add("--scratch", type=Path, default=Path("/tmp/k2eval-gpu"))
+    add("--out", type=Path, default=Path(os.environ.get("OUT", ".")) / "gpu.jsonl")
+    add("--minutes", type=float, default=9.5, help="Stop then.")
+    return found
 
 
-def levels(options: argparse.Namespace, default: str) -> list[int]:
-    return [int(level) for level in (options.levels or default).split(",")]
+class Results:
+    """What was measured, on the terminal, in a file, and in a table at the end."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._rows: list[dict[str, Any]] = []
+        self._start = time.perf_counter()
+
+    def say(self, what: str, **result: Any) -> None:
+        row = {"what": what, "shape": self._options.shape} | {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in result.items()
+        }
+        line = json.dumps(row | {"at_s": round(time.perf_counter() - self._start, 1)}, default=str)
+        print(line, flush=True)
+        with self._options.out.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        self._rows.append(row)
+
+    def table(self) -> None:
+        loads = [row for row in self._rows if "level" in row]
+        if loads:
+            print(f"\n{'':22}" + "".join(f"{title:>14}" for title in COLUMNS.values()))
+        for row in loads:
+            title = row["what"] + (f", {row['draft_tokens']} drafted" if row.get("draft_tokens") else "")
+            cells = [row.get(name) for name in COLUMNS]
+            print(
+                f"{title:22}"
+                + "".join(f"{'-' if cell is None else format(cell, ',.4g'):>14}" for cell in cells)
+            )
+        for row in self._rows:
+            if row["what"] == "same":
+                print(f"same: {row['equal']} of {row['outputs']} greedy outputs equal")
+            if row["what"] == "busy":
+                print(
+                    f"busy, {row['recipe']}, round {row['round']}: {row['tokens_per_s']:,.0f} tokens/s, "
+                    f"{row['places_taken']:.3f} of the places taken, {row['work_taken']:.3f} of those with work left"
+                    + (f"; seconds per token, bare vLLM / k2eval: {row['ratio']:.3f}" if row["ratio"] else "")
+                )
+        for plain in loads:
+            for other in loads:
+                if (
+                    plain["what"] == "plain"
+                    and other["what"] == "drafts"
+                    and plain["level"] == other["level"]
+                ):
+                    ratio = other["tokens_per_s"] / plain["tokens_per_s"]
+                    print(f"{other['draft_tokens']} drafted / plain at {plain['level']}: {ratio:.3f}")
+
+
+async def measure_all(options: argparse.Namespace, results: Results) -> None:
+    wanted = set(options.what)
+    if "drafts" in wanted and options.draft is None:
+        raise SystemExit("drafts needs --draft: a trained draft with the same tokenizer as --small.")
+    async with asyncio.timeout(60 * options.minutes):
+        small = await small_answers(options) if "same" in wanted else []
+        async with grown(options) as probe:
+            card = await card_of(probe, options)
+            results.say("card", **card)
+            await put(Load(4, 16, 32, concurrency=4), probe, random_prompts(options, 4))
+            if "same" in wanted:
+                large = await greedy(probe, options)
+                equal = sum(one.ids == two.ids for one, two in zip(small, large, strict=True))
+                results.say("same", outputs=len(large), equal=equal)
+            if "roof" in wanted:
+                await roof(probe, options, results, card)
+            if "drafts" in wanted:
+                await ask(probe, options, results, "plain")
+            if "busy" in wanted:
+                await busy(probe, options, (options.tasks or GRADED).split(","), results.say)
+        for tokens in levels(options.draft_tokens) if "drafts" in wanted else ():
+            async with grown(options, draft_tokens=tokens) as probe:
+                await put(Load(4, 16, 32, concurrency=4), probe, random_prompts(options, 4))
+                await ask(probe, options, results, "drafts", tokens)
+
+
+async def roof(probe: Probe, options: argparse.Namespace, results: Results, card: dict[str, Any]) -> None:
+    shape = SHAPES[options.shape]
+    for level in levels(options.levels):
+        load = Load(max(2, level), options.output_tokens, options.input_tokens, concurrency=level)
+        found = await measure(probe, load, random_prompts(options, load.requests), options.shape)
+        context = options.input_tokens + options.output_tokens / 2
+        read = read_per_step(shape) + level * context * kept_per_token(shape)
+        for name, bandwidth in (("copy", card["copy"]), ("data_sheet", card["data_sheet"])):
+            found[f"of_{name}"] = found["tokens_per_s"] / (level * bandwidth / read) if bandwidth else None
+        results.say("roof", level=level, read_per_step=read, **found)
+
+
+async def ask(
+    probe: Probe, options: argparse.Namespace, results: Results, what: str, drafted: int | None = None
+) -> None:
+    """Questions, with answers that end where the model ends them: a draft was trained on nothing beyond."""
+    for level in levels(options.draft_levels):
+        load = Load(
+            max(16, 2 * level), options.longest, concurrency=level, ignore_eos=False,
+            temperature=options.temperature,
+        )  # fmt: skip
+        found = await measure(probe, load, questions(options, load.requests), options.shape)
+        results.say(what, level=level, draft_tokens=drafted, **found)
 
 
 async def measure(probe: Probe, load: Load, prompts: list[Prompt], title: str) -> dict[str, Any]:
-    from k2eval.acceptance import subtract_counts
-
+    # What is compiled or captured for this many requests is so before they are measured.
+    await put(replace(load, requests=load.concurrency or 1, output_tokens=4), probe, prompts)
     await probe.refresh()
     before = await probe.speculation()
+    steps = probe.engine.counters.steps = []
     traces = await put(load, probe, prompts)
+    probe.engine.counters.steps = None
     drafted = subtract_counts(await probe.speculation(), before)
-    return figures(title, load, traces, speculation=drafted).row()
+    spans = [(later.at - earlier.at, earlier.running) for earlier, later in pairwise(steps)]
+    length = sum(span for span, _ in spans)
+    row = figures(title, load, traces, speculation=drafted).row()
+    return row | {
+        # Fewer than the level where the KV cache cannot hold them all.
+        "running": sum(span * running for span, running in spans) / length if length else None,
+        "waiting_most": max((step.waiting for step in steps), default=0),
+        "accepted_per_position": drafted.accepted_per_position if drafted else None,
+        "drafts": drafted.drafts if drafted else None,
+    }
+
+
+async def small_answers(options: argparse.Namespace) -> list[Continuation]:
+    settings = {"max_model_len": 4096, "enforce_eager": True}
+    start = time.perf_counter()
+    async with Probe(VllmEngine(str(options.small), settings)) as probe:
+        print(f"the small model started in {time.perf_counter() - start:.0f} s", flush=True)
+        return await greedy(probe, options)
+
+
+async def greedy(probe: Probe, options: argparse.Namespace) -> list[Continuation]:
+    sampling = Sampling(temperature=0.0, max_tokens=options.output_tokens)
+    prompts = [probe.prompt_ids(one) for one in questions(options, min(64, options.questions))]
+    return list(await asyncio.gather(*(probe.complete(one, sampling, 0) for one in prompts)))
+
+
+def levels(text: str) -> list[int]:
+    return [int(level) for level in text.split(",")]
 
 
 def random_prompts(options: argparse.Namespace, count: int) -> list[Prompt]:
@@ -156,148 +250,14 @@ def random_prompts(options: argparse.Namespace, count: int) -> list[Prompt]:
 
 
 def questions(options: argparse.Namespace, count: int) -> list[Prompt]:
+    """So many questions, the tasks in turn, from the start again when there are no more."""
     from k2eval.data import load_questions
     from k2eval.tasks import load_tasks
 
-    [task] = load_tasks([options.task])
-    found = load_questions(task, data=options.data).questions()
-    return [Prompt(messages=found[number % len(found)].messages, seed=number) for number in range(count)]
-
-
-async def roof(options: argparse.Namespace) -> None:
-    shape = SHAPES[options.shape]
-    async with grown(options) as probe:
-        await put(Load(4, 16, 32, concurrency=4), probe, random_prompts(options, 4))
-        for level in levels(options, "1,16,64,256"):
-            load = Load(max(2, level), options.output_tokens, options.input_tokens, concurrency=level)
-            found = await measure(probe, load, random_prompts(options, load.requests), options.shape)
-            at_most = level * BANDWIDTH / read_per_step(shape)
-            say(options, level=level, roof=at_most, share=found["tokens_per_s"] / at_most, **found)
-
-
-def read_per_step(shape: Shape) -> float:
-    """Bytes of weights that one step of decoding reads, in bfloat16; the embedding is looked up, not read."""
-    attention = (2 * shape.heads + 2 * shape.groups) * shape.head * shape.width
-    return 2.0 * (shape.layers * (attention + 3 * shape.inner * shape.width) + shape.vocabulary * shape.width)
-
-
-async def drafts(options: argparse.Namespace) -> None:
-    speeds: dict[int, list[float]] = {}
-    for speculate in (False, True):
-        async with grown(options, speculate=speculate) as probe:
-            await put(Load(4, 16, concurrency=4), probe, questions(options, 4))
-            for level in levels(options, "1,256"):
-                # Answers end where the model ends them: beyond its end it says nothing that a draft was trained on.
-                load = Load(max(16, level), options.output_tokens, concurrency=level, ignore_eos=False)
-                found = await measure(probe, load, questions(options, load.requests), options.shape)
-                speeds.setdefault(level, []).append(found["tokens_per_s"])
-                say(options, level=level, speculate=speculate, draft_tokens=options.draft_tokens, **found)
-    for level, (plain, speculative) in speeds.items():
-        print(f"speculative / plain at {level}: {speculative / plain:.3f}")
-
-
-async def same(options: argparse.Namespace) -> None:
-    from k2eval.records import Sampling
-
-    sampling = Sampling(temperature=0.0, max_tokens=options.output_tokens)
-    prompts, texts = questions(options, min(52, options.questions)), []
-    async with Probe(VllmEngine(str(options.small), {"max_model_len": 4096})) as probe:
-        texts.append(
-            await asyncio.gather(*(probe.complete(probe.prompt_ids(one), sampling, 0) for one in prompts))
-        )
-    async with grown(options) as probe:
-        texts.append(
-            await asyncio.gather(*(probe.complete(probe.prompt_ids(one), sampling, 0) for one in prompts))
-        )
-    equal = sum(small.ids == large.ids for small, large in zip(*texts, strict=True))
-    say(options, outputs=len(prompts), equal=equal)
-
-
-async def busy(options: argparse.Namespace) -> None:
-    """Both sides on one engine: k2eval's runner with journal and grading, then bare vLLM; caches emptied between."""
-    import tempfile
-
-    from rich.console import Console
-
-    from k2eval.config import RunConfig
-    from k2eval.journal import read_run
-    from k2eval.runner import Runner
-
-    ratios = []
-    async with grown(options) as probe:
-        for number in range(2):
-            with tempfile.TemporaryDirectory() as folder:
-                config = RunConfig(
-                    model=str(options.small), tasks=(options.task,), runs=options.runs, limit=options.questions,
-                    out=Path(folder) / "run", sampling={"max_tokens": options.output_tokens},
-                )  # fmt: skip
-                await probe.refresh()
-                steps = probe.engine.counters.steps = []
-                engine = _Started(probe.engine)
-                await Runner(config, {"solver": engine}, Console()).run()
-                [session] = read_run(config.out)["sessions"]
-                ours = session["generated_tokens"] / session["generation_s"]
-                share = busy_share(steps, options.max_num_seqs, engine.finished)
-                await probe.refresh()
-                bare = await bare_speed(probe, config)
-            ratios.append(ours / bare)
-            say(options, round=number, tokens_per_s=ours, bare_tokens_per_s=bare, busy_share=share, **session)
-    print(f"k2eval / bare vLLM: {statistics.median(ratios):.3f}")
-
-
-def busy_share(steps: list[Any], places: int, finished: list[float]) -> float:
-    """Mean share of the engine's places that were taken, over time, until the last 2 % of the answers were left.
-
-    Args:
-        steps: Scheduler steps with their time and the requests that ran.
-        places: Requests that may run at once.
-        finished: When each answer was there.
-    """
-    end = sorted(finished)[max(0, int((1 - TAIL) * len(finished)) - 1)]
-    kept = [step for step in steps if step.at <= end]
-    spans = [later.at - earlier.at for earlier, later in pairwise(kept)]
-    taken = [min(1.0, step.running / places) for step in kept[:-1]]
-    return sum(span * share for span, share in zip(spans, taken, strict=True)) / sum(spans)
-
-
-async def bare_speed(probe: Probe, config: Any) -> float:
-    """Output tokens/s of the same requests given to vLLM all at once, nothing kept and nothing graded."""
-    from k2eval.records import Place, derive_seed
-    from k2eval.work import Work
-
-    wanted = [
-        (
-            probe.prompt_ids(Prompt(messages=assignment.question.messages)),
-            assignment.sampling,
-            derive_seed(config.seed, Place(*assignment.place), "solve"),
-        )
-        for assignment in Work(config).assignments()
-    ]
-    start = time.perf_counter()
-    answers = await asyncio.gather(*(probe.complete(*one) for one in wanted))
-    return sum(len(answer.ids) for answer in answers) / (time.perf_counter() - start)
-
-
-class _Started:
-    """An engine that was started elsewhere: entering and leaving it does nothing. Notes when answers are there."""
-
-    def __init__(self, engine: VllmEngine) -> None:
-        self._engine = engine
-        self.finished: list[float] = []
-
-    async def __aenter__(self) -> _Started:
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        return None
-
-    async def generate(self, request: Any) -> Any:
-        answer = await self._engine.generate(request)
-        self.finished.append(time.monotonic())
-        return answer
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
+    tasks = load_tasks((options.tasks or ASKED).split(","))
+    sets = [load_questions(task, data=options.data).questions() for task in tasks]
+    found = [one.messages for row in zip(*sets, strict=False) for one in row]
+    return [Prompt(messages=found[number % len(found)], seed=number) for number in range(count)]
 
 
 if __name__ == "__main__":

@@ -57,25 +57,31 @@ def _ratio(part: int, whole: int) -> float:
 def total_speculation(sessions: Iterable[Mapping[str, Any]]) -> dict[str, Json] | None:
     """The ``speculative`` entry of ``run.json`` over all sessions; None where nothing was drafted.
 
-    ``counted`` is ``request`` where the engine counts each request, so that every task has its own counts, and
-    ``engine`` where it only has sums over everything it did: then there are none per task.
+    The sums are the engine's, over all that it did, and those of the finished requests where a session ended before it
+    could ask. ``counted`` is ``request`` where the engine counts each request too, so that every task has its own
+    counts, and ``engine`` where it does not. ``generations`` says how many were made, and how many of them were
+    counted: vLLM gives no counts for an answer that ends at a stop string.
     """
     tasks: dict[str, SpeculativeCounts] = {}
     whole: SpeculativeCounts | None = None
+    generated = counted = 0
     for session in sessions:
-        for task, counts in session.get("speculative", {}).items():
-            tasks[task] = add_counts(tasks.get(task), SpeculativeCounts.model_validate(counts))
-        if session.get("engine_speculative"):
-            whole = add_counts(whole, SpeculativeCounts.model_validate(session["engine_speculative"]))
-    total: SpeculativeCounts | None = None
-    for counts in tasks.values():
-        total = add_counts(total, counts)
-    chosen = total or whole
-    if chosen is None:
+        generated += session.get("generated", 0)
+        counted += session.get("generations_with_speculation", session.get("generated", 0))
+        requests: SpeculativeCounts | None = None
+        for task, entry in session.get("speculative", {}).items():
+            counts = SpeculativeCounts.model_validate(entry)
+            tasks[task] = add_counts(tasks.get(task), counts)
+            requests = add_counts(requests, counts)
+        entry = session.get("engine_speculative")
+        mine = SpeculativeCounts.model_validate(entry) if entry else requests
+        whole = add_counts(whole, mine) if mine else whole
+    if whole is None:
         return None
     return {
-        "counted": "request" if total else "engine",
-        **_entry(chosen),
+        "counted": "request" if tasks else "engine",
+        **_entry(whole),
+        "generations": {"made": generated, "counted": counted},
         "tasks": {task: _entry(counts) for task, counts in tasks.items()},
     }
 
@@ -115,10 +121,11 @@ def closing_words(run: Mapping[str, Any]) -> list[str]:
         )
         lines.append(f"Speculation: {in_words(counts)}{scope}.")
         tasks = {name: entry.get("acceptance_length") for name, entry in found.get("tasks", {}).items()}
-        if len(tasks) > 1:
+        if tasks:
             lines.append(
                 "Acceptance length by task: "
                 + ", ".join(f"{name} {length:.2f}" for name, length in tasks.items() if length)
+                + _coverage(found.get("generations", {}))
                 + "."
             )
     settings = run.get("engine", {}).get("settings", {})
@@ -129,3 +136,10 @@ def closing_words(run: Mapping[str, Any]) -> list[str]:
             "Speculation: the same seeds need not give the same samples again (reproducible: false in run.json)."
         )
     return lines
+
+
+def _coverage(generations: Mapping[str, int]) -> str:
+    made, counted = generations.get("made", 0), generations.get("counted", 0)
+    if counted >= made:
+        return ""
+    return f" ({counted:,} of {made:,} generations; vLLM does not count those that end at a stop string)"

@@ -26,6 +26,9 @@ class Session:
     last_generation: float | None = None
     last_verdict: float | None = None
     speculative: dict[str, SpeculativeCounts] = field(default_factory=dict)
+    """Of the requests that the engine counted, by task."""
+    with_speculation: int = 0
+    """How many new generations these are."""
     engine_speculative: SpeculativeCounts | None = None
     """What the engines counted in all, requests that were never finished included."""
 
@@ -39,6 +42,7 @@ class Session:
         if generation.speculative:
             before = self.speculative.get(generation.task)
             self.speculative[generation.task] = add_counts(before, generation.speculative)
+            self.with_speculation += 1
 
     def describe(self) -> dict[str, Json]:
         """The session's entry in ``run.json``."""
@@ -55,6 +59,7 @@ class Session:
             "speculative": {
                 task: counts.model_dump(mode="json") for task, counts in self.speculative.items()
             },
+            "generations_with_speculation": self.with_speculation,
             "engine_speculative": self.engine_speculative and self.engine_speculative.model_dump(mode="json"),
         }
 

@@ -1,7 +1,7 @@
 """Speculative decoding as a user asks for it: parsing, and the checks that come before any weights load.
 
 A short form such as ``draft=PATH,tokens=3`` becomes vLLM's ``speculative_config``; a mapping is taken as it is.
-:func:`check` reads small files only (``config.json``, tokenizers, the headers of safetensors), so that what
+:func:`check_checkpoints` reads small files only (``config.json``, tokenizers, the headers of safetensors), so that what
 cannot work is explained in a second instead of after the weights.
 """
 
@@ -73,8 +73,8 @@ def parse(given: str | Mapping[str, Any] | None) -> dict[str, Any] | None:
     return config
 
 
-def check(model: str, speculative: Mapping[str, Any], arguments: Mapping[str, Any], version: str) -> None:
-    """Refuse what this vLLM, or these checkpoints, cannot speculate with.
+def check_checkpoints(model: str, speculative: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+    """Refuse what these checkpoints and settings cannot speculate with; needs no vLLM.
 
     A hub name whose small files cannot be had is left to vLLM.
 
@@ -82,19 +82,18 @@ def check(model: str, speculative: Mapping[str, Any], arguments: Mapping[str, An
         model: The target.
         speculative: vLLM's ``speculative_config``.
         arguments: The target's engine arguments.
-        version: vLLM's, for messages.
 
     Raises:
         ConfigError: Naming what does not fit, and what would.
     """
-    _check_words(speculative, version)
     method, draft = _method_of(speculative), speculative.get("model")
     _check_tokens(speculative, method)
     parallel = int(arguments.get("tensor_parallel_size") or 1)
-    if speculative.get("draft_tensor_parallel_size") not in (None, 1, parallel):
+    allowed = [parallel] if method == "draft_model" else sorted({1, parallel})
+    if speculative.get("draft_tensor_parallel_size") not in (None, *allowed):
         raise ConfigError(
-            f"speculative.draft_tensor_parallel_size is {speculative['draft_tensor_parallel_size']}; vLLM allows 1 "
-            f"or the target's own {parallel}."
+            f"speculative.draft_tensor_parallel_size is {speculative['draft_tensor_parallel_size']}; the target's "
+            f"tensor_parallel_size is {parallel}, so vLLM allows {' or '.join(map(str, allowed))} for {method}."
         )
     if method == "suffix":
         _check_suffix()
@@ -117,7 +116,12 @@ def _method_of(speculative: Mapping[str, Any]) -> str:
     return "mtp" if str(method).endswith("_mtp") else str(method).strip("[]")
 
 
-def _check_words(speculative: Mapping[str, Any], version: str) -> None:
+def check_words(speculative: Mapping[str, Any], version: str) -> None:
+    """Refuse methods and settings that the installed vLLM does not know.
+
+    Raises:
+        ConfigError: Naming the word, and those like it.
+    """
     from dataclasses import fields
     from typing import get_args
 
@@ -142,7 +146,7 @@ def _check_words(speculative: Mapping[str, Any], version: str) -> None:
     if method not in methods:
         raise ConfigError(
             f"vLLM {version} cannot speculate with {method!r}. {did_you_mean(method, methods)} "
-            "A newer vLLM may know it."
+            "Another version of vLLM may know it."
         )
 
 

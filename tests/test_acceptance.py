@@ -39,13 +39,21 @@ def test_the_acceptance_length_counts_the_targets_own_token() -> None:
     }
 
 
-def test_per_request_counts_come_before_those_of_the_engine() -> None:
+def test_tasks_have_the_counts_of_their_requests_and_the_run_those_of_the_engine() -> None:
     plain = SOME.model_dump(mode="json")
     twice = add_counts(SOME, SOME).model_dump(mode="json")
     found = total_speculation([{"speculative": {"aime24": plain}, "engine_speculative": twice}])
     assert found is not None
-    assert (found["counted"], found["drafts"]) == ("request", 10)
+    assert (found["counted"], found["drafts"]) == ("request", 20)
+    assert found["tasks"]["aime24"]["drafts"] == 10
     assert found["tasks"]["aime24"]["acceptance_length"] == 2.5
+
+
+def test_a_session_that_was_killed_has_the_counts_of_its_requests() -> None:
+    killed = {"speculative": {"aime24": SOME.model_dump(mode="json")}}
+    found = total_speculation([killed, {"engine_speculative": SOME.model_dump(mode="json")}])
+    assert found is not None
+    assert found["drafts"] == 20
 
 
 def test_engine_counts_stand_in_and_have_no_tasks() -> None:
@@ -71,6 +79,16 @@ def test_closing_words_tell_cache_acceptance_and_seeds() -> None:
     assert "75.0 % of 200 prompt tokens" in text
     assert "acceptance length 2.50, 50.0 % of 30 drafted tokens accepted (by position, %: 80 50 20)" in text
     assert "reproducible: false" in text
+
+
+def test_generations_that_were_not_counted_are_told() -> None:
+    session = {
+        "generated": 20,
+        "generations_with_speculation": 19,
+        "speculative": {"a": SOME.model_dump(mode="json")},
+    }
+    run = {"sessions": [session], "speculative": total_speculation([session])}
+    assert any("(19 of 20 generations; vLLM" in line for line in closing_words(run))
 
 
 def test_counts_of_an_engine_say_that_they_are() -> None:

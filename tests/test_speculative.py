@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from k2eval.config import load_config
 from k2eval.errors import ConfigError
-from k2eval.speculative import check, parse
+from k2eval.speculative import check_checkpoints, check_words, parse
 from k2eval.testing import make_tiny_checkpoint
 
 
@@ -96,7 +96,8 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checked(folder: Path, speculative: str | dict[str, Any], **arguments: Any) -> None:
     config = parse(speculative)
     assert config is not None
-    check(str(folder / "target"), config, arguments, "0.32.0")
+    check_words(config, "0.32.0")
+    check_checkpoints(str(folder / "target"), config, arguments)
 
 
 def test_a_fitting_draft_passes(checkpoints: Path) -> None:
@@ -115,7 +116,8 @@ def test_a_fitting_draft_passes(checkpoints: Path) -> None:
         ({"method": "telepathy", "num_speculative_tokens": 1}, "cannot speculate with 'telepathy'"),
         ({"method": "draft_model", "model": "DRAFT"}, "needs the number of tokens"),
         ({"method": "eagle", "num_speculative_tokens": 2}, "needs a checkpoint"),
-        ("draft=DRAFT,draft_tensor_parallel_size=2", "vLLM allows 1 or the target's own 4"),
+        ("draft=DRAFT,draft_tensor_parallel_size=1", "vLLM allows 4 for draft_model"),
+        ("eagle=DRAFT,draft_tensor_parallel_size=2", "vLLM allows 1 or 4 for eagle"),
     ],
 )
 def test_what_cannot_work_is_refused(checkpoints: Path, speculative: Any, says: str) -> None:
@@ -151,7 +153,7 @@ def test_a_padded_vocabulary_is_told_apart_from_another_one(checkpoints: Path, t
 
 def test_a_checkpoint_with_prediction_layers_has_an_mtp_head(checkpoints: Path, tmp_path: Path) -> None:
     target = altered(checkpoints, tmp_path, "config.json", num_nextn_predict_layers=1)
-    check(str(target), {"method": "mtp", "num_speculative_tokens": 1}, {}, "0.32.0")
+    check_checkpoints(str(target), {"method": "mtp", "num_speculative_tokens": 1}, {})
 
 
 def test_suffix_names_the_package_it_needs(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:

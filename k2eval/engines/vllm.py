@@ -114,8 +114,12 @@ class VllmEngine:
         return self
 
     def _start(self) -> None:
+        if self._speculative:  # importing vLLM takes longer than this check
+            speculation.check_checkpoints(self._model, self._speculative, self._arguments)
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        # This process has threads, open journals and locks by now; forked, vLLM's processes would take them along.
+        os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
         # vLLM's processes inherit the mask of the thread that starts them: a Ctrl-C on the terminal then reaches
         # this process alone, which ends them in order. Starting Python's tracker would lift the mask.
         resource_tracker.ensure_running()
@@ -128,7 +132,7 @@ class VllmEngine:
         self._settings = defaults(self._model, on_cpu) | self._arguments
         self._check_arguments()
         if self._speculative:
-            speculation.check(self._model, self._speculative, self._settings, self._version)
+            speculation.check_words(self._speculative, self._version)
         if on_cpu:
             self._settings.setdefault("worker_extension_cls", repair.EXTENSION)
         settings = dict(self._settings)

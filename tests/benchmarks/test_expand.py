@@ -9,7 +9,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from benchmarks.expand import Expansion, Shape, copies, fill
+from benchmarks.expand import Expansion, Shape, copies
+from benchmarks.fill import fill
 from k2eval.testing import make_tiny_checkpoint
 
 

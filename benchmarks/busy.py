@@ -1,0 +1,130 @@
+"""How busy k2eval keeps an engine, and bare vLLM on the same requests beside it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import bisect
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from k2eval.engines.counters import Step
+from k2eval.engines.probe import Probe
+from k2eval.engines.streams import Prompt
+from k2eval.engines.vllm import VllmEngine
+
+TAIL = 0.02
+ROUNDS = 2
+
+
+async def busy(probe: Probe, options: argparse.Namespace, tasks: list[str], say: Callable[..., None]) -> None:
+    """Both sides on one engine: k2eval's runner with journal and grading, and bare vLLM; caches emptied between."""
+    from k2eval.config import RunConfig
+
+    plain = options.recipe == "plain"
+    for number in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as folder:
+            config = RunConfig(
+                model=str(options.small), tasks=tuple(tasks), runs=options.runs, recipe=options.recipe,
+                limit=options.questions // len(tasks), data=options.data, out=Path(folder) / "run",
+                sampling={"max_tokens": options.longest},
+            )  # fmt: skip
+            first = await bare_speed(probe, config) if plain and number % 2 else None
+            found = await run(probe, config, options.max_num_seqs)
+            bare = first or (await bare_speed(probe, config) if plain else None)
+        ratio = found["tokens_per_s"] / bare if bare else None
+        say(
+            "busy",
+            round=number + 1,
+            recipe=options.recipe,
+            bare_tokens_per_s=bare,
+            ratio=ratio,
+            **found,
+        )
+
+
+async def run(probe: Probe, config: Any, places: int) -> dict[str, Any]:
+    from rich.console import Console
+
+    from k2eval.journal import read_run
+    from k2eval.runner import Runner
+
+    await probe.refresh()
+    steps = probe.engine.counters.steps = []
+    engine = _Started(probe.engine)
+    await Runner(config, {"solver": engine}, Console()).run()
+    probe.engine.counters.steps = None
+    [session] = read_run(config.out)["sessions"]
+    return {
+        "tokens_per_s": session["generated_tokens"] / session["generation_s"],
+        "places_taken": taken(steps, places, engine.finished, len(engine.finished)),
+        "work_taken": taken(steps, places, engine.finished),
+        "samples": len(engine.finished),
+        "session": session,
+    }
+
+
+def taken(steps: Sequence[Step], places: int, finished: list[float], samples: int | None = None) -> float:
+    """Mean share of an engine's places that were taken, over time, until the last 2 % of the answers were left.
+
+    Args:
+        steps: Scheduler steps with their time and the requests that ran.
+        places: Requests that may run at once.
+        finished: When each answer was there.
+        samples: Answers that were to be had all along; where None those that were left at each step, so that places
+            for which no work is left do not count.
+    """
+    done = sorted(finished)
+    end = done[max(0, int((1 - TAIL) * len(done)) - 1)]
+    total, length = 0.0, 0.0
+    for step, later in pairwise([step for step in steps if step.at <= end]):
+        left = samples if samples is not None else len(done) - bisect.bisect_right(done, step.at)
+        span = later.at - step.at
+        total += span * min(1.0, step.running / min(places, max(1, left)))
+        length += span
+    return total / length if length else 0.0
+
+
+async def bare_speed(probe: Probe, config: Any) -> float:
+    """Output tokens/s of the same requests given to vLLM all at once, nothing kept and nothing graded."""
+    from k2eval.records import Place, derive_seed
+    from k2eval.work import Work
+
+    await probe.refresh()
+    wanted = [
+        (
+            probe.prompt_ids(Prompt(messages=assignment.question.messages)),
+            assignment.sampling,
+            derive_seed(config.seed, Place(*assignment.place), "solve"),
+        )
+        for assignment in Work(config).assignments()
+    ]
+    start = time.perf_counter()
+    answers = await asyncio.gather(*(probe.complete(*one) for one in wanted))
+    return sum(len(answer.ids) for answer in answers) / (time.perf_counter() - start)
+
+
+class _Started:
+    """An engine that was started elsewhere: entering and leaving it does nothing. Notes when answers are there."""
+
+    def __init__(self, engine: VllmEngine) -> None:
+        self._engine = engine
+        self.finished: list[float] = []
+
+    async def __aenter__(self) -> _Started:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        return None
+
+    async def generate(self, request: Any) -> Any:
+        answer = await self._engine.generate(request)
+        self.finished.append(time.monotonic())
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
