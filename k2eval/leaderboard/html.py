@@ -21,6 +21,10 @@ LEGEND = (
 )
 
 
+_LONG = 60
+"""Characters from which a cell of text is given room."""
+
+
 class Heading(NamedTuple):
     """The head of a column."""
 
@@ -159,4 +163,4 @@ def _text(text: str) -> Cell:
     try:
         return Cell(text, float(start), "number")
     except ValueError:
-        return Cell(text, kind="left")
+        return Cell(text, kind="left long" if len(text) > _LONG else "left")

@@ -7,6 +7,7 @@ import pandas as pd
 from k2eval.leaderboard import cells
 from k2eval.leaderboard.board import Leaderboard
 from k2eval.leaderboard.columns import Benchmark, group_title
+from k2eval.leaderboard.published import TITLES
 
 LEGEND = (
     "Scores are avg@k in percent, averaged over questions, with 95 % intervals clustered by question. "
@@ -156,7 +157,7 @@ def published_table(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
 
 def _title(name: str) -> str:
     stem = name.removesuffix("_computed")
-    title = group_title(stem) if stem.endswith(("_micro", "_macro")) else stem
+    title = group_title(stem) if stem.endswith(("_micro", "_macro")) else TITLES.get(stem, stem)
     return title if stem == name else f"{title} (computed)"
 
 

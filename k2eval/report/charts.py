@@ -13,7 +13,7 @@ from k2eval.leaderboard.columns import group_title
 from k2eval.leaderboard.verdicts import OUTCOMES
 from k2eval.pages import svg
 from k2eval.records import Outcome
-from k2eval.statistics import Estimate, Vote, average_of, majority_at_k, pass_at_k
+from k2eval.statistics import Estimate, Vote, average_of, majority_at_k, pass_at_k, supported
 
 Votes = dict[str, list[list[Vote]]]
 """Benchmark -> for each question the votes of its runs."""
@@ -109,7 +109,7 @@ def _benchmarks(runs: Sequence[RunScores]) -> dict[str, str]:
 def _curve(estimates: Sequence[Estimate]) -> list[tuple[float, float, float, float]]:
     return [
         (float(k), 100 * estimate.value, 100 * estimate.low, 100 * estimate.high)
-        for k, estimate in enumerate(estimates, start=1)
+        for k, estimate in enumerate(supported(estimates), start=1)
         if estimate.questions
     ]
 
