@@ -42,7 +42,7 @@ def forest(board: Leaderboard, runs: Sequence[RunScores]) -> Markup:
             for _, row in frame.iterrows()
         ]
         groups.append((titles.get(name) or group_title(name), marks))
-    return svg.forest(groups, "Scores with 95 % intervals")
+    return svg.for_screens(lambda narrow: svg.forest(groups, "Scores with 95 % intervals", narrow))
 
 
 def attempts(runs: Sequence[RunScores], votes: Sequence[Votes]) -> list[Figure]:
@@ -86,7 +86,7 @@ def outcomes(runs: Sequence[RunScores]) -> Markup:
             if name in run.tasks:
                 counts = _kinds(run.tasks[name])
                 rows.append((f"{title}, {run.info.name}" if len(runs) > 1 else title, counts))
-    return svg.stacks(rows, "Outcomes")
+    return svg.for_screens(lambda narrow: svg.stacks(rows, "Outcomes", narrow))
 
 
 def kind_of(outcome: Outcome, score: float | None) -> str:
