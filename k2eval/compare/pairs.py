@@ -20,6 +20,7 @@ from k2eval.statistics import (
     Difference,
     Estimate,
     average,
+    average_of,
     combine,
     holm,
     pool,
@@ -112,6 +113,8 @@ class _Aligned:
     questions: tuple[str, ...]
     """Ids of the aligned questions."""
     difference: Difference
+    scores: tuple[Estimate, Estimate]
+    """Of the questions that are compared, so that the difference is that of these numbers."""
 
     @property
     def title(self) -> str:
@@ -131,7 +134,7 @@ def _pair(first: RunScores, second: RunScores) -> Pair:
     return Pair(
         first,
         second,
-        (*_averages(aligned), *lines),
+        (*_averages(aligned, first, second), *lines),
         tuple(name for name in first.tasks if name not in second.tasks),
         tuple(name for name in second.tasks if name not in first.tasks),
     )
@@ -141,11 +144,14 @@ def _align(name: str, first: TaskScores, second: TaskScores) -> _Aligned:
     """Pairs by question id where both were asked the same data, and falls back to all questions where not."""
     means = question_means(first.values), question_means(second.values)
     if first.info.fingerprint != second.info.fingerprint:
-        return _Aligned(name, first, second, False, means, (), unpaired_means(*means))
+        scores = average(first.values), average(second.values)
+        return _Aligned(name, first, second, False, means, (), unpaired_means(*means), scores)
     there = set(first.questions) & set(second.questions)
     common = tuple(question for question in first.questions if question in there)
     left, right = (_means_of(side, common) for side in (first, second))
-    return _Aligned(name, first, second, True, (left, right), common, paired_means(left, right))
+    both = np.isfinite(left) & np.isfinite(right)
+    scores = average_of(left[both]), average_of(right[both])
+    return _Aligned(name, first, second, True, (left, right), common, paired_means(left, right), scores)
 
 
 def _means_of(side: TaskScores, questions: Sequence[str]) -> Array:
@@ -161,8 +167,8 @@ def _line(one: _Aligned, p: float, benchmarks: int) -> Line:
     return Line(
         name=one.name,
         title=one.title,
-        first=average(one.first.values),
-        second=average(one.second.values),
+        first=one.scores[0],
+        second=one.scores[1],
         difference=one.difference,
         p=p,
         verdict=in_words(one.difference, p, runs, benchmarks),
@@ -202,8 +208,8 @@ def _notes(one: _Aligned) -> list[str]:
             f"unpaired: the questions differ (fingerprints {first.fingerprint[:8]} and {second.fingerprint[:8]}), "
             "so their choice adds to the noise"
         )
-    elif len(one.questions) < max(len(one.first.questions), len(one.second.questions)):
-        notes.append(f"compared on the {len(one.questions)} questions that both have")
+    elif one.difference.questions < max(len(one.first.questions), len(one.second.questions)):
+        notes.append(f"compared on the {one.difference.questions} questions that both have")
     notes += differences(second.settings, first.settings)
     failed = (one.first.failed, one.second.failed)
     if any(failed):
@@ -222,35 +228,39 @@ def _flips(one: _Aligned) -> tuple[Flip, ...]:
     return tuple(sorted(flips, key=lambda flip: flip.first - flip.second))
 
 
-def _averages(aligned: Sequence[_Aligned]) -> list[Line]:
+def _averages(aligned: Sequence[_Aligned], *runs: RunScores) -> list[Line]:
     groups: dict[str, list[_Aligned]] = {}
+    every = {name: task.info.micro for run in runs for name, task in run.tasks.items()}
     for one in aligned:
         if one.first.info.micro and one.difference.questions:
             groups.setdefault(one.first.info.micro, []).append(one)
     return [
-        _average(f"{group}_{kind}", members)
+        _average(f"{group}_{kind}", members, list(every.values()).count(group))
         for group, members in groups.items()
         if len(members) > 1
         for kind in ("micro", "macro")
     ]
 
 
-def _average(name: str, members: Sequence[_Aligned]) -> Line:
+def _average(name: str, members: Sequence[_Aligned], benchmarks: int) -> Line:
+    """Over ``members``, of the group's ``benchmarks`` in either run."""
     weights = [float(one.difference.questions) if name.endswith("micro") else 1.0 for one in members]
-    parts = [(average(one.first.values), average(one.second.values)) for one in members]
     difference = combine([one.difference for one in members], weights)
     p = _p_of_all(members, weights, difference)
     difference = combine([one.difference for one in members], weights, p)
+    notes = [] if difference.paired else ["unpaired in part: some questions differ"]
+    if len(members) < benchmarks:
+        notes.append(f"over the {len(members)} of {benchmarks} benchmarks that both have")
     runs = (max(one.first.info.runs for one in members), max(one.second.info.runs for one in members))
     return Line(
         name=name,
         title=group_title(name),
-        first=pool([first for first, _ in parts], weights),
-        second=pool([second for _, second in parts], weights),
+        first=pool([one.scores[0] for one in members], weights),
+        second=pool([one.scores[1] for one in members], weights),
         difference=difference,
         p=p,
         verdict=in_words(difference, p, runs),
-        notes=() if difference.paired else ("unpaired in part: some questions differ",),
+        notes=tuple(notes),
         average=True,
     )
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from k2eval.compare.pairs import Comparison, Flip, Line, Pair
-from k2eval.leaderboard.cells import ABSENT, markdown_table
+from k2eval.leaderboard.cells import ABSENT, markdown_table, plain
 from k2eval.leaderboard.scores import RunScores, TaskScores
 from k2eval.records import Outcome
 from k2eval.statistics import Difference, Estimate
@@ -43,7 +43,8 @@ def to_markdown(comparison: Comparison) -> str:
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """The comparison on a terminal."""
-    for pair in comparison.pairs:
+    for number, pair in enumerate(comparison.pairs):
+        _say("", console) if number else None
         _say(f"{_name(pair.second)} against {_name(pair.first)}", console, "bold")
         _show(*_scores(pair), console)
         for remark in _remarks(pair):
@@ -99,14 +100,22 @@ def _costs(pair: Pair) -> tuple[list[str], list[list[str]]]:
     rows = []
     for title in sides[0]:
         before, after = (side[title] for side in sides)
-        ratio = (
-            f"{100 * (after / before - 1):+.1f} %"
-            if before and after and np.isfinite(before * after)
-            else ABSENT
-        )
-        cells = [ABSENT if not np.isfinite(value) else f"{value:,.2f}" for value in (before, after)]
-        rows.append([title, *(cell.removesuffix(".00") for cell in cells), ratio])
+        form = ".1f" if title.endswith("%") else ".2f" if title.startswith("Acceptance") else ",.0f"
+        rows.append([title, plain(before, form), plain(after, form), _change(title, before, after)])
     return ["Over shared benchmarks", pair.first.info.name, pair.second.info.name, "Change"], rows
+
+
+def _change(title: str, before: float, after: float) -> str:
+    """Of shares in points, of amounts in percent."""
+    if not np.isfinite(before * after):
+        return ABSENT
+    if title.endswith("%"):
+        return _signed(after - before, "points")
+    return _signed(100 * (after / before - 1), "%") if before else ABSENT
+
+
+def _signed(value: float, unit: str) -> str:
+    return f"{value:+.1f} {unit}".replace("-", "−").replace("−0.0 ", "+0.0 ")
 
 
 def _cost(run: RunScores, lines: Sequence[Line]) -> dict[str, float]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from k2eval.interop.exported import Folder, Run, Sample, identity, sample_hash
 from k2eval.records import Json
-from k2eval.statistics import Estimate, pass_at_k
+from k2eval.statistics import Estimate, pass_at_k, supported
 
 SCHEMA = "0.3.0"
 
@@ -99,7 +99,7 @@ def _results(run: Run, name: str) -> list[Json]:
     scores = run.scores[name]
     runs = scores.scores.shape[1]
     found = [_result(run, name, 1, f"avg@{runs}", run.estimate(name))]
-    curve = pass_at_k(scores.scores)
+    curve = supported(pass_at_k(scores.scores))
     if len(curve) > 1:
         found.append(_result(run, name, len(curve), f"pass@{len(curve)}", curve[-1]))
     return found

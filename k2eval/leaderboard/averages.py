@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isclose
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def _add_standing(
             paired_means(member.means[:, leader], member.means[:, index], test=False) for member in members
         ]
         near = combine(gaps, weights).high >= 0
-        standing = "best" if values[index] == values[leader] else "near" if near else ""
+        standing = "best" if isclose(values[index], values[leader]) else "near" if near else ""
         rows[index].record[f"{name}_standing"] = standing
 
 

@@ -18,11 +18,12 @@ class Footnotes:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
-    def mark(self, notes: Any) -> str:
-        """The superscript marks of "; "-separated notes, or nothing."""
-        if not isinstance(notes, str) or not notes:
+    def mark(self, notes: Any, besides: str = "") -> str:
+        """The superscript marks of "; "-separated notes, without those among ``besides``; or nothing."""
+        mine = [note for note in split(notes) if note not in split(besides)]
+        if not mine:
             return ""
-        numbers = [self._numbers.setdefault(note, len(self._numbers) + 1) for note in notes.split("; ")]
+        numbers = [self._numbers.setdefault(note, len(self._numbers) + 1) for note in mine]
         return " " + "⁾⁽".join(str(number) for number in sorted(numbers)).translate(_SUPERSCRIPTS).join("⁽⁾")
 
     def lines(self) -> list[str]:
@@ -31,6 +32,18 @@ class Footnotes:
             f"{str(number).translate(_SUPERSCRIPTS).join('⁽⁾')} {note}"
             for note, number in self._numbers.items()
         ]
+
+
+def split(notes: Any) -> list[str]:
+    """The single notes of a cell."""
+    return notes.split("; ") if isinstance(notes, str) and notes else []
+
+
+def shared(frame: pd.DataFrame, name: str = "") -> str:
+    """The notes that all rows with a value of ``name`` have: they belong to the column. "" is the run itself."""
+    rows = frame[frame[next(key for key in (f"{name}_k", name) if key in frame)].notna()] if name else frame
+    notes = [split(text) for text in rows[f"{name}_notes".lstrip("_")]]
+    return "; ".join(note for note in notes[0] if all(note in others for others in notes)) if notes else ""
 
 
 def score(record: pd.Series, name: str) -> str:

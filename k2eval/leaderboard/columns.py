@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isclose
 from typing import Any
 
 import numpy as np
@@ -102,8 +103,8 @@ def row_of(run: RunScores) -> Row:
     notes = [] if info.complete else ["the run is not finished"]
     if not info.reproducible:
         notes.append("the engine could not honour seeds: a repetition may differ")
-    if info.prefix_cache_hits is not None:
-        notes.append(f"prefix cache: {100 * info.prefix_cache_hits:.0f} % of prompt tokens")
+    if (info.prefix_cache_hits or 0) >= 0.005:
+        notes.append(f"prefix cache: {100 * (info.prefix_cache_hits or 0):.0f} % of prompt tokens")
     if (info.speculative or {}).get("counted") == "engine":
         notes.append("speculation counted over the whole engine, not per task")
     record = {
@@ -182,7 +183,8 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
     info = task.info
     notes = list(info.notes)
     expected = info.expected_questions
-    if expected is not None and info.questions < expected:
+    limited = any(note.startswith("limited to") for note in notes)  # says it already
+    if expected is not None and info.questions < expected and not limited:
         notes.append(f"{info.questions} of {expected} questions")
     notes = list(dict.fromkeys(notes))
     if task.failed:
@@ -232,7 +234,7 @@ def add_standing(rows: Sequence[Row], benchmark: Benchmark) -> None:
     leader = max(scored, key=lambda index: (scored[index], rows[index].estimates[benchmark.name].questions))
     for index, value in scored.items():
         gap = paired_means(benchmark.means[:, leader], benchmark.means[:, index], test=False)
-        standing = "best" if value == scored[leader] else "near" if gap.high >= 0 else ""
+        standing = "best" if isclose(value, scored[leader]) else "near" if gap.high >= 0 else ""
         rows[index].record[f"{benchmark.name}_standing"] = standing
 
 

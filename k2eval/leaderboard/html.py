@@ -21,11 +21,16 @@ LEGEND = (
 )
 
 
+_LONG = 60
+"""Characters from which a cell of text is given room."""
+
+
 class Heading(NamedTuple):
     """The head of a column."""
 
     title: str
     under: str = ""
+    marks: str = ""
 
 
 class Cell(NamedTuple):
@@ -77,12 +82,17 @@ def board_tables(board: Leaderboard) -> Tables:
 
 def _measured(board: Leaderboard, notes: cells.Footnotes) -> Grid:
     frame = board.frame
-    headings = [Heading("Run")]
-    headings += [
-        Heading(group_title(name), "rank" if f"{name}_rank" in frame else "") for name in board.averages
-    ]
     under = {benchmark.name: header_of(frame, benchmark) for benchmark in board.benchmarks}
-    headings += [Heading(benchmark.title, under[benchmark.name][0]) for benchmark in board.benchmarks]
+    shared = {name: cells.shared(frame, name) for name in ("", *board.averages, *under)}
+    headings = [Heading("Run", marks=notes.mark(shared[""]))]
+    headings += [
+        Heading(group_title(name), "rank" if f"{name}_rank" in frame else "", notes.mark(shared[name]))
+        for name in board.averages
+    ]
+    headings += [
+        Heading(benchmark.title, under[benchmark.name][0], notes.mark(shared[benchmark.name]))
+        for benchmark in board.benchmarks
+    ]
     costs = [
         ("Truncated", "%", "truncated", ".1f"),
         ("No answer", "%", "no_answer", ".1f"),
@@ -95,24 +105,25 @@ def _measured(board: Leaderboard, notes: cells.Footnotes) -> Grid:
     headings += [Heading(title, small) for title, small, _, _ in costs]
     rows = []
     for _, record in frame.iterrows():
-        row = [_run(record, notes)]
+        row = [_run(record, notes, shared[""])]
         for name in board.averages:
-            place = f"rank {cells.rank(record, name)}" if f"{name}_rank" in frame else ""
-            row.append(_score(record, name, notes, place))
+            place = cells.rank(record, name) if f"{name}_rank" in frame else ""
+            place = "not ranked" if place == cells.ABSENT else f"rank {place}" if place else ""
+            row.append(_score(record, name, notes, shared[name], place))
         for benchmark in board.benchmarks:
             size = "" if under[benchmark.name][1] else size_of(record, benchmark)
-            row.append(_score(record, benchmark.name, notes, size))
+            row.append(_score(record, benchmark.name, notes, shared[benchmark.name], size))
         row += [_number(record[name], form) for _, _, name, form in costs]
         rows.append(row)
     return Grid("Measured runs", headings, rows)
 
 
-def _run(record: pd.Series, notes: cells.Footnotes) -> Cell:
+def _run(record: pd.Series, notes: cells.Footnotes, shared: str) -> Cell:
     what = ", ".join(part for part in (record["model"], record["recipe"], record["variant"]) if part)
-    return Cell(record["run"], marks=notes.mark(record["notes"]), small=what)
+    return Cell(record["run"], marks=notes.mark(record["notes"], shared), small=what)
 
 
-def _score(record: pd.Series, name: str, notes: cells.Footnotes, small: str) -> Cell:
+def _score(record: pd.Series, name: str, notes: cells.Footnotes, shared: str, small: str) -> Cell:
     value, low, high = (cells.number(record.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
     standing = record.get(f"{name}_standing") or ""
     failed = " ⚠" if cells.number(record.get(f"{name}_failed")) > 0 else ""
@@ -120,7 +131,7 @@ def _score(record: pd.Series, name: str, notes: cells.Footnotes, small: str) -> 
         text=cells.score(record, name) + (" ≈" if standing == "near" else ""),
         value=value if np.isfinite(value) else "",
         kind=f"number {standing}".strip(),
-        marks=failed + notes.mark(record.get(f"{name}_notes")),
+        marks=failed + notes.mark(record.get(f"{name}_notes"), shared),
         small=small,
         bar=_bar(value, low, high) if np.isfinite(value) else None,
     )
@@ -152,4 +163,4 @@ def _text(text: str) -> Cell:
     try:
         return Cell(text, float(start), "number")
     except ValueError:
-        return Cell(text, kind="left")
+        return Cell(text, kind="left long" if len(text) > _LONG else "left")

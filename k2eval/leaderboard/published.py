@@ -11,6 +11,13 @@ from k2eval.errors import DataError
 MATHS_QUESTIONS = {"aime24": 30, "aime25": 30, "hmmt25": 30, "omni_math_hard": 173}
 """Questions of the benchmarks behind the mathematics averages of the K2-Think report (arXiv 2509.07604)."""
 
+TITLES = {
+    "aime24": "AIME 2024", "aime25": "AIME 2025", "hmmt25": "HMMT 2025", "omni_math_hard": "Omni-MATH-HARD",
+    "livecodebench_v5": "LiveCodeBench v5", "scicode": "SciCode", "scicode_sub": "SciCode, steps",
+    "gpqa_diamond": "GPQA-Diamond", "hle": "HLE",
+}  # fmt: skip
+"""How columns of the shipped file are headed where no measured run has the benchmark."""
+
 TOLERANCE = 0.02
 """Percentage points: published scores seem to be averages of runs that were each rounded to two decimals."""
 

@@ -7,6 +7,7 @@ import pandas as pd
 from k2eval.leaderboard import cells
 from k2eval.leaderboard.board import Leaderboard
 from k2eval.leaderboard.columns import Benchmark, group_title
+from k2eval.leaderboard.published import TITLES
 
 LEGEND = (
     "Scores are avg@k in percent, averaged over questions, with 95 % intervals clustered by question. "
@@ -46,27 +47,31 @@ def grid(
     """A row per run (the first ``only``); ``line`` is a line break, and ``**`` encloses the best."""
     frame = board.frame
     under = {benchmark.name: header_of(frame, benchmark) for benchmark in board.benchmarks}
-    header = ["Run"]
+    shared = {name: cells.shared(frame, name) for name in ("", *board.averages, *under)}
+    header = ["Run" + notes.mark(shared[""])]
     header += [
-        group_title(name) + (f"{line}rank" if f"{name}_rank" in frame else "") for name in board.averages
+        group_title(name) + notes.mark(shared[name]) + (f"{line}rank" if f"{name}_rank" in frame else "")
+        for name in board.averages
     ]
-    header += [f"{benchmark.title}{line}{under[benchmark.name][0]}" for benchmark in board.benchmarks]
+    header += [
+        f"{benchmark.title}{notes.mark(shared[benchmark.name])}{line}{under[benchmark.name][0]}"
+        for benchmark in board.benchmarks
+    ]
     header += ["Truncated %", "No answer %", "Tokens", "Tokens, whole recipe", "Tokens/s"]
     with_drafts = bool(frame["acceptance_length"].notna().any())
     header += ["Acceptance length"] if with_drafts else []
     rows = []
     for _, record in frame.head(len(frame) if only is None else only).iterrows():
         label = f"{record['run']}{line}{record['model']}, {record['recipe']}"
-        row = [label + (f", {record['variant']}" if record["variant"] else "") + notes.mark(record["notes"])]
+        label += f", {record['variant']}" if record["variant"] else ""
+        row = [label + notes.mark(record["notes"], shared[""])]
         for name in board.averages:
             place = f"{line}{cells.rank(record, name)}" if f"{name}_rank" in frame else ""
-            row.append(score_cell(record, name, notes) + place)
+            row.append(score_cell(record, name, notes, shared[name]) + place)
         for benchmark in board.benchmarks:
-            uniform = under[benchmark.name][1]
-            row.append(
-                score_cell(record, benchmark.name, notes)
-                + ("" if uniform else line + size_of(record, benchmark))
-            )
+            size = "" if under[benchmark.name][1] else size_of(record, benchmark)
+            cell = score_cell(record, benchmark.name, notes, shared[benchmark.name])
+            row.append(cell + (line + size if size else ""))
         row += [cells.plain(record["truncated"]), cells.plain(record["no_answer"])]
         row += [cells.plain(record["tokens"], ",.0f"), cells.plain(record["recipe_tokens"], ",.0f")]
         row += [cells.plain(record["tokens_per_s"], ",.0f")]
@@ -75,12 +80,12 @@ def grid(
     return header, rows
 
 
-def score_cell(record: pd.Series, name: str, notes: cells.Footnotes) -> str:
-    """A score with its interval and marks; ``**`` encloses the best."""
+def score_cell(record: pd.Series, name: str, notes: cells.Footnotes, shared: str) -> str:
+    """A score with its interval and marks, except those of its heading; ``**`` encloses the best."""
     text, standing = cells.score(record, name), record.get(f"{name}_standing")
     text = f"**{text}**" if standing == "best" else f"{text} ≈" if standing == "near" else text
     failed = " ⚠" if cells.number(record.get(f"{name}_failed")) > 0 else ""
-    return text + failed + notes.mark(record.get(f"{name}_notes"))
+    return text + failed + notes.mark(record.get(f"{name}_notes"), shared)
 
 
 def size_of(record: pd.Series, benchmark: Benchmark) -> str:
@@ -152,7 +157,7 @@ def published_table(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
 
 def _title(name: str) -> str:
     stem = name.removesuffix("_computed")
-    title = group_title(stem) if stem.endswith(("_micro", "_macro")) else stem
+    title = group_title(stem) if stem.endswith(("_micro", "_macro")) else TITLES.get(stem, stem)
     return title if stem == name else f"{title} (computed)"
 
 

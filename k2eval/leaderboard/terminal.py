@@ -61,7 +61,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 def _turned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
     """A column per run: its first cell becomes the header."""
     lines = [[name, *column] for name, column in zip(header, zip(*rows, strict=True), strict=True)]
-    return ["", *lines[0][1:]], lines[1:]
+    return lines[0], lines[1:]
 
 
 def _single(

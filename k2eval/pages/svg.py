@@ -33,10 +33,17 @@ class Series:
     dashed: bool = False
 
 
-def forest(groups: Sequence[tuple[str, Sequence[Mark]]], label: str) -> Markup:
+def for_screens(chart: Callable[[bool], Markup]) -> Markup:
+    """A wide chart and, for phones, one that has its words above its bars; the style sheet shows one of them."""
+    both = Markup('<div class="wide">{}</div><div class="narrow">{}</div>')
+    return both.format(chart(False), chart(True))
+
+
+def forest(groups: Sequence[tuple[str, Sequence[Mark]]], label: str, narrow: bool = False) -> Markup:
     """Values with their intervals on one axis from 0 to 100 %, in titled groups."""
-    left, width, row = 210, 820, 20
-    scale = _scale(0, 100, left, width - 130)
+    width, row = (380, 18) if narrow else (820, 20)
+    words_end = width - 8 if narrow else width - 120
+    scale = _scale(0, 100, *((20, width - 20) if narrow else (210, width - 130)))
     lines, y = [], 10
     for title, marks in groups:
         y += row
@@ -44,12 +51,13 @@ def forest(groups: Sequence[tuple[str, Sequence[Mark]]], label: str) -> Markup:
         for mark in marks:
             y += row
             lines.append(_text(20, y, _short(mark.label, 30)))
+            words = f"{mark.value:.1f} ({mark.low:.1f} – {mark.high:.1f})"
+            lines.append(_text(words_end, y, words, "end" if narrow else ""))
+            y += 14 if narrow else 0
             lines.append(
                 _line(scale(mark.low), y - 4, scale(mark.high), y - 4, f"reach c{mark.colour % COLOURS}")
             )
             lines.append(_dot(scale(mark.value), y - 4, mark.colour))
-            words = f"{mark.value:.1f} ({mark.low:.1f} – {mark.high:.1f})"
-            lines.append(_text(width - 120, y, words))
         y += 6
     axis = [
         _line(scale(tick), 12, scale(tick), y + 4, "grid") + _text(scale(tick), y + 18, f"{tick}", "middle")
@@ -92,13 +100,14 @@ def curves(series: Sequence[Series], label: str, x_title: str, *, linear: bool =
     return _svg(width, height, label, parts)
 
 
-def stacks(rows: Sequence[tuple[str, Sequence[tuple[str, int]]]], label: str) -> Markup:
+def stacks(rows: Sequence[tuple[str, Sequence[tuple[str, int]]]], label: str, narrow: bool = False) -> Markup:
     """Shares of a whole as one bar per row; each part is (CSS class, count)."""
-    left, width, row = 210, 820, 22
+    left, width, row = (8, 380, 22) if narrow else (210, 820, 22)
     parts, y = [], 0
     for title, counts in rows:
         total = sum(count for _, count in counts) or 1
-        parts.append(_text(8, y + 15, _short(title, 32)))
+        parts.append(_text(8, y + 15, _short(title, 50 if narrow else 32)))
+        y += 18 if narrow else 0
         x = float(left)
         for kind, count in counts:
             share = count / total * (width - left - 10)

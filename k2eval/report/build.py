@@ -20,6 +20,8 @@ PAGE, TEXTS = "report.html", "samples"
 EMBEDDED = 6_000_000
 """Bytes of sample texts up to which they stand in the page itself."""
 _PREVIEW, _EXTRACTED = 160, 60
+_NAMED = 5
+"""Runs named in the title."""
 
 
 def write_report(
@@ -85,7 +87,8 @@ def _page(
     described: Json,
     texts: dict[str, Json] | None,
 ) -> str:
-    names = ", ".join(run.info.name for run in scored)
+    names = ", ".join(run.info.name for run in scored[:_NAMED])
+    names += f" and {len(scored) - _NAMED} more" if len(scored) > _NAMED else ""
     notes = [note for one in samples for note in one.notes]
     if hidden:
         notes.append(

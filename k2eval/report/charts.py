@@ -13,7 +13,7 @@ from k2eval.leaderboard.columns import group_title
 from k2eval.leaderboard.verdicts import OUTCOMES
 from k2eval.pages import svg
 from k2eval.records import Outcome
-from k2eval.statistics import Estimate, Vote, average_of, majority_at_k, pass_at_k
+from k2eval.statistics import Estimate, Vote, average_of, majority_at_k, pass_at_k, supported
 
 Votes = dict[str, list[list[Vote]]]
 """Benchmark -> for each question the votes of its runs."""
@@ -42,7 +42,7 @@ def forest(board: Leaderboard, runs: Sequence[RunScores]) -> Markup:
             for _, row in frame.iterrows()
         ]
         groups.append((titles.get(name) or group_title(name), marks))
-    return svg.forest(groups, "Scores with 95 % intervals")
+    return svg.for_screens(lambda narrow: svg.forest(groups, "Scores with 95 % intervals", narrow))
 
 
 def attempts(runs: Sequence[RunScores], votes: Sequence[Votes]) -> list[Figure]:
@@ -86,7 +86,7 @@ def outcomes(runs: Sequence[RunScores]) -> Markup:
             if name in run.tasks:
                 counts = _kinds(run.tasks[name])
                 rows.append((f"{title}, {run.info.name}" if len(runs) > 1 else title, counts))
-    return svg.stacks(rows, "Outcomes")
+    return svg.for_screens(lambda narrow: svg.stacks(rows, "Outcomes", narrow))
 
 
 def kind_of(outcome: Outcome, score: float | None) -> str:
@@ -109,7 +109,7 @@ def _benchmarks(runs: Sequence[RunScores]) -> dict[str, str]:
 def _curve(estimates: Sequence[Estimate]) -> list[tuple[float, float, float, float]]:
     return [
         (float(k), 100 * estimate.value, 100 * estimate.low, 100 * estimate.high)
-        for k, estimate in enumerate(estimates, start=1)
+        for k, estimate in enumerate(supported(estimates), start=1)
         if estimate.questions
     ]
 

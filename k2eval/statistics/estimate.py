@@ -14,7 +14,7 @@ Array: TypeAlias = NDArray[np.float64]
 Scores: TypeAlias = NDArray[np.float64]
 """Shape (questions, runs); scores in [0, 1]; NaN where a sample is missing."""
 
-Method = Literal["t", "clopper-pearson", "bootstrap", "mover", "none"]
+Method = Literal["t", "wilson", "clopper-pearson", "bootstrap", "mover", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,10 @@ def average_of(means: Array, confidence: float = 0.95) -> Estimate:
     the interval is Clopper and Pearson's for a proportion, with the *questions* as trials and the sum of
     their means as successes. A score between 0 and 1 varies at most as much as one that is 0 or 1, so that
     interval is, if anything, too wide.
+
+    Where it comes near (the average is beyond a quarter or three, and an interval of twice the width would
+    reach beyond 0 or 1) the means are skewed, and a symmetric interval holds the truth in about 92 % of cases.
+    There it is the score interval, see `wilson`.
     """
     means = means[np.isfinite(means)]
     n = len(means)
@@ -79,8 +83,12 @@ def average_of(means: Array, confidence: float = 0.95) -> Estimate:
     value = float(np.clip(means.mean(), 0.0, 1.0))
     se = float(means.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
     margin = t_quantile(confidence, n - 1) * se if n > 1 else np.nan
-    if n > 1 and np.ptp(means) > 1e-12 and value - margin >= 0.0 and value + margin <= 1.0:
-        return Estimate(value, value - margin, value + margin, se, n, n, "t")
+    room = min(value, 1.0 - value)
+    if n > 1 and np.ptp(means) > 1e-12 and margin <= room:
+        if room >= 0.25 or 2 * margin <= room:
+            return Estimate(value, value - margin, value + margin, se, n, n, "t")
+        low, high = wilson(value, se, t_quantile(confidence, n - 1))
+        return Estimate(value, low, high, se, n, n, "wilson")
     low, high = clopper_pearson(value * n, n, confidence)
     return Estimate(value, min(low, value), max(high, value), se, n, n, "clopper-pearson")
 
@@ -201,6 +209,19 @@ def clopper_pearson(successes: float, trials: float, confidence: float = 0.95) -
     low = 0.0 if successes <= 0 else float(betaincinv(successes, failures + 1, tail))
     high = 1.0 if failures <= 0 else float(betaincinv(successes + 1, failures, 1 - tail))
     return low, high
+
+
+def wilson(value: float, se: float, quantile: float) -> tuple[float, float]:
+    """Wilson's score interval of a proportion with standard error ``se``.
+
+    It takes as many trials as would give a plain proportion that standard error, the effective sample size of
+    survey statistics (Korn and Graubard 1998, Survey Methodology 24), and the quantile of t for that of the
+    normal distribution.
+    """
+    spread = (quantile * se) ** 2 / (value * (1 - value))
+    centre = (value + spread / 2) / (1 + spread)
+    margin = np.sqrt(spread * (value * (1 - value) + spread / 4)) / (1 + spread)
+    return float(max(centre - margin, 0.0)), float(min(centre + margin, 1.0))
 
 
 def _checked(scores: Scores) -> Scores:

@@ -31,6 +31,16 @@ def pass_at_k(scores: Scores, confidence: float = 0.95) -> list[Estimate]:
     return curve
 
 
+def supported(curve: Sequence[Estimate]) -> list[Estimate]:
+    """The part of a curve of pass@k or maj@k that at least nine in ten of its questions stand behind.
+
+    Where samples are missing, the last points are made from the few questions that have them all, and would
+    rise or fall for that reason alone.
+    """
+    most = curve[0].questions if curve else 0
+    return [estimate for estimate in curve if estimate.questions >= 0.9 * most]
+
+
 class Vote(NamedTuple):
     """One run's say in a majority vote."""
 

@@ -94,6 +94,13 @@ def test_a_part_of_the_same_questions_is_compared_on_what_both_have(tmp_path: Pa
     line = lines(first, second)["t"]
     assert line.difference.questions == 10
     assert "compared on the 10 questions that both have" in line.notes
+    assert line.second.value - line.first.value == pytest.approx(line.difference.value)
+
+
+def test_an_average_over_fewer_benchmarks_than_a_run_has_says_so(tmp_path: Path) -> None:
+    first = write_run(tmp_path / "a", {name: bernoulli(10, 2, 0.5, 1) for name in "tuv"})
+    second = write_run(tmp_path / "b", {name: bernoulli(10, 2, 0.5, 1) for name in "tu"})
+    assert lines(first, second)["math_micro"].notes == ("over the 2 of 3 benchmarks that both have",)
 
 
 def test_flipped_questions_are_named_with_both_scores(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def test_tokens_and_speed_stand_side_by_side(comparison: Comparison) -> None:
     assert "| Tokens per question | 100 | 110 | +10.0 % |" in text
     assert "| … t | 100 | 110 | +10.0 % |" in text
     assert "| Tokens/s (whole run) | 500 | 500 | +0.0 % |" in text
+    assert "| Truncated % | 0.0 | 0.0 | +0.0 points |" in text
 
 
 def test_flipped_questions_are_listed(comparison: Comparison) -> None:

@@ -51,7 +51,7 @@ class Browser:
         [element] = self._post("element", using="css selector", value=selector).values()
         self._post(f"element/{element}/value", text=text)
 
-    def wait(self, script: str, seconds: float = 5.0) -> None:
+    def wait(self, script: str, seconds: float = 30.0) -> None:
         """Until the JavaScript expression is true."""
         end = time.monotonic() + seconds
         while not self.run(f"return {script}"):
@@ -95,10 +95,10 @@ def chromium(profile: Path) -> Iterator[Browser]:
 
 
 def _await(client: httpx.Client) -> None:
-    for _ in range(100):
+    for _ in range(300):
         try:
             if client.get("/status").json()["value"]["ready"]:
                 return
         except httpx.TransportError:
             time.sleep(0.1)
-    raise TimeoutError("chromedriver did not start within 10 s")
+    raise TimeoutError("chromedriver did not start within 30 s")

@@ -99,4 +99,6 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Browser, pages: dict[str, 
     browser.click(SQUARE.format(0, 0))
     browser.wait("document.querySelector('#sample .question')")
     assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+    charts = "return [...document.querySelectorAll('.chart')].every((e) => e.getBoundingClientRect().right <= innerWidth)"
+    assert browser.run(charts)
     browser.size(1400, 900)

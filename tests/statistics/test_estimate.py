@@ -94,11 +94,28 @@ def covers(chances: np.ndarray, truth: float, rng: np.random.Generator, how=aver
 
 
 @pytest.mark.parametrize("questions", [10, 30])
-@pytest.mark.parametrize(("alpha", "beta"), [(1.0, 1.0), (0.5, 0.5), (2.0, 1.0), (20.0, 20.0)])
+@pytest.mark.parametrize(("alpha", "beta"), [(1.0, 1.0), (0.5, 0.5), (2.0, 1.0), (4.0, 1.0), (20.0, 20.0)])
 def test_the_interval_covers_the_truth_in_93_to_97_percent(questions: int, alpha: float, beta: float) -> None:
     rng = np.random.default_rng(questions)
     chances = rng.beta(alpha, beta, (2000, questions))
     assert 0.93 <= covers(chances, alpha / (alpha + beta), rng) <= 0.97
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(4.0, 0.4), (2.0, 0.2), (10.0, 0.6), (3.0, 0.5), (0.9, 0.1)])
+def test_of_good_models_the_interval_covers_the_truth_in_93_to_97_percent(alpha: float, beta: float) -> None:
+    rng = np.random.default_rng(11)
+    chances = rng.beta(alpha, beta, (2000, 30))
+    assert 0.93 <= covers(chances, alpha / (alpha + beta), rng) <= 0.97
+
+
+def test_near_the_end_the_interval_is_wilsons_with_effective_questions() -> None:
+    scores = np.repeat([1.0, 0.0], [26, 4])[:, None]
+    estimate = average(scores)
+    trials = estimate.value * (1 - estimate.value) / estimate.se**2
+    quantile = stats.t.ppf(0.975, 29)
+    for end in (estimate.low, estimate.high):
+        assert abs(end - estimate.value) / np.sqrt(end * (1 - end) / trials) == pytest.approx(quantile)
+    assert estimate.method == "wilson"
 
 
 @pytest.mark.parametrize(("alpha", "beta"), [(0.1, 0.4), (0.05, 0.5), (0.02, 1.0)])

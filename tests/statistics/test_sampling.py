@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k2eval.statistics import Vote, maj_at_k, majority_at_k, majority_curve, pass_at_k
+from k2eval.statistics import Vote, maj_at_k, majority_at_k, majority_curve, pass_at_k, supported
 
 VOTES = st.lists(
     st.sampled_from(
@@ -44,6 +44,14 @@ def test_pass_at_1_is_the_average_and_the_curve_rises() -> None:
 def test_pass_at_k_leaves_out_questions_with_fewer_runs() -> None:
     scores = np.array([[1.0, 0.0, 0.0], [1.0, 1.0, np.nan]])
     assert [estimate.questions for estimate in pass_at_k(scores)] == [2, 2, 1]
+
+
+def test_a_curve_ends_where_too_few_questions_have_so_many_runs() -> None:
+    scores = np.ones((20, 4))
+    scores[:2, 3] = scores[:3, 2] = np.nan
+    curve = pass_at_k(scores)
+    assert [point.questions for point in curve] == [20, 20, 18, 17]
+    assert supported(curve) == curve[:3]
 
 
 def test_partial_credit_does_not_pass() -> None:
