@@ -7,25 +7,18 @@ process; the ratio is that of the medians of seconds per output token.
 from __future__ import annotations
 
 import argparse
-import asyncio
-import io
 import json
 import os
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from rich.console import Console
-
+from benchmarks.sides import add_options, alternate, run, seconds_per_token
 from k2eval.config import RunConfig
-from k2eval.journal import read_run
 from k2eval.records import Place, derive_seed
 from k2eval.testing import make_tiny_checkpoint
 
-ROOT = Path(__file__).resolve().parent.parent
+SIDES = ("bare", "k2eval")
 
 
 def main() -> None:
@@ -34,9 +27,7 @@ def main() -> None:
     parser.add_argument("--task", default="smoke", help="One task, or several separated by commas.")
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--max-tokens", type=int, default=256)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--side", choices=("k2eval", "bare"), help=argparse.SUPPRESS)
-    parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
+    add_options(parser, SIDES, rounds=3)
     options = parser.parse_args()
     if options.side:
         print(json.dumps(one_side(options)))
@@ -44,34 +35,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         options.scratch = Path(scratch)
         options.model = options.model or make_tiny_checkpoint(Path(scratch) / "model")
-        compare(options)
-
-
-def compare(options: argparse.Namespace) -> None:
-    seconds: dict[str, list[float]] = {"bare": [], "k2eval": []}
-    for number in range(options.rounds):
-        for side in ("bare", "k2eval") if number % 2 else ("k2eval", "bare"):
-            result = in_process(options, side)
-            seconds[side].append(result["seconds"] / result["tokens"])
-            speed = result["tokens"] / result["seconds"]
-            print(
-                f"round {number + 1} {side:>6}: {result['tokens']:,} tokens in {result['seconds']:6.2f} s, "
-                f"{speed:,.0f} tokens/s",
-                flush=True,
-            )
-    bare, ours = (statistics.median(seconds[side]) for side in ("bare", "k2eval"))
-    print(f"bare / k2eval: {bare / ours:.3f}")
-
-
-def in_process(options: argparse.Namespace, side: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.generation", "--side", side]
-    for name in ("model", "task", "runs", "max_tokens", "scratch"):
-        command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{side} failed:\n{done.stderr[-3000:]}")
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
+        results = alternate("benchmarks.generation", SIDES, options, ("model", "task", "runs", "max_tokens"))
+    print(f"bare / k2eval: {seconds_per_token(results['bare']) / seconds_per_token(results['k2eval']):.3f}")
 
 
 def one_side(options: argparse.Namespace) -> dict[str, float]:
@@ -83,16 +48,7 @@ def one_side(options: argparse.Namespace) -> dict[str, float]:
         out=out,
         sampling={"max_tokens": options.max_tokens},
     )
-    return ours(config) if options.side == "k2eval" else bare(config)
-
-
-def ours(config: RunConfig) -> dict[str, float]:
-    from k2eval.engines.opening import open_engines
-    from k2eval.runner import Runner
-
-    asyncio.run(Runner(config, open_engines(config), Console(file=io.StringIO())).run())
-    [session] = read_run(config.out)["sessions"]
-    return {"seconds": session["work_s"], "tokens": session["generated_tokens"]}
+    return run(config) if options.side == "k2eval" else bare(config)
 
 
 def bare(config: RunConfig) -> dict[str, float]:

@@ -16,27 +16,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import io
 import json
 import os
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from rich.console import Console
-
+from benchmarks.sides import ROOT, Around, add_options, alternate, run
 from k2eval.config import RunConfig
-from k2eval.engines.protocol import Engine, EngineInfo
-from k2eval.journal import read_run
+from k2eval.engines.protocol import Engine
 from k2eval.records import Generation, Grade, Outcome, Question, Request
 from k2eval.testing import make_tiny_checkpoint
 
-ROOT = Path(__file__).resolve().parent.parent
+SIDES = ("staged", "flowing")
 VERSION = 1
 STAGES = ("plan", "solve", "judge")
 
@@ -54,9 +48,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--max-tokens", type=int, default=2048, help="Of a solution.")
     parser.add_argument("--max-num-seqs", type=int, default=128)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--side", choices=("flowing", "staged"), help=argparse.SUPPRESS)
-    parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
+    add_options(parser, SIDES, rounds=3)
     options = parser.parse_args()
     if options.side:
         print(json.dumps(one_side(options)))
@@ -65,7 +57,11 @@ def main() -> None:
         options.scratch = Path(scratch)
         options.model = options.model or make_tiny_checkpoint(Path(scratch) / "model")
         write_task(Path(scratch) / "tasks")
-        compare(options)
+        names = ("model", "recipe", "limit", "runs", "max_tokens", "max_num_seqs")
+        tasks = options.scratch / "tasks"
+        results = alternate("benchmarks.recipe", SIDES, options, names, tasks=lambda side: tasks)
+    staged, flowing = (statistics.median(result["seconds"] for result in results[side]) for side in SIDES)
+    print(f"flowing / staged: {flowing / staged:.3f}")
 
 
 def write_task(folder: Path) -> None:
@@ -78,36 +74,7 @@ def write_task(folder: Path) -> None:
     task.write_text(task.read_text().replace("grader: math", "grader: benchmarks.recipe"))
 
 
-def compare(options: argparse.Namespace) -> None:
-    seconds: dict[str, list[float]] = {"staged": [], "flowing": []}
-    for number in range(options.rounds):
-        for side in ("staged", "flowing") if number % 2 else ("flowing", "staged"):
-            result = in_process(options, side)
-            seconds[side].append(result["seconds"])
-            print(
-                f"round {number + 1} {side:>7}: {result['seconds']:6.2f} s, {result['generations']:,.0f} generations, "
-                f"{result['tokens']:,.0f} tokens"
-            )
-    staged, flowing = (statistics.median(seconds[side]) for side in ("staged", "flowing"))
-    print(f"flowing / staged: {flowing / staged:.3f}")
-
-
-def in_process(options: argparse.Namespace, side: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.recipe", "--side", side]
-    for name in ("model", "recipe", "limit", "runs", "max_tokens", "max_num_seqs", "scratch"):
-        command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
-    environment = {**os.environ, "K2EVAL_TASKS": str(options.scratch / "tasks")}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{side} failed:\n{done.stderr[-3000:]}")
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
-
-
 def one_side(options: argparse.Namespace) -> dict[str, float]:
-    from k2eval.engines.opening import open_engines
-    from k2eval.runner import Runner
-
     config = RunConfig(
         model=str(options.model),
         tasks=("smoke",),
@@ -119,44 +86,20 @@ def one_side(options: argparse.Namespace) -> dict[str, float]:
         roles={"planner": {"sampling": {"max_tokens": options.max_tokens // 4}}},
         engine={"arguments": {"max_num_seqs": options.max_num_seqs}},
     )
-    engines = open_engines(config)
-    if options.side == "staged":
-        engines["solver"] = StageByStage(engines["solver"])
-    asyncio.run(Runner(config, engines, Console(file=io.StringIO())).run())
-    [session] = read_run(config.out)["sessions"]
-    return {
-        "seconds": session["work_s"],
-        "tokens": session["generated_tokens"],
-        "generations": session["generated"],
-    }
+    return run(config, StageByStage if options.side == "staged" else None)
 
 
-class StageByStage:
+class StageByStage(Around):
     """An engine that holds back the requests of a stage while one of an earlier stage is under way."""
 
-    capacity = 1_000_000
-    """All samples begin at once, so that all plans come first."""
-
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
+        self.capacity = 1_000_000
+        """All samples begin at once, so that all plans come first."""
         self._under_way = 0
         self._open = 0
         self._gates = [asyncio.Event() for _ in STAGES]
         self._gates[0].set()
-
-    async def __aenter__(self) -> Self:
-        await self._engine.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._engine.__aexit__(kind, error, trace)
-
-    @property
-    def info(self) -> EngineInfo:
-        """Those of the engine inside."""
-        return self._engine.info
 
     async def generate(self, request: Request) -> Generation:
         """Answer once the request's stage has begun."""
@@ -164,7 +107,7 @@ class StageByStage:
         await self._gates[stage].wait()
         self._under_way += 1
         try:
-            return await self._engine.generate(request)
+            return await self.engine.generate(request)
         finally:
             self._under_way -= 1
             if self._under_way == 0:
