@@ -17,7 +17,7 @@ from k2eval.errors import ConfigError, did_you_mean
 from k2eval.leaderboard import cells
 from k2eval.records import Verdict
 from k2eval.report.samples import Samples
-from k2eval.statistics import Estimate, average, majority_at_k, pass_at_k
+from k2eval.statistics import Estimate, average, majority_at_k, pass_at_k, supported
 
 MOST_VALUES = 24
 """A tag with more values than this, such as a contest's date, is broken down by only where it is asked for."""
@@ -67,9 +67,9 @@ def _rows(samples: Samples, by: Sequence[str]) -> Iterator[dict[str, object]]:
             scores = _scores({question: verdicts[question] for question in chosen})
             row |= {"questions": len(chosen), "samples": int(np.isfinite(scores).sum()), "k": scores.shape[1]}
             row |= _figure("avg", average(scores))
-            row |= _curve("pass", pass_at_k(scores))
+            row |= _curve("pass", supported(pass_at_k(scores)))
             if said is not None:
-                row |= _curve("maj", majority_at_k([said[question] for question in chosen]))
+                row |= _curve("maj", supported(majority_at_k([said[question] for question in chosen])))
             yield row
 
 
