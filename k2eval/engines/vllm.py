@@ -11,13 +11,10 @@ import signal
 import time
 import warnings
 from collections.abc import Mapping
-from functools import lru_cache
 from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-
-from jinja2 import TemplateError
 
 from k2eval import speculative as speculation
 from k2eval.engines import repair
@@ -25,14 +22,12 @@ from k2eval.engines.checkpoint import checkpoint_fingerprint
 from k2eval.engines.children import Children
 from k2eval.engines.counters import EngineCounters
 from k2eval.engines.protocol import EngineInfo
+from k2eval.engines.vllm_requests import THINK_TAGS, Prompts, elapsed, sampling_params, speculative_counts
 from k2eval.engines.vllm_setup import defaults, is_cpu, reason, redirected, root_cause, vllm_version
 from k2eval.errors import ConfigError, EngineError, EngineStopped, K2EvalError, PromptTooLong, did_you_mean
-from k2eval.records import Generation, Json, Message, Request, Sampling, SpeculativeCounts
+from k2eval.records import Generation, Json, Request
 
-THINK_TAGS = ("<think>", "</think>")
 _NOTICE_EVERY_S = 1.0
-_RENDERED_PROMPTS = 64
-"""Repeats of a question come side by side, so few prompts are worth keeping."""
 
 
 class VllmEngine:
@@ -67,12 +62,12 @@ class VllmEngine:
         self.capacity = 2 * 256
         self._engine: Any = None
         self._tokenizer: Any = None
+        self._prompts: Prompts
         self._context = 0
         self._notes: list[str] = []
         self._skip_special_tokens = True
         self._abandoned = False
         self._stack = contextlib.AsyncExitStack()
-        self._render = lru_cache(maxsize=_RENDERED_PROMPTS)(self._render_uncached)
 
     async def __aenter__(self) -> Self:
         """Start vLLM, in a thread, so that Ctrl-C is heard meanwhile.
@@ -105,6 +100,7 @@ class VllmEngine:
                 raise EngineError(self._cannot_start(error, log_start)) from error
             self._stack = stack.pop_all()
         config = self._engine.vllm_config
+        self._prompts = Prompts(self._model, self._tokenizer)
         self._context = int(config.model_config.max_model_len)
         self.capacity = 2 * int(config.scheduler_config.max_num_seqs)
         if not getattr(self._tokenizer, "chat_template", None):
@@ -226,14 +222,11 @@ class VllmEngine:
 
     def prompt_ids(self, request: Request) -> list[int]:
         """The tokens that a request's prompt becomes."""
-        return list(
-            self._render(request.messages, json.dumps(request.sampling.chat_template, sort_keys=True))[0]
-        )
+        return list(self._prompts.of(request)[0])
 
     async def generate(self, request: Request) -> Generation:
         """Answer one request; see :class:`k2eval.engines.protocol.Engine`."""
-        template = json.dumps(request.sampling.chat_template, sort_keys=True)
-        ids, prefill = self._render(request.messages, template)
+        ids, prefill = self._prompts.of(request)
         if len(ids) >= self._context:
             raise PromptTooLong(
                 f"Question {request.question_id!r} ({request.task}, {request.stage}): the prompt has {len(ids)} "
@@ -241,9 +234,8 @@ class VllmEngine:
             )
         room = self._context - len(ids)
         started = time.perf_counter()
-        output = await self._await_output(
-            request, ids, _sampling_params(request, room, self._skip_special_tokens)
-        )
+        parameters = sampling_params(request, room, self._skip_special_tokens)
+        output = await self._await_output(request, ids, parameters)
         duration = time.perf_counter() - started
         completion = output.outputs[0]
         metrics = output.metrics
@@ -259,12 +251,12 @@ class VllmEngine:
             prompt_tokens=len(ids),
             cached_tokens=output.num_cached_tokens or 0,
             output_tokens=len(completion.token_ids),
-            queue_s=_elapsed(metrics, "queued_ts", "scheduled_ts"),
+            queue_s=elapsed(metrics, "queued_ts", "scheduled_ts"),
             ttft_s=round(metrics.first_token_latency, 6) if metrics and metrics.first_token_latency else None,
             duration_s=round(duration, 6),
             seed=request.seed,
             model=self._model,
-            speculative=_speculative_counts(getattr(completion, "spec_decode_metrics", None)),
+            speculative=speculative_counts(getattr(completion, "spec_decode_metrics", None)),
         )
 
     async def _await_output(self, request: Request, ids: tuple[int, ...], params: Any) -> Any:
@@ -295,64 +287,6 @@ class VllmEngine:
                 f"vLLM ended question {request.question_id!r} with {ending!r} instead of stop or length."
             )
         return final
-
-    def _render_uncached(self, messages: tuple[Message, ...], template: str) -> tuple[tuple[int, ...], str]:
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        if getattr(self._tokenizer, "chat_template", None):
-            try:
-                text = self._tokenizer.apply_chat_template(
-                    turns, tokenize=False, add_generation_prompt=True, **json.loads(template)
-                )
-            except TemplateError as error:
-                raise ConfigError(
-                    f"The chat template of {self._model} refuses a prompt with the turns "
-                    f"{', '.join(turn['role'] for turn in turns)}: {error}. Where it knows no system turn, "
-                    "--set TASK.system='' leaves it out."
-                ) from error
-            ids = self._tokenizer.encode(text, add_special_tokens=False)
-        else:
-            text = "\n\n".join(turn["content"] for turn in turns)
-            ids = self._tokenizer.encode(text)
-        return tuple(ids), THINK_TAGS[0] if text.rstrip().endswith(THINK_TAGS[0]) else ""
-
-
-def _sampling_params(request: Request, room: int, skip_special_tokens: bool) -> Any:
-    from vllm import SamplingParams
-    from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
-
-    sampling: Sampling = request.sampling
-    constraint = StructuredOutputsParams(json=sampling.json_schema) if sampling.json_schema else None
-    return SamplingParams(
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        top_k=sampling.top_k,
-        min_p=sampling.min_p,
-        max_tokens=min(sampling.max_tokens, room),
-        stop=list(sampling.stop),
-        include_stop_str_in_output=True,
-        seed=request.seed,
-        skip_special_tokens=skip_special_tokens,
-        structured_outputs=constraint,
-        output_kind=RequestOutputKind.FINAL_ONLY,
-    )
-
-
-def _speculative_counts(metrics: Any) -> SpeculativeCounts | None:
-    if metrics is None:
-        return None
-    histogram = list(metrics.histogram)
-    per_position = tuple(sum(histogram[position + 1 :]) for position in range(len(histogram) - 1))
-    return SpeculativeCounts(
-        drafts=sum(histogram),
-        drafted_tokens=metrics.num_draft_tokens,
-        accepted_tokens=sum(per_position),
-        accepted_per_position=per_position,
-    )
-
-
-def _elapsed(metrics: Any, start: str, end: str) -> float | None:
-    first, last = getattr(metrics, start, 0.0), getattr(metrics, end, 0.0)
-    return round(max(0.0, last - first), 6) if first and last else None
 
 
 async def _maybe_await(value: Any) -> Any:
