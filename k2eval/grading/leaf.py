@@ -12,7 +12,7 @@ _TEXT_UNIT = re.compile(
     r"\s*(?P<per>/|\\cdot)?\s*\\text\s*\{(?P<unit>[^{}\d\\$]*)\}\s*(?:\^\s*(?:\{\s*(?P<braced>-?\d)\s*\}|(?P<power>\d)))?$"
 )
 _PLAIN_UNIT = re.compile(
-    r"(?<=[\d})])\s+(?P<unit>[a-zA-Z]{2,}(?:[ /-][a-zA-Z]+)*)(?:\^\s*\{?(?P<power>[23])\}?)?$"
+    r"(?<=[\d})])\s+(?P<unit>(?:[a-zA-Z]{2,}|[a-zA-Z](?=/))(?:[ /-][a-zA-Z]+)*)(?:\^\s*\{?(?P<power>[23])\}?)?$"
 )
 _GLUED_UNIT = re.compile(
     r"(?<=\d)\s*(?P<unit>mm|cm|km|kg|ft|mph|cm|sq|min|sec)(?:\^\s*\{?(?P<power>[23])\}?)?$"
@@ -41,7 +41,9 @@ _ALIASES = {
     "mile": "mile",
     "mi": "mile", "g": "g", "gram": "g", "kg": "kg", "kilogram": "kg", "s": "s", "sec": "s", "second": "s",
     "min": "min", "minute": "min", "h": "h", "hr": "h", "hour": "h", "day": "day", "week": "week",
-    "year": "year", "cent": "cent", "dollar": "dollar",
+    "year": "year", "cent": "cent", "dollar": "dollar", "ev": "ev", "kev": "kev", "mev": "mev", "gev": "gev",
+    "tev": "tev", "hz": "hz", "khz": "khz", "mhz": "mhz", "ghz": "ghz", "nm": "nm", "pm": "pm", "pa": "pa",
+    "kpa": "kpa", "atm": "atm", "ml": "ml", "kj": "kj", "mol": "mol", "kcal": "kcal",
 }  # fmt: skip
 _SHORT_UNITS = frozenset(_ALIASES) | {
     "lb",
@@ -57,6 +59,19 @@ _SHORT_UNITS = frozenset(_ALIASES) | {
     "MB",
     "GB",
     "units",
+    "eV",
+    "keV",
+    "MeV",
+    "GeV",
+    "TeV",
+    "Hz",
+    "kHz",
+    "MHz",
+    "GHz",
+    "Pa",
+    "kPa",
+    "mL",
+    "kJ",
 }
 _NOTHING = re.compile(
     r"(?:there\s+(?:is|are|exists?)\s+)?no\s+(?:such\s+|real\s+|integer\s+|positive\s+|valid\s+)*"

@@ -38,6 +38,10 @@ def chosen(text: str, options: tuple[str, ...] = WORDS, truncated: bool = False)
         ("\\boxed{B}\nno,\n\\boxed{C}", "C"),
         ("<think>The answer is A</think>Answer: C", "C"), ("The answer is\n\n(B)", "B"),
         (r"The final answer is $\boxed{D}$. I hope it is correct.", "D"),
+        (r"\boxed{B, Beta decay}", "B"), (r"\boxed{B (Beta decay)}", "B"), (r"\boxed{B\ \text{Beta decay}}", "B"),
+        (r"\boxed{\text{B is correct}}", "B"), (r"\boxed{\mathsf{B}:}", "B"), (r"\boxed{Ｂ}", "B"),
+        (r"\boxed{\text{Beta}\ \text{decay.}}", "B"), ("Answer: `B`", "B"), ("Answer：B", "B"), ("Option (B)", "B"),
+        ("So B is the correct answer.", "B"), ("I would go with option B.", "B"), ("The answer is **Beta decay**.", "B"),
     ],
 )  # fmt: skip
 def test_the_letter_is_found(text: str, letter: str) -> None:
@@ -51,7 +55,8 @@ def test_the_letter_is_found(text: str, letter: str) -> None:
      r"\boxed{A or B}", r"\boxed{AB}", r"\boxed{(B) and (C)}", r"\boxed{A) or (B)}", r"\boxed{B} wait \boxed{C}",
      "The answer is B and C.",
      "Option B is incorrect.", "<think>B", r"\boxed{}", "Bananas", "I would say that it cannot be told",
-     r"\boxed{7}", "The answer is not B."],
+     r"\boxed{7}", "The answer is not B.", "The wrong answer is B.", "Neither A nor B is the correct answer.",
+     "I cannot go with option B.", r"\boxed{A (or C)}", r"\boxed{\text{not B}}"],
 )  # fmt: skip
 def test_nothing_is_guessed(text: str) -> None:
     assert chosen(text) is None
@@ -69,6 +74,19 @@ def test_nothing_is_guessed(text: str) -> None:
 )
 def test_an_option_may_be_given_by_its_value(text: str, letter: str) -> None:
     assert chosen(text, VALUES) == letter
+
+
+def test_a_label_decides_before_a_value_and_a_text_before_a_label() -> None:
+    assert chosen(r"\boxed{A: +\infty}", (r"+\infty", "0", "1", "2")) == "A"
+    assert chosen("The answer is A = iron, B = tin", ("A = zinc, B = tin", "A = iron, B = tin")) == "B"
+    assert chosen(r"\boxed{C = 5}", ("4", "5", "6")) == "B"
+    assert chosen(r"\boxed{c}", ("c", "a", "b")) == "A"
+
+
+@pytest.mark.parametrize("answer", [r"10^{-11}\,\mathrm{eV}", "10^{-11}", r"\(10^{-11}\) eV", "1e-11 eV"])
+def test_a_unit_may_be_written_in_many_ways(answer: str) -> None:
+    options = ("$10^{-4}$ eV", "$10^{-11}$ eV", "$10^{-8}$ eV")
+    assert chosen(rf"\boxed{{{answer}}}", options) == "B"
 
 
 def test_an_option_given_by_a_value_that_two_options_share_is_no_answer() -> None:
