@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 _PYTHON = re.compile(r"^\{?\.?(python|py|sage)[0-9.]*\b", re.IGNORECASE)
-_AFTER_CLOSING = re.compile(r"^\s*(</\w+>\s*)*$")
+_AFTER_CLOSING = re.compile(r"^\s*((</\w+>|<\|[^|<>]{1,40}\|>)\s*)*$")
+"""Closing tags, and tokens such as ``<|im_end|>`` that an engine left in the text."""
+_DEEPER = 4
+"""A fence this much further in than the one that opened the block belongs to the code: to a docstring, say."""
+_UNKNOWN = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -47,22 +52,37 @@ def code_blocks(text: str) -> Iterator[CodeBlock]:
     closing fence may be followed by closing tags, and a fence with a language inside an open block means that
     the model began afresh.
     """
-    marks = ""
-    info = ""
-    indent = 0
+    marks = info = margin = ""
+    deepest = 0
     body: list[str] = []
     for line in text.split("\n"):
         line = line.removesuffix("\r")
         fence = _fence(line)
+        if marks and fence is not None and fence.indent > deepest:
+            fence = None
         if fence is None or (marks and not fence.closes(marks) and not fence.begins_afresh(marks)):
-            body.append(line[min(indent, len(line) - len(line.lstrip(" "))) :])
+            body.append(_without(margin, line))
         elif not marks or fence.begins_afresh(marks):
             if fence.opens():
                 marks, info, body = fence.marks, fence.info, []
-                indent = len(line) - len(line.lstrip(" "))
+                margin = line[: len(line) - len(line.lstrip())]
+                # Behind words, such as the mark of a list, the fence does not tell where its block stands.
+                deepest = _UNKNOWN if fence.before else fence.indent + _DEEPER - 1
         else:
-            yield CodeBlock(info, "\n".join(body))
+            code = "\n".join(body)
+            yield CodeBlock(info, textwrap.dedent(code) if deepest == _UNKNOWN else code)
             marks = ""
+
+
+def _without(margin: str, line: str) -> str:
+    """``line`` without the white space that stands before the opening fence, as far as it has it."""
+    if line.startswith(margin):
+        return line[len(margin) :]
+    return line[min(len(margin), len(line) - len(line.lstrip(" "))) :]
+
+
+def _width(margin: str) -> int:
+    return len(margin.expandtabs(4))
 
 
 @dataclass(frozen=True)
@@ -72,6 +92,7 @@ class _Fence:
     before: str
     marks: str
     info: str
+    indent: int
 
     def opens(self) -> bool:
         """Words before the fence are allowed only where Python, or nothing, is announced."""
@@ -89,9 +110,10 @@ class _Fence:
 def _fence(line: str) -> _Fence | None:
     """The fence on ``line``, if there is one; a pair of fences on one line is inline code, not a fence."""
     words = line.strip()
+    indent = _width(line[: len(line) - len(line.lstrip())])
     if words.startswith("~~~"):
         info = words.lstrip("~")
-        return _Fence("", words[: len(words) - len(info)], info.strip())
+        return _Fence("", words[: len(words) - len(info)], info.strip(), indent)
     if "```" not in words:
         return None
     head, _, info = words.rpartition("`")
@@ -99,7 +121,7 @@ def _fence(line: str) -> _Fence | None:
     marks = words[len(before) : len(words) - len(info)]
     if len(marks) < 3 or "```" in before:
         return None
-    return _Fence(before.strip(), marks, info.strip())
+    return _Fence(before.strip(), marks, info.strip(), indent)
 
 
 def _is_program(code: str) -> bool:

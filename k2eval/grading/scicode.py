@@ -27,6 +27,9 @@ VERSION = 1
 STEP_SECONDS = 1800.0
 """CPU seconds for the tests of one step; the official harness allows as much real time."""
 
+WAITING_SECONDS = 600.0
+"""Real seconds on top of twice the CPU seconds: a busy machine must not turn a step of a minute into a time-out."""
+
 _MEMORY_MB = 4096
 _RESULT_BYTES = 1 << 29
 
@@ -135,7 +138,7 @@ def _grade_row(question: Question, text: str, truncated: bool) -> Grade:
 
 def time_limit(question: Question) -> float:
     """Seconds after which the grading of one response must have hung; each step has a limit of its own."""
-    return 600.0 + 2 * STEP_SECONDS * len(question.gold)
+    return 600.0 + _limits(question).wall_limit_s * max(1, len(question.gold))
 
 
 def prepare() -> None:
@@ -189,5 +192,8 @@ def _files(question: Question) -> tuple[str, ...]:
 def _limits(question: Question) -> Limits:
     seconds: Json = question.metadata.get("step_seconds") or STEP_SECONDS
     return Limits(
-        cpu_s=float(seconds), wall_s=2 * float(seconds), memory_mb=_MEMORY_MB, result_bytes=_RESULT_BYTES
+        cpu_s=float(seconds),
+        wall_s=2 * float(seconds) + WAITING_SECONDS,
+        memory_mb=_MEMORY_MB,
+        result_bytes=_RESULT_BYTES,
     )

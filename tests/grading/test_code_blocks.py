@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from k2eval.grading.code_blocks import code_blocks, extract_code
 
+DOCSTRING = 'def f():\n    """\n    ```\n    f()\n    ```\n    """'
+
 
 @pytest.mark.parametrize(
     ("answer", "code"),
@@ -31,6 +33,10 @@ from k2eval.grading.code_blocks import code_blocks, extract_code
         ("```python\nx = 1\n\n```python\nx = 2\n```", "x = 2"),
         ("say ```x``` inline\n```python\nx = 1\n```", "x = 1"),
         ("```\n1 2 3\n```", "1 2 3"),
+        (f"```python\n{DOCSTRING}\n```", DOCSTRING),
+        ("- ```python\n  if x:\n      y = 1\n      ```\n", "if x:\n    y = 1"),
+        ("\t```python\n\tx = 1\n\t```", "x = 1"),
+        ("```python\nx = 1\n```<|im_end|>", "x = 1"),
     ],
 )
 def test_the_last_complete_python_block_is_the_program(answer: str, code: str) -> None:
