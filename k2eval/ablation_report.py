@@ -115,7 +115,10 @@ def _curve(table: Table, places: Sequence[Place], console: Console) -> None:
 
 def _judge(table: Table, places: Sequence[Place], console: Console) -> None:
     wanted = set(places)
+    shown = table.rows()
     for row in (f"bo{table.n}", f"plan-bo{table.n}", "k2-published"):
+        if row not in shown:
+            continue
         found = table.duels.get(row, {})
         duels = [duel for place, listed in found.items() if place in wanted for duel in listed]
         if duels:

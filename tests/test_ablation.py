@@ -86,6 +86,7 @@ async def test_a_row_that_only_some_samples_have_is_left_out_and_named(tmp_path:
         in said
     )
     assert "12 samples that every row has" in said
+    assert "judge of bo3" not in said
 
 
 async def test_the_report_has_the_two_by_two_and_the_judge(tmp_path: Path) -> None:
