@@ -174,13 +174,15 @@ def _texts(
     """The payloads by place, or None once they have been written to files beside the page."""
     kept: dict[str, Json] = {}
     size = 0
+    for earlier in (out / TEXTS).glob("*/*/*.js"):  # of another report, perhaps with protected texts
+        earlier.unlink()
     for place, shown in _payloads(index, samples, hidden):
         if size <= embedded:
             kept[place] = shown
             size += len(json.dumps(shown))
             if size > embedded:
-                for earlier, text in kept.items():
-                    _write_beside(out, earlier, text)
+                for before, text in kept.items():
+                    _write_beside(out, before, text)
         else:
             _write_beside(out, place, shown)
     return kept if size <= embedded else None

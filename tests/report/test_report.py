@@ -90,6 +90,15 @@ def test_protected_texts_are_left_out_unless_asked_for(tmp_path: Path) -> None:
     assert "83rd power" in write_report([folder], tmp_path / "all", include_protected=True).read_text()
 
 
+def test_protected_texts_of_an_earlier_report_do_not_stay_beside_the_page(tmp_path: Path) -> None:
+    folder = smoke_run(tmp_path / "run", limit=2, runs=2)
+    edit_run(folder, protected=True)
+    write_report([folder], tmp_path / "out", include_protected=True, embedded=0)
+    assert list((tmp_path / "out").rglob("*.js"))
+    write_report([folder], tmp_path / "out", embedded=0)
+    assert not list((tmp_path / "out").rglob("*.js"))
+
+
 def test_a_run_without_its_questions_still_gets_a_report(tmp_path: Path) -> None:
     folder = smoke_run(tmp_path / "run", limit=2, runs=2)
     edit_run(folder, fingerprint="another")
