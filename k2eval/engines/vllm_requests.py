@@ -58,7 +58,7 @@ class Prompts:
 
 
 def sampling_params(request: Request, room: int, skip_special_tokens: bool) -> Any:
-    """vLLM's ``SamplingParams`` for a request; ``room`` is how many tokens the context still holds."""
+    """The ``SamplingParams`` of a request; ``room`` is how many tokens the context still holds."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
