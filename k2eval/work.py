@@ -230,7 +230,10 @@ def merge_run(before: Mapping[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     old, new = identity(before), identity(now)
     changed = [key for key in new if key in old and old[key] != new[key]]
     if changed:
-        lines = "\n".join(f"  {key}: {_short(old[key])} there, {_short(new[key])} now" for key in changed)
+        lines = "\n".join(
+            f"  {key}: {_said(key, old[key], before)} there, {_said(key, new[key], now)} now"
+            for key in changed
+        )
         raise JournalError(
             f"{now['config']['out']} holds a different run. What differs:\n{lines}\n"
             "Give another --out, or the settings of that run; more tasks or more runs may be added to it."
@@ -260,7 +263,11 @@ def merge_run(before: Mapping[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _short(value: Json) -> str:
+def _said(key: str, value: Json, run: Mapping[str, Any]) -> str:
+    if key == "model":  # a name for people, a digest since two checkpoints may share a name
+        same = len(set(value.values())) == 1
+        digests = [f"{'' if same else role + ' '}{str(digest)[:12]}" for role, digest in value.items()]
+        return f"{run['model']['name']} ({', '.join(dict.fromkeys(digests))})"
     text = repr(value)
     return text if len(text) <= 200 else text[:200] + "…"
 

@@ -152,9 +152,11 @@ def _stated(text: str) -> str | None:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for line in reversed(lines[-3:]):
         stated = _STATED.search(line)
-        found = _stated_formula(stated["answer"]) if stated else None
-        if found:
-            return found
+        while stated:
+            found = _stated_formula(stated["answer"])
+            if found:
+                return found
+            stated = _STATED.search(stated["answer"])
     return _formula_or_number(lines[-1]) if lines else None
 
 
@@ -162,7 +164,9 @@ def _stated_formula(text: str) -> str | None:
     leading = _FORMULA.match(text.strip())
     if leading and text.strip()[leading.end() :].startswith("."):
         return next(group for group in leading.groups() if group is not None).strip()
-    return _formula_or_number(text)
+    bare = text.strip().strip("*_` ").rstrip(".")
+    is_latex = "\\" in bare and "$" not in bare and not _PROSE.search(bare)
+    return bare if is_latex else _formula_or_number(text)
 
 
 def _formula_or_number(text: str) -> str | None:

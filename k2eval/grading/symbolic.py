@@ -23,6 +23,8 @@ Expr = Any
 _MAX_CHARS = 2000
 _MAX_NESTING = 12
 _MAX_PRECISION = 20_000
+_TANGLED = re.compile(r"(?:\\[a-zA-Z]+\s*){10}|(?:\|[^|]*){20}")
+"""Chains of functions and unpaired bars, for which the parser takes exponentially long."""
 _LONG_NUMBER = re.compile(r"\d{1500}")
 _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
 _BINOMIAL = re.compile(r"\\binom\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}")
@@ -36,7 +38,7 @@ def parse(text: str) -> Expr | None:
     """The sympy expression that the LaTeX ``text`` means; None if it is unreadable or beyond the guards."""
     if not text or len(text) > _MAX_CHARS or _UNREADABLE.search(text) or not _is_shallow(text):
         return None
-    if _LONG_NUMBER.search(text):
+    if _LONG_NUMBER.search(text) or _TANGLED.search(text):
         return None
     if any(int(n) > 20_000 for n, _ in _BINOMIAL.findall(text)):
         return None

@@ -31,6 +31,8 @@ from k2eval.grading.answer import EXTRACTED_LIMIT, find_answer, tidy
         ("<answer></answer>\\boxed{7}", "7"),
         ("The final answer is $7$.", "7"),
         ("The final answer is 7.", "7"),
+        ("Final Answer: The final answer is $7$. I hope it is correct.", "7"),
+        (r"The answer is \frac{1}{2}.", r"\frac{1}{2}"),
         ("**Final Answer:** 7", "7"),
         ("Therefore\n\n$$\\frac12$$", r"\frac12"),
         ("Thinking …\n**7**", "7"),
