@@ -74,6 +74,12 @@ def test_memory_limit_has_its_own_outcome(attacked: Sandbox) -> None:
     assert "256 MiB" in result.message
 
 
+def test_room_for_thread_stacks_is_no_room_for_data(attacked: Sandbox) -> None:
+    limits = Limits(cpu_s=3, memory_mb=128, stack_mb=512)
+    assert attacked.run("x = bytearray(150 << 20)", limits=limits).outcome is RunOutcome.MEMORY_LIMIT
+    assert attacked.run("x = bytearray(100 << 20)", limits=limits).outcome is RunOutcome.OK
+
+
 def test_caught_memory_error_is_not_an_error(plain: Sandbox) -> None:
     result = plain.run("try: bytearray(400 << 20)\nexcept MemoryError: print('caught')", limits=SMALL)
     assert (result.outcome, result.stdout) == (RunOutcome.OK, b"caught\n")

@@ -79,6 +79,11 @@ PROGRAMS = {
     "dataclass": ("from dataclasses import dataclass\n@dataclass\nclass A:\n  x: int = 1\nprint(A())", b"", b"A(x=1)\n"),
     "pickle": ("import pickle\nclass A: pass\nprint(type(pickle.loads(pickle.dumps(A()))).__name__)", b"", b"A\n"),
     "late imports": ("import sqlite3, ssl, hashlib, zlib, bz2, lzma, ctypes, uuid, csv, xml.dom.minidom\nprint(hashlib.md5(b'').hexdigest()[:4])", b"", b"d41d\n"),
+    "del that needs names": (
+        "class A:\n  def __del__(self): print(sum(values))\nvalues = [4, 5]\na = A()",
+        b"",
+        b"9\n",
+    ),
     "del at exit": ("class A:\n  def __del__(self): print('gone')\na = A()\nprint('end')", b"", b"end\ngone\n"),
     "unraised in thread": ("import threading\ndef f(): raise ValueError\nt = threading.Thread(target=f); t.start(); t.join(); print(1)", b"", b"1\n"),
     "help and license names": ("print(callable(help), callable(exit), callable(quit))", b"", b"True True True\n"),
