@@ -112,9 +112,11 @@ def compile_error(report: dict[str, Any]) -> RunResult:
     )
 
 
-def lost_while_compiling(status: int, limits: Limits) -> RunResult:
-    """The result when the process that compiles the source ended: a compiler bomb."""
+def lost_while_compiling(status: int, cpu_s: float, limits: Limits) -> RunResult:
+    """The result when the process that compiles the source ended: a compiler bomb, or killed from outside."""
     code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGKILL and cpu_s < limits.cpu_s:
+        return sandbox_error("killed from outside: is the machine out of memory?")
     if code == -signal.SIGKILL:
         message = f"compiling took more than {limits.cpu_s:g} s of CPU time"
         return RunResult(outcome=RunOutcome.TIME_LIMIT, message=message, signal=signal.SIGKILL)

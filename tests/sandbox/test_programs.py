@@ -158,7 +158,7 @@ def test_large_input_and_output(plain: Sandbox) -> None:
 
 def test_measures(plain: Sandbox) -> None:
     result = plain.run("x = bytearray(100 << 20)\nimport time\nwhile time.process_time() < 0.2: pass")
-    assert 0.19 < result.cpu_s < 0.6
+    assert 0.19 < result.cpu_s < 2
     assert result.wall_s >= 0.1
     assert 100 << 20 < result.peak_memory_bytes < 200 << 20
 
