@@ -47,6 +47,11 @@ def judge(
     elif number == signal.SIGKILL and report["killed"] != "asked":
         # The filter keeps programs from sending this signal, so it came from the machine (out of memory).
         outcome, message = RunOutcome.SANDBOX_ERROR, "killed from outside: is the machine out of memory?"
+    elif report["memory"] > report["base_memory"] + limits.memory_mb * MIB:
+        # Where the kernel's limits do not reach: shared mappings, the main stack.
+        outcome, message = RunOutcome.MEMORY_LIMIT, f"more than {limits.memory_mb} MiB of memory"
+    elif report["killed"] == "asked" and number == signal.SIGKILL:
+        outcome, message = RunOutcome.RUNTIME_ERROR, "ended before it was done"
     elif code != 0:
         outcome, message = failure(code, number, stderr, report["memory"], limits)
     return RunResult(

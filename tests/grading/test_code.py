@@ -54,7 +54,7 @@ READERS = {
     ),
     "no imports": "a, b = (int(x) for x in sys.stdin)\nprint(2 * a, 2 * b, sep=chr(gcd(32, 64)))",
     "future": "from __future__ import annotations\ndef f(x: Missing): return 2 * int(x)\nprint(f(input()), f(input()))",
-    "numpy beside others": "import sys, numpy as np\na, b = 2 * np.array([int(x) for x in sys.stdin])\nprint(a, b)",
+    "numpy beside others": "import sys, numpy as np\na, b = 2 * np.array([int(input()), int(input())])\nprint(a, b)",
     "numpy if there": "try: import numpy\nexcept ImportError: exit('no numpy')\nprint(2 * int(input()), 2 * int(input()))",
     "class Solution": "class Solution:\n    pass\nprint(2 * int(input()), 2 * int(input()))",
 }

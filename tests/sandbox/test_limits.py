@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from k2eval.sandbox import Limits, RunOutcome, Sandbox
+from k2eval.sandbox import Call, Limits, RunOutcome, Sandbox
 
 SMALL = Limits(
     cpu_s=0.5, memory_mb=256, stack_mb=64, output_bytes=1 << 16, scratch_mb=4, scratch_files=32, threads=8
@@ -78,6 +78,26 @@ def test_room_for_thread_stacks_is_no_room_for_data(attacked: Sandbox) -> None:
     limits = Limits(cpu_s=3, memory_mb=128, stack_mb=512)
     assert attacked.run("x = bytearray(150 << 20)", limits=limits).outcome is RunOutcome.MEMORY_LIMIT
     assert attacked.run("x = bytearray(100 << 20)", limits=limits).outcome is RunOutcome.OK
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import mmap\nm = mmap.mmap(-1, 200 << 20)\nfor n in range(200): m.write(b'x' * (1 << 20))",
+        "import sys\nsys.setrecursionlimit(10**9)\n"
+        "def f(n): return 0 if n == 0 else [*map(f, (n - 1,))][0]\nf(500_000)",
+    ],
+    ids=["shared mapping", "main stack"],
+)
+def test_memory_of_every_kind_counts(attacked: Sandbox, source: str) -> None:
+    result = attacked.run(source, limits=Limits(cpu_s=20, memory_mb=128, stack_mb=512))
+    assert result.outcome is RunOutcome.MEMORY_LIMIT
+
+
+def test_calls_that_took_nearly_all_memory_are_fine(plain: Sandbox) -> None:
+    source = "def f(): return len(bytearray(123 << 20))"
+    result = plain.call(source, [Call("f")] * 2, limits=Limits(memory_mb=128))
+    assert (result.outcome, len(result.calls)) == (RunOutcome.OK, 2)
 
 
 def test_caught_memory_error_is_not_an_error(plain: Sandbox) -> None:
