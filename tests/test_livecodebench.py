@@ -85,6 +85,12 @@ class Evil:
         base64.b64encode(zlib.compress(pickle.dumps(Evil()))).decode(),
         base64.b64encode(zlib.compress(pickle.dumps("[]"))[:-8]).decode(),
         base64.b64encode(zlib.compress(b"")).decode(),
+        # Would make an unpickler take 64 GiB, call a function, read what is not there, or find two texts.
+        base64.b64encode(zlib.compress(b"\x80\x04\x8c\x01xr\xff\xff\xff\x7f.")).decode(),
+        base64.b64encode(zlib.compress(b"cos\nsystem\n(S'exit'\ntR.")).decode(),
+        base64.b64encode(zlib.compress(b"\x80\x04\x8d" + b"\xff" * 6 + b"\0\0")).decode(),
+        base64.b64encode(zlib.compress(pickle.dumps(["[]", "[]"]))).decode(),
+        base64.b64encode(zlib.compress(pickle.dumps("[" * 100_000))).decode(),
         "[1, 2",
     ],
 )

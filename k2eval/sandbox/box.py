@@ -19,7 +19,7 @@ from k2eval.sandbox.host import Box, BoxError
 from k2eval.sandbox.layout import package_binds
 from k2eval.sandbox.types import DEFAULT_LIMITS, Call, CallResult, Limits, Profile, RunOutcome, RunResult
 
-GRACE_S = 30.0
+GRACE_S = 120.0
 """How long after the limits of a run the box may take before it counts as broken."""
 MAX_SOURCE_BYTES = 4 << 20
 
@@ -223,7 +223,7 @@ class UntestedSandbox:
         if "compile_error" in report:
             return outcome.compile_error(report), False
         if "gone" in report:
-            return outcome.lost_while_compiling(report["gone"], limits), False
+            return outcome.lost_while_compiling(report["gone"], report["cpu"], limits), False
         return outcome.judge(report, out, err, limits, limits.cpu_s * runs), bool(report["again"])
 
     # ------------------------------------------------------------------------------------------------- one run

@@ -47,6 +47,11 @@ def judge(
     elif number == signal.SIGKILL and report["killed"] != "asked":
         # The filter keeps programs from sending this signal, so it came from the machine (out of memory).
         outcome, message = RunOutcome.SANDBOX_ERROR, "killed from outside: is the machine out of memory?"
+    elif report["memory"] > report["base_memory"] + limits.memory_mb * MIB:
+        # Where the kernel's limits do not reach: shared mappings, the main stack.
+        outcome, message = RunOutcome.MEMORY_LIMIT, f"more than {limits.memory_mb} MiB of memory"
+    elif report["killed"] == "asked" and number == signal.SIGKILL:
+        outcome, message = RunOutcome.RUNTIME_ERROR, "ended before it was done"
     elif code != 0:
         outcome, message = failure(code, number, stderr, report["memory"], limits)
     return RunResult(
@@ -112,9 +117,11 @@ def compile_error(report: dict[str, Any]) -> RunResult:
     )
 
 
-def lost_while_compiling(status: int, limits: Limits) -> RunResult:
-    """The result when the process that compiles the source ended: a compiler bomb."""
+def lost_while_compiling(status: int, cpu_s: float, limits: Limits) -> RunResult:
+    """The result when the process that compiles the source ended: a compiler bomb, or killed from outside."""
     code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGKILL and cpu_s < limits.cpu_s:
+        return sandbox_error("killed from outside: is the machine out of memory?")
     if code == -signal.SIGKILL:
         message = f"compiling took more than {limits.cpu_s:g} s of CPU time"
         return RunResult(outcome=RunOutcome.TIME_LIMIT, message=message, signal=signal.SIGKILL)

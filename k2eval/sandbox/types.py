@@ -45,9 +45,9 @@ class Limits:
     wall_s: float | None = None
     """Backstop in real seconds for programs that sleep; None is ``4 * cpu_s + 6``."""
     memory_mb: int = 2048
-    """MiB of memory that the program may take on top of the warm interpreter."""
+    """MiB of memory that the program may take on top of the warm interpreter; stacks of threads count in full."""
     stack_mb: int = 512
-    """MiB of address space on top of `memory_mb`, for the reservations of thread stacks."""
+    """MiB of address space on top of `memory_mb`, for what is only reserved."""
     output_bytes: int = 16 * MIB
     """Cap on standard output, and on standard error."""
     result_bytes: int = 64 * MIB

@@ -54,6 +54,8 @@ READERS = {
     ),
     "no imports": "a, b = (int(x) for x in sys.stdin)\nprint(2 * a, 2 * b, sep=chr(gcd(32, 64)))",
     "future": "from __future__ import annotations\ndef f(x: Missing): return 2 * int(x)\nprint(f(input()), f(input()))",
+    "numpy beside others": "import sys, numpy as np\na, b = 2 * np.array([int(input()), int(input())])\nprint(a, b)",
+    "numpy if there": "try: import numpy\nexcept ImportError: exit('no numpy')\nprint(2 * int(input()), 2 * int(input()))",
     "class Solution": "class Solution:\n    pass\nprint(2 * int(input()), 2 * int(input()))",
 }
 
@@ -90,6 +92,8 @@ def test_programs_fail_as_what_they_do(program: str, expected: Outcome) -> None:
         "def square(x):\n    return float(x * x)",
         "class Solution:\n    def square(self, x: Optional[int]) -> int:\n        return pow(x, 2)",
         "calls = 0\nclass Solution:\n    def square(self, x):\n        global calls\n        calls += 1\n        return x * x",
+        "import numpy\nclass Solution:\n    def square(self, x):\n        return numpy.int64(x) ** 2",
+        "import math, numpy\nclass Solution:\n    def square(self, x):\n        return numpy.float64(x * x)",
         "class Solution:\n    def square(self, x):\n        print('debug')\n        return x * x\nprint(Solution().square(3))",
     ],
 )

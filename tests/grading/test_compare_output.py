@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,7 +65,11 @@ def test_any_two_texts_can_be_compared(got: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("got", "expected"), [((1, 2), [1, 2]), (True, 1), (2.0, 2), ([[1], "a"], [[1], "a"]), (None, None)]
+    ("got", "expected"),
+    [
+        *(((1, 2), [1, 2]), (True, 1), (2.0, 2), ([[1], "a"], [[1], "a"]), (None, None)),
+        *((np.int64(6), 6), (np.True_, True), ([np.float64(0.5)], [0.5])),
+    ],
 )
 def test_the_same_value(got: object, expected: object) -> None:
     assert value_difference(got, expected) is None
@@ -72,7 +77,10 @@ def test_the_same_value(got: object, expected: object) -> None:
 
 @pytest.mark.parametrize(
     ("got", "expected"),
-    [([(1, 2)], [[1, 2]]), (0.1 + 0.2, 0.3), ("1", 1), (None, 0), (float("nan"), 1.0), ({1, 2}, [1, 2])],
+    [
+        *(([(1, 2)], [[1, 2]]), (0.1 + 0.2, 0.3), ("1", 1), (None, 0), (float("nan"), 1.0), ({1, 2}, [1, 2])),
+        *((np.int64(6), 7), (np.int64(6), [6]), (np.array([6]), [6]), (np.array([]), []), (np.False_, True)),
+    ],
 )
 def test_another_value(got: object, expected: object) -> None:
     assert value_difference(got, expected)

@@ -60,6 +60,7 @@ class Watcher:
         self.locks = locks
         self.codes: list[CodeType] = []
         self.module = ModuleType("")
+        self.base_memory = 0
         self.finalise = False
 
     def serve(self, descriptors: list[int], untouched: tuple[int, ...]) -> None:
@@ -79,6 +80,7 @@ class Watcher:
             os._exit(EXIT_CLEAN)
         last = self.job["last"]
         gc.freeze()
+        self.base_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         while True:
             report = self.run_once(descriptors)
             clean = untouched == scratch_state()
@@ -142,6 +144,7 @@ class Watcher:
             "cpu": usage.ru_utime + usage.ru_stime,
             "wall": time.monotonic() - started,
             "memory": usage.ru_maxrss * 1024,
+            "base_memory": self.base_memory,
         }
 
     def watch(self, child: int, started: float) -> str:

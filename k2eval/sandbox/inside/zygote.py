@@ -115,6 +115,6 @@ def serve_job(
     while not any(number == ended for number, _ in poll.poll()):
         os._exit(0)
     os.close(ended)
-    _, status = os.waitpid(watcher, 0)
+    _, status, usage = os.wait4(watcher, 0)
     if status not in (EXIT_CLEAN, EXIT_SCRATCH_USED << 8):
-        control.send(json.dumps({"gone": status}).encode())
+        control.send(json.dumps({"gone": status, "cpu": usage.ru_utime + usage.ru_stime}).encode())
