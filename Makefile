@@ -63,7 +63,8 @@ demo: setup ## Compare the small checkpoints and the recipes; writes leaderboard
 
 .PHONY: leaderboard tasks doctor
 leaderboard: setup ## One table of every run under runs/, as leaderboards/runs.*
-	@$(K2) leaderboard $(patsubst %/run.json,%,$(wildcard runs/*/run.json)) --out leaderboards/runs
+	@$(if $(wildcard runs/*/run.json),,echo "No run under runs/ yet. Make one with 'make eval'." >&2; exit 2;) \
+	    $(K2) leaderboard $(patsubst %/run.json,%,$(wildcard runs/*/run.json)) --out leaderboards/runs
 tasks: setup ## List the tasks
 	@$(K2) tasks $(if $(DATA),--data $(DATA))
 doctor: setup ## Check what this machine offers

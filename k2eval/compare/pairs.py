@@ -129,8 +129,13 @@ def _pair(first: RunScores, second: RunScores) -> Pair:
             f"{second.path} with {', '.join(second.tasks)}."
         )
     aligned = [_align(name, first.tasks[name], second.tasks[name]) for name in shared]
-    adjusted = holm([one.difference.p for one in aligned])
-    lines = [_line(one, p, len(aligned)) for one, p in zip(aligned, adjusted, strict=True)]
+    whole = [one for one in aligned if not one.first.info.part]
+    adjusted = dict(zip(map(id, whole), holm([one.difference.p for one in whole]), strict=True))
+    # Another view of a benchmark, such as its steps, is no benchmark more: it is corrected for their number.
+    corrected = [
+        adjusted.get(id(one), float(np.minimum(1.0, len(whole) * one.difference.p))) for one in aligned
+    ]
+    lines = [_line(one, p, len(whole)) for one, p in zip(aligned, corrected, strict=True)]
     return Pair(
         first,
         second,

@@ -83,7 +83,11 @@ def _scores(pair: Pair) -> tuple[list[str], list[list[str]]]:
 
 
 def _remarks(pair: Pair) -> list[str]:
-    remarks = [f"{line.title}: {note}" for line in pair.lines for note in line.notes]
+    titles: dict[str, list[str]] = {}
+    for line in pair.lines:
+        for note in line.notes:
+            titles.setdefault(note, []).append(line.title)
+    remarks = [f"{'; '.join(said)}: {note}" for note, said in titles.items()]
     for run, names in ((pair.first, pair.only_first), (pair.second, pair.only_second)):
         if names:
             remarks.append(f"only {run.info.name} has {', '.join(names)}")

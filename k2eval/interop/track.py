@@ -85,22 +85,25 @@ class _Follower:
 
     def _run(self) -> None:
         try:
-            tracker = importlib.import_module(self.name)
-        except ImportError:
+            self._follow(importlib.import_module(self.name))
+        except ModuleNotFoundError as error:
+            if error.name != self.name:
+                self._failed(error)
+                return
             self.console.print(
                 f"Tracking is off: the package {self.name} is not installed (pip install {self.name}). The run goes on."
             )
-            return
-        try:
-            self._follow(tracker)
-        except Exception as error:  # whatever a tracker raises, the run must not feel it
-            reason = str(error).splitlines()
-            self.console.print(
-                f"Tracking with {self.name} failed ({type(error).__name__}: {reason[0] if reason else ''}). "
-                "The run goes on.",
-                soft_wrap=True,
-                markup=False,
-            )
+        except (Exception, SystemExit) as error:  # whatever a tracker raises, the run must not feel it
+            self._failed(error)
+
+    def _failed(self, error: BaseException) -> None:
+        reason = str(error).splitlines()
+        self.console.print(
+            f"Tracking with {self.name} failed ({type(error).__name__}: {reason[0] if reason else ''}). "
+            "The run goes on.",
+            soft_wrap=True,
+            markup=False,
+        )
 
     def _follow(self, tracker: Any) -> None:
         project = os.environ.get("WANDB_PROJECT", PROJECT)

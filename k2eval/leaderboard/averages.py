@@ -16,7 +16,7 @@ def add_averages(rows: Sequence[Row], benchmarks: Sequence[Benchmark]) -> tuple[
     """Adds micro and macro averages of each group of benchmarks, and the macro average of all.
 
     Micro averages weigh benchmarks by their questions, macro averages weigh them alike. Rows that lack a
-    benchmark, or were asked other questions, get a value with a note and no rank.
+    benchmark, have not finished it, or were asked other questions, get a value with a note and no rank.
 
     Returns:
         The names of the added averages.
@@ -44,7 +44,7 @@ def _add(rows: Sequence[Row], members: Sequence[Benchmark], name: str) -> None:
         index
         for index, row in enumerate(rows)
         if row.record[f"{name}_benchmarks"] == len(members)
-        and all(index in member.comparable for member in members)
+        and all(index in member.ranked for member in members)
     ]
     if len(ranked) > 1:
         weights = _weights(name, [len(member.questions) for member in members])

@@ -85,13 +85,16 @@ def _column(values: Sequence[Any]) -> pd.Series:
 
 
 def _sorted(frame: pd.DataFrame, benchmarks: Sequence[Benchmark], averages: Sequence[str]) -> pd.DataFrame:
-    """Best first by the first average, or else the first benchmark; rows that lack some of it last."""
+    """Best first by the first average, or else the first benchmark; rows without a rank in it last."""
     if not benchmarks:
         return frame
     name = averages[0] if averages else benchmarks[0].name
-    whole = (
-        frame[f"{name}_benchmarks"] == frame[f"{name}_benchmarks"].max() if averages else frame[name].notna()
-    )
+    if f"{name}_rank" in frame:
+        whole = frame[f"{name}_rank"].notna()
+    elif averages:
+        whole = frame[f"{name}_benchmarks"] == frame[f"{name}_benchmarks"].max()
+    else:
+        whole = frame[name].notna()
     return (
         frame.assign(_whole=whole)
         .sort_values(["_whole", name], ascending=False, kind="stable")

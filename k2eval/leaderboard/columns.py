@@ -37,6 +37,8 @@ class Benchmark:
     """Ids of those that have verdicts in any row."""
     comparable: tuple[int, ...]
     """Rows that were asked these questions."""
+    ranked: tuple[int, ...]
+    """Those of them that are finished: the questions answered first may be the easy ones."""
     settings: Mapping[str, Json]
     """Prompt, grader and sampling of most of these rows."""
     means: Array
@@ -72,7 +74,17 @@ def benchmark_of(name: str, runs: Sequence[RunScores]) -> Benchmark:
     info = runs[having[0]].tasks[name].info
     settings = _most_common([runs[index].tasks[name].info.settings for index in comparable])
     return Benchmark(
-        name, info.title or name, info.part, info.micro, *reference, questions, comparable, settings, means
+        name=name,
+        title=info.title or name,
+        part=info.part,
+        group=info.micro,
+        fingerprint=reference[0],
+        size=reference[1],
+        questions=questions,
+        comparable=comparable,
+        ranked=tuple(index for index in comparable if not runs[index].tasks[name].missing),
+        settings=settings,
+        means=means,
     )
 
 
@@ -207,9 +219,9 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
             f"{judged['judge']:.1f} by the answer judge, {judged['judge_rule']:.1f} by rule on the same "
             f"{judged['judge_samples']} samples, which differ on {judged['judge_differs']:.1f}%"
         )
-    planned, done = info.questions * info.runs, task.failed + task.graded
-    if done < planned:
-        notes.append(f"unfinished: {done} of {planned} samples")
+    if task.missing:
+        planned = info.questions * info.runs
+        notes.append(f"unfinished, so not ranked: {planned - task.missing} of {planned} samples")
     if info.fingerprint == benchmark.fingerprint and info.questions != benchmark.size:
         notes.append(
             f"{info.questions} questions where most rows have {benchmark.size}: not compared with them"
@@ -223,10 +235,10 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
 
 
 def add_standing(rows: Sequence[Row], benchmark: Benchmark) -> None:
-    """Marks the best of the comparable rows, and those whose paired difference from it may be noise."""
+    """Marks the best of the rows that are compared, and those whose paired difference from it may be noise."""
     scored = {
         index: rows[index].estimates[benchmark.name].value
-        for index in benchmark.comparable
+        for index in benchmark.ranked
         if rows[index].estimates[benchmark.name].questions
     }
     if len(scored) < 2:

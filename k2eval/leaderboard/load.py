@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from k2eval.leaderboard.scores import INFRASTRUCTURE, RunInfo, RunScores, TaskIn
 from k2eval.leaderboard.verdicts import OUTCOMES, read_verdicts
 
 log = logging.getLogger(__name__)
+
+_AT_ONCE = 2
 
 
 def load_run(path: Path) -> RunScores:
@@ -40,7 +43,8 @@ def load_run(path: Path) -> RunScores:
 
 def load_runs(paths: Sequence[Path]) -> list[RunScores]:
     """`load_run` for each path; runs of one name get their folders' names in front."""
-    runs = [load_run(path) for path in paths]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # one is parsed, outside of Python, while another is counted
+        runs = list(pool.map(load_run, paths))
     names = Counter(run.info.name for run in runs)
     return [run if names[run.info.name] == 1 else _renamed(run) for run in runs]
 

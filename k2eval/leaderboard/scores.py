@@ -170,6 +170,11 @@ class TaskScores:
         """Samples with a score."""
         return int(np.isfinite(self.scores).sum())
 
+    @property
+    def missing(self) -> int:
+        """Samples without a verdict as yet."""
+        return max(self.info.questions * self.info.runs - self.failed - self.graded, 0)
+
     def only(self, keep: NDArray[np.bool_]) -> TaskScores:
         """The same for the questions where ``keep`` is true."""
         chosen = np.flatnonzero(keep)

@@ -35,6 +35,8 @@ def resample(means: Array, draws: int = 2_000, seed: int = 0) -> Array:
         return np.full((draws, means.shape[1]), np.nan)
     weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), draws).astype(float)
     known = np.isfinite(means)
+    if known.all():
+        return np.asarray(weights @ means / n)
     counts = weights @ known
     sums = weights @ np.where(known, means, 0.0)
     averages: Array = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)

@@ -55,6 +55,15 @@ def test_p_values_of_benchmarks_are_corrected_for_their_number(tmp_path: Path) -
     assert [found[name].p for name in "tuv"] == holm(raw)
 
 
+def test_another_view_of_a_benchmark_is_no_benchmark_more(tmp_path: Path) -> None:
+    tasks = [{t: bernoulli(20, 4, 0.5, seed, shift) for seed, t in enumerate("tuv")} for shift in (0.0, 0.2)]
+    runs = [write_run(tmp_path / n, t, infos={"v": {"part": True}}) for n, t in zip("ab", tasks, strict=True)]
+    found = lines(*runs)
+    whole = [found[name] for name in "tu"]
+    assert [line.p for line in whole] == holm([line.difference.p for line in whole])
+    assert found["v"].p == min(1.0, 2 * found["v"].difference.p)
+
+
 @pytest.mark.parametrize(
     ("p", "corrected", "runs", "words"),
     [

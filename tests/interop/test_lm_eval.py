@@ -17,6 +17,7 @@ from k2eval.errors import DataError, K2EvalError
 from k2eval.grading.pool import Item, grade_all
 from k2eval.interop.lm_eval import score
 from k2eval.records import Grade, Outcome, Question
+from k2eval.scicode.problems import problem_of
 from k2eval.tasks import load_tasks, task_files, tasks_folder
 
 pytestmark = [
@@ -136,6 +137,49 @@ def test_right_and_wrong_smoke_answers_are_told_apart_through_their_door() -> No
     task.apply_filters()
     grades = [one["score"] for one in task._instances[0].filtered_resps["k2eval"]]
     assert grades == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+
+
+SENIORS = """class Solution:
+    def countSeniors(self, details: List[str]) -> int:
+        return sum(int(one[11:13]) > 60 for one in details)"""
+
+
+def solved(question: Question) -> str:
+    """A right program: the data's own solution, or one of ours."""
+    if question.task == "humaneval":
+        path = Path(os.environ["K2EVAL_DATA"]) / "humaneval" / "test.jsonl"
+        rows = map(json.loads, path.read_text("utf-8").splitlines())
+        row = next(one for one in rows if one["task_id"] == question.id)
+        return f"```python\n{row['prompt']}{row['canonical_solution']}\n```"
+    if question.task == "scicode_dev":
+        steps = [f"```python\n{step.ground_truth_code}\n```" for step in problem_of(question).sub_steps]
+        return "\n\n".join(steps)
+    own = {"abc387_a": "a, b = map(int, input().split())\nprint((a + b) ** 2)", "2727": SENIORS}
+    return f"```python\n{own[question.id]}\n```"
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("humaneval", ["HumanEval/0", "HumanEval/38"]),
+        ("livecodebench_all", ["2727", "abc387_a"]),
+        ("scicode_dev", ["10"]),
+    ],
+)
+def test_right_programs_are_right_through_both_doors(name: str, ids: list[str]) -> None:
+    questions = {one.id: one for one in found(name).questions() if one.id in ids}
+    task = theirs(name)
+    documents = {one["id"]: one for one in task.test_docs() if one["id"] in ids}
+    texts = {one: [solved(questions[one]), "```python\nprint(1)\n```"] for one in ids}
+    task._instances = [
+        Instance("generate_until", documents[one], ("", {}), 0, metadata=(name, 0, 1), resps=texts[one])
+        for one in ids
+    ]
+    task.apply_filters()
+    graded = [instance.filtered_resps["k2eval"] for instance in task._instances]
+    expected = grade_all(Item(questions[one], text) for one in ids for text in texts[one])
+    assert [Grade.model_validate(one) for pair in graded for one in pair] == list(expected)
+    assert [[one["score"] for one in pair] for pair in graded] == [[1.0, 0.0]] * len(ids)
 
 
 def test_failures_of_ours_are_left_out_and_never_count_as_wrong() -> None:

@@ -142,3 +142,25 @@ def test_a_torn_line_waits_for_its_rest(tmp_path: Path) -> None:
         file.write(line[20:])
     assert progress.read()
     assert progress.figures()["a/score"] == 1.0
+
+
+@pytest.mark.parametrize("source", ["raise RuntimeError('half installed')", "import no_such_dependency"])
+def test_a_tracker_that_cannot_be_imported_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Console, source: str
+) -> None:
+    (tmp_path / "trackio.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "trackio", raising=False)
+    with tracking("trackio", tmp_path / "run", {}, words):
+        pass
+    assert said(words).startswith("Tracking with trackio failed (")
+    assert said(words).count("\n") == 1
+
+
+def test_a_tracker_that_exits_is_said(
+    tmp_path: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch, words: Console
+) -> None:
+    monkeypatch.setattr(tracker, "init", lambda **_: sys.exit(3))
+    with tracking("trackio", tmp_path / "run", {}, words):
+        pass
+    assert "Tracking with trackio failed (SystemExit: 3)" in said(words)

@@ -142,7 +142,19 @@ def test_marks_of_the_recipe_are_counted_and_said(tmp_path: Path) -> None:
 def test_an_unfinished_run_is_said(tmp_path: Path) -> None:
     row = build([write_run(tmp_path / "a", {"t": [[1, 0], [1]]}, complete=False)]).frame.iloc[0]
     assert row["notes"] == "the run is not finished"
-    assert row["t_notes"] == "unfinished: 3 of 4 samples"
+    assert row["t_notes"] == "unfinished, so not ranked: 3 of 4 samples"
+
+
+def test_an_unfinished_row_is_never_the_best(tmp_path: Path) -> None:
+    whole = {name: [[1.0, 0.0]] * 6 for name in "tu"}
+    easy_ones_first = {name: [[1.0, 1.0]] * 2 for name in "tu"}
+    infos = {name: {"questions": 6, "expected_questions": 6, "fingerprint": "print-6"} for name in "tu"}
+    runs = [write_run(tmp_path / "a", whole), write_run(tmp_path / "b", whole)]
+    runs.append(write_run(tmp_path / "c", easy_ones_first, infos=infos, complete=False))
+    frame = build(runs).frame.set_index("run")
+    assert list(frame.index) == ["a", "b", "c"]
+    assert frame["t_standing"].to_dict() == {"a": "best", "b": "best", "c": ""}
+    assert frame["math_micro_rank"].isna().to_dict() == {"a": False, "b": False, "c": True}
 
 
 def test_truncation_missing_answers_tokens_and_speed_are_columns(tmp_path: Path) -> None:
