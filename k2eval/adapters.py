@@ -106,7 +106,7 @@ def _text(row: Row, name: str, spec: TaskSpec, number: int) -> str:
     ):
         raise DataError(
             f"Task {spec.task}, row {number}: expected a text or number in field {name!r}, got {value!r:.100}. "
-            f"Fields there: {', '.join(row)}."
+            f"Fields there: {', '.join(name for name in row if not name.startswith('_'))}."
         )
     if isinstance(value, float) and value.is_integer():
         value = int(value)

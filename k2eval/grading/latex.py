@@ -121,6 +121,7 @@ _SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] =
     ),
 ]  # fmt: skip
 _THOUSANDS_PLAIN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_NAMED_THOUSANDS = re.compile(r"[^,=]*=\s*(?=[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\s*$)")
 _BRACE_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _SHORT_FRACTION = re.compile(r"\\frac(?![a-zA-Z])\s*(\d|(?<=\s)[a-zA-Z])\s*(?:(?=\{)|(\d|[a-zA-Z]))")
 _SHORT_ROOT = re.compile(r"\\sqrt\s*(\d|[a-zA-Z])")
@@ -254,6 +255,9 @@ def without_thousands(text: str) -> str:
     joined = re.sub(r"(?<![\d.,_^])\d{1,3}(?:(?:\{,\}| )\d{3})+(?!\d)", _digits, text)
     joined = re.sub(r"\.\d{3}(?: \d{3})*(?: \d{1,3})(?!\d)", lambda m: m[0].replace(" ", ""), joined)
     joined = _BRACE_COMMA.sub(".", joined)
+    name = _NAMED_THOUSANDS.match(joined)
+    if name:
+        return name[0] + joined[name.end() :].replace(",", "")
     whole = joined.strip().lstrip("+-").strip()
     leading = re.match(r"[+-]?\s*\d{1,3}(?:,\d{3})+(?![\d,])", joined.strip())
     if _THOUSANDS_PLAIN.fullmatch(whole):

@@ -8,6 +8,7 @@ bring ``code`` in place of a response, and those of SciCode a ``step_id``. Other
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections import Counter, deque
@@ -19,6 +20,7 @@ from k2eval.errors import DataError, K2EvalError
 from k2eval.grading.choice import letter_of
 from k2eval.grading.code_rows import Steps, asked, steps_in
 from k2eval.grading.pool import Item, grade_all
+from k2eval.grading.registry import grader_for
 from k2eval.records import Grade, Json, Outcome, Question
 
 _SHOWN = 20
@@ -90,6 +92,7 @@ def score_file(
         workers: Number of grading processes; one per processor if None.
 
     Raises:
+        ConfigError: If there is no such grader.
         DataError: If ``responses`` cannot be opened or ``out`` cannot be written. Rows that cannot be read are
             left out and reported in the summary.
     """
@@ -97,6 +100,8 @@ def score_file(
         raise DataError(
             "Expected either a grader or questions to grade with, got " + ("both." if grader else "none.")
         )
+    if grader:
+        grader_for(grader)
     summary = ScoreSummary(out)
     rows: deque[dict[str, Json]] = deque()
     steps = steps_in(_step_rows(responses)) if questions else {}
@@ -159,7 +164,13 @@ def _item_of_task(row: dict[str, Json], questions: Callable[[str, int], Question
 
 def _item_of_row(row: dict[str, Json], grader: str) -> Item:
     gold = row.get("gold")
-    if isinstance(gold, bool) or not isinstance(gold, str | int | float) or not str(gold).strip():
+    finite = not isinstance(gold, float) or math.isfinite(gold)
+    if (
+        isinstance(gold, bool)
+        or not isinstance(gold, str | int | float)
+        or not str(gold).strip()
+        or not finite
+    ):
         raise DataError(f'expected "gold" to be a non-empty string, got {_shown(gold)}')
     options: tuple[str, ...] = ()
     if grader == "choice":

@@ -69,9 +69,10 @@ def _is_shallow(text: str) -> bool:
 def _prepare(text: str) -> str:
     """``text`` in the dialect of the parser.
 
-    Decimals become fractions, so that none is rounded. 2\\binom{5}{2} gets its sign, since the parser reads it as
-    the mixed number 2 + 10.
+    Decimals become fractions, so that none is rounded. 2\\binom{5}{2} and 2(10) get their sign, since the parser
+    reads them as the mixed number 2 + 10.
     """
+    text = re.sub(r"(?<!_\d)(?<=[\d)!])\s*(?=[(\[])", r"\\cdot ", text)
     text = re.sub(r"(?<=[\d})!])\s*(?=\\binom)", r"\\cdot ", text)
     text = _DECIMAL.sub(lambda m: f"\\frac{{{int(m[1] + m[2])}}}{{{10 ** len(m[2])}}}", text)
     text = re.sub(r"\\(lfloor|rfloor|lceil|rceil|cdot|times)(?=\S)", r"\\\1 ", text)

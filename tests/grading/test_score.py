@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from k2eval.errors import DataError
+from k2eval.errors import ConfigError, DataError
 from k2eval.grading.score import ScoreSummary, score_file
 from k2eval.records import Outcome, Question
 from tests.grading.conftest import make_question
@@ -67,11 +67,16 @@ def test_rows_of_a_task_are_graded_by_question_and_run_index(tmp_path: Path) -> 
     assert [verdict["correct"] for verdict in verdicts] == [True, False]
 
 
+def test_an_unknown_grader_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="math"):
+        score_file(tmp_path / "none", tmp_path / "out", grader="mth")
+
+
 @pytest.mark.parametrize(
     "line",
     ["{torn", "[1]", '"text"', '{"response": "x"}', '{"gold": "7"}', '{"gold": "7", "response": null}',
      '{"gold": "", "response": "x"}',
-     '{"gold": {}, "response": "x"}', "[" * 100_000],
+     '{"gold": {}, "response": "x"}', '{"gold": NaN, "response": "x"}', "[" * 100_000],
 )  # fmt: skip
 def test_an_unreadable_row_is_reported_by_line_and_the_others_kept(line: str, tmp_path: Path) -> None:
     good = {"gold": "7", "response": r"\boxed{7}"}
