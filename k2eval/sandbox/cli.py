@@ -90,7 +90,7 @@ def run_file(
     if cpu <= 0 or memory <= 0 or output <= 0 or (wall is not None and wall <= 0):
         raise ConfigError("Expected --cpu, --wall, --memory and --output to be positive.")
     limits = Limits(cpu_s=cpu, wall_s=wall, memory_mb=memory, output_bytes=int(output * MIB))
-    source = read(file).decode("utf-8", errors="replace")
+    source = read(file).decode("utf-8-sig", errors="replace")
     with Sandbox(profile) as box:
         if call is None:
             return as_json(box.run(source, stdin=b"" if stdin is None else read(stdin), limits=limits))

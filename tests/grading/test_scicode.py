@@ -171,6 +171,12 @@ def test_a_result_that_the_test_blows_up_is_wrong_and_harms_nobody(question: Que
     assert "Unable to allocate" in graded.detail["why"]
 
 
+@pytest.mark.parametrize("seconds", [60, 7200])
+def test_the_hard_limit_leaves_each_step_its_time(question: Question, seconds: float) -> None:
+    question = question.model_copy(update={"metadata": {**question.metadata, "step_seconds": seconds}})
+    assert scicode.time_limit(question) > 2 * len(question.gold) * seconds
+
+
 def test_missing_targets_are_our_failure(question: Question) -> None:
     bare = question.model_copy(update={"metadata": {**question.metadata, "targets": []}})
     graded = scicode.grade_codes(bare, {"90.1": TWICE, "90.2": SUM})

@@ -10,7 +10,7 @@ import pytest
 
 from k2eval.sandbox import Limits, RunOutcome, Sandbox
 
-LIMITS = Limits(cpu_s=0.5)
+LIMITS = Limits(cpu_s=0.5, wall_s=120)
 SOURCE = "import time\nwanted = float(input())\nwhile time.process_time() < wanted: pass\nprint('done')"
 # Seconds of CPU time; nothing within 20 % of the limit.
 WANTED = [0.02 + 0.03 * n for n in range(12)] + [0.62 + 0.2 * n for n in range(8)]
