@@ -24,7 +24,9 @@ from k2eval.records import Question
 from k2eval.tasks import load_tasks, task_files, tasks_folder
 
 UNFINISHED = 1
-"""Exit code of a command that ended with infrastructure failures or unreadable rows."""
+"""Exit code of a command that ended with infrastructure failures."""
+UNREADABLE = 2
+"""Exit code of a command that kept what it could, but met rows that cannot be read."""
 
 
 def run_command(
@@ -115,7 +117,7 @@ def score_command(
     questions = _question_finder(task, data, sets) if task else None
     summary = score_file(responses, out, grader=grader, questions=questions)
     console.print(str(summary), soft_wrap=True, highlight=False)
-    return UNFINISHED if summary.failed else 0
+    return UNREADABLE if summary.unreadable else UNFINISHED if summary.infrastructure else 0
 
 
 def _question_finder(name: str, data: Path | None, sets: Sequence[str]) -> Any:

@@ -26,7 +26,7 @@ from k2eval.livecodebench import Test, decode_tests
 from k2eval.records import Grade, Json, Outcome, Question
 from k2eval.sandbox import Call, CallResult, Limits, RunOutcome, RunResult
 
-VERSION = 1
+VERSION = 2
 
 CPU_S = 6.0
 """CPU seconds a test, LiveCodeBench's limit."""

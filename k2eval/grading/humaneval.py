@@ -29,7 +29,7 @@ from k2eval.grading.scicode_program import names_defined
 from k2eval.records import Grade, Outcome, Question
 from k2eval.sandbox import Call, CallResult, Limits, RunOutcome
 
-VERSION = 1
+VERSION = 2
 
 LIMITS = Limits(cpu_s=3.0)
 """The official harness allows 3 s for all calls together; here each has them."""

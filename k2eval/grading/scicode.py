@@ -22,7 +22,7 @@ from k2eval.records import Grade, Json, Outcome, Question
 from k2eval.sandbox import Limits, RunOutcome
 from k2eval.scicode import Problem, Step, problem_of, read_targets
 
-VERSION = 1
+VERSION = 2
 
 STEP_SECONDS = 1800.0
 """CPU seconds for the tests of one step; the official harness allows as much real time."""

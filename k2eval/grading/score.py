@@ -50,11 +50,6 @@ class ScoreSummary:
         """Rows that we failed to grade."""
         return sum(count for name, count in self.outcomes.items() if Outcome(name).is_infrastructure)
 
-    @property
-    def failed(self) -> bool:
-        """Whether any row has no verdict."""
-        return bool(self.unreadable or self.infrastructure)
-
     def __str__(self) -> str:
         share = f" ({self.correct / self.graded:.2%})" if self.graded else ""
         others = ", ".join(f"{count} {name}" for name, count in sorted(self.outcomes.items()))

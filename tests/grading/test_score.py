@@ -31,7 +31,7 @@ def test_rows_with_their_gold_are_graded_in_order(tmp_path: Path) -> None:
     summary, verdicts = score(tmp_path, rows, grader="math")
     assert [verdict["tag"] for verdict in verdicts] == list(range(50))
     assert [verdict["correct"] for verdict in verdicts] == [index < 5 for index in range(50)]
-    assert (summary.graded, summary.correct, summary.failed) == (50, 5, False)
+    assert (summary.graded, summary.correct, summary.unreadable) == (50, 5, [])
 
 
 def test_a_row_gains_its_verdict_and_keeps_its_fields(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_an_unknown_grader_is_refused_before_anything_is_read(tmp_path: Path) ->
 def test_an_unreadable_row_is_reported_by_line_and_the_others_kept(line: str, tmp_path: Path) -> None:
     good = {"gold": "7", "response": r"\boxed{7}"}
     summary, verdicts = score(tmp_path, [good, "", line, good], grader="math")
-    assert summary.failed and len(summary.unreadable) == 1 and summary.unreadable[0].startswith("line 3: ")
+    assert len(summary.unreadable) == 1 and summary.unreadable[0].startswith("line 3: ")
     assert [verdict["correct"] for verdict in verdicts] == [True, True]
 
 
@@ -117,7 +117,7 @@ def test_what_we_fail_to_grade_is_not_wrong(tmp_path: Path) -> None:
     rows = [{"question_id": "q1", "response": "raise"}, {"question_id": "q1", "response": "x"}]
     summary, verdicts = score(tmp_path, rows, questions=unknown)
     assert (verdicts[0]["correct"], verdicts[0]["outcome"]) == (None, Outcome.GRADER_ERROR)
-    assert (summary.graded, summary.correct, summary.failed) == (1, 1, True)
+    assert (summary.graded, summary.correct, summary.infrastructure) == (1, 1, 1)
     assert "not counted as wrong" in str(summary)
 
 
