@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from benchmarks.expand import Expansion, Shape
+from k2eval.engines.repair import Repairing
 
 
-class Filler:
+class Filler(Repairing):
     """What vLLM's workers can do beside their own work: ``worker_extension_cls="benchmarks.fill.Filler"``."""
 
     model_runner: Any
@@ -22,6 +23,7 @@ class Filler:
 
     def fill(self, folder: str, shape: dict[str, int], draft: bool = False) -> int:
         """Write an expansion into the loaded model, or into its draft; returns the number of weights."""
+        self.repair()  # else a rehearsal on the CPU would sample at any temperature
         runner = self.model_runner
         model = runner.model
         if draft:
