@@ -155,8 +155,10 @@ def tables(frame: pd.DataFrame) -> Iterator[tuple[str, list[str], list[list[str]
 
 
 def _table(part: pd.DataFrame, heading: str, names: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Intermediate points of a curve stand without their intervals, which the CSV has."""
     several = part["run"].nunique() > 1
     shown = [name for name in names if part[name].notna().any()]
+    ends = {name.partition("@")[0]: name for name in shown}.values()
     header = [heading, *(["Run"] if several else []), "Questions", "k", *shown]
     rows = [
         [
@@ -164,7 +166,7 @@ def _table(part: pd.DataFrame, heading: str, names: Sequence[str]) -> tuple[list
             *([str(row["run"])] if several else []),
             f"{row['questions']}",
             f"{row['k']}",
-            *(cells.score(row, name) for name in shown),
+            *(cells.score(row, name) if name in ends else cells.plain(row[name]) for name in shown),
         ]
         for _, row in part.sort_values(
             "value", key=lambda values: values.map(_natural), kind="stable"

@@ -81,8 +81,9 @@ def test_tags_with_many_values_are_broken_down_where_they_are_asked_for(run: Pat
 
 
 def test_programs_have_no_majority(run: Path) -> None:
-    lines = [json.loads(line) for line in (run / VERDICTS).read_text().splitlines()]
-    (run / VERDICTS).write_text("".join(json.dumps({**line, "extracted": None}) + "\n" for line in lines))
+    described = json.loads((run / RUN).read_text())
+    described["tasks"]["smoke"]["grader"] = "code/2"
+    (run / RUN).write_text(json.dumps(described))
     assert not [name for name in breakdown([run]) if name.startswith("maj")]
 
 

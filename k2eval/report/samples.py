@@ -17,6 +17,7 @@ from k2eval.records import Json, Outcome, Question, Verdict
 from k2eval.statistics import Vote
 from k2eval.tasks import load_tasks
 
+_OF_PROGRAMS = ("code", "humaneval", "scicode")
 _KEY = re.compile(rb'"key": "([^"]*)"')
 
 
@@ -73,14 +74,12 @@ class Samples:
         Programs can be told right from wrong, but not equal from different. Options are shown in another order
         in each run, so a letter says nothing until it is the option's text.
         """
-        letters = str(self.run["tasks"][task].get("grader", "")).startswith("choice")
-        if letters and task not in self.questions:
-            return None
-        rows = self.verdicts[task]
-        if all(verdict.extracted is None for by_run in rows.values() for verdict in by_run.values()):
+        grader = str(self.run["tasks"][task].get("grader", "")).partition("/")[0]
+        letters = grader == "choice"
+        if grader in _OF_PROGRAMS or (letters and task not in self.questions):
             return None
         table = []
-        for question_id, by_run in rows.items():
+        for question_id, by_run in self.verdicts[task].items():
             row = []
             for run_index, verdict in sorted(by_run.items()):
                 if verdict.score is not None:
