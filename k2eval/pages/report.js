@@ -154,8 +154,14 @@ function facts(pairs) {
   return list;
 }
 
-function planOf(plan) {
-  return typeof plan === "string" ? plan : JSON.stringify(plan, null, 1);
+function keysOf(plan) {
+  return [plan].flat().filter(Boolean);
+}
+
+function planOf(sample, plan) {
+  const byKey = new Map(sample.generations.map((one) => [one.key, one]));
+  const texts = keysOf(plan).map((key) => byKey.get(key)?.text ?? key);
+  return texts.length ? folded(texts.length > 1 ? `Plans (${texts.length})` : "Plan", texts.join("\n\n")) : null;
 }
 
 function candidates(sample) {
@@ -168,7 +174,8 @@ function candidates(sample) {
     const chosen = one.index === notes.selected || (made && made.selected);
     const title = `${one.index}${chosen ? " (selected)" : ""}: ${one.answer ?? "no answer"}, ${one.tokens} tokens`;
     const inside = make("details", {}, make("summary", { textContent: title }));
-    if (one.plan) inside.append(folded("Plan", planOf(one.plan)));
+    const plan = planOf(sample, one.plan);
+    if (plan) inside.append(plan);
     if (made) inside.append(...response(made.text));
     parts.push(inside);
   }
@@ -188,7 +195,8 @@ function judgements(sample) {
 }
 
 function otherStages(sample) {
-  const shown = new Set((sample.notes.candidates || []).map((one) => one.generation));
+  const { candidates: made, plan } = sample.notes;
+  const shown = new Set([...keysOf(plan), ...(made || []).flatMap((one) => [one.generation, ...keysOf(one.plan)])]);
   const rest = sample.generations.filter((one) => !one.selected && !shown.has(one.key));
   if (!rest.length) return [];
   return [make("h4", { textContent: "Other generations" }),
@@ -215,7 +223,7 @@ function whole(sample, prompt, cell) {
     detail ? folded("Why", detail, cell[1] !== "correct" && detail.length < 600) : null,
     make("h4", { textContent: "Question" }),
     make("pre", { className: "question", textContent: prompt || "(the question's text is not at hand)" }),
-    plan ? folded("Plan", planOf(plan)) : null,
+    planOf(sample, plan),
     make("h4", { textContent: "Response" }),
     ...(selected ? response(selected.text) : [make("p", { className: "soft", textContent: "No generation was kept." })]),
     ...candidates(sample), ...judgements(sample), ...otherStages(sample),

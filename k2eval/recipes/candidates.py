@@ -10,8 +10,7 @@ from typing import TypeVar
 
 from k2eval.errors import EngineError, EngineStopped
 from k2eval.recipes.answers import said
-from k2eval.recipes.plan import make_plan
-from k2eval.recipes.prompts import with_plan
+from k2eval.recipes.plan import Planner
 from k2eval.recipes.sample import Sample
 from k2eval.records import Json, Response
 
@@ -74,19 +73,20 @@ async def make_candidate(sample: Sample, index: int, planned: bool) -> Made:
     # Each sees only its own generations, so that what a candidate cost does not depend on the others' pace.
     own = replace(sample, generations=[])
     stage = stage_of("solve", index)
+    planner = Planner(stage_of("plan", index)) if planned else None
     try:
-        plan = await make_plan(own, stage_of("plan", index)) if planned else None
-        messages = with_plan(sample.question.messages, plan.text) if plan and plan.text else None
-        try:
-            response = await own.solve(stage, messages)
-        except EngineStopped:
+        response = await own.solve(stage, prepare=planner)
+    except EngineStopped:
+        raise
+    except EngineError as error:
+        if planner is not None and planner.failure is error:
             raise
-        except EngineError as error:
-            return Lost(index, stage, error)
+        return Lost(index, stage, error)
     finally:
         sample.generations.extend(own.generations)
     found = said(sample.question, response)
-    return Candidate(index, own.select(response, **(plan.notes() if plan else {})), found.answer, found.vote)
+    notes = planner.notes() if planner else {}
+    return Candidate(index, own.select(response, **notes), found.answer, found.vote)
 
 
 async def all_of(*awaitables: Awaitable[T]) -> list[T]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from k2eval.errors import EngineError
 from k2eval.recipes.prompts import plan_messages, with_plan
 from k2eval.recipes.sample import Sample
-from k2eval.records import Generation, Json, Response, Sampling
+from k2eval.records import Generation, Json, Message, Response, Sampling
 
 ATTEMPTS = 3
 """How often a plan is asked for, in all, where none comes."""
@@ -38,33 +40,64 @@ class Plan:
     attempts: int
     stage: str
 
+    def marks(self) -> list[str]:
+        """What a reader of the verdict must know."""
+        if self.text is not None:
+            return []
+        return [f"{self.stage}: no usable plan in {self.attempts} attempts, solved without"]
+
+
+@dataclass(slots=True)
+class Planner:
+    """Plans for one candidate: for each prompt that it is asked, one that is added to the prompt.
+
+    A task of several steps is planned step by step, as K2-Think's pipeline, which sees one prompt at a time, does.
+    """
+
+    stage: str = "plan"
+    plans: list[Plan] = field(default_factory=list)
+    failure: EngineError | None = None
+    """What the planner's engine gave up with."""
+
+    async def __call__(self, sample: Sample, step: str, messages: Sequence[Message]) -> Sequence[Message]:
+        """The prompt with a plan for it; without a usable one, as it is.
+
+        Raises:
+            EngineError: When the planner's engine has given up.
+        """
+        try:
+            plan = await make_plan(sample, f"{self.stage}.{step}" if step else self.stage, messages)
+        except EngineError as error:
+            self.failure = error
+            raise
+        self.plans.append(plan)
+        return with_plan(messages, plan.text) if plan.text else messages
+
     def notes(self) -> dict[str, Json]:
-        """What a verdict keeps of it."""
-        if self.text is None:
-            mark = f"{self.stage}: no usable plan in {self.attempts} attempts, solved without"
-            return {"plan": None, "marks": [mark]}
-        return {"plan": self.generation}
+        """What a verdict keeps of the plans: their generations' keys, or the key where there is one step."""
+        found = [plan.generation if plan.text else None for plan in self.plans]
+        marks = [mark for plan in self.plans for mark in plan.marks()]
+        return {"plan": found[0] if len(found) == 1 else found, **({"marks": marks} if marks else {})}
 
 
 async def plan(sample: Sample) -> Response:
     """Ask for a plan, then ask the question with the plan below it; without one, as it is."""
-    made = await make_plan(sample, "plan")
-    messages = with_plan(sample.question.messages, made.text) if made.text else None
-    response = await sample.solve("solve", messages)
-    return sample.select(response, **made.notes())
+    planner = Planner()
+    response = await sample.solve("solve", prepare=planner)
+    return sample.select(response, **planner.notes())
 
 
-async def make_plan(sample: Sample, stage: str) -> Plan:
-    """A plan for the sample's question; asked for again, a bounded number of times, while there is none.
+async def make_plan(sample: Sample, stage: str, messages: Sequence[Message]) -> Plan:
+    """A plan for the prompt ``messages``; asked for again, a bounded number of times, while there is none.
 
     Raises:
         EngineError: When the planner's engine has given up.
     """
-    messages = plan_messages(sample.question.messages)
+    asked = plan_messages(messages)
     sampling = sample.sampling_for("planner", planner_sampling(sample.sampling))
     for attempt in range(ATTEMPTS):
         name = again(stage, attempt)
-        generation = await sample.generate(name, messages, sampling=sampling, role="planner")
+        generation = await sample.generate(name, asked, sampling=sampling, role="planner")
         text = read_plan(generation)
         if text:
             break

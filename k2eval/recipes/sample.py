@@ -23,6 +23,10 @@ Role = Literal["solver", "planner", "judge", "answer_judge"]
 ROLES: tuple[Role, ...] = ("solver", "planner", "judge", "answer_judge")
 Generate = Callable[[Request, Role], Awaitable[Generation]]
 
+Prepare = Callable[["Sample", str, Sequence[Message]], Awaitable[Sequence[Message]]]
+"""Makes of a step's name (empty where there is one step only) and its prompt the prompt that is asked."""
+Solver = Callable[["Sample", str, Sequence[Message], Prepare | None], Awaitable[Response]]
+
 
 @dataclass(slots=True)
 class Sample:
@@ -38,7 +42,7 @@ class Sample:
     """The checkpoint behind each role."""
     ask: Generate
     """Answers a request, from the journal if it is there, else by the role's engine."""
-    solver: Callable[[Sample, str, Sequence[Message]], Awaitable[Response]] | None = None
+    solver: Solver | None = None
     """Solves in several steps, for tasks that need it."""
     generations: list[Generation] = field(default_factory=list)
     """All that was generated so far, in order of completion."""
@@ -97,16 +101,24 @@ class Sample:
         self.generations.append(generation)
         return generation
 
-    async def solve(self, stage: str = "solve", messages: Sequence[Message] | None = None) -> Response:
+    async def solve(
+        self,
+        stage: str = "solve",
+        messages: Sequence[Message] | None = None,
+        prepare: Prepare | None = None,
+    ) -> Response:
         """One candidate: a single generation, or several steps where the task needs them.
 
         Args:
             stage: Name of the step; steps of a multi-step task append to it.
             messages: The prompt; the question's own where None.
+            prepare: Changes each prompt before it is asked, such as by adding a plan.
         """
         prompt = self.question.messages if messages is None else messages
         if self.solver is not None:
-            return await self.solver(self, stage, prompt)
+            return await self.solver(self, stage, prompt, prepare)
+        if prepare is not None:
+            prompt = await prepare(self, "", prompt)
         return self.respond(await self.generate(stage, prompt))
 
     def select(self, response: Response, **notes: Json) -> Response:

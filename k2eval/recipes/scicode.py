@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from k2eval.grading.answer import answer_part
 from k2eval.grading.scicode_program import container, step_code
 from k2eval.recipes.prompts import scicode_messages
-from k2eval.recipes.sample import Sample
+from k2eval.recipes.sample import Prepare, Sample
 from k2eval.records import Message, Response
 from k2eval.scicode import problem_of
 
 
-async def solve_steps(sample: Sample, stage: str, messages: Sequence[Message]) -> Response:
+async def solve_steps(
+    sample: Sample, stage: str, messages: Sequence[Message], prepare: Prepare | None = None
+) -> Response:
     """One candidate for a main problem: its graded steps in order, given steps inserted.
 
     A step that gives no code leaves a gap, and the later steps are asked all the same. What ``messages``
-    add to the question's own prompt, such as a plan, is added to the prompt of every step.
+    add to the question's own prompt is added to the prompt of every step; ``prepare`` sees each step's prompt.
 
     Returns:
         A response whose text holds the code of all steps (`k2eval.grading.scicode_program.container`). Its
@@ -36,10 +38,11 @@ async def solve_steps(sample: Sample, stage: str, messages: Sequence[Message]) -
         if step.given_code is not None:
             earlier.append(step.given_code)
             continue
-        prompt = scicode_messages(
-            system, plain, earlier, problem.required_dependencies, background=background
-        )
-        generation = await sample.generate(f"{stage}.{step.step_number}", _with(prompt, added))
+        asked = scicode_messages(system, plain, earlier, problem.required_dependencies, background=background)
+        prompt: Sequence[Message] = _with(asked, added)
+        if prepare is not None:
+            prompt = await prepare(sample, step.step_number, prompt)
+        generation = await sample.generate(f"{stage}.{step.step_number}", prompt)
         part = answer_part(generation.prefill + generation.text)
         code = step_code(part.text, step) if part.complete else None
         codes[step.step_number] = code

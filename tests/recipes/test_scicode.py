@@ -3,6 +3,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from k2eval.errors import EngineError
+from k2eval.recipes.candidates import make_candidate
+from k2eval.recipes.plan import plan
 from k2eval.recipes.scicode import solve_steps
 from k2eval.records import Message, Question, Request
 from k2eval.scicode import items
@@ -65,13 +70,36 @@ async def test_a_step_without_code_leaves_a_gap() -> None:
     assert json.loads(response.text)["scicode_steps"]["90.2"] is not None
 
 
-async def test_a_plan_is_shown_with_every_step() -> None:
+async def test_what_a_recipe_adds_to_the_question_is_shown_with_every_step() -> None:
     asked = Asked(answer)
     *before, last = question().messages
-    planned = (*before, Message(role="user", content=f"{last.content}\n\nPlan: double first."))
-    await solve_steps(sample_of(asked, question()), "solve", planned)
+    longer = (*before, Message(role="user", content=f"{last.content}\n\nHint: double first."))
+    await solve_steps(sample_of(asked, question()), "solve", longer)
     for stage in asked.stages:
-        assert asked.request(stage).messages[-1].content.endswith("\n\nPlan: double first.")
+        assert asked.request(stage).messages[-1].content.endswith("\n\nHint: double first.")
+
+
+async def test_every_step_is_planned_by_itself() -> None:
+    asked = Asked(
+        lambda request: (
+            f"<plan>of {request.stage}</plan>" if request.stage.startswith("plan") else answer(request)
+        )
+    )
+    response = await plan(sample_of(asked, question(), solver=solve_steps))
+    assert asked.stages == ["plan.90.1", "plan.90.2", "solve.90.1", "solve.90.2"]
+    assert "Write total(x)." in asked.request("plan.90.2").messages[-1].content
+    assert asked.request("solve.90.2").messages[-1].content.endswith("\nof plan.90.2")
+    assert response.notes["plan"] == [asked.request(f"plan.90.{number}").key for number in (1, 2)]
+
+
+async def test_a_planner_that_gives_up_is_no_lost_candidate() -> None:
+    def script(request: Request) -> str:
+        if request.stage == "plan.90.2":
+            raise EngineError("the planner is down")
+        return "<plan>x</plan>" if request.stage.startswith("plan") else answer(request)
+
+    with pytest.raises(EngineError, match="the planner is down"):
+        await make_candidate(sample_of(Asked(script), question(), solver=solve_steps), 0, planned=True)
 
 
 async def test_background_is_asked_for_or_shown() -> None:

@@ -70,6 +70,7 @@ def make_best_of_two(folder: Path, question: str) -> None:
             model="judge" if "judge" in stage else "solver",
         )
         for stage, text in (
+            ("plan", "<plan>Add, then divide.</plan>"),
             ("solve-1", "<think>second</think>\\boxed{99}"),
             ("judge.0-1", "the first is right"),
         )
@@ -81,9 +82,9 @@ def make_best_of_two(folder: Path, question: str) -> None:
                 "generation": verdict.selected,
                 "answer": "35",
                 "tokens": 9,
-                "plan": "Add, then divide.",
+                "plan": made[0].key,
             },
-            {"index": 1, "generation": made[0].key, "answer": "99", "tokens": 7},
+            {"index": 1, "generation": made[1].key, "answer": "99", "tokens": 7},
         ],
         "comparisons": [{"pair": [0, 1], "winner": 0, "ground": "both orders", "orders": [0, 0]}],
         "selected": 0,
