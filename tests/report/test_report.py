@@ -73,7 +73,7 @@ def test_a_sample_shows_question_gold_response_candidates_and_judgements(run: Pa
     assert "83rd power" in shown["prompts"][sample["prompt"]]
     assert sample["gold"] == "35"
     assert [one["stage"] for one in sample["generations"]] == ["solve", "plan", "solve-1", "judge.0-1"]
-    assert [one["selected"] for one in sample["generations"]] == [True, False, False]
+    assert [one["selected"] for one in sample["generations"]] == [True, False, False, False]
     assert sample["notes"]["comparisons"][0]["ground"] == "both orders"
 
 
