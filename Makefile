@@ -11,7 +11,7 @@ OUT     ?= runs/$(notdir $(MODEL:/=))-$(RECIPE)
 ARGS    ?=
 
 DEMO      := leaderboards/nano
-DEMO_RUNS ?= 4
+DEMO_RUNS ?= 2
 DEMO_RUN   = $(K2) run --tasks $(NANO) --runs $(DEMO_RUNS)
 
 comma := ,

@@ -97,6 +97,11 @@ def compare(runs: Sequence[Path], *, exclude: Path | None = None) -> Comparison:
         raise ConfigError(f"Expected at least two run directories to compare, got {len(runs)}.")
     loaded, notes = Contamination.of(exclude=exclude, split=None, cutoff=None).apply(load_runs(runs))
     warnings = [warning for run in loaded for warning in run.warnings]
+    warnings += [
+        f"the samples of {run.info.name} follow no seeds, so that only questions are paired, not samples"
+        for run in loaded
+        if not run.info.reproducible
+    ]
     return Comparison(tuple(_pair(loaded[0], other) for other in loaded[1:]), (*notes, *warnings))
 
 

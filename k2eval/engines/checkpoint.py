@@ -78,6 +78,11 @@ def longest_context(model: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
+def weight_bytes(model: str) -> int:
+    """Size of a local checkpoint's weights on disk; 0 for a hub model."""
+    return sum(path.stat().st_size for path in Path(model).glob("*.safetensors")) if _is_local(model) else 0
+
+
 def _is_local(model: str) -> bool:
     try:
         if Path(model).exists():

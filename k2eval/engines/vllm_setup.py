@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from k2eval.engines.checkpoint import longest_context
+from k2eval.engines.checkpoint import longest_context, weight_bytes
 from k2eval.errors import ConfigError, EngineError
 
 
@@ -93,6 +93,17 @@ def is_cpu() -> bool:
     return False
 
 
+_SMALL = 1 << 30
+"""Bytes of weights up to which they may take twice the memory."""
+_FEW_CORES = 4
+
+
+def has_bfloat16() -> bool:
+    """Whether the processors multiply bfloat16 matrices; without such instructions float32 is twice as fast."""
+    flags = Path("/proc/cpuinfo").read_text().split()
+    return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
 def defaults(model: str, on_cpu: bool) -> dict[str, Any]:
     """Engine arguments that k2eval sets where the user does not."""
     settings: dict[str, Any] = {
@@ -107,6 +118,10 @@ def defaults(model: str, on_cpu: bool) -> dict[str, Any]:
         settings |= {"enforce_eager": True, "enable_chunked_prefill": False, "max_num_seqs": 128}
         if context:
             settings["max_num_batched_tokens"] = max(context, 2048)
+        if not has_bfloat16() and 0 < weight_bytes(model) < _SMALL:
+            settings["dtype"] = "float32"
+        if len(os.sched_getaffinity(0)) <= _FEW_CORES:
+            os.environ.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")  # one of two is too much to leave idle
         gib = psutil.virtual_memory().available / 2**30
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(max(1, min(32, int(gib / 8)))))
     return settings

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +162,11 @@ def test_runs_without_a_common_benchmark_are_refused(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "a", {"t": [[1.0]]}), write_run(tmp_path / "b", {"u": [[1.0]]})]
     with pytest.raises(ConfigError, match="benchmark in common"):
         compare(runs)
+
+
+def test_samples_that_follow_no_seeds_are_named(tmp_path: Path) -> None:
+    first, second = (write_run(tmp_path / name, {"t": [[1.0], [0.0]]}) for name in "ab")
+    path = second / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "reproducible": False}))
+    [note] = compare([first, second]).notes
+    assert note.startswith("the samples of b follow no seeds")
