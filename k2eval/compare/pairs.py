@@ -231,7 +231,7 @@ def _notes(one: _Aligned) -> list[str]:
 
 
 def _flips(one: _Aligned) -> tuple[Flip, ...]:
-    if not one.paired:
+    if not one.paired or one.first.weights is not None:  # steps of questions that are shown themselves
         return ()
     sides = zip(one.questions, *one.means, strict=True)
     flips = [Flip(question, float(a), float(b)) for question, a, b in sides if (a - 0.5) * (b - 0.5) < 0]
