@@ -211,7 +211,7 @@ def test_plans_and_judgements_go_into_the_log(tmp_path: Path) -> None:
     [path] = written(folder, "inspect", tmp_path / "out")
     with zipfile.ZipFile(path) as archive:
         sample = json.loads(archive.read("samples/smoke-01_epoch_1.json"))
-    assert [one["stage"] for one in sample["metadata"]["generations"]] == ["solve-1", "judge.0-1"]
+    assert [one["stage"] for one in sample["metadata"]["generations"]] == ["plan", "solve-1", "judge.0-1"]
 
 
 # all of them
