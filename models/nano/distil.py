@@ -1,4 +1,4 @@
-"""A draft for speculative decoding: a smaller model that learns to say what its teacher says."""
+"""A draft for speculative decoding: a smaller model that learns the probabilities of its teacher's next tokens."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from itertools import cycle
 
 import torch
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from k2eval.recipes.prompts import judge_messages, plan_messages, with_plan
 
 from .documents import END, Document, candidate, draw_item, prompt_text
 from .feed import Tokenized, tokenize
 from .item import Ask
-from .learn import Schedule, fit
+from .learn import Loss, Schedule, fit
 from .model import Nano
 from .pen import POOR, STUDENT
 from .sampler import LONGEST_PROMPT, Sampler
@@ -32,7 +33,7 @@ def distil(
     prompts: int,
     seed: int,
 ) -> None:
-    """Learn demonstrations for the larger part of the steps, then the teacher's own replies.
+    """Learn the teacher's probabilities, on demonstrations for the larger part of the steps, then on its own replies.
 
     Args:
         model: The draft.
@@ -45,10 +46,23 @@ def distil(
     """
     start_from(model, teacher)
     first = replace(schedule, steps=schedule.steps * 9 // 16, floor=0.25)
-    fit(model, shards, first, seed=seed, name="draft on demonstrations")
+    loss = match(teacher.requires_grad_(False))
+    fit(model, shards, first, loss=loss, seed=seed, name="draft on demonstrations")
     replies = teacher_replies(teacher, tokenizer, prompts, seed)
     rest = replace(schedule, steps=schedule.steps - first.steps, rate=0.75 * schedule.rate, warmup=20)
-    fit(model, cycle(replies), rest, seed=seed, name="draft on replies")
+    fit(model, cycle(replies), rest, loss=loss, seed=seed, name="draft on replies")
+
+
+def match(teacher: Nano) -> Loss:
+    """Cross-entropy with all the probabilities that the teacher gives (Hinton et al., arXiv 1503.02531)."""
+
+    def loss(model: Nano, ids: Tensor, weight: Tensor) -> Tensor:
+        with torch.no_grad():
+            wanted = teacher.logits(teacher(ids)[:, :-1]).float().softmax(-1)
+        scores = model.logits(model(ids)[:, :-1]).float().log_softmax(-1)
+        return -((wanted * scores).sum(-1) * weight).sum()
+
+    return loss
 
 
 def start_from(model: Nano, teacher: Nano) -> None:

@@ -247,3 +247,10 @@ def load_checkpoint(folder: Path, shape: Shape) -> Nano:
     weights = load_file(folder / "model.safetensors")
     model.load_state_dict({name: weights[name].float() for name, _ in model.named_parameters()}, strict=True)
     return model
+
+
+@torch.no_grad()
+def blend(model: Nano, before: Nano, share: float) -> None:
+    """Keep ``share`` of the way from ``before`` to ``model``: a weighted average of all parameters, in place."""
+    for parameter, start in zip(model.parameters(), before.parameters(), strict=True):
+        parameter.lerp_(start, 1 - share)

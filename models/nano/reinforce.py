@@ -54,6 +54,10 @@ class Policy:
     """Of plain questions, questions with a plan and judgements."""
     keep: float = 0.1
     """Weight of the demonstrations of planning."""
+    share: float = 0.5
+    """How much of the way is kept in the end: weights averaged with those before (Ramé et al., arXiv 2406.16768).
+
+    The average answers better than either end, and varies more than the end, so that votes bring more."""
 
 
 class Prompt(NamedTuple):

@@ -25,7 +25,7 @@ from .distil import distil
 from .documents import END, END_OF_TEXT
 from .feed import Feed, Tokenized
 from .learn import Schedule, fit
-from .model import DRAFT, NANO, TINY, Nano, Shape, load_checkpoint, save_checkpoint
+from .model import DRAFT, NANO, TINY, Nano, Shape, blend, load_checkpoint, save_checkpoint
 from .reinforce import Grade, Policy, Rounds
 from .rewards import Try, reward
 from .tokens import save_tokenizer, train_tokenizer
@@ -53,8 +53,8 @@ FULL = Plan(
     base=Schedule(steps=5000, rate=3e-3),
     sft=Schedule(steps=1500, rate=1e-3),
     rl=Policy(rounds=36, last=19, rate=3e-4),
-    distil=Schedule(steps=1600, rate=4e-3, tokens=4096, groups=2, warmup=80),
-    distil_prompts=3500,
+    distil=Schedule(steps=2400, rate=4e-3),
+    distil_prompts=8192,
 )
 SMALL = Plan(
     nano=TINY,
@@ -97,9 +97,10 @@ class Training:
         self._save(model, "sft")
 
     def rl(self) -> None:
-        """Verifiable rewards."""
+        """Verifiable rewards; what is kept lies between the model before and after."""
         model = self.load("sft", self.plan.nano)
         Rounds(model, self.read_tokenizer(), self.grade, self.plan.rl, self.seed).run()
+        blend(model, self.load("sft", self.plan.nano), self.plan.rl.share)
         self._save(model, "rl")
 
     def draft(self) -> None:
