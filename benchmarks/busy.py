@@ -18,7 +18,8 @@ from k2eval.engines.streams import Prompt
 from k2eval.engines.vllm import VllmEngine
 
 TAIL = 0.02
-ROUNDS = 2
+ROUNDS = 4
+"""After round 0, in which vLLM compiles kernels and k2eval starts its graders."""
 
 
 async def busy(probe: Probe, options: argparse.Namespace, tasks: list[str], say: Callable[..., None]) -> None:
@@ -26,7 +27,7 @@ async def busy(probe: Probe, options: argparse.Namespace, tasks: list[str], say:
     from k2eval.config import RunConfig
 
     plain = options.recipe == "plain"
-    for number in range(ROUNDS):
+    for number in range(ROUNDS + 1):
         with tempfile.TemporaryDirectory() as folder:
             config = RunConfig(
                 model=str(options.small), tasks=tuple(tasks), runs=options.runs, recipe=options.recipe,
@@ -39,7 +40,7 @@ async def busy(probe: Probe, options: argparse.Namespace, tasks: list[str], say:
         ratio = found["tokens_per_s"] / bare if bare else None
         say(
             "busy",
-            round=number + 1,
+            round=number,
             recipe=options.recipe,
             bare_tokens_per_s=bare,
             ratio=ratio,

@@ -25,6 +25,7 @@ import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import yaml
@@ -144,6 +145,10 @@ class Results:
                     f"{row['places_taken']:.3f} of the places taken, {row['work_taken']:.3f} of those with work left"
                     + (f"; seconds per token, bare vLLM / k2eval: {row['ratio']:.3f}" if row["ratio"] else "")
                 )
+        counted = [row for row in self._rows if row["what"] == "busy" and row["round"] and row["ratio"]]
+        if counted:
+            work, ratio = (median(row[name] for row in counted) for name in ("work_taken", "ratio"))
+            print(f"medians without round 0: {work:.3f} of the places with work left, ratio {ratio:.3f}")
         for plain in loads:
             for other in loads:
                 if (
