@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from k2eval.ablation_table import Cell, Cost, Duel, Table, row_names
 from k2eval.config import RunConfig
 from k2eval.errors import ConfigError, EngineError, JournalError
 from k2eval.grading.pool import GradingPool
@@ -24,93 +24,11 @@ from k2eval.recipes.majority import Majority
 from k2eval.recipes.plain import plain
 from k2eval.recipes.plan import plan
 from k2eval.recipes.published import Published
-from k2eval.recipes.sample import Role, Sample
-from k2eval.records import Generation, Json, Place, Request, Response
+from k2eval.recipes.sample import Prepare, Role, Sample
+from k2eval.records import Generation, Json, Message, Request, Response
 from k2eval.regrade import NotKept, check_same
 from k2eval.runner import default_workers
-from k2eval.statistics import Scores
 from k2eval.work import Assignment, Work, identity
-
-ENOUGH = 0.95
-"""Share of the samples that a row must have to be shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one response cost."""
-
-    whole: float
-    """Output tokens of everything that was generated for it."""
-    selected: float
-    """Output tokens of the generation that was selected."""
-    calls: float
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One row's result on one sample."""
-
-    score: float
-    cost: Cost
-
-
-@dataclass(frozen=True, slots=True)
-class Duel:
-    """One comparison of two candidates by a judge, and who was right."""
-
-    orders: tuple[int | None, ...]
-    """Which candidate each order named, in the order in which they were asked."""
-    shown_first: tuple[int, ...]
-    winner: int
-    right: frozenset[int]
-    """Those of the two candidates that are right."""
-
-
-@dataclass(slots=True)
-class Table:
-    """Results by row and sample."""
-
-    n: int
-    cells: dict[str, dict[Place, Cell]] = field(default_factory=dict)
-    duels: dict[str, dict[Place, list[Duel]]] = field(default_factory=dict)
-    asked: int = 0
-    """Samples that the runs asked for."""
-
-    def rows(self) -> list[str]:
-        """Rows that nearly all samples have, in order.
-
-        A row that only some samples have is left out: which ones those are is no accident, since easy questions
-        need fewer generations and come first.
-        """
-        most = max((len(cells) for cells in self.cells.values()), default=0)
-        return [name for name, cells in self.cells.items() if cells and len(cells) >= ENOUGH * most]
-
-    def partial(self) -> dict[str, int]:
-        """Rows that only some samples have, and how many those are."""
-        shown = self.rows()
-        return {name: len(cells) for name, cells in self.cells.items() if cells and name not in shown}
-
-    def common(self, rows: Sequence[str], task: str | None = None) -> list[Place]:
-        """Samples that all of these rows have, of one task or of all."""
-        shared = set.intersection(*(set(self.cells[row]) for row in rows)) if rows else set()
-        return sorted(place for place in shared if task in (None, place.task))
-
-    def scores(self, row: str, places: Sequence[Place]) -> Scores:
-        """Scores of shape (questions, runs); NaN where a sample is not among ``places``."""
-        questions = {question: i for i, question in enumerate(dict.fromkeys(place[:2] for place in places))}
-        runs = 1 + max((place.run_index for place in places), default=0)
-        scores = np.full((len(questions), runs), np.nan)
-        for place in places:
-            scores[questions[place[:2]], place.run_index] = self.cells[row][place].score
-        return scores
-
-    def mean_cost(self, row: str, places: Sequence[Place]) -> tuple[float, float, float]:
-        """Mean whole tokens, selected tokens and calls of a response."""
-        costs = [self.cells[row][place].cost for place in places]
-        whole, selected, calls = zip(
-            *((cost.whole, cost.selected, cost.calls) for cost in costs), strict=True
-        )
-        return float(np.mean(whole)), float(np.mean(selected)), float(np.mean(calls))
 
 
 async def ablate(folders: Sequence[Path], n: int = 3, data: Path | None = None) -> Table:
@@ -143,20 +61,6 @@ async def ablate(folders: Sequence[Path], n: int = 3, data: Path | None = None) 
             one = _Replay(assignment, work.config.seed, fingerprints, archive, pool, table)
             group.create_task(one.run()).add_done_callback(lambda _: window.release())
     return table
-
-
-def row_names(n: int) -> list[str]:
-    """All rows, in the order shown."""
-    names = ["plain", "plan", f"bo{n}", f"plan-bo{n}", "k2-published"]
-    for kind in ("", "plan-"):
-        names += [f"{kind}random", f"{kind}maj{n}", f"{kind}adaptive{n}", f"{kind}oracle{n}"]
-    return names + curve_rows(n)
-
-
-def curve_rows(n: int) -> list[str]:
-    """Rows with fewer than ``n`` candidates, which are shown as curves."""
-    kinds = ("bo", "maj", "oracle")
-    return [f"{planned}{kind}{m}" for planned in ("", "plan-") for kind in kinds for m in range(1, n)]
 
 
 def _work(folders: Sequence[Path], runs: Sequence[Mapping[str, Json]], data: Path | None) -> Work:
@@ -203,6 +107,8 @@ class _Replay:
         self._archive, self._pool, self._table = archive, pool, table
         self._kept: dict[str, Generation] = {}
         self._graded: dict[str, float] = {}
+        self._solved: dict[str, Response] = {}
+        """Candidates made in several steps, by the key of their last generation."""
 
     async def run(self) -> None:
         """Fill the sample's cells."""
@@ -253,10 +159,10 @@ class _Replay:
         texts = {generation.key: generation for generation in sample.generations}
         right: set[int] = set()
         for candidate in response.notes.get("candidates", []):
-            generation = texts.get(candidate["generation"])
-            if generation is None or self._assignment.solver is not None:
+            key = candidate["generation"]
+            if key not in self._solved and key not in texts:
                 return
-            score = await self._score(sample.respond(generation))
+            score = await self._score(self._solved.get(key) or sample.respond(texts[key]))
             if score is not None and score >= 1:
                 right.add(candidate["index"])
         duels = [
@@ -272,7 +178,17 @@ class _Replay:
         self._table.duels.setdefault(name, {})[self._assignment.place] = duels
 
     def _sample(self) -> Sample:
-        return self._assignment.sample(self._seed, self._fingerprints, self._ask)
+        sample = self._assignment.sample(self._seed, self._fingerprints, self._ask)
+        if sample.solver is not None:
+            sample.solver = self._solve
+        return sample
+
+    async def _solve(
+        self, sample: Sample, stage: str, messages: Sequence[Message], prepare: Prepare | None = None
+    ) -> Response:
+        response: Response = await self._assignment.solver(sample, stage, messages, prepare)
+        self._solved[response.selected] = response
+        return response
 
     async def _ask(self, request: Request, role: Role) -> Generation:
         kept = self._kept.get(request.key) or self._archive.find(request.key)

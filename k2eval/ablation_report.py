@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from k2eval.ablation import Duel, Table, curve_rows
+from k2eval.ablation_table import Duel, Table, curve_rows
 from k2eval.records import Place
 from k2eval.statistics import Difference, average, paired
 

@@ -4,10 +4,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from k2eval.ablation import Duel, Table, ablate
+from k2eval.ablation import ablate
 from k2eval.ablation_report import judge_line, print_ablation
+from k2eval.ablation_table import Duel, Table
 from k2eval.errors import JournalError
 from k2eval.records import Request
+from k2eval.scicode import problem_of
+from k2eval.work import Work
 
 from .runs import config, golds, run, student
 
@@ -106,6 +109,27 @@ async def test_runs_with_other_seeds_do_not_belong_together(tmp_path: Path) -> N
         await run(settings, student(golds(settings), right))
     with pytest.raises(JournalError, match="seed: 0 in"):
         await ablate([tmp_path / "a", tmp_path / "b"])
+
+
+async def test_the_judge_of_a_task_in_steps_is_held_against_whole_solutions(tmp_path: Path) -> None:
+    settings = config(tmp_path / "bo2", recipe="bo2", tasks=("nano_science",), limit=2, runs=1)
+    asked = {one.question.id: problem_of(one.question) for one in Work(settings).assignments()}
+
+    def script(request: Request) -> str:
+        if request.stage.startswith("judge"):
+            return '{"explanation": "", "index": 0}'
+        problem = asked[request.question_id]
+        stage, _, number = request.stage.partition(".")
+        [step] = [step for step in problem.sub_steps if step.step_number == number]
+        wrong = stage == "solve-1" and step is problem.sub_steps[0]
+        code = f"def {step.name}(*_):\n    return None" if wrong else step.ground_truth_code
+        return f"<think>so</think>```python\n{code}\n```"
+
+    await run(settings, script)
+    table = await ablate([settings.out], n=2)
+    duels = [duel for listed in table.duels["bo2"].values() for duel in listed]
+    assert [(duel.orders, duel.right) for duel in duels] == [((0, 1), {0})] * 2
+    assert score(table, "random") == 0.5
 
 
 def test_a_judge_that_always_names_the_first_is_seen_through() -> None:

@@ -95,6 +95,12 @@ class Run:
         return [*missing, *([words] if left_out else [])]
 
     @property
+    def started(self) -> str:
+        """When its first session began, as `finished`."""
+        sessions = self.json.get("sessions", [])
+        return str(sessions[0]["started"]) if sessions else self.finished
+
+    @property
     def finished(self) -> str:
         """When its last session ended, as ISO 8601 in UTC, to the second."""
         sessions = self.json.get("sessions", [])

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from k2eval.interop.exported import Folder, Run, Sample, identity
@@ -34,7 +35,7 @@ def write(run: Run, folder: Folder) -> None:
                 _put(archive, f"samples/{entry['id']}_epoch_{entry['epoch']}.json", entry)
                 summaries.append(_summary(entry))
             _put(archive, "summaries.json", summaries)
-            _put(archive, "header.json", _header(run, name, spec, len(summaries)))
+            _put(archive, "header.json", _header(run, name, spec, summaries))
         folder.close()
 
 
@@ -89,7 +90,7 @@ def _plan(run: Run) -> dict[str, Json]:
     return {"name": "plan", "steps": [{"solver": run.info.recipe, "params": {}}]}
 
 
-def _header(run: Run, name: str, spec: dict[str, Json], samples: int) -> dict[str, Json]:
+def _header(run: Run, name: str, spec: dict[str, Json], summaries: list[dict[str, Json]]) -> dict[str, Json]:
     estimate, scores = run.estimate(name), run.scores[name]
     figures = {"accuracy": estimate.value}
     if estimate.se == estimate.se:
@@ -101,7 +102,7 @@ def _header(run: Run, name: str, spec: dict[str, Json], samples: int) -> dict[st
         "eval": spec,
         "plan": _plan(run),
         "results": {
-            "total_samples": samples,
+            "total_samples": len(summaries),
             "completed_samples": scores.graded,
             "scores": [
                 {
@@ -116,7 +117,11 @@ def _header(run: Run, name: str, spec: dict[str, Json], samples: int) -> dict[st
                 }
             ],
         },
-        "stats": {"started_at": spec["created"], "completed_at": spec["created"], "model_usage": {}},
+        "stats": {
+            "started_at": run.started.replace("Z", "+00:00"),
+            "completed_at": spec["created"],
+            "model_usage": _total(summaries),
+        },
     }
 
 
@@ -159,7 +164,7 @@ def _sample(run: Run, sample: Sample) -> dict[str, Json]:
         entry["choices"] = list(sample.choices)
     if verdict.outcome.is_infrastructure:
         reason = f"{verdict.outcome.value}: {verdict.detail.get('reason', 'no reason was kept')}"
-        entry["error"] = {"message": reason, "traceback": "", "traceback_ansi": ""}
+        entry["error"] = {"message": reason, "traceback": reason, "traceback_ansi": reason}
     return entry
 
 
@@ -189,6 +194,15 @@ def _usage(sample: Sample) -> dict[str, Any]:
     return {"input_tokens": read, "output_tokens": made, "total_tokens": read + made}
 
 
+def _total(summaries: Iterable[Mapping[str, Any]]) -> dict[str, Json]:
+    """What all samples used, by model."""
+    total: dict[str, Counter[str]] = {}
+    for summary in summaries:
+        for model, usage in summary["model_usage"].items():
+            total.setdefault(model, Counter()).update(usage)
+    return {model: dict(usage) for model, usage in total.items()}
+
+
 def _summary(entry: dict[str, Any]) -> dict[str, Json]:
     kept = ("id", "epoch", "target", "choices", "scores", "model_usage")
     last = entry["input"][-1]["content"]
@@ -199,6 +213,6 @@ def _summary(entry: dict[str, Any]) -> dict[str, Json]:
         "input": short,
         "metadata": {"outcome": entry["metadata"]["outcome"]},
         "error": entry["error"]["message"] if "error" in entry else None,
-        "completed": "error" not in entry,
+        "completed": True,
         "message_count": len(entry["messages"]),
     }

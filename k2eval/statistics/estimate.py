@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv, ndtr, stdtrit
+from scipy.special import betaincinv, stdtrit
 
 Array: TypeAlias = NDArray[np.float64]
 Scores: TypeAlias = NDArray[np.float64]
@@ -94,23 +94,31 @@ def average_of(means: Array, confidence: float = 0.95) -> Estimate:
 
 
 def bootstrap(scores: Scores, confidence: float = 0.95, draws: int = 10_000, seed: int = 0) -> Estimate:
-    """avg@k with a bootstrap interval over questions, repeatable for a given ``seed``.
+    """avg@k with a bootstrap-t interval over questions, repeatable for a given ``seed``.
 
-    Percentiles of resampled averages are too narrow for few questions, so they are taken further out, as far
-    as a t-interval is wider than a normal one with the same questions (Hesterberg 2015,
-    doi:10.1080/00031305.2015.1089789, "expanded percentile"). Where all questions agree, resampling shows
-    nothing: then the interval is that of `average_of`.
+    Quantiles of the resampled t statistics take the place of the t distribution's (Efron and Tibshirani 1993, An
+    Introduction to the Bootstrap, section 12.5), on the scale of arcsin √p, which evens out the spread of
+    proportions. The statistic of a resample without spread is infinite. No end is further out than Clopper
+    and Pearson's with the questions as trials (see `average_of`), which is also the interval where all
+    questions agree.
     """
     means = question_means(scores)
     means = means[np.isfinite(means)]
     plain = average(scores, confidence)
     if len(means) < 2 or np.ptp(means) <= 1e-12:
         return plain
-    n = len(means)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), draws)
-    tail = float(ndtr(-np.sqrt(n / (n - 1)) * t_quantile(confidence, n - 1)))
-    low, high = np.quantile(weights @ means / n, [tail, 1 - tail])
-    return replace(plain, low=float(low), high=float(high), method="bootstrap")
+    n, tail = len(means), (1 - confidence) / 2
+    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), draws) / n
+    gaps = weights @ (means - plain.value)
+    drawn = np.clip(plain.value + gaps, 0.0, 1.0)
+    errors = np.sqrt(np.maximum(weights @ (means - plain.value) ** 2 - gaps**2, 0.0) / (n - 1))
+    centre, scale = np.arcsin(np.sqrt(plain.value)), 2 * np.sqrt(plain.value * (1 - plain.value))
+    moved = (np.arcsin(np.sqrt(drawn)) - centre) * 2 * np.sqrt(drawn * (1 - drawn))
+    ratios = np.divide(moved, errors, out=np.copysign(np.inf, gaps), where=errors > 1e-9)
+    up, down = np.quantile(ratios, [tail, 1 - tail], method="nearest")
+    low, high = np.sin(np.clip(centre - np.array([down, up]) * plain.se / scale, 0.0, np.pi / 2)) ** 2
+    least, most = clopper_pearson(plain.value * n, n, confidence)
+    return replace(plain, low=max(float(low), least), high=min(float(high), most), method="bootstrap")
 
 
 def pool(estimates: Sequence[Estimate], weights: Sequence[float]) -> Estimate:

@@ -10,10 +10,12 @@ import pytest
 import yaml
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
-from k2eval.errors import ConfigError
+from k2eval.errors import ConfigError, EngineError
 from k2eval.interop import every_eval_ever
 from k2eval.interop.export import FORMATS, export
 from k2eval.interop.exported import HIDDEN, Run
+from k2eval.records import Request
+from tests import runs
 from tests.report.scripted import edit_run, make_best_of_two, smoke_run
 
 
@@ -212,6 +214,36 @@ def test_plans_and_judgements_go_into_the_log(tmp_path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         sample = json.loads(archive.read("samples/smoke-01_epoch_1.json"))
     assert [one["stage"] for one in sample["metadata"]["generations"]] == ["plan", "solve-1", "judge.0-1"]
+
+
+async def test_a_sample_that_failed_can_be_opened_in_the_log(tmp_path: Path) -> None:
+    """The viewer waits for the messages of a sample whose summary is not completed."""
+    import zipfile
+
+    def script(request: Request) -> str:
+        if request.run_index:
+            raise EngineError("it is down")
+        return "1"
+
+    await runs.run(runs.config(tmp_path / "run", limit=1, runs=2), script)
+    [path] = written(tmp_path / "run", "inspect", tmp_path / "out")
+    with zipfile.ZipFile(path) as archive:
+        summary = json.loads(archive.read("summaries.json"))[1]
+        sample = json.loads(archive.read(f"samples/{summary['id']}_epoch_2.json"))
+    assert summary["completed"]
+    assert "it is down" in summary["error"]
+    assert "it is down" in sample["error"]["traceback_ansi"]
+
+
+def test_the_log_says_how_long_the_run_took_and_how_many_tokens(run: Path, tmp_path: Path) -> None:
+    import zipfile
+
+    [path] = written(run, "inspect", tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        stats = json.loads(archive.read("header.json"))["stats"]
+    [session] = Run(run).json["sessions"]
+    assert stats["started_at"] == session["started"].replace("Z", "+00:00")
+    assert stats["model_usage"]["k2eval/scripted"]["output_tokens"] == session["generated_tokens"]
 
 
 # all of them

@@ -125,10 +125,34 @@ def test_near_zero_the_interval_covers_the_truth_at_least_as_often(alpha: float,
     assert covers(chances, alpha / (alpha + beta), rng) >= 0.93
 
 
-def test_the_bootstrap_interval_covers_the_truth_in_93_to_97_percent() -> None:
-    rng = np.random.default_rng(5)
-    chances = rng.beta(1, 1, (800, 30))
-    assert 0.93 <= covers(chances, 0.5, rng, lambda scores: bootstrap(scores, draws=1000)) <= 0.97
+@pytest.mark.parametrize("questions", [10, 20, 30])
+@pytest.mark.parametrize(
+    ("alpha", "beta"), [(1.0, 1.0), (20.0, 20.0), (4.0, 1.0), (4.0, 0.4), (10.0, 0.6), (19.0, 1.0)]
+)
+def test_the_bootstrap_interval_covers_the_truth_in_93_to_97_percent(
+    questions: int, alpha: float, beta: float
+) -> None:
+    rng = np.random.default_rng(questions)
+    chances = rng.beta(alpha, beta, (1500, questions))
+    held = covers(chances, alpha / (alpha + beta), rng, lambda scores: bootstrap(scores, draws=500))
+    assert 0.93 <= held <= 0.97
+
+
+@pytest.mark.parametrize("questions", [10, 20, 30])
+@pytest.mark.parametrize(("alpha", "beta"), [(0.5, 0.5), (0.9, 0.1), (1.0, 0.03)])
+def test_of_questions_all_or_nothing_the_bootstrap_covers_the_truth_at_least_as_often(
+    questions: int, alpha: float, beta: float
+) -> None:
+    rng = np.random.default_rng(questions)
+    chances = rng.beta(alpha, beta, (800, questions))
+    assert covers(chances, alpha / (alpha + beta), rng, lambda scores: bootstrap(scores, draws=500)) >= 0.93
+
+
+@given(SCORES)
+def test_a_bootstrap_interval_holds_its_average(scores: np.ndarray) -> None:
+    estimate = bootstrap(scores, draws=200)
+    if estimate.questions:
+        assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
 
 
 def test_the_bootstrap_repeats_itself() -> None:
