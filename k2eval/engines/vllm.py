@@ -23,7 +23,15 @@ from k2eval.engines.children import Children
 from k2eval.engines.counters import EngineCounters
 from k2eval.engines.protocol import EngineInfo
 from k2eval.engines.vllm_requests import THINK_TAGS, Prompts, elapsed, sampling_params, speculative_counts
-from k2eval.engines.vllm_setup import defaults, is_cpu, reason, redirected, root_cause, vllm_version
+from k2eval.engines.vllm_setup import (
+    defaults,
+    executor,
+    is_cpu,
+    reason,
+    redirected,
+    root_cause,
+    vllm_version,
+)
 from k2eval.errors import ConfigError, EngineError, EngineStopped, K2EvalError, PromptTooLong, did_you_mean
 from k2eval.records import Generation, Json, Request
 
@@ -131,7 +139,7 @@ class VllmEngine:
             speculation.check_words(self._speculative, self._version)
         if on_cpu:
             self._settings.setdefault("worker_extension_cls", repair.EXTENSION)
-        settings = dict(self._settings)
+        settings = self._settings | executor(self._settings, on_cpu)
         if self._speculative:
             settings["speculative_config"] = self._speculative
         if self._abandoned:
