@@ -76,6 +76,7 @@ class VllmEngine:
         self._skip_special_tokens = True
         self._abandoned = False
         self._stack = contextlib.AsyncExitStack()
+        self._children: Children
 
     async def __aenter__(self) -> Self:
         """Start vLLM, in a thread, so that Ctrl-C is heard meanwhile.
@@ -87,7 +88,7 @@ class VllmEngine:
         async with contextlib.AsyncExitStack() as stack:
             log_start = self._log.stat().st_size if self._log and self._log.exists() else 0
             stack.enter_context(redirected(self._log))
-            children = Children()
+            self._children = children = Children()
             stack.callback(children.close)
             starting = asyncio.ensure_future(asyncio.to_thread(self._start))
             try:
@@ -191,6 +192,8 @@ class VllmEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         async with self._stack:
+            self._children.note()
+            self._children.kill()  # nothing is left to do for them, and their own way to an end takes seconds
             self._stop()
             await asyncio.sleep(0)  # lets its tasks see that they are cancelled
             with warnings.catch_warnings():  # about sockets that vLLM leaves open
