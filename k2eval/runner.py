@@ -158,12 +158,20 @@ class Runner:
                 run["engine"]["notes"] += [f"{role}: {note}" for note in engine.info.notes]
 
     def _longest_first(self, missing: list[Assignment]) -> list[Assignment]:
-        """Tasks with the longest answers first, so that the tail is short; journalled means where there are any."""
+        """Tasks with the longest answers first, so that the tail is short; journalled means where there are any.
+
+        Before anything is known, the steps of a question that is solved one after the other count.
+        """
         lengths: dict[str, list[int]] = {}
         for verdict in self._journal.verdicts.values():
             lengths.setdefault(verdict.task, []).append(verdict.recipe_tokens)
         expected = {task: sum(tokens) / len(tokens) for task, tokens in lengths.items()}
-        return sorted(missing, key=lambda one: -expected.get(one.question.task, one.sampling.max_tokens))
+
+        def length(one: Assignment) -> float:
+            steps = int(one.question.tags.get("steps", 1)) if one.solver is not None else 1
+            return expected.get(one.question.task, one.sampling.max_tokens * steps)
+
+        return sorted(missing, key=length, reverse=True)
 
     async def _drain(self, queue: deque[Assignment], run: dict[str, Json]) -> None:
         workers = min(len(queue), max(engine.capacity for engine in self._engines.values()))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -287,11 +288,22 @@ def sampling_with(sampling: Sampling, changes: Mapping[str, Any]) -> Sampling:
         raise ConfigError(explain(error, "The sampling is not valid")) from error
 
 
-def _read(path: Path) -> dict[str, Any]:
-    from lm_eval.tasks._yaml_loader import load_yaml
+@cache
+def _yaml_loader() -> Any:
+    """lm-eval's reader of task files, without the rest of lm-eval, whose import takes a second."""
+    package = find_spec("lm_eval")
+    assert package is not None and package.submodule_search_locations is not None
+    place = Path(package.submodule_search_locations[0]) / "tasks" / "_yaml_loader.py"
+    spec = spec_from_file_location("k2eval_lm_eval_yaml_loader", place)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        content = load_yaml(path, resolve_func=False)
+        content = _yaml_loader().load_yaml(path, resolve_func=False)
     except Exception as error:  # lm-eval's loader raises whatever PyYAML or the file system does
         raise ConfigError(f"Cannot read the task file {path}: {error}") from error
     return dict(content)

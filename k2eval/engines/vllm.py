@@ -23,7 +23,15 @@ from k2eval.engines.children import Children
 from k2eval.engines.counters import EngineCounters
 from k2eval.engines.protocol import EngineInfo
 from k2eval.engines.vllm_requests import THINK_TAGS, Prompts, elapsed, sampling_params, speculative_counts
-from k2eval.engines.vllm_setup import defaults, is_cpu, reason, redirected, root_cause, vllm_version
+from k2eval.engines.vllm_setup import (
+    defaults,
+    executor,
+    is_cpu,
+    reason,
+    redirected,
+    root_cause,
+    vllm_version,
+)
 from k2eval.errors import ConfigError, EngineError, EngineStopped, K2EvalError, PromptTooLong, did_you_mean
 from k2eval.records import Generation, Json, Request
 
@@ -68,6 +76,7 @@ class VllmEngine:
         self._skip_special_tokens = True
         self._abandoned = False
         self._stack = contextlib.AsyncExitStack()
+        self._children: Children
 
     async def __aenter__(self) -> Self:
         """Start vLLM, in a thread, so that Ctrl-C is heard meanwhile.
@@ -79,7 +88,7 @@ class VllmEngine:
         async with contextlib.AsyncExitStack() as stack:
             log_start = self._log.stat().st_size if self._log and self._log.exists() else 0
             stack.enter_context(redirected(self._log))
-            children = Children()
+            self._children = children = Children()
             stack.callback(children.close)
             starting = asyncio.ensure_future(asyncio.to_thread(self._start))
             try:
@@ -131,7 +140,7 @@ class VllmEngine:
             speculation.check_words(self._speculative, self._version)
         if on_cpu:
             self._settings.setdefault("worker_extension_cls", repair.EXTENSION)
-        settings = dict(self._settings)
+        settings = self._settings | executor(self._settings, on_cpu)
         if self._speculative:
             settings["speculative_config"] = self._speculative
         if self._abandoned:
@@ -183,6 +192,8 @@ class VllmEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         async with self._stack:
+            self._children.note()
+            self._children.kill()  # nothing is left to do for them, and their own way to an end takes seconds
             self._stop()
             await asyncio.sleep(0)  # lets its tasks see that they are cancelled
             with warnings.catch_warnings():  # about sockets that vLLM leaves open

@@ -7,7 +7,7 @@ import importlib.metadata
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +115,7 @@ def defaults(model: str, on_cpu: bool) -> dict[str, Any]:
     if on_cpu:
         # A seeded request whose prompt is split into chunks kills the CPU engine, so prompts are never split.
         context = longest_context(model)
-        settings |= {"enforce_eager": True, "enable_chunked_prefill": False, "max_num_seqs": 128}
+        settings |= {"enforce_eager": True, "enable_chunked_prefill": False, "max_num_seqs": 256}
         if context:
             settings["max_num_batched_tokens"] = max(context, 2048)
         if not has_bfloat16() and 0 < weight_bytes(model) < _SMALL:
@@ -125,3 +125,19 @@ def defaults(model: str, on_cpu: bool) -> dict[str, Any]:
         gib = psutil.virtual_memory().available / 2**30
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(max(1, min(32, int(gib / 8)))))
     return settings
+
+
+def executor(settings: Mapping[str, Any], on_cpu: bool) -> dict[str, Any]:
+    """On few cores, the worker in the process of the engine's scheduler, if the user asks for nothing else.
+
+    Between two processes vLLM waits by spinning, on a core that the worker's second thread needs.
+    """
+    chosen = any(
+        settings.get(name) not in (None, 1)
+        for name in ("distributed_executor_backend", "tensor_parallel_size", "pipeline_parallel_size")
+    )
+    if chosen or not on_cpu or len(os.sched_getaffinity(0)) > _FEW_CORES:
+        return {}
+    from vllm.v1.executor.uniproc_executor import UniProcExecutor
+
+    return {"distributed_executor_backend": UniProcExecutor}
