@@ -21,12 +21,15 @@ from fractions import Fraction
 from functools import lru_cache
 
 from k2eval.grading import leaf, symbolic
+from k2eval.grading.interval import Node, as_interval, variable
 from k2eval.grading.latex import squeezed, without_thousands
 from k2eval.grading.number import exact
-from k2eval.grading.structure import Node, as_interval, is_label, parse, variable
+from k2eval.grading.structure import is_label, parse
 
 _MAX_ITEMS = 200
 _MAX_FORMS = 3
+_FUNCTION = re.compile(r"([a-zA-Z]'*)\(([a-z])\)")
+_SIDE_BY_SIDE = re.compile(r"(?<![_^\w.}\\])\d+(?:\.\d+)?(?:\s+\d|\s*\{\s*\d)")
 _BARE_LOG = re.compile(r"\\log(?![a-zA-Z])(?!\s*_)")
 
 
@@ -85,6 +88,12 @@ def _same_equation(gold: Node, given: Node) -> bool:
     both_named = named and (is_label(given.items[0]) or is_label(given.items[-1]))
     if both_named and _label(gold) == _label(given):
         return same(value_of(gold), value_of(given))
+    argument = both_named and _FUNCTION.fullmatch(_label(gold)), _FUNCTION.fullmatch(_label(given))
+    if argument[0] and argument[1] and argument[0][1] == argument[1][1]:
+        renamed = re.sub(
+            rf"(?<![a-zA-Z\\]){argument[1][2]}(?![a-zA-Z])", argument[0][2], value_of(given).text
+        )
+        return same(value_of(gold), parse(renamed))
     sides = gold.items[0].text, gold.items[-1].text
     return symbolic.proportional(sides, (given.items[0].text, given.items[-1].text), positive=False)
 
@@ -211,6 +220,8 @@ def _same_value(gold: str, given: str) -> bool:
     a, b = exact(gold), exact(given)
     if a is not None and b is not None:
         return a == b
+    if any(v is None and _SIDE_BY_SIDE.search(text) for v, text in ((a, gold), (b, given))):
+        return False  # "2 3" is no number, though the parser would make one of it
     if symbolic.equal(_latex(gold, a), _latex(given, b)):
         return True
     if (r"\ln" in gold) != (r"\ln" in given):  # a bare logarithm is natural where the other side says so

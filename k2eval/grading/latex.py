@@ -23,6 +23,7 @@ _SYMBOLS = {
     "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ",
     "λ": r"\lambda ", "⁄": "/", "’": "'", "…": r"\ldots ",
 }  # fmt: skip
+_INVISIBLE = re.compile("[\u200b-\u200f\u2060-\u2064\ufeff]")
 _DAMAGE = (
     (re.compile("\x0c(?=rac|box)"), r"\\f"),
     (re.compile("\x08(?=inom|oxed|egin|ar)"), r"\\b"),
@@ -92,6 +93,7 @@ _SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] =
     (re.compile(r"\^\s*(-?(?:\d+(?:\.\d+)?|\.\d+|[a-zA-Z]))"), r"^{\1}"),
     (re.compile(r"(?<=\d)\s+x\s+(?=10\s*\^)"), r"\\times "),
     (re.compile(r"(?<=\d)'(?=\d{3}(?!\d))"), " "),
+    (re.compile(r"(?<![\w.])\d{1,3}(?:_\d{3})+(?![\d{])"), lambda m: m[0].replace("_", "")),
     (re.compile(r"\\mathbb\s+([A-Z])"), r"\\mathbb{\1}"),
     (re.compile(r"\{:\}|\\colon(?![a-zA-Z])|(?<=\d)\s*\\text\s*\{\s*to\s*\}\s*(?=\d)"), ":"),
     (re.compile(r"\\log\s*_\s*(?:\{\s*e\s*\}|e(?![a-zA-Z]))"), r"\\ln "),
@@ -162,6 +164,7 @@ def normalise(answer: str) -> str:
 def _unicode(text: str) -> str:
     if text.isascii():
         return text.replace("\0", " ")
+    text = _INVISIBLE.sub("", text)
     text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+", lambda m: "^{" + m[0].translate(_SUPERSCRIPTS) + "}", text)
     text = re.sub("[₀-₉]+", lambda m: "_{" + m[0].translate(_SUBSCRIPTS) + "}", text)
     text = re.sub("√\\s*(?=\\{)", r"\\sqrt", text.replace(r"\surd", "√"))

@@ -7,15 +7,20 @@ shape here keeps apart what a general parser merges: the pair (1, 2), the answer
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
+from k2eval.grading.interval import (
+    Node,
+    as_interval,
+    between,
+    by_distance,
+    complement,
+    inward,
+    is_symbol,
+    outside,
+    unbounded,
+)
 from k2eval.grading.latex import matching, without_thousands
-
-Kind = Literal[
-    "leaf", "list", "set", "tuple", "vector", "interval", "union", "matrix", "equation", "inequality"
-]
 
 _RELATION = re.compile(r"\\(?:le|ge|ne|equiv|approx|sim)(?![a-zA-Z])|[<>=]")
 _MATRIX = re.compile(r"\\begin\{([pbB]?matrix|array|cases)\}(?:\{[clr|]*\})?(.*)\\end\{\1\}", re.DOTALL)
@@ -24,33 +29,20 @@ _CONDITION = re.compile(r"\s*(?:\\text\s*\{\s*,?\s*(?:if|for|when)\s*\}|(?:if|fo
 _TRANSPOSED = re.compile(r"\s*\^\s*(?:\{\s*(?:T|\\top|\\text\s*\{\s*T\s*\})\s*\}|\\top)$")
 _POINT = re.compile(r"[A-Z]'?\s*(?=\(.*,.*\)$)", re.DOTALL)
 _SUCH_THAT = re.compile(r"\\mid(?![a-zA-Z])|\||:")
-_REALS = r"\mathbb{R}"
 _WORD_SEPARATOR = re.compile(
     r"\\text\s*\{\s*,?\s*(?:and|or|OR)\s*,?\s*\}|(?<![a-zA-Z\\])(?:and|or|OR)(?![a-zA-Z])|\\(?:lor|vee|land|wedge)(?![a-zA-Z])"
 )
+_AND = re.compile(r"(?<![a-zA-Z])and(?![a-zA-Z])|\\(?:land|wedge)(?![a-zA-Z])")
 _SYMBOL = r"(?:\\?[a-zA-Z]+'*|\\text\s*\{[^{}]*\})(?:_(?:\{[^{}]*\}|\w))?"
 _LABEL = re.compile(rf"{_SYMBOL}\s*(?:\([^()]*\))?")
 _MEMBER = re.compile(rf"({_SYMBOL}(?:\s*,\s*{_SYMBOL})*|\([^()]*\))\s*\\in(?![a-zA-Z])")
 _MAX_DEPTH = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One level of an answer."""
-
-    kind: Kind
-    text: str
-    """The whole of it, as normalised."""
-    items: tuple[Node, ...] = ()
-    """Elements, ends of an interval, rows of a matrix, or the sides of a relation."""
-    detail: str = ""
-    """For an interval its two brackets; for a relation its signs."""
-
-
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Node:
     """The shape of the normalised answer ``text``."""
-    return _parse(text, 0)
+    return _parse(inward(text.strip()), 0)
 
 
 def _parse(text: str, depth: int) -> Node:
@@ -77,16 +69,21 @@ def _row(row: str, depth: int) -> Node:
 
 def _sequence(is_union: bool, text: str, parts: list[str], depth: int) -> Node:
     items = tuple(_parse(part, depth + 1) for part in parts)
+    within = between(items, text) if _AND.search(text) else None
+    if within is not None:
+        return within
     if not is_union:
         spread = tuple(leaf for item in items for leaf in (item.items if item.kind == "list" else (item,)))
-        all_intervals = all(_as_interval(item) for item in items) and not any(
-            i.kind == "tuple" for i in items
-        )
+        all_intervals = all(as_interval(item) for item in items) and not any(i.kind == "tuple" for i in items)
         return Node("union" if all_intervals else "list", text, spread)
     return Node("union", text, items)
 
 
 def _single(text: str, depth: int) -> Node:
+    rest = complement(text)
+    left = outside(_parse(rest, depth + 1), text) if rest else None
+    if left is not None:
+        return left
     member = _MEMBER.match(text)
     if member:
         inner = _parse(text[member.end() :], depth + 1)
@@ -99,7 +96,7 @@ def _single(text: str, depth: int) -> Node:
         items = tuple(_parse(side, depth + 1) for side in sides)
         if all(sign in ("=", r"\equiv", r"\approx", r"\sim") for sign in signs):
             return Node("equation", text, items, " ".join(signs))
-        return _unbounded(Node("inequality", text, items, " ".join(signs)))
+        return by_distance(unbounded(Node("inequality", text, items, " ".join(signs))))
     text = _POINT.sub("", _TRANSPOSED.sub("", text), count=1) if text[-1] in ")}" or r"\top" in text else text
     bracketed = _bracketed(text, depth)
     if bracketed is not None:
@@ -139,7 +136,7 @@ def _bracketed(text: str, depth: int) -> Node | None:
     if opening == "(" and closing == ")" and not endless:
         return Node("tuple", text, items)
     if len(parts) == 2:
-        return _unbounded(Node("interval", text, items, opening + closing))
+        return unbounded(Node("interval", text, items, opening + closing))
     return Node("vector", text, items) if opening == "[" and closing == "]" else None
 
 
@@ -149,62 +146,6 @@ def _such_that(text: str, inner: str, depth: int) -> Node:
     name = re.sub(r"\s*\\in\s*\\mathbb\{R\}$", "", pieces[0])
     plain = len(pieces) == 2 and is_symbol(Node("leaf", name))
     return _parse(pieces[1], depth + 1) if plain else Node("leaf", text)
-
-
-def _unbounded(node: Node) -> Node:
-    """``node``, or the real numbers if it is the interval without ends."""
-    found = _as_interval(node)
-    ends = found and tuple(end.text.replace(" ", "").removeprefix("+") for end in found[1:])
-    return Node("leaf", _REALS) if ends == (r"-\infty", r"\infty") else node
-
-
-def as_interval(node: Node) -> tuple[str, Node, Node] | None:
-    """Brackets and ends of ``node`` read as an interval: [a, b), a < x < b, x > a, or the pair (a, b)."""
-    return _as_interval(node)
-
-
-def _as_interval(node: Node) -> tuple[str, Node, Node] | None:
-    if node.kind == "interval":
-        return node.detail, node.items[0], node.items[1]
-    if node.kind == "tuple" and len(node.items) == 2:
-        return "()", node.items[0], node.items[1]
-    if node.kind != "inequality":
-        return None
-    signs = node.detail.split()
-    items = list(node.items)
-    if all(sign in (">", r"\ge") for sign in signs):
-        items.reverse()
-        signs = [{">": "<", r"\ge": r"\le"}[sign] for sign in reversed(signs)]
-    if not all(sign in ("<", r"\le") for sign in signs):
-        return None
-    if len(items) == 3 and is_symbol(items[1]):
-        return _bracket(signs[0], "[(") + _bracket(signs[1], "])"), items[0], items[2]
-    if len(items) == 2 and is_symbol(items[0]) and not is_symbol(items[1]):
-        return "(" + _bracket(signs[0], "])"), Node("leaf", r"-\infty"), items[1]
-    if len(items) == 2 and is_symbol(items[1]):
-        return _bracket(signs[0], "[(") + ")", items[0], Node("leaf", r"\infty")
-    return None
-
-
-def _bracket(sign: str, closed_open: str) -> str:
-    return closed_open[0] if sign == r"\le" else closed_open[1]
-
-
-def is_symbol(node: Node) -> bool:
-    """Whether ``node`` is a single variable."""
-    return (
-        node.kind == "leaf"
-        and re.fullmatch(
-            r"\s*(?:[a-zA-Z]|\\(?!infty|pi(?![a-z]))[a-zA-Z]+)(?:_(?:\{[^{}]*\}|\w))?'*\s*", node.text
-        )
-        is not None
-    )
-
-
-def variable(node: Node) -> str | None:
-    """The variable that an inequality bounds."""
-    names = [item.text.strip() for item in node.items if is_symbol(item)] if node.kind == "inequality" else []
-    return names[0] if len(names) == 1 else None
 
 
 def is_label(node: Node) -> bool:

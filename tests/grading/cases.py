@@ -122,6 +122,12 @@ RIGHT: list[tuple[str, str]] = [
     ("2^{2015}-2", "2(2^{2014}-1)"), (r"\frac{1}{2004!}", "1/2004!"),
     (r"1-\frac{1}{2^{300}}", r"\frac{2^{300}-1}{2^{300}}"), ("26! \\cdot 2^{25}", r"2^{25} \cdot 26!"),
     ("2^{2^{100}}", "4^{2^{99}}"), ("1000^{999}", "10^{2997}"),
+    # intervals and functions in rare forms
+    (r"(-\infty,-1)\cup(1,\infty)", "|x|>1"), (r"(-\infty,-1)\cup(1,\infty)", r"\mathbb R\setminus[-1,1]"),
+    (r"(-\infty,-1)\cup(1,\infty)", r"]-\infty,-1[\cup]1,+\infty["), ("[-2,2]", r"|x|\le 2"), ("(1,2)", "]1,2["),
+    (r"[0,1)\cup(2,3]", r"[0,1[ \cup ]2,3]"), ("[0,1)", r"x\ge 0 \text{ and } x<1"),
+    (r"(-\infty,-1)\cup(1,\infty)", r"x<-1 \text{ and } x>1"), (r"(-\infty,0]", r"\mathbb{R}\setminus(0,\infty)"),
+    ("f(x)=x^2+1", "f(t)=t^2+1"), ("1000", "1_000"), ("7", "\ufeff7\u200b"),
 ]  # fmt: skip
 
 WRONG: list[tuple[str, str]] = [
@@ -182,4 +188,6 @@ WRONG: list[tuple[str, str]] = [
     # words and bases
     (r"\text{even}", r"\text{odd}"), ("yes", "no"), (r"\text{Maria}", "Mario"), (r"\text{(B)}", "(C)"),
     ("1011_2", "1101_2"), ("1011_2", "11"), ("1011_2", "1011_{10}"), ("1011", "1011_2"), ("1011_2", "1011_3"), ("no solution", "0"), ("yes", "y"),
+    (r"(-\infty,-1)\cup(1,\infty)", r"|x|\ge 1"), ("[1,2]", "]1,2["), ("f(x)=x", "f(t)=2t"), ("f(x)=x", "g(t)=t"),
+    ("5", "2 3"), ("6", "2{3}"), ("[0,1)", r"x\ge 0 \text{ or } x<1"),
 ]  # fmt: skip
