@@ -21,15 +21,16 @@ from fractions import Fraction
 from functools import lru_cache
 
 from k2eval.grading import leaf, symbolic
-from k2eval.grading.interval import Node, as_interval, variable
+from k2eval.grading.interval import Node, as_interval, by_distance, variable
 from k2eval.grading.latex import squeezed, without_thousands
 from k2eval.grading.number import exact
 from k2eval.grading.structure import is_label, parse
 
 _MAX_ITEMS = 200
 _MAX_FORMS = 3
-_FUNCTION = re.compile(r"([a-zA-Z]'*)\(([a-z])\)")
-_SIDE_BY_SIDE = re.compile(r"(?<![_^\w.}\\])\d+(?:\.\d+)?(?:\s+\d|\s*\{\s*\d)")
+_FUNCTION = re.compile(r"([a-zA-Z]'*)\(([a-z](?:,[a-z])*)\)")
+_LETTER = re.compile(r"\\(?:text\s*\{[^{}]*\}|[a-zA-Z]+)|[a-zA-Z]")
+_SIDE_BY_SIDE = re.compile(r"(?<![_^\w.}\\])\d+(?:\.\d+)?(?:\s+\d|\s*\{\s*\d)|^\{\s*\d+\s*\}\s*\{?\s*\d")
 _BARE_LOG = re.compile(r"\\log(?![a-zA-Z])(?!\s*_)")
 
 
@@ -41,6 +42,9 @@ def same(gold: Node, given: Node) -> bool:
         return same(gold, value_of(given))
     if gold.kind == "equation":
         return _same_equation(gold, given)
+    distances = by_distance(gold), by_distance(given)
+    if (distances[0] != gold) != (distances[1] != given) and same(*distances):
+        return True
     if gold.kind == "leaf":
         if given.kind == "list":  # one value in several forms: "1/2 or 0.5"
             return len(given.items) <= _MAX_FORMS and all(same(gold, item) for item in given.items)
@@ -88,14 +92,25 @@ def _same_equation(gold: Node, given: Node) -> bool:
     both_named = named and (is_label(given.items[0]) or is_label(given.items[-1]))
     if both_named and _label(gold) == _label(given):
         return same(value_of(gold), value_of(given))
-    argument = both_named and _FUNCTION.fullmatch(_label(gold)), _FUNCTION.fullmatch(_label(given))
-    if argument[0] and argument[1] and argument[0][1] == argument[1][1]:
-        renamed = re.sub(
-            rf"(?<![a-zA-Z\\]){argument[1][2]}(?![a-zA-Z])", argument[0][2], value_of(given).text
-        )
+    renamed = _renamed(gold, given) if both_named else None
+    if renamed is not None:
         return same(value_of(gold), parse(renamed))
     sides = gold.items[0].text, gold.items[-1].text
     return symbolic.proportional(sides, (given.items[0].text, given.items[-1].text), positive=False)
+
+
+def _renamed(gold: Node, given: Node) -> str | None:
+    """The value of ``given``, f(t) = t, in the arguments of ``gold``, f(x); None where that cannot be."""
+    ours, theirs = (_FUNCTION.fullmatch(_label(equation)) for equation in (gold, given))
+    if ours is None or theirs is None or ours[1] != theirs[1]:
+        return None
+    new, old = ours[2].split(","), theirs[2].split(",")
+    value = value_of(given).text
+    captured = (set(new) - set(old)) & set(_LETTER.findall(value))
+    if len(new) != len(old) or len(set(old)) < len(old) or captured:
+        return None
+    names = dict(zip(old, new, strict=True))
+    return _LETTER.sub(lambda m: names.get(m[0], m[0]), value)
 
 
 def _label(equation: Node) -> str:

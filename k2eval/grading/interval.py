@@ -16,6 +16,7 @@ _REALS = r"\mathbb{R}"
 _INFINITY = r"\infty"
 _ABSOLUTE = re.compile(r"\|\s*([a-vxy])\s*\|")
 _WITHOUT = re.compile(r"\\mathbb\{R\}\s*(?:\\(?:setminus|backslash)(?![a-zA-Z])|-)\s*(?=[\[(])")
+_TURNED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
 _OUTWARD = re.compile(r"([\[\]])(\s*[^\[\],\s][^\[\],]*,[^\[\],]*[^\[\],\s]\s*)([\[\]])")
 
 
@@ -71,14 +72,18 @@ def as_interval(node: Node) -> tuple[str, Node, Node] | None:
 
 
 def by_distance(node: Node) -> Node:
-    """The inequality ``node``, or what it says of |x| as an interval or a union: |x| > 1, |x| <= 2."""
-    name = _ABSOLUTE.fullmatch(node.items[0].text.strip()) if len(node.items) == 2 else None
-    if name is None or node.detail == r"\ne":
+    """The inequality ``node``, or what it says of x where it bounds |x|: |x| > 1 is a union."""
+    if node.kind != "inequality" or node.detail not in _TURNED:
         return node
-    sign, far = node.detail, node.items[1]
+    (name, far), sign = node.items, node.detail
+    if _ABSOLUTE.fullmatch(far.text.strip()):
+        name, far, sign = far, name, _TURNED[sign]
+    inner = _ABSOLUTE.fullmatch(name.text.strip())
+    if inner is None:
+        return node
     near = Node("leaf", f"-({far.text})")
     if sign in ("<", r"\le"):
-        return Node("interval", node.text, (near, far), "()" if sign == "<" else "[]")
+        return Node("inequality", node.text, (near, Node("leaf", inner[1]), far), f"{sign} {sign}")
     closed = sign == r"\ge"
     return _outside("(" + ("]" if closed else ")") + ("[" if closed else "(") + ")", near, far, node.text)
 

@@ -23,7 +23,7 @@ _SYMBOLS = {
     "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ",
     "λ": r"\lambda ", "⁄": "/", "’": "'", "…": r"\ldots ",
 }  # fmt: skip
-_INVISIBLE = re.compile("[\u200b-\u200f\u2060-\u2064\ufeff]")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _DAMAGE = (
     (re.compile("\x0c(?=rac|box)"), r"\\f"),
     (re.compile("\x08(?=inom|oxed|egin|ar)"), r"\\b"),
@@ -108,6 +108,7 @@ _SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] =
         r"\\\1 ",
     ),
     (re.compile(r"(?<![a-zA-Z\\])atan(?![a-zA-Z])"), r"\\arctan "),
+    (re.compile(r"(?<![a-zA-Z\\])(max|min)(?=\()"), r"\\\1"),
     (re.compile(rf"\\frac\s*\{{\s*{_WORD}\s*\}}\s*\{{\s*{_WORD}\s*\}}$"), r"\\text{\1/\2}"),
     (
         re.compile(r"^\\text\s*\{(?![^{}]*\bnot?\b)(?:[^{}]*\s(?:is|are)|[^{}]*[:=]|\s*USD)\s*\}\s*(?=\S)"),

@@ -13,7 +13,6 @@ from k2eval.grading.interval import (
     Node,
     as_interval,
     between,
-    by_distance,
     complement,
     inward,
     is_symbol,
@@ -96,7 +95,7 @@ def _single(text: str, depth: int) -> Node:
         items = tuple(_parse(side, depth + 1) for side in sides)
         if all(sign in ("=", r"\equiv", r"\approx", r"\sim") for sign in signs):
             return Node("equation", text, items, " ".join(signs))
-        return by_distance(unbounded(Node("inequality", text, items, " ".join(signs))))
+        return unbounded(Node("inequality", text, items, " ".join(signs)))
     text = _POINT.sub("", _TRANSPOSED.sub("", text), count=1) if text[-1] in ")}" or r"\top" in text else text
     bracketed = _bracketed(text, depth)
     if bracketed is not None:

@@ -29,7 +29,7 @@ _LONG_NUMBER = re.compile(r"\d{1500}")
 _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
 _BINOMIAL = re.compile(r"\\binom\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}")
 _UNREADABLE = re.compile(
-    r"\\(?:[io]*int|lim|partial|[lc]?dots|vdots|triangle|angle|deg|max|min|sup|inf(?!ty)|pmod|mod|bmod)(?![a-zA-Z])|\.\.\.|__|\?|:="
+    r"\\(?:[io]*int|lim|partial|[lc]?dots|vdots|triangle|angle|deg|m(?:ax|in)(?!\s*(?:\(|\\\{)[^()]*,)|sup|inf(?!ty)|pmod|mod|bmod)(?![a-zA-Z])|\.\.\.|__|\?|:="
 )
 
 
@@ -72,6 +72,7 @@ def _prepare(text: str) -> str:
     Decimals become fractions, so that none is rounded. 2\\binom{5}{2} and 2(10) get their sign, since the parser
     reads them as the mixed number 2 + 10.
     """
+    text = re.sub(r"(\\m(?:ax|in))\s*\\\{([^{}]*)\\\}", r"\1(\2)", text)
     text = re.sub(r"(?<!_\d)(?<=[\d)!])\s*(?=[(\[])", r"\\cdot ", text)
     text = re.sub(r"(?<=[\d})!])\s*(?=\\binom)", r"\\cdot ", text)
     text = _DECIMAL.sub(lambda m: f"\\frac{{{int(m[1] + m[2])}}}{{{10 ** len(m[2])}}}", text)
@@ -206,10 +207,10 @@ def _is_discrete(expr: Expr) -> bool:
 
 
 def _is_signed(expr: Expr) -> bool:
-    """Whether the sign of a variable matters: |x|, and roots of squares."""
+    """Whether the sign of a variable matters: |x|, max(x, 0), and roots of squares."""
     import sympy
 
-    return bool(expr.has(sympy.Abs, sympy.sign)) or any(
+    return bool(expr.has(sympy.Abs, sympy.sign, sympy.Max, sympy.Min)) or any(
         power.exp == sympy.Rational(1, 2) and power.base.is_Pow and power.base.exp == 2
         for power in expr.atoms(sympy.Pow)
     )

@@ -128,6 +128,9 @@ RIGHT: list[tuple[str, str]] = [
     (r"[0,1)\cup(2,3]", r"[0,1[ \cup ]2,3]"), ("[0,1)", r"x\ge 0 \text{ and } x<1"),
     (r"(-\infty,-1)\cup(1,\infty)", r"x<-1 \text{ and } x>1"), (r"(-\infty,0]", r"\mathbb{R}\setminus(0,\infty)"),
     ("f(x)=x^2+1", "f(t)=t^2+1"), ("1000", "1_000"), ("7", "\ufeff7\u200b"),
+    ("|x|>1", "2|x|>2"), ("|x|<y", "y>|x|"), ("|x|<1", "-1<x<1"), (r"(-\infty,-1)\cup(1,\infty)", "1<|x|"),
+    ("f(x)=ax+b", "f(t)=at+b"), ("f(x,y)=x-y", "f(y,x)=y-x"), ("7", "\u202a7\u202c"),
+    ("7", r"\max(3,7)"), ("3", r"\min\{3,7\}"), (r"\max(a,b)", "max(b,a)"),
 ]  # fmt: skip
 
 WRONG: list[tuple[str, str]] = [
@@ -189,5 +192,6 @@ WRONG: list[tuple[str, str]] = [
     (r"\text{even}", r"\text{odd}"), ("yes", "no"), (r"\text{Maria}", "Mario"), (r"\text{(B)}", "(C)"),
     ("1011_2", "1101_2"), ("1011_2", "11"), ("1011_2", "1011_{10}"), ("1011", "1011_2"), ("1011_2", "1011_3"), ("no solution", "0"), ("yes", "y"),
     (r"(-\infty,-1)\cup(1,\infty)", r"|x|\ge 1"), ("[1,2]", "]1,2["), ("f(x)=x", "f(t)=2t"), ("f(x)=x", "g(t)=t"),
-    ("5", "2 3"), ("6", "2{3}"), ("[0,1)", r"x\ge 0 \text{ or } x<1"),
+    ("5", "2 3"), ("6", "2{3}"), ("5", "{2}{3}"), ("f(x)=x", "f(t)=x"), ("f(x,y)=x-y", "f(y,x)=x-y"), ("|x|<1", "-1<y<1"), ("|x|>1", "|y|>1"),
+    ("7", r"\max(3,8)"), ("7", r"\min(3,7)"), (r"\max(x,0)", "x"), ("(3,7)", r"\max(3,7)"), ("[0,1)", r"x\ge 0 \text{ or } x<1"),
 ]  # fmt: skip
