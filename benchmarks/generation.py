@@ -55,11 +55,12 @@ def bare(config: RunConfig) -> dict[str, float]:
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     from vllm import LLM, SamplingParams
 
-    from k2eval.engines.vllm_setup import defaults
+    from k2eval.engines.vllm_setup import defaults, executor
     from k2eval.work import Work
 
     work = Work(config)
-    llm = LLM(model=config.model, **defaults(config.model, on_cpu=True))
+    settings = defaults(config.model, on_cpu=True)
+    llm = LLM(model=config.model, **settings, **executor(settings, on_cpu=True))
     tokenizer = llm.get_tokenizer()
     prompts, parameters = [], []
     for assignment in work.assignments():
