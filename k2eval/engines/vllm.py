@@ -192,8 +192,9 @@ class VllmEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         async with self._stack:
-            self._children.note()
-            self._children.kill()  # nothing is left to do for them, and their own way to an end takes seconds
+            if self._log:  # which takes their complaints; their own way to an end takes seconds
+                self._children.note()
+                self._children.kill()
             self._stop()
             await asyncio.sleep(0)  # lets its tasks see that they are cancelled
             with warnings.catch_warnings():  # about sockets that vLLM leaves open
