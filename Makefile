@@ -31,7 +31,10 @@ NANO := nano_math,nano_choice,nano_code,nano_science
 
 ##@ Evaluate
 .PHONY: eval
-eval demo: export GOMP_SPINCOUNT ?= 300000 # threads wait awake: faster on a machine that does nothing else
+ifndef OMP_WAIT_POLICY
+# vLLM's threads wait awake (docs/gpu.md): faster on a machine that does nothing else.
+eval demo: export GOMP_SPINCOUNT ?= 300000
+endif
 eval: setup $(filter build/random,$(MODEL)) ## Evaluate MODEL on TASKS: MODEL= TASKS=a,b RUNS= RECIPE= DATA= LIMIT= SEED= OUT= ARGS=
 	@$(K2) run --model $(MODEL) --tasks $(TASKS) $(FLAGS); code=$$?; [ $$code -le 1 ] || exit $$code; \
 	    $(K2) leaderboard $(OUT) --out $(OUT)/leaderboard --quiet && exit $$code

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from k2eval.config import TaskOverrides, explain
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.records import Json, Message, Question, Sampling
+from k2eval.task_yaml import read, runs, sampling, text
 
 Row = Mapping[str, Any]
 """One raw row of a dataset."""
@@ -222,7 +222,7 @@ def _task_files(root: Path) -> dict[str, Path]:
     for path in sorted(root.rglob("*.yaml")):
         if path.name.startswith("_"):
             continue
-        name = str(_read(path).get("task", path.stem))
+        name = str(read(path).get("task", path.stem))
         if name in found:
             raise ConfigError(
                 f"Expected one file per task, got {found[name]} and {path} for {name!r}. Rename one."
@@ -237,7 +237,7 @@ def load_task(path: Path, overrides: TaskOverrides | None = None) -> Task:
     Raises:
         ConfigError: When a key is missing or a value has the wrong type.
     """
-    content = _read(path)
+    content = read(path)
     changes = overrides or TaskOverrides()
     metadata = content.get("metadata")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("k2eval"), dict):
@@ -254,13 +254,13 @@ def load_task(path: Path, overrides: TaskOverrides | None = None) -> Task:
     try:
         spec = TaskSpec.model_validate(block)
         task = Task(
-            name=_text(content, "task", path),
+            name=text(content, "task", path),
             version=str(metadata.get("version", "1")),
             spec=spec,
             system=changes.system if changes.system is not None else str(content.get("description") or ""),
-            prompt=_text(content, "doc_to_text", path),
-            sampling=sampling_with(_sampling(content, path), changes.sampling),
-            runs=changes.runs or _runs(content, path),
+            prompt=text(content, "doc_to_text", path),
+            sampling=sampling_with(sampling(content, path), changes.sampling),
+            runs=changes.runs or runs(content, path),
         )
     except ValidationError as error:
         raise ConfigError(explain(error, f"{path} is not a valid task")) from error
@@ -286,69 +286,3 @@ def sampling_with(sampling: Sampling, changes: Mapping[str, Any]) -> Sampling:
         return Sampling.model_validate({**sampling.model_dump(), **changes})
     except ValidationError as error:
         raise ConfigError(explain(error, "The sampling is not valid")) from error
-
-
-@cache
-def _yaml_loader() -> Any:
-    """lm-eval's reader of task files, without the rest of lm-eval, whose import takes a second."""
-    package = find_spec("lm_eval")
-    assert package is not None and package.submodule_search_locations is not None
-    place = Path(package.submodule_search_locations[0]) / "tasks" / "_yaml_loader.py"
-    spec = spec_from_file_location("k2eval_lm_eval_yaml_loader", place)
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = _yaml_loader().load_yaml(path, resolve_func=False)
-    except Exception as error:  # lm-eval's loader raises whatever PyYAML or the file system does
-        raise ConfigError(f"Cannot read the task file {path}: {error}") from error
-    return dict(content)
-
-
-def _text(content: Mapping[str, Any], key: str, path: Path) -> str:
-    value = content.get(key)
-    if not isinstance(value, str) or not value:
-        raise ConfigError(f"{path}: {key} must be a text, got {value!r}.")
-    return value
-
-
-def _runs(content: Mapping[str, Any], path: Path) -> int:
-    repeats = _count(content.get("repeats", 1), "repeats", path)
-    return _count(content["metadata"].get("runs", repeats), "metadata.runs", path)
-
-
-def _count(value: Any, key: str, path: Path) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"{path}: {key} must be a whole number of at least 1, got {value!r}.")
-    return value
-
-
-_LM_EVAL_SAMPLING = {
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "top_k": "top_k",
-    "min_p": "min_p",
-    "max_gen_toks": "max_tokens",
-    "until": "stop",
-}
-
-
-def _sampling(content: Mapping[str, Any], path: Path) -> Sampling:
-    given = content.get("generation_kwargs") or {}
-    if not isinstance(given, Mapping):
-        raise ConfigError(f"{path}: generation_kwargs must be a mapping, got {given!r:.200}.")
-    unknown = [key for key in given if key not in _LM_EVAL_SAMPLING and key != "do_sample"]
-    if unknown:
-        raise ConfigError(
-            f"{path}: unknown generation_kwargs {unknown}. Known: {', '.join(_LM_EVAL_SAMPLING)}."
-        )
-    fields = {_LM_EVAL_SAMPLING[key]: value for key, value in given.items() if key != "do_sample"}
-    if isinstance(fields.get("stop"), str):
-        fields["stop"] = [fields["stop"]]
-    if given.get("do_sample") is False:
-        fields["temperature"] = 0.0  # as lm-eval does
-    return Sampling.model_validate(fields)

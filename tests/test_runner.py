@@ -55,6 +55,13 @@ async def test_a_second_start_asks_nothing_and_changes_nothing(tmp_path: Path) -
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
 
 
+async def test_questions_of_several_steps_begin_first(tmp_path: Path) -> None:
+    _, engine = await carry_out(
+        config(tmp_path / "run", tasks=("nano_math", "nano_science"), limit=1, runs=1)
+    )
+    assert [request.task for request in engine.requests[:2]] == ["nano_science", "nano_math"]
+
+
 async def test_seeds_depend_on_the_place_alone(tmp_path: Path) -> None:
     _, one = await carry_out(config(tmp_path / "a"))
     _, other = await carry_out(config(tmp_path / "b", limit=3), name="another checkpoint")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from k2eval import task_yaml
 from k2eval.config import TaskOverrides
 from k2eval.errors import ConfigError
 from k2eval.records import Message
@@ -47,6 +48,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_sampling_comes_from_the_keys_of_lm_eval(toy: Task) -> None:
     sampling = toy.sampling
     assert (sampling.temperature, sampling.max_tokens, sampling.stop) == (0.6, 100, ("</answer>",))
+
+
+def test_a_missing_lm_eval_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task_yaml, "find_spec", lambda name: None)
+    monkeypatch.setattr(task_yaml, "_loader", task_yaml._loader.__wrapped__)
+    with pytest.raises(ConfigError, match="make setup"):
+        task_yaml.read(tmp_path / "task.yaml")
 
 
 def test_sampling_is_greedy_where_lm_eval_does_not_sample(tmp_path: Path) -> None:

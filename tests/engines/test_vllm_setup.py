@@ -1,11 +1,12 @@
 """Settings that k2eval makes where the user makes none."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from k2eval.engines import vllm_setup
-from k2eval.engines.vllm_setup import defaults
+from k2eval.engines.vllm_setup import defaults, executor
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +33,51 @@ def test_a_gpu_gets_none_of_what_the_cpu_needs(checkpoint: Path) -> None:
     assert set(defaults(str(checkpoint), on_cpu=False)) == {
         "generation_config", "enable_prefix_caching", "disable_log_stats",
     }  # fmt: skip
+
+
+@pytest.fixture
+def few_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vllm_setup.os, "sched_getaffinity", lambda pid: {0, 1})
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.setenv(name, "taken back after the test")
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("few_cores")
+@pytest.mark.filterwarnings("ignore")  # vLLM's import is loud
+def test_on_few_cores_the_worker_shares_the_engines_process() -> None:
+    assert executor({}, on_cpu=True)["distributed_executor_backend"].__name__ == "UniProcExecutor"
+
+
+@pytest.mark.usefixtures("few_cores")
+@pytest.mark.parametrize(
+    "settings",
+    [{"distributed_executor_backend": "mp"}, {"tensor_parallel_size": 2}, {"pipeline_parallel_size": 2}],
+)
+def test_another_choice_of_executor_stands(settings: dict[str, object]) -> None:
+    assert executor(settings, on_cpu=True) == {}
+
+
+@pytest.mark.usefixtures("few_cores")
+def test_a_gpu_keeps_vllms_executor() -> None:
+    assert executor({}, on_cpu=False) == {}
+
+
+def test_many_cores_keep_vllms_executor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vllm_setup.os, "sched_getaffinity", lambda pid: set(range(8)))
+    assert executor({}, on_cpu=True) == {}
+
+
+@pytest.mark.usefixtures("few_cores")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("given", "policy"),
+    [({}, "passive"), ({"GOMP_SPINCOUNT": "300000"}, None), ({"OMP_WAIT_POLICY": "active"}, "active")],
+)
+def test_threads_wait_asleep_unless_the_environment_says_how(
+    given: dict[str, str], policy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    executor({}, on_cpu=True)
+    assert os.environ.get("OMP_WAIT_POLICY") == policy

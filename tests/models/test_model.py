@@ -8,7 +8,9 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from models.nano import sampler as sampling  # noqa: E402
-from models.nano.model import Nano, Shape, load_checkpoint, save_checkpoint  # noqa: E402
+from models.nano.distil import match  # noqa: E402
+from models.nano.learn import next_token_loss  # noqa: E402
+from models.nano.model import Nano, Shape, blend, load_checkpoint, save_checkpoint  # noqa: E402
 
 SHAPE = Shape(layers=2, heads=2, inner=64, vocabulary=300)
 
@@ -88,3 +90,30 @@ def test_saved_checkpoints_are_stock_qwen2(model: Nano) -> None:
         "generation_config.json",
         "model.safetensors",
     ]
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 2.0), (0.5, 3.0), (1.0, 4.0)])
+def test_a_blend_lies_between_before_and_after(share: float, expected: float) -> None:
+    before, after = Nano(SHAPE), Nano(SHAPE)
+    for parameter, start in zip(after.parameters(), before.parameters(), strict=True):
+        torch.nn.init.constant_(parameter, 4.0)
+        torch.nn.init.constant_(start, 2.0)
+    blend(after, before, share)
+    assert all((parameter == expected).all() for parameter in after.parameters())
+
+
+def test_a_draft_that_is_its_teacher_cannot_match_it_better(model: Nano) -> None:
+    ids, weight = torch.randint(0, 300, (2, 20)), torch.full((2, 19), 1 / 38)
+    draft = Nano(SHAPE)
+    draft.load_state_dict(model.state_dict())
+    loss = match(model)(draft, ids, weight)
+    loss.backward()
+    assert max(p.grad.abs().max() for p in draft.parameters() if p.grad is not None) < 1e-4
+    other = Nano(SHAPE)
+    assert match(model)(other, ids, weight) > loss
+
+
+def test_only_what_has_weight_is_matched(model: Nano) -> None:
+    ids = torch.randint(0, 300, (2, 20))
+    draft, nothing = Nano(SHAPE), torch.zeros(2, 19)
+    assert match(model)(draft, ids, nothing) == next_token_loss(draft, ids, nothing) == 0

@@ -1,0 +1,93 @@
+"""The keys of a task file that lm-eval has as well, read by lm-eval's own reader and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+from k2eval.errors import ConfigError
+from k2eval.records import Sampling
+
+
+@cache
+def _loader() -> Any:
+    """lm-eval's module that reads task files, without the rest of lm-eval, whose import takes a second.
+
+    Raises:
+        ConfigError: When lm-eval is not installed, or has no such module.
+    """
+    package = find_spec("lm_eval")
+    place = Path(package.origin if package and package.origin else "lm_eval").parent / "tasks/_yaml_loader.py"
+    spec = spec_from_file_location("k2eval_lm_eval_yaml_loader", place)
+    if spec is None or spec.loader is None or not place.is_file():
+        raise ConfigError(
+            f"Expected lm-eval's reader of task files at {place}, got none. Install the pinned lm-eval: `make setup`."
+        )
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A task file as a mapping, its includes merged and its functions left as names.
+
+    Raises:
+        ConfigError: When it cannot be read.
+    """
+    loader = _loader()
+    try:
+        content = loader.load_yaml(path, resolve_func=False)
+    except Exception as error:  # lm-eval's loader raises whatever PyYAML or the file system does
+        raise ConfigError(f"Cannot read the task file {path}: {error}") from error
+    return dict(content)
+
+
+def text(content: Mapping[str, Any], key: str, path: Path) -> str:
+    """A value that must be a text with something in it."""
+    value = content.get(key)
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{path}: {key} must be a text, got {value!r}.")
+    return value
+
+
+def runs(content: Mapping[str, Any], path: Path) -> int:
+    """The default number of runs: ``metadata.runs``, or lm-eval's ``repeats``."""
+    repeats = _count(content.get("repeats", 1), "repeats", path)
+    return _count(content["metadata"].get("runs", repeats), "metadata.runs", path)
+
+
+def _count(value: Any, key: str, path: Path) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{path}: {key} must be a whole number of at least 1, got {value!r}.")
+    return value
+
+
+_LM_EVAL_SAMPLING = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "min_p": "min_p",
+    "max_gen_toks": "max_tokens",
+    "until": "stop",
+}
+
+
+def sampling(content: Mapping[str, Any], path: Path) -> Sampling:
+    """The sampling that lm-eval's ``generation_kwargs`` ask for."""
+    given = content.get("generation_kwargs") or {}
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{path}: generation_kwargs must be a mapping, got {given!r:.200}.")
+    unknown = [key for key in given if key not in _LM_EVAL_SAMPLING and key != "do_sample"]
+    if unknown:
+        raise ConfigError(
+            f"{path}: unknown generation_kwargs {unknown}. Known: {', '.join(_LM_EVAL_SAMPLING)}."
+        )
+    fields = {_LM_EVAL_SAMPLING[key]: value for key, value in given.items() if key != "do_sample"}
+    if isinstance(fields.get("stop"), str):
+        fields["stop"] = [fields["stop"]]
+    if given.get("do_sample") is False:
+        fields["temperature"] = 0.0  # as lm-eval does
+    return Sampling.model_validate(fields)
