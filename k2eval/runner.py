@@ -19,6 +19,7 @@ from k2eval.config import RunConfig
 from k2eval.engines.protocol import Engine
 from k2eval.errors import EngineError, EngineStopped, JournalError, PromptTooLong
 from k2eval.grading.pool import GradingPool
+from k2eval.grading.registry import grader_name
 from k2eval.interruption import Interruption
 from k2eval.journal import Archive, Journal
 from k2eval.judging import judged
@@ -130,7 +131,10 @@ class Runner:
         async with AsyncExitStack() as stack:
             # The pool's processes start before the engine, so that they inherit nothing of it.
             self._pool = await stack.enter_async_context(
-                GradingPool(self.config.workers or default_workers())
+                GradingPool(
+                    self.config.workers or default_workers(),
+                    graders={grader_name(one.question) for one in missing},
+                )
             )
             with self._progress.starting(self._engines["solver"].info.engine):
                 for engine in {id(engine): engine for engine in self._engines.values()}.values():

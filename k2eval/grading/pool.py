@@ -71,12 +71,16 @@ class GradingPool:
     Args:
         workers: Number of processes, at least 1.
         limit_s: Seconds that one answer may cost, where its grader sets no limit.
+        graders: Those that the workers load at once; the others when they are first needed.
     """
 
-    def __init__(self, workers: int, *, limit_s: float = DEFAULT_LIMIT_S) -> None:
+    def __init__(
+        self, workers: int, *, limit_s: float = DEFAULT_LIMIT_S, graders: Iterable[str] = ()
+    ) -> None:
         if workers < 1:
             raise ConfigError(f"Expected at least 1 grading worker, got {workers}.")
         self._limit_s = limit_s
+        self._graders = sorted(set(graders))
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._closing = False
@@ -148,7 +152,7 @@ class GradingPool:
 
     def _serve(self) -> None:
         """Feed one worker until the pool closes, replacing it when it must be killed."""
-        worker: WorkerProcess | None = None
+        worker = self._prepared() if self._graders else None
         while batch := self._next_batch():
             try:
                 worker = worker or self._start()
@@ -160,6 +164,17 @@ class GradingPool:
                 self._recover(batch, error)
         if worker is not None:
             self._end(worker)
+
+    def _prepared(self) -> WorkerProcess | None:
+        """A worker that has loaded its graders; None when it could not, which the first answer will tell."""
+        worker = self._start()
+        try:
+            for grader in self._graders:
+                worker.load(grader)
+        except Exception:
+            self._end(worker)
+            return None
+        return worker
 
     def _start(self) -> WorkerProcess:
         worker = WorkerProcess()
