@@ -170,7 +170,8 @@ def _run(
     targets: tuple[object, ...],
 ) -> StepGrade:
     driver, recorder = recorder_driver()
-    result = _programs.box("scientific").record(
+    profile = _programs.profile_for("\n".join([source, *reduced]))
+    result = _programs.box("numpy" if profile == "plain" else profile).record(
         source, driver, inputs={RECORDER: recorder, TESTS: reduced, NAMES: called}, limits=_limits(question)
     )
     if result.outcome not in (RunOutcome.OK, RunOutcome.RUNTIME_ERROR):

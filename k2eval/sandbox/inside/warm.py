@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import importlib
@@ -45,6 +46,7 @@ PACKAGES = {
 ENVIRONMENT = {"PATH": "/usr/local/bin", "HOME": "/tmp", "LANG": "C"}
 THREAD_STACK_BYTES = 8 << 20
 PAGE = resource.getpagesize()
+LARGE_PAGE, MADV_COLLAPSE = 2 << 20, 25
 
 
 def warm_up(profile: str) -> tuple[int, int]:
@@ -62,7 +64,9 @@ def warm_up(profile: str) -> tuple[int, int]:
     clean_environment()
     default_thread_stack()
     program.open_standard_streams()
+    drop_exit_handlers()
     gc.collect()
+    use_large_pages()
     gc.freeze()
     return in_use(resource.RLIMIT_AS), in_use(resource.RLIMIT_DATA)
 
@@ -89,6 +93,19 @@ def clean_environment() -> None:
     os.environ.clear()
     os.environ.update(ENVIRONMENT)
     sys.orig_argv[:] = ["python3", program.FILE]
+
+
+def drop_exit_handlers() -> None:
+    """Undo what h5py does at exit: a millisecond in every run, for tables that end with the process anyway."""
+    if "h5py" in sys.modules:
+        atexit.unregister(sys.modules["h5py._conv"].unregister_converters)
+
+
+def use_large_pages() -> None:
+    """Put the objects into pages of 2 MiB where the kernel can, so that a fork copies fewer table entries."""
+    libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    for region in {id(item) // LARGE_PAGE for item in gc.get_objects()}:
+        libc.madvise(region * LARGE_PAGE, LARGE_PAGE, MADV_COLLAPSE)  # refused where not all of it is ours
 
 
 def default_thread_stack() -> None:
