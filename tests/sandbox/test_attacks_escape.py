@@ -42,7 +42,7 @@ LOOKING = {
     "this file": f"open({__file__!r}).read(); print('SUCCEEDED')",
     "grader's packages": "import pytest; print('SUCCEEDED')",
     "k2eval": f"import sys; sys.path.insert(0, {str(Path.cwd())!r}); import k2eval.records; print('SUCCEEDED')",
-    "parent process": "import os; print('SUCCEEDED' * (os.getppid() != 1))",
+    "parent process": "import os; print('SUCCEEDED' * (os.getppid() not in (0, 1)))",
     "host name": f"import os; print('SUCCEEDED' * (os.uname().nodename == {platform.node()!r}))",
     "subprocess": "import subprocess, sys; subprocess.run(['/bin/true'], check=True); print('SUCCEEDED')",
     "os.system": "import os; print('SUCCEEDED' * (os.system('true') == 0))",

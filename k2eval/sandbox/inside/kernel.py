@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
+from collections.abc import Callable
 from typing import Any
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -34,6 +36,8 @@ ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV, ATTR_NOEXEC = 1, 2, 4, 8
 
 # These numbers are the same on every architecture.
 SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_MOUNT_SETATTR = 428, 429, 442
+
+CLONE_VM, CLONE_FILES = 0x100, 0x400
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
 PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 38, 47
@@ -127,6 +131,20 @@ class Prepared:
         """
         if self.function(*self.arguments) == -1:
             raise KernelError(self.primitive, ctypes.get_errno())
+
+
+def prepare_idle_process() -> Callable[[], int]:
+    """What starts a process that waits for its end, and gives its process id. It shares this one's memory and open files,
+    so that it costs next to nothing; only one may be there at a time.
+    """
+    stack = ctypes.create_string_buffer(1 << 16)
+    top = ctypes.c_void_p((ctypes.addressof(stack) + len(stack)) & ~63)
+    arguments = (libc.pause, top, ctypes.c_int(CLONE_VM | CLONE_FILES | signal.SIGCHLD), None, stack)
+
+    def start() -> int:
+        return check(libc.clone(*arguments[:4]), "clone")
+
+    return start
 
 
 def prepare_filter(code: bytes) -> Prepared:

@@ -101,7 +101,9 @@ def finish(status: int, module: ModuleType | None = None) -> None:
     With ``module`` its names are dropped first, for programs that count on ``__del__`` or on files being flushed.
     """
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
+        # Where nothing waits to be joined or called, all that it would do is touch memory.
+        if getattr(threading, "_shutdown_locks", True) or getattr(threading, "_threading_atexits", True):
+            threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         if module is not None:
             drop_names(module.__dict__)

@@ -1,7 +1,9 @@
-"""Compiles one submission, then forks, watches and reports one process for every run of it.
+"""Compiles one submission, then watches and reports one process for every run of it.
 
-The first process of a pid namespace of its own, so that its end is the end of everything the submission started. It
-has no capability and the first filter; the processes it forks get the second one and become the submission.
+Where there are several runs, a `Watcher` compiles once and forks a process for each. It is the first process of a pid
+namespace of its own, so that its end is the end of everything the submission started. It has no capability and the first
+filter; the processes it forks get the second one and become the submission. A single run needs no such process in
+between: see `run_alone`.
 """
 
 from __future__ import annotations
@@ -51,70 +53,47 @@ class Locks(NamedTuple):
     filter_program: Prepared
 
 
-class Watcher:
-    """One submission with everything that its runs need."""
+class Submission:
+    """What becomes of one source: locked in, compiled, executed."""
 
-    def __init__(self, job: dict[str, Any], control: socket.socket, locks: Locks) -> None:
+    def __init__(self, job: dict[str, Any], locks: Locks) -> None:
         self.job = job
-        self.control = control
         self.locks = locks
         self.codes: list[CodeType] = []
         self.module = ModuleType("")
-        self.base_memory = 0
         self.finalise = False
 
-    def serve(self, descriptors: list[int], untouched: tuple[int, ...]) -> None:
-        """Compile once, then run one program process for every request. Ends this process."""
-        self.drop_everything()
+    def compile(self) -> dict[str, Any] | None:
+        """Give up every right that compiling does not need, and compile; the report when the source is refused."""
+        self.limit_memory()
+        self.locks.drop_capabilities()
         os.chdir(SCRATCH)
         self.locks.filter_watcher()
         started = time.process_time()
         try:
-            self.compile_sources()
+            self._compile_sources()
         except MemoryError:
-            self.say({"compile_error": "MemoryError: the source is too large to compile"})
-            os._exit(EXIT_CLEAN)
+            return {"compile_error": "MemoryError: the source is too large to compile"}
         except (SyntaxError, ValueError, RecursionError, OverflowError) as error:
             text = "".join(traceback.format_exception_only(error))[-2000:]
-            self.say({"compile_error": text, "cpu": time.process_time() - started})
-            os._exit(EXIT_CLEAN)
-        last = self.job["last"]
+            return {"compile_error": text, "cpu": time.process_time() - started}
         gc.freeze()
-        self.base_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        while True:
-            report = self.run_once(descriptors)
-            clean = untouched == scratch_state()
-            report["again"] = clean and not last
-            self.say(report)
-            if not report["again"]:
-                os._exit(EXIT_CLEAN if clean else EXIT_SCRATCH_USED)
-            message, descriptors, _, _ = socket.recv_fds(self.control, 1 << 16, 4)
-            request = json.loads(message) if message else {"op": "end"}
-            if request["op"] != "next":
-                os._exit(EXIT_CLEAN)
-            last = request["last"]
+        return None
 
-    def say(self, report: dict[str, Any]) -> None:
-        """Send one report to the other side of the wall."""
-        self.control.send(json.dumps(report).encode())
-
-    def drop_everything(self) -> None:
-        """Give up every capability and set the resource limits that the program will inherit."""
-        self.locks.drop_capabilities()
+    def limit_memory(self) -> None:
+        """Set the resource limits that the program will inherit, that of its CPU time aside."""
         job = self.job
         memory = job["base_bytes"] + (job["memory_mb"] + job["stack_mb"]) * MIB
-        for limit, value in (
-            (resource.RLIMIT_CPU, math.ceil(job["cpu_s"]) + 1),
-            (resource.RLIMIT_FSIZE, job["file_bytes"]),
-            (resource.RLIMIT_NPROC, job["threads"] + 4),
-            (resource.RLIMIT_AS, memory),
-            (resource.RLIMIT_DATA, job["base_data_bytes"] + job["memory_mb"] * MIB),
-        ):
-            hard = HARD[limit]
-            allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(limit, (allowed, allowed))
+        set_limit(resource.RLIMIT_FSIZE, job["file_bytes"])
+        set_limit(resource.RLIMIT_NPROC, job["threads"] + 4)
+        set_limit(resource.RLIMIT_AS, memory)
+        set_limit(resource.RLIMIT_DATA, job["base_data_bytes"] + job["memory_mb"] * MIB)
 
-    def compile_sources(self) -> None:
+    def limit_cpu(self, spent: float = 0.0) -> None:
+        """The kernel's own limit of CPU time, which the watching normally comes before."""
+        set_limit(resource.RLIMIT_CPU, math.ceil(spent + self.job["cpu_s"]) + 1)
+
+    def _compile_sources(self) -> None:
         """Compile the submission and, when there is one, the driver; prepare the module that will hold the names."""
         source = read(SOURCE).decode()
         self.finalise = any(text in source for text in NEED_FINALISATION)
@@ -124,53 +103,6 @@ class Watcher:
             self.codes.append(compile(read(DRIVER).decode(), "<driver>", "exec", dont_inherit=True))
         sys.stderr = stderr
         self.module = program.new_module("submission" if self.job["mode"] == "call" else "__main__")
-
-    def run_once(self, descriptors: list[int]) -> dict[str, Any]:
-        """Fork one program process, wait for it within its limits, and report what the kernel says about it."""
-        started = time.monotonic()
-        child = os.fork()
-        if child == 0:
-            try:
-                self.become_program(descriptors)
-            finally:
-                os._exit(1)
-        for number in descriptors:
-            os.close(number)
-        killed = self.watch(child, started)
-        _, status, usage = os.wait4(child, 0)
-        return {
-            "status": status,
-            "killed": killed,
-            "cpu": usage.ru_utime + usage.ru_stime,
-            "wall": time.monotonic() - started,
-            "memory": usage.ru_maxrss * 1024,
-            "base_memory": self.base_memory,
-        }
-
-    def watch(self, child: int, started: float) -> str:
-        """Wait until the program ends; kill it at its limits or on request. Why it was killed, or an empty string."""
-        ended = os.pidfd_open(child)
-        poll = select.poll()
-        poll.register(ended, select.POLLIN)
-        poll.register(self.control, select.POLLIN)
-        clock = (~child << 3) | 2  # the kernel's encoding of "CPU clock of that process"
-        killed = ""
-        while not killed:
-            wall_left = started + self.job["wall_s"] - time.monotonic()
-            cpu_left = self.job["cpu_s"] - time.clock_gettime(clock)
-            if cpu_left < 0 or wall_left < 0:
-                killed = KILLED_CPU if cpu_left < 0 else KILLED_WALL
-                break
-            ready = [number for number, _ in poll.poll(1000 * min(cpu_left, wall_left) / 2 + 2)]
-            if ended in ready:
-                break
-            if ready:
-                self.control.recv(1 << 16)
-                killed = KILLED_ASKED
-        if killed:
-            signal.pidfd_send_signal(ended, signal.SIGKILL)
-        os.close(ended)
-        return killed
 
     def become_program(self, descriptors: list[int]) -> None:
         """Take the descriptors, close all others, install the second filter, execute."""
@@ -191,13 +123,180 @@ class Watcher:
             program.run_recorded(self.codes[0], self.module, self.codes[1], inputs)
 
 
+class Watcher:
+    """The first process of a job with several runs: compiles, and forks a program for each."""
+
+    def __init__(self, job: dict[str, Any], control: socket.socket, locks: Locks) -> None:
+        self.job = job
+        self.control = control
+        self.submission = Submission(job, locks)
+
+    def serve(self, descriptors: list[int], untouched: tuple[int, ...]) -> None:
+        """Compile once, then run one program process for every request. Ends this process."""
+        self.submission.limit_cpu()
+        if refused := self.submission.compile():
+            self.say(refused)
+            os._exit(EXIT_CLEAN)
+        last = False
+        base_memory = peak_memory()
+        while True:
+            report = self.run_once(descriptors, base_memory)
+            clean = untouched == scratch_state()
+            report["again"] = clean and not last
+            self.say(report)
+            if not report["again"]:
+                os._exit(EXIT_CLEAN if clean else EXIT_SCRATCH_USED)
+            message, descriptors, _, _ = socket.recv_fds(self.control, 1 << 16, 4)
+            request = json.loads(message) if message else {"op": "end"}
+            if request["op"] != "next":
+                os._exit(EXIT_CLEAN)
+            last = request["last"]
+
+    def say(self, report: dict[str, Any]) -> None:
+        """Send one report to the other side of the wall."""
+        self.control.send(json.dumps(report).encode())
+
+    def run_once(self, descriptors: list[int], base_memory: int) -> dict[str, Any]:
+        """Fork one program process, wait for it within its limits, and report what the kernel says about it."""
+        started = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            try:
+                self.submission.become_program(descriptors)
+            finally:
+                os._exit(1)
+        for number in descriptors:
+            os.close(number)
+        run = Run(child, self.control)
+        killed = run.watch(started + self.job["wall_s"], self.job["cpu_s"])
+        return run.report(killed, started, base_memory)
+
+
+class Run:
+    """One process that became, or is about to become, the program."""
+
+    def __init__(self, process: int, control: socket.socket) -> None:
+        self.process = process
+        self.control = control
+        self.ended = os.pidfd_open(process)
+        self.clock = (~process << 3) | 2  # the kernel's encoding of "CPU clock of that process"
+
+    def watch(self, deadline: float, cpu_s: float, until: int = -1) -> str:
+        """Wait until the process ends, killing it at its limits or on request; why it was, or an empty string.
+
+        Args:
+            deadline: on the monotonic clock.
+            cpu_s: CPU seconds of the process, from its start.
+            until: a descriptor; once it can be read the process is left alone.
+        """
+        poll = select.poll()
+        poll.register(self.ended, select.POLLIN)
+        poll.register(self.control, select.POLLIN)
+        if until >= 0:
+            poll.register(until, select.POLLIN)
+            poll.modify(self.control, 0)  # requests can wait, the end of the other side cannot
+        killed = ""
+        while not killed:
+            wall_left = deadline - time.monotonic()
+            cpu_left = cpu_s - time.clock_gettime(self.clock)
+            if cpu_left < 0 or wall_left < 0:
+                killed = KILLED_CPU if cpu_left < 0 else KILLED_WALL
+                break
+            ready = [number for number, _ in poll.poll(1000 * min(cpu_left, wall_left) / 2 + 2)]
+            if until in ready or self.ended in ready:
+                break
+            if ready and until >= 0:
+                os._exit(0)
+            if ready:
+                self.control.recv(1 << 16)
+                killed = KILLED_ASKED
+        if killed:
+            signal.pidfd_send_signal(self.ended, signal.SIGKILL)
+        return killed
+
+    def wait(self) -> tuple[int, resource.struct_rusage]:
+        """Status and usage of the process, which has ended or is about to."""
+        os.close(self.ended)
+        _, status, usage = os.wait4(self.process, 0)
+        return status, usage
+
+    def report(self, killed: str, started: float, base_memory: int, cpu_before: float = 0.0) -> dict[str, Any]:
+        """What the other side is told about a run."""
+        status, usage = self.wait()
+        return {
+            "status": status,
+            "killed": killed,
+            "cpu": usage.ru_utime + usage.ru_stime - cpu_before,
+            "wall": time.monotonic() - started,
+            "memory": usage.ru_maxrss * 1024,
+            "base_memory": base_memory,
+        }
+
+
+def run_alone(
+    job: dict[str, Any], descriptors: list[int], control: socket.socket, locks: Locks, return_home: Prepared
+) -> dict[str, Any]:
+    """Carry out a job of a single run without a watcher: the process that compiles becomes the program.
+
+    Called in the zygote, whose next children belong to the job's pid namespace until ``return_home``. What is
+    compiled is said through a pipe that the process closes before it executes any of it.
+    """
+    said, saying = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            submission = Submission(job, locks)
+            if refused := submission.compile():
+                os.write(saying, json.dumps(refused).encode())
+                os._exit(0)
+            spent = time.process_time()
+            submission.limit_cpu(spent)
+            ready = {"memory": peak_memory(), "cpu": spent, "started": time.monotonic()}
+            os.write(saying, json.dumps(ready).encode())
+            submission.become_program(descriptors)
+        except BaseException:
+            os.write(saying, json.dumps({"failed": traceback.format_exc()[-2000:]}).encode())
+        finally:
+            os._exit(1)
+    return_home()
+    for number in (saying, *descriptors):
+        os.close(number)
+    run = Run(child, control)
+    run.watch(math.inf, math.ceil(job["cpu_s"]) + 1, until=said)
+    message = read_all(said)
+    os.close(said)
+    ready = json.loads(message) if message else {}
+    if "memory" not in ready:
+        status, usage = run.wait()
+        return ready or {"gone": status, "cpu": usage.ru_utime + usage.ru_stime}
+    killed = run.watch(ready["started"] + job["wall_s"], ready["cpu"] + job["cpu_s"])
+    return run.report(killed, ready["started"], ready["memory"], ready["cpu"]) | {"again": False}
+
+
+def set_limit(limit: int, value: int) -> None:
+    """Lower a resource limit for good."""
+    hard = HARD[limit]
+    allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(limit, (allowed, allowed))
+
+
+def peak_memory() -> int:
+    """The most memory that this process has held, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 def read(path: str) -> bytes:
     """The bytes of a file."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        parts = []
-        while part := os.read(descriptor, 1 << 24):
-            parts.append(part)
-        return b"".join(parts)
+        return read_all(descriptor)
     finally:
         os.close(descriptor)
+
+
+def read_all(descriptor: int) -> bytes:
+    """What can be read until the end."""
+    parts = []
+    while part := os.read(descriptor, 1 << 24):
+        parts.append(part)
+    return b"".join(parts)

@@ -1,9 +1,10 @@
 """The warm interpreter: waits for jobs, gives each its own pid namespace, and never reads what a job runs.
 
-Three generations of processes. The *zygote* is the first process of the box, keeps the interpreter warm and owns the
-mounts. For every job it forks a *watcher* (`k2eval.sandbox.inside.watcher`), the first process of a new pid namespace.
-For every run the watcher forks the *program*. What a job wrote dies with its watcher; nothing flows back into the
-zygote.
+Two or three generations of processes. The *zygote* is the first process of the box, keeps the interpreter warm and owns
+the mounts. For a job of several runs it forks a *watcher* (`k2eval.sandbox.inside.watcher`), the first process of a new
+pid namespace, which forks the *program* for every run. The program of a single run is forked by the zygote itself; the first
+process of its namespace is then one that only waits. What a job started dies with the first process of its namespace;
+nothing flows back into the zygote.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from k2eval.sandbox.inside import warm
 from k2eval.sandbox.inside.folders import Scratch, mount_submission_folder
@@ -31,10 +32,11 @@ from k2eval.sandbox.inside.kernel import (
     prctl,
     prepare_dropping_of_capabilities,
     prepare_filter,
+    prepare_idle_process,
     prepare_namespace,
     prepare_return,
 )
-from k2eval.sandbox.inside.watcher import EXIT_CLEAN, EXIT_SCRATCH_USED, FEW_FILES, Locks, Watcher
+from k2eval.sandbox.inside.watcher import EXIT_CLEAN, EXIT_SCRATCH_USED, FEW_FILES, Locks, Watcher, run_alone
 
 CONSTANT_LIMITS = {
     resource.RLIMIT_NOFILE: FEW_FILES,
@@ -68,8 +70,11 @@ def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..
     locks = Locks(prepare_dropping_of_capabilities(), *filters[1:])
     base = warm.warm_up(config["profile"])
     os.register_at_fork = register_at_fork
-    new_processes = prepare_namespace(CLONE_NEWPID)
-    own_processes = prepare_return(os.pidfd_open(os.getpid()), CLONE_NEWPID)
+    processes = Processes(
+        prepare_namespace(CLONE_NEWPID),
+        prepare_return(os.pidfd_open(os.getpid()), CLONE_NEWPID),
+        prepare_idle_process(),
+    )
     filters[0]()
     socket.send_fds(control, [json.dumps({"ready": True}).encode()], [writable])
     os.close(writable)
@@ -80,10 +85,40 @@ def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..
         job = json.loads(message)
         if job["op"] == "job":
             job["base_bytes"], job["base_data_bytes"] = base
-            serve_job(job, descriptors, control, scratch, locks, (new_processes, own_processes))
+            scratch.renew(job["scratch_mb"], job["scratch_files"])
+            if job["last"]:
+                serve_run(job, descriptors, control, locks, processes)
+            else:
+                serve_job(job, descriptors, control, scratch, locks, processes)
         else:  # meant for a watcher that is gone
             for number in descriptors:
                 os.close(number)
+
+
+class Processes(NamedTuple):
+    """The ways into and out of a pid namespace, prepared once."""
+
+    new_namespace: Prepared
+    own_namespace: Prepared
+    idle_process: Callable[[], int]
+
+
+def serve_run(
+    job: dict[str, Any],
+    descriptors: list[int],
+    control: socket.socket,
+    locks: Locks,
+    processes: Processes,
+) -> None:
+    """Carry out a job of one run. Whatever it started is gone before its report is sent."""
+    processes.new_namespace()
+    first = processes.idle_process()
+    report = run_alone(job, descriptors, control, locks, processes.own_namespace)
+    handle = os.pidfd_open(first)
+    signal.pidfd_send_signal(handle, signal.SIGKILL)
+    os.close(handle)
+    os.waitpid(first, 0)
+    control.send(json.dumps(report).encode())
 
 
 def serve_job(
@@ -92,11 +127,10 @@ def serve_job(
     control: socket.socket,
     scratch: Scratch,
     locks: Locks,
-    namespaces: tuple[Prepared, Prepared],
+    processes: Processes,
 ) -> None:
     """Fork the watcher of one job and wait for its end, or for the end of the other side."""
-    scratch.renew(job["scratch_mb"], job["scratch_files"])
-    namespaces[0]()
+    processes.new_namespace()
     watcher = os.fork()
     if watcher == 0:
         try:
@@ -105,7 +139,7 @@ def serve_job(
             text = traceback.format_exc()[-2000:]
             control.send(json.dumps({"failed": text}).encode())
         os._exit(1)
-    namespaces[1]()
+    processes.own_namespace()
     for number in descriptors:
         os.close(number)
     ended = os.pidfd_open(watcher)
