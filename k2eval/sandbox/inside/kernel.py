@@ -134,8 +134,9 @@ class Prepared:
 
 
 def prepare_idle_process() -> Callable[[], int]:
-    """What starts a process that waits for its end, and gives its process id. It shares this one's memory and open files,
-    so that it costs next to nothing; only one may be there at a time.
+    """What starts a process that waits for its end, and gives its process id.
+
+    It shares this process's memory and open files, so that it costs next to nothing; only one may be there at a time.
     """
     stack = ctypes.create_string_buffer(1 << 16)
     top = ctypes.c_void_p((ctypes.addressof(stack) + len(stack)) & ~63)

@@ -1,9 +1,9 @@
 """Compiles one submission, then watches and reports one process for every run of it.
 
 Where there are several runs, a `Watcher` compiles once and forks a process for each. It is the first process of a pid
-namespace of its own, so that its end is the end of everything the submission started. It has no capability and the first
-filter; the processes it forks get the second one and become the submission. A single run needs no such process in
-between: see `run_alone`.
+namespace of its own, so that its end is the end of everything the submission started. It has no capability and the
+first filter; the processes it forks get the second one and become the submission. A single run needs no such process
+in between: see `run_alone`.
 """
 
 from __future__ import annotations

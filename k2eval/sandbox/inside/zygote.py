@@ -1,10 +1,10 @@
 """The warm interpreter: waits for jobs, gives each its own pid namespace, and never reads what a job runs.
 
-Two or three generations of processes. The *zygote* is the first process of the box, keeps the interpreter warm and owns
-the mounts. For a job of several runs it forks a *watcher* (`k2eval.sandbox.inside.watcher`), the first process of a new
-pid namespace, which forks the *program* for every run. The program of a single run is forked by the zygote itself; the first
-process of its namespace is then one that only waits. What a job started dies with the first process of its namespace;
-nothing flows back into the zygote.
+Two or three generations of processes. The *zygote* is the first process of the box, keeps the interpreter warm and
+owns the mounts. For a job of several runs it forks a *watcher* (`k2eval.sandbox.inside.watcher`), the first process of
+a new pid namespace, which forks the *program* for every run. The program of a single run is forked by the zygote
+itself; the first process of its namespace is then one that only waits. What a job started dies with the first process
+of its namespace; nothing flows back into the zygote.
 """
 
 from __future__ import annotations
