@@ -220,7 +220,9 @@ class Run:
         _, status, usage = os.wait4(self.process, 0)
         return status, usage
 
-    def report(self, killed: str, started: float, base_memory: int, cpu_before: float = 0.0) -> dict[str, Any]:
+    def report(
+        self, killed: str, started: float, base_memory: int, cpu_before: float = 0.0
+    ) -> dict[str, Any]:
         """What the other side is told about a run."""
         status, usage = self.wait()
         return {
