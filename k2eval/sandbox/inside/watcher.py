@@ -253,8 +253,8 @@ def run_alone(
                 os._exit(0)
             spent = time.process_time()
             submission.limit_cpu(spent)
-            ready = {"memory": peak_memory(), "cpu": spent, "started": time.monotonic()}
-            os.write(saying, json.dumps(ready).encode())
+            state = {"memory": peak_memory(), "cpu": spent, "started": time.monotonic()}
+            os.write(saying, json.dumps(state).encode())
             submission.become_program(descriptors)
         except BaseException:
             os.write(saying, json.dumps({"failed": traceback.format_exc()[-2000:]}).encode())
@@ -267,7 +267,7 @@ def run_alone(
     run.watch(math.inf, math.ceil(job["cpu_s"]) + 1, until=said)
     message = read_all(said)
     os.close(said)
-    ready = json.loads(message) if message else {}
+    ready: dict[str, Any] = json.loads(message) if message else {}
     if "memory" not in ready:
         status, usage = run.wait()
         return ready or {"gone": status, "cpu": usage.ru_utime + usage.ru_stime}
