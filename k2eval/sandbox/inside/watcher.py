@@ -137,7 +137,7 @@ class Watcher:
         if refused := self.submission.compile():
             self.say(refused)
             os._exit(EXIT_CLEAN)
-        last = False
+        last: bool = False
         base_memory = peak_memory()
         while True:
             report = self.run_once(descriptors, base_memory)
@@ -150,7 +150,7 @@ class Watcher:
             request = json.loads(message) if message else {"op": "end"}
             if request["op"] != "next":
                 os._exit(EXIT_CLEAN)
-            last = request["last"]
+            last = bool(request["last"])
 
     def say(self, report: dict[str, Any]) -> None:
         """Send one report to the other side of the wall."""
