@@ -6,9 +6,11 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from k2eval import cli
 from k2eval.journal import GENERATIONS, VERDICTS
 
 
@@ -199,3 +201,30 @@ def test_on_a_terminal_the_table_is_live_and_the_cursor_comes_back(script: str, 
     os.close(parent)
     assert b"samples," in shown and b"6/6" in shown
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
+
+
+def test_with_pytorch_loaded_a_process_ends_at_once_and_with_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(cli.os, "_exit", ended.append)
+    monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
+    cli.leave([2])
+    assert ended == [2]
+
+
+def test_a_process_that_failed_otherwise_ends_as_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(cli.os, "_exit", ended.append)
+    monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
+    cli.leave([])
+    assert not ended
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["tasks"], 0), (["run", "--nonsense"], 2)])
+def test_the_exit_code_outlives_the_short_way_out(arguments: list[str], code: int) -> None:
+    program = f"import sys, types; sys.modules['torch'] = types.ModuleType('torch'); sys.argv = {['k2eval', *arguments]!r}"
+    command = [sys.executable, "-c", f"{program}; from k2eval.cli import main; main()"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert (done.stdout or done.stderr).strip()
