@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import struct
@@ -16,6 +17,7 @@ from k2eval.errors import SandboxUnavailable
 from k2eval.sandbox import outcome, wire
 from k2eval.sandbox.channel import Channel, ChannelEnded, LimitReached
 from k2eval.sandbox.host import Box, BoxError
+from k2eval.sandbox.inside import report
 from k2eval.sandbox.layout import package_binds
 from k2eval.sandbox.types import DEFAULT_LIMITS, Call, CallResult, Limits, Profile, RunOutcome, RunResult
 
@@ -190,9 +192,8 @@ class UntestedSandbox:
         """Hand a submission over; the box answers with a report of the first run."""
         box = self._running()
         box.provide(files)
-        box.send(
+        job = json.dumps(
             {
-                "op": "job",
                 "mode": mode,
                 "cpu_s": limits.cpu_s * runs,
                 "wall_s": limits.wall_limit_s * runs,
@@ -203,9 +204,9 @@ class UntestedSandbox:
                 "threads": limits.threads,
                 "file_bytes": 1 + max(limits.output_bytes, limits.result_bytes if mode == "record" else 0),
                 "last": last,
-            },
-            descriptors,
+            }
         )
+        box.send(job.encode(), descriptors)
         return box
 
     def _end_job(self) -> None:
@@ -213,18 +214,18 @@ class UntestedSandbox:
         if self._box is not None and self._under_way:
             self._under_way = False
             try:
-                self._box.send({"op": "end"}, [])
+                self._box.send(report.END)
             except BoxError:
                 self.close()
 
     def _result(self, box: Box, out: int, err: int, limits: Limits, runs: int = 1) -> tuple[RunResult, bool]:
         """The box's report on one run as a result, and whether it takes another input of the same job."""
-        report = box.receive((limits.wall_limit_s + limits.cpu_s) * runs + GRACE_S)
-        if "compile_error" in report:
-            return outcome.compile_error(report), False
-        if "gone" in report:
-            return outcome.lost_while_compiling(report["gone"], report["cpu"], limits), False
-        return outcome.judge(report, out, err, limits, limits.cpu_s * runs), bool(report["again"])
+        said = box.receive((limits.wall_limit_s + limits.cpu_s) * runs + GRACE_S)
+        if "compile_error" in said:
+            return outcome.compile_error(said), False
+        if "gone" in said:
+            return outcome.lost_while_compiling(said["gone"], said["cpu"], limits), False
+        return outcome.judge(said, out, err, limits, limits.cpu_s * runs), bool(said["again"])
 
     # ------------------------------------------------------------------------------------------------- one run
 
@@ -238,7 +239,7 @@ class UntestedSandbox:
                 self._start_job("program", limits, [out, err], files, last=last)
             else:
                 box.replace("stdin", stdins[index])
-                box.send({"op": "next", "last": last}, [out, err])
+                box.send(report.LAST if last else report.NEXT, [out, err])
             self._under_way = False
             result, again = self._result(box, out, err, limits)
             self._under_way = again
@@ -274,7 +275,7 @@ class UntestedSandbox:
             except LimitReached as error:
                 reached = error
             # Also after the last answer: threads that go on must not cost the time that was meant for answers.
-            box.send({"op": "kill"}, [])
+            box.send(report.KILL)
             ours.close()
             result, _ = self._result(box, out, err, limits, len(calls) + 1)
         return with_answers(result, answers, len(calls), reached, stopped or len(answers) == len(calls))

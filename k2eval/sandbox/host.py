@@ -10,9 +10,11 @@ import select
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from k2eval.errors import SandboxUnavailable
+from k2eval.sandbox.inside import report
 from k2eval.sandbox.layout import ENTER, executable, plan
 from k2eval.sandbox.types import Profile
 
@@ -123,14 +125,14 @@ class Box:
         finally:
             os.close(descriptor)
 
-    def send(self, message: dict[str, Any], descriptors: list[int]) -> None:
-        """Send a request with open files.
+    def send(self, message: bytes, descriptors: Sequence[int] = ()) -> None:
+        """Send a job or a request with open files.
 
         Raises:
             BoxError: the box is gone.
         """
         try:
-            socket.send_fds(self.control, [json.dumps(message).encode()], descriptors)
+            socket.send_fds(self.control, [message], list(descriptors))
         except OSError as error:
             raise BoxError(f"the box is gone: {error}") from error
 
@@ -151,10 +153,12 @@ class Box:
             raise BoxError(f"the box is gone: {error}") from error
         if not message:
             raise BoxError("the box ended")
-        report: dict[str, Any] = json.loads(message)
-        if "failed" in report:
-            raise BoxError("the box failed: " + report["failed"])
-        return report
+        if message.startswith(report.MARK):
+            return report.unpack(message)
+        said: dict[str, Any] = json.loads(message)
+        if "failed" in said:
+            raise BoxError("the box failed: " + said["failed"])
+        return said
 
 
 def start_failure(report: dict[str, Any], said: str) -> SandboxUnavailable:

@@ -37,6 +37,7 @@ MODULES = (
         "inside.program",
         "inside.warm",
         "inside.folders",
+        "inside.report",
         "inside.watcher",
     ),
     "inside.zygote",

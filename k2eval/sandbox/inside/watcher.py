@@ -19,10 +19,11 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
-from k2eval.sandbox.inside import program
+from k2eval.sandbox.inside import program, report
 from k2eval.sandbox.inside.folders import DRIVER, INPUTS, SCRATCH, SOURCE, STDIN, scratch_state
 from k2eval.sandbox.inside.kernel import Prepared
 
@@ -32,7 +33,7 @@ FEW_FILES = 256
 MIB = 1 << 20
 SIGINT = int(signal.SIGINT)
 EXIT_CLEAN, EXIT_SCRATCH_USED = 0, 3
-KILLED_CPU, KILLED_WALL, KILLED_ASKED = "cpu", "wall", "asked"
+_, KILLED_CPU, KILLED_WALL, KILLED_ASKED = report.KILLED
 NEED_FINALISATION = ("__del__", "open(", "FileIO", "Writer", "TextIO")
 
 
@@ -104,7 +105,7 @@ class Submission:
         sys.stderr = stderr
         self.module = program.new_module("submission" if self.job["mode"] == "call" else "__main__")
 
-    def become_program(self, descriptors: list[int]) -> None:
+    def become_program(self, descriptors: Sequence[int]) -> None:
         """Take the descriptors, close all others, install the second filter, execute."""
         os.setsid()
         mode = self.job["mode"]
@@ -131,33 +132,27 @@ class Watcher:
         self.control = control
         self.submission = Submission(job, locks)
 
-    def serve(self, descriptors: list[int], untouched: tuple[int, ...]) -> None:
+    def serve(self, descriptors: Sequence[int], untouched: tuple[int, ...]) -> None:
         """Compile once, then run one program process for every request. Ends this process."""
         self.submission.limit_cpu()
         if refused := self.submission.compile():
-            self.say(refused)
+            self.control.send(json.dumps(refused).encode())
             os._exit(EXIT_CLEAN)
-        last: bool = False
+        request = report.NEXT
         base_memory = peak_memory()
         while True:
-            report = self.run_once(descriptors, base_memory)
+            result = self.run_once(descriptors)
             clean = untouched == scratch_state()
-            report["again"] = clean and not last
-            self.say(report)
-            if not report["again"]:
+            again = clean and request != report.LAST
+            self.control.send(report.pack(*result, base_memory, again))
+            if not again:
                 os._exit(EXIT_CLEAN if clean else EXIT_SCRATCH_USED)
-            message, descriptors, _, _ = socket.recv_fds(self.control, 1 << 16, 4)
-            request = json.loads(message) if message else {"op": "end"}
-            if request["op"] != "next":
+            request, descriptors = report.receive(self.control)
+            if request not in (report.NEXT, report.LAST):
                 os._exit(EXIT_CLEAN)
-            last = bool(request["last"])
 
-    def say(self, report: dict[str, Any]) -> None:
-        """Send one report to the other side of the wall."""
-        self.control.send(json.dumps(report).encode())
-
-    def run_once(self, descriptors: list[int], base_memory: int) -> dict[str, Any]:
-        """Fork one program process, wait for it within its limits, and report what the kernel says about it."""
+    def run_once(self, descriptors: Sequence[int]) -> tuple[int, str, float, float, int]:
+        """Fork one program process, wait for it within its limits; what the kernel says about it."""
         started = time.monotonic()
         child = os.fork()
         if child == 0:
@@ -169,7 +164,7 @@ class Watcher:
             os.close(number)
         run = Run(child, self.control)
         killed = run.watch(started + self.job["wall_s"], self.job["cpu_s"])
-        return run.report(killed, started, base_memory)
+        return run.result(killed, started)
 
 
 class Run:
@@ -220,24 +215,18 @@ class Run:
         _, status, usage = os.wait4(self.process, 0)
         return status, usage
 
-    def report(
-        self, killed: str, started: float, base_memory: int, cpu_before: float = 0.0
-    ) -> dict[str, Any]:
-        """What the other side is told about a run."""
+    def result(
+        self, killed: str, started: float, cpu_before: float = 0.0
+    ) -> tuple[int, str, float, float, int]:
+        """Wait status, why it was killed, CPU and wall seconds, and peak memory in bytes."""
         status, usage = self.wait()
-        return {
-            "status": status,
-            "killed": killed,
-            "cpu": usage.ru_utime + usage.ru_stime - cpu_before,
-            "wall": time.monotonic() - started,
-            "memory": usage.ru_maxrss * 1024,
-            "base_memory": base_memory,
-        }
+        cpu = usage.ru_utime + usage.ru_stime - cpu_before
+        return status, killed, cpu, time.monotonic() - started, usage.ru_maxrss * 1024
 
 
 def run_alone(
     job: dict[str, Any], descriptors: list[int], control: socket.socket, locks: Locks, return_home: Prepared
-) -> dict[str, Any]:
+) -> bytes:
     """Carry out a job of a single run without a watcher: the process that compiles becomes the program.
 
     Called in the zygote, whose next children belong to the job's pid namespace until ``return_home``. What is
@@ -270,9 +259,9 @@ def run_alone(
     ready: dict[str, Any] = json.loads(message) if message else {}
     if "memory" not in ready:
         status, usage = run.wait()
-        return ready or {"gone": status, "cpu": usage.ru_utime + usage.ru_stime}
+        return json.dumps(ready or {"gone": status, "cpu": usage.ru_utime + usage.ru_stime}).encode()
     killed = run.watch(ready["started"] + job["wall_s"], ready["cpu"] + job["cpu_s"])
-    return run.report(killed, ready["started"], ready["memory"], ready["cpu"]) | {"again": False}
+    return report.pack(*run.result(killed, ready["started"], ready["cpu"]), ready["memory"], False)
 
 
 def set_limit(limit: int, value: int) -> None:

@@ -82,8 +82,8 @@ def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..
         message, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 4)
         if not message:
             os._exit(0)
-        job = json.loads(message)
-        if job["op"] == "job":
+        if message.startswith(b"{"):
+            job = json.loads(message)
             job["base_bytes"], job["base_data_bytes"] = base
             scratch.renew(job["scratch_mb"], job["scratch_files"])
             if job["last"]:
@@ -113,12 +113,12 @@ def serve_run(
     """Carry out a job of one run. Whatever it started is gone before its report is sent."""
     processes.new_namespace()
     first = processes.idle_process()
-    report = run_alone(job, descriptors, control, locks, processes.own_namespace)
+    message = run_alone(job, descriptors, control, locks, processes.own_namespace)
     handle = os.pidfd_open(first)
     signal.pidfd_send_signal(handle, signal.SIGKILL)
     os.close(handle)
     os.waitpid(first, 0)
-    control.send(json.dumps(report).encode())
+    control.send(message)
 
 
 def serve_job(
