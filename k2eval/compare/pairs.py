@@ -57,8 +57,8 @@ class Line:
     verdict: str
     """In words."""
     notes: tuple[str, ...] = ()
-    flips: tuple[Flip, ...] = ()
-    """Gained ones first, each kind with the largest change first."""
+    flips: tuple[Flip, ...] | None = None
+    """Gained ones first, each kind with the largest change first; None where there are no pairs of questions."""
     average: bool = False
 
 
@@ -230,9 +230,9 @@ def _notes(one: _Aligned) -> list[str]:
     return notes
 
 
-def _flips(one: _Aligned) -> tuple[Flip, ...]:
+def _flips(one: _Aligned) -> tuple[Flip, ...] | None:
     if not one.paired or one.first.weights is not None:  # steps of questions that are shown themselves
-        return ()
+        return None
     sides = zip(one.questions, *one.means, strict=True)
     flips = [Flip(question, float(a), float(b)) for question, a, b in sides if (a - 0.5) * (b - 0.5) < 0]
     return tuple(sorted(flips, key=lambda flip: flip.first - flip.second))

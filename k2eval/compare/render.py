@@ -75,7 +75,7 @@ def _scores(pair: Pair) -> tuple[list[str], list[list[str]]]:
             _difference(line.difference),
             ABSENT if np.isnan(line.p) else "< 0.001" if line.p < 0.001 else f"{line.p:.3f}",
             line.verdict,
-            "" if line.average or not line.difference.paired else _count_flips(line.flips),
+            "" if line.flips is None else _count_flips(line.flips),
         ]
         for line in pair.lines
     ]
@@ -144,7 +144,10 @@ def _tokens(tasks: Sequence[TaskScores], field: str) -> float:
 
 
 def _flipped(pair: Pair, line: Line) -> tuple[list[str], list[list[str]]]:
-    rows = [[flip.question, f"{100 * flip.first:.0f} %", f"{100 * flip.second:.0f} %"] for flip in line.flips]
+    rows = [
+        [flip.question, f"{100 * flip.first:.0f} %", f"{100 * flip.second:.0f} %"]
+        for flip in line.flips or ()
+    ]
     return ["Question", pair.first.info.name, pair.second.info.name], rows
 
 

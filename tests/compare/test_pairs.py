@@ -13,6 +13,8 @@ from k2eval.records import Outcome
 from k2eval.statistics import Difference, holm, paired
 from tests.leaderboard.synthetic import bernoulli, verdict, write_run
 
+NANO = Path(__file__).parents[2] / "leaderboards" / "nano"
+
 
 def lines(first: Path, second: Path) -> dict[str, Line]:
     return {line.name: line for line in compare([first, second]).pairs[0].lines}
@@ -170,3 +172,9 @@ def test_samples_that_follow_no_seeds_are_named(tmp_path: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "reproducible": False}))
     [note] = compare([first, second]).notes
     assert note.startswith("the samples of b follow no seeds")
+
+
+def test_steps_have_no_flips_of_their_own() -> None:
+    shipped = lines(NANO / "sft-plain", NANO / "rl-plain")
+    assert shipped["nano_science"].flips
+    assert shipped["nano_science_sub"].flips is None
