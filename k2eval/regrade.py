@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from k2eval.journal import RUN, Journal, read_run
 from k2eval.judging import judged
 from k2eval.recipes.sample import Role
 from k2eval.records import Generation, Place, Request, Verdict
-from k2eval.runner import default_workers, first_error
+from k2eval.runner import first_error
 from k2eval.work import Assignment, Work, identity, is_complete, verdict_of
 
 _WINDOW = 256
@@ -93,7 +94,7 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
 
     with Journal(folder) as journal:
         try:
-            async with GradingPool(workers or default_workers()) as pool, asyncio.TaskGroup() as group:
+            async with GradingPool(workers or len(os.sched_getaffinity(0))) as pool, asyncio.TaskGroup() as group:
                 for assignment in recorded(work, run):
                     await window.acquire()
                     group.create_task(one(assignment))
