@@ -94,7 +94,10 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
 
     with Journal(folder) as journal:
         try:
-            async with GradingPool(workers or len(os.sched_getaffinity(0))) as pool, asyncio.TaskGroup() as group:
+            async with (
+                GradingPool(workers or len(os.sched_getaffinity(0))) as pool,
+                asyncio.TaskGroup() as group,
+            ):
                 for assignment in recorded(work, run):
                     await window.acquire()
                     group.create_task(one(assignment))
