@@ -230,3 +230,17 @@ def test_importing_the_pool_imports_no_algebra() -> None:
         cwd=Path(__file__).parents[2],
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_workers_start_before_the_first_answer_where_graders_are_named() -> None:
+    with GradingPool(1, graders=["math"]) as pool:
+        deadline = time.monotonic() + 60
+        while not pool.pids() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(pool.pids()) == 1
+
+
+def test_a_grader_that_cannot_be_loaded_early_stops_no_other() -> None:
+    with GradingPool(1, graders=["nonsense"]) as pool:
+        grade = pool.submit(Item(make_question(gold="35"), r"\boxed{35}")).result(timeout=60)
+    assert grade.outcome is Outcome.CORRECT
