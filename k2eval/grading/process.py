@@ -44,7 +44,7 @@ class WorkerProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": path},
-            start_new_session=True,
+            process_group=0,
             bufsize=0,
         )
         assert self._process.stdin is not None and self._process.stdout is not None

@@ -38,7 +38,7 @@ ALLOWED = """
     getgroups getrlimit getrusage getrandom uname sysinfo capget
 """
 ZYGOTE_ONLY = "mount umount2 open_tree move_mount mount_setattr unshare setns capset"
-WATCHER_ONLY = "fork vfork wait4 pidfd_open pidfd_send_signal setsid"
+WATCHER_ONLY = "fork vfork wait4 pidfd_open pidfd_send_signal setpgid"
 FORBIDDEN = """
     ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp connect bind listen accept accept4 pivot_root chroot
     fsopen fsconfig fsmount fspick bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register

@@ -35,6 +35,8 @@ MODULES = (
         "inside.kernel",
         "inside.shims",
         "inside.program",
+        "inside.rehearsal",
+        "inside.memory",
         "inside.warm",
         "inside.folders",
         "inside.report",

@@ -170,7 +170,7 @@ def loads(data: bytes, budget: Budget | None = None) -> Any:
     """
     (budget or Budget()).charge(data)
     try:
-        value = json.loads(data, object_hook=untag)
+        value = DECODER.decode(data.decode())
         check_depth(value)
         return value
     except Malformed:
@@ -322,6 +322,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "sparse": read_sparse,
     "opaque": lambda body: Opaque(read_text(body)[:200]),
 }
+DECODER = json.JSONDecoder(object_hook=untag)
 
 
 def check_depth(value: Any) -> None:

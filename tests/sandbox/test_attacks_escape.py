@@ -81,7 +81,9 @@ BREAKING = {
         "import os\nfor n in range(3, 400):\n  try:\n    if n != os.getpid(): os.kill(n, 0); print('SUCCEEDED')\n"
         "  except OSError: pass"
     ),
-    "session and group": "import os; print('SUCCEEDED' * (os.getsid(0) != os.getpid() or os.getpgid(0) != os.getpid()))",
+    "group of others": "import os; print('SUCCEEDED' * (os.getpgid(0) != os.getpid()))",
+    "session of others": "import os; print('SUCCEEDED' * (os.getsid(0) not in (0, os.getpid())))",
+    "terminal": "import os; print('SUCCEEDED', os.open('/dev/tty', os.O_RDWR | os.O_NOCTTY))",
     "become root": "import os; os.setuid(0); print('SUCCEEDED')",
     "capabilities": (
         "import ctypes\nheader = (ctypes.c_uint32 * 2)(0x20080522, 0); data = (ctypes.c_uint32 * 6)()\n"

@@ -64,6 +64,12 @@ def test_close_ends_all_processes() -> None:
     assert not any(map(alive, family))
 
 
+def test_its_processes_stay_in_the_session_of_their_owner(plain: Sandbox) -> None:
+    # A session of its own would have a share of the processors of its own, whatever the niceness of the owner.
+    plain.start()
+    assert {os.getsid(pid) for pid in processes_of(plain)} == {os.getsid(0)}
+
+
 def test_a_closed_sandbox_starts_again() -> None:
     box = Sandbox("plain")
     assert box.run("print(1)").stdout == b"1\n"

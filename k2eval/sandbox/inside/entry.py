@@ -62,7 +62,7 @@ NEED_LIBRARIES = ("ctypes", "zlib", "bz2", "lzma", "sqlite3", "ssl", "hashlib", 
 def enter(plan: dict[str, Any], control: int) -> None:
     """Build the box and replace this process's child by the warm interpreter. Returns only by an exception."""
     binds = interpreter_binds(plan)
-    os.setsid()
+    os.setpgid(0, 0)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
     process_folder = os.open("/proc", os.O_PATH | os.O_DIRECTORY)

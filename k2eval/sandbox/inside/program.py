@@ -6,11 +6,11 @@ leaves this process is the program's claim and is treated so on the other side.
 
 from __future__ import annotations
 
+import _socket
 import atexit
 import gc
 import io
 import os
-import socket
 import struct
 import sys
 import threading
@@ -109,6 +109,11 @@ def finish(status: int, module: ModuleType | None = None) -> None:
             drop_names(module.__dict__)
     except BaseException as error:
         report(error)
+    os._exit(flush_standard_streams(status))
+
+
+def flush_standard_streams(status: int) -> int:
+    """Flush what the program wrote; the exit status, which says so where standard output takes no more."""
     for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
         try:
             stream = sys.__dict__[name]
@@ -118,7 +123,7 @@ def finish(status: int, module: ModuleType | None = None) -> None:
             if name == "stdout":
                 status = status or 120
                 os.write(2, f"Exception ignored while flushing standard output: {error!r}\n".encode()[:500])
-    os._exit(status)
+    return status
 
 
 def drop_names(names: dict[str, Any]) -> None:
@@ -143,7 +148,7 @@ def is_closed(stream: Any) -> bool:
 
 def run_calls(code: CodeType, module: ModuleType) -> None:
     """Load the module, then answer one frame after another until the channel closes."""
-    channel = socket.socket(fileno=CHANNEL)
+    channel = _socket.socket(fileno=CHANNEL)
     # The kernel attaches this process's identity: the other side can then read its CPU clock.
     channel.sendall(b"H")
     status = execute(code, module)
@@ -200,12 +205,12 @@ def describe(error: BaseException) -> bytes:
     return text[:ERROR_CHARACTERS].encode(errors="replace")
 
 
-def send(channel: socket.socket, payload: bytes) -> None:
+def send(channel: _socket.socket, payload: bytes) -> None:
     """Send one frame: four bytes of length, then the payload."""
     channel.sendall(struct.pack(">I", len(payload)) + payload)
 
 
-def receive(channel: socket.socket, buffer: bytearray) -> bytes | None:
+def receive(channel: _socket.socket, buffer: bytearray) -> bytes | None:
     """The next frame; None when the channel is closed. ``buffer`` keeps what has come beyond it."""
     while True:
         if len(buffer) >= 4:

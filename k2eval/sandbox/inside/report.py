@@ -1,11 +1,12 @@
 """What crosses between the box and its owner for every run of a batch, in bytes of fixed places.
 
-Each page that a forking process writes to is copied again after every fork, and JSON's writer and reader touch many.
+Each page that a forking process writes to is copied again after every fork: JSON's writer and reader touch many, and the
+module `socket` has three hundred kilobytes, which `_socket` has not.
 """
 
 from __future__ import annotations
 
-import socket
+import _socket
 import struct
 from typing import Any
 
@@ -18,7 +19,8 @@ FIELDS = ("status", "killed", "cpu", "wall", "memory", "base_memory", "again")
 PACKED = struct.Struct("<cibddqq?")
 DESCRIPTORS = struct.Struct("2i")
 """Standard output and standard error."""
-ROOM = socket.CMSG_SPACE(DESCRIPTORS.size)
+NUMBER, MOST_FILES = struct.Struct("i"), 4
+ROOM = _socket.CMSG_SPACE(DESCRIPTORS.size)
 
 
 def pack(
@@ -35,7 +37,18 @@ def unpack(message: bytes) -> dict[str, Any]:
     return dict(zip(FIELDS, values, strict=True))
 
 
-def receive(control: socket.socket) -> tuple[bytes, tuple[int, ...]]:
+def receive(control: _socket.socket) -> tuple[bytes, tuple[int, ...]]:
     """The next request and the open files that came with it; no bytes when the other side has ended."""
     message, ancillary, _, _ = control.recvmsg(1, ROOM)
     return message, DESCRIPTORS.unpack(ancillary[0][2]) if ancillary else ()
+
+
+def receive_job(control: _socket.socket) -> tuple[bytes, list[int]]:
+    """The next job and the open files that came with it; no bytes when the other side has ended."""
+    message, ancillary, _, _ = control.recvmsg(1 << 16, _socket.CMSG_SPACE(MOST_FILES * NUMBER.size))
+    return message, [number for _, _, data in ancillary for (number,) in NUMBER.iter_unpack(data)]
+
+
+def send_file(control: _socket.socket, message: bytes, descriptor: int) -> None:
+    """Send a message and an open file."""
+    control.sendmsg([message], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, NUMBER.pack(descriptor))])

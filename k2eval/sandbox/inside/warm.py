@@ -10,14 +10,13 @@ import os
 import resource
 import sys
 
-from k2eval.sandbox.inside import program, shims
+from k2eval.sandbox.inside import memory, program, rehearsal, shims
 from k2eval.sandbox.inside.kernel import libc
 
 # Every module kept warm costs every run a little; those left out here cost only the programs that import them.
 STANDARD = """
-    abc atexit bisect builtins codecs collections collections.abc contextlib copy datetime decimal enum fractions
-    functools gc heapq io itertools json math numbers operator os os.path queue random re statistics string struct sys
-    threading time traceback types typing warnings weakref
+    abc atexit bisect builtins codecs collections collections.abc contextlib copy enum functools gc heapq io itertools
+    json math numbers operator os os.path queue random re string struct sys threading time types typing warnings weakref
 """
 PACKAGES = {
     "plain": (),
@@ -45,8 +44,6 @@ PACKAGES = {
 }
 ENVIRONMENT = {"PATH": "/usr/local/bin", "HOME": "/tmp", "LANG": "C"}
 THREAD_STACK_BYTES = 8 << 20
-PAGE = resource.getpagesize()
-LARGE_PAGE, MADV_COLLAPSE = 2 << 20, 25
 
 
 def warm_up(profile: str) -> tuple[int, int]:
@@ -63,12 +60,14 @@ def warm_up(profile: str) -> tuple[int, int]:
     add_interactive_names()
     clean_environment()
     default_thread_stack()
-    program.open_standard_streams()
+    rehearsal.rehearse()
     drop_exit_handlers()
     gc.collect()
-    use_large_pages()
+    memory.use_large_pages()
+    memory.fill_gaps()
+    program.open_standard_streams()
     gc.freeze()
-    return in_use(resource.RLIMIT_AS), in_use(resource.RLIMIT_DATA)
+    return memory.in_use(resource.RLIMIT_AS), memory.in_use(resource.RLIMIT_DATA)
 
 
 def replace_standard_descriptors() -> None:
@@ -101,13 +100,6 @@ def drop_exit_handlers() -> None:
         atexit.unregister(sys.modules["h5py._conv"].unregister_converters)
 
 
-def use_large_pages() -> None:
-    """Put the objects into pages of 2 MiB where the kernel can, so that a fork copies fewer table entries."""
-    libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    for region in {id(item) // LARGE_PAGE for item in gc.get_objects()}:
-        libc.madvise(region * LARGE_PAGE, LARGE_PAGE, MADV_COLLAPSE)  # refused where not all of it is ours
-
-
 def default_thread_stack() -> None:
     """Threads get the usual 8 MiB unless they ask for more, although the main stack may grow far beyond that."""
     attributes = ctypes.create_string_buffer(256)
@@ -115,26 +107,3 @@ def default_thread_stack() -> None:
     libc.pthread_attr_setstacksize(attributes, ctypes.c_size_t(THREAD_STACK_BYTES))
     libc.pthread_setattr_default_np(attributes)
     libc.pthread_attr_destroy(attributes)
-
-
-def in_use(limit: int) -> int:
-    """Bytes that count against a limit, found by lowering it until the kernel refuses one more page.
-
-    There is no ``/proc`` in the box that would tell.
-    """
-    _, hard = resource.getrlimit(limit)
-    size_t, failed = ctypes.c_size_t, ctypes.c_void_p(-1).value
-    libc.mmap.restype = ctypes.c_void_p
-    low, high = 0, 1 << 46
-    while high - low > PAGE:
-        middle = (low + high) // 2
-        resource.setrlimit(limit, (middle, hard))
-        # Private, anonymous and writable, never touched.
-        address = libc.mmap(None, size_t(PAGE), 3, 0x22, -1, size_t(0))
-        if address == failed:
-            low = middle
-        else:
-            libc.munmap(ctypes.c_void_p(address), size_t(PAGE))
-            high = middle
-    resource.setrlimit(limit, (hard, hard))
-    return high

@@ -8,17 +8,17 @@ in between: see `run_alone`.
 
 from __future__ import annotations
 
+import _socket
 import gc
+import io
 import json
 import math
 import os
 import resource
 import select
 import signal
-import socket
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple
@@ -76,8 +76,7 @@ class Submission:
         except MemoryError:
             return {"compile_error": "MemoryError: the source is too large to compile"}
         except (SyntaxError, ValueError, RecursionError, OverflowError) as error:
-            text = "".join(traceback.format_exception_only(error))[-2000:]
-            return {"compile_error": text, "cpu": time.process_time() - started}
+            return {"compile_error": shown(error)[-2000:], "cpu": time.process_time() - started}
         gc.freeze()
         return None
 
@@ -107,7 +106,7 @@ class Submission:
 
     def become_program(self, descriptors: Sequence[int]) -> None:
         """Take the descriptors, close all others, install the second filter, execute."""
-        os.setsid()
+        os.setpgid(0, 0)
         mode = self.job["mode"]
         inputs = read(INPUTS) if mode == "record" else b""
         stdin = os.open(STDIN if mode == "program" else "/dev/null", os.O_RDONLY)
@@ -127,7 +126,7 @@ class Submission:
 class Watcher:
     """The first process of a job with several runs: compiles, and forks a program for each."""
 
-    def __init__(self, job: dict[str, Any], control: socket.socket, locks: Locks) -> None:
+    def __init__(self, job: dict[str, Any], control: _socket.socket, locks: Locks) -> None:
         self.job = job
         self.control = control
         self.submission = Submission(job, locks)
@@ -170,7 +169,7 @@ class Watcher:
 class Run:
     """One process that became, or is about to become, the program."""
 
-    def __init__(self, process: int, control: socket.socket) -> None:
+    def __init__(self, process: int, control: _socket.socket) -> None:
         self.process = process
         self.control = control
         self.ended = os.pidfd_open(process)
@@ -190,23 +189,22 @@ class Run:
         if until >= 0:
             poll.register(until, select.POLLIN)
             poll.modify(self.control, 0)  # requests can wait, the end of the other side cannot
-        killed = ""
+        killed, left = "", min(cpu_s, deadline - time.monotonic())
         while not killed:
-            wall_left = deadline - time.monotonic()
-            cpu_left = cpu_s - time.clock_gettime(self.clock)
-            if cpu_left < 0 or wall_left < 0:
-                killed = KILLED_CPU if cpu_left < 0 else KILLED_WALL
-                break
-            ready = [number for number, _ in poll.poll(1000 * min(cpu_left, wall_left) / 2 + 2)]
+            ready = [number for number, _ in poll.poll(1000 * max(left, 0.0) / 2 + 2)]
             if until in ready or self.ended in ready:
-                break
+                return ""
             if ready and until >= 0:
                 os._exit(0)
             if ready:
                 self.control.recv(1 << 16)
                 killed = KILLED_ASKED
-        if killed:
-            signal.pidfd_send_signal(self.ended, signal.SIGKILL)
+                break
+            cpu_left, wall_left = cpu_s - time.clock_gettime(self.clock), deadline - time.monotonic()
+            left = min(cpu_left, wall_left)
+            if left < 0:
+                killed = KILLED_CPU if cpu_left < 0 else KILLED_WALL
+        signal.pidfd_send_signal(self.ended, signal.SIGKILL)
         return killed
 
     def wait(self) -> tuple[int, resource.struct_rusage]:
@@ -225,7 +223,7 @@ class Run:
 
 
 def run_alone(
-    job: dict[str, Any], descriptors: list[int], control: socket.socket, locks: Locks, return_home: Prepared
+    job: dict[str, Any], descriptors: list[int], control: _socket.socket, locks: Locks, return_home: Prepared
 ) -> bytes:
     """Carry out a job of a single run without a watcher: the process that compiles becomes the program.
 
@@ -246,6 +244,8 @@ def run_alone(
             os.write(saying, json.dumps(state).encode())
             submission.become_program(descriptors)
         except BaseException:
+            import traceback
+
             os.write(saying, json.dumps({"failed": traceback.format_exc()[-2000:]}).encode())
         finally:
             os._exit(1)
@@ -262,6 +262,14 @@ def run_alone(
         return json.dumps(ready or {"gone": status, "cpu": usage.ru_utime + usage.ru_stime}).encode()
     killed = run.watch(ready["started"] + job["wall_s"], ready["cpu"] + job["cpu_s"])
     return report.pack(*run.result(killed, ready["started"], ready["cpu"]), ready["memory"], False)
+
+
+def shown(error: BaseException) -> str:
+    """What Python prints for an error without a traceback; the module for that is large, and not kept warm."""
+    sys.stderr = text = io.StringIO()
+    sys.__excepthook__(type(error), error.with_traceback(None), None)
+    sys.stderr = sys.__stderr__
+    return text.getvalue()
 
 
 def set_limit(limit: int, value: int) -> None:

@@ -9,17 +9,16 @@ of its namespace; nothing flows back into the zygote.
 
 from __future__ import annotations
 
+import _socket
 import json
 import os
 import resource
 import select
 import signal
-import socket
-import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from k2eval.sandbox.inside import warm
+from k2eval.sandbox.inside import report, warm
 from k2eval.sandbox.inside.folders import Scratch, mount_submission_folder
 from k2eval.sandbox.inside.kernel import (
     CLONE_NEWPID,
@@ -48,8 +47,8 @@ CONSTANT_LIMITS = {
 
 def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..., None]) -> None:
     """Warm up, say so, and serve jobs until the other side closes the control socket."""
-    control = socket.socket(fileno=descriptor)
-    os.setsid()
+    control = _socket.socket(fileno=descriptor)
+    os.setpgid(0, 0)
     os.umask(0o022)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     prctl(PR_SET_DUMPABLE, 0)  # a crash inside must not start the machine's core dump handler
@@ -76,10 +75,10 @@ def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..
         prepare_idle_process(),
     )
     filters[0]()
-    socket.send_fds(control, [json.dumps({"ready": True}).encode()], [writable])
+    report.send_file(control, json.dumps({"ready": True}).encode(), writable)
     os.close(writable)
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 1 << 16, 4)
+        message, descriptors = report.receive_job(control)
         if not message:
             os._exit(0)
         if message.startswith(b"{"):
@@ -106,7 +105,7 @@ class Processes(NamedTuple):
 def serve_run(
     job: dict[str, Any],
     descriptors: list[int],
-    control: socket.socket,
+    control: _socket.socket,
     locks: Locks,
     processes: Processes,
 ) -> None:
@@ -124,7 +123,7 @@ def serve_run(
 def serve_job(
     job: dict[str, Any],
     descriptors: list[int],
-    control: socket.socket,
+    control: _socket.socket,
     scratch: Scratch,
     locks: Locks,
     processes: Processes,
@@ -136,6 +135,8 @@ def serve_job(
         try:
             Watcher(job, control, locks).serve(descriptors, scratch.untouched)
         except BaseException:
+            import traceback
+
             text = traceback.format_exc()[-2000:]
             control.send(json.dumps({"failed": text}).encode())
         os._exit(1)
