@@ -25,7 +25,7 @@ fillers: list[object] = []
 class Heap(ctypes.Structure):
     """What ``mallinfo2`` says, in bytes and numbers of blocks."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         (name, ctypes.c_size_t)
         for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
     ]
