@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from k2eval.grading import leaf, symbolic
-from k2eval.grading.interval import Node, as_interval, by_distance, variable
+from k2eval.grading import leaf, region, symbolic
+from k2eval.grading.interval import Node, as_interval, variable
 from k2eval.grading.latex import squeezed, without_thousands
 from k2eval.grading.number import exact
 from k2eval.grading.structure import is_label, parse
@@ -39,12 +39,12 @@ def same(gold: Node, given: Node) -> bool:
     if squeezed(gold.text) == squeezed(given.text):
         return bool(gold.text)
     if given.kind == "equation" and gold.kind != "equation":
-        return same(gold, value_of(given))
+        return same(gold, value_of(given)) and not _is_condition(gold, given)
     if gold.kind == "equation":
         return _same_equation(gold, given)
-    distances = by_distance(gold), by_distance(given)
-    if (distances[0] != gold) != (distances[1] != given) and same(*distances):
-        return True
+    both = _regions(gold, given)
+    if both is not None:
+        return region.same(*both)
     if gold.kind == "leaf":
         if given.kind == "list":  # one value in several forms: "1/2 or 0.5"
             return len(given.items) <= _MAX_FORMS and all(same(gold, item) for item in given.items)
@@ -74,6 +74,14 @@ def same(gold: Node, given: Node) -> bool:
     return ordered and _in_order(gold.items, given.items)
 
 
+def _regions(gold: Node, given: Node) -> tuple[region.Region, region.Region] | None:
+    """Both as parts of the real line, if one is written as such and the other can be read so."""
+    if region.read(gold) is None and region.read(given) is None:
+        return None
+    wanted, found = region.read_part(gold), region.read_part(given)
+    return None if wanted is None or found is None else (wanted, found)
+
+
 def value_of(equation: Node) -> Node:
     """The side of an equation that is its value: the last, unless that is only a name or an approximation."""
     sides = list(equation.items)
@@ -83,6 +91,14 @@ def value_of(equation: Node) -> Node:
     if signs[0] == r"\in":
         return sides[-1]
     return sides[0] if is_label(sides[-1]) and not is_label(sides[0]) else sides[-1]
+
+
+def _is_condition(gold: Node, given: Node) -> bool:
+    """Whether ``given`` is a condition like "x - 5 = 0", which does not say that x is the ``gold``, 0."""
+    if exact(gold.text) != 0 or len(given.items) != 2 or is_label(given.items[0]):
+        return False
+    left = symbolic.parse(given.items[0].text)
+    return left is not None and len(left.free_symbols) == 1 and not symbolic.vanishes(left)
 
 
 def _same_equation(gold: Node, given: Node) -> bool:

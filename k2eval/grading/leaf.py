@@ -190,7 +190,7 @@ def _reduced(name: str) -> str:
 
 
 def units_clash(gold: str, given: str) -> bool:
-    """Whether two units are both well known and different: "5 m" is not "5 cm". Unknown ones never clash."""
-    known = set(_ALIASES.values())
-    bare_gold, bare_given = gold.rstrip("0123456789-"), given.rstrip("0123456789-")
-    return bare_gold in known and bare_given in known and bare_gold != bare_given
+    """Whether two units begin with well known ones that differ: "5 m" is not "5 cm". Unknown ones never clash."""
+    first, second = (re.split(r"[^a-z]", unit, maxsplit=1)[0] for unit in (gold, given))
+    known = {*_ALIASES.values(), "deg"}
+    return first in known and second in known and first != second

@@ -9,16 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from k2eval.grading.interval import (
-    Node,
-    as_interval,
-    between,
-    complement,
-    inward,
-    is_symbol,
-    outside,
-    unbounded,
-)
+from k2eval.grading.interval import Node, as_interval, inward, is_symbol
 from k2eval.grading.latex import matching, without_thousands
 
 _RELATION = re.compile(r"\\(?:le|ge|ne|equiv|approx|sim)(?![a-zA-Z])|[<>=]")
@@ -31,7 +22,6 @@ _SUCH_THAT = re.compile(r"\\mid(?![a-zA-Z])|\||:")
 _WORD_SEPARATOR = re.compile(
     r"\\text\s*\{\s*,?\s*(?:and|or|OR)\s*,?\s*\}|(?<![a-zA-Z\\])(?:and|or|OR)(?![a-zA-Z])|\\(?:lor|vee|land|wedge)(?![a-zA-Z])"
 )
-_AND = re.compile(r"(?<![a-zA-Z])and(?![a-zA-Z])|\\(?:land|wedge)(?![a-zA-Z])")
 _SYMBOL = r"(?:\\?[a-zA-Z]+'*|\\text\s*\{[^{}]*\})(?:_(?:\{[^{}]*\}|\w))?"
 _LABEL = re.compile(rf"{_SYMBOL}\s*(?:\([^()]*\))?")
 _MEMBER = re.compile(rf"({_SYMBOL}(?:\s*,\s*{_SYMBOL})*|\([^()]*\))\s*\\in(?![a-zA-Z])")
@@ -68,9 +58,6 @@ def _row(row: str, depth: int) -> Node:
 
 def _sequence(is_union: bool, text: str, parts: list[str], depth: int) -> Node:
     items = tuple(_parse(part, depth + 1) for part in parts)
-    within = between(items, text) if _AND.search(text) else None
-    if within is not None:
-        return within
     if not is_union:
         spread = tuple(leaf for item in items for leaf in (item.items if item.kind == "list" else (item,)))
         all_intervals = all(as_interval(item) for item in items) and not any(i.kind == "tuple" for i in items)
@@ -79,10 +66,6 @@ def _sequence(is_union: bool, text: str, parts: list[str], depth: int) -> Node:
 
 
 def _single(text: str, depth: int) -> Node:
-    rest = complement(text)
-    left = outside(_parse(rest, depth + 1), text) if rest else None
-    if left is not None:
-        return left
     member = _MEMBER.match(text)
     if member:
         inner = _parse(text[member.end() :], depth + 1)
@@ -95,7 +78,7 @@ def _single(text: str, depth: int) -> Node:
         items = tuple(_parse(side, depth + 1) for side in sides)
         if all(sign in ("=", r"\equiv", r"\approx", r"\sim") for sign in signs):
             return Node("equation", text, items, " ".join(signs))
-        return unbounded(Node("inequality", text, items, " ".join(signs)))
+        return Node("inequality", text, items, " ".join(signs))
     text = _POINT.sub("", _TRANSPOSED.sub("", text), count=1) if text[-1] in ")}" or r"\top" in text else text
     bracketed = _bracketed(text, depth)
     if bracketed is not None:
@@ -135,13 +118,13 @@ def _bracketed(text: str, depth: int) -> Node | None:
     if opening == "(" and closing == ")" and not endless:
         return Node("tuple", text, items)
     if len(parts) == 2:
-        return unbounded(Node("interval", text, items, opening + closing))
+        return Node("interval", text, items, opening + closing)
     return Node("vector", text, items) if opening == "[" and closing == "]" else None
 
 
 def _such_that(text: str, inner: str, depth: int) -> Node:
     """A set of real numbers by its condition, as that condition: {x : 0 < x < 1}."""
-    pieces = [piece.strip() for _, piece in _split(inner, _SUCH_THAT)]
+    pieces = [piece.strip() for _, piece in split(inner, _SUCH_THAT)]
     name = re.sub(r"\s*\\in\s*\\mathbb\{R\}$", "", pieces[0])
     plain = len(pieces) == 2 and is_symbol(Node("leaf", name))
     return _parse(pieces[1], depth + 1) if plain else Node("leaf", text)
@@ -154,7 +137,7 @@ def is_label(node: Node) -> bool:
     )
 
 
-def _split(text: str, is_separator: re.Pattern[str]) -> list[tuple[str, str]]:
+def split(text: str, is_separator: re.Pattern[str]) -> list[tuple[str, str]]:
     """Pieces of ``text`` at depth 0, each with the separator that precedes it."""
     pieces: list[tuple[str, str]] = []
     depth, start, sign, at = 0, 0, "", 0
@@ -184,24 +167,24 @@ _UNION = re.compile(r"\\cup(?![a-zA-Z])")
 
 
 def _split_commas(text: str) -> list[str]:
-    return [piece for _, piece in _split(text, _COMMA)]
+    return [piece for _, piece in split(text, _COMMA)]
 
 
 def _split_unions(text: str) -> list[str]:
-    return [piece for _, piece in _split(text, _UNION)]
+    return [piece for _, piece in split(text, _UNION)]
 
 
 def _split_words(text: str) -> list[str]:
     if not _WORD_SEPARATOR.search(text):
         return [text]
-    pieces = [piece.strip().strip(",").strip() for _, piece in _split(text, _WORD_SEPARATOR)]
+    pieces = [piece.strip().strip(",").strip() for _, piece in split(text, _WORD_SEPARATOR)]
     return [piece for piece in pieces if piece] or [text]
 
 
 def _split_relation(text: str) -> tuple[list[str], list[str]]:
     if not _RELATION.search(text):
         return [], [text]
-    pieces = _split(text, _RELATION)
+    pieces = split(text, _RELATION)
     sides = [side.strip() for _, side in pieces]
     if len(pieces) < 2 or not all(sides):
         return [], [text.strip().strip("=").strip() if len(pieces) == 2 else text]

@@ -267,6 +267,18 @@ def proportional(gold: tuple[str, str], given: tuple[str, str], positive: bool) 
         return False
 
 
+def vanishes(expr: Expr) -> bool:
+    """Whether an expression with variables is 0 where they are all 0."""
+    import sympy
+
+    try:
+        return fits(expr) and numbers_equal(expr.subs(dict.fromkeys(expr.free_symbols, 0)), sympy.S.Zero)
+    except (MemoryError, ImportError):
+        raise
+    except Exception:
+        return False
+
+
 def _verify(left: Expr, right: Expr) -> bool:
     from math_verify import verify
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from k2eval.sandbox import Call, Limits, RunOutcome, Sandbox, outcome
+from k2eval.sandbox import Call, Limits, RunOutcome, Sandbox, layout, outcome
+from k2eval.sandbox.box import UntestedSandbox
 from tests.sandbox.test_attacks_poison import descendants, processes_of
 
 OWNER = """
@@ -109,6 +110,15 @@ def test_a_compiler_killed_from_outside_is_no_time_out() -> None:
     assert killed.outcome is RunOutcome.SANDBOX_ERROR
     bomb = outcome.lost_while_compiling(signal.SIGKILL, 7.0, Limits(cpu_s=6))
     assert bomb.outcome is RunOutcome.TIME_LIMIT
+
+
+def test_a_filter_that_cannot_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    *others, _ = layout.compiled_filters()
+    monkeypatch.setattr(layout, "compiled_filters", lambda: (*others, bytes(8)))
+    with UntestedSandbox("plain") as box:
+        for result in (box.run("print(1)"), *box.run_batch("print(1)", [b"", b""])):
+            assert result.outcome is RunOutcome.SANDBOX_ERROR
+            assert "seccomp" in result.message
 
 
 def test_two_sandboxes_side_by_side(plain: Sandbox) -> None:

@@ -236,17 +236,17 @@ def run_alone(
         try:
             submission = Submission(job, locks)
             if refused := submission.compile():
-                os.write(saying, json.dumps(refused).encode())
+                say(saying, refused)
                 os._exit(0)
             spent = time.process_time()
             submission.limit_cpu(spent)
             state = {"memory": peak_memory(), "cpu": spent, "started": time.monotonic()}
-            os.write(saying, json.dumps(state).encode())
+            say(saying, state)
             submission.become_program(descriptors)
         except BaseException:
             import traceback
 
-            os.write(saying, json.dumps({"failed": traceback.format_exc()[-2000:]}).encode())
+            say(saying, {"failed": traceback.format_exc()[-2000:]})
         finally:
             os._exit(1)
     return_home()
@@ -254,14 +254,19 @@ def run_alone(
         os.close(number)
     run = Run(child, control)
     run.watch(math.inf, math.ceil(job["cpu_s"]) + 1, until=said)
-    message = read_all(said)
+    messages = read_all(said).splitlines()
     os.close(said)
-    ready: dict[str, Any] = json.loads(message) if message else {}
+    ready: dict[str, Any] = json.loads(messages[-1]) if messages else {}
     if "memory" not in ready:
         status, usage = run.wait()
         return json.dumps(ready or {"gone": status, "cpu": usage.ru_utime + usage.ru_stime}).encode()
     killed = run.watch(ready["started"] + job["wall_s"], ready["cpu"] + job["cpu_s"])
     return report.pack(*run.result(killed, ready["started"], ready["cpu"]), ready["memory"], False)
+
+
+def say(pipe: int, message: dict[str, Any]) -> None:
+    """One line of JSON; the last one counts."""
+    os.write(pipe, json.dumps(message).encode() + b"\n")
 
 
 def shown(error: BaseException) -> str:
