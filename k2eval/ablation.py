@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from k2eval import cores
 from k2eval.ablation_table import Cell, Cost, Duel, Table, row_names
 from k2eval.config import RunConfig
 from k2eval.errors import ConfigError, EngineError, JournalError
@@ -27,7 +28,6 @@ from k2eval.recipes.published import Published
 from k2eval.recipes.sample import Prepare, Role, Sample
 from k2eval.records import Generation, Json, Message, Request, Response
 from k2eval.regrade import NotKept, check_same
-from k2eval.runner import default_workers
 from k2eval.work import Assignment, Work, identity
 
 
@@ -54,7 +54,7 @@ async def ablate(folders: Sequence[Path], n: int = 3, data: Path | None = None) 
     for name in row_names(n):
         table.cells[name] = {}
     window = asyncio.Semaphore(64)
-    async with GradingPool(work.config.workers or default_workers()) as pool, asyncio.TaskGroup() as group:
+    async with GradingPool(work.config.workers or cores.count()) as pool, asyncio.TaskGroup() as group:
         for assignment in work.assignments():
             table.asked += 1
             await window.acquire()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from k2eval import cores
 from k2eval.config import RunConfig, TaskOverrides, explain
 from k2eval.errors import EngineError, EngineStopped, JournalError
 from k2eval.grading.pool import GradingPool
@@ -95,7 +95,7 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
     with Journal(folder) as journal:
         try:
             async with (
-                GradingPool(workers or len(os.sched_getaffinity(0))) as pool,
+                GradingPool(workers or cores.count()) as pool,
                 asyncio.TaskGroup() as group,
             ):
                 for assignment in recorded(work, run):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
+from k2eval import cores
 from k2eval.acceptance import add_counts, total_speculation
 from k2eval.config import RunConfig
 from k2eval.engines.protocol import Engine
@@ -132,8 +132,9 @@ class Runner:
             # The pool's processes start before the engine, so that they inherit nothing of it.
             self._pool = await stack.enter_async_context(
                 GradingPool(
-                    self.config.workers or default_workers(),
+                    self.config.workers or cores.for_grading(),
                     graders={grader_name(one.question) for one in missing},
+                    idle=cores.are_few(),
                 )
             )
             with self._progress.starting(self._engines["solver"].info.engine):
@@ -292,8 +293,3 @@ def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def default_workers() -> int:
-    """Grading processes to start: all cores but one, which feeds the engine."""
-    return max(1, min(32, (os.cpu_count() or 2) - 1))

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from k2eval import cores
 from k2eval.engines.checkpoint import longest_context, weight_bytes
 from k2eval.errors import ConfigError, EngineError
 
@@ -95,7 +96,6 @@ def is_cpu() -> bool:
 
 _SMALL = 1 << 30
 """Bytes of weights up to which they may take twice the memory."""
-_FEW_CORES = 4
 
 
 def has_bfloat16() -> bool:
@@ -120,7 +120,7 @@ def defaults(model: str, on_cpu: bool) -> dict[str, Any]:
             settings["max_num_batched_tokens"] = max(context, 2048)
         if not has_bfloat16() and 0 < weight_bytes(model) < _SMALL:
             settings["dtype"] = "float32"
-        if len(os.sched_getaffinity(0)) <= _FEW_CORES:
+        if cores.are_few():
             os.environ.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")  # one of two is too much to leave idle
         gib = psutil.virtual_memory().available / 2**30
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(max(1, min(32, int(gib / 8)))))
@@ -138,7 +138,7 @@ def executor(settings: Mapping[str, Any], on_cpu: bool) -> dict[str, Any]:
         settings.get(name) not in (None, 1)
         for name in ("distributed_executor_backend", "tensor_parallel_size", "pipeline_parallel_size")
     )
-    if chosen or not on_cpu or len(os.sched_getaffinity(0)) > _FEW_CORES:
+    if chosen or not on_cpu or not cores.are_few():
         return {}
     from vllm.v1.executor.uniproc_executor import UniProcExecutor
 

@@ -40,7 +40,7 @@ def first_failure(
             "function": function,
             "seconds": seconds,
         },
-        limits=replace(limits, cpu_s=whole, wall_s=whole),
+        limits=replace(limits, cpu_s=whole, wall_s=whole, patient=False),
     )
     for index, test in enumerate(tests):
         if index >= len(result.records):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from k2eval import cores
 from k2eval.errors import ConfigError
 from k2eval.grading.process import WorkerDied, WorkerHung, WorkerProcess
 from k2eval.grading.registry import DEFAULT_LIMIT_S, Grader, grader_for, grader_name
@@ -72,15 +72,22 @@ class GradingPool:
         workers: Number of processes, at least 1.
         limit_s: Seconds that one answer may cost, where its grader sets no limit.
         graders: Those that the workers load at once; the others when they are first needed.
+        idle: Whether the workers take only the processor time that nothing else wants, instead of less than others.
     """
 
     def __init__(
-        self, workers: int, *, limit_s: float = DEFAULT_LIMIT_S, graders: Iterable[str] = ()
+        self,
+        workers: int,
+        *,
+        limit_s: float = DEFAULT_LIMIT_S,
+        graders: Iterable[str] = (),
+        idle: bool = False,
     ) -> None:
         if workers < 1:
             raise ConfigError(f"Expected at least 1 grading worker, got {workers}.")
         self._limit_s = limit_s
         self._graders = sorted(set(graders))
+        self._idle = idle
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._closing = False
@@ -177,7 +184,7 @@ class GradingPool:
         return worker
 
     def _start(self) -> WorkerProcess:
-        worker = WorkerProcess()
+        worker = WorkerProcess(self._idle)
         with self._changed:
             self._workers.add(worker)
         return worker
@@ -251,7 +258,7 @@ def grade_all(
         workers: Number of processes; one per processor if None.
         limit_s: Seconds that one answer may cost, where its grader sets no limit.
     """
-    count = workers or len(os.sched_getaffinity(0))
+    count = workers or cores.count()
     waiting: deque[Future[Grade]] = deque()
     with GradingPool(count, limit_s=limit_s) as pool:
         for item in items:

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from k2eval.grading.worker import IDLE
 from k2eval.records import Json
 
 _START_LIMIT_S = 300.0
@@ -31,15 +32,18 @@ class WorkerProcess:
     """A process that grades, started fresh: it inherits neither threads nor memory of its parent.
 
     Not safe for use from several threads at once.
+
+    Args:
+        idle: Whether it takes only the processor time that nothing else wants, instead of less than others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, idle: bool = False) -> None:
         package_root = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(
             dict.fromkeys([package_root, *(entry or str(Path.cwd()) for entry in sys.path)])
         )
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "k2eval.grading.worker", str(os.getpid())],
+            [sys.executable, "-m", "k2eval.grading.worker", str(os.getpid()), *([IDLE] if idle else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

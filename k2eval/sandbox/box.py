@@ -19,6 +19,7 @@ from k2eval.sandbox.channel import Channel, ChannelEnded, LimitReached
 from k2eval.sandbox.host import Box, BoxError
 from k2eval.sandbox.inside import report
 from k2eval.sandbox.layout import package_binds
+from k2eval.sandbox.patience import AT_MOST
 from k2eval.sandbox.types import DEFAULT_LIMITS, Call, CallResult, Limits, Profile, RunOutcome, RunResult
 
 GRACE_S = 120.0
@@ -197,6 +198,7 @@ class UntestedSandbox:
                 "mode": mode,
                 "cpu_s": limits.cpu_s * runs,
                 "wall_s": limits.wall_limit_s * runs,
+                "patient": limits.patient,
                 "memory_mb": limits.memory_mb,
                 "stack_mb": limits.stack_mb,
                 "scratch_mb": limits.scratch_mb,
@@ -220,7 +222,8 @@ class UntestedSandbox:
 
     def _result(self, box: Box, out: int, err: int, limits: Limits, runs: int = 1) -> tuple[RunResult, bool]:
         """The box's report on one run as a result, and whether it takes another input of the same job."""
-        said = box.receive((limits.wall_limit_s + limits.cpu_s) * runs + GRACE_S)
+        longest = limits.wall_limit_s * (AT_MOST if limits.patient else 1.0)
+        said = box.receive((longest + limits.cpu_s) * runs + GRACE_S)
         if "compile_error" in said:
             return outcome.compile_error(said), False
         if "gone" in said:

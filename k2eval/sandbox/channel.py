@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from k2eval.sandbox import wire
+from k2eval.sandbox.patience import patience
 from k2eval.sandbox.types import Call, CallResult, Limits, RunOutcome
 
 ERROR_CHARACTERS = 2000
@@ -61,8 +62,11 @@ class Channel:
             ChannelEnded: the program ended instead.
             LimitReached: it has to be killed.
         """
-        if not self.poll.poll(self.limits.wall_limit_s * 1000):
-            raise too_long(RunOutcome.TIME_LIMIT, self.limits.wall_limit_s, "s of real time")
+        left = self.limits.wall_limit_s
+        while not self.poll.poll(left * 1000):
+            left = self.wall_left(patient=True)
+            if left < 0:
+                raise too_long(RunOutcome.TIME_LIMIT, self.limits.wall_limit_s, "s of real time")
         try:
             data, ancillary, _, _ = self.socket.recvmsg(1, socket.CMSG_SPACE(12), 0)
         except OSError:
@@ -173,13 +177,20 @@ class Channel:
         Raises:
             LimitReached: A limit is behind.
         """
-        wall_left = self.limits.wall_limit_s - (time.monotonic() - self.last_time)
+        wall_left = self.wall_left()
         cpu_left = self.limits.cpu_s - (self.cpu(otherwise=self.last_cpu) - self.last_cpu)
         if cpu_left < 0:
             raise too_long(RunOutcome.TIME_LIMIT, self.limits.cpu_s, "s of CPU time")
         if wall_left < 0:
+            wall_left = self.wall_left(patient=True)
+        if wall_left < 0:
             raise too_long(RunOutcome.TIME_LIMIT, self.limits.wall_limit_s, "s of real time")
         return min(cpu_left, wall_left)
+
+    def wall_left(self, patient: bool = False) -> float:
+        """Seconds of real time until the limit of the answer that is awaited; more where the processors are busy."""
+        stretched = patience() if patient and self.limits.patient else 1.0
+        return self.limits.wall_limit_s * stretched - (time.monotonic() - self.last_time)
 
     def flush(self) -> None:
         """Send what the program takes now."""

@@ -89,7 +89,9 @@ def run_file(
         raise ConfigError(f"Expected --profile to be one of {', '.join(PROFILES)}, got {profile!r}.")
     if cpu <= 0 or memory <= 0 or output <= 0 or (wall is not None and wall <= 0):
         raise ConfigError("Expected --cpu, --wall, --memory and --output to be positive.")
-    limits = Limits(cpu_s=cpu, wall_s=wall, memory_mb=memory, output_bytes=int(output * MIB))
+    limits = Limits(
+        cpu_s=cpu, wall_s=wall, patient=wall is None, memory_mb=memory, output_bytes=int(output * MIB)
+    )
     source = read(file).decode("utf-8-sig", errors="replace")
     with Sandbox(profile) as box:
         if call is None:

@@ -32,6 +32,7 @@ ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL",
 MODULES = (
     *(
         "wire",
+        "patience",
         "inside.kernel",
         "inside.shims",
         "inside.program",

@@ -44,6 +44,8 @@ class Limits:
     """CPU seconds of all threads together. The outcome depends on this, so not on the load of the machine."""
     wall_s: float | None = None
     """Backstop in real seconds for programs that sleep; None is ``4 * cpu_s + 6``."""
+    patient: bool = True
+    """Whether that grows where other programs keep the processors so busy that less than a quarter of one is left."""
     memory_mb: int = 2048
     """MiB of memory that the program may take on top of the warm interpreter; stacks of threads count in full."""
     stack_mb: int = 512

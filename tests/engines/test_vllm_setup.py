@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from k2eval import cores
 from k2eval.engines import vllm_setup
 from k2eval.engines.vllm_setup import defaults, executor
 
@@ -37,7 +38,7 @@ def test_a_gpu_gets_none_of_what_the_cpu_needs(checkpoint: Path) -> None:
 
 @pytest.fixture
 def few_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vllm_setup.os, "sched_getaffinity", lambda pid: {0, 1})
+    monkeypatch.setattr(cores, "count", lambda: 2)
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
         monkeypatch.setenv(name, "taken back after the test")
         monkeypatch.delenv(name)
@@ -64,7 +65,7 @@ def test_a_gpu_keeps_vllms_executor() -> None:
 
 
 def test_many_cores_keep_vllms_executor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vllm_setup.os, "sched_getaffinity", lambda pid: set(range(8)))
+    monkeypatch.setattr(cores, "count", lambda: 8)
     assert executor({}, on_cpu=True) == {}
 
 

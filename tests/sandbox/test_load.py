@@ -5,32 +5,71 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from k2eval.sandbox import Limits, RunOutcome, Sandbox
+from k2eval.sandbox.patience import factor
 
 LIMITS = Limits(cpu_s=0.5, wall_s=120)
 SOURCE = "import time\nwanted = float(input())\nwhile time.process_time() < wanted: pass\nprint('done')"
 # Seconds of CPU time; nothing within 20 % of the limit.
 WANTED = [0.02 + 0.03 * n for n in range(12)] + [0.62 + 0.2 * n for n in range(8)]
+EXPECTED = [RunOutcome.OK if seconds < 0.5 else RunOutcome.TIME_LIMIT for seconds in WANTED]
 
 
 def outcomes(box: Sandbox) -> list[RunOutcome]:
     return [result.outcome for result in box.run_batch(SOURCE, [b"%f" % s for s in WANTED], limits=LIMITS)]
 
 
-@pytest.mark.slow
-def test_a_busy_machine_gives_the_same_outcomes(plain: Sandbox) -> None:
-    expected = [RunOutcome.OK if seconds < 0.5 else RunOutcome.TIME_LIMIT for seconds in WANTED]
-    assert outcomes(plain) == expected
-    busy = [
+STARVED = """
+import os, sys
+os.nice(10)
+from k2eval.sandbox import Limits, Sandbox
+with Sandbox("plain") as box:
+    result = box.run(sys.argv[1], stdin=b"0.8", limits=Limits(cpu_s=1.0, patient=sys.argv[2] == "patient"))
+    print(result.outcome, result.wall_s > 10)
+"""
+
+
+@pytest.fixture
+def busy() -> Iterator[None]:
+    """Two processes a core that never rest."""
+    processes = [
         subprocess.Popen([sys.executable, "-c", "while True: pass"])
         for _ in range(2 * len(os.sched_getaffinity(0)))
     ]
-    try:
-        assert outcomes(plain) == expected
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
+    yield
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_an_idle_machine_ends_what_takes_too_long(plain: Sandbox) -> None:
+    assert outcomes(plain) == EXPECTED
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("busy")
+def test_a_busy_machine_gives_the_same_outcomes(plain: Sandbox) -> None:
+    assert outcomes(plain) == EXPECTED
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("busy")
+def test_a_program_that_waits_for_a_processor_is_not_ended() -> None:
+    command = [sys.executable, "-c", STARVED, SOURCE, "patient"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["ok", "True"]
+
+
+@pytest.mark.parametrize(("share", "expected"), [(1.0, 1.0), (0.25, 1.0), (0.1, 2.5), (1e-6, 40.0)])
+def test_patience_grows_as_the_share_shrinks(share: float, expected: float) -> None:
+    assert factor(share) == expected
+
+
+def test_a_program_that_sleeps_is_ended(plain: Sandbox) -> None:
+    result = plain.run("import time; time.sleep(60)", limits=Limits(cpu_s=0.1, wall_s=0.3))
+    assert (result.outcome, result.wall_s < 5) == (RunOutcome.TIME_LIMIT, True)

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from k2eval.sandbox.inside import program, report
 from k2eval.sandbox.inside.folders import DRIVER, INPUTS, SCRATCH, SOURCE, STDIN, scratch_state
 from k2eval.sandbox.inside.kernel import Prepared
+from k2eval.sandbox.patience import patience
 
 # The plain function: the wrapper in `signal` makes enumeration members, which costs page faults in every run.
 set_handler = sys.modules["_signal"].signal
@@ -162,7 +163,7 @@ class Watcher:
         for number in descriptors:
             os.close(number)
         run = Run(child, self.control)
-        killed = run.watch(started + self.job["wall_s"], self.job["cpu_s"])
+        killed = run.watch(self.job, started)
         return run.result(killed, started)
 
 
@@ -175,14 +176,17 @@ class Run:
         self.ended = os.pidfd_open(process)
         self.clock = (~process << 3) | 2  # the kernel's encoding of "CPU clock of that process"
 
-    def watch(self, deadline: float, cpu_s: float, until: int = -1) -> str:
+    def watch(self, job: dict[str, Any], started: float, cpu_before: float = 0.0, until: int = -1) -> str:
         """Wait until the process ends, killing it at its limits or on request; why it was, or an empty string.
 
         Args:
-            deadline: on the monotonic clock.
-            cpu_s: CPU seconds of the process, from its start.
-            until: a descriptor; once it can be read the process is left alone.
+            job: has the limits.
+            started: when the run began, on the monotonic clock.
+            cpu_before: CPU seconds of the process before that.
+            until: a descriptor; once it can be read the process is left alone. There is no wall limit until then.
         """
+        wall_s = math.inf if until >= 0 else job["wall_s"]
+        cpu_s, deadline = cpu_before + job["cpu_s"], started + wall_s
         poll = select.poll()
         poll.register(self.ended, select.POLLIN)
         poll.register(self.control, select.POLLIN)
@@ -202,8 +206,12 @@ class Run:
                 break
             cpu_left, wall_left = cpu_s - time.clock_gettime(self.clock), deadline - time.monotonic()
             left = min(cpu_left, wall_left)
-            if left < 0:
-                killed = KILLED_CPU if cpu_left < 0 else KILLED_WALL
+            if cpu_left < 0:
+                killed = KILLED_CPU
+            elif wall_left < 0:
+                deadline = started + wall_s * (patience() if job["patient"] else 1.0)
+                left = deadline - time.monotonic()
+                killed = KILLED_WALL if left < 0 else ""
         signal.pidfd_send_signal(self.ended, signal.SIGKILL)
         return killed
 
@@ -253,14 +261,14 @@ def run_alone(
     for number in (saying, *descriptors):
         os.close(number)
     run = Run(child, control)
-    run.watch(math.inf, math.ceil(job["cpu_s"]) + 1, until=said)
+    run.watch(job, 0.0, cpu_before=1.0, until=said)
     messages = read_all(said).splitlines()
     os.close(said)
     ready: dict[str, Any] = json.loads(messages[-1]) if messages else {}
     if "memory" not in ready:
         status, usage = run.wait()
         return json.dumps(ready or {"gone": status, "cpu": usage.ru_utime + usage.ru_stime}).encode()
-    killed = run.watch(ready["started"] + job["wall_s"], ready["cpu"] + job["cpu_s"])
+    killed = run.watch(job, ready["started"], ready["cpu"])
     return report.pack(*run.result(killed, ready["started"], ready["cpu"]), ready["memory"], False)
 
 
