@@ -106,16 +106,16 @@ class Submission:
         self.module = program.new_module("submission" if self.job["mode"] == "call" else "__main__")
 
     def become_program(self, descriptors: Sequence[int]) -> None:
-        """Take the descriptors, close all others, install the second filter, execute."""
+        """Take the descriptors, install the second filter, close all other descriptors, execute."""
         os.setpgid(0, 0)
         mode = self.job["mode"]
         inputs = read(INPUTS) if mode == "record" else b""
         stdin = os.open(STDIN if mode == "program" else "/dev/null", os.O_RDONLY)
         for target, number in enumerate([stdin, *descriptors]):
             os.dup2(number, target)
-        os.closerange(1 + len(descriptors), FEW_FILES)
         set_handler(SIGINT, signal.default_int_handler)
         self.locks.filter_program()
+        os.closerange(1 + len(descriptors), FEW_FILES)  # until here a failure can still be told
         if mode == "program":
             program.run_program(self.codes[0], self.module, self.finalise)
         elif mode == "call":
