@@ -1,12 +1,15 @@
 """What grading programs beside generation costs the engine: the same generations with and without the grader at work.
 
-    python -m benchmarks.beside [--runs 8] [--rounds 5] [--model models/nano/rl]
+    python -m benchmarks.beside [--runs 8] [--rounds 5] [--every 16] [--model models/nano/rl]
 
 Both sides are whole runs of ``nano_code`` through vLLM, with the journal and as many grading processes as a run has.
-On one side each program is judged in the sandbox as soon as it is there, on the other a grader says "wrong" without
-looking. Seeds are equal, so both make the same tokens. What counts is the time from the first request to the last
-generation, so the tail of the grading does not. The sides alternate, each round in a fresh process; the last line is
-the slowdown of the engine between the medians; the goal is at most 3 %. Let nothing else run meanwhile.
+On one side a program is judged in the sandbox as soon as it is there, on the other a grader says "wrong" without
+looking. The small model writes some 170 tokens for a program; one that reasons first writes thousands. With ``--every``
+16, one answer in 16 is judged, which is a program for every 2,700 tokens; with 1, all are.
+
+Seeds are equal, so both make the same tokens. What counts is the time from the first request to the last generation, so
+the tail of the grading does not. The sides alternate, each round in a fresh process; the last line is the slowdown of
+the engine between the medians; the goal is at most 3 %. Let nothing else run meanwhile.
 """
 
 from __future__ import annotations
@@ -17,20 +20,27 @@ import os
 import shutil
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 from benchmarks.sides import ROOT, Around, add_options, alternate, run, seconds_per_token
 from k2eval.config import RunConfig
 from k2eval.engines.protocol import Engine
+from k2eval.grading import code
 from k2eval.records import Generation, Grade, Outcome, Question, Request
 
 VERSION = 1
 SIDES = ("graded", "ungraded")
+EVERY = "K2EVAL_BENCHMARK_EVERY"
+"""Which answers are judged: one in so many; 0 for none."""
+prepare, time_limit = code.prepare, code.time_limit
 
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
-    """Grade nothing."""
-    return Grade.of(Outcome.WRONG)
+    """Judge one answer in so many, chosen by its text, and call the others wrong."""
+    every = int(os.environ[EVERY])
+    chosen = every and zlib.crc32(text.encode()) % every == 0
+    return code.grade(question, text, truncated) if chosen else Grade.of(Outcome.WRONG)
 
 
 class Timed(Around):
@@ -56,6 +66,7 @@ def main() -> None:
     )
     parser.add_argument("--model", default="models/nano/rl")
     parser.add_argument("--runs", type=int, default=8, help="Samples of each of the 100 questions.")
+    parser.add_argument("--every", type=int, default=16, help="One answer in so many is judged.")
     add_options(parser, SIDES, rounds=5)
     options = parser.parse_args()
     if options.side:
@@ -63,14 +74,20 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         options.scratch = Path(scratch)
-        for side in SIDES:
-            shutil.copytree(ROOT / "tasks", options.scratch / side)
-        task = options.scratch / "ungraded" / "nano" / "nano_code.yaml"
-        task.write_text(task.read_text().replace("grader: code", "grader: benchmarks.beside"))
-        scratch_of = options.scratch.joinpath
-        results = alternate("benchmarks.beside", SIDES, options, ("model", "runs"), tasks=scratch_of)
+        tasks = write_tasks(options.scratch)
+        results = alternate(
+            "benchmarks.beside", SIDES, options, ("model", "runs", "every"), lambda side: tasks
+        )
     graded, ungraded = (seconds_per_token(results[side]) for side in SIDES)
     print(f"slowdown of the engine by grading beside it: {100 * (graded / ungraded - 1):.1f} %")
+
+
+def write_tasks(folder: Path) -> Path:
+    """The project's tasks, with ``nano_code`` judged by this module."""
+    tasks = shutil.copytree(ROOT / "tasks", folder / "tasks")
+    task = tasks / "nano" / "nano_code.yaml"
+    task.write_text(task.read_text().replace("grader: code", "grader: benchmarks.beside"))
+    return tasks
 
 
 def one_side(options: argparse.Namespace) -> dict[str, float]:
@@ -80,6 +97,7 @@ def one_side(options: argparse.Namespace) -> dict[str, float]:
         runs=options.runs,
         out=options.scratch / f"run-{os.getpid()}",
     )
+    os.environ[EVERY] = str(options.every if options.side == "graded" else 0)
     timed: list[Timed] = []
 
     def watch(engine: Engine) -> Engine:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import bisect
+import io
+import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +20,8 @@ from k2eval.engines.streams import Prompt
 from k2eval.engines.vllm import VllmEngine
 
 TAIL = 0.02
+START_S = 15.0
+"""What an engine takes to start at least; until then the graders have started too."""
 ROUNDS = 4
 """After round 0, in which vLLM compiles kernels and k2eval starts its graders."""
 
@@ -69,6 +73,34 @@ async def run(probe: Probe, config: Any, places: int) -> dict[str, Any]:
     }
 
 
+async def beside(probe: Probe, options: argparse.Namespace, say: Callable[..., None]) -> None:
+    """Programs graded in the sandbox beside the engine, and the same generations ungraded, in turn."""
+    from rich.console import Console
+
+    from benchmarks.beside import EVERY, SIDES, Timed, write_tasks
+    from k2eval.config import RunConfig
+    from k2eval.runner import Runner
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["K2EVAL_TASKS"] = str(write_tasks(Path(folder)))
+        for number in range(ROUNDS + 1):
+            for side in SIDES if number % 2 else reversed(SIDES):
+                os.environ[EVERY] = str(options.every if side == "graded" else 0)
+                config = RunConfig(
+                    model=str(options.small), tasks=("nano_code",), runs=options.runs, limit=options.questions,
+                    out=Path(folder) / f"{number}-{side}", sampling={"max_tokens": options.longest},
+                )  # fmt: skip
+                await probe.refresh()
+                engine = Timed(_Started(probe.engine, START_S))
+                await Runner(config, {"solver": engine}, Console(file=io.StringIO())).run()
+                say(
+                    "beside",
+                    round=number,
+                    side=side,
+                    tokens_per_s=engine.tokens / (engine.last - engine.first),
+                )
+
+
 def taken(steps: Sequence[Step], places: int, finished: list[float], samples: int | None = None) -> float:
     """Mean share of an engine's places that were taken, over time, until the last 2 % of the answers were left.
 
@@ -112,11 +144,13 @@ async def bare_speed(probe: Probe, config: Any) -> float:
 class _Started:
     """An engine that was started elsewhere: entering and leaving it does nothing. Notes when answers are there."""
 
-    def __init__(self, engine: VllmEngine) -> None:
+    def __init__(self, engine: VllmEngine, wait_s: float = 0.0) -> None:
         self._engine = engine
+        self._wait_s = wait_s
         self.finished: list[float] = []
 
     async def __aenter__(self) -> _Started:
+        await asyncio.sleep(self._wait_s)
         return self
 
     async def __aexit__(self, *error: object) -> None:

@@ -6,7 +6,8 @@
 ``roof``: tokens/s at 1, 16, 64 and 256 requests against what reading weights and keys allows. ``same``: whether the
 grown model writes what the small one writes. ``busy``: k2eval's ``plain`` recipe on many questions and runs, the share
 of the engine's places that are taken until the last 2 % of the answers, and bare vLLM on the same requests.
-``drafts``: real questions at 1 and 256 requests, without and with speculation.
+``beside``: the engine's speed while programs are graded beside it, and while nothing is graded. ``drafts``: real
+questions at 1 and 256 requests, without and with speculation.
 
 The large model is the small one grown to the shape (:mod:`benchmarks.expand`), in memory: a folder with config and
 tokenizer is made under ``--scratch``, vLLM loads it with dummy weights, and a worker extension fills them in. All that
@@ -30,7 +31,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.busy import busy
+from benchmarks.busy import beside, busy
 from benchmarks.expand import SHAPES
 from benchmarks.large import card_of, grown, kept_per_token, read_per_step
 from k2eval.acceptance import subtract_counts
@@ -42,7 +43,7 @@ from k2eval.speed.figures import figures
 from k2eval.speed.load import put
 
 ASKED, GRADED = "nano_math,nano_choice,nano_code,nano_science", "nano_math,nano_choice"
-MEASURES = ("roof", "same", "busy", "drafts")
+MEASURES = ("roof", "same", "busy", "beside", "drafts")
 COLUMNS = {
     "level": "at once", "tokens_per_s": "tokens/s", "of_copy": "of copy roof", "of_data_sheet": "of sheet roof",
     "tpot_ms_median": "TPOT ms", "ttft_ms_median": "TTFT ms", "acceptance_length": "accept len", "running": "running",
@@ -92,7 +93,8 @@ def parser() -> argparse.ArgumentParser:
     add("--data", type=Path, help="Folder with the rows of the benchmarks.")
     add("--questions", type=int, default=200, help="Of busy, over all tasks.")
     add("--recipe", default="plain", help="Of busy; others than plain without bare vLLM beside.")
-    add("--runs", type=int, default=8, help="Of each question, of busy.")
+    add("--runs", type=int, default=8, help="Of each question, of busy and beside.")
+    add("--every", type=int, default=16, help="One answer in so many is judged, of beside.")
     add("--input-tokens", type=int, default=128, help="Of random prompts.")
     add("--output-tokens", type=int, default=256, help="Of answers to random prompts.")
     add("--longest", type=int, default=1024, help="Tokens at which answers to questions are cut.")
@@ -149,6 +151,13 @@ class Results:
         if counted:
             work, ratio = (median(row[name] for row in counted) for name in ("work_taken", "ratio"))
             print(f"medians without round 0: {work:.3f} of the places with work left, ratio {ratio:.3f}")
+        speeds = {
+            side: [row["tokens_per_s"] for row in self._rows if row.get("side") == side and row["round"]]
+            for side in ("graded", "ungraded")
+        }
+        if all(speeds.values()):
+            slowdown = median(speeds["ungraded"]) / median(speeds["graded"]) - 1
+            print(f"slowdown of the engine by grading beside it, without round 0: {100 * slowdown:.1f} %")
         for plain in loads:
             for other in loads:
                 if (
@@ -180,6 +189,8 @@ async def measure_all(options: argparse.Namespace, results: Results) -> None:
                 await ask(probe, options, results, "plain")
             if "busy" in wanted:
                 await busy(probe, options, (options.tasks or GRADED).split(","), results.say)
+            if "beside" in wanted:
+                await beside(probe, options, results.say)
         for tokens in levels(options.draft_tokens) if "drafts" in wanted else ():
             async with grown(options, draft_tokens=tokens) as probe:
                 await put(Load(4, 16, 32, concurrency=4), probe, random_prompts(options, 4))
