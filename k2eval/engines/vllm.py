@@ -26,6 +26,7 @@ from k2eval.engines.vllm_requests import THINK_TAGS, Prompts, elapsed, sampling_
 from k2eval.engines.vllm_setup import (
     defaults,
     executor,
+    folder_for_sockets,
     is_cpu,
     reason,
     redirected,
@@ -88,6 +89,7 @@ class VllmEngine:
         async with contextlib.AsyncExitStack() as stack:
             log_start = self._log.stat().st_size if self._log and self._log.exists() else 0
             stack.enter_context(redirected(self._log))
+            stack.enter_context(folder_for_sockets())
             self._children = children = Children()
             stack.callback(children.close)
             starting = asyncio.ensure_future(asyncio.to_thread(self._start))

@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ import psutil
 from k2eval import cores
 from k2eval.engines.checkpoint import longest_context, weight_bytes
 from k2eval.errors import ConfigError, EngineError
+
+_LONG = 50
+"""Characters of a folder's name in which the name of a socket would become longer than the 107 that are allowed."""
 
 
 @contextlib.contextmanager
@@ -41,6 +45,33 @@ def redirected(log: Path | None) -> Iterator[None]:
         for descriptor, original in zip((1, 2), kept, strict=True):
             os.dup2(original, descriptor)
             os.close(original)
+
+
+@contextlib.contextmanager
+def kept_on_failure(log: Path | None) -> Iterator[Path]:
+    """``log``, or where it is None a temporary file, which stays if an error comes: its message names it."""
+    if log is not None:
+        yield log
+        return
+    descriptor, name = tempfile.mkstemp(prefix="k2eval-engine-", suffix=".log")
+    os.close(descriptor)
+    yield Path(name)
+    Path(name).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def folder_for_sockets() -> Iterator[None]:
+    """A folder for vLLM's sockets, which stay behind where its processes are killed; unless the user names one."""
+    name = "VLLM_RPC_BASE_PATH"
+    if name in os.environ or len(tempfile.gettempdir()) > _LONG:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="k2eval-", ignore_cleanup_errors=True) as folder:
+        os.environ[name] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop(name, None)
 
 
 def _flush() -> None:

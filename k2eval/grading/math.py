@@ -18,7 +18,7 @@ from k2eval.grading.number import exact
 from k2eval.grading.structure import parse
 from k2eval.records import Grade, Outcome, Question
 
-VERSION = 2
+VERSION = 3
 """Changes whenever a grade could change."""
 
 _MAX_ANSWER = 8_000

@@ -17,6 +17,7 @@ from k2eval.acceptance import subtract_counts
 from k2eval.config import RunConfig, load_config
 from k2eval.console import terminal
 from k2eval.engines.streams import Load, Prompt, Target
+from k2eval.engines.vllm_setup import kept_on_failure
 from k2eval.errors import ConfigError
 from k2eval.records import Message, digest
 from k2eval.speed.figures import Figures, figures
@@ -133,8 +134,8 @@ async def _measure(title: str, config: RunConfig, options: SpeedOptions, console
     local = config.engine.kind == "vllm"
     console.print(f"[bold]{title}[/]: {config.model}, starting", soft_wrap=True)
     log = options.out.with_name(options.out.name + ".engine.log") if options.out else None
-    with watch() as peak:
-        async with _target(config, log) as target:
+    with watch() as peak, kept_on_failure(log) as file:
+        async with _target(config, file) as target:
             await put(
                 replace(options.loads[0], concurrency=WARM_UP, rate=None, requests=WARM_UP, output_tokens=8),
                 target,

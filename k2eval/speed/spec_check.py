@@ -23,6 +23,7 @@ from k2eval.config import RunConfig
 from k2eval.console import terminal
 from k2eval.engines.probe import Continuation, Probe
 from k2eval.engines.streams import Prompt
+from k2eval.engines.vllm_setup import kept_on_failure
 from k2eval.errors import ConfigError
 from k2eval.grading.pool import Item, grade_all
 from k2eval.records import Place, Question, Sampling, SpeculativeCounts, derive_seed
@@ -82,13 +83,14 @@ def spec_check_command(config: RunConfig, samples: int, max_tokens: int, log: Pa
         soft_wrap=True,
         highlight=False,
     )
-    findings = asyncio.run(check(config, asked, samples, log))
+    with kept_on_failure(log) as file:
+        findings = asyncio.run(check(config, asked, samples, file))
     report(findings, console)
     return int(not findings.judgement.lossless)
 
 
 async def check(
-    config: RunConfig, asked: Sequence[tuple[Question, Sampling]], samples: int, log: Path | None
+    config: RunConfig, asked: Sequence[tuple[Question, Sampling]], samples: int, log: Path | None = None
 ) -> Findings:
     """Run both engines one after the other and compare.
 

@@ -82,3 +82,31 @@ def test_threads_wait_asleep_unless_the_environment_says_how(
         monkeypatch.setenv(name, value)
     executor({}, on_cpu=True)
     assert os.environ.get("OMP_WAIT_POLICY") == policy
+
+
+def test_the_folder_for_sockets_vanishes_with_what_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VLLM_RPC_BASE_PATH", raising=False)
+    with vllm_setup.folder_for_sockets():
+        folder = Path(os.environ["VLLM_RPC_BASE_PATH"])
+        (folder / "socket").touch()
+    assert not folder.exists()
+    assert "VLLM_RPC_BASE_PATH" not in os.environ
+
+
+def test_a_folder_for_sockets_that_the_user_names_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_RPC_BASE_PATH", str(tmp_path))
+    with vllm_setup.folder_for_sockets():
+        assert os.environ["VLLM_RPC_BASE_PATH"] == str(tmp_path)
+    assert tmp_path.exists()
+
+
+def test_a_passing_log_stays_only_where_something_failed() -> None:
+    with vllm_setup.kept_on_failure(None) as log:
+        assert log.exists()
+    assert not log.exists()
+    with pytest.raises(ValueError, match="broken"), vllm_setup.kept_on_failure(None) as log:
+        raise ValueError("broken")
+    assert log.exists()
+    log.unlink()
