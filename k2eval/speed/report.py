@@ -175,7 +175,7 @@ def plot(measured: Sequence[Figures], path: Path) -> None:
                 ]
                 label = config + (", arriving" if arriving else "")
                 if mine:
-                    _curve(axes, mine, name, marker, f"C{number}", label)
+                    _curve(axes, mine, name, marker, number, label)
         axes.set_xlabel(f"median time {title}, ms")
         axes.grid(alpha=0.3)
         axes.margins(x=0.15)
@@ -185,10 +185,26 @@ def plot(measured: Sequence[Figures], path: Path) -> None:
     figure.savefig(path, dpi=130)
 
 
-def _curve(axes: Any, mine: Sequence[Figures], name: str, marker: str, colour: str, label: str) -> None:
+def _curve(axes: Any, mine: Sequence[Figures], name: str, marker: str, number: int, label: str) -> None:
     across = [getattr(one, name).median for one in mine]
-    axes.plot(across, [one.tokens_per_s for one in mine], marker, color=colour, label=label)
+    axes.plot(across, [one.tokens_per_s for one in mine], marker, color=f"C{number}", label=label)
+    rightmost = max(filter(math.isfinite, across), default=math.nan)
     for place, one in zip(across, mine, strict=True):
-        if math.isfinite(place) and math.isfinite(one.tokens_per_s):
-            spot = (place, one.tokens_per_s)
-            axes.annotate(one.load, spot, fontsize=7, xytext=(4, 4), textcoords="offset points")
+        named = any(
+            text.get_text() == one.load
+            and math.isclose(text.xy[0], place, rel_tol=0.1)
+            and math.isclose(text.xy[1], one.tokens_per_s, rel_tol=0.1)
+            for text in axes.texts
+        )
+        if math.isfinite(place) and math.isfinite(one.tokens_per_s) and not named:
+            side = "right" if place == rightmost and len(mine) > 1 else "left"
+            axes.annotate(
+                one.load,
+                (place, one.tokens_per_s),
+                fontsize=7,
+                color=f"C{number}",
+                ha=side,
+                va="top" if number % 2 else "bottom",
+                xytext=(-4 if side == "right" else 4, -4 if number % 2 else 4),
+                textcoords="offset points",
+            )
