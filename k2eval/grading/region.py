@@ -70,13 +70,13 @@ def read_part(node: Node) -> Region | None:
         return read_part(node.items[-1])
     if node.kind != "set":
         return read(node)
-    numbers = [_number(item) for item in node.items]
-    known = [number for number in numbers if number is not None]
-    if len(known) < len(numbers) or len(known) > _MAX_ENDS:
+    known = [number for item in node.items[:_MAX_ENDS] if (number := _number(item)) is not None]
+    if len(known) < len(node.items):
         return None
     return Region(tuple(known), lambda side: any(side(number) == 0 for number in known))
 
 
+@symbolic.otherwise(False)
 def same(gold: Region, given: Region) -> bool:
     """Whether two regions have the same points, and bound the same variable where both name one."""
     if gold.name and given.name and gold.name != given.name:
@@ -165,12 +165,13 @@ def _relation(left: Node, sign: str, right: Node) -> Region | None:
     return None
 
 
+@symbolic.otherwise(None)
 def _about(near: Node, sign: str, limit: Expr) -> Region | None:
     """What "x < 2", "3 - x < 1" or "|2x - 1| < 3" says of x."""
     import sympy
 
     expr = symbolic.parse(near.text) if near.kind == "leaf" else None
-    if expr is None or len(expr.free_symbols) != 1:
+    if expr is None or not fits(expr) or len(expr.free_symbols) != 1:
         return None
     [variable] = expr.free_symbols
     scale, inner = expr.as_independent(variable, as_Add=False) if expr.has(sympy.Abs) else (sympy.S.One, expr)
@@ -214,6 +215,7 @@ def _distance(middle: Expr, reach: Expr, sign: str, name: str) -> Region | None:
     return Region((low, high), tests[sign], name) if sign in tests else None
 
 
+@symbolic.otherwise(None)
 def _number(node: Node) -> Expr | None:
     """The real number that ``node`` is."""
     found = symbolic.parse(node.text) if node.kind == "leaf" else None

@@ -12,13 +12,17 @@ from __future__ import annotations
 
 import itertools
 import re
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, TypeVar
 
 from k2eval.grading.size import digits, fits
 
 Expr = Any
 """A sympy expression."""
+P = ParamSpec("P")
+T = TypeVar("T")
+D = TypeVar("D")
 
 _MAX_CHARS = 2000
 _MAX_NESTING = 12
@@ -31,6 +35,24 @@ _BINOMIAL = re.compile(r"\\binom\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}")
 _UNREADABLE = re.compile(
     r"\\(?:[io]*int|lim|partial|[lc]?dots|vdots|triangle|angle|deg|m(?:ax|in)(?!\s*(?:\(|\\\{)[^()]*,)|sup|inf(?!ty)|pmod|mod|bmod)(?![a-zA-Z])|\.\.\.|__|\?|:="
 )
+
+
+def otherwise(result: D) -> Callable[[Callable[P, T]], Callable[P, T | D]]:
+    """A function gives ``result`` where sympy fails, which it does with a dozen kinds of error."""
+
+    def guard(function: Callable[P, T]) -> Callable[P, T | D]:
+        @wraps(function)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> T | D:
+            try:
+                return function(*args, **kwargs)
+            except (MemoryError, ImportError):
+                raise
+            except Exception:
+                return result
+
+        return guarded
+
+    return guard
 
 
 @lru_cache(maxsize=4096)
@@ -82,17 +104,11 @@ def _prepare(text: str) -> str:
     return text
 
 
+@otherwise(False)
 def equal(gold: str, given: str) -> bool:
     """Whether two leaves of LaTeX mean the same value."""
     left, right = parse(gold), parse(given)
-    if left is None or right is None:
-        return False
-    try:
-        return _equal(left, right)
-    except (MemoryError, ImportError):
-        raise
-    except Exception:
-        return False
+    return left is not None and right is not None and _equal(left, right)
 
 
 def _equal(left: Expr, right: Expr) -> bool:
@@ -243,6 +259,7 @@ def _log(expr: Expr, depth: int) -> Expr:
     raise ValueError
 
 
+@otherwise(False)
 def proportional(gold: tuple[str, str], given: tuple[str, str], positive: bool) -> bool:
     """Whether gold's left - right is a constant times given's: the same line, or the same inequality.
 
@@ -251,32 +268,21 @@ def proportional(gold: tuple[str, str], given: tuple[str, str], positive: bool) 
         given: Left and right side.
         positive: Whether the constant must be above zero, as for inequalities.
     """
-    try:
-        a, b = (parse(f"({side[0]})-({side[1]})") for side in (gold, given))
-        if a is None or b is None or a.free_symbols != b.free_symbols or not a.free_symbols:
-            return False
-        ratios = [x / y for x, y in _values(a, b, a.free_symbols) if y != 0]
-        if len(ratios) < 3 or not all(_is_finite_number(ratio) and ratio != 0 for ratio in ratios):
-            return False
-        return all(numbers_equal(ratios[0], other) for other in ratios[1:]) and (
-            not positive or ratios[0] > 0
-        )
-    except (MemoryError, ImportError):
-        raise
-    except Exception:
+    a, b = (parse(f"({side[0]})-({side[1]})") for side in (gold, given))
+    if a is None or b is None or a.free_symbols != b.free_symbols or not a.free_symbols:
         return False
+    ratios = [x / y for x, y in _values(a, b, a.free_symbols) if y != 0]
+    if len(ratios) < 3 or not all(_is_finite_number(ratio) and ratio != 0 for ratio in ratios):
+        return False
+    return all(numbers_equal(ratios[0], other) for other in ratios[1:]) and (not positive or ratios[0] > 0)
 
 
+@otherwise(False)
 def vanishes(expr: Expr) -> bool:
     """Whether an expression with variables is 0 where they are all 0."""
     import sympy
 
-    try:
-        return fits(expr) and numbers_equal(expr.subs(dict.fromkeys(expr.free_symbols, 0)), sympy.S.Zero)
-    except (MemoryError, ImportError):
-        raise
-    except Exception:
-        return False
+    return fits(expr) and numbers_equal(expr.subs(dict.fromkeys(expr.free_symbols, 0)), sympy.S.Zero)
 
 
 def _verify(left: Expr, right: Expr) -> bool:
