@@ -271,6 +271,8 @@ def proportional(gold: tuple[str, str], given: tuple[str, str], positive: bool) 
     a, b = (parse(f"({side[0]})-({side[1]})") for side in (gold, given))
     if a is None or b is None or a.free_symbols != b.free_symbols or not a.free_symbols:
         return False
+    if not fits(a) or not fits(b):
+        return False
     ratios = [x / y for x, y in _values(a, b, a.free_symbols) if y != 0]
     if len(ratios) < 3 or not all(_is_finite_number(ratio) and ratio != 0 for ratio in ratios):
         return False

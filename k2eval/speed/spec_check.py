@@ -90,7 +90,7 @@ def spec_check_command(config: RunConfig, samples: int, max_tokens: int, log: Pa
 
 
 async def check(
-    config: RunConfig, asked: Sequence[tuple[Question, Sampling]], samples: int, log: Path | None = None
+    config: RunConfig, asked: Sequence[tuple[Question, Sampling]], samples: int, log: Path | None
 ) -> Findings:
     """Run both engines one after the other and compare.
 
