@@ -24,23 +24,23 @@ import zlib
 from pathlib import Path
 
 from benchmarks.sides import ROOT, Around, add_options, alternate, run, seconds_per_token
-from k2eval.config import RunConfig
+from k2eval.config.run import RunConfig
 from k2eval.engines.protocol import Engine
-from k2eval.grading import code
+from k2eval.grading.code import livecodebench
 from k2eval.records import Generation, Grade, Outcome, Question, Request
 
 VERSION = 1
 SIDES = ("graded", "ungraded")
 EVERY = "K2EVAL_BENCHMARK_EVERY"
 """Which answers are judged: one in so many; 0 for none."""
-prepare, time_limit = code.prepare, code.time_limit
+prepare, time_limit = livecodebench.prepare, livecodebench.time_limit
 
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
     """Judge one answer in so many, chosen by its text, and call the others wrong."""
     every = int(os.environ[EVERY])
     chosen = every and zlib.crc32(text.encode()) % every == 0
-    return code.grade(question, text, truncated) if chosen else Grade.of(Outcome.WRONG)
+    return livecodebench.grade(question, text, truncated) if chosen else Grade.of(Outcome.WRONG)
 
 
 class Timed(Around):

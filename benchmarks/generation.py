@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from benchmarks.sides import add_options, alternate, run, seconds_per_token
-from k2eval.config import RunConfig
+from k2eval.config.run import RunConfig
 from k2eval.records import Place, derive_seed
 from k2eval.testing import make_tiny_checkpoint
 
@@ -55,8 +55,8 @@ def bare(config: RunConfig) -> dict[str, float]:
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     from vllm import LLM, SamplingParams
 
-    from k2eval.engines.vllm_setup import defaults, executor
-    from k2eval.work import Work
+    from k2eval.engines.vllm.setup import defaults, executor
+    from k2eval.run.plan import Work
 
     work = Work(config)
     settings = defaults(config.model, on_cpu=True)

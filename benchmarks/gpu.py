@@ -34,13 +34,13 @@ import yaml
 from benchmarks.busy import beside, busy
 from benchmarks.expand import SHAPES
 from benchmarks.large import card_of, grown, kept_per_token, read_per_step
-from k2eval.acceptance import subtract_counts
-from k2eval.engines.probe import Continuation, Probe
-from k2eval.engines.streams import Load, Prompt
-from k2eval.engines.vllm import VllmEngine
+from k2eval.engines.measured import Load, Prompt
+from k2eval.engines.vllm.engine import VllmEngine
+from k2eval.engines.vllm.probe import Continuation, Probe
 from k2eval.records import Sampling
 from k2eval.speed.figures import figures
 from k2eval.speed.load import put
+from k2eval.statistics.acceptance import subtract_counts
 
 ASKED, GRADED = "nano_math,nano_choice,nano_code,nano_science", "nano_math,nano_choice"
 MEASURES = ("roof", "same", "busy", "beside", "drafts")
@@ -267,8 +267,8 @@ def random_prompts(options: argparse.Namespace, count: int) -> list[Prompt]:
 
 def questions(options: argparse.Namespace, count: int) -> list[Prompt]:
     """So many questions, the tasks in turn, from the start again when there are no more."""
-    from k2eval.data import load_questions
-    from k2eval.tasks import load_tasks
+    from k2eval.tasks.data import load_questions
+    from k2eval.tasks.task import load_tasks
 
     tasks = load_tasks((options.tasks or ASKED).split(","))
     sets = [load_questions(task, data=options.data).questions() for task in tasks]

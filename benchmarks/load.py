@@ -23,12 +23,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from k2eval.grading import GradingPool, Item, code
+from k2eval.grading import GradingPool, Item
+from k2eval.grading.code import livecodebench
 from k2eval.records import Grade, Question
 from k2eval.sandbox import Sandbox
 
 VERSION = 1
-time_limit, prepare = code.time_limit, code.prepare
+time_limit, prepare = livecodebench.time_limit, livecodebench.prepare
 
 WORK = "def work(n):\n    x = 1\n    for i in range(n):\n        x = (x * 1103515245 + i) % 2147483647\n    return x\n"
 SHARES = (*(0.05 + 0.06 * n for n in range(10)), 0.85, 0.95, 1.05, 1.15, 1.6, 2.0, 3.0)
@@ -49,8 +50,8 @@ class Submission:
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
     """LiveCodeBench's grader with the time limit that the question names."""
-    code.LIMITS = replace(code.LIMITS, cpu_s=question.metadata["cpu_s"])
-    return code.grade(question, text, truncated)
+    livecodebench.LIMITS = replace(livecodebench.LIMITS, cpu_s=question.metadata["cpu_s"])
+    return livecodebench.grade(question, text, truncated)
 
 
 def calibrate(cpu_s: float) -> int:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sides import ROOT, Around, add_options, alternate, run
-from k2eval.config import RunConfig
+from k2eval.config.run import RunConfig
 from k2eval.engines.protocol import Engine
 from k2eval.records import Generation, Grade, Outcome, Question, Request
 from k2eval.testing import make_tiny_checkpoint

@@ -17,9 +17,9 @@ from typing import Self
 
 from rich.console import Console
 
-from k2eval.config import RunConfig
+from k2eval.config.run import RunConfig
 from k2eval.engines.protocol import Engine, EngineInfo
-from k2eval.journal import read_run
+from k2eval.journal.journal import read_run
 from k2eval.records import Generation, Request
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -113,7 +113,7 @@ class Around:
 def run(config: RunConfig, around: Callable[[Engine], Engine] | None = None) -> Result:
     """A whole run, journal and grading included; ``seconds`` from the first request to the last verdict."""
     from k2eval.engines.opening import open_engines
-    from k2eval.runner import Runner
+    from k2eval.run.runner import Runner
 
     engines = open_engines(config)
     if around:

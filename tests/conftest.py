@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 import pytest_asyncio
 
-from k2eval.engines.vllm import VllmEngine
+from k2eval.engines.vllm.engine import VllmEngine
 from k2eval.testing import make_tiny_checkpoint
 from tests.vllm_engine import CONTEXT
 

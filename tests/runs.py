@@ -10,13 +10,13 @@ from typing import Any
 
 from rich.console import Console
 
-from k2eval.config import RunConfig
+from k2eval.config.run import RunConfig
 from k2eval.engines.scripted import ScriptedEngine
-from k2eval.journal import VERDICTS, read_lines
+from k2eval.journal.journal import VERDICTS, read_lines
 from k2eval.recipes.sample import Role
 from k2eval.records import Request, Verdict
-from k2eval.runner import Runner, Summary
-from k2eval.work import Work
+from k2eval.run.plan import Work
+from k2eval.run.runner import Runner, Summary
 
 BOX = re.compile(r"\\boxed\{(.*)\}")
 

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from k2eval.engines.protocol import EngineInfo
-from k2eval.engines.vllm import VllmEngine
+from k2eval.engines.vllm.engine import VllmEngine
 from k2eval.records import Generation, Request
 
 CONTEXT = 2048

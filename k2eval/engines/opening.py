@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from k2eval.config import RunConfig
+from k2eval.config.run import RunConfig
+from k2eval.config.speculative import parse
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.recipes.sample import ROLES, Role
 from k2eval.records import Sampling, digest
-from k2eval.speculative import parse
-from k2eval.tasks import sampling_with
+from k2eval.tasks.task import sampling_with
 
 LOG = "engine.log"
 """File of the run directory that takes what the engine prints."""
@@ -57,7 +57,7 @@ def open_engine(
 ) -> Engine:
     """An engine of this kind, not started yet."""
     if kind == "vllm":
-        from k2eval.engines.vllm import VllmEngine
+        from k2eval.engines.vllm.engine import VllmEngine
 
         return VllmEngine(model, arguments, speculative, log)
     if speculative and kind in KINDS:
@@ -66,7 +66,7 @@ def open_engine(
             "started so: `vllm serve … --speculative-config '{…}'`."
         )
     if kind == "endpoint":
-        from k2eval.engines.endpoint import EndpointEngine
+        from k2eval.engines.endpoint.engine import EndpointEngine
 
         return EndpointEngine(model, arguments)
     if kind == "scripted":

@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Callable
 
 from k2eval.grading.answer import answer_block, answer_part, find_answer, tidy
-from k2eval.grading.latex import normalise, squeezed
-from k2eval.grading.number import exact
+from k2eval.grading.math.latex import normalise, squeezed
+from k2eval.grading.math.number import exact
 from k2eval.records import Grade, Outcome, Question
 
 VERSION = 2
@@ -191,7 +191,7 @@ def _same_value(option: str, answer: str) -> bool:
         r"[a-zA-Z]{4,} [a-zA-Z]{3,}", option
     ):
         return False
-    from k2eval.grading.equal import same_answer
+    from k2eval.grading.math.equal import same_answer
 
     return same_answer(a, b)
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from k2eval import cores
 from k2eval.errors import ConfigError
 from k2eval.grading.process import WorkerDied, WorkerHung, WorkerProcess
 from k2eval.grading.registry import DEFAULT_LIMIT_S, Grader, grader_for, grader_name
 from k2eval.records import Grade, Json, Outcome, Question
+from k2eval.system import cores
 
 _BATCH = 8
 """Answers in one message; the limit still holds for each."""

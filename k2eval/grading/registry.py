@@ -14,11 +14,11 @@ DEFAULT_LIMIT_S = 10.0
 """Seconds that one answer may cost before its worker is killed."""
 
 _MODULES = {
-    "math": "k2eval.grading.math",
+    "math": "k2eval.grading.math.grader",
     "choice": "k2eval.grading.choice",
-    "code": "k2eval.grading.code",
-    "scicode": "k2eval.grading.scicode",
-    "humaneval": "k2eval.grading.humaneval",
+    "code": "k2eval.grading.code.livecodebench",
+    "scicode": "k2eval.grading.code.scicode",
+    "humaneval": "k2eval.grading.code.humaneval",
 }
 
 

@@ -12,13 +12,13 @@ from typing import Any, Self
 
 from k2eval.errors import ConfigError, K2EvalError
 from k2eval.grading.answer import answer_part
-from k2eval.journal import read_run
+from k2eval.journal.journal import read_run
 from k2eval.leaderboard.load import load_run
 from k2eval.leaderboard.scores import RunInfo, TaskScores
 from k2eval.records import Json, Question, Verdict, digest
 from k2eval.report.samples import Samples
 from k2eval.statistics import Estimate, average
-from k2eval.tasks import TaskSpec, load_tasks
+from k2eval.tasks.task import TaskSpec, load_tasks
 
 HIDDEN = "[left out: the authors ask that these texts not be published]"
 UNKNOWN = "[the task's data is not at hand]"

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from k2eval.data import load_questions
 from k2eval.errors import K2EvalError
 from k2eval.records import Grade, Json, Outcome, Question, Verdict
-from k2eval.tasks import load_tasks
+from k2eval.tasks.data import load_questions
+from k2eval.tasks.task import load_tasks
 
 QUESTION = "k2eval_question"
 

@@ -13,17 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from k2eval.config import RunConfig
-from k2eval.data import QuestionSet, load_questions
+from k2eval.config.run import RunConfig
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import ConfigError
 from k2eval.interop.lm_eval import QUESTION
-from k2eval.journal import Archive
+from k2eval.journal.journal import Archive
 from k2eval.recipes.sample import Role
 from k2eval.records import Generation, Json, Message, Place, Question, Request, Response, Sampling, Verdict
-from k2eval.regrade import NotKept
-from k2eval.tasks import DataSpec, Item, Task, TaskSpec, import_object, load_tasks, task_files
-from k2eval.work import Assignment, Work
+from k2eval.run.plan import Assignment, Work
+from k2eval.run.regrade import NotKept
+from k2eval.tasks.data import QuestionSet, load_questions
+from k2eval.tasks.task import DataSpec, Item, Task, TaskSpec, import_object, load_tasks, task_files
 
 ELSEWHERE = "k2eval.interop.elsewhere"
 

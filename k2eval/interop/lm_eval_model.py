@@ -18,17 +18,17 @@ from lm_eval.api.registry import MODEL_REGISTRY, register_model
 from lm_eval.models.utils import postprocess_generated_text
 from rich.console import Console
 
-from k2eval.config import load_config
-from k2eval.console import terminal
+from k2eval.config.run import load_config
 from k2eval.engines.opening import open_engines
 from k2eval.errors import ConfigError, EngineError
 from k2eval.interop.lm_eval import Answer
 from k2eval.interop.lm_eval_batch import ELSEWHERE, Asked, Batch, Chat, read_batch
-from k2eval.interruption import INTERRUPTED
-from k2eval.journal import Journal, read_run
+from k2eval.journal.journal import Journal, read_run
 from k2eval.records import Grade, Json, Outcome, Place, Response
-from k2eval.runner import Runner
-from k2eval.work import Assignment
+from k2eval.run.interruption import INTERRUPTED
+from k2eval.run.plan import Assignment
+from k2eval.run.runner import Runner
+from k2eval.system.console import terminal
 
 NAME = "k2eval"
 

@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.journal import VERDICTS
+from k2eval.journal.journal import VERDICTS
 from k2eval.records import Json
 
 TRACKERS = ("wandb", "trackio")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from k2eval.grading import choice
 from k2eval.grading.answer import answer_part, find_answer, tidy
-from k2eval.grading.latex import normalise, squeezed
-from k2eval.grading.number import exact
+from k2eval.grading.math.latex import normalise, squeezed
+from k2eval.grading.math.number import exact
 from k2eval.grading.registry import grader_name
 from k2eval.records import Question, Response, digest
 
@@ -60,7 +60,7 @@ def _number_or_text(answer: str) -> str:
 
 
 def _program(text: str) -> str | None:
-    from k2eval.grading.code_blocks import extract_code
+    from k2eval.grading.code.blocks import extract_code
 
     code = extract_code(text)
     return code.strip() or None if code else None

@@ -16,7 +16,7 @@ from k2eval.recipes.plan import plan
 from k2eval.recipes.published import Published
 from k2eval.recipes.sample import Sample
 from k2eval.records import Response
-from k2eval.tasks import import_object
+from k2eval.tasks.task import import_object
 
 Recipe = Callable[[Sample], Awaitable[Response]]
 """Makes one response of one sample. It may await several generations, also at once."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from k2eval.grading.answer import answer_part
-from k2eval.grading.scicode_program import container, step_code
+from k2eval.grading.code.scicode_program import container, step_code
 from k2eval.recipes.prompts import scicode_messages
 from k2eval.recipes.sample import Prepare, Sample
 from k2eval.records import Message, Response
-from k2eval.scicode import problem_of
+from k2eval.tasks.scicode import problem_of
 
 
 async def solve_steps(
@@ -23,7 +23,7 @@ async def solve_steps(
     add to the question's own prompt is added to the prompt of every step; ``prepare`` sees each step's prompt.
 
     Returns:
-        A response whose text holds the code of all steps (`k2eval.grading.scicode_program.container`). Its
+        A response whose text holds the code of all steps (`k2eval.grading.code.scicode_program.container`). Its
         finish reason is ``length`` when any step was cut.
     """
     problem = problem_of(sample.question)

@@ -1,376 +1,184 @@
-"""One sandbox: a warm interpreter in an outer box, and a fresh process for every program."""
+"""The trusted end of one box: starts it, talks to it, ends it."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import select
 import socket
-import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
-from types import TracebackType
-from typing import Any, Self
+import subprocess
+import time
+from collections.abc import Sequence
+from typing import Any
 
 from k2eval.errors import SandboxUnavailable
-from k2eval.sandbox import outcome, wire
-from k2eval.sandbox.channel import Channel, ChannelEnded, LimitReached
-from k2eval.sandbox.host import Box, BoxError
 from k2eval.sandbox.inside import report
-from k2eval.sandbox.layout import package_binds
-from k2eval.sandbox.patience import AT_MOST
-from k2eval.sandbox.types import DEFAULT_LIMITS, Call, CallResult, Limits, Profile, RunOutcome, RunResult
+from k2eval.sandbox.layout import ENTER, executable, plan
+from k2eval.sandbox.types import Profile
 
-GRACE_S = 120.0
-"""How long after the limits of a run the box may take before it counts as broken."""
-MAX_SOURCE_BYTES = 4 << 20
+FILES = {"main": "main.py", "stdin": "stdin", "driver": "driver.py", "inputs": "inputs"}
+START_S = 120.0
+MESSAGE_BYTES = 1 << 17
+USER_NAMESPACES = (
+    "Allow user namespaces: on Ubuntu 23.10 and later `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`; "
+    "elsewhere `sudo sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000`; in Docker run with "
+    "`--security-opt seccomp=unconfined --security-opt apparmor=unconfined --cap-add SYS_ADMIN` (or `--privileged`)."
+)
+NEWER_KERNEL = "Use Linux 5.12 or newer."
 
 
-class UntestedSandbox:
-    """A sandbox without the self-test, for the self-test. Everything else uses `Sandbox`."""
+class BoxError(Exception):
+    """The box does not answer as it should; it has to be replaced. Never the program's fault."""
 
-    def __init__(self, profile: Profile = "plain") -> None:
-        self.profile: Profile = profile
-        self._box: Box | None = None
-        self._under_way = False
 
-    def __enter__(self) -> Self:
-        return self
+class Box:
+    """One running box."""
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Kill everything inside; the object can be used again and then starts a new box."""
-        if self._box is not None:
-            self._box.close()
-            self._box = None
-
-    def __del__(self) -> None:
-        with contextlib.suppress(Exception):
-            self.close()
-
-    def run(self, source: str, *, stdin: bytes = b"", limits: Limits = DEFAULT_LIMITS) -> RunResult:
-        """Run ``source`` as a program of its own (``__name__ == "__main__"``) with ``stdin``."""
-        return self.run_batch(source, [stdin], limits=limits)[0]
-
-    def run_batch(
-        self,
-        source: str,
-        stdins: Sequence[bytes],
-        *,
-        limits: Limits = DEFAULT_LIMITS,
-        stop: Callable[[int, RunResult], bool] | None = None,
-    ) -> list[RunResult]:
-        """Run the same program on many inputs, each time as a fresh process.
-
-        Args:
-            source: the program.
-            stdins: one standard input a run.
-            limits: per run.
-            stop: called outside the sandbox after each run with its index and result; True ends the batch.
-
-        Returns:
-            One result a run, in order; shorter than ``stdins`` only when ``stop`` said so.
-        """
-        refused = refuse_source(source)
-        results: list[RunResult] = []
-        try:
-            for index in range(len(stdins)):
-                result = refused or self._twice(partial(self._next_run, source, stdins, index, limits))
-                results.append(result)
-                if result.outcome is RunOutcome.COMPILE_ERROR:
-                    refused = result
-                if stop is not None and stop(index, result):
-                    break
-        finally:
-            self._end_job()
-        return results
-
-    def call(
-        self,
-        source: str,
-        calls: Sequence[Call],
-        *,
-        limits: Limits = DEFAULT_LIMITS,
-        stop: Callable[[int, CallResult], bool] | None = None,
-    ) -> RunResult:
-        """Load ``source`` as a module in one process and make the calls in order.
-
-        Loading counts as one call against ``limits``. An exception in one call does not end the run: its
-        `CallResult` says so and the next call is made. A time limit, a crash or an exit does end it.
-
-        Args:
-            source: the module. Its ``__name__`` is ``"submission"``, so a ``__main__`` guard does not run.
-            calls: in order.
-            limits: per call.
-            stop: called outside the sandbox after each call with its index and result; True ends the run.
-
-        Returns:
-            ``OK`` when every call was answered (by a value or an exception) or ``stop`` ended the run;
-            `RunResult.calls` holds the answers.
-        """
-        refused = refuse_source(source)
-        return refused or self._twice(partial(self._call_once, source, calls, limits, stop))
-
-    def record(
-        self,
-        source: str,
-        driver: str,
-        *,
-        inputs: Mapping[str, Any] | None = None,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> RunResult:
-        """Run ``source``, then ``driver`` in the same process and namespace, and collect what is emitted.
-
-        The driver sees everything that ``source`` defined, the values of ``inputs`` as global variables (set
-        after ``source`` ran), and ``emit(value)``, which appends the tagged form of ``value`` to the records
-        at that moment (a later mutation does not change it). The submission can call ``emit`` too, or forge
-        records: every record is only the program's claim.
-
-        Args:
-            source: the submission; its ``__name__`` is ``"__main__"``.
-            driver: trusted code that makes the calls; its traceback frames are named ``<driver>``.
-            inputs: plain data, numpy arrays and scipy sparse matrices by name.
-            limits: for source and driver together.
-
-        Returns:
-            `RunResult.records`: decoded values in order, also those emitted before a failure. A malformed
-            record gives ``VIOLATION``, more than ``limits.result_bytes`` ``OUTPUT_LIMIT``.
-        """
-        refused = refuse_source(source)
-        return refused or self._twice(partial(self._record_once, source, driver, inputs or {}, limits))
-
-    # ------------------------------------------------------------------------------------------------ the box
-
-    def start(self) -> None:
-        """Start the box now instead of with the first run.
+    def __init__(self, profile: Profile) -> None:
+        """Start a box and wait until its interpreter is warm.
 
         Raises:
-            SandboxUnavailable: no box can be started on this machine.
+            SandboxUnavailable: the kernel refuses a primitive, or the interpreter cannot be started inside.
         """
-        self._running()
+        self.owner = os.getpid()
+        self.filled: set[str] = set()
+        self.control, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        errors = os.memfd_create("errors")
+        payload = os.memfd_create("plan")
+        try:
+            with open(payload, "w", closefd=False) as file:
+                json.dump(plan(profile), file)
+            os.lseek(payload, 0, os.SEEK_SET)
+            self.process = subprocess.Popen(
+                [executable(), "-I", "-S", "-B", "-c", ENTER, str(other.fileno()), str(payload)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env={},
+                cwd="/",
+                pass_fds=(other.fileno(), payload),
+            )
+            other.close()
+            self.folder = self._wait_until_warm(errors)
+        except BaseException:
+            self.control.close()
+            raise
+        finally:
+            other.close()
+            os.close(payload)
+            os.close(errors)
 
-    def _running(self) -> Box:
-        """The box of this process, started if need be."""
-        if self._box is not None and self._box.owner != os.getpid():
-            self.close()
-        if self._box is None:
-            self._box = Box(self.profile)
-            self._under_way = False
-        return self._box
+    def _wait_until_warm(self, errors: int) -> int:
+        """The writable descriptor of the submission folder, once the box says that it is ready."""
+        ready, _, _ = select.select([self.control], [], [], START_S)
+        message, descriptors = b"", list[int]()
+        if ready:
+            with contextlib.suppress(OSError):
+                message, descriptors, _, _ = socket.recv_fds(
+                    self.control, MESSAGE_BYTES, 4, socket.MSG_CMSG_CLOEXEC
+                )
+        report = json.loads(message) if message else {}
+        if report.get("ready") and descriptors:
+            return descriptors[0]
+        self.control.close()
+        self.process.kill()
+        self.process.wait()
+        said = os.pread(errors, 4000, 0).decode(errors="replace")
+        raise start_failure(report, said or f"no answer within {START_S:.0f} s")
 
-    def _twice(self, attempt: Callable[[], RunResult]) -> RunResult:
-        """``attempt``, repeated once in a new box when the sandbox fails."""
-        for last in (False, True):
-            try:
-                result = attempt()
-            except (BoxError, OSError, SandboxUnavailable) as error:
-                result = outcome.sandbox_error(f"{type(error).__name__}: {error}")
-            except BaseException:
-                self.close()  # interrupted in the middle: what the box says next would be taken for another run's
-                raise
-            if result.outcome is not RunOutcome.SANDBOX_ERROR:
-                break
-            self.close()
-            if last:
-                break
-        return result
+    def close(self) -> None:
+        """End the box and everything inside. Only the process that started it ends it."""
+        self.control.close()
+        os.close(self.folder)
+        if self.owner != os.getpid():
+            return
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
-    def _start_job(
-        self,
-        mode: str,
-        limits: Limits,
-        descriptors: list[int],
-        files: dict[str, bytes],
-        *,
-        last: bool,
-        runs: int = 1,
-    ) -> Box:
-        """Hand a submission over; the box answers with a report of the first run."""
-        box = self._running()
-        box.provide(files)
-        job = json.dumps(
-            {
-                "mode": mode,
-                "cpu_s": limits.cpu_s * runs,
-                "wall_s": limits.wall_limit_s * runs,
-                "patient": limits.patient,
-                "memory_mb": limits.memory_mb,
-                "stack_mb": limits.stack_mb,
-                "scratch_mb": limits.scratch_mb,
-                "scratch_files": limits.scratch_files,
-                "threads": limits.threads,
-                "file_bytes": 1 + max(limits.output_bytes, limits.result_bytes if mode == "record" else 0),
-                "last": last,
-            }
-        )
-        box.send(job.encode(), descriptors)
-        return box
+    def provide(self, files: dict[str, bytes]) -> None:
+        """Make these the only contents of the submission folder, which programs can read and not write.
 
-    def _end_job(self) -> None:
-        """Tell a box that waits for more inputs of a batch that there are none."""
-        if self._box is not None and self._under_way:
-            self._under_way = False
-            try:
-                self._box.send(report.END)
-            except BoxError:
-                self.close()
+        Names are the stems of the files that the box has made: ``main``, ``stdin``, ``driver``, ``inputs``.
+        """
+        for name in self.filled - files.keys():
+            self._write(name, b"")
+        for name, data in files.items():
+            self._write(name, data)
+        self.filled = set(files)
 
-    def _result(self, box: Box, out: int, err: int, limits: Limits, runs: int = 1) -> tuple[RunResult, bool]:
-        """The box's report on one run as a result, and whether it takes another input of the same job."""
-        longest = limits.wall_limit_s * (AT_MOST if limits.patient else 1.0)
-        said = box.receive((longest + limits.cpu_s) * runs + GRACE_S)
-        if "compile_error" in said:
-            return outcome.compile_error(said), False
-        if "gone" in said:
-            return outcome.lost_while_compiling(said["gone"], said["cpu"], limits), False
-        return outcome.judge(said, out, err, limits, limits.cpu_s * runs), bool(said["again"])
+    def replace(self, name: str, data: bytes) -> None:
+        """Replace one file of those that were provided."""
+        self._write(name, data)
 
-    # ------------------------------------------------------------------------------------------------- one run
-
-    def _next_run(self, source: str, stdins: Sequence[bytes], index: int, limits: Limits) -> RunResult:
-        """Run one input of a batch, in the job that is under way if there is one."""
-        last = index == len(stdins) - 1
-        with output_files(2) as (out, err):
-            box = self._running()
-            if not self._under_way:
-                files = {"main": source.encode(), "stdin": stdins[index]}
-                self._start_job("program", limits, [out, err], files, last=last)
-            else:
-                box.replace("stdin", stdins[index])
-                box.send(report.LAST if last else report.NEXT, [out, err])
-            self._under_way = False
-            result, again = self._result(box, out, err, limits)
-            self._under_way = again
-            return result
-
-    def _call_once(
-        self,
-        source: str,
-        calls: Sequence[Call],
-        limits: Limits,
-        stop: Callable[[int, CallResult], bool] | None,
-    ) -> RunResult:
-        """Load the module in one process and make the calls."""
-        ours, theirs = socket.socketpair()
-        with ours, output_files(2) as (out, err):
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-            with theirs:
-                descriptors = [out, err, theirs.fileno()]
-                files = {"main": source.encode()}
-                box = self._start_job("call", limits, descriptors, files, last=True, runs=len(calls) + 1)
-            channel = Channel(ours, out, limits)
-            answers: list[CallResult] = []
-            reached, stopped = None, False
-            try:
-                channel.wait_for_module()
-                for index, answer in enumerate(channel.ask(calls)):
-                    answers.append(answer)
-                    if stop is not None and stop(index, answer):
-                        stopped = True
-                        break
-            except ChannelEnded:
-                pass
-            except LimitReached as error:
-                reached = error
-            # Also after the last answer: threads that go on must not cost the time that was meant for answers.
-            box.send(report.KILL)
-            ours.close()
-            result, _ = self._result(box, out, err, limits, len(calls) + 1)
-        return with_answers(result, answers, len(calls), reached, stopped or len(answers) == len(calls))
-
-    def _record_once(self, source: str, driver: str, inputs: Mapping[str, Any], limits: Limits) -> RunResult:
-        """Run the submission and the driver in one process and decode what was emitted."""
-        with output_files(3) as (out, err, emitted):
-            files = {"main": source.encode(), "driver": driver.encode(), "inputs": wire.dumps(dict(inputs))}
-            box = self._start_job("record", limits, [out, err, emitted], files, last=True)
-            result, _ = self._result(box, out, err, limits)
-            return with_records(result, emitted, limits)
-
-
-class Sandbox(UntestedSandbox):
-    """One sandbox, owned by one grading worker. A context manager; not thread-safe.
-
-    The box starts with the first run and is replaced by itself when it breaks. A failure of the sandbox is a
-    result with the outcome ``SANDBOX_ERROR``, after one repetition; it is never an exception.
-
-    Raises:
-        SandboxUnavailable: the self-test failed on this machine, or a package of the profile is not installed
-            (raised by the constructor).
-    """
-
-    def __init__(self, profile: Profile = "plain") -> None:
-        from k2eval.sandbox.selftest import require
-
-        require()
-        package_binds(profile)
-        super().__init__(profile)
-
-
-def refuse_source(source: str) -> RunResult | None:
-    """The result for a source that need not be tried: not UTF-8, or far too long."""
-    try:
-        size = len(source.encode())
-    except UnicodeEncodeError as error:
-        return outcome.compile_error({"compile_error": f"SyntaxError: (unicode error) {error}"})
-    if size > MAX_SOURCE_BYTES:
-        text = f"the source has {size} bytes, more than {MAX_SOURCE_BYTES}"
-        return outcome.compile_error({"compile_error": text})
-    return None
-
-
-@contextlib.contextmanager
-def output_files(count: int) -> Iterator[list[int]]:
-    """Anonymous files for what a run writes; nobody can reach them once it has ended."""
-    descriptors: list[int] = []
-    try:
-        for _ in range(count):
-            descriptors.append(os.memfd_create("output"))
-        yield descriptors
-    finally:
-        for descriptor in descriptors:
+    def _write(self, name: str, data: bytes) -> None:
+        flags = os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW
+        descriptor = os.open(FILES[name], flags, dir_fd=self.folder)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+        finally:
             os.close(descriptor)
 
+    def send(self, message: bytes, descriptors: Sequence[int] = ()) -> None:
+        """Send a job or a request with open files.
 
-def with_answers(
-    result: RunResult, answers: list[CallResult], asked: int, reached: LimitReached | None, complete: bool
-) -> RunResult:
-    """The result of a `Sandbox.call`: complete only when every call was answered."""
-    calls = tuple(answers)
-    if reached is not None:
-        return replace(result, outcome=reached.outcome, message=reached.message, calls=calls, exit_code=None)
-    if complete and result.outcome in (RunOutcome.OK, RunOutcome.RUNTIME_ERROR, RunOutcome.TIME_LIMIT):
-        # How the process ended after the last answer no longer matters.
-        return replace(result, outcome=RunOutcome.OK, message="", calls=calls, exit_code=None, signal=None)
-    if result.outcome is RunOutcome.OK:
-        message = f"ended after {len(answers)} of {asked} calls"
-        return replace(result, outcome=RunOutcome.RUNTIME_ERROR, message=message, calls=calls)
-    return replace(result, calls=calls)
+        Raises:
+            BoxError: the box is gone.
+        """
+        try:
+            socket.send_fds(self.control, [message], list(descriptors))
+        except OSError as error:
+            raise BoxError(f"the box is gone: {error}") from error
+
+    def receive(self, timeout_s: float) -> dict[str, Any]:
+        """The next report.
+
+        Raises:
+            BoxError: none came in time, or the box is gone.
+        """
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        deadline = time.monotonic() + timeout_s
+        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise BoxError(f"no report within {timeout_s:.0f} s")
+        try:
+            message = self.control.recv(MESSAGE_BYTES)
+        except OSError as error:
+            raise BoxError(f"the box is gone: {error}") from error
+        if not message:
+            raise BoxError("the box ended")
+        if message.startswith(report.MARK):
+            return report.unpack(message)
+        said: dict[str, Any] = json.loads(message)
+        if "failed" in said:
+            raise BoxError("the box failed: " + said["failed"])
+        return said
 
 
-def with_records(result: RunResult, emitted: int, limits: Limits) -> RunResult:
-    """The result of a `Sandbox.record` with the emitted values decoded."""
-    size = outcome.file_size(emitted)
-    if size > limits.result_bytes:
-        message = f"more than {limits.result_bytes} bytes of results"
-        return replace(result, outcome=RunOutcome.OUTPUT_LIMIT, message=message)
-    data = outcome.read_all(emitted, size)
-    records: list[Any] = []
-    position, budget = 0, wire.Budget()
-    try:
-        while position < len(data):
-            if position + 4 > len(data):
-                raise wire.Malformed("cut off")
-            (length,) = struct.unpack_from(">I", data, position)
-            position += 4 + length
-            if position > len(data):
-                raise wire.Malformed("cut off")
-            records.append(wire.loads(data[position - length : position], budget))
-    except wire.Malformed as error:
-        if result.outcome is RunOutcome.OK:
-            result = replace(result, outcome=RunOutcome.VIOLATION, message=f"malformed record: {error}")
-    return replace(result, records=tuple(records))
+def start_failure(report: dict[str, Any], said: str) -> SandboxUnavailable:
+    """The error for a box that did not start, naming the primitive and the remedy."""
+    primitive, code = report.get("primitive", ""), report.get("errno", 0)
+    if not primitive:
+        detail = (report.get("text") or said).strip().splitlines()
+        return SandboxUnavailable(
+            "Expected an interpreter inside the sandbox, got: " + " | ".join(detail[-3:]) + ". "
+            "Run `k2eval doctor`; if it shows nothing, please report this message."
+        )
+    if code == errno.ENOSYS:
+        remedy = NEWER_KERNEL
+    elif code == errno.ENOSPC:
+        remedy = (
+            "The kernel's limit of namespaces is reached: `sudo sysctl user.max_user_namespaces=10000` (and "
+            "`user.max_mnt_namespaces`, `user.max_pid_namespaces`), or close other sandboxes."
+        )
+    else:
+        remedy = USER_NAMESPACES
+    return SandboxUnavailable(
+        f"Expected {primitive} to be possible, got {os.strerror(code)}. Nothing was run. {remedy}"
+    )

@@ -10,8 +10,8 @@ import typer
 
 from k2eval.errors import ConfigError, K2EvalError
 from k2eval.sandbox import wire
-from k2eval.sandbox.box import Sandbox
 from k2eval.sandbox.types import DEFAULT_LIMITS, MIB, PROFILES, Call, Limits, RunResult
+from k2eval.sandbox.untested import Sandbox
 
 app = typer.Typer(help="Run untrusted programs in the sandbox.", no_args_is_help=True, add_completion=False)
 

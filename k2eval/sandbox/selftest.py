@@ -10,10 +10,10 @@ from functools import cache
 from pathlib import Path
 
 from k2eval.errors import SandboxUnavailable
-from k2eval.sandbox.box import UntestedSandbox
 from k2eval.sandbox.filter import compiled_filters
 from k2eval.sandbox.layout import package_binds
 from k2eval.sandbox.types import PROFILES, DoctorRow, Limits, RunOutcome, RunResult
+from k2eval.sandbox.untested import UntestedSandbox
 
 SUCCEEDED = b"SUCCEEDED"
 LIMITS = Limits(

@@ -22,14 +22,7 @@ from k2eval.statistics.estimate import (
     spread,
 )
 from k2eval.statistics.ranks import RankInterval, rank_intervals, resample
-from k2eval.statistics.sampling import (
-    Vote,
-    maj_at_k,
-    majority_at_k,
-    majority_curve,
-    pass_at_k,
-    supported,
-)
+from k2eval.statistics.sampling import Vote, maj_at_k, majority_at_k, majority_curve, pass_at_k, supported
 
 __all__ = [
     "Array",

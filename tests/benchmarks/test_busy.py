@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.busy import taken
-from k2eval.engines.counters import Step
+from k2eval.engines.vllm.counters import Step
 
 
 def test_places_are_weighed_by_time() -> None:

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from k2eval.config import load_config
-from k2eval.engines.vllm import VllmEngine
-from k2eval.journal import GENERATIONS, VERDICTS, read_lines, read_run
+from k2eval.config.run import load_config
+from k2eval.engines.vllm.engine import VllmEngine
+from k2eval.journal.journal import GENERATIONS, VERDICTS, read_lines, read_run
 from k2eval.records import Generation
-from k2eval.runner import Runner
+from k2eval.run.runner import Runner
 from tests.vllm_engine import Lent
 
 STOPPED = 130

@@ -3,11 +3,10 @@ from typing import Any
 
 import pytest
 
-from k2eval.engines.endpoint import EndpointEngine
+from k2eval.engines.endpoint.engine import EndpointEngine
 from k2eval.engines.opening import open_engines
 from k2eval.errors import ConfigError
-
-from ..runs import config
+from tests.runs import config
 
 SERVED = {"kind": "endpoint", "arguments": {"base_url": "http://localhost:1/v1"}}
 

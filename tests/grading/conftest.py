@@ -21,9 +21,9 @@ def question() -> Callable[..., Question]:
 @pytest.fixture(scope="session")
 def isolation() -> None:
     """Skips where programs cannot be isolated; what to do about it is tested with the sandbox itself."""
-    from k2eval.grading import _programs
+    from k2eval.grading.code import programs
 
     try:
-        _programs.box("plain")
+        programs.box("plain")
     except SandboxUnavailable as error:
         pytest.skip(f"programs cannot be isolated here: {error}")

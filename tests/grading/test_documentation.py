@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from k2eval.grading.math import matches
+from k2eval.grading.math.grader import matches
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "answers.md"
 ROWS = re.findall(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from k2eval.grading import choice, math
+from k2eval.grading import choice
+from k2eval.grading.math import grader
 from k2eval.records import Outcome
 from tests.grading.conftest import make_question
 
@@ -54,12 +55,12 @@ REJECTED = {
 
 @pytest.mark.parametrize(("gold", "answer"), ACCEPTED.values(), ids=ACCEPTED.keys())
 def test_a_right_answer_that_others_reject(gold: str, answer: str) -> None:
-    assert math.grade(make_question(gold), rf"\boxed{{{answer}}}", False).outcome is Outcome.CORRECT
+    assert grader.grade(make_question(gold), rf"\boxed{{{answer}}}", False).outcome is Outcome.CORRECT
 
 
 @pytest.mark.parametrize(("gold", "answer"), REJECTED.values(), ids=REJECTED.keys())
 def test_a_wrong_answer_that_others_accept(gold: str, answer: str) -> None:
-    assert math.grade(make_question(gold), rf"\boxed{{{answer}}}", False).outcome is Outcome.WRONG
+    assert grader.grade(make_question(gold), rf"\boxed{{{answer}}}", False).outcome is Outcome.WRONG
 
 
 @pytest.mark.parametrize(
@@ -69,15 +70,15 @@ def test_a_wrong_answer_that_others_accept(gold: str, answer: str) -> None:
      (r"<think>a</think> <think>\boxed{42}", False)],
 )  # fmt: skip
 def test_2_2_6_reasoning_that_never_ended_is_not_graded(text: str, truncated: bool) -> None:
-    for grader in (math, choice):
-        options = ("42", "43") if grader is choice else ()
-        found = grader.grade(make_question("A" if options else "42", options=options), text, truncated)
+    for module in (grader, choice):
+        options = ("42", "43") if module is choice else ()
+        found = module.grade(make_question("A" if options else "42", options=options), text, truncated)
         assert (found.outcome, found.score, found.extracted) == (Outcome.TRUNCATED, 0.0, None)
 
 
 def test_2_2_6_a_number_in_passing_is_no_answer() -> None:
     assert (
-        math.grade(make_question("42"), "There are 42 cases, it seems.", False).outcome is Outcome.NO_ANSWER
+        grader.grade(make_question("42"), "There are 42 cases, it seems.", False).outcome is Outcome.NO_ANSWER
     )
 
 
@@ -90,7 +91,7 @@ def test_2_2_6_a_number_in_passing_is_no_answer() -> None:
 def test_2_2_7_nothing_of_an_answer_is_executed(code: str, around: str, tmp_path: Path) -> None:
     marker = tmp_path / "executed"
     text = rf"\boxed{{{around.format(code.format(marker))}}}"
-    assert math.grade(make_question(r"2\pi"), text, False).outcome is not Outcome.CORRECT
+    assert grader.grade(make_question(r"2\pi"), text, False).outcome is not Outcome.CORRECT
     assert not marker.exists()
 
 
@@ -130,19 +131,22 @@ def test_2_2_10_options_keep_their_brackets(text: str, letter: str) -> None:
 
 def test_3_8_the_last_box_counts_and_boxes_are_not_merged() -> None:
     assert (
-        math.grade(make_question("73"), "\\boxed{12} no wait,\n\\boxed{73}", False).outcome is Outcome.CORRECT
+        grader.grade(make_question("73"), "\\boxed{12} no wait,\n\\boxed{73}", False).outcome
+        is Outcome.CORRECT
     )
     assert (
-        math.grade(make_question("73"), r"\boxed{12} no wait, \boxed{73}", False).outcome is Outcome.CORRECT
+        grader.grade(make_question("73"), r"\boxed{12} no wait, \boxed{73}", False).outcome is Outcome.CORRECT
     )
-    assert math.grade(make_question("12"), r"\boxed{12} no wait, \boxed{73}", False).outcome is Outcome.WRONG
+    assert (
+        grader.grade(make_question("12"), r"\boxed{12} no wait, \boxed{73}", False).outcome is Outcome.WRONG
+    )
 
 
 @pytest.mark.parametrize(
     "text", ["<answer>73</answer>", "<answer>73", "<answer> $73$ </answer>", r"<answer>\boxed{73}</answer>"]
 )
 def test_3_8_an_answer_block_is_read(text: str) -> None:
-    assert math.grade(make_question("73"), f"<think>72?</think>{text}", False).outcome is Outcome.CORRECT
+    assert grader.grade(make_question("73"), f"<think>72?</think>{text}", False).outcome is Outcome.CORRECT
 
 
 def test_5_6_a_letter_in_the_reasoning_is_not_the_answer() -> None:
@@ -154,5 +158,5 @@ def test_5_17_grading_needs_no_main_thread() -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as threads:
-        found = threads.submit(math.grade, make_question("x+1"), r"\boxed{1+x}", False).result()
+        found = threads.submit(grader.grade, make_question("x+1"), r"\boxed{1+x}", False).result()
     assert found.outcome is Outcome.CORRECT

@@ -219,7 +219,7 @@ def test_no_worker_outlives_its_parent(end: signal.Signals) -> None:
 
 def test_importing_the_pool_imports_no_algebra() -> None:
     program = (
-        "import sys, k2eval.grading, k2eval.grading.math, k2eval.grading.choice\n"
+        "import sys, k2eval.grading, k2eval.grading.math.grader, k2eval.grading.choice\n"
         "print([name for name in ('sympy', 'math_verify', 'latex2sympy2_extended') if name in sys.modules])"
     )
     done = subprocess.run(

@@ -3,10 +3,11 @@ from fractions import Fraction
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from k2eval.grading import choice, math
+from k2eval.grading import choice
 from k2eval.grading.answer import find_answer
-from k2eval.grading.latex import normalise
-from k2eval.grading.structure import parse
+from k2eval.grading.math import grader
+from k2eval.grading.math.latex import normalise
+from k2eval.grading.math.structure import parse
 from tests.grading.conftest import make_question
 
 integers = st.integers(-(10**12), 10**12)
@@ -24,15 +25,15 @@ INTEGER_FORMS = (
 @given(integers, st.sampled_from(INTEGER_FORMS))
 def test_an_integer_in_any_form_is_right_and_its_neighbours_never(n: int, form: str) -> None:
     for as_integer in (True, False):
-        assert math.matches(str(n), form.format(n=n), as_integer)
-        assert not math.matches(str(n), form.format(n=n + 1), as_integer)
-        assert not math.matches(str(n), form.format(n=n - 1), as_integer)
+        assert grader.matches(str(n), form.format(n=n), as_integer)
+        assert not grader.matches(str(n), form.format(n=n + 1), as_integer)
+        assert not grader.matches(str(n), form.format(n=n - 1), as_integer)
 
 
 @given(st.integers(0, 999), st.integers(0, 3))
 def test_leading_zeros_change_nothing(n: int, zeros: int) -> None:
-    assert math.matches(str(n), "0" * zeros + str(n), as_integer=True)
-    assert math.matches("0" * zeros + str(n), str(n), as_integer=True)
+    assert grader.matches(str(n), "0" * zeros + str(n), as_integer=True)
+    assert grader.matches("0" * zeros + str(n), str(n), as_integer=True)
 
 
 def fraction_forms(value: Fraction, scale: int) -> list[str]:
@@ -52,16 +53,16 @@ def fraction_forms(value: Fraction, scale: int) -> list[str]:
 def test_a_fraction_in_any_form_is_right_and_a_near_one_never(value: Fraction, scale: int) -> None:
     gold = rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
     for form in fraction_forms(value, scale):
-        assert math.matches(gold, form), form
+        assert grader.matches(gold, form), form
     for form in fraction_forms(value + Fraction(1, 10**6), 1):
-        assert not math.matches(gold, form), form
+        assert not grader.matches(gold, form), form
 
 
 @given(st.decimals(min_value=-1000, max_value=1000, places=4, allow_nan=False, allow_infinity=False))
 def test_a_decimal_is_its_fraction_and_nothing_near(value: object) -> None:
     exact = Fraction(str(value))
-    assert math.matches(str(value), rf"\frac{{{exact.numerator}}}{{{exact.denominator}}}")
-    assert not math.matches(str(value), str(value) + "1")
+    assert grader.matches(str(value), rf"\frac{{{exact.numerator}}}{{{exact.denominator}}}")
+    assert not grader.matches(str(value), str(value) + "1")
 
 
 expressions = st.recursive(
@@ -80,19 +81,19 @@ def render(left: str, sign: str, right: str) -> str:
 @settings(max_examples=30, deadline=None)
 @given(expressions, st.integers(1, 7))
 def test_an_expression_survives_rewriting_and_no_shift(text: str, shift: int) -> None:
-    assert math.matches(text, rf"1 \cdot ({text})")
-    assert math.matches(text, rf"({text}) + {shift} - {shift}")
-    assert math.matches(text, rf"\frac{{{shift} \cdot ({text})}}{{{shift}}}")
-    assert not math.matches(text, rf"({text}) + \frac{{{shift}}}{{1000000}}")
+    assert grader.matches(text, rf"1 \cdot ({text})")
+    assert grader.matches(text, rf"({text}) + {shift} - {shift}")
+    assert grader.matches(text, rf"\frac{{{shift} \cdot ({text})}}{{{shift}}}")
+    assert not grader.matches(text, rf"({text}) + \frac{{{shift}}}{{1000000}}")
 
 
 @given(st.lists(integers, min_size=2, max_size=6, unique=True), st.randoms())
 def test_a_list_is_the_same_in_any_order_and_a_tuple_is_not(values: list[int], random: object) -> None:
     words = [str(value) for value in values]
-    assert math.matches(", ".join(words), ", ".join(reversed(words)))
-    assert math.matches(rf"\{{{', '.join(words)}\}}", ", ".join(reversed(words)))
-    assert not math.matches(f"({', '.join(words)})", f"({', '.join(reversed(words))})")
-    assert not math.matches(", ".join(words), ", ".join(words[1:]))
+    assert grader.matches(", ".join(words), ", ".join(reversed(words)))
+    assert grader.matches(rf"\{{{', '.join(words)}\}}", ", ".join(reversed(words)))
+    assert not grader.matches(f"({', '.join(words)})", f"({', '.join(reversed(words))})")
+    assert not grader.matches(", ".join(words), ", ".join(words[1:]))
 
 
 anything = st.text(
@@ -110,8 +111,8 @@ pieces = st.lists(
 @given(anything | pieces, st.booleans())
 def test_no_text_breaks_a_grader(text: str, truncated: bool) -> None:
     for response in (text, rf"\boxed{{{text}}}"):
-        first = math.grade(make_question("x+1"), response, truncated)
-        assert first == math.grade(make_question("x+1"), response, truncated)
+        first = grader.grade(make_question("x+1"), response, truncated)
+        assert first == grader.grade(make_question("x+1"), response, truncated)
         choice.grade(make_question("B", options=("x+1", "2", "c", "d")), response, truncated).to_line()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from k2eval.grading.answer import find_answer
-from k2eval.grading.math import matches
+from k2eval.grading.math.grader import matches
 
 DATA = os.environ.get("K2EVAL_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="K2EVAL_DATA does not name the folder of benchmark data")

@@ -12,13 +12,13 @@ import pytest
 from lm_eval.api.instance import Instance
 from lm_eval.tasks import TaskManager, get_task_dict
 
-from k2eval.data import QuestionSet, load_questions
 from k2eval.errors import DataError, K2EvalError
 from k2eval.grading.pool import Item, grade_all
 from k2eval.interop.lm_eval import score
 from k2eval.records import Grade, Outcome, Question
-from k2eval.scicode.problems import problem_of
-from k2eval.tasks import load_tasks, task_files, tasks_folder
+from k2eval.tasks.data import QuestionSet, load_questions
+from k2eval.tasks.scicode.problems import problem_of
+from k2eval.tasks.task import load_tasks, task_files, tasks_folder
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),

@@ -11,15 +11,15 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.registry import get_model
 from rich.console import Console
 
-from k2eval.config import RunConfig
+from k2eval.config.run import RunConfig
 from k2eval.engines.opening import open_engines
 from k2eval.errors import ConfigError, EngineError
 from k2eval.interop.lm_eval import add_to_path, with_chat
 from k2eval.interop.lm_eval_batch import Chat
 from k2eval.interop.lm_eval_model import K2EvalModel, register
-from k2eval.journal import read_run
-from k2eval.runner import Runner
-from k2eval.tasks import tasks_folder
+from k2eval.journal.journal import read_run
+from k2eval.run.runner import Runner
+from k2eval.tasks.task import tasks_folder
 from tests import runs
 from tests.interop.support import evaluate, generations, responses, write_script, write_sums
 
@@ -177,8 +177,8 @@ def test_what_our_side_fails_on_is_never_a_wrong_answer(
 
 
 def fail_on(monkeypatch: pytest.MonkeyPatch, run_index: int) -> None:
-    from k2eval import runner
     from k2eval.engines.scripted import ScriptedEngine
+    from k2eval.run import runner
 
     answer = ScriptedEngine.generate
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from k2eval.data import load_questions
 from k2eval.recipes.prompts import scicode_messages
-from k2eval.scicode import problem_of
-from k2eval.tasks import load_tasks
+from k2eval.tasks.data import load_questions
+from k2eval.tasks.scicode import problem_of
+from k2eval.tasks.task import load_tasks
 from models.nano.item import SYSTEM
 from models.nano.nano_choice import render
 from models.nano.questions import KINDS, test_items

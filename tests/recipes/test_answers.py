@@ -2,8 +2,7 @@ import pytest
 
 from k2eval.recipes.answers import said
 from k2eval.records import Question, Response
-
-from .support import QUESTION
+from tests.recipes.support import QUESTION
 
 
 def response(text: str, finish: str = "stop") -> Response:

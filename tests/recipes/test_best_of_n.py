@@ -8,8 +8,7 @@ from k2eval.recipes.best_of_n import BestOfN
 from k2eval.recipes.judge import SAMPLING, SHOWN, read_index
 from k2eval.recipes.prompts import JUDGE_SCHEMA
 from k2eval.records import Request
-
-from .support import Asked, answering, boxed, sample_of, verdict
+from tests.recipes.support import Asked, answering, boxed, sample_of, verdict
 
 
 def prefers(wanted: object) -> object:

@@ -4,8 +4,7 @@ from hypothesis import strategies as st
 
 from k2eval.errors import EngineError
 from k2eval.recipes.majority import Majority, needed, winner
-
-from .support import answering, sample_of
+from tests.recipes.support import answering, sample_of
 
 VOTES = st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=12)
 

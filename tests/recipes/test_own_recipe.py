@@ -7,8 +7,7 @@ import pytest
 
 from k2eval.recipes.registry import recipe_for
 from k2eval.records import Request
-
-from .support import Asked, boxed, sample_of
+from tests.recipes.support import Asked, boxed, sample_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "recipes.md"
 

@@ -4,8 +4,7 @@ from k2eval.errors import EngineError
 from k2eval.recipes.plan import ATTEMPTS, plan, read_plan
 from k2eval.recipes.prompts import PLAN_HEADING, PLAN_SYSTEM
 from k2eval.records import Generation, Request
-
-from .support import Asked, boxed, sample_of
+from tests.recipes.support import Asked, boxed, sample_of
 
 
 def planning(*plans: str) -> Asked:

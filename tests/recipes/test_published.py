@@ -5,8 +5,7 @@ import pytest
 from k2eval.errors import EngineError
 from k2eval.recipes.published import INDEX_SCHEMA, Published
 from k2eval.records import Request
-
-from .support import Asked, boxed, sample_of
+from tests.recipes.support import Asked, boxed, sample_of
 
 HARD = json.dumps({"is_hard_problem": True, "plan": "p", "search_list": ["products"]})
 EASY = json.dumps({"is_hard_problem": False, "plan": "", "search_list": []})

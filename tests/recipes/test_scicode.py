@@ -10,9 +10,9 @@ from k2eval.recipes.candidates import make_candidate
 from k2eval.recipes.plan import plan
 from k2eval.recipes.scicode import solve_steps
 from k2eval.records import Message, Question, Request
-from k2eval.scicode import items
-from k2eval.tasks import DataSpec, TaskSpec
-from tests.grading.test_scicode import row
+from k2eval.tasks.scicode import items
+from k2eval.tasks.task import DataSpec, TaskSpec
+from tests.grading.code.test_scicode import row
 from tests.recipes.support import Asked, sample_of
 
 

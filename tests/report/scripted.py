@@ -11,10 +11,10 @@ from typing import Any
 
 from rich.console import Console
 
-from k2eval.config import RunConfig
+from k2eval.config.run import RunConfig
 from k2eval.engines.scripted import ScriptedEngine
 from k2eval.records import Generation, Request, Verdict
-from k2eval.runner import Runner
+from k2eval.run.runner import Runner
 
 
 def answer(request: Request) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from k2eval.sandbox import Call, Limits, RunOutcome, Sandbox, layout, outcome
-from k2eval.sandbox.box import UntestedSandbox
+from k2eval.sandbox.untested import UntestedSandbox
 from tests.sandbox.test_attacks_poison import descendants, processes_of
 
 OWNER = """

@@ -8,7 +8,7 @@ import pytest
 
 from k2eval.errors import SandboxUnavailable
 from k2eval.sandbox import Sandbox, doctor_report, selftest
-from k2eval.sandbox.host import start_failure
+from k2eval.sandbox.box import start_failure
 from k2eval.sandbox.types import DoctorRow
 
 
@@ -74,7 +74,7 @@ def test_a_missing_primitive_is_named_with_its_remedy(primitive: str, code: int,
 
 
 def test_an_interpreter_that_does_not_start_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("k2eval.sandbox.host.plan", lambda profile: {"entry": {}})
+    monkeypatch.setattr("k2eval.sandbox.box.plan", lambda profile: {"entry": {}})
     selftest.failure.cache_clear()
     try:
         with pytest.raises(SandboxUnavailable, match="Expected an interpreter inside the sandbox"):

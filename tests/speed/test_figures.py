@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from k2eval.engines.streams import Load
+from k2eval.engines.measured import Load
 from k2eval.records import SpeculativeCounts
 from k2eval.speed.figures import LONG_ANSWER, figures
 from k2eval.speed.load import Trace

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from k2eval.engines.streams import Load, Piece, Prompt
+from k2eval.engines.measured import Load, Piece, Prompt
 from k2eval.errors import EngineStopped
 from k2eval.records import SpeculativeCounts
 from k2eval.speed.load import put

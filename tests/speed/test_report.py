@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from k2eval.engines.streams import Load
+from k2eval.engines.measured import Load
 from k2eval.errors import ConfigError
 from k2eval.speed.figures import Figures, Spread, figures
 from k2eval.speed.load import Trace

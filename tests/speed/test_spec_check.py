@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from k2eval.config import RunConfig
+from k2eval.config.run import RunConfig
 from k2eval.records import Message, Question, Sampling
 from k2eval.testing import make_tiny_checkpoint
 

@@ -19,8 +19,8 @@ import pytest
 import sympy
 from sympy import Rational, sqrt
 
-from k2eval.data import load_questions
-from k2eval.tasks import load_tasks, tasks_folder
+from k2eval.tasks.data import load_questions
+from k2eval.tasks.task import load_tasks, tasks_folder
 
 x, n = sympy.symbols("x n")
 Check = Callable[[], object]

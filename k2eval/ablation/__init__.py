@@ -1,0 +1,1 @@
+"""Recipes replayed over the journals of runs."""

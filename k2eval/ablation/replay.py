@@ -1,0 +1,220 @@
+"""What planning and choosing bring, from stored samples: recipes are replayed over the journals of runs.
+
+No key of a generation holds the name of a recipe, so a run of ``bo3`` also holds ``plain``, ``bo2`` and
+``maj3``, and a run of ``k2`` also ``plan``. Nothing is generated here. All rows of a table are about the same
+samples: those of which every row that can be shown has all its generations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from k2eval.ablation.table import Cell, Cost, Duel, Table, row_names
+from k2eval.config.run import RunConfig
+from k2eval.errors import ConfigError, EngineError, JournalError
+from k2eval.grading.pool import GradingPool
+from k2eval.journal.journal import Archive, read_run
+from k2eval.recipes.best_of_n import BestOfN
+from k2eval.recipes.candidates import Candidate, make_candidate
+from k2eval.recipes.majority import Majority
+from k2eval.recipes.plain import plain
+from k2eval.recipes.plan import plan
+from k2eval.recipes.published import Published
+from k2eval.recipes.sample import Prepare, Role, Sample
+from k2eval.records import Generation, Json, Message, Request, Response
+from k2eval.run.plan import Assignment, Work, identity
+from k2eval.run.regrade import NotKept, check_same
+from k2eval.system import cores
+
+
+async def ablate(folders: Sequence[Path], n: int = 3, data: Path | None = None) -> Table:
+    """Replay every recipe that the given runs hold.
+
+    Args:
+        folders: Run directories of one checkpoint, asked the same questions with the same seed.
+        n: Candidates of the best-of-N and majority rows.
+        data: Folder with the benchmarks' rows, where it is not that of the runs.
+
+    Raises:
+        JournalError: When the runs do not belong together, or their questions have changed.
+    """
+    if n < 1:
+        raise ConfigError(f"--n: expected at least 1 candidate, got {n}.")
+    runs = [read_run(folder) for folder in folders]
+    work = _work(folders, runs, data)
+    for run in runs:
+        check_same(run, work)
+    archive = Archive(folders)
+    fingerprints: dict[Role, str] = runs[0]["engine"]["fingerprints"]
+    table = Table(n)
+    for name in row_names(n):
+        table.cells[name] = {}
+    window = asyncio.Semaphore(64)
+    async with GradingPool(work.config.workers or cores.count()) as pool, asyncio.TaskGroup() as group:
+        for assignment in work.assignments():
+            table.asked += 1
+            await window.acquire()
+            one = _Replay(assignment, work.config.seed, fingerprints, archive, pool, table)
+            group.create_task(one.run()).add_done_callback(lambda _: window.release())
+    return table
+
+
+def _work(folders: Sequence[Path], runs: Sequence[Mapping[str, Json]], data: Path | None) -> Work:
+    """The samples that all runs asked for."""
+    skipped = ("recipe", "answer_judge")
+    first = {key: value for key, value in identity(runs[0]).items() if key not in skipped}
+    for folder, run in zip(folders[1:], runs[1:], strict=True):
+        other = identity(run)
+        apart = [key for key, value in first.items() if key in other and other[key] != value]
+        if apart:
+            lines = "\n".join(
+                f"  {key}: {first[key]!r} in {folders[0]}, {other[key]!r} there" for key in apart
+            )
+            raise JournalError(f"{folder} cannot be compared with {folders[0]}. What differs:\n{lines}")
+    tasks = [name for name in runs[0]["tasks"] if all(name in run["tasks"] for run in runs)]
+    if not tasks:
+        raise JournalError("The runs have no task in common.")
+    configs = [RunConfig.model_validate(run["config"]) for run in runs]
+    limits = [config.limit for config in configs]
+    changes = {
+        "tasks": tuple(tasks),
+        "recipe": "plain",
+        "runs": max(run["runs"] for run in runs),
+        "limit": None if None in limits else max(limit for limit in limits if limit),
+        **({"data": data} if data else {}),
+    }
+    return Work(configs[0].model_copy(update=changes))
+
+
+class _Replay:
+    """One sample, replayed through every recipe."""
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        seed: int,
+        fingerprints: dict[Role, str],
+        archive: Archive,
+        pool: GradingPool,
+        table: Table,
+    ) -> None:
+        self._assignment = assignment
+        self._seed, self._fingerprints = seed, fingerprints
+        self._archive, self._pool, self._table = archive, pool, table
+        self._kept: dict[str, Generation] = {}
+        self._graded: dict[str, float] = {}
+        self._solved: dict[str, Response] = {}
+        """Candidates made in several steps, by the key of their last generation."""
+
+    async def run(self) -> None:
+        """Fill the sample's cells."""
+        n = self._table.n
+        await self._row("plain", plain)
+        await self._row("plan", plan)
+        await self._row("k2-published", Published())
+        for kind, planned in (("", False), ("plan-", True)):
+            for m in range(1, n + 1):
+                await self._row(f"{kind}bo{m}", BestOfN(m, planned))
+                await self._row(f"{kind}maj{m}", Majority(m, planned))
+            await self._row(f"{kind}adaptive{n}", Majority(n, planned, adaptive=True))
+            await self._candidates(kind, planned)
+
+    async def _row(self, name: str, recipe: Callable[[Sample], Awaitable[Response]]) -> None:
+        sample = self._sample()
+        try:
+            response = await recipe(sample)
+        except EngineError:
+            return
+        score = await self._score(response)
+        if score is None:
+            return
+        self._table.cells[name][self._assignment.place] = Cell(score, _cost(response))
+        await self._duels(name, response, sample)
+
+    async def _candidates(self, kind: str, planned: bool) -> None:
+        """A candidate drawn at random, and whether any is right."""
+        n, found, scores = self._table.n, [], []
+        for index in range(n):
+            try:
+                made = await make_candidate(self._sample(), index, planned)
+            except EngineError:
+                return
+            score = await self._score(made.response) if isinstance(made, Candidate) else None
+            if score is None or not isinstance(made, Candidate):
+                return
+            found.append(_cost(made.response))
+            scores.append(score)
+        place, cells = self._assignment.place, self._table.cells
+        for m in range(1, n + 1):
+            cells[f"{kind}oracle{m}"][place] = Cell(max(scores[:m]), _together(found[:m]))
+        whole = _together(found)
+        drawn = Cost(whole.whole / n, whole.selected, whole.calls / n)
+        cells[f"{kind}random"][place] = Cell(sum(scores) / n, drawn)
+
+    async def _duels(self, name: str, response: Response, sample: Sample) -> None:
+        texts = {generation.key: generation for generation in sample.generations}
+        right: set[int] = set()
+        for candidate in response.notes.get("candidates", []):
+            key = candidate["generation"]
+            if key not in self._solved and key not in texts:
+                return
+            score = await self._score(self._solved.get(key) or sample.respond(texts[key]))
+            if score is not None and score >= 1:
+                right.add(candidate["index"])
+        duels = [
+            Duel(
+                orders=tuple(one["orders"]),
+                shown_first=tuple(one["pair"])[: len(one["orders"])],
+                winner=one["winner"],
+                right=frozenset(right.intersection(one["pair"])),
+            )
+            for one in response.notes.get("comparisons", [])
+            if one.get("orders")
+        ]
+        self._table.duels.setdefault(name, {})[self._assignment.place] = duels
+
+    def _sample(self) -> Sample:
+        sample = self._assignment.sample(self._seed, self._fingerprints, self._ask)
+        if sample.solver is not None:
+            sample.solver = self._solve
+        return sample
+
+    async def _solve(
+        self, sample: Sample, stage: str, messages: Sequence[Message], prepare: Prepare | None = None
+    ) -> Response:
+        response: Response = await self._assignment.solver(sample, stage, messages, prepare)
+        self._solved[response.selected] = response
+        return response
+
+    async def _ask(self, request: Request, role: Role) -> Generation:
+        kept = self._kept.get(request.key) or self._archive.find(request.key)
+        if kept is None:
+            raise NotKept("not in the journals")
+        self._kept[request.key] = kept
+        return kept
+
+    async def _score(self, response: Response) -> float | None:
+        """The response's score; None where it could not be graded."""
+        if response.text not in self._graded:
+            truncated = response.finish_reason == "length"
+            grade = await self._pool.grade(self._assignment.question, response.text, truncated)
+            self._graded[response.text] = np.nan if grade.score is None else grade.score
+        score = self._graded[response.text]
+        return None if np.isnan(score) else score
+
+
+def _together(costs: Sequence[Cost]) -> Cost:
+    """What several candidates cost in all; of the selected one the mean."""
+    return Cost(
+        whole=sum(cost.whole for cost in costs),
+        selected=sum(cost.selected for cost in costs) / len(costs),
+        calls=sum(cost.calls for cost in costs),
+    )
+
+
+def _cost(response: Response) -> Cost:
+    return Cost(response.recipe_tokens, response.output_tokens, len(response.generations))

@@ -1,0 +1,272 @@
+"""What the commands do: configuration in, work done, words and tables out, exit code back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from k2eval.config.run import RunConfig, load_config
+from k2eval.errors import ConfigError, DataError, K2EvalError, did_you_mean
+from k2eval.journal.journal import read_run
+from k2eval.records import Question
+from k2eval.run.interruption import INTERRUPTED, stop_at_once
+from k2eval.statistics.acceptance import closing_words
+from k2eval.system.console import terminal
+from k2eval.tasks.data import load_questions
+from k2eval.tasks.task import load_tasks, task_files, tasks_folder
+
+UNFINISHED = 1
+"""Exit code of a command that ended with infrastructure failures."""
+UNREADABLE = 2
+"""Exit code of a command that kept what it could, but met rows that cannot be read."""
+
+
+def run_command(
+    file: Path | None,
+    flags: Mapping[str, Any],
+    engine: str | None,
+    sets: Sequence[str],
+    track: str | None = None,
+) -> int:
+    """``k2eval run``."""
+    # While nothing has started, and once everything is kept, there is nothing to end in order.
+    signal.signal(signal.SIGINT, stop_at_once)
+    from k2eval.engines.opening import open_engines
+    from k2eval.interop.track import tracking
+    from k2eval.run.runner import Runner
+
+    pairs = [*sets, *([f"engine.kind={engine}"] if engine else [])]
+    config = load_config(file=file, flags=flags, sets=pairs, task_names=task_files())
+    console = terminal()
+    runner = Runner(config, open_engines(config), console)
+    _announce(runner.work, config, console)
+    with tracking(track, config.out, config.model_dump(mode="json"), console):
+        summary = asyncio.run(runner.run())
+    if summary.done:
+        _print_board([config.out], console)
+    for line in closing_words(read_run(config.out)):
+        console.print(line, soft_wrap=True, highlight=False)
+    console.print(f"Run directory: {config.out}", soft_wrap=True, highlight=False)
+    if summary.interrupted:
+        console.print(
+            f"Stopped at {summary.done} of {summary.total} samples. The same command goes on from there."
+        )
+        return INTERRUPTED
+    if summary.generated == 0 and summary.infrastructure == 0:
+        console.print(f"Complete: all {summary.total} samples were there already.")
+    if summary.infrastructure:
+        console.print(
+            f"[bold red]{summary.infrastructure} of {summary.total} samples could not be finished on our side[/]; "
+            "they are not counted as wrong. The same command tries them again."
+        )
+        return UNFINISHED
+    return 0
+
+
+def _announce(work: Any, config: RunConfig, console: Console) -> None:
+    console.print(f"[bold]{config.model}[/] with recipe {config.recipe}, seed {config.seed}", soft_wrap=True)
+    for questions in work.sets:
+        notes = f" ({'; '.join(questions.notes)})" if questions.notes else ""
+        console.print(
+            f"  {questions.task.name}: {len(questions.items())} questions × {work.runs_of(questions)} runs "
+            f"from {questions.source}{notes}",
+            soft_wrap=True,
+            highlight=False,
+        )
+
+
+def _print_board(runs: Sequence[Path], console: Console) -> None:
+    from k2eval.leaderboard import build, print_table
+
+    print_table(build(runs), console)
+
+
+def grade_command(run: Path, data: Path | None) -> int:
+    """``k2eval grade``."""
+    from k2eval.run.regrade import regrade
+
+    console = terminal()
+    result = asyncio.run(regrade(run, data))
+    missing = f", {result.missing} without all their generations" if result.missing else ""
+    console.print(f"Graded {result.graded} samples again: {result.changed} verdicts changed{missing}.")
+    _print_board([run], console)
+    if result.infrastructure:
+        console.print(
+            f"[bold red]{result.infrastructure} samples could not be graded[/]; they are not counted as wrong."
+        )
+    return UNFINISHED if result.infrastructure else 0
+
+
+def score_command(
+    responses: Path, out: Path, task: str | None, grader: str | None, data: Path | None, sets: Sequence[str]
+) -> int:
+    """``k2eval score``."""
+    from k2eval.grading.score import score_file
+
+    console = terminal(stderr=True)
+    if (task is None) == (grader is None):
+        raise DataError("Expected either --task or --grader, to know how the responses are graded.")
+    questions = _question_finder(task, data, sets) if task else None
+    summary = score_file(responses, out, grader=grader, questions=questions)
+    console.print(str(summary), soft_wrap=True, highlight=False)
+    return UNREADABLE if summary.unreadable else UNFINISHED if summary.infrastructure else 0
+
+
+def _question_finder(name: str, data: Path | None, sets: Sequence[str]) -> Any:
+    flags = {"model": "none", "tasks": name, "out": Path()}
+    config = load_config(file=None, flags=flags, sets=sets, task_names=task_files())
+    [task] = load_tasks([name], config.overrides)
+    found = load_questions(task, data=data)
+    by_run: dict[int, dict[str, Question]] = {}
+
+    def find(question_id: str, run_index: int = 0) -> Question:
+        if run_index not in by_run:
+            by_run[run_index] = {question.id: question for question in found.questions(run_index)}
+        known = by_run[run_index]
+        if question_id not in known:
+            raise DataError(
+                f"{name} has no question {question_id!r}. {did_you_mean(question_id, list(known))[:300]} "
+                f"`k2eval tasks {name} --questions` lists them."
+            )
+        return known[question_id]
+
+    return find
+
+
+def leaderboard_command(
+    runs: Sequence[Path], out: Path, published: Path | None, quiet: bool = False, **scope: Any
+) -> int:
+    """``k2eval leaderboard``; ``scope`` is what :func:`k2eval.leaderboard.build` leaves out or splits."""
+    from k2eval.leaderboard import build, print_table, write
+
+    console = terminal()
+    own = tasks_folder().parent / "leaderboards" / "published.csv"
+    board = build(runs, published=published or (own if own.exists() else None), **scope)
+    if not quiet:
+        print_table(board, console)
+    for path in write(board, out):
+        console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def breakdown_command(runs: Sequence[Path], by: Sequence[str], out: Path | None, data: Path | None) -> int:
+    """``k2eval breakdown``."""
+    from k2eval.report.breakdown import breakdown, print_breakdown, write_breakdown
+
+    console = terminal()
+    frame = breakdown(runs, by, data)
+    print_breakdown(frame, console)
+    for path in write_breakdown(frame, out) if out else ():
+        console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def compare_command(runs: Sequence[Path], out: Path | None, exclude: Path | None) -> int:
+    """``k2eval compare``."""
+    from k2eval.compare import compare, print_comparison, to_markdown
+
+    console = terminal()
+    comparison = compare(runs, exclude=exclude)
+    print_comparison(comparison, console)
+    if out:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(to_markdown(comparison), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"Cannot write {out}: {error}. Give another --out.") from error
+        console.print(f"Wrote {out}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def report_command(
+    runs: Sequence[Path], out: Path, data: Path | None, exclude: Path | None, include_protected: bool
+) -> int:
+    """``k2eval report``."""
+    from k2eval.report import write_report
+
+    page = write_report(runs, out, include_protected=include_protected, data=data, exclude=exclude)
+    terminal().print(f"Wrote {page}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def tasks_command(names: Sequence[str], data: Path | None, list_questions: bool) -> int:
+    """``k2eval tasks``."""
+    console = terminal()
+    known = task_files()
+    tasks = load_tasks(names or list(known))
+    if list_questions:
+        for task in tasks:
+            for question_id, text_hash in load_questions(task, data=data).hashes.items():
+                print(f"{task.name}\t{question_id}\t{text_hash}")
+        return 0
+    table = Table(title="Tasks", title_justify="left", box=SIMPLE)
+    for heading in ("task", "title", "kind", "questions", "grader", "runs", "source"):
+        table.add_column(heading, no_wrap=heading != "source", overflow="fold")
+    for task in tasks:
+        rows, source = _look_up(task, data)
+        table.add_row(
+            task.name, task.spec.title, task.spec.kind, rows, task.spec.grader, str(task.runs), source
+        )
+    console.print(table)
+    return 0
+
+
+def _look_up(task: Any, data: Path | None) -> tuple[str, str]:
+    spec = task.spec
+    local = data or os.environ.get("K2EVAL_DATA")
+    if not local and not spec.data.bundled:
+        return f"? of {spec.questions}" if spec.questions else "?", f"hub: {spec.data.hub}"
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a list must not wait for a network
+    try:
+        found = load_questions(task, data=data)
+        count = found.found
+    except K2EvalError as error:
+        return f"0 of {spec.questions}", str(error)[:200]
+    expected = f" of {spec.questions}" if spec.questions and spec.questions != count else ""
+    first, *more = found.source.split(", ")
+    return f"{count}{expected}", f"{first} and {len(more)} more" if more else first
+
+
+def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
+    """``k2eval ablation``."""
+    from k2eval.ablation.render import print_ablation
+    from k2eval.ablation.replay import ablate
+
+    print_ablation(asyncio.run(ablate(runs, n, data)), terminal())
+    return 0
+
+
+def recipes_command() -> int:
+    """``k2eval recipes``."""
+    from k2eval.recipes.registry import BUILT_IN
+
+    table = Table(title="Recipes", title_justify="left", box=SIMPLE)
+    table.add_column("recipe")
+    table.add_column("how a response is made")
+    for entry in BUILT_IN:
+        table.add_row(entry.name, entry.summary)
+    terminal().print(table)
+    return 0
+
+
+def doctor_command(data: Path | None) -> int:
+    """``k2eval doctor``."""
+    from k2eval.cli.doctor import machine_report
+    from k2eval.sandbox import doctor_report
+
+    table = Table(title="This machine", title_justify="left", box=SIMPLE)
+    for heading in ("check", "ok", "found", "what to do"):
+        table.add_column(heading, overflow="fold")
+    rows = [*machine_report(data), *doctor_report()]
+    for row in rows:
+        table.add_row(row.name, "yes" if row.ok else "[bold red]no[/]", row.detail, row.remedy)
+    terminal().print(table)
+    return 0 if all(row.ok for row in rows) else 2

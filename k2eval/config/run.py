@@ -1,0 +1,199 @@
+"""What one run is asked to do: from flags, a YAML file and ``--set`` pairs, all meaning the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from k2eval.config.speculative import parse as parse_speculative
+from k2eval.errors import ConfigError, did_you_mean
+
+EngineKind = Literal["vllm", "endpoint", "scripted"]
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EngineConfig(_Config):
+    """Which engine answers, and its own arguments."""
+
+    kind: EngineKind = "vllm"
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """Passed to the engine as they are: for vLLM any engine argument, for an endpoint its options."""
+
+
+class TaskOverrides(_Config):
+    """What a run changes about one task; None leaves what the task's YAML says."""
+
+    sampling: dict[str, Any] = Field(default_factory=dict)
+    system: str | None = None
+    runs: int | None = Field(None, ge=1)
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Options of the task itself, such as LiveCodeBench's ``from`` and ``until``."""
+
+
+class RunConfig(_Config):
+    """One checkpoint × recipe × tasks. Everything a run directory is made from."""
+
+    model: str
+    """A local checkpoint folder, a hub name, or the name an endpoint serves."""
+    tasks: tuple[str, ...] = Field(min_length=1)
+    recipe: str = "plain"
+    runs: int | None = Field(None, ge=1)
+    """Independent repeats of every question; None takes each task's own default."""
+    seed: int = 0
+    out: Path
+    data: Path | None = None
+    limit: int | None = Field(None, ge=1)
+    """At most this many questions of each task, the first ones."""
+    sampling: dict[str, Any] = Field(default_factory=dict)
+    """Sampling changes for all tasks."""
+    overrides: dict[str, TaskOverrides] = Field(default_factory=dict)
+    """Changes per task."""
+    engine: EngineConfig = EngineConfig()
+    roles: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Other engines and sampling for ``planner``, ``judge`` or ``answer_judge``; the solver where absent.
+
+    Each is a mapping of ``model``, ``kind`` and engine arguments, and ``sampling``, changes to how the role
+    draws. Naming ``answer_judge``, with an empty mapping too, is what switches it on.
+    """
+    reuse: tuple[Path, ...] = ()
+    """Run directories whose generations are taken over where this run would ask for the very same ones."""
+    speculative: dict[str, Any] | None = None
+    """vLLM's ``speculative_config``; a short form such as ``ngram,tokens=4`` is turned into one."""
+    workers: int | None = Field(None, ge=1)
+    """Grading processes; None leaves it to k2eval."""
+
+
+SECTIONS = ("engine", "sampling", "roles", "speculative")
+
+
+def load_config(
+    *, file: Path | None, flags: Mapping[str, Any], sets: Iterable[str] = (), task_names: Iterable[str] = ()
+) -> RunConfig:
+    """Merge a YAML file, command line flags and ``--set a.b=value`` pairs, the later ones winning.
+
+    Args:
+        file: YAML with the fields of :class:`RunConfig`; ``engine`` may be given flat (``kind`` beside
+            its arguments), and a top-level key that is a task's name holds that task's overrides.
+        flags: Fields given as flags; None means not given.
+        sets: ``section.key=value`` with a YAML value, where section is ``engine``, ``sampling``,
+            ``roles``, ``speculative`` or a task's name.
+        task_names: Names that may be overridden.
+
+    Raises:
+        ConfigError: When a key is unknown or a value has the wrong type.
+    """
+    known_tasks = list(task_names)
+    merged = _read_yaml(file) if file else {}
+    for key, value in flags.items():
+        if value is not None:
+            merged[key] = value
+    if isinstance(merged.get("speculative"), str):
+        merged["speculative"] = parse_speculative(merged["speculative"])
+    for pair in sets:
+        _apply_set(merged, pair)
+    return _build(merged, known_tasks)
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"Cannot read the configuration {file}: {error}. Give a readable YAML file."
+        ) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{file} must hold a mapping of settings, got {type(content).__name__}.")
+    return content
+
+
+def _apply_set(merged: dict[str, Any], pair: str) -> None:
+    path, separator, raw = pair.partition("=")
+    keys = path.strip().split(".")
+    if not separator or len(keys) < 2 or not all(keys):
+        raise ConfigError(
+            f"--set expects section.key=value, such as engine.max_model_len=8192; got {pair!r}."
+        )
+    try:
+        value = yaml.safe_load(raw) if raw.strip() else ""
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {path}: the value {raw!r} is not valid YAML: {error}") from error
+    target = merged
+    for depth, key in enumerate(keys[:-1]):
+        target = target.setdefault(key, {})
+        if not isinstance(target, dict):
+            raise ConfigError(f"--set {path}: {'.'.join(keys[: depth + 1])} is {target!r}, not a section.")
+    target[keys[-1]] = value
+
+
+def _build(merged: dict[str, Any], known_tasks: list[str]) -> RunConfig:
+    fields = dict(merged)
+    tasks = fields.get("tasks")
+    if isinstance(tasks, str):
+        fields["tasks"] = tuple(name.strip() for name in tasks.split(",") if name.strip())
+    if isinstance(fields.get("engine"), Mapping):
+        fields["engine"] = _engine_section(dict(fields["engine"]))
+    overrides = dict(_mapping("overrides", fields.pop("overrides", None)))
+    for key in [key for key in fields if key not in RunConfig.model_fields]:
+        if key not in known_tasks:
+            raise ConfigError(
+                f"Unknown setting {key!r}. {did_you_mean(str(key), [*RunConfig.model_fields, *known_tasks])}"
+            )
+        overrides[key] = _task_section(key, fields.pop(key))
+    for key in overrides:
+        if key not in known_tasks:
+            raise ConfigError(f"overrides: unknown task {key!r}. {did_you_mean(str(key), known_tasks)}")
+    fields["overrides"] = overrides
+    missing = [key for key in ("model", "tasks", "out") if fields.get(key) in (None, ())]
+    if missing:
+        raise ConfigError(
+            f"Expected {', '.join('--' + key for key in missing)}, on the command line or in the configuration file. "
+            "`k2eval run --help` explains them."
+        )
+    try:
+        return RunConfig.model_validate(fields)
+    except ValidationError as error:
+        raise ConfigError(explain(error, "The configuration is not valid")) from error
+
+
+def _engine_section(section: dict[str, Any]) -> dict[str, Any]:
+    arguments = dict(_mapping("engine.arguments", section.pop("arguments", None)))
+    kind = section.pop("kind", "vllm")
+    return {"kind": kind, "arguments": {**arguments, **section}}
+
+
+def _task_section(name: str, section: Any) -> Any:
+    if not isinstance(section, Mapping):
+        raise ConfigError(
+            f"{name}: expected a mapping such as {{sampling: {{temperature: 0.6}}}}, got {section!r}."
+        )
+    known = {key: value for key, value in section.items() if key in TaskOverrides.model_fields}
+    options = {key: value for key, value in section.items() if key not in TaskOverrides.model_fields}
+    known["options"] = {**_mapping(f"{name}.options", known.get("options")), **options}
+    return known
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{name}: expected a mapping of settings, got {value!r:.200}.")
+    return value
+
+
+def explain(error: ValidationError, heading: str) -> str:
+    """A pydantic error as lines that name the field, what was expected and what was got."""
+    lines = []
+    for problem in error.errors(include_url=False):
+        where = ".".join(str(part) for part in problem["loc"]) or "value"
+        got = "" if problem["type"] == "missing" else f", got {problem['input']!r:.200}"
+        lines.append(f"  {where}: {problem['msg']}{got}")
+    return f"{heading}:\n" + "\n".join(lines)

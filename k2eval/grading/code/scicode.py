@@ -1,0 +1,200 @@
+"""Grades SciCode: every step's tests in order, and the main problem by all of them.
+
+A step's program is the dependencies, the earlier steps' code and its own. Its tests are recorded in the
+sandbox and judged outside (`k2eval.grading.code.scicode_replay`), so that targets never enter. A main problem is
+solved when all its graded steps pass; a step without code fails. Steps that cannot be judged this way are
+``grader_error``, not wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from k2eval.errors import DataError
+from k2eval.grading.answer import answer_part
+from k2eval.grading.code import programs
+from k2eval.grading.code.compare_output import shorten
+from k2eval.grading.code.scicode_program import codes_held, codes_in, program, step_code
+from k2eval.grading.code.scicode_replay import Unjudgeable, recorder_driver, reduce_tests, replay
+from k2eval.grading.code.scicode_replay.tape import NAMES, RECORDER, TESTS
+from k2eval.records import Grade, Json, Outcome, Question
+from k2eval.sandbox import Limits, RunOutcome
+from k2eval.tasks.scicode import Problem, Step, problem_of, read_targets
+
+VERSION = 2
+
+STEP_SECONDS = 1800.0
+"""CPU seconds for the tests of one step; the official harness allows as much real time."""
+
+WAITING_SECONDS = 600.0
+"""Real seconds on top of twice the CPU seconds: a busy machine must not turn a step of a minute into a time-out."""
+
+_MEMORY_MB = 4096
+_RESULT_BYTES = 1 << 29
+
+
+@dataclass(frozen=True)
+class StepGrade:
+    """What became of one step."""
+
+    outcome: Outcome
+    why: str = ""
+
+
+def grade(question: Question, text: str, truncated: bool) -> Grade:
+    """Grades a response to a main problem: the code of its steps, as JSON or as Python blocks.
+
+    Where the question's metadata has ``step_id``, the response is to that step alone.
+    """
+    if "step_id" in question.metadata:
+        return _grade_row(question, text, truncated)
+    held = codes_held(text, problem_of(question))
+    if held is not None:
+        return grade_codes(question, held, truncated=truncated)
+    part = answer_part(text)
+    if not part.complete:
+        return Grade.of(Outcome.TRUNCATED, reason="the response ends within its reasoning")
+    codes = codes_in(part.text, problem_of(question))
+    if codes is None:
+        reason = "no complete code block after the reasoning"
+        return Grade.of(Outcome.TRUNCATED if truncated else Outcome.NO_ANSWER, reason=reason)
+    return grade_codes(question, codes, truncated=truncated)
+
+
+def grade_codes(question: Question, codes: Mapping[str, str | None], *, truncated: bool = False) -> Grade:
+    """Grades a main problem by the code of each step; ``score`` is 1 when all graded steps pass."""
+    problem = problem_of(question)
+    lacking = Outcome.TRUNCATED if truncated else Outcome.NO_ANSWER
+    steps = {
+        step.step_number: _judge(question, problem, step, codes, lacking)
+        for step in problem.sub_steps
+        if step.graded
+    }
+    failed = [each.outcome for each in steps.values() if each.outcome is not Outcome.CORRECT]
+    theirs = [outcome for outcome in failed if not outcome.is_infrastructure]
+    return Grade.of(
+        next(iter(theirs or failed), Outcome.CORRECT),
+        steps={number: str(each.outcome) for number, each in steps.items()},
+        sub_passed=len(steps) - len(failed),
+        sub_total=len(steps),
+        sub_errors=len(failed) - len(theirs),
+        why={number: shorten(each.why, 300) for number, each in steps.items() if each.why},
+    )
+
+
+def grade_step(
+    question: Question, step_id: str, code: str, earlier: Mapping[str, str | None] | None = None
+) -> Grade:
+    """Grades the code of one step.
+
+    Args:
+        question: The main problem.
+        step_id: Number of the step, such as ``10.2``.
+        code: The step's code; it may repeat the earlier steps.
+        earlier: Code of earlier steps; where one is missing, the known solution stands in, if there is one.
+
+    Raises:
+        DataError: The problem has no such graded step.
+    """
+    problem = problem_of(question)
+    step = next((each for each in problem.sub_steps if each.step_number == step_id and each.graded), None)
+    if step is None:
+        known = ", ".join(each.step_number for each in problem.sub_steps if each.graded)
+        raise DataError(f"SciCode problem {question.id} has no graded step {step_id!r}. It has {known}.")
+    codes = {each.step_number: each.ground_truth_code for each in problem.earlier(step)}
+    judged = _judge(question, problem, step, {**codes, **(earlier or {}), step_id: code}, Outcome.NO_ANSWER)
+    return Grade.of(
+        judged.outcome, programs.shown(code), step=step_id, **({"why": judged.why} if judged.why else {})
+    )
+
+
+def grade_step_response(
+    question: Question,
+    step_id: str,
+    text: str,
+    truncated: bool = False,
+    earlier: Mapping[str, str | None] | None = None,
+) -> Grade:
+    """Grades a response to one step: as `grade_step`, with the code still to be found in ``text``."""
+    part = answer_part(text)
+    step = next((each for each in problem_of(question).sub_steps if each.step_number == step_id), None)
+    code = step_code(part.text, step) if part.complete and step else None
+    if code is None and step is not None:
+        outcome = Outcome.TRUNCATED if truncated or not part.complete else Outcome.NO_ANSWER
+        return Grade.of(outcome, step=step_id, reason="no complete code block after the reasoning")
+    return grade_step(question, step_id, code or "", earlier)
+
+
+def _grade_row(question: Question, text: str, truncated: bool) -> Grade:
+    number, earlier = str(question.metadata["step_id"]), question.metadata.get("earlier")
+    try:
+        if question.metadata.get("as_code"):
+            return grade_step(question, number, text, earlier)
+        return grade_step_response(question, number, text, truncated, earlier)
+    except DataError as error:
+        return Grade.of(Outcome.GRADER_ERROR, reason=str(error))
+
+
+def time_limit(question: Question) -> float:
+    """Seconds after which the grading of one response must have hung; each step has a limit of its own."""
+    return 600.0 + _limits(question).wall_limit_s * max(1, len(question.gold))
+
+
+def prepare() -> None:
+    """Starts the sandbox with the scientific packages."""
+    programs.box("scientific")
+
+
+def _judge(
+    question: Question, problem: Problem, step: Step, codes: Mapping[str, str | None], lacking: Outcome
+) -> StepGrade:
+    if not codes.get(step.step_number):
+        return StepGrade(lacking, "no code for this step")
+    called = [each.name for each in (*problem.earlier(step), step)]
+    try:
+        reduced = reduce_tests(step.test_cases, called)
+        targets = read_targets(_files(question), step.step_number, len(step.test_cases))
+        return _run(question, problem, step, program(problem, step, codes), reduced, called, targets)
+    except (Unjudgeable, DataError) as error:
+        return StepGrade(Outcome.GRADER_ERROR, str(error))
+
+
+def _run(
+    question: Question,
+    problem: Problem,
+    step: Step,
+    source: str,
+    reduced: list[str],
+    called: list[str],
+    targets: tuple[object, ...],
+) -> StepGrade:
+    driver, recorder = recorder_driver()
+    profile = programs.profile_for("\n".join([source, *reduced]))
+    result = programs.box("numpy" if profile == "plain" else profile).record(
+        source, driver, inputs={RECORDER: recorder, TESTS: reduced, NAMES: called}, limits=_limits(question)
+    )
+    if result.outcome not in (RunOutcome.OK, RunOutcome.RUNTIME_ERROR):
+        return StepGrade(programs.OUTCOMES[result.outcome], programs.last_words(result))
+    if not result.records:
+        return StepGrade(Outcome.RUNTIME_ERROR, f"before the tests: {programs.last_words(result)}")
+    with programs.bounded_memory():
+        judged = replay(step.test_cases, targets, result.records, called, problem.required_dependencies)
+    if judged.kind == "passed":
+        return StepGrade(Outcome.CORRECT)
+    outcome = Outcome.WRONG if judged.kind == "failed" else Outcome.RUNTIME_ERROR
+    return StepGrade(outcome, f"test {judged.test + 1}: {judged.why}")
+
+
+def _files(question: Question) -> tuple[str, ...]:
+    return tuple(str(path) for path in question.metadata.get("targets", ()))
+
+
+def _limits(question: Question) -> Limits:
+    seconds: Json = question.metadata.get("step_seconds") or STEP_SECONDS
+    return Limits(
+        cpu_s=float(seconds),
+        wall_s=2 * float(seconds) + WAITING_SECONDS,
+        memory_mb=_MEMORY_MB,
+        result_bytes=_RESULT_BYTES,
+    )

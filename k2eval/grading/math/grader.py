@@ -1,0 +1,117 @@
+"""The grader of mathematics: extraction, normalisation and comparison in one pure function.
+
+Everything that could run for long is bounded first; what still does not end is stopped from outside, by
+:class:`k2eval.grading.pool.GradingPool`.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+
+from k2eval.grading.answer import find_answer, tidy
+from k2eval.grading.math import leaf, symbolic
+from k2eval.grading.math.equal import same_answer, same_leaf, value_of
+from k2eval.grading.math.latex import normalise, repaired, squeezed
+from k2eval.grading.math.number import exact
+from k2eval.grading.math.structure import parse
+from k2eval.records import Grade, Outcome, Question
+
+VERSION = 3
+"""Changes whenever a grade could change."""
+
+_MAX_ANSWER = 8_000
+"""Characters; a longer answer is only compared as it is written."""
+
+_MATH_SPAN = re.compile(r"\\\((.+?)\\\)|\$([^$]+)\$", re.DOTALL)
+_SENTENCE = re.compile(r"[A-Za-z]{2,}\s+[a-z]{2,}\s+[a-z]{2,}")
+
+
+def grade(question: Question, text: str, truncated: bool) -> Grade:
+    """Grade one response.
+
+    Args:
+        question: ``gold`` is the answer as a string or a number. Where ``metadata["answer_type"]`` is
+            "integer", the answer must be exactly that integer (AIME).
+        text: The raw response, reasoning included.
+        truncated: Whether the engine stopped at its token limit.
+    """
+    found = find_answer(text, truncated)
+    if found.text is None:
+        return Grade.of(Outcome.TRUNCATED if found.cut or truncated else Outcome.NO_ANSWER)
+    gold = str(question.gold)
+    as_integer = question.metadata.get("answer_type") == "integer"
+    right = matches(gold, found.text, as_integer)
+    if not right and not as_integer and len(found.siblings) > 1 and _is_list(gold):
+        right = matches(gold, ", ".join(found.siblings))
+    return Grade.of(Outcome.CORRECT if right else Outcome.WRONG, tidy(found.text))
+
+
+def matches(gold: str, answer: str, as_integer: bool = False) -> bool:
+    """Whether ``answer``, as written in a box, is ``gold``.
+
+    Raises:
+        MemoryError: If the comparison needs more than its process may have.
+    """
+    if len(answer) > _MAX_ANSWER:  # also keeps a megabyte away from regular expressions
+        return squeezed(answer) == squeezed(gold) or _long_integer(answer) == _long_integer(gold) != ""
+    try:
+        given = normalise(answer)
+        if not given:
+            return False
+        if as_integer:
+            return _is_integer(gold, given)
+        return any(same_answer(candidate, given) for candidate in golds(gold))
+    except RecursionError:
+        return False
+
+
+@lru_cache(maxsize=4096)
+def golds(gold: str) -> tuple[str, ...]:
+    """The normalised readings of a gold, which data sets also write as a box, a sentence, or "A OR B"."""
+    readings = [repaired(gold)]
+    for alternative in re.split(r"(?<=[$)])\s+OR\s+(?=[\\$])", readings[0]):
+        spans = [first or second for first, second in _MATH_SPAN.findall(alternative)]
+        boxed = find_answer(alternative, False).text if "\\boxed" in alternative else None
+        if boxed is not None:
+            readings.append(boxed)
+        elif spans and _SENTENCE.search(_MATH_SPAN.sub(" ", alternative)):
+            readings.append(spans[-1])
+        elif alternative != readings[0]:
+            readings.append(alternative)
+    return tuple(dict.fromkeys(normalise(reading) for reading in readings))
+
+
+def _is_list(gold: str) -> bool:
+    return any(parse(reading).kind in ("list", "set") for reading in golds(gold))
+
+
+def _is_integer(gold: str, given: str) -> bool:
+    """Whether ``given`` is one value, and that value the integer ``gold``."""
+    wanted = exact(normalise(gold))
+    if wanted is None or wanted.denominator != 1:
+        return any(same_answer(candidate, given) for candidate in golds(gold))
+    node = parse(given)
+    if node.kind == "equation":
+        node = value_of(node)
+    if node.kind != "leaf":
+        return False
+    read = leaf.read(node.text)
+    if read.base not in ("", "10"):
+        return False
+    value = exact(read.core)
+    if value is not None and read.unit != "%":
+        return value == Fraction(wanted)
+    return same_leaf(str(wanted), node.text)
+
+
+def _long_integer(text: str) -> str:
+    """The digits of a very long integer, however grouped; empty if it is none."""
+    digits = re.sub(r"[\s,]|\\[,!]|\{,\}", "", text)
+    return digits.lstrip("0") if digits.isascii() and digits.isdigit() else ""
+
+
+def prepare() -> None:
+    """Import sympy and the parser, so that no answer is charged for it."""
+    symbolic.prepare()

@@ -1,0 +1,191 @@
+"""Read the outer shape of a normalised answer: lists, tuples, sets, intervals, unions, matrices, relations.
+
+What lies inside is left as text (a *leaf*); :mod:`k2eval.grading.math.equal` compares leaves. Reading the outer
+shape here keeps apart what a general parser merges: the pair (1, 2), the answers "1, 2" and the set {1, 2}.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from k2eval.grading.math.interval import Node, as_interval, inward, is_symbol
+from k2eval.grading.math.latex import matching, without_thousands
+
+_RELATION = re.compile(r"\\(?:le|ge|ne|equiv|approx|sim)(?![a-zA-Z])|[<>=]")
+_MATRIX = re.compile(r"\\begin\{([pbB]?matrix|array|cases)\}(?:\{[clr|]*\})?(.*)\\end\{\1\}", re.DOTALL)
+_ROW = re.compile(r"\\\\(?:\s*\[[^\[\]]*\])?|\\cr(?![a-zA-Z])")
+_CONDITION = re.compile(r"\s*(?:\\text\s*\{\s*,?\s*(?:if|for|when)\s*\}|(?:if|for|when)(?![a-zA-Z]))")
+_TRANSPOSED = re.compile(r"\s*\^\s*(?:\{\s*(?:T|\\top|\\text\s*\{\s*T\s*\})\s*\}|\\top)$")
+_POINT = re.compile(r"[A-Z]'?\s*(?=\(.*,.*\)$)", re.DOTALL)
+_SUCH_THAT = re.compile(r"\\mid(?![a-zA-Z])|\||:")
+_WORD_SEPARATOR = re.compile(
+    r"\\text\s*\{\s*,?\s*(?:and|or|OR)\s*,?\s*\}|(?<![a-zA-Z\\])(?:and|or|OR)(?![a-zA-Z])|\\(?:lor|vee|land|wedge)(?![a-zA-Z])"
+)
+_SYMBOL = r"(?:\\?[a-zA-Z]+'*|\\text\s*\{[^{}]*\})(?:_(?:\{[^{}]*\}|\w))?"
+_LABEL = re.compile(rf"{_SYMBOL}\s*(?:\([^()]*\))?")
+_MEMBER = re.compile(rf"({_SYMBOL}(?:\s*,\s*{_SYMBOL})*|\([^()]*\))\s*\\in(?![a-zA-Z])")
+_MAX_DEPTH = 12
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> Node:
+    """The shape of the normalised answer ``text``."""
+    return _parse(inward(text.strip()), 0)
+
+
+def _parse(text: str, depth: int) -> Node:
+    text = text.strip()
+    if depth > _MAX_DEPTH or not text:
+        return Node("leaf", text)
+    matrix = _MATRIX.fullmatch(text)
+    if matrix and r"\begin" not in matrix[2]:
+        rows = tuple(_row(row, depth) for row in _ROW.split(matrix[2]) if row.strip())
+        return Node("set" if matrix[1] == "cases" else "matrix", text, rows)
+    number = without_thousands(text)
+    for separators in (_split_words, _split_commas, _split_unions):
+        parts = separators(number)
+        if len(parts) > 1:
+            return _sequence(separators is _split_unions, text, parts, depth)
+    return _single(number, depth)
+
+
+def _row(row: str, depth: int) -> Node:
+    """One row of a matrix, or of a function by cases: a value and the condition under which it holds."""
+    cells = (_CONDITION.sub("", cell).strip().rstrip(",") for cell in row.split("&"))
+    return Node("tuple", row, tuple(_parse(cell, depth + 1) for cell in cells))
+
+
+def _sequence(is_union: bool, text: str, parts: list[str], depth: int) -> Node:
+    items = tuple(_parse(part, depth + 1) for part in parts)
+    if not is_union:
+        spread = tuple(leaf for item in items for leaf in (item.items if item.kind == "list" else (item,)))
+        all_intervals = all(as_interval(item) for item in items) and not any(i.kind == "tuple" for i in items)
+        return Node("union" if all_intervals else "list", text, spread)
+    return Node("union", text, items)
+
+
+def _single(text: str, depth: int) -> Node:
+    member = _MEMBER.match(text)
+    if member:
+        inner = _parse(text[member.end() :], depth + 1)
+        if inner.kind == "leaf":
+            return Node("equation", text, (Node("leaf", member[1]), inner), r"\in")
+        pair = inner.kind == "tuple" and len(inner.items) == 2 and is_symbol(Node("leaf", member[1]))
+        return Node("interval", text, inner.items, "()") if pair else inner
+    signs, sides = _split_relation(text)
+    if signs:
+        items = tuple(_parse(side, depth + 1) for side in sides)
+        if all(sign in ("=", r"\equiv", r"\approx", r"\sim") for sign in signs):
+            return Node("equation", text, items, " ".join(signs))
+        return Node("inequality", text, items, " ".join(signs))
+    text = _POINT.sub("", _TRANSPOSED.sub("", text), count=1) if text[-1] in ")}" or r"\top" in text else text
+    bracketed = _bracketed(text, depth)
+    if bracketed is not None:
+        return bracketed
+    if r"\pm" in text or r"\mp" in text:
+        upper = text.replace(r"\pm", "+").replace(r"\mp", "-")
+        lower = text.replace(r"\pm", "-").replace(r"\mp", "+")
+        return Node("list", text, (Node("leaf", _sign(upper)), Node("leaf", _sign(lower))))
+    return Node("leaf", text)
+
+
+def _sign(text: str) -> str:
+    return text.strip().removeprefix("+").strip()
+
+
+def _bracketed(text: str, depth: int) -> Node | None:
+    opening = r"\{" if text.startswith(r"\{") else text[0]
+    if opening not in ("(", "[", "{", r"\{") or matching(text, len(opening) - 1) != len(text) - 1:
+        return None
+    closing = text[-1]
+    end = len(text) - (2 if closing == "}" and text[-2] == "\\" else 1)
+    inner = text[len(opening) : end]
+    if opening == r"\{" and _SUCH_THAT.search(inner):
+        return _such_that(text, inner, depth)
+    parts = _split_commas(inner)
+    if opening == r"\{":
+        items = tuple(_parse(part, depth + 1) for part in parts if part.strip())
+        return Node(
+            "set", text, tuple(i for item in items for i in (item.items if item.kind == "list" else (item,)))
+        )
+    if len(parts) == 1:
+        return _parse(inner, depth + 1) if opening + closing in ("()", "[]", "{}") else None
+    if opening == "{":
+        return _parse(inner, depth + 1)
+    items = tuple(_parse(part, depth + 1) for part in parts)
+    endless = len(items) == 2 and any(item.text.strip("+-").strip() == r"\infty" for item in items)
+    if opening == "(" and closing == ")" and not endless:
+        return Node("tuple", text, items)
+    if len(parts) == 2:
+        return Node("interval", text, items, opening + closing)
+    return Node("vector", text, items) if opening == "[" and closing == "]" else None
+
+
+def _such_that(text: str, inner: str, depth: int) -> Node:
+    """A set of real numbers by its condition, as that condition: {x : 0 < x < 1}."""
+    pieces = [piece.strip() for _, piece in split(inner, _SUCH_THAT)]
+    name = re.sub(r"\s*\\in\s*\\mathbb\{R\}$", "", pieces[0])
+    plain = len(pieces) == 2 and is_symbol(Node("leaf", name))
+    return _parse(pieces[1], depth + 1) if plain else Node("leaf", text)
+
+
+def is_label(node: Node) -> bool:
+    """Whether ``node`` only names a value, as the left side of "x = 5", "f(n) = 5" or "Area = 5" does."""
+    return _LABEL.fullmatch(node.text.strip()) is not None and not re.fullmatch(
+        r"\s*(?:e|\\pi|\\infty)\s*", node.text
+    )
+
+
+def split(text: str, is_separator: re.Pattern[str]) -> list[tuple[str, str]]:
+    """Pieces of ``text`` at depth 0, each with the separator that precedes it."""
+    pieces: list[tuple[str, str]] = []
+    depth, start, sign, at = 0, 0, "", 0
+    while at < len(text):
+        char = text[at]
+        if depth == 0:
+            found = is_separator.match(text, at)
+            if found and found.end() > at:
+                pieces.append((sign, text[start:at]))
+                sign, at = found[0].strip(), found.end()
+                start = at
+                continue
+        if char == "\\" and text[at + 1 : at + 2] not in ("{", "}"):
+            if text.startswith((r"\begin", r"\lfloor", r"\lceil"), at):
+                depth += 1
+            elif text.startswith((r"\end", r"\rfloor", r"\rceil"), at):
+                depth -= 1
+            at += 2
+            continue
+        depth += (char in "([{") - (char in ")]}")
+        at += 1
+    return [*pieces, (sign, text[start:])]
+
+
+_COMMA = re.compile(r"[,;]")
+_UNION = re.compile(r"\\cup(?![a-zA-Z])")
+
+
+def _split_commas(text: str) -> list[str]:
+    return [piece for _, piece in split(text, _COMMA)]
+
+
+def _split_unions(text: str) -> list[str]:
+    return [piece for _, piece in split(text, _UNION)]
+
+
+def _split_words(text: str) -> list[str]:
+    if not _WORD_SEPARATOR.search(text):
+        return [text]
+    pieces = [piece.strip().strip(",").strip() for _, piece in split(text, _WORD_SEPARATOR)]
+    return [piece for piece in pieces if piece] or [text]
+
+
+def _split_relation(text: str) -> tuple[list[str], list[str]]:
+    if not _RELATION.search(text):
+        return [], [text]
+    pieces = split(text, _RELATION)
+    sides = [side.strip() for _, side in pieces]
+    if len(pieces) < 2 or not all(sides):
+        return [], [text.strip().strip("=").strip() if len(pieces) == 2 else text]
+    return [sign for sign, _ in pieces[1:]], sides

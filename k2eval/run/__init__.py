@@ -1,0 +1,1 @@
+"""A run: what there is to do, doing it, showing it."""

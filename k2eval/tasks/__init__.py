@@ -1,0 +1,1 @@
+"""Benchmarks: YAML definitions, their rows, and the questions made from them."""

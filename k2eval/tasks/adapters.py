@@ -1,0 +1,142 @@
+"""Rows to items, for the two plain shapes of benchmark: a short answer, and a choice of options."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from k2eval.errors import ConfigError, DataError
+from k2eval.records import digest
+from k2eval.tasks.task import Item, Items, Row, TaskSpec
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def answers(rows: Sequence[Row], spec: TaskSpec, run_index: int) -> Items:
+    """Items with a short answer. The same in every run; the template sees ``problem``."""
+    items = []
+    for number, row in enumerate(rows, start=1):
+        problem = required(row, spec, "problem", number)
+        answer = required(row, spec, "answer", number)
+        metadata = {"answer_type": spec.answer_type} if spec.answer_type else {}
+        items.append(
+            Item(
+                id=item_id(row, spec, problem),
+                gold=answer,
+                fields={"problem": problem},
+                tags=tags_of(row, spec),
+                metadata=metadata,
+            )
+        )
+    return Items(distinct(items), [])
+
+
+def choices(rows: Sequence[Row], spec: TaskSpec, run_index: int) -> Items:
+    """Items with options, in an order that is a function of the question's id and the run index alone.
+
+    The correct option stands in the field ``answer`` and the others in ``wrong`` (field names separated
+    by commas), or all in a list field ``options`` with ``answer`` its index. The template sees
+    ``question`` and ``choices``, the options as lines ``A. …``.
+    """
+    items = []
+    for number, row in enumerate(rows, start=1):
+        question = required(row, spec, "problem", number)
+        texts, right = _options_of(row, spec, number)
+        identity = item_id(row, spec, question)
+        order = list(range(len(texts)))
+        random.Random(digest("option order", identity, run_index)).shuffle(order)
+        shown = tuple(texts[position] for position in order)
+        items.append(
+            Item(
+                id=identity,
+                gold=LETTERS[order.index(right)],
+                fields={
+                    "question": question,
+                    "choices": "\n".join(f"{LETTERS[i]}. {text}" for i, text in enumerate(shown)),
+                },
+                options=shown,
+                tags=tags_of(row, spec),
+            )
+        )
+    return Items(distinct(items), [])
+
+
+def _options_of(row: Row, spec: TaskSpec, number: int) -> tuple[list[str], int]:
+    if "options" in spec.fields:
+        texts = row.get(spec.fields["options"])
+        right = row.get(spec.fields.get("answer", "answer"))
+        if (
+            not isinstance(texts, list)
+            or not isinstance(right, int)
+            or isinstance(right, bool)
+            or not 0 <= right < len(texts) <= len(LETTERS)
+            or not all(str(text).strip() for text in texts)
+        ):
+            raise DataError(
+                f"Task {spec.task}, row {number}: expected a list of at most {len(LETTERS)} options, none empty, and "
+                f"the index of the right one, got {texts!r:.100} and {right!r:.50}."
+            )
+        return [str(text).strip() for text in texts], right
+    right_text = required(row, spec, "answer", number)
+    if "wrong" not in spec.fields:
+        raise ConfigError(
+            f"Task {spec.task}: metadata.k2eval.fields must name 'wrong' or 'options'; neither is there."
+        )
+    wrong = [name.strip() for name in spec.fields["wrong"].split(",")]
+    texts = [right_text, *(_text(row, name, spec, number) for name in wrong)]
+    return [text.strip() for text in texts], 0
+
+
+def required(row: Row, spec: TaskSpec, role: str, number: int) -> str:
+    """The text of the field that plays ``role``.
+
+    Raises:
+        DataError: When it is missing or empty.
+    """
+    return _text(row, spec.fields.get(role, role), spec, number)
+
+
+def _text(row: Row, name: str, spec: TaskSpec, number: int) -> str:
+    value: Any = row.get(name)
+    if (
+        value is None
+        or (isinstance(value, str) and not value.strip())
+        or isinstance(value, (dict, list, bool))
+    ):
+        raise DataError(
+            f"Task {spec.task}, row {number}: expected a text or number in field {name!r}, got {value!r:.100}. "
+            f"Fields there: {', '.join(name for name in row if not name.startswith('_'))}."
+        )
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
+def item_id(row: Row, spec: TaskSpec, text: str) -> str:
+    """The row's own id where it has one, else a digest of its text."""
+    name = spec.fields.get("id")
+    value = row.get(name) if name else None
+    return str(value) if value not in (None, "") else digest(text)[:12]
+
+
+def tags_of(row: Row, spec: TaskSpec) -> dict[str, str]:
+    """The row's tags as texts, without the empty ones."""
+    values = {tag: row.get(name) for tag, name in spec.tags.items()}
+    return {tag: str(value) for tag, value in values.items() if value not in (None, "", [])}
+
+
+def distinct(items: Sequence[Item]) -> list[Item]:
+    """The items with ``-2``, ``-3`` … appended to ids that occur again, so that each is its own."""
+    from dataclasses import replace
+
+    taken = {item.id for item in items}
+    seen: dict[str, int] = {}
+    result = []
+    for item in items:
+        count = seen.get(item.id, 0) + 1
+        while count > 1 and f"{item.id}-{count}" in taken:
+            count += 1
+        seen[item.id] = count
+        result.append(item if count == 1 else replace(item, id=f"{item.id}-{count}"))
+    return result

@@ -1,0 +1,205 @@
+"""Where questions come from: a local folder first, then the pinned Hugging Face dataset."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from k2eval.errors import DataError
+from k2eval.records import Question, digest
+from k2eval.tasks.task import DataSpec, Item, Row, Task, tasks_folder
+
+
+@dataclass(slots=True)
+class QuestionSet:
+    """The questions of one task as found."""
+
+    task: Task
+    rows: list[Row]
+    source: str
+    """Files below the data folder, or ``hub name@revision``."""
+    limit: int | None = None
+    _items: dict[int, tuple[list[Item], list[str]]] = field(default_factory=dict)
+    _questions: dict[int, list[Question]] = field(default_factory=dict)
+
+    def items(self, run_index: int = 0) -> list[Item]:
+        """The items as asked in one run, cut to the limit."""
+        if run_index not in self._items:
+            items, notes = self.task.adapter()(self.rows, self.task.spec, run_index)
+            if not items:
+                raise DataError(
+                    f"Task {self.task.name}: {self.source} holds no questions that fit. Expected at least one."
+                )
+            self._items[run_index] = (items, notes)
+        return self._items[run_index][0][: self.limit]
+
+    def questions(self, run_index: int = 0) -> list[Question]:
+        """The questions as asked in one run."""
+        if run_index not in self._questions:
+            self._questions[run_index] = [self.task.ask(item) for item in self.items(run_index)]
+        return self._questions[run_index]
+
+    @property
+    def found(self) -> int:
+        """How many questions there are, whatever the limit."""
+        self.items()
+        return len(self._items[0][0])
+
+    @property
+    def expected(self) -> int | None:
+        """How many questions the benchmark has."""
+        return self.task.spec.questions
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the scores must know about these questions."""
+        self.items()
+        notes = list(self._items[0][1])
+        if self.expected is not None and self.found != self.expected:
+            notes.insert(0, f"{self.found} of {self.expected} questions")
+        if self.limit is not None and self.limit < self.found:
+            notes.append(f"limited to the first {self.limit}")
+        return notes
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of ids, prompts' content and golds of all questions, whatever the limit."""
+        self.items()
+        return digest([[item.id, item.fields, item.gold] for item in self._items[0][0]])[:16]
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """What each question asks, hashed, by id; see :func:`text_hash`."""
+        return {item.id: text_hash(item) for item in self.items()}
+
+
+def text_hash(item: Item) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a question's text, runs of white space as one blank.
+
+    The text is the item's field ``problem`` or ``question``, so that lists of questions which a model has
+    seen can be made without k2eval.
+    """
+    text = (
+        item.fields.get("problem") or item.fields.get("question") or json.dumps(item.fields, sort_keys=True)
+    )
+    return hashlib.sha256(" ".join(str(text).split()).encode()).hexdigest()[:16]
+
+
+def load_questions(task: Task, *, data: Path | None, limit: int | None = None) -> QuestionSet:
+    """Find and read the questions of a task.
+
+    Args:
+        task: Which.
+        data: The local data folder; ``K2EVAL_DATA`` where None. Rows name it in ``_data``.
+        limit: Keep only so many, the first ones.
+
+    Raises:
+        DataError: When they are nowhere, cannot be read, or are not what the task expects.
+    """
+    folder = data or (Path(os.environ["K2EVAL_DATA"]) if os.environ.get("K2EVAL_DATA") else None)
+    rows, source = _find(task, folder)
+    if folder is not None:
+        rows = [{**row, "_data": str(folder)} for row in rows]
+    kept = [row for row in rows if _wanted(row, task)]
+    if not kept:
+        raise DataError(f"Task {task.name}: {source} holds no questions that fit. Expected at least one.")
+    return QuestionSet(task, kept, source, limit)
+
+
+def _find(task: Task, folder: Path | None) -> tuple[list[Row], str]:
+    spec = task.spec.data
+    if spec.bundled:
+        return list(read_rows(tasks_folder() / spec.bundled)), spec.bundled
+    if folder is not None and not folder.is_dir():
+        raise DataError(
+            f"The data folder {folder} does not exist. Give an existing one with --data or K2EVAL_DATA."
+        )
+    if folder is not None:
+        for pattern in spec.files:
+            plain = set(folder.glob(pattern))
+            packed = {path for path in folder.glob(pattern + ".gz") if path.with_suffix("") not in plain}
+            paths = sorted(plain | packed)
+            if paths:
+                rows = [row for path in paths for row in read_rows(path)]
+                return rows, ", ".join(str(path.relative_to(folder)) for path in paths)
+    looked = f"looked for {' or '.join(spec.files)} in {folder}" if folder else "no data folder was given"
+    return _from_hub(task.name, spec, looked)
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a ``.jsonl`` or ``.jsonl.gz`` file, with the source file's name in ``_file`` and its
+    path in ``_path``.
+
+    Raises:
+        DataError: When the file cannot be read or a line is not a JSON object.
+    """
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield {**_row(line, path, number), "_file": path.name, "_path": str(path)}
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
+        raise DataError(f"Cannot read the questions in {path}: {error}.") from error
+
+
+def _row(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{path}:{number}: expected a JSON object, got {line[:80]!r} ({error}).") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}.")
+    return row
+
+
+def _wanted(row: Row, task: Task) -> bool:
+    for name, bounds in task.spec.where.items():
+        try:
+            value = float(row[name])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"Task {task.name}: expected a number in field {name!r}, got {row.get(name)!r:.50}."
+            ) from error
+        if not (bounds.min is None or value >= bounds.min) or not (bounds.max is None or value <= bounds.max):
+            return False
+    return True
+
+
+def _from_hub(name: str, spec: DataSpec, looked: str) -> tuple[list[Row], str]:
+    if spec.hub is None:
+        raise DataError(
+            f"Task {name}: no questions found ({looked}). Give a folder with --data DIR or K2EVAL_DATA."
+        )
+    from datasets import load_dataset
+    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    try:
+        try:
+            revision = spec.revision or HfApi().dataset_info(spec.hub, timeout=10).sha
+        except OfflineModeIsEnabled:
+            revision = None  # the cache may still hold it
+        rows: list[Row] = []
+        for file in spec.hub_files:
+            path = hf_hub_download(spec.hub, file, repo_type="dataset", revision=revision)
+            rows += read_rows(Path(path))
+        if not spec.hub_files:
+            rows = list(load_dataset(spec.hub, spec.config, split=spec.split, revision=revision))
+    except DataError:
+        raise
+    except Exception as error:  # the hub's libraries raise errors of a dozen packages
+        reason = str(error).strip().splitlines()
+        raise DataError(
+            f"Task {name}: no questions found. {looked[0].upper()}{looked[1:]}; the Hugging Face dataset {spec.hub} "
+            f"is out of reach ({type(error).__name__}: {reason[0] if reason else 'no reason given'}). "
+            f"Give a local folder with --data DIR or K2EVAL_DATA, or log in if the dataset is gated."
+        ) from error
+    return rows, f"{spec.hub}@{revision or 'cached'}"

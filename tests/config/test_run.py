@@ -1,0 +1,139 @@
+"""Configurations: flags, YAML and --set pairs mean the same, and every slip is named."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from k2eval.config.run import RunConfig, load_config
+from k2eval.errors import ConfigError
+
+TASKS = ["aime24", "smoke"]
+NEEDED = {"model": "m", "tasks": "smoke", "out": Path("runs/x")}
+
+
+def load(*sets: str, file: Path | None = None, **flags: Any) -> RunConfig:
+    return load_config(file=file, flags={**NEEDED, **flags}, sets=sets, task_names=TASKS)
+
+
+@pytest.fixture
+def yaml(tmp_path: Path) -> Any:
+    def written(content: str) -> Path:
+        path = tmp_path / "run.yaml"
+        path.write_text(content)
+        return path
+
+    return written
+
+
+def test_flags_file_and_sets_mean_the_same(yaml: Any) -> None:
+    file = yaml(
+        "{runs: 4, seed: 7, sampling: {temperature: 0.6}, engine: {kind: scripted, delay_s: 1.5}, "
+        "smoke: {runs: 2, sampling: {stop: [a, b]}}}"
+    )
+    from_file = load(file=file)
+    sets = (
+        "sampling.temperature=0.6", "engine.kind=scripted", "engine.delay_s=1.5",
+        "smoke.runs=2", "smoke.sampling.stop=[a, b]",
+    )  # fmt: skip
+    assert load(*sets, runs=4, seed=7) == from_file
+    assert from_file.engine.arguments == {"delay_s": 1.5}
+    assert from_file.overrides["smoke"].sampling == {"stop": ["a", "b"]}
+
+
+def test_flags_win_over_the_file_and_sets_over_both(yaml: Any) -> None:
+    file = yaml("{runs: 4, seed: 7, sampling: {temperature: 0.6, top_p: 0.9}}")
+    config = load("sampling.top_p=0.8", file=file, runs=2)
+    assert (config.runs, config.seed, config.sampling) == (2, 7, {"temperature": 0.6, "top_p": 0.8})
+
+
+def test_flags_that_were_not_given_leave_the_file_alone(yaml: Any) -> None:
+    assert load(file=yaml("runs: 4"), runs=None).runs == 4
+
+
+def test_task_names_may_be_separated_by_commas_and_spaces() -> None:
+    assert load(tasks="aime24, smoke,").tasks == ("aime24", "smoke")
+
+
+def test_task_options_need_no_section(yaml: Any) -> None:
+    config = load("smoke.from=2024-08", file=yaml("smoke: {options: {until: 2025-02}}"))
+    assert config.overrides["smoke"].options == {"until": "2025-02", "from": "2024-08"}
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ("foo", r"--set expects section.key=value, such as .*; got 'foo'"),
+        ("runs=4", r"--set expects section.key=value"),
+        (".a=4", r"--set expects section.key=value"),
+        ("sampling.=4", r"--set expects section.key=value"),
+        ("sampling.stop=[a", r"--set sampling.stop: the value '\[a' is not valid YAML"),
+        ("seed.a=4", r"seed: Input should be a valid integer, got {'a': 4}"),
+        ("model.a=4", r"--set model.a: model is 'm', not a section"),
+        ("samplin.top_p=1", r"Unknown setting 'samplin'. Did you mean sampling\?"),
+        ("smoek.runs=1", r"Unknown setting 'smoek'. Did you mean smoke"),
+        ("smoke.runs=0", r"overrides.smoke.runs: Input should be greater than or equal to 1, got 0"),
+        ("smoke.options=5", r"smoke.options: expected a mapping of settings, got 5"),
+        ("smoke.sampling=5", r"overrides.smoke.sampling: Input should be a valid dictionary, got 5"),
+        ("engine.arguments=5", r"engine.arguments: expected a mapping of settings, got 5"),
+        ("engine.kind=vlm", r"engine.kind: Input should be 'vllm', 'endpoint' or 'scripted', got 'vlm'"),
+        ("overrides.smok={}", r"overrides: unknown task 'smok'. Did you mean smoke"),
+    ],
+)
+def test_a_wrong_pair_is_named(pair: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(pair)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("runs: many", r"runs: Input should be a valid integer, .* got 'many'"),
+        ("runs: 2.5", r"runs: Input should be a valid integer"),
+        ("limit: 0", r"limit: Input should be greater than or equal to 1, got 0"),
+        ("sampling: hot", r"sampling: Input should be a valid dictionary, got 'hot'"),
+        ("engine: 5", r"engine: Input should be"),
+        ("smoke: 5", r"smoke: expected a mapping such as .*, got 5"),
+        ("overrides: 5", r"overrides: expected a mapping of settings, got 5"),
+        ("roles: {judge: 5}", r"roles.judge: Input should be a valid dictionary, got 5"),
+        ("rnus: 4", r"Unknown setting 'rnus'. Did you mean runs"),
+        ("1: 2", r"Unknown setting 1\. "),
+        ("[1, 2]", r"must hold a mapping of settings, got list"),
+        ("", r"must hold a mapping of settings, got NoneType"),
+        ("tasks: [smoke", r"is not valid YAML: "),
+        ("runs: !!python/object:os.system x", r"is not valid YAML: "),
+    ],
+)
+def test_a_wrong_file_is_explained(yaml: Any, content: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(file=yaml(content))
+
+
+def test_a_wrong_type_of_tasks_is_explained() -> None:
+    with pytest.raises(ConfigError, match=r"tasks: Input should be a valid tuple, got 5"):
+        load(tasks=5)
+
+
+def test_what_every_run_needs_is_asked_for() -> None:
+    with pytest.raises(ConfigError, match=r"Expected --model, --tasks, --out, on the command line"):
+        load_config(file=None, flags={}, task_names=TASKS)
+
+
+def test_no_task_at_all_is_missing() -> None:
+    with pytest.raises(ConfigError, match=r"Expected --tasks, on"):
+        load(tasks=" , ")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"Cannot read the configuration .*absent.yaml"):
+        load(file=tmp_path / "absent.yaml")
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_any_pair_is_either_read_or_refused(key: str, value: str) -> None:
+    try:
+        assert isinstance(load(f"{key}={value}"), RunConfig)
+    except ConfigError as error:
+        assert str(error)

@@ -1,0 +1,68 @@
+"""Which of several servers is asked next."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from k2eval.engines.endpoint.servers import Server, least_loaded
+from tests.engines.endpoint.fake_server import FakeServer, Reply, well
+from tests.engines.endpoint.test_engine import engine_at, request
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def servers(limit: int = 2) -> tuple[Server, Server]:
+    client: Any = None
+    return Server("a", client, limit), Server("b", client, limit)
+
+
+def test_a_server_that_failed_is_passed_over_and_not_replaced_by_overload(clock: list[float]) -> None:
+    down, up = servers()
+    down.failed("no connection")
+    assert least_loaded([down, up]) is up
+    up.in_flight = 2
+    assert least_loaded([down, up]) is None
+
+
+def test_after_its_rest_one_request_tries_it_out(clock: list[float]) -> None:
+    down, up = servers()
+    down.failed("no connection")
+    up.in_flight, clock[0] = 1, 11.0
+    assert least_loaded([down, up]) is down
+    down.in_flight = 1
+    assert least_loaded([down, up]) is up
+
+
+def test_each_failed_trial_makes_the_rest_longer_and_an_answer_ends_it(clock: list[float]) -> None:
+    down, _ = servers()
+    for _ in range(3):  # those in flight together fail together
+        down.failed("no connection")
+    assert down.rests_until == 10.0
+    clock[0] = 10.0
+    down.failed("no connection")
+    assert down.rests_until == 30.0
+    down.answered()
+    assert down.is_up
+
+
+def test_where_all_have_failed_they_are_asked_all_the_same(clock: list[float]) -> None:
+    one, other = servers()
+    one.failed("HTTP 429")
+    other.failed("HTTP 429")
+    one.in_flight = 1
+    assert least_loaded([one, other]) is other
+
+
+async def test_requests_wait_for_a_busy_server_while_another_is_away() -> None:
+    gone, busy = FakeServer(), FakeServer(lambda body: Reply(events=well().events, wait_s=0.1))
+    async with gone, busy, engine_at(gone, busy, concurrency=1, attempts=3) as engine:
+        await gone.__aexit__()
+        answers = await asyncio.gather(*(engine.generate(request(seed)) for seed in range(4)))
+    assert [answer.text for answer in answers] == ["fine"] * 4

@@ -1,0 +1,112 @@
+"""Settings that k2eval makes where the user makes none."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from k2eval.engines.vllm import setup
+from k2eval.engines.vllm.setup import defaults, executor
+from k2eval.system import cores
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VLLM_CPU_KVCACHE_SPACE", "VLLM_CPU_NUM_OF_RESERVED_CPU"):
+        monkeypatch.setenv(name, "1")
+
+
+@pytest.mark.parametrize(("native", "expected"), [(True, None), (False, "float32")])
+def test_small_checkpoints_compute_in_float32_where_bfloat16_is_slow(
+    native: bool, expected: str | None, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "has_bfloat16", lambda: native)
+    assert defaults(str(checkpoint), on_cpu=True).get("dtype") == expected
+
+
+def test_large_checkpoints_keep_their_type(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(setup, "weight_bytes", lambda model: 2 << 30)
+    assert "dtype" not in defaults(str(checkpoint), on_cpu=True)
+
+
+def test_a_gpu_gets_none_of_what_the_cpu_needs(checkpoint: Path) -> None:
+    assert set(defaults(str(checkpoint), on_cpu=False)) == {
+        "generation_config", "enable_prefix_caching", "disable_log_stats",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def few_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "count", lambda: 2)
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.setenv(name, "taken back after the test")
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("few_cores")
+@pytest.mark.filterwarnings("ignore")  # vLLM's import is loud
+def test_on_few_cores_the_worker_shares_the_engines_process() -> None:
+    assert executor({}, on_cpu=True)["distributed_executor_backend"].__name__ == "UniProcExecutor"
+
+
+@pytest.mark.usefixtures("few_cores")
+@pytest.mark.parametrize(
+    "settings",
+    [{"distributed_executor_backend": "mp"}, {"tensor_parallel_size": 2}, {"pipeline_parallel_size": 2}],
+)
+def test_another_choice_of_executor_stands(settings: dict[str, object]) -> None:
+    assert executor(settings, on_cpu=True) == {}
+
+
+@pytest.mark.usefixtures("few_cores")
+def test_a_gpu_keeps_vllms_executor() -> None:
+    assert executor({}, on_cpu=False) == {}
+
+
+def test_many_cores_keep_vllms_executor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "count", lambda: 8)
+    assert executor({}, on_cpu=True) == {}
+
+
+@pytest.mark.usefixtures("few_cores")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("given", "policy"),
+    [({}, "passive"), ({"GOMP_SPINCOUNT": "300000"}, None), ({"OMP_WAIT_POLICY": "active"}, "active")],
+)
+def test_threads_wait_asleep_unless_the_environment_says_how(
+    given: dict[str, str], policy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    executor({}, on_cpu=True)
+    assert os.environ.get("OMP_WAIT_POLICY") == policy
+
+
+def test_the_folder_for_sockets_vanishes_with_what_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VLLM_RPC_BASE_PATH", raising=False)
+    with setup.folder_for_sockets():
+        folder = Path(os.environ["VLLM_RPC_BASE_PATH"])
+        (folder / "socket").touch()
+    assert not folder.exists()
+    assert "VLLM_RPC_BASE_PATH" not in os.environ
+
+
+def test_a_folder_for_sockets_that_the_user_names_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_RPC_BASE_PATH", str(tmp_path))
+    with setup.folder_for_sockets():
+        assert os.environ["VLLM_RPC_BASE_PATH"] == str(tmp_path)
+    assert tmp_path.exists()
+
+
+def test_a_passing_log_stays_only_where_something_failed() -> None:
+    with setup.kept_on_failure(None) as log:
+        assert log.exists()
+    assert not log.exists()
+    with pytest.raises(ValueError, match="broken"), setup.kept_on_failure(None) as log:
+        raise ValueError("broken")
+    assert log.exists()
+    log.unlink()

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from k2eval.errors import ConfigError
+from k2eval.report.sweep import find_checkpoints, sweep
+from tests.leaderboard.synthetic import bernoulli, write_run
+
+
+def folders(tmp_path: Path, *names: str) -> str:
+    for name in names:
+        (tmp_path / "out" / name).mkdir(parents=True)
+    return str(tmp_path / "out" / "*")
+
+
+def quiet() -> Console:
+    return Console(file=io.StringIO(), width=120)
+
+
+def scripted(checkpoint: Path, run: Path) -> int:
+    """Later steps are better."""
+    step = int(checkpoint.name.split("-")[1])
+    if not run.exists():
+        write_run(run, {"t": bernoulli(30, 4, 0.5, 1, step / 1000 - 0.3)}, infos={"t": {"title": "Tee"}})
+    return 0
+
+
+def test_checkpoints_are_ordered_by_step_and_not_by_name(tmp_path: Path) -> None:
+    pattern = folders(tmp_path, "step-100", "step-20", "step-3")
+    assert [checkpoint.step for checkpoint in find_checkpoints([pattern])] == [3, 20, 100]
+
+
+def test_the_last_number_of_the_name_is_the_step(tmp_path: Path) -> None:
+    pattern = folders(tmp_path, "qwen3-4b-step1200")
+    assert find_checkpoints([pattern])[0].step == 1200
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [((), "got none for"), (("final",), "step in the name"), (("a-1", "b-1"), "one checkpoint per step")],
+)
+def test_a_series_that_is_none_is_refused(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        find_checkpoints([folders(tmp_path, *names)])
+
+
+def test_each_checkpoint_gets_a_run_directory_and_a_point(tmp_path: Path) -> None:
+    pattern = folders(tmp_path, "step-100", "step-200", "step-300")
+    assert sweep([pattern], tmp_path / "sweep", scripted, quiet()) == 0
+    frame = pd.read_csv(tmp_path / "sweep" / "sweep.csv")
+    assert frame["step"].tolist() == [100, 200, 300]
+    assert frame["run"].tolist() == ["step-100", "step-200", "step-300"]
+    assert frame["t"].is_monotonic_increasing
+
+
+def test_page_and_markdown_show_the_series(tmp_path: Path) -> None:
+    sweep([folders(tmp_path, "step-100", "step-200")], tmp_path / "sweep", scripted, quiet())
+    page = (tmp_path / "sweep" / "sweep.html").read_text()
+    assert 'aria-label="Tee against step"' in page
+    assert page.count("<circle") == 2
+    assert "| 100 | " in (tmp_path / "sweep" / "sweep.md").read_text()
+
+
+def test_a_checkpoint_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    def evaluate(checkpoint: Path, run: Path) -> int:
+        return 2 if checkpoint.name == "step-100" else scripted(checkpoint, run)
+
+    assert sweep([folders(tmp_path, "step-100", "step-200")], tmp_path / "sweep", evaluate, quiet()) == 1
+    assert pd.read_csv(tmp_path / "sweep" / "sweep.csv")["step"].tolist() == [200]
+
+
+def test_an_interruption_stops_the_sweep_and_keeps_what_is_there(tmp_path: Path) -> None:
+    def evaluate(checkpoint: Path, run: Path) -> int:
+        return 130 if checkpoint.name == "step-200" else scripted(checkpoint, run)
+
+    pattern = folders(tmp_path, "step-100", "step-200", "step-300")
+    assert sweep([pattern], tmp_path / "sweep", evaluate, quiet()) == 130
+    assert pd.read_csv(tmp_path / "sweep" / "sweep.csv")["step"].tolist() == [100]

@@ -1,0 +1,154 @@
+"""What a run has to do, and the identity that must not change while its directory grows."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from k2eval.engines.scripted import ScriptedEngine
+from k2eval.errors import ConfigError, JournalError
+from k2eval.records import Outcome, Place
+from k2eval.run.plan import Work, failed, identity, is_complete, limits_of_context, merge_run
+from tests.runs import config
+
+
+def described(out: Path = Path("run"), name: str = "scripted", **fields: Any) -> dict[str, Any]:
+    work = Work(config(out, **fields))
+    info = ScriptedEngine(lambda request: "", name=name).info
+    return {**work.describe(info, {"solver": info.fingerprint}), "sessions": [], "complete": False}
+
+
+def test_repeats_of_a_question_come_side_by_side() -> None:
+    places = [one.place for one in Work(config(Path("x"), limit=2, runs=3)).assignments()]
+    ids = list(dict.fromkeys(place.question_id for place in places))
+    assert places == [Place("smoke", question, run) for question in ids for run in range(3)]
+
+
+def test_a_tasks_own_runs_win_over_those_for_all() -> None:
+    work = Work(config(Path("x"), runs=3, overrides={"smoke": {"runs": 1}}))
+    assert work.runs_of(work.sets[0]) == 1
+
+
+def test_runs_default_to_the_tasks() -> None:
+    work = Work(config(Path("x"), runs=None))
+    assert work.runs_of(work.sets[0]) == work.sets[0].task.runs == 4
+
+
+def test_sampling_for_one_task_wins_over_that_for_all() -> None:
+    own = {"smoke": {"sampling": {"top_p": 0.5}}}
+    work = Work(config(Path("x"), sampling={"top_p": 0.9, "temperature": 0.1}, overrides=own))
+    sampling = work.sampling_of(work.sets[0])
+    assert (sampling.top_p, sampling.temperature, sampling.max_tokens) == (0.5, 0.1, 64_000)
+
+
+def test_a_wrong_sampling_is_refused_before_anything_starts() -> None:
+    with pytest.raises(ConfigError, match=r"Unknown sampling setting 'temprature'. Did you mean temperature"):
+        Work(config(Path("x"), sampling={"temprature": 1.0}))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"sampling": {"temperature": 0.5}},
+        {"seed": 1},
+        {"recipe": "bo3"},
+        {"engine": {"arguments": {"quantization": "fp8"}}},
+        {"engine": {"arguments": {"max_model_len": 100}}},
+        {"speculative": {"method": "ngram"}},
+        {"overrides": {"smoke": {"system": "Be brief."}}},
+        {"roles": {"judge": {"model": "other"}}},
+        {"name": "another checkpoint"},
+    ],
+    ids=str,
+)
+def test_what_shapes_answers_is_part_of_the_identity(fields: dict[str, Any]) -> None:
+    with pytest.raises(JournalError, match=r"holds a different run. What differs:\n  \S+: .+ there, .+ now"):
+        merge_run(described(), described(**fields))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"out": Path("moved/run")},
+        {"engine": {"arguments": {"tensor_parallel_size": 8, "gpu_memory_utilization": 0.5}}},
+        {"workers": 7},
+        {"roles": {"judge": {"base_url": "http://elsewhere/v1", "concurrency": 5}}},
+        {"runs": 5},
+        {"limit": 9},
+        {"limit": None},
+    ],
+    ids=str,
+)
+def test_what_does_not_shape_answers_may_change(fields: dict[str, Any]) -> None:
+    assert merge_run(described(), described(**fields))["complete"] is False
+
+
+def test_the_difference_names_both_values() -> None:
+    with pytest.raises(
+        JournalError, match=r"  seed: 0 there, 5 now\n  smoke.sampling.top_p: 0.95 there, 0.5 now"
+    ):
+        merge_run(described(), described(seed=5, sampling={"top_p": 0.5}))
+
+
+def test_a_long_value_is_shown_by_its_start() -> None:
+    with pytest.raises(JournalError) as caught:
+        merge_run(described(), described(sampling={"stop": ["x" * 5000]}))
+    assert len(str(caught.value)) < 1000
+
+
+def test_more_runs_and_questions_extend_and_fewer_do_not_shrink() -> None:
+    small, large = described(runs=1, limit=2), described(runs=3, limit=5)
+    for merged in (merge_run(small, large), merge_run(large, small)):
+        task = merged["tasks"]["smoke"]
+        assert (merged["runs"], task["runs"], task["questions"]) == (3, 3, 5)
+        assert task["notes"] == ["limited to the first 5"]
+        assert len(task["hashes"]) == 5
+
+
+def test_tasks_of_earlier_starts_stay_with_their_changes() -> None:
+    before = described(overrides={"smoke": {"sampling": {"top_p": 0.5}}})
+    before["tasks"]["other"] = before["tasks"]["smoke"]
+    before["config"]["overrides"]["other"] = {"runs": 1}
+    merged = merge_run(before, described(overrides={"smoke": {"sampling": {"top_p": 0.5}}}))
+    assert set(merged["tasks"]) == {"smoke", "other"}
+    assert merged["config"]["overrides"]["other"] == {"runs": 1}
+
+
+def test_what_the_engine_said_stays_until_it_has_started_again() -> None:
+    before = described()
+    before["model"]["context"], before["engine"]["notes"] = 4096, ["no chat template"]
+    merged = merge_run(before, described())
+    assert (merged["model"]["context"], merged["engine"]["notes"]) == (4096, ["no chat template"])
+
+
+@pytest.mark.parametrize("lost", ["engine", "recipe", "tasks", "config"])
+def test_a_description_edited_by_hand_is_refused(lost: str) -> None:
+    broken = {key: value for key, value in described().items() if key != lost} | (
+        {"config": 5} if lost == "config" else {}
+    )
+    with pytest.raises(JournalError, match=r"run\.json is not what `k2eval run` writes"):
+        identity(broken)
+
+
+def test_a_run_is_complete_when_every_sample_it_speaks_of_is_settled() -> None:
+    run = {"tasks": {"a": {"questions": 2, "runs": 2}, "b": {"questions": 1, "runs": 1}}}
+    places = [Place("a", question, index) for question in "xy" for index in (0, 1)] + [Place("b", "z", 0)]
+    assert is_complete(run, places)
+    assert not is_complete(run, places[1:])
+    assert not is_complete(run, places[:-1])
+    assert not is_complete(run, [*places[1:], Place("a", "x", 2)])
+
+
+def test_answers_that_the_context_cuts_are_said_once() -> None:
+    tasks = {name: {"sampling": {"max_tokens": 64_000}} for name in ("a", "b")}
+    run = {"tasks": {**tasks, "c": {"sampling": {"max_tokens": 100}}}}
+    assert limits_of_context(run, None) == []
+    [note] = limits_of_context(run, 4096)
+    assert note.startswith("max_tokens is 64000, but prompt and answer must fit a context of 4096 tokens")
+    assert note.endswith("(a, b)")
+
+
+def test_a_failure_of_ours_has_no_score() -> None:
+    assignment = next(Work(config(Path("x"))).assignments())
+    verdict = failed(assignment, Outcome.ENGINE_ERROR, "x" * 10_000)
+    assert verdict.score is None and len(verdict.detail["reason"]) == 500

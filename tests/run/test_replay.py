@@ -1,0 +1,89 @@
+"""Recipes over the journal: what is there is never made again, what is missing is never guessed."""
+
+from pathlib import Path
+
+import pytest
+
+from k2eval.errors import EngineError, EngineStopped
+from k2eval.journal.journal import GENERATIONS, Archive, read_lines
+from k2eval.records import Generation, Request
+from k2eval.run.regrade import regrade
+from tests.runs import config, golds, run, student, verdicts
+
+
+def kept(out: Path) -> list[str]:
+    return [generation.key for _, generation in read_lines(out / GENERATIONS, Generation)]
+
+
+@pytest.mark.parametrize(
+    "recipe", ["plan", "bo3", "k2", "k2-published", "maj3", "adaptive4", "bo4-tournament"]
+)
+async def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, recipe: str) -> None:
+    settings = config(tmp_path / "run", recipe=recipe, limit=3)
+    good = student(golds(settings), lambda request: request.seed % 2 == 0)
+    left = iter(range(9))
+
+    def dying(request: Request) -> str:
+        if next(left, None) is None:
+            raise EngineStopped("killed")
+        return good(request)
+
+    with pytest.raises(EngineStopped):
+        await run(settings, dying)
+    before = kept(settings.out)
+    assert len(before) == 9
+    summary = await run(settings, good)
+    after = kept(settings.out)
+    assert after[:9] == before
+    assert len(after) == len(set(after)) == 9 + summary.generated
+    whole = config(tmp_path / "whole", recipe=recipe, limit=3)
+    await run(whole, good)
+    assert sorted(kept(whole.out)) == sorted(after)
+    assert {one.place: one for one in verdicts(whole.out)} == {
+        one.place: one for one in verdicts(settings.out)
+    }
+
+
+async def test_grading_again_leaves_out_samples_that_are_not_finished(tmp_path: Path) -> None:
+    settings = config(tmp_path / "run", recipe="bo3", limit=2, runs=1)
+    good = student(golds(settings), lambda request: request.stage == "solve-1")
+
+    def dying(request: Request) -> str:
+        if request.question_id != first and request.stage == "solve-1":
+            raise EngineStopped("killed")
+        return good(request)
+
+    first = next(iter(golds(settings)))
+    with pytest.raises(EngineStopped):
+        await run(settings, dying)
+    done = await regrade(settings.out)
+    assert done.missing >= 1
+    assert done.graded + done.missing == 2
+    assert all(verdict.score == 1.0 for verdict in verdicts(settings.out))
+
+
+async def test_grading_again_knows_which_candidates_were_lost(tmp_path: Path) -> None:
+    settings = config(tmp_path / "run", recipe="k2", limit=2, runs=1)
+    good = student(golds(settings), lambda request: True)
+
+    def losing(request: Request) -> str:
+        if request.stage == "solve-2":
+            raise EngineError("gone")
+        return good(request)
+
+    await run(settings, losing)
+    assert [len(verdict.notes["lost"]) for verdict in verdicts(settings.out)] == [1, 1]
+    done = await regrade(settings.out)
+    assert (done.graded, done.missing, done.changed) == (2, 0, 0)
+
+
+async def test_what_is_taken_over_makes_the_new_run_complete_by_itself(tmp_path: Path) -> None:
+    settings = config(tmp_path / "bo2", recipe="bo2", limit=2)
+    script = student(golds(settings), lambda request: request.stage == "solve")
+    await run(settings, script)
+    plain = config(tmp_path / "plain", limit=2, reuse=(settings.out,))
+    assert (await run(plain, script)).generated == 0
+    assert set(kept(plain.out)) < set(kept(settings.out))
+    key = kept(plain.out)[0]
+    assert Archive([plain.out]).find(key) == Archive([settings.out]).find(key)
+    assert (await regrade(plain.out)).missing == 0

@@ -1,0 +1,407 @@
+"""The runner: everything is made once, graded meanwhile, and kept, whatever goes wrong."""
+
+import asyncio
+import io
+import json
+import os
+import resource
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from k2eval.config.run import RunConfig
+from k2eval.engines.protocol import EngineInfo
+from k2eval.engines.scripted import Script, ScriptedEngine
+from k2eval.errors import EngineError, EngineStopped, JournalError, PromptTooLong
+from k2eval.grading.pool import GradingPool
+from k2eval.journal.journal import GENERATIONS, VERDICTS, Journal, read_lines, read_run
+from k2eval.records import Generation, Grade, Outcome, Question, Request, derive_seed
+from k2eval.run.runner import Runner, Summary
+from tests.runs import config, verdicts
+
+
+def right(request: Request) -> str:
+    return r"<think>so</think>\boxed{35}"
+
+
+async def carry_out(
+    run_config: RunConfig, script: Script = right, out: io.StringIO | None = None, **engine: Any
+) -> tuple[Summary, ScriptedEngine]:
+    scripted = ScriptedEngine(script, **engine)
+    return await Runner(run_config, {"solver": scripted}, Console(file=out or io.StringIO())).run(), scripted
+
+
+def generations(out: Path) -> list[Generation]:
+    return [one for _, one in read_lines(out / GENERATIONS, Generation)]
+
+
+async def test_every_sample_is_made_and_graded_once(tmp_path: Path) -> None:
+    summary, engine = await carry_out(config(tmp_path / "run"))
+    assert summary == Summary(total=12, done=12, infrastructure=0, generated=12, interrupted=False)
+    assert len(engine.requests) == len({one.key for one in engine.requests}) == 12
+    assert len((tmp_path / "run" / VERDICTS).read_text().splitlines()) == 12
+    assert read_run(tmp_path / "run")["complete"] is True
+
+
+async def test_a_second_start_asks_nothing_and_changes_nothing(tmp_path: Path) -> None:
+    await carry_out(config(tmp_path / "run"))
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    summary, engine = await carry_out(config(tmp_path / "run"))
+    assert (summary.done, summary.generated, engine.requests) == (12, 0, [])
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+async def test_questions_of_several_steps_begin_first(tmp_path: Path) -> None:
+    _, engine = await carry_out(
+        config(tmp_path / "run", tasks=("nano_math", "nano_science"), limit=1, runs=1)
+    )
+    assert [request.task for request in engine.requests[:2]] == ["nano_science", "nano_math"]
+
+
+async def test_seeds_depend_on_the_place_alone(tmp_path: Path) -> None:
+    _, one = await carry_out(config(tmp_path / "a"))
+    _, other = await carry_out(config(tmp_path / "b", limit=3), name="another checkpoint")
+    seeds = {(request.question_id, request.run_index): request.seed for request in one.requests}
+    assert len(set(seeds.values())) == 12
+    assert all(seeds[request.question_id, request.run_index] == request.seed for request in other.requests)
+    first = one.requests[0]
+    place = next(iter(verdicts(tmp_path / "b"))).place._replace(
+        question_id=first.question_id, run_index=first.run_index
+    )
+    assert first.seed == derive_seed(0, place, "solve")
+
+
+async def test_more_runs_and_questions_reuse_what_is_there(tmp_path: Path) -> None:
+    await carry_out(config(tmp_path / "run", limit=3, runs=2))
+    _, engine = await carry_out(config(tmp_path / "run", limit=5, runs=3))
+    assert len(engine.requests) == 15 - 6
+    assert len(verdicts(tmp_path / "run")) == 15
+
+
+async def test_fewer_runs_are_complete_without_shrinking_the_run(tmp_path: Path) -> None:
+    await carry_out(config(tmp_path / "run", limit=3, runs=2))
+    summary, engine = await carry_out(config(tmp_path / "run", limit=2, runs=1))
+    assert (summary.total, summary.done, engine.requests) == (2, 2, [])
+    run = read_run(tmp_path / "run")
+    assert (run["complete"], run["tasks"]["smoke"]["runs"], run["tasks"]["smoke"]["questions"]) == (
+        True,
+        2,
+        3,
+    )
+
+
+async def test_a_part_of_an_unfinished_run_does_not_make_it_complete(tmp_path: Path) -> None:
+    def dies(request: Request) -> str:
+        if request.run_index:
+            raise EngineStopped("gone")
+        return right(request)
+
+    with pytest.raises(EngineStopped):
+        await carry_out(config(tmp_path / "run", limit=3, runs=2), dies, capacity=1)
+    await carry_out(config(tmp_path / "run", limit=3, runs=1))
+    assert read_run(tmp_path / "run")["complete"] is False
+
+
+async def test_another_checkpoint_is_refused_in_the_same_directory(tmp_path: Path) -> None:
+    await carry_out(config(tmp_path / "run"))
+    with pytest.raises(JournalError, match=r"What differs:\n  model: .* there, .* now"):
+        await carry_out(config(tmp_path / "run"), name="another")
+
+
+async def test_a_directory_where_nothing_was_made_binds_nothing(tmp_path: Path) -> None:
+    def dies(request: Request) -> str:
+        raise EngineStopped("gone")
+
+    with pytest.raises(EngineStopped):
+        await carry_out(config(tmp_path / "run"), dies)
+    summary, _ = await carry_out(config(tmp_path / "run", seed=5), name="another")
+    assert summary.done == 12
+
+
+async def test_a_prompt_that_is_too_long_fails_that_question_alone(tmp_path: Path) -> None:
+    asked: Counter[str] = Counter()
+
+    def script(request: Request) -> str:
+        asked[request.question_id] += 1
+        if request.question_id == first:
+            raise PromptTooLong("the prompt has 9 tokens, the context 8")
+        return right(request)
+
+    first = next(
+        iter(Runner(config(tmp_path / "x"), {"solver": ScriptedEngine(right)}, Console()).work.assignments())
+    )
+    first = first.question.id
+    summary, _ = await carry_out(config(tmp_path / "run"), script)
+    assert (summary.done, summary.infrastructure) == (12, 2)
+    assert asked[first] == 2, "asking again cannot help"
+    found = [one for one in verdicts(tmp_path / "run") if one.question_id == first]
+    assert {one.outcome for one in found} == {Outcome.PROMPT_TOO_LONG}
+    assert {one.score for one in found} == {None}
+    assert found[0].detail["reason"] == "the prompt has 9 tokens, the context 8"
+    assert read_run(tmp_path / "run")["complete"] is False
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("k2eval.run.runner.wait_exponential", lambda **_: lambda state: 0)
+    monkeypatch.setattr("k2eval.run.runner._SIGNAL_DELAY_S", 0)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_an_engine_error_is_tried_three_times_and_then_recorded_as_ours(tmp_path: Path) -> None:
+    asked: Counter[str] = Counter()
+
+    def script(request: Request) -> str:
+        asked[request.key] += 1
+        raise EngineError("overloaded")
+
+    summary, _ = await carry_out(config(tmp_path / "run", limit=1), script)
+    assert (summary.infrastructure, list(asked.values())) == (2, [3, 3])
+    assert {one.outcome for one in verdicts(tmp_path / "run")} == {Outcome.ENGINE_ERROR}
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_passing_engine_error_leaves_no_trace(tmp_path: Path) -> None:
+    asked: Counter[str] = Counter()
+
+    def script(request: Request) -> str:
+        asked[request.key] += 1
+        if asked[request.key] < 3:
+            raise EngineError("overloaded")
+        return right(request)
+
+    summary, _ = await carry_out(config(tmp_path / "run", limit=1), script)
+    assert (summary.infrastructure, summary.generated) == (0, 2)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_failed_on_our_side_is_tried_again_by_the_next_start(tmp_path: Path) -> None:
+    def script(request: Request) -> str:
+        if request.run_index:
+            raise EngineError("overloaded")
+        return right(request)
+
+    await carry_out(config(tmp_path / "run"), script)
+    summary, engine = await carry_out(config(tmp_path / "run"))
+    assert (summary.infrastructure, len(engine.requests)) == (0, 6)
+    assert read_run(tmp_path / "run")["complete"] is True
+
+
+async def test_a_bug_in_an_engine_is_not_tried_again_and_not_recorded(tmp_path: Path) -> None:
+    def script(request: Request) -> str:
+        raise KeyError("a bug")
+
+    engine = ScriptedEngine(script)
+    with pytest.raises(KeyError, match="a bug"):
+        await Runner(
+            config(tmp_path / "run", limit=1, runs=1), {"solver": engine}, Console(file=io.StringIO())
+        ).run()
+    assert len(engine.requests) == 1
+    assert verdicts(tmp_path / "run") == []
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_an_engine_that_dies_ends_the_run_and_keeps_what_is_finished(tmp_path: Path) -> None:
+    count = 0
+
+    def script(request: Request) -> str:
+        nonlocal count
+        count += 1
+        if count > 5:
+            raise EngineStopped("vLLM stopped")
+        return right(request)
+
+    with pytest.raises(EngineStopped, match="vLLM stopped"):
+        await carry_out(config(tmp_path / "run"), script, capacity=1)
+    assert len(generations(tmp_path / "run")) == 5
+    [session] = read_run(tmp_path / "run")["sessions"]
+    assert session["generated"] == 5
+    summary, engine = await carry_out(config(tmp_path / "run"))
+    assert (summary.done, len(engine.requests)) == (12, 7)
+
+
+async def test_replayed_generations_count_in_no_speed(tmp_path: Path) -> None:
+    await carry_out(config(tmp_path / "run", limit=3))
+    (tmp_path / "run" / VERDICTS).write_text("")
+    await carry_out(config(tmp_path / "run", limit=3))
+    first, second = read_run(tmp_path / "run")["sessions"]
+    assert (first["generated"], first["replayed"]) == (6, 0)
+    assert (second["generated"], second["replayed"], second["generated_tokens"]) == (0, 6, 0)
+    assert len(verdicts(tmp_path / "run")) == 6
+
+
+async def test_a_journal_that_fails_while_grading_ends_the_run_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(journal: Journal, verdict: Any) -> None:
+        raise JournalError("no space left")
+
+    monkeypatch.setattr(Journal, "add_verdict", full)
+    engine = ScriptedEngine(right, delay_s=0.05, capacity=1)
+    with pytest.raises(JournalError, match="no space left"):
+        await Runner(
+            config(tmp_path / "run", limit=None, runs=16), {"solver": engine}, Console(file=io.StringIO())
+        ).run()
+    assert len(engine.requests) < 400, "of 832"
+
+
+async def test_a_description_that_cannot_be_written_does_not_hide_the_first_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def script(request: Request) -> str:
+        monkeypatch.setattr(Journal, "write_run", lambda *_: (_ for _ in ()).throw(JournalError("second")))
+        raise EngineStopped("first")
+
+    with pytest.raises(EngineStopped, match="first"):
+        await carry_out(config(tmp_path / "run"), script)
+
+
+async def test_texts_that_no_encoding_has_are_kept_and_graded(tmp_path: Path) -> None:
+    await carry_out(config(tmp_path / "run", limit=1), lambda request: "\x00\ud800\u2028 \\boxed{35}\x00")
+    assert {one.text for one in generations(tmp_path / "run")} == {"\x00\ud800\u2028 \\boxed{35}\x00"}
+    assert not any(one.outcome.is_infrastructure for one in verdicts(tmp_path / "run"))
+
+
+async def test_grading_goes_on_while_the_engine_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graded_at_request: list[int] = []
+    graded = 0
+
+    async def grade(
+        pool: GradingPool, question: Question, text: str, truncated: bool = False, **_: Any
+    ) -> Grade:
+        nonlocal graded
+        graded += 1
+        return Grade.of(Outcome.CORRECT)
+
+    def script(request: Request) -> str:
+        graded_at_request.append(graded)
+        return right(request)
+
+    monkeypatch.setattr(GradingPool, "grade", grade)
+    await carry_out(config(tmp_path / "run"), script, capacity=1)
+    assert graded_at_request[-1] > 0
+
+
+async def test_no_more_responses_wait_for_their_grade_than_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting, most = 0, 0
+
+    async def grade(pool: GradingPool, *_: Any, **__: Any) -> Grade:
+        nonlocal waiting, most
+        waiting += 1
+        most = max(most, waiting)
+        await asyncio.sleep(0.01)
+        waiting -= 1
+        return Grade.of(Outcome.CORRECT)
+
+    monkeypatch.setattr(GradingPool, "grade", grade)
+    monkeypatch.setattr("k2eval.run.runner._GRADING_BACKLOG", 3)
+    summary, _ = await carry_out(config(tmp_path / "run"))
+    assert (summary.done, most) == (12, 3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_the_run_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    def script(request: Request) -> str:
+        if len(generations(tmp_path / "run")) == 4:
+            os.kill(os.getpid(), number)
+        return right(request)
+
+    out = io.StringIO()
+    handler = signal.getsignal(number)
+    summary, _ = await carry_out(config(tmp_path / "run"), script, out, capacity=1, delay_s=0.01)
+    assert summary.interrupted and summary.generated < 12
+    assert "Stopping; once more stops at once." in out.getvalue()
+    assert signal.getsignal(number) is handler
+    assert read_run(tmp_path / "run")["sessions"][0]["generated"] == summary.generated
+    summary, _ = await carry_out(config(tmp_path / "run"))
+    assert summary.done == 12 and not summary.interrupted
+    assert len(generations(tmp_path / "run")) == 12
+
+
+async def test_an_engine_that_a_signal_ended_too_is_no_error(tmp_path: Path) -> None:
+    def script(request: Request) -> str:
+        os.kill(os.getpid(), signal.SIGINT)
+        raise EngineStopped("the signal reached the engine first")
+
+    summary, _ = await carry_out(config(tmp_path / "run"), script, capacity=1)
+    assert summary.interrupted
+
+
+class Starting(ScriptedEngine):
+    """An engine whose start takes for ever."""
+
+    async def __aenter__(self) -> "Starting":
+        asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGINT)
+        await asyncio.sleep(60)
+        return self
+
+
+async def test_a_signal_while_the_engine_starts_ends_the_run(tmp_path: Path) -> None:
+    engine = Starting(right)
+    summary = await Runner(config(tmp_path / "run"), {"solver": engine}, Console(file=io.StringIO())).run()
+    assert (summary.interrupted, summary.done) == (True, 0)
+
+
+async def test_lines_off_a_terminal_are_few_and_say_how_far_it_is(tmp_path: Path) -> None:
+    out = io.StringIO()
+    await carry_out(config(tmp_path / "run"), out=out)
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "Starting scripted …"
+    assert len(lines) == 2
+    assert lines[1].startswith("12/12 samples, ") and "smoke 12/12 at 16.7%" in lines[1]
+
+
+async def test_the_terminal_shows_a_table_of_tasks(tmp_path: Path) -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=100)
+    await Runner(config(tmp_path / "run"), {"solver": ScriptedEngine(right)}, console).run()
+    shown = out.getvalue()
+    assert "12/12" in shown and "truncated %" in shown and "\x1b[?25h" in shown
+
+
+class Small(ScriptedEngine):
+    """An engine whose context is smaller than what tasks allow."""
+
+    @property
+    def info(self) -> EngineInfo:
+        return super().info.model_copy(update={"context": 4096, "notes": ("plain text",)})
+
+
+async def test_what_a_reader_must_know_is_printed_and_kept(tmp_path: Path) -> None:
+    out = io.StringIO()
+    await Runner(config(tmp_path / "run"), {"solver": Small(right)}, Console(file=out, width=300)).run()
+    notes = read_run(tmp_path / "run")["engine"]["notes"]
+    assert notes[0] == "plain text"
+    assert notes[1].startswith("max_tokens is 64000, but prompt and answer must fit a context of 4096 tokens")
+    assert out.getvalue().count("max_tokens is 64000") == 1
+
+
+@pytest.mark.slow
+async def test_twenty_thousand_samples_need_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts of 20 KB each, 400 MB in all, with grades that are made up, so that the runner alone is measured."""
+
+    async def grade(pool: GradingPool, *_: Any, **__: Any) -> Grade:
+        return Grade.of(Outcome.WRONG, "1")
+
+    monkeypatch.setattr(GradingPool, "grade", grade)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    summary, engine = await carry_out(
+        config(tmp_path / "run", limit=50, runs=400),
+        lambda request: f"{request.seed} " + "x" * 20_000,
+        capacity=512,
+    )
+    assert summary.done == 20_000
+    engine.requests.clear()
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert used < 300_000, f"{used} KiB"
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["complete"] is True
