@@ -2,7 +2,8 @@
 
 MODEL   ?= $(if $(wildcard models/nano/rl/config.json),models/nano/rl,build/random)
 TASKS   ?= $(if $(wildcard models/nano/rl/config.json),$(NANO),smoke)
-RUNS    ?=
+# RUNS is the name of 0.1.0.
+REPEATS ?= $(RUNS)
 RECIPE  ?= plain
 DATA    ?=
 LIMIT   ?=
@@ -11,14 +12,14 @@ OUT     ?= runs/$(notdir $(MODEL:/=))-$(RECIPE)
 ARGS    ?=
 
 DEMO      := leaderboards/nano
-DEMO_RUNS ?= 2
-DEMO_RUN   = $(K2) run --tasks $(NANO) --runs $(DEMO_RUNS)
+DEMO_REPEATS ?= 2
+DEMO_RUN   = $(K2) run --tasks $(NANO) --repeats $(DEMO_REPEATS)
 
 comma := ,
 VENV  ?= .venv
 PY    := $(VENV)/bin/python
 K2    := $(PY) -m k2eval
-FLAGS  = --recipe $(RECIPE) --out $(OUT) $(if $(RUNS),--runs $(RUNS)) $(if $(DATA),--data $(DATA)) \
+FLAGS  = --recipe $(RECIPE) --out $(OUT) $(if $(REPEATS),--repeats $(REPEATS)) $(if $(DATA),--data $(DATA)) \
          $(if $(LIMIT),--limit $(LIMIT)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 export VENV
 
@@ -35,7 +36,7 @@ ifndef OMP_WAIT_POLICY
 # vLLM's threads wait awake (docs/gpu.md): faster on a machine that does nothing else.
 eval demo: export GOMP_SPINCOUNT ?= 300000
 endif
-eval: setup $(filter build/random,$(MODEL)) ## Evaluate MODEL on TASKS: MODEL= TASKS=a,b RUNS= RECIPE= DATA= LIMIT= SEED= OUT= ARGS=
+eval: setup $(filter build/random,$(MODEL)) ## Evaluate MODEL on TASKS: MODEL= TASKS=a,b REPEATS= RECIPE= DATA= LIMIT= SEED= OUT= ARGS=
 	@$(K2) run --model $(MODEL) --tasks $(TASKS) $(FLAGS); code=$$?; [ $$code -le 1 ] || exit $$code; \
 	    $(K2) leaderboard $(OUT) --out $(OUT)/leaderboard --quiet && exit $$code
 

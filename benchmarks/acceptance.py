@@ -38,7 +38,7 @@ def run(options: argparse.Namespace, tokens: int) -> dict[str, Any]:
     """The ``speculative`` entry of a run with so many drafted tokens."""
     out = options.out / f"{options.sample}-{tokens}"
     command = [
-        sys.executable, "-m", "k2eval", "run", "--model", options.model, "--tasks", options.tasks, "--runs", "1",
+        sys.executable, "-m", "k2eval", "run", "--model", options.model, "--tasks", options.tasks, "--repeats", "1",
         "--speculative", f"draft={options.draft},tokens={tokens},sample={options.sample}", "--out", str(out),
     ]  # fmt: skip
     command += ["--limit", str(options.limit)] if options.limit else []

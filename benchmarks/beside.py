@@ -1,6 +1,6 @@
 """What grading programs beside generation costs the engine: the same generations with and without the grader at work.
 
-    python -m benchmarks.beside [--runs 8] [--rounds 5] [--every 16] [--model models/nano/rl]
+    python -m benchmarks.beside [--repeats 8] [--rounds 5] [--every 16] [--model models/nano/rl]
 
 Both sides are whole runs of ``nano_code`` through vLLM, with the journal and as many grading processes as a run has.
 On one side a program is judged in the sandbox as soon as it is there, on the other a grader says "wrong" without
@@ -65,7 +65,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default="models/nano/rl")
-    parser.add_argument("--runs", type=int, default=8, help="Samples of each of the 100 questions.")
+    parser.add_argument("--repeats", type=int, default=8, help="Samples of each of the 100 questions.")
     parser.add_argument("--every", type=int, default=16, help="One answer in so many is judged.")
     add_options(parser, SIDES, rounds=5)
     options = parser.parse_args()
@@ -76,7 +76,7 @@ def main() -> None:
         options.scratch = Path(scratch)
         tasks = write_tasks(options.scratch)
         results = alternate(
-            "benchmarks.beside", SIDES, options, ("model", "runs", "every"), lambda side: tasks
+            "benchmarks.beside", SIDES, options, ("model", "repeats", "every"), lambda side: tasks
         )
     graded, ungraded = (seconds_per_token(results[side]) for side in SIDES)
     print(f"slowdown of the engine by grading beside it: {100 * (graded / ungraded - 1):.1f} %")
@@ -94,7 +94,7 @@ def one_side(options: argparse.Namespace) -> dict[str, float]:
     config = RunConfig(
         model=str(options.model),
         tasks=("nano_code",),
-        runs=options.runs,
+        repeats=options.repeats,
         out=options.scratch / f"run-{os.getpid()}",
     )
     os.environ[EVERY] = str(options.every if options.side == "graded" else 0)

@@ -34,7 +34,7 @@ async def busy(probe: Probe, options: argparse.Namespace, tasks: list[str], say:
     for number in range(ROUNDS + 1):
         with tempfile.TemporaryDirectory() as folder:
             config = RunConfig(
-                model=str(options.small), tasks=tuple(tasks), runs=options.runs, recipe=options.recipe,
+                model=str(options.small), tasks=tuple(tasks), repeats=options.repeats, recipe=options.recipe,
                 limit=options.questions // len(tasks), data=options.data, out=Path(folder) / "run",
                 sampling={"max_tokens": options.longest},
             )  # fmt: skip
@@ -87,7 +87,7 @@ async def beside(probe: Probe, options: argparse.Namespace, say: Callable[..., N
             for side in SIDES if number % 2 else reversed(SIDES):
                 os.environ[EVERY] = str(options.every if side == "graded" else 0)
                 config = RunConfig(
-                    model=str(options.small), tasks=("nano_code",), runs=options.runs, limit=options.questions,
+                    model=str(options.small), tasks=("nano_code",), repeats=options.repeats, limit=options.questions,
                     out=Path(folder) / f"{number}-{side}", sampling={"max_tokens": options.longest},
                 )  # fmt: skip
                 await probe.refresh()
@@ -124,7 +124,7 @@ def taken(steps: Sequence[Step], places: int, finished: list[float], samples: in
 
 async def bare_speed(probe: Probe, config: Any) -> float:
     """Output tokens/s of the same requests given to vLLM all at once, nothing kept and nothing graded."""
-    from k2eval.records import Place, derive_seed
+    from k2eval.records import SampleKey, derive_seed
     from k2eval.run.plan import Work
 
     await probe.refresh()
@@ -132,7 +132,7 @@ async def bare_speed(probe: Probe, config: Any) -> float:
         (
             probe.prompt_ids(Prompt(messages=assignment.question.messages)),
             assignment.sampling,
-            derive_seed(config.seed, Place(*assignment.place), "solve"),
+            derive_seed(config.seed, SampleKey(*assignment.sample_key), "solve"),
         )
         for assignment in Work(config).assignments()
     ]

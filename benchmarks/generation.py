@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.sides import add_options, alternate, run, seconds_per_token
 from k2eval.config.run import RunConfig
-from k2eval.records import Place, derive_seed
+from k2eval.records import SampleKey, derive_seed
 from k2eval.testing import make_tiny_checkpoint
 
 SIDES = ("bare", "k2eval")
@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="Checkpoint; one with random weights where not given.")
     parser.add_argument("--task", default="smoke", help="One task, or several separated by commas.")
-    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--max-tokens", type=int, default=256)
     add_options(parser, SIDES, rounds=3)
     options = parser.parse_args()
@@ -35,7 +35,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         options.scratch = Path(scratch)
         options.model = options.model or make_tiny_checkpoint(Path(scratch) / "model")
-        results = alternate("benchmarks.generation", SIDES, options, ("model", "task", "runs", "max_tokens"))
+        results = alternate(
+            "benchmarks.generation", SIDES, options, ("model", "task", "repeats", "max_tokens")
+        )
     print(f"bare / k2eval: {seconds_per_token(results['bare']) / seconds_per_token(results['k2eval']):.3f}")
 
 
@@ -44,7 +46,7 @@ def one_side(options: argparse.Namespace) -> dict[str, float]:
     config = RunConfig(
         model=str(options.model),
         tasks=tuple(options.task.split(",")),
-        runs=options.runs,
+        repeats=options.repeats,
         out=out,
         sampling={"max_tokens": options.max_tokens},
     )
@@ -78,7 +80,7 @@ def bare(config: RunConfig) -> dict[str, float]:
                 max_tokens=sampling.max_tokens,
                 stop=list(sampling.stop),
                 include_stop_str_in_output=True,
-                seed=derive_seed(config.seed, Place(*assignment.place), "solve"),
+                seed=derive_seed(config.seed, SampleKey(*assignment.sample_key), "solve"),
             )
         )
     start = time.perf_counter()

@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
     add("--data", type=Path, help="Folder with the rows of the benchmarks.")
     add("--questions", type=int, default=200, help="Of busy, over all tasks.")
     add("--recipe", default="plain", help="Of busy; others than plain without bare vLLM beside.")
-    add("--runs", type=int, default=8, help="Of each question, of busy and beside.")
+    add("--repeats", type=int, default=8, help="Of each question, of busy and beside.")
     add("--every", type=int, default=16, help="One answer in so many is judged, of beside.")
     add("--input-tokens", type=int, default=128, help="Of random prompts.")
     add("--output-tokens", type=int, default=256, help="Of answers to random prompts.")

@@ -36,13 +36,20 @@ def make(folder: Path, verdicts: int, seed: int) -> Path:
     scale = verdicts / RUNS / sum(SHARES.values())
     tasks = {name: max(1, round(share * scale)) for name, share in SHARES.items()}
     folder.mkdir()
-    info = {"title": "", "kind": "mathematics", "runs": RUNS, "grader": "math/1", "notes": [], "version": "1"}
+    info = {
+        "title": "",
+        "kind": "mathematics",
+        "repeats": RUNS,
+        "grader": "math/1",
+        "notes": [],
+        "version": "1",
+    }
     run = {
         "format": 1,
         "name": folder.name,
         "model": {"name": f"models/{folder.name}", "fingerprint": "f00d", "engine": "made up"},
         "recipe": "plain",
-        "runs": RUNS,
+        "repeats": RUNS,
         "tasks": {
             name: info
             | {"questions": count, "expected_questions": count, "fingerprint": name, "micro": "math" in name}
@@ -73,7 +80,7 @@ def _verdict(rng: random.Random, task: str, number: int, index: int, right: bool
         "output_tokens": rng.randrange(1000, 64000),
         "question_id": f"{task}-{number}",
         "recipe_tokens": 64000,
-        "run_index": index,
+        "repeat_index": index,
         "score": float(right),
         "selected": key,
         "tags": {"difficulty": "9.0", "date": "2024-10-01"},

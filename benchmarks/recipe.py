@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="Checkpoint; one with random weights where not given.")
     parser.add_argument("--recipe", default="k2")
     parser.add_argument("--limit", type=int, default=10, help="Questions.")
-    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--max-tokens", type=int, default=2048, help="Of a solution.")
     parser.add_argument("--max-num-seqs", type=int, default=128)
     add_options(parser, SIDES, rounds=3)
@@ -58,7 +58,7 @@ def main() -> None:
         options.scratch = Path(scratch)
         options.model = options.model or make_tiny_checkpoint(Path(scratch) / "model")
         write_task(Path(scratch) / "tasks")
-        names = ("model", "recipe", "limit", "runs", "max_tokens", "max_num_seqs")
+        names = ("model", "recipe", "limit", "repeats", "max_tokens", "max_num_seqs")
         tasks = options.scratch / "tasks"
         results = alternate("benchmarks.recipe", SIDES, options, names, tasks=lambda side: tasks)
     staged, flowing = (statistics.median(result["seconds"] for result in results[side]) for side in SIDES)
@@ -80,7 +80,7 @@ def one_side(options: argparse.Namespace) -> dict[str, float]:
         model=str(options.model),
         tasks=("smoke",),
         recipe=options.recipe,
-        runs=options.runs,
+        repeats=options.repeats,
         limit=options.limit,
         out=options.scratch / f"run-{os.getpid()}",
         sampling={"max_tokens": options.max_tokens},

@@ -54,3 +54,11 @@ def did_you_mean(got: str, known: list[str]) -> str:
     if near:
         return "Did you mean " + " or ".join(near) + "?"
     return "Known: " + ", ".join(sorted(known)) + "."
+
+
+def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first of the errors that ended a task group; the others are its echoes."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

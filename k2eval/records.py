@@ -1,23 +1,28 @@
 """The words of k2eval as types.
 
-A *question* is asked in *runs* (0 … k-1). A *recipe* turns it into one *response* by way of one or more
+A *question* is asked in *repeats* (0 … k-1). A *recipe* turns it into one *response* by way of one or more
 *generations*, each the engine's answer to one *request*. A grader's *grade* of a response, together with
 where it belongs, is a *verdict*. Generations and verdicts are what a run directory keeps.
 """
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Json = Any
 """Anything ``json.loads`` can return."""
 
 FinishReason = Literal["stop", "length"]
+
+Role = Literal["solver", "planner", "judge", "answer_judge"]
+"""Who is asked: each role may have an engine of its own."""
+ROLES: tuple[Role, ...] = ("solver", "planner", "judge", "answer_judge")
 
 
 class Record(BaseModel):
@@ -88,7 +93,7 @@ class Sampling(Record):
 
 
 class Question(Record):
-    """One item of a task, as asked in one run."""
+    """One item of a task, as asked in one repeat."""
 
     task: str
     id: str
@@ -111,7 +116,7 @@ class Request(Record):
     key: str
     task: str
     question_id: str
-    run_index: int
+    repeat_index: int
     stage: str
     """Which step of the recipe: ``plan``, ``solve``, ``judge.0-1`` …; unique within a response."""
     messages: tuple[Message, ...]
@@ -129,13 +134,24 @@ class SpeculativeCounts(Record):
     accepted_per_position: tuple[int, ...] = ()
 
 
-class Generation(Record):
+class _OfSample(Record):
+    """A record about one sample; ``repeat_index`` was called ``run_index`` in k2eval 0.1.0."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_name(cls, content: Json) -> Json:
+        if isinstance(content, dict) and "run_index" in content and "repeat_index" not in content:
+            return {"repeat_index" if key == "run_index" else key: value for key, value in content.items()}
+        return content
+
+
+class Generation(_OfSample):
     """An engine's answer to one request."""
 
     key: str
     task: str
     question_id: str
-    run_index: int
+    repeat_index: int
     stage: str
     text: str
     """The raw text, reasoning and stop string included."""
@@ -159,7 +175,7 @@ class Generation(Record):
 
 
 class Response(Record):
-    """What a recipe answers for one question in one run."""
+    """What a recipe answers for one question in one repeat."""
 
     text: str
     """The selected text, raw, with the template's prefill in front."""
@@ -194,12 +210,12 @@ class Grade(Record):
         return cls(outcome=outcome, score=score, extracted=extracted, detail=detail)
 
 
-class Verdict(Record):
+class Verdict(_OfSample):
     """A grade, and where it belongs. Holds nothing that differs between two identical runs."""
 
     task: str
     question_id: str
-    run_index: int
+    repeat_index: int
     outcome: Outcome
     score: float | None
     extracted: str | None = None
@@ -215,17 +231,17 @@ class Verdict(Record):
     notes: dict[str, Json] = Field(default_factory=dict)
 
     @property
-    def place(self) -> Place:
+    def sample_key(self) -> SampleKey:
         """Which sample this is about."""
-        return Place(self.task, self.question_id, self.run_index)
+        return SampleKey(self.task, self.question_id, self.repeat_index)
 
 
-class Place(NamedTuple):
-    """One sample of a run: a question of a task, in one run index."""
+class SampleKey(NamedTuple):
+    """One sample of a run: a question of a task, in one of its repeats."""
 
     task: str
     question_id: str
-    run_index: int
+    repeat_index: int
 
 
 def digest(*parts: Json) -> str:
@@ -234,6 +250,11 @@ def digest(*parts: Json) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def derive_seed(run_seed: int, place: Place, stage: str) -> int:
-    """The seed of one request: 31 bits that depend on its place alone, not on order, batch or checkpoint."""
-    return int(digest(run_seed, *place, stage)[:8], 16) & 0x7FFF_FFFF
+def derive_seed(run_seed: int, sample: SampleKey, stage: str) -> int:
+    """Return the seed of one request: 31 bits that depend on run seed, sample and stage alone."""
+    return int(digest(run_seed, *sample, stage)[:8], 16) & 0x7FFF_FFFF
+
+
+def now() -> str:
+    """The time, in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from k2eval.records import Generation, Grade, Outcome, Place, Sampling, derive_seed, digest
+from k2eval.records import Generation, Grade, Outcome, SampleKey, Sampling, derive_seed, digest
 
 
 def generation(text: str = "a") -> Generation:
@@ -15,7 +15,7 @@ def generation(text: str = "a") -> Generation:
         key="k",
         task="t",
         question_id="q",
-        run_index=0,
+        repeat_index=0,
         stage="solve",
         text=text,
         finish_reason="stop",
@@ -57,16 +57,16 @@ def test_digests_tell_parts_apart() -> None:
 
 
 def test_a_seed_is_the_same_on_every_machine() -> None:
-    assert derive_seed(0, Place("aime24", "60", 3), "solve") == 591521668
+    assert derive_seed(0, SampleKey("aime24", "60", 3), "solve") == 591521668
 
 
 @given(st.integers(), st.text(), st.integers(0, 99), st.text())
-def test_seeds_have_31_bits(run_seed: int, question_id: str, run_index: int, stage: str) -> None:
-    assert 0 <= derive_seed(run_seed, Place("t", question_id, run_index), stage) < 2**31
+def test_seeds_have_31_bits(run_seed: int, question_id: str, repeat_index: int, stage: str) -> None:
+    assert 0 <= derive_seed(run_seed, SampleKey("t", question_id, repeat_index), stage) < 2**31
 
 
 def test_every_part_of_a_place_moves_the_seed() -> None:
-    places = [Place("t", "q", 0), Place("u", "q", 0), Place("t", "r", 0), Place("t", "q", 1)]
+    places = [SampleKey("t", "q", 0), SampleKey("u", "q", 0), SampleKey("t", "r", 0), SampleKey("t", "q", 1)]
     seeds = {derive_seed(0, place, "solve") for place in places}
     seeds |= {derive_seed(1, places[0], "solve"), derive_seed(0, places[0], "plan")}
     assert len(seeds) == 6

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from k2eval.ablation.table import Duel, Table, curve_rows
-from k2eval.records import Place
+from k2eval.records import SampleKey
 from k2eval.statistics import Difference, average, paired
 
 
@@ -27,26 +27,26 @@ def print_ablation(table: Table, console: Console) -> None:
             highlight=False,
             soft_wrap=True,
         )
-    tasks = sorted({place.task for row in shown for place in table.cells[row]})
+    tasks = sorted({key.task for row in shown for key in table.cells[row]})
     for task in [*tasks, None] if len(tasks) > 1 else tasks:
-        places = table.common(shown, task)
-        console.print(f"\n[bold]{task or 'all tasks'}[/]: {_extent(places)}", highlight=False)
-        if not places:
+        keys = table.common(shown, task)
+        console.print(f"\n[bold]{task or 'all tasks'}[/]: {_extent(keys)}", highlight=False)
+        if not keys:
             console.print("  no sample has all rows")
             continue
-        _two_by_two(table, shown, places, console)
-        _rows(table, shown, places, console)
-        _curve(table, places, console)
-        _judge(table, places, console)
+        _two_by_two(table, shown, keys, console)
+        _rows(table, shown, keys, console)
+        _curve(table, keys, console)
+        _judge(table, keys, console)
     _missing(table, console)
 
 
-def _extent(places: Sequence[Place]) -> str:
-    questions = len({place[:2] for place in places})
-    return f"{questions} questions, {len(places)} samples that every row has"
+def _extent(keys: Sequence[SampleKey]) -> str:
+    questions = len({key[:2] for key in keys})
+    return f"{questions} questions, {len(keys)} samples that every row has"
 
 
-def _two_by_two(table: Table, shown: Sequence[str], places: Sequence[Place], console: Console) -> None:
+def _two_by_two(table: Table, shown: Sequence[str], keys: Sequence[SampleKey], console: Console) -> None:
     n = table.n
     corner = (("plain", "plan"), (f"bo{n}", f"plan-bo{n}"))
     if any(row not in shown for pair in corner for row in pair):
@@ -55,14 +55,14 @@ def _two_by_two(table: Table, shown: Sequence[str], places: Sequence[Place], con
     for heading in ("", "no plan", "plan", "plan brings"):
         grid.add_column(heading, justify="left" if heading == "" else "right")
     for label, (without, with_plan) in zip(("one candidate", f"best of {n}"), corner, strict=True):
-        cells = [_score(table, row, places) for row in (without, with_plan)]
-        grid.add_row(label, *cells, _gap(table, without, with_plan, places))
-    brings = [_gap(table, corner[0][column], corner[1][column], places) for column in (0, 1)]
-    grid.add_row("choosing brings", *brings, f"both: {_gap(table, 'plain', f'plan-bo{n}', places)}")
+        cells = [_score(table, row, keys) for row in (without, with_plan)]
+        grid.add_row(label, *cells, _gap(table, without, with_plan, keys))
+    brings = [_gap(table, corner[0][column], corner[1][column], keys) for column in (0, 1)]
+    grid.add_row("choosing brings", *brings, f"both: {_gap(table, 'plain', f'plan-bo{n}', keys)}")
     console.print(grid)
 
 
-def _rows(table: Table, shown: Sequence[str], places: Sequence[Place], console: Console) -> None:
+def _rows(table: Table, shown: Sequence[str], keys: Sequence[SampleKey], console: Console) -> None:
     grid = RichTable(
         box=box.SIMPLE_HEAD, title="Recipes and baselines on the same samples", title_justify="left"
     )
@@ -70,17 +70,17 @@ def _rows(table: Table, shown: Sequence[str], places: Sequence[Place], console: 
     for heading in headings:
         grid.add_column(heading, justify="left" if heading == "recipe" else "right")
     for row in shown:
-        whole, selected, calls = table.mean_cost(row, places)
-        against = "" if row == "plain" or "plain" not in shown else _gap(table, "plain", row, places)
+        whole, selected, calls = table.mean_cost(row, keys)
+        against = "" if row == "plain" or "plain" not in shown else _gap(table, "plain", row, keys)
         label = _label(row, table.n)
         grid.add_row(
-            label, _score(table, row, places), against, f"{whole:,.0f}", f"{selected:,.0f}", f"{calls:.1f}"
+            label, _score(table, row, keys), against, f"{whole:,.0f}", f"{selected:,.0f}", f"{calls:.1f}"
         )
     console.print(grid)
     for kind in ("", "plan-"):
         full, early = f"{kind}maj{table.n}", f"{kind}adaptive{table.n}"
         if full in shown and early in shown:
-            whole, part = (table.mean_cost(row, places)[0] for row in (full, early))
+            whole, part = (table.mean_cost(row, keys)[0] for row in (full, early))
             saved = 100 * (1 - part / whole) if whole else 0.0
             console.print(
                 f"  {early} gives the answers of {full} with {saved:.1f}% fewer tokens.", highlight=False
@@ -100,27 +100,27 @@ def _label(row: str, n: int) -> str:
     return names.get(base, row)
 
 
-def _curve(table: Table, places: Sequence[Place], console: Console) -> None:
+def _curve(table: Table, keys: Sequence[SampleKey], console: Console) -> None:
     """Scores by the number of candidates, one line for each way to choose among them."""
     for kind, planned in (("", ""), ("plan-", ", planned")):
         for how, name in (("bo", "best of N"), ("maj", "maj@N"), ("oracle", "pass@N")):
             rows = [f"{kind}{how}{m}" for m in range(1, table.n + 1)]
-            if all(set(places) <= set(table.cells[row]) for row in rows):
+            if all(set(keys) <= set(table.cells[row]) for row in rows):
                 values = ", ".join(
-                    f"{m}: {100 * average(table.scores(row, places)).value:.1f}"
+                    f"{m}: {100 * average(table.scores(row, keys)).value:.1f}"
                     for m, row in enumerate(rows, 1)
                 )
                 console.print(f"  {name}{planned} by N: {values}", highlight=False)
 
 
-def _judge(table: Table, places: Sequence[Place], console: Console) -> None:
-    wanted = set(places)
+def _judge(table: Table, keys: Sequence[SampleKey], console: Console) -> None:
+    wanted = set(keys)
     shown = table.rows()
     for row in (f"bo{table.n}", f"plan-bo{table.n}", "k2-published"):
         if row not in shown:
             continue
         found = table.duels.get(row, {})
-        duels = [duel for place, listed in found.items() if place in wanted for duel in listed]
+        duels = [duel for key, listed in found.items() if key in wanted for duel in listed]
         if duels:
             console.print(f"  judge of {row}: {judge_line(duels)}", highlight=False, soft_wrap=True)
 
@@ -157,13 +157,13 @@ def _share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f}% ({part}/{whole})"
 
 
-def _score(table: Table, row: str, places: Sequence[Place]) -> str:
-    estimate = average(table.scores(row, places))
+def _score(table: Table, row: str, keys: Sequence[SampleKey]) -> str:
+    estimate = average(table.scores(row, keys))
     return f"{100 * estimate.value:.1f} ({100 * estimate.low:.1f} – {100 * estimate.high:.1f})"
 
 
-def _gap(table: Table, one: str, other: str, places: Sequence[Place]) -> str:
-    return gap(paired(table.scores(one, places), table.scores(other, places), test=False))
+def _gap(table: Table, one: str, other: str, keys: Sequence[SampleKey]) -> str:
+    return gap(paired(table.scores(one, keys), table.scores(other, keys), test=False))
 
 
 def gap(difference: Difference) -> str:

@@ -24,9 +24,10 @@ from k2eval.recipes.majority import Majority
 from k2eval.recipes.plain import plain
 from k2eval.recipes.plan import plan
 from k2eval.recipes.published import Published
-from k2eval.recipes.sample import Prepare, Role, Sample
-from k2eval.records import Generation, Json, Message, Request, Response
-from k2eval.run.plan import Assignment, Work, identity
+from k2eval.recipes.sample import Prepare, Sample
+from k2eval.records import Generation, Json, Message, Request, Response, Role
+from k2eval.run.identity import identity
+from k2eval.run.plan import Assignment, Work
 from k2eval.run.regrade import NotKept, check_same
 from k2eval.system import cores
 
@@ -83,7 +84,7 @@ def _work(folders: Sequence[Path], runs: Sequence[Mapping[str, Json]], data: Pat
     changes = {
         "tasks": tuple(tasks),
         "recipe": "plain",
-        "runs": max(run["runs"] for run in runs),
+        "repeats": max(run["repeats"] for run in runs),
         "limit": None if None in limits else max(limit for limit in limits if limit),
         **({"data": data} if data else {}),
     }
@@ -132,7 +133,7 @@ class _Replay:
         score = await self._score(response)
         if score is None:
             return
-        self._table.cells[name][self._assignment.place] = Cell(score, _cost(response))
+        self._table.cells[name][self._assignment.sample_key] = Cell(score, _cost(response))
         await self._duels(name, response, sample)
 
     async def _candidates(self, kind: str, planned: bool) -> None:
@@ -148,12 +149,12 @@ class _Replay:
                 return
             found.append(_cost(made.response))
             scores.append(score)
-        place, cells = self._assignment.place, self._table.cells
+        key, cells = self._assignment.sample_key, self._table.cells
         for m in range(1, n + 1):
-            cells[f"{kind}oracle{m}"][place] = Cell(max(scores[:m]), _together(found[:m]))
+            cells[f"{kind}oracle{m}"][key] = Cell(max(scores[:m]), _together(found[:m]))
         whole = _together(found)
         drawn = Cost(whole.whole / n, whole.selected, whole.calls / n)
-        cells[f"{kind}random"][place] = Cell(sum(scores) / n, drawn)
+        cells[f"{kind}random"][key] = Cell(sum(scores) / n, drawn)
 
     async def _duels(self, name: str, response: Response, sample: Sample) -> None:
         texts = {generation.key: generation for generation in sample.generations}
@@ -175,7 +176,7 @@ class _Replay:
             for one in response.notes.get("comparisons", [])
             if one.get("orders")
         ]
-        self._table.duels.setdefault(name, {})[self._assignment.place] = duels
+        self._table.duels.setdefault(name, {})[self._assignment.sample_key] = duels
 
     def _sample(self) -> Sample:
         sample = self._assignment.sample(self._seed, self._fingerprints, self._ask)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from k2eval.records import Place
+from k2eval.records import SampleKey
 from k2eval.statistics import Scores
 
 ENOUGH = 0.95
@@ -50,8 +50,8 @@ class Table:
     """Results by row and sample."""
 
     n: int
-    cells: dict[str, dict[Place, Cell]] = field(default_factory=dict)
-    duels: dict[str, dict[Place, list[Duel]]] = field(default_factory=dict)
+    cells: dict[str, dict[SampleKey, Cell]] = field(default_factory=dict)
+    duels: dict[str, dict[SampleKey, list[Duel]]] = field(default_factory=dict)
     asked: int = 0
     """Samples that the runs asked for."""
 
@@ -69,23 +69,23 @@ class Table:
         shown = self.rows()
         return {name: len(cells) for name, cells in self.cells.items() if cells and name not in shown}
 
-    def common(self, rows: Sequence[str], task: str | None = None) -> list[Place]:
+    def common(self, rows: Sequence[str], task: str | None = None) -> list[SampleKey]:
         """Samples that all of these rows have, of one task or of all."""
         shared = set.intersection(*(set(self.cells[row]) for row in rows)) if rows else set()
-        return sorted(place for place in shared if task in (None, place.task))
+        return sorted(key for key in shared if task in (None, key.task))
 
-    def scores(self, row: str, places: Sequence[Place]) -> Scores:
-        """Scores of shape (questions, runs); NaN where a sample is not among ``places``."""
-        questions = {question: i for i, question in enumerate(dict.fromkeys(place[:2] for place in places))}
-        runs = 1 + max((place.run_index for place in places), default=0)
-        scores = np.full((len(questions), runs), np.nan)
-        for place in places:
-            scores[questions[place[:2]], place.run_index] = self.cells[row][place].score
+    def scores(self, row: str, keys: Sequence[SampleKey]) -> Scores:
+        """Scores of shape (questions, repeats); NaN where a sample is not among ``keys``."""
+        questions = {question: i for i, question in enumerate(dict.fromkeys(key[:2] for key in keys))}
+        repeats = 1 + max((key.repeat_index for key in keys), default=0)
+        scores = np.full((len(questions), repeats), np.nan)
+        for key in keys:
+            scores[questions[key[:2]], key.repeat_index] = self.cells[row][key].score
         return scores
 
-    def mean_cost(self, row: str, places: Sequence[Place]) -> tuple[float, float, float]:
+    def mean_cost(self, row: str, keys: Sequence[SampleKey]) -> tuple[float, float, float]:
         """Mean whole tokens, selected tokens and calls of a response."""
-        costs = [self.cells[row][place].cost for place in places]
+        costs = [self.cells[row][key].cost for key in keys]
         whole, selected, calls = zip(
             *((cost.whole, cost.selected, cost.calls) for cost in costs), strict=True
         )

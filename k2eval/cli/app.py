@@ -39,9 +39,10 @@ def run(
     recipe: Annotated[
         str | None, typer.Option(help="How a response is made; see `k2eval recipes`. [default: plain]")
     ] = None,
-    runs: Annotated[
+    repeats: Annotated[
         int | None, typer.Option(min=1, help="Repeats of every question. [default: the task's]")
     ] = None,
+    runs: Annotated[int | None, typer.Option(min=1, hidden=True)] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; the same one again continues.")] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML file with these settings; flags win over it.")
@@ -69,7 +70,7 @@ def run(
         typer.Option(
             "--set",
             metavar="SECTION.KEY=VALUE",
-            help="Any setting: engine.max_model_len=8192, aime24.runs=4 …",
+            help="Any setting: engine.max_model_len=8192, aime24.repeats=4 …",
         ),
     ] = None,
 ) -> None:
@@ -77,7 +78,7 @@ def run(
     from k2eval.cli.commands import run_command
 
     flags: dict[str, Any] = {
-        "model": model, "tasks": tasks, "recipe": recipe, "runs": runs, "out": out,
+        "model": model, "tasks": tasks, "recipe": recipe, "repeats": repeats, "runs": runs, "out": out,
         "data": data, "limit": limit, "seed": seed, "workers": workers, "speculative": speculative,
         "reuse": tuple(reuse) if reuse else None,
     }  # fmt: skip
@@ -194,7 +195,7 @@ def tasks_(
     data: DataOption = None,
     questions: Annotated[bool, typer.Option("--questions", help="List the ids of the questions.")] = False,
 ) -> None:
-    """List the tasks: rows found, source, grader, default runs."""
+    """List the tasks: rows found, source, grader, default repeats."""
     from k2eval.cli.commands import tasks_command
 
     raise typer.Exit(tasks_command(names or [], data, questions))

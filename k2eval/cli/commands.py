@@ -76,7 +76,7 @@ def _announce(work: Any, config: RunConfig, console: Console) -> None:
     for questions in work.sets:
         notes = f" ({'; '.join(questions.notes)})" if questions.notes else ""
         console.print(
-            f"  {questions.task.name}: {len(questions.items())} questions × {work.runs_of(questions)} runs "
+            f"  {questions.task.name}: {len(questions.items())} questions × {work.repeats_of(questions)} repeats "
             f"from {questions.source}{notes}",
             soft_wrap=True,
             highlight=False,
@@ -127,10 +127,10 @@ def _question_finder(name: str, data: Path | None, sets: Sequence[str]) -> Any:
     found = load_questions(task, data=data)
     by_run: dict[int, dict[str, Question]] = {}
 
-    def find(question_id: str, run_index: int = 0) -> Question:
-        if run_index not in by_run:
-            by_run[run_index] = {question.id: question for question in found.questions(run_index)}
-        known = by_run[run_index]
+    def find(question_id: str, repeat_index: int = 0) -> Question:
+        if repeat_index not in by_run:
+            by_run[repeat_index] = {question.id: question for question in found.questions(repeat_index)}
+        known = by_run[repeat_index]
         if question_id not in known:
             raise DataError(
                 f"{name} has no question {question_id!r}. {did_you_mean(question_id, list(known))[:300]} "
@@ -208,12 +208,12 @@ def tasks_command(names: Sequence[str], data: Path | None, list_questions: bool)
                 print(f"{task.name}\t{question_id}\t{text_hash}")
         return 0
     table = Table(title="Tasks", title_justify="left", box=SIMPLE)
-    for heading in ("task", "title", "kind", "questions", "grader", "runs", "source"):
+    for heading in ("task", "title", "kind", "questions", "grader", "repeats", "source"):
         table.add_column(heading, no_wrap=heading != "source", overflow="fold")
     for task in tasks:
         rows, source = _look_up(task, data)
         table.add_row(
-            task.name, task.spec.title, task.spec.kind, rows, task.spec.grader, str(task.runs), source
+            task.name, task.spec.title, task.spec.kind, rows, task.spec.grader, str(task.repeats), source
         )
     console.print(table)
     return 0

@@ -168,12 +168,12 @@ def _means_of(side: TaskScores, questions: Sequence[str]) -> Array:
     """Per-question means of these questions, in this order."""
     wanted = set(questions)
     part = side.only(np.array([question in wanted for question in side.questions], dtype=bool))
-    place = {question: row for row, question in enumerate(part.questions)}
-    return question_means(part.values)[[place[question] for question in questions]]
+    row_of = {question: row for row, question in enumerate(part.questions)}
+    return question_means(part.values)[[row_of[question] for question in questions]]
 
 
 def _line(one: _Aligned, p: float, benchmarks: int) -> Line:
-    runs = (one.first.info.runs, one.second.info.runs)
+    repeats = (one.first.info.repeats, one.second.info.repeats)
     return Line(
         name=one.name,
         title=one.title,
@@ -181,19 +181,19 @@ def _line(one: _Aligned, p: float, benchmarks: int) -> Line:
         second=one.scores[1],
         difference=one.difference,
         p=p,
-        verdict=in_words(one.difference, p, runs, benchmarks),
+        verdict=in_words(one.difference, p, repeats, benchmarks),
         notes=tuple(_notes(one)),
         flips=_flips(one),
     )
 
 
-def in_words(difference: Difference, p: float, runs: tuple[int, int], benchmarks: int = 1) -> str:
+def in_words(difference: Difference, p: float, repeats: tuple[int, int], benchmarks: int = 1) -> str:
     """What a difference shows: "better", "worse", or how large it would have to be.
 
     Args:
         difference: second minus first.
         p: its p-value, corrected for the number of benchmarks.
-        runs: runs per question on both sides.
+        repeats: Repeats per question on both sides.
         benchmarks: how many were corrected for.
     """
     if difference.questions == 0:
@@ -203,7 +203,7 @@ def in_words(difference: Difference, p: float, runs: tuple[int, int], benchmarks
         return direction
     if difference.p < LEVEL:
         return f"{direction} on its own, but not when corrected for {benchmarks} benchmarks"
-    made = f"{runs[0]} runs" if runs[0] == runs[1] else f"{runs[0]} and {runs[1]} runs"
+    made = f"{repeats[0]} repeats" if repeats[0] == repeats[1] else f"{repeats[0]} and {repeats[1]} repeats"
     size = f"{difference.questions} questions × {made}"
     if not np.isfinite(difference.detectable):
         return f"no difference shown: {size} cannot show any"
@@ -261,7 +261,10 @@ def _average(name: str, members: Sequence[_Aligned], benchmarks: int) -> Line:
     notes = [] if difference.paired else ["unpaired in part: some questions differ"]
     if len(members) < benchmarks:
         notes.append(f"over the {len(members)} of {benchmarks} benchmarks that both have")
-    runs = (max(one.first.info.runs for one in members), max(one.second.info.runs for one in members))
+    repeats = (
+        max(one.first.info.repeats for one in members),
+        max(one.second.info.repeats for one in members),
+    )
     return Line(
         name=name,
         title=group_title(name),
@@ -269,7 +272,7 @@ def _average(name: str, members: Sequence[_Aligned], benchmarks: int) -> Line:
         second=pool([one.scores[1] for one in members], weights),
         difference=difference,
         p=p,
-        verdict=in_words(difference, p, runs),
+        verdict=in_words(difference, p, repeats),
         notes=tuple(notes),
         average=True,
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from k2eval.config.speculative import parse as parse_speculative
 from k2eval.errors import ConfigError, did_you_mean
@@ -19,6 +20,17 @@ class _Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class _Repeated(_Config):
+    """A section with a number of repeats, which k2eval 0.1.0 called ``runs``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_name(cls, content: Any) -> Any:
+        if isinstance(content, dict) and "runs" in content and "repeats" not in content:
+            return {"repeats" if key == "runs" else key: value for key, value in content.items()}
+        return content
+
+
 class EngineConfig(_Config):
     """Which engine answers, and its own arguments."""
 
@@ -27,24 +39,24 @@ class EngineConfig(_Config):
     """Passed to the engine as they are: for vLLM any engine argument, for an endpoint its options."""
 
 
-class TaskOverrides(_Config):
+class TaskOverrides(_Repeated):
     """What a run changes about one task; None leaves what the task's YAML says."""
 
     sampling: dict[str, Any] = Field(default_factory=dict)
     system: str | None = None
-    runs: int | None = Field(None, ge=1)
+    repeats: int | None = Field(None, ge=1)
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the task itself, such as LiveCodeBench's ``from`` and ``until``."""
 
 
-class RunConfig(_Config):
+class RunConfig(_Repeated):
     """One checkpoint × recipe × tasks. Everything a run directory is made from."""
 
     model: str
     """A local checkpoint folder, a hub name, or the name an endpoint serves."""
     tasks: tuple[str, ...] = Field(min_length=1)
     recipe: str = "plain"
-    runs: int | None = Field(None, ge=1)
+    repeats: int | None = Field(None, ge=1)
     """Independent repeats of every question; None takes each task's own default."""
     seed: int = 0
     out: Path
@@ -98,6 +110,7 @@ def load_config(
         merged["speculative"] = parse_speculative(merged["speculative"])
     for pair in sets:
         _apply_set(merged, pair)
+    _rename(merged, "")
     return _build(merged, known_tasks)
 
 
@@ -175,10 +188,19 @@ def _task_section(name: str, section: Any) -> Any:
         raise ConfigError(
             f"{name}: expected a mapping such as {{sampling: {{temperature: 0.6}}}}, got {section!r}."
         )
+    section = dict(section)
+    _rename(section, f"{name}.")
     known = {key: value for key, value in section.items() if key in TaskOverrides.model_fields}
     options = {key: value for key, value in section.items() if key not in TaskOverrides.model_fields}
     known["options"] = {**_mapping(f"{name}.options", known.get("options")), **options}
     return known
+
+
+def _rename(section: dict[str, Any], prefix: str) -> None:
+    """Rename what k2eval 0.1.0 called ``runs``, and tell the user."""
+    if "runs" in section:
+        warnings.warn(f"{prefix}runs is now called {prefix}repeats; the old name still works.", stacklevel=2)
+        section.setdefault("repeats", section.pop("runs"))
 
 
 def _mapping(name: str, value: Any) -> Mapping[str, Any]:

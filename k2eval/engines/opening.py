@@ -10,8 +10,7 @@ from k2eval.config.run import RunConfig
 from k2eval.config.speculative import parse
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.recipes.sample import ROLES, Role
-from k2eval.records import Sampling, digest
+from k2eval.records import ROLES, Role, Sampling, digest
 from k2eval.tasks.task import sampling_with
 
 LOG = "engine.log"

@@ -69,7 +69,7 @@ class ScriptedEngine:
             key=request.key,
             task=request.task,
             question_id=request.question_id,
-            run_index=request.run_index,
+            repeat_index=request.repeat_index,
             stage=request.stage,
             text=" ".join(words[: request.sampling.max_tokens]) if cut else text,
             finish_reason="length" if cut else "stop",
@@ -112,7 +112,7 @@ def from_file(path: Path, *, delay_s: float = 0.0, capacity: int = 64) -> Script
         prompt = "\n".join(message.content for message in request.messages)
         for match, responses in rules:
             if match in prompt:
-                return responses[request.run_index % len(responses)]
+                return responses[request.repeat_index % len(responses)]
         return ""
 
     return ScriptedEngine(script, name=path.name, delay_s=delay_s, capacity=capacity)

@@ -1,8 +1,8 @@
 """Grade a file of responses that were made elsewhere: what ``k2eval score`` does.
 
 One row in, one row out, in order. A row is a JSON object with the ``response`` and either a ``question_id`` (and
-perhaps a ``run_index``) of a task, or its own ``gold`` and, for choices, ``options``. Rows of tasks with programs may
-bring ``code`` in place of a response, and those of SciCode a ``step_id``. Other fields pass through.
+perhaps a ``repeat_index``) of a task, or its own ``gold`` and, for choices, ``options``. Rows of tasks with
+programs may bring ``code`` in place of a response, and those of SciCode a ``step_id``. Other fields pass through.
 """
 
 from __future__ import annotations
@@ -148,12 +148,12 @@ def _step_rows(path: Path) -> Iterator[dict[str, Json]]:
 
 
 def _item_of_task(row: dict[str, Json], questions: Callable[[str, int], Question], steps: Steps) -> Item:
-    question_id, run_index = row.get("question_id"), row.get("run_index", 0)
+    question_id, repeat_index = row.get("question_id"), row.get("repeat_index", row.get("run_index", 0))
     if isinstance(question_id, bool) or not isinstance(question_id, str | int):
         raise DataError(f'expected "question_id" to be a string, got {_shown(question_id)}')
-    if isinstance(run_index, bool) or not isinstance(run_index, int) or run_index < 0:
-        raise DataError(f'expected "run_index" to be a number from 0, got {_shown(run_index)}')
-    question, text = asked(questions(str(question_id), run_index), row, steps)
+    if isinstance(repeat_index, bool) or not isinstance(repeat_index, int) or repeat_index < 0:
+        raise DataError(f'expected "repeat_index" to be a number from 0, got {_shown(repeat_index)}')
+    question, text = asked(questions(str(question_id), repeat_index), row, steps)
     return Item(question, text, _is_truncated(row))
 
 

@@ -97,8 +97,8 @@ def _aggregate(run: Run, name: str, evaluation: str, organization: str) -> dict[
 
 def _results(run: Run, name: str) -> list[Json]:
     scores = run.scores[name]
-    runs = scores.scores.shape[1]
-    found = [_result(run, name, 1, f"avg@{runs}", run.estimate(name))]
+    repeats = scores.scores.shape[1]
+    found = [_result(run, name, 1, f"avg@{repeats}", run.estimate(name))]
     curve = supported(pass_at_k(scores.scores))
     if len(curve) > 1:
         found.append(_result(run, name, len(curve), f"pass@{len(curve)}", curve[-1]))
@@ -124,7 +124,7 @@ def _result(run: Run, name: str, k: int, metric: str, estimate: Estimate) -> dic
         "source_data": _source(run, name),
         "metric_config": {
             "metric_id": "pass_at_k", "metric_name": metric, "metric_kind": "pass_rate",
-            "metric_unit": "proportion", "metric_parameters": {"k": k, "runs": scores.scores.shape[1]},
+            "metric_unit": "proportion", "metric_parameters": {"k": k, "repeats": scores.scores.shape[1]},
             "lower_is_better": False, "score_type": "continuous", "min_score": 0.0, "max_score": 1.0,
             "evaluation_description": f"{scores.info.title or name}, grader {scores.info.grader}",
         },
@@ -186,7 +186,7 @@ def _instance(run: Run, sample: Sample, evaluation: str) -> dict[str, Json]:
         "performance": _performance(selected),
         "metadata": {
             **verdict.tags,
-            "run_index": str(verdict.run_index),
+            "repeat_index": str(verdict.repeat_index),
             "outcome": verdict.outcome.value,
             "finish_reason": str(verdict.finish_reason),
             "grader": verdict.grader,

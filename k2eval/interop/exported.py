@@ -30,7 +30,7 @@ class Sample:
 
     verdict: Verdict
     number: int
-    """Place of the question in its task, from 0."""
+    """SampleKey of the question in its task, from 0."""
     messages: list[dict[str, str]]
     """The prompt; empty where the data is not at hand."""
     prompt: str
@@ -158,13 +158,13 @@ class Run:
         """The samples of each question, in order of runs; one question is in memory at a time."""
         for number, (question_id, by_run) in enumerate(self._samples.verdicts[name].items()):
             yield [
-                self._sample(number, question_id, run_index, verdict)
-                for run_index, verdict in sorted(by_run.items())
+                self._sample(number, question_id, repeat_index, verdict)
+                for repeat_index, verdict in sorted(by_run.items())
             ]
 
-    def _sample(self, number: int, question_id: str, run_index: int, verdict: Verdict) -> Sample:
+    def _sample(self, number: int, question_id: str, repeat_index: int, verdict: Verdict) -> Sample:
         name = verdict.task
-        question = self._samples.question(name, question_id, run_index)
+        question = self._samples.question(name, question_id, repeat_index)
         made = self._samples.generations(verdict)
         if self.hidden(name):
             bare = [{**one, "text": HIDDEN, "prefill": ""} for one in made]

@@ -56,7 +56,7 @@ def _entry(run: Run, name: str) -> EvalResultEntry | None:
 def _result(run: Run, name: str) -> EvalResult:
     spec = run.spec(name)
     estimate = run.estimate(name)
-    runs = run.scores[name].scores.shape[1]
+    repeats = run.scores[name].scores.shape[1]
     return EvalResult(
         task_type="text-generation",
         task_name="Text generation",
@@ -65,8 +65,8 @@ def _result(run: Run, name: str) -> EvalResult:
         dataset_config=spec.data.config if spec else None,
         dataset_split=spec.data.split if spec and spec.data.hub else None,
         dataset_revision=_revision(run, name),
-        metric_type=f"avg@{runs}",
-        metric_name=f"avg@{runs} in percent, 95 % interval {100 * estimate.low:.1f} to {100 * estimate.high:.1f}",
+        metric_type=f"avg@{repeats}",
+        metric_name=f"avg@{repeats} in percent, 95 % interval {100 * estimate.low:.1f} to {100 * estimate.high:.1f}",
         metric_value=_percent(run, name),
-        metric_args={"runs": runs, "questions": estimate.questions, "recipe": run.info.recipe},
+        metric_args={"repeats": repeats, "questions": estimate.questions, "recipe": run.info.recipe},
     )

@@ -132,7 +132,7 @@ def _sample(run: Run, sample: Sample) -> dict[str, Json]:
     prompt = sample.messages or [{"role": "user", "content": sample.prompt}]
     entry: dict[str, Json] = {
         "id": verdict.question_id,
-        "epoch": verdict.run_index + 1,
+        "epoch": verdict.repeat_index + 1,
         "input": prompt,
         "target": sample.target,
         "messages": [*prompt, answer],

@@ -36,13 +36,13 @@ class Answer(str):
         return answer
 
 
-def dataset(*, k2eval: Mapping[str, Json], data: str | None = None, runs: int = 1, **_: Any) -> Any:
+def dataset(*, k2eval: Mapping[str, Json], data: str | None = None, repeats: int = 1, **_: Any) -> Any:
     """The documents of one task, as lm-eval's ``custom_dataset``.
 
     Args:
         k2eval: The task's ``metadata.k2eval``.
         data: The data folder (``--metadata '{"data": "…"}'``); ``K2EVAL_DATA`` where None.
-        runs: For tasks whose prompts differ from run to run, how many runs become documents, run after run.
+        repeats: Number of repeats that become documents, for tasks whose prompts differ between repeats.
 
     Returns:
         A mapping of the split ``test`` to a dataset.
@@ -52,15 +52,15 @@ def dataset(*, k2eval: Mapping[str, Json], data: str | None = None, runs: int = 
     [task] = load_tasks([str(k2eval["task"])])
     questions = load_questions(task, data=Path(data) if data else None)
     documents = []
-    for run_index in range(runs):
-        pairs = zip(questions.items(run_index), questions.questions(run_index), strict=True)
+    for repeat_index in range(repeats):
+        pairs = zip(questions.items(repeat_index), questions.questions(repeat_index), strict=True)
         for item, question in pairs:
             bare = question.model_copy(update={"messages": ()})
             documents.append(
                 {
                     **item.fields,
                     "id": item.id,
-                    "run_index": run_index,
+                    "repeat_index": repeat_index,
                     "gold": str(item.gold) if isinstance(item.gold, (str, int, float)) else item.id,
                     QUESTION: bare.to_line(),
                 }

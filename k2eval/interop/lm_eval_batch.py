@@ -18,8 +18,18 @@ from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import ConfigError
 from k2eval.interop.lm_eval import QUESTION
 from k2eval.journal.journal import Archive
-from k2eval.recipes.sample import Role
-from k2eval.records import Generation, Json, Message, Place, Question, Request, Response, Sampling, Verdict
+from k2eval.records import (
+    Generation,
+    Json,
+    Message,
+    Question,
+    Request,
+    Response,
+    Role,
+    SampleKey,
+    Sampling,
+    Verdict,
+)
 from k2eval.run.plan import Assignment, Work
 from k2eval.run.regrade import NotKept
 from k2eval.tasks.data import QuestionSet, load_questions
@@ -42,16 +52,16 @@ class Asked:
     """One occurrence of an instance in a batch."""
 
     question: Question
-    run_index: int
+    repeat_index: int
     sampling: Sampling
     until: tuple[str, ...]
     own: bool
     """Whether the task is one of ours."""
 
     @property
-    def place(self) -> Place:
+    def sample_key(self) -> SampleKey:
         """Which sample it is."""
-        return Place(self.question.task, self.question.id, self.run_index)
+        return SampleKey(self.question.task, self.question.id, self.repeat_index)
 
 
 def read_batch(
@@ -72,14 +82,14 @@ def read_batch(
         line = instance.doc.get(QUESTION) if isinstance(instance.doc, Mapping) else None
         if line is not None and name in known:
             question = Question.model_validate({**json.loads(line), "messages": messages})
-            run_index = int(instance.doc.get("run_index", 0)) * (instance.repeats or 1) + occurrence
+            repeat_index = int(instance.doc.get("repeat_index", 0)) * (instance.repeats or 1) + occurrence
         else:
             part = f".{instance.idx}" if instance.idx else ""
             question = Question(
                 task=name, id=f"{instance.doc_id}{part}", grader=ELSEWHERE, messages=messages, gold=None
             )
-            run_index = occurrence
-        read.append(Asked(question, run_index, sampling, until, question.grader != ELSEWHERE))
+            repeat_index = occurrence
+        read.append(Asked(question, repeat_index, sampling, until, question.grader != ELSEWHERE))
     return read
 
 
@@ -139,8 +149,8 @@ class Batch(Work):
     """What lm-eval asks for, as the work of a run."""
 
     def __init__(self, config: RunConfig, asked: Sequence[Asked]) -> None:
-        self._asked = {one.place: one for one in asked}
-        self.replayed: dict[Place, Response] = {}
+        self._asked = {one.sample_key: one for one in asked}
+        self.replayed: dict[SampleKey, Response] = {}
         """Responses that need no engine."""
         super().__init__(config)
         self._tasks = {questions.task.name: questions.task for questions in self.sets}
@@ -160,8 +170,10 @@ class Batch(Work):
         questions = load_questions(task, data=self.config.data)
         ids = {one.question.id for one in asked}
         questions.limit = len(ids)
-        first = next(one for one in questions.questions(asked[0].run_index) if one.id == asked[0].question.id)
-        changes: dict[str, Any] = {"sampling": asked[0].sampling, "runs": _runs(asked)}
+        first = next(
+            one for one in questions.questions(asked[0].repeat_index) if one.id == asked[0].question.id
+        )
+        changes: dict[str, Any] = {"sampling": asked[0].sampling, "repeats": _repeats(asked)}
         if first.messages != asked[0].question.messages:
             changes |= {"system": "", "prompt": f"lm-eval: {task.system}\n\n{task.prompt}"}
         questions.task = replace(task, **changes)
@@ -178,18 +190,20 @@ class Batch(Work):
     def assignments(self) -> Iterator[Assignment]:
         """All samples of our tasks, to be graded; of others those that an engine is needed for."""
         for one in self._asked.values():
-            if one.own or one.place not in self.replayed:
+            if one.own or one.sample_key not in self.replayed:
                 yield self._assignment(one)
 
     def _assignment(self, one: Asked) -> Assignment:
         task = self._tasks[one.question.task]
         path = task.spec.solver
         solver = import_object(path, f"solver of task {task.name}") if path else None
-        return Assignment(one.question, one.run_index, one.sampling, task.version, solver, self.role_sampling)
+        return Assignment(
+            one.question, one.repeat_index, one.sampling, task.version, solver, self.role_sampling
+        )
 
     def is_settled(self, verdict: Verdict) -> bool:
         """Whether nothing is left to do about a sample; its response must be at hand, for lm-eval."""
-        return super().is_settled(verdict) and verdict.place in self.replayed
+        return super().is_settled(verdict) and verdict.sample_key in self.replayed
 
     async def replay(self, fingerprints: dict[Role, str]) -> None:
         """Finds the responses whose generations the run directory holds already."""
@@ -205,13 +219,13 @@ class Batch(Work):
         for one in self._asked.values():
             sample = self._assignment(one).sample(self.config.seed, fingerprints, ask)
             try:
-                self.replayed[one.place] = await self.recipe(sample)
+                self.replayed[one.sample_key] = await self.recipe(sample)
             except NotKept:
                 continue
 
 
-def _runs(asked: Sequence[Asked]) -> int:
-    return max(one.run_index for one in asked) + 1
+def _repeats(asked: Sequence[Asked]) -> int:
+    return max(one.repeat_index for one in asked) + 1
 
 
 def _foreign(asked: Sequence[Asked]) -> QuestionSet:
@@ -225,11 +239,11 @@ def _foreign(asked: Sequence[Asked]) -> QuestionSet:
         system="",
         prompt="",
         sampling=asked[0].sampling,
-        runs=_runs(asked),
+        repeats=_repeats(asked),
     )
     items = [
         Item(one.question.id, None, {"question": "\n\n".join(turn.content for turn in one.question.messages)})
         for one in asked
-        if one.run_index == 0
+        if one.repeat_index == 0
     ]
     return QuestionSet(task, [], "lm-eval", _items={0: (items, ["graded by lm-eval"])})

@@ -104,7 +104,7 @@ def _report(run: Run, results: Mapping[str, Json], hashes: Mapping[str, str]) ->
         "group_subtasks": {},
         "configs": {
             name: {
-                "task": name, "output_type": "generate_until", "repeats": run.task(name)["runs"],
+                "task": name, "output_type": "generate_until", "repeats": run.task(name)["repeats"],
                 "generation_kwargs": run.task(name)["sampling"],
                 "metadata": {"version": run.task(name)["version"]},
             }

@@ -24,7 +24,7 @@ from k2eval.errors import ConfigError, EngineError
 from k2eval.interop.lm_eval import Answer
 from k2eval.interop.lm_eval_batch import ELSEWHERE, Asked, Batch, Chat, read_batch
 from k2eval.journal.journal import Journal, read_run
-from k2eval.records import Grade, Json, Outcome, Place, Response
+from k2eval.records import Grade, Json, Outcome, Response, SampleKey
 from k2eval.run.interruption import INTERRUPTED
 from k2eval.run.plan import Assignment
 from k2eval.run.runner import Runner
@@ -112,9 +112,9 @@ class K2EvalModel(LM):  # type: ignore[misc]
         batch = Batch(self._config.model_copy(update={"tasks": names}), asked)
         runner = _BatchRunner(batch, self._console)
         asyncio.run(runner.answer())
-        lost = [one for one in asked if not one.own and one.place in runner.failures]
+        lost = [one for one in asked if not one.own and one.sample_key in runner.failures]
         if lost:
-            reason = runner.failures[lost[0].place].detail["reason"]
+            reason = runner.failures[lost[0].sample_key].detail["reason"]
             raise EngineError(
                 f"{len(lost)} of {len(asked)} samples could not be finished on our side, such as question "
                 f"{lost[0].question.id} of {lost[0].question.task}: {reason} All others are kept in "
@@ -123,9 +123,9 @@ class K2EvalModel(LM):  # type: ignore[misc]
         return [self._said(one, runner) for one in asked]
 
     def _said(self, one: Asked, runner: _BatchRunner) -> Answer:
-        response = runner.responses.get(one.place)
+        response = runner.responses.get(one.sample_key)
         if response is None:
-            return Answer("", failure=runner.failures[one.place])
+            return Answer("", failure=runner.failures[one.sample_key])
         truncated = response.finish_reason == "length"
         if one.own:
             return Answer(response.text, truncated=truncated)
@@ -186,8 +186,8 @@ class _BatchRunner(Runner):
 
     def __init__(self, batch: Batch, console: Console) -> None:
         super().__init__(batch.config, open_engines(batch.config), console, batch)
-        self.responses: dict[Place, Response] = {}
-        self.failures: dict[Place, Grade] = {}
+        self.responses: dict[SampleKey, Response] = {}
+        self.failures: dict[SampleKey, Grade] = {}
         self._batch = batch
 
     async def answer(self) -> None:
@@ -198,7 +198,7 @@ class _BatchRunner(Runner):
         """
         await self._batch.replay({role: engine.info.fingerprint for role, engine in self._engines.items()})
         self.responses.update(self._batch.replayed)
-        own = [one.place for one in self._batch.assignments() if one.question.grader != ELSEWHERE]
+        own = [one.sample_key for one in self._batch.assignments() if one.question.grader != ELSEWHERE]
         if not own and len(self.responses) == len(self._batch):
             return
         summary = await self.run()
@@ -213,14 +213,14 @@ class _BatchRunner(Runner):
         response = await super()._respond(assignment)
         if response is None:
             return None
-        self.responses[assignment.place] = response
+        self.responses[assignment.sample_key] = response
         if assignment.question.grader != ELSEWHERE:
             return response
         self._progress.tasks[assignment.question.task].done += 1
         return None
 
     def _fail(self, assignment: Assignment, outcome: Outcome, error: EngineError) -> None:
-        self.failures[assignment.place] = Grade.of(outcome, reason=str(error)[:500])
+        self.failures[assignment.sample_key] = Grade.of(outcome, reason=str(error)[:500])
         super()._fail(assignment, outcome, error)
 
 

@@ -138,7 +138,7 @@ class Progress:
         self._offset += end
         for line in new[:end].splitlines():
             one = json.loads(line)
-            self._latest[one["task"], one["question_id"], one["run_index"]] = {
+            self._latest[one["task"], one["question_id"], one.get("repeat_index", one.get("run_index"))] = {
                 "score": one["score"], "outcome": one["outcome"], "tokens": one.get("output_tokens", 0)
             }  # fmt: skip
         return end > 0

@@ -21,9 +21,10 @@ from typing import Any, BinaryIO, Self, TypeVar
 from pydantic import ValidationError
 
 from k2eval.errors import JournalError
-from k2eval.records import Generation, Json, Place, Record, Verdict
+from k2eval.records import Generation, Json, Record, SampleKey, Verdict
 
-FORMAT = 1
+FORMAT = 2
+"""Of ``run.json``. Format 1 is k2eval 0.1.0's, which called repeats ``runs``; it is still read."""
 RUN, GENERATIONS, VERDICTS = "run.json", "generations.jsonl", "verdicts.jsonl"
 _SYNC_EVERY_S = 2.0
 
@@ -41,7 +42,7 @@ class Journal:
         self.folder = folder
         self._files: dict[str, _Appender] = {}
         self._offsets: dict[str, int] = {}
-        self.verdicts: dict[Place, Verdict] = {}
+        self.verdicts: dict[SampleKey, Verdict] = {}
         """The latest verdict on every sample."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +79,7 @@ class Journal:
                     f"{self.folder / VERDICTS}: expected verdicts on {', '.join(known) or 'no task'} (the tasks of "
                     f"{RUN}), got one on {verdict.task!r}. The file seems to be another run's; restore the right one."
                 )
-            self.verdicts[verdict.place] = verdict
+            self.verdicts[verdict.sample_key] = verdict
         if self._offsets and not known:
             raise JournalError(
                 f"{self.folder / GENERATIONS} holds generations, but there is no {RUN} that says how they were made. "
@@ -122,7 +123,7 @@ class Journal:
     def add_verdict(self, verdict: Verdict) -> None:
         """Keep a verdict; it replaces an earlier one on the same sample."""
         self._files[VERDICTS].append(verdict)
-        self.verdicts[verdict.place] = verdict
+        self.verdicts[verdict.sample_key] = verdict
 
     def read_run(self) -> dict[str, Any]:
         """What ``run.json`` says; empty where there is none."""
@@ -193,12 +194,25 @@ def read_run(folder: Path) -> dict[str, Any]:
         raise JournalError(
             f"Cannot read {path}: expected the JSON that `k2eval run` writes; {error}."
         ) from error
+    if isinstance(run, dict) and run.get("format") == 1:
+        run = _from_format_1(run)
     if not isinstance(run, dict) or run.get("format") != FORMAT:
         got = run.get("format") if isinstance(run, dict) else type(run).__name__
         raise JournalError(
             f"{path}: expected format {FORMAT}, got {got!r}. It was not written by this k2eval."
         )
     return run
+
+
+def _from_format_1(run: dict[str, Any]) -> dict[str, Any]:
+    def renamed(part: Any) -> Any:
+        if not isinstance(part, dict):
+            return part
+        return {"repeats" if key == "runs" else key: value for key, value in part.items()}
+
+    tasks = run.get("tasks")
+    tasks = {name: renamed(task) for name, task in tasks.items()} if isinstance(tasks, dict) else tasks
+    return {**renamed(run), "tasks": tasks, "format": FORMAT}
 
 
 def read_lines(path: Path, kind: type[R]) -> Iterator[tuple[int, R]]:

@@ -156,7 +156,7 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
         "se": 100 * estimate.se,
         "question_se": 100 * noise.question_se,
         "run_se": 100 * noise.run_se,
-        "k": task.info.runs,
+        "k": task.info.repeats,
         "questions": estimate.questions,
         "expected_questions": task.info.expected_questions or task.info.questions,
         "samples": task.graded,
@@ -220,7 +220,7 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
             f"{judged['judge_samples']} samples, which differ on {judged['judge_differs']:.1f}%"
         )
     if task.missing:
-        planned = info.questions * info.runs
+        planned = info.questions * info.repeats
         notes.append(f"unfinished, so not ranked: {planned - task.missing} of {planned} samples")
     if info.fingerprint == benchmark.fingerprint and info.questions != benchmark.size:
         notes.append(

@@ -91,8 +91,8 @@ def _one_task(name: str, table: pa.Table, info: TaskInfo) -> dict[str, TaskScore
     """The scores of one benchmark and, where its questions have steps, of these."""
     ids = pc.dictionary_encode(table["question_id"].combine_chunks())
     question = ids.indices.to_numpy(zero_copy_only=False)
-    run = table["run_index"].to_numpy()
-    shape = (len(ids.dictionary), max(info.runs, int(run.max(initial=-1)) + 1))
+    run = table["repeat_index"].to_numpy()
+    shape = (len(ids.dictionary), max(info.repeats, int(run.max(initial=-1)) + 1))
     last = np.full(shape, -1, dtype=np.int64)
     last[question, run] = np.arange(len(table))
     outcome = pc.index_in(table["outcome"], pa.array([str(outcome) for outcome in OUTCOMES])).to_numpy()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from k2eval.leaderboard.verdicts import OUTCOMES
 from k2eval.records import Json, Outcome
@@ -19,6 +19,13 @@ INFRASTRUCTURE = np.array([outcome.is_infrastructure for outcome in OUTCOMES])
 
 class _Info(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_name(cls, content: Json) -> Json:
+        if isinstance(content, dict) and "runs" in content:
+            return {"repeats" if key == "runs" else key: value for key, value in content.items()}
+        return content
 
 
 class ModelInfo(_Info):
@@ -36,13 +43,13 @@ class TaskInfo(_Info):
     title: str = ""
     kind: str = ""
     questions: int
-    """Questions asked in each run."""
+    """Questions asked in each repeat."""
     expected_questions: int | None = None
     """Questions the whole benchmark has."""
     fingerprint: str = ""
     """Hash of the questions; scores on different ones are not comparable."""
     source: str = ""
-    runs: int = 1
+    repeats: int = 1
     grader: str = ""
     prompt: str = ""
     """Hash of the prompt's template."""
@@ -81,7 +88,7 @@ class RunInfo(_Info):
     name: str
     model: ModelInfo
     recipe: str
-    runs: int = 1
+    repeats: int = 1
     reproducible: bool = True
     variant: str | None = None
     tasks: dict[str, TaskInfo] = Field(default_factory=dict)
@@ -113,7 +120,7 @@ class RunInfo(_Info):
 
 @dataclass(frozen=True, slots=True)
 class TaskScores:
-    """All verdicts of one run on one benchmark; arrays have the shape (questions, runs)."""
+    """All verdicts of one run on one benchmark; arrays have the shape (questions, repeats)."""
 
     info: TaskInfo
     questions: tuple[str, ...]
@@ -173,7 +180,7 @@ class TaskScores:
     @property
     def missing(self) -> int:
         """Samples without a verdict as yet."""
-        return max(self.info.questions * self.info.runs - self.failed - self.graded, 0)
+        return max(self.info.questions * self.info.repeats - self.failed - self.graded, 0)
 
     def only(self, keep: NDArray[np.bool_]) -> TaskScores:
         """The same for the questions where ``keep`` is true."""

@@ -21,7 +21,8 @@ SCHEMA = pa.schema(
     {
         "task": pa.string(),
         "question_id": pa.string(),
-        "run_index": pa.int64(),
+        "repeat_index": pa.int64(),
+        "run_index": pa.int64(),  # its name in k2eval 0.1.0
         "outcome": pa.string(),
         "score": pa.float64(),
         "output_tokens": pa.int64(),
@@ -39,7 +40,7 @@ SCHEMA = pa.schema(
 )
 _BLOCK = 1 << 21
 """Bytes that one thread parses at a time."""
-_REQUIRED = {"task": str, "question_id": str, "run_index": int, "outcome": str}
+_REQUIRED = {"task": str, "question_id": str, "repeat_index": int, "outcome": str}
 
 
 def read_verdicts(path: Path) -> tuple[pa.Table, bool]:
@@ -68,10 +69,17 @@ def _read_fast(data: bytes) -> pa.Table | None:
     table = _parsed(data, _BLOCK)
     if table is None and len(data) > _BLOCK:  # a line may be longer than a block
         table = _parsed(data, min(len(data), 1 << 30))
+    table = None if table is None else _with_repeats(table)
     if table is None or any(table[name].null_count for name in _REQUIRED):
         return None
     known = pc.is_in(table["outcome"], value_set=pa.array([str(outcome) for outcome in OUTCOMES]))
-    return table if pc.all(known).as_py() and pc.min(table["run_index"]).as_py() >= 0 else None
+    return table if pc.all(known).as_py() and pc.min(table["repeat_index"]).as_py() >= 0 else None
+
+
+def _with_repeats(table: pa.Table) -> pa.Table:
+    """Fill ``repeat_index`` from its name in k2eval 0.1.0."""
+    column = pc.coalesce(table["repeat_index"], table["run_index"])
+    return table.set_column(table.schema.get_field_index("repeat_index"), "repeat_index", column)
 
 
 def _parsed(data: bytes, block: int) -> pa.Table | None:
@@ -103,14 +111,18 @@ def _rows(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
             continue
         try:
             row = json.loads(line)
+            if isinstance(row, dict) and "run_index" in row:
+                row.setdefault("repeat_index", row.pop("run_index"))
             good = isinstance(row, dict) and all(
                 type(row.get(name)) is kind for name, kind in _REQUIRED.items()
             )
-            good = good and row["run_index"] >= 0 and isinstance(row.get("score"), (int, float, type(None)))
+            good = (
+                good and row["repeat_index"] >= 0 and isinstance(row.get("score"), (int, float, type(None)))
+            )
             Outcome(row["outcome"] if good else "")
         except ValueError:
             raise JournalError(
-                f"{path}:{number}: expected a verdict (a JSON object with task, question_id, run_index, "
+                f"{path}:{number}: expected a verdict (a JSON object with task, question_id, repeat_index, "
                 f"outcome and score), got {line[:80]!r}. Remove that line, or grade again with "
                 f"`k2eval grade {path.parent}`."
             ) from None

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from k2eval.records import (
     Generation,
     Json,
     Message,
-    Place,
     Question,
     Request,
     Response,
+    Role,
+    SampleKey,
     Sampling,
     derive_seed,
     digest,
 )
 
-Role = Literal["solver", "planner", "judge", "answer_judge"]
-ROLES: tuple[Role, ...] = ("solver", "planner", "judge", "answer_judge")
 Generate = Callable[[Request, Role], Awaitable[Generation]]
 
 Prepare = Callable[["Sample", str, Sequence[Message]], Awaitable[Sequence[Message]]]
-"""Makes of a step's name (empty where there is one step only) and its prompt the prompt that is asked."""
+"""Rewrites the prompt of one step before it is sent.
+
+Called with the sample, the step's name ("" for single-step tasks) and the prompt; returns the prompt to send.
+"""
 Solver = Callable[["Sample", str, Sequence[Message], Prepare | None], Awaitable[Response]]
 
 
@@ -33,7 +34,7 @@ class Sample:
     """One question in one run. A recipe asks through it and ends with a response."""
 
     question: Question
-    run_index: int
+    repeat_index: int
     sampling: Sampling
     """The task's sampling; what ``generate`` uses unless told otherwise."""
     run_seed: int
@@ -78,10 +79,10 @@ class Sample:
             EngineError: When the engine has given up.
         """
         drawn = sampling or self.sampling
-        place = Place(self.question.task, self.question.id, self.run_index)
+        sample = SampleKey(self.question.task, self.question.id, self.repeat_index)
         request = Request(
             key=digest(
-                *place,
+                *sample,
                 self.task_version,
                 stage,
                 [[message.role, message.content] for message in messages],
@@ -89,13 +90,13 @@ class Sample:
                 self.run_seed,
                 self.fingerprints[role],
             ),
-            task=place.task,
-            question_id=place.question_id,
-            run_index=place.run_index,
+            task=sample.task,
+            question_id=sample.question_id,
+            repeat_index=sample.repeat_index,
             stage=stage,
             messages=tuple(messages),
             sampling=drawn,
-            seed=derive_seed(self.run_seed, place, stage),
+            seed=derive_seed(self.run_seed, sample, stage),
         )
         generation = await self.ask(request, role)
         self.generations.append(generation)

@@ -22,8 +22,8 @@ from k2eval.statistics import Estimate, average, majority_at_k, pass_at_k, suppo
 MOST_VALUES = 24
 """A tag with more values than this, such as a contest's date, is broken down by only where it is asked for."""
 EXPLANATION = (
-    "Percent, with 95 % intervals clustered by question. pass@k: at least one of k runs is right (unbiased); "
-    "maj@k: the most frequent answer of k runs is right (ties by first seen)."
+    "Percent, with 95 % intervals clustered by question. pass@k: at least one of k repeats is right (unbiased); "
+    "maj@k: the most frequent answer of k repeats is right (ties by first seen)."
 )
 
 ByQuestion = Mapping[str, Mapping[int, Verdict]]
@@ -110,12 +110,12 @@ def _places(values: pd.Series) -> pd.Series:
 
 
 def _scores(verdicts: ByQuestion) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    runs = max(max(by_run) for by_run in verdicts.values()) + 1
-    scores = np.full((len(verdicts), runs), np.nan)
-    for row, by_run in enumerate(verdicts.values()):
-        for run_index, verdict in by_run.items():
+    repeats = max(max(by_repeat) for by_repeat in verdicts.values()) + 1
+    scores = np.full((len(verdicts), repeats), np.nan)
+    for row, by_repeat in enumerate(verdicts.values()):
+        for repeat_index, verdict in by_repeat.items():
             if verdict.score is not None:
-                scores[row, run_index] = verdict.score
+                scores[row, repeat_index] = verdict.score
     return scores
 
 

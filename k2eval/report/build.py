@@ -146,11 +146,11 @@ def _index(scored: Sequence[RunScores], samples: Sequence[Samples], hidden: set[
 
 def _cells(samples: Samples, task: str, question: str, hidden: bool) -> Json:
     """[kind, outcome, tokens, score, extracted] of each run index; null where there is no verdict."""
-    by_run = samples.verdicts.get(task, {}).get(question, {})
-    runs = max(by_run, default=-1) + 1
+    by_repeat = samples.verdicts.get(task, {}).get(question, {})
+    repeats = max(by_repeat, default=-1) + 1
     row: list[Json] = []
-    for run_index in range(runs):
-        verdict = by_run.get(run_index)
+    for repeat_index in range(repeats):
+        verdict = by_repeat.get(repeat_index)
         if verdict is None:
             row.append(None)
             continue

@@ -52,7 +52,7 @@ class Samples:
         verdicts: dict[str, dict[str, dict[int, Verdict]]] = {name: {} for name in run["tasks"]}
         for _, verdict in read_lines(folder / VERDICTS, Verdict):
             by_question = verdicts.setdefault(verdict.task, {})
-            by_question.setdefault(verdict.question_id, {})[verdict.run_index] = verdict
+            by_question.setdefault(verdict.question_id, {})[verdict.repeat_index] = verdict
         samples = cls(folder, run, verdicts, {})
         samples._find_questions(data)
         return samples
@@ -61,12 +61,12 @@ class Samples:
         """Whether the authors of a benchmark ask that its texts not be published."""
         return bool(self.run["tasks"].get(task, {}).get("protected", False))
 
-    def question(self, task: str, question_id: str, run_index: int) -> Question | None:
+    def question(self, task: str, question_id: str, repeat_index: int) -> Question | None:
         """The question as it was asked in one run, if its data is at hand."""
         found = self.questions.get(task)
         if found is None:
             return None
-        return next((one for one in found.questions(run_index) if one.id == question_id), None)
+        return next((one for one in found.questions(repeat_index) if one.id == question_id), None)
 
     def votes(self, task: str) -> list[list[Vote]] | None:
         """What each run answered; None for programs, and for choices whose options are not at hand.
@@ -81,11 +81,11 @@ class Samples:
         table = []
         for question_id, by_run in self.verdicts[task].items():
             row = []
-            for run_index, verdict in sorted(by_run.items()):
+            for repeat_index, verdict in sorted(by_run.items()):
                 if verdict.score is not None:
                     answer = verdict.extracted
                     if letters and answer is not None:
-                        answer = self._option(task, question_id, run_index, answer)
+                        answer = self._option(task, question_id, repeat_index, answer)
                     row.append(Vote(answer, verdict.score >= 1))
             table.append(row)
         return table
@@ -102,8 +102,8 @@ class Samples:
                     found.append(json.loads(file.readline()))
         return found
 
-    def _option(self, task: str, question_id: str, run_index: int, letter: str) -> str:
-        question = self.question(task, question_id, run_index)
+    def _option(self, task: str, question_id: str, repeat_index: int, letter: str) -> str:
+        question = self.question(task, question_id, repeat_index)
         place = ord(letter[:1].upper() or " ") - ord("A")
         if question is None or len(letter) != 1 or not 0 <= place < len(question.options):
             return letter
@@ -153,12 +153,12 @@ def payload(samples: Samples, task: str, question_id: str) -> Json:
     """All that the viewer shows of one question in one run directory."""
     prompts: list[str] = []
     shown: dict[str, Json] = {}
-    for run_index, verdict in sorted(samples.verdicts[task].get(question_id, {}).items()):
-        question = samples.question(task, question_id, run_index)
+    for repeat_index, verdict in sorted(samples.verdicts[task].get(question_id, {}).items()):
+        question = samples.question(task, question_id, repeat_index)
         prompt = "\n\n".join(message.content for message in question.messages) if question else ""
         if prompt not in prompts:
             prompts.append(prompt)
-        shown[str(run_index)] = {
+        shown[str(repeat_index)] = {
             "prompt": prompts.index(prompt),
             "gold": None if question is None else _gold(question),
             "grader": verdict.grader,

@@ -12,14 +12,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from k2eval.config.run import RunConfig, TaskOverrides, explain
-from k2eval.errors import EngineError, EngineStopped, JournalError
+from k2eval.errors import EngineError, EngineStopped, JournalError, first_error
 from k2eval.grading.pool import GradingPool
 from k2eval.journal.journal import RUN, Journal, read_run
 from k2eval.recipes.answer_judge import judged
-from k2eval.recipes.sample import Role
-from k2eval.records import Generation, Place, Request, Verdict
-from k2eval.run.plan import Assignment, Work, identity, is_complete, verdict_of
-from k2eval.run.runner import first_error
+from k2eval.records import Generation, Request, Role, SampleKey, Verdict
+from k2eval.run.identity import identity, is_complete
+from k2eval.run.plan import Assignment, Work, verdict_of
 from k2eval.system import cores
 
 _WINDOW = 256
@@ -65,7 +64,7 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
     async def ask(request: Request, role: Role) -> Generation:
         kept = journal.find(request.key)
         if kept is None:
-            before = journal.verdicts.get(Place(request.task, request.question_id, request.run_index))
+            before = journal.verdicts.get(SampleKey(request.task, request.question_id, request.repeat_index))
             lost = before.notes.get("lost", []) if before else []
             for candidate in lost:
                 if request.stage.partition(".")[0] == candidate["stage"]:
@@ -88,8 +87,8 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
                 verdict = await judged(
                     assignment.sample(work.config.seed, fingerprints, ask), response, verdict
                 )
-        result.count(journal.verdicts.get(assignment.place), verdict)
-        if journal.verdicts.get(assignment.place) != verdict:
+        result.count(journal.verdicts.get(assignment.sample_key), verdict)
+        if journal.verdicts.get(assignment.sample_key) != verdict:
             journal.add_verdict(verdict)
 
     with Journal(folder) as journal:
@@ -120,7 +119,7 @@ def config_of(run: dict[str, Any], folder: Path, data: Path | None) -> RunConfig
     overrides = {}
     for name, task in run["tasks"].items():
         before = config.overrides.get(name, TaskOverrides())
-        changes = {"sampling": task["sampling"], "runs": task["runs"], "options": task["options"]}
+        changes = {"sampling": task["sampling"], "repeats": task["repeats"], "options": task["options"]}
         overrides[name] = before.model_copy(update=changes)
     changes = {"out": folder, "tasks": tuple(run["tasks"]), "overrides": overrides, "limit": None}
     return config.model_copy(update=changes | ({"data": data} if data else {}))

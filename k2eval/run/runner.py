@@ -15,15 +15,25 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from k2eval.config.run import RunConfig
 from k2eval.engines.protocol import Engine
-from k2eval.errors import EngineError, EngineStopped, JournalError, PromptTooLong
+from k2eval.errors import EngineError, EngineStopped, JournalError, PromptTooLong, first_error
 from k2eval.grading.pool import GradingPool
 from k2eval.grading.registry import grader_name
 from k2eval.journal.journal import Archive, Journal
 from k2eval.recipes.answer_judge import judged
-from k2eval.recipes.sample import ROLES, Role
-from k2eval.records import Generation, Json, Outcome, Place, Request, Response, SpeculativeCounts
+from k2eval.records import (
+    ROLES,
+    Generation,
+    Json,
+    Outcome,
+    Request,
+    Response,
+    Role,
+    SampleKey,
+    SpeculativeCounts,
+)
+from k2eval.run.identity import is_complete, limits_of_context, merge_run
 from k2eval.run.interruption import Interruption
-from k2eval.run.plan import Assignment, Work, failed, is_complete, limits_of_context, merge_run, verdict_of
+from k2eval.run.plan import Assignment, Work, failed, verdict_of
 from k2eval.run.progress import Progress
 from k2eval.run.session import Session
 from k2eval.statistics.acceptance import add_counts, total_speculation
@@ -92,7 +102,7 @@ class Runner:
             before = {} if self._journal.is_empty else self._journal.read_run()
             run = merge_run(before, self.work.describe(self._engines["solver"].info, self._fingerprints))
             settled = self._settled()
-            missing = [assignment for assignment in assignments if assignment.place not in settled]
+            missing = [assignment for assignment in assignments if assignment.sample_key not in settled]
             if missing:
                 self._journal.write_run(run)
                 try:
@@ -111,7 +121,7 @@ class Runner:
         # The signal may have reached the engine too, and its end may be noticed first.
         return self._interruption.happened and isinstance(error, (asyncio.CancelledError, EngineError))
 
-    def _settled(self) -> set[Place]:
+    def _settled(self) -> set[SampleKey]:
         return {place for place, verdict in self._journal.verdicts.items() if self.work.is_settled(verdict)}
 
     def _drafted_so_far(self) -> SpeculativeCounts | None:
@@ -126,7 +136,7 @@ class Runner:
     ) -> None:
         totals = Counter(assignment.question.task for assignment in assignments)
         self._progress = Progress(totals, self._console)
-        for place in {one.place for one in assignments} - {one.place for one in missing}:
+        for place in {one.sample_key for one in assignments} - {one.sample_key for one in missing}:
             self._progress.on_verdict(self._journal.verdicts[place])
         async with AsyncExitStack() as stack:
             # The pool's processes start before the engine, so that they inherit nothing of it.
@@ -271,7 +281,7 @@ class Runner:
         self._journal.write_run(run)
 
     def _summary(self, assignments: list[Assignment]) -> Summary:
-        places: list[Place] = [assignment.place for assignment in assignments]
+        places: list[SampleKey] = [assignment.sample_key for assignment in assignments]
         verdicts = [self._journal.verdicts[place] for place in places if place in self._journal.verdicts]
         return Summary(
             total=len(places),
@@ -285,11 +295,3 @@ class Runner:
 def _may_pass(error: BaseException) -> bool:
     """Whether asking the engine again may help. Other errors are bugs, and are not hidden by trying again."""
     return isinstance(error, EngineError) and not isinstance(error, (PromptTooLong, EngineStopped))
-
-
-def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first of the errors that ended a task group; the others are its echoes."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from k2eval.records import Generation, Json, SpeculativeCounts
-from k2eval.run.plan import now
+from k2eval.records import Generation, Json, SpeculativeCounts, now
 from k2eval.statistics.acceptance import add_counts
 
 

@@ -28,7 +28,7 @@ Top = Sequence[tuple[int, float]]
 class Divergence:
     """Where two greedy outputs first differ."""
 
-    place: str
+    prompt: str
     """Task and question."""
     position: int
     """Index of the first token that differs."""
@@ -59,7 +59,7 @@ def gap_noise(decoded: Sequence[Sequence[Top]], rescored: Sequence[Sequence[dict
 
 
 def divergence(
-    place: str, plain: Sequence[int], top: Sequence[Top], other: Sequence[int], noise: float
+    prompt: str, plain: Sequence[int], top: Sequence[Top], other: Sequence[int], noise: float
 ) -> Divergence | None:
     """Where two greedy outputs first differ; None where they are the same.
 
@@ -75,7 +75,7 @@ def divergence(
     ranked = dict(top[position][:2]) if position < len(top) else {}
     known = mine in ranked and theirs in ranked and mine is not None and theirs is not None
     gap = ranked[mine] - ranked[theirs] if known else float("inf")  # type: ignore[index]
-    return Divergence(place, position, mine, theirs, gap, gap <= 2 * noise)
+    return Divergence(prompt, position, mine, theirs, gap, gap <= 2 * noise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def judge(
         return Judgement(
             False,
             f"NOT lossless: {len(broken)} of {outputs} greedy outputs differ where the target was sure, such as "
-            f"{worst.place} at token {worst.position}, where it prefers its own token {distance} (noise "
+            f"{worst.prompt} at token {worst.position}, where it prefers its own token {distance} (noise "
             f"{noise:.4f}). Run without speculation, or with another vLLM or method, and check again.",
         )
     moved = [one for one in drifted if one.p < LEVEL]

@@ -24,7 +24,7 @@ from k2eval.engines.vllm.probe import Continuation, Probe
 from k2eval.engines.vllm.setup import kept_on_failure
 from k2eval.errors import ConfigError
 from k2eval.grading.pool import Item, grade_all
-from k2eval.records import Place, Question, Sampling, SpeculativeCounts, derive_seed
+from k2eval.records import Question, SampleKey, Sampling, SpeculativeCounts, derive_seed
 from k2eval.run.plan import Work
 from k2eval.speed.lossless import Divergence, Drift, Judgement, divergence, drifts, gap_noise, judge
 from k2eval.statistics.acceptance import in_words
@@ -144,7 +144,7 @@ async def _answer(
     start = time.perf_counter()
     flat = await _all(
         probe.complete(
-            ids, sampling, derive_seed(seed, Place(question.task, question.id, number), "spec-check")
+            ids, sampling, derive_seed(seed, SampleKey(question.task, question.id, number), "spec-check")
         )
         for ids, (question, sampling) in zip(prompts, asked, strict=True)
         for number in range(samples)
@@ -202,7 +202,7 @@ def report(findings: Findings, console: Console) -> None:
         kind = "a tie" if one.tie else "[bold red]not a tie[/]"
         gap = f"{one.gap:.4f} nats" if np.isfinite(one.gap) else "not among the target's top two"
         say(
-            f"  {one.place}: first differs at token {one.position}, {gap}: {kind}",
+            f"  {one.prompt}: first differs at token {one.position}, {gap}: {kind}",
             soft_wrap=True,
             highlight=False,
         )

@@ -44,13 +44,13 @@ def paired(first: Scores, second: Scores, confidence: float = 0.95, test: bool =
     """Compares two sets of scores question by question; row i of both is the same question.
 
     The difference is the mean over questions of the difference of their means, with a t-interval over
-    questions; the numbers of runs may differ. Where all differences are equal there is no spread to judge by:
+    questions; the numbers of repeats may differ. Where all differences are equal there is no spread to judge by:
     then each arm reaches as far as if the share of questions that could still be unlike those seen (Clopper
     and Pearson's upper limit of 0 out of n) were all won or all lost.
 
     Args:
-        first: shape (questions, runs).
-        second: shape (questions, other runs).
+        first: shape (questions, repeats).
+        second: shape (questions, other repeats).
         confidence: of the interval.
         test: False leaves the p-value NaN, which is much faster.
 

@@ -12,7 +12,7 @@ from scipy.special import betaincinv, stdtrit
 
 Array: TypeAlias = NDArray[np.float64]
 Scores: TypeAlias = NDArray[np.float64]
-"""Shape (questions, runs); scores in [0, 1]; NaN where a sample is missing."""
+"""Shape (questions, repeats); scores in [0, 1]; NaN where a sample is missing."""
 
 Method = Literal["t", "wilson", "clopper-pearson", "bootstrap", "mover", "none"]
 
@@ -43,7 +43,7 @@ NOTHING = Estimate(np.nan, np.nan, np.nan, np.nan, 0, 0, "none")
 
 
 def question_means(scores: Scores) -> Array:
-    """Each question's average over its runs, NaN for a question without any score; shape (questions,)."""
+    """Each question's average over its repeats, NaN for a question without any score; shape (questions,)."""
     scores = _checked(scores)
     known = np.isfinite(scores)
     counts = known.sum(axis=1)
@@ -57,7 +57,7 @@ def average(scores: Scores, confidence: float = 0.95) -> Estimate:
 
     Runs of one question are not independent, so the standard error is that of the per-question means
     (Miller 2024, arXiv 2411.00640, section 2.2). It holds both the choice of questions and the noise of the
-    runs, whatever the number of runs of each question. See `average_of` for what happens near 0 and 1.
+    repeats, whatever the number of repeats of each question. See `average_of` for what happens near 0 and 1.
     """
     estimate = average_of(question_means(scores), confidence)
     return replace(estimate, samples=int(np.isfinite(scores).sum()))
@@ -160,9 +160,9 @@ class Spread:
     total_se: float
     """Standard error for questions like these: what the interval of `average` is made from."""
     question_se: float
-    """The part that more runs cannot remove: other questions would have been harder or easier."""
+    """The part that more repeats cannot remove: other questions would have been harder or easier."""
     run_se: float
-    """The part that more runs do remove: the same questions would have been answered otherwise."""
+    """The part that more repeats do remove: the same questions would have been answered otherwise."""
     run_sd: float
     """Standard deviation of the score of one single run over these very questions."""
 
@@ -170,7 +170,7 @@ class Spread:
 def spread(scores: Scores) -> Spread:
     """Splits the standard error of avg@k into question sampling and run noise (one-way random effects).
 
-    The noise of one question's mean is its sample variance over its number of runs; questions with one run
+    The noise of one question's mean is its sample variance over its number of repeats; questions with one repeat
     take the mean variance of the others. Question sampling is what is left, and never below zero.
     """
     scores = _checked(scores)
@@ -235,5 +235,5 @@ def wilson(value: float, se: float, quantile: float) -> tuple[float, float]:
 def _checked(scores: Scores) -> Scores:
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 2:
-        raise ValueError(f"expected scores of shape (questions, runs), got shape {scores.shape}")
+        raise ValueError(f"expected scores of shape (questions, repeats), got shape {scores.shape}")
     return scores

@@ -12,10 +12,10 @@ from k2eval.statistics.estimate import Array, Estimate, Scores, average_of
 
 
 def pass_at_k(scores: Scores, confidence: float = 0.95) -> list[Estimate]:
-    """pass@k for k = 1 … runs: the chance that at least one of k runs is fully right (score 1).
+    """pass@k for k = 1 … repeats: the chance that at least one of k repeats is fully right (score 1).
 
-    Per question with n runs of which c are right it is 1 - C(n-c, k) / C(n, k), the unbiased estimator of
-    Chen et al. 2021 (arXiv 2107.03374), averaged over the questions that have at least k runs;
+    Per question with n repeats of which c are right it is 1 - C(n-c, k) / C(n, k), the unbiased estimator of
+    Chen et al. 2021 (arXiv 2107.03374), averaged over the questions that have at least k repeats;
     ``Estimate.questions`` says how many those were.
     """
     known = np.isfinite(scores)
@@ -50,15 +50,15 @@ class Vote(NamedTuple):
 
 
 def majority_at_k(votes: Sequence[Sequence[Vote]], confidence: float = 0.95) -> list[Estimate]:
-    """maj@k for k = 1 … runs: the chance that the answer given most often in k runs is right.
+    """maj@k for k = 1 … repeats: the chance that the answer given most often in k repeats is right.
 
-    It is the exact expectation over all subsets of k runs and all their orders, no simulation. Two runs vote
+    It is the exact expectation over all subsets of k repeats and all their orders, no simulation. Two repeats vote
     for the same answer when their extracted answers are equal, or when both are right (then both equal the
     gold answer, however they are written). Ties go to the answer seen first, which over all orders gives each
     of t tied answers the chance 1/t. Without any vote the question is lost.
 
     Args:
-        votes: for each question the votes of its runs; infrastructure failures are left out by the caller.
+        votes: for each question the votes of its repeats; infrastructure failures are left out by the caller.
         confidence: of the intervals over questions.
     """
     longest = max((len(question) for question in votes), default=0)
@@ -77,8 +77,8 @@ def maj_at_k(answers: Sequence[str | None], scores: Sequence[float]) -> float:
 def majority_curve(votes: Sequence[Vote]) -> Array:
     """The exact maj@k of one question for k = 1 … len(votes).
 
-    The right answer wins with j votes when every other answer has at most j. With n_h runs for answer h and
-    m runs without one, the number of k-subsets in which that happens with t ties is the coefficient of
+    The right answer wins with j votes when every other answer has at most j. With n_h repeats for answer h and
+    m repeats without one, the number of k-subsets in which that happens with t ties is the coefficient of
     x^k y^t in C(n_right, j) x^j (1+x)^m prod_h (sum_{i<j} C(n_h, i) x^i + y C(n_h, j) x^j).
     """
     n = len(votes)

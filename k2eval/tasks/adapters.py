@@ -13,7 +13,7 @@ from k2eval.tasks.task import Item, Items, Row, TaskSpec
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def answers(rows: Sequence[Row], spec: TaskSpec, run_index: int) -> Items:
+def answers(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
     """Items with a short answer. The same in every run; the template sees ``problem``."""
     items = []
     for number, row in enumerate(rows, start=1):
@@ -32,7 +32,7 @@ def answers(rows: Sequence[Row], spec: TaskSpec, run_index: int) -> Items:
     return Items(distinct(items), [])
 
 
-def choices(rows: Sequence[Row], spec: TaskSpec, run_index: int) -> Items:
+def choices(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
     """Items with options, in an order that is a function of the question's id and the run index alone.
 
     The correct option stands in the field ``answer`` and the others in ``wrong`` (field names separated
@@ -45,7 +45,7 @@ def choices(rows: Sequence[Row], spec: TaskSpec, run_index: int) -> Items:
         texts, right = _options_of(row, spec, number)
         identity = item_id(row, spec, question)
         order = list(range(len(texts)))
-        random.Random(digest("option order", identity, run_index)).shuffle(order)
+        random.Random(digest("option order", identity, repeat_index)).shuffle(order)
         shown = tuple(texts[position] for position in order)
         items.append(
             Item(

@@ -29,22 +29,22 @@ class QuestionSet:
     _items: dict[int, tuple[list[Item], list[str]]] = field(default_factory=dict)
     _questions: dict[int, list[Question]] = field(default_factory=dict)
 
-    def items(self, run_index: int = 0) -> list[Item]:
+    def items(self, repeat_index: int = 0) -> list[Item]:
         """The items as asked in one run, cut to the limit."""
-        if run_index not in self._items:
-            items, notes = self.task.adapter()(self.rows, self.task.spec, run_index)
+        if repeat_index not in self._items:
+            items, notes = self.task.adapter()(self.rows, self.task.spec, repeat_index)
             if not items:
                 raise DataError(
                     f"Task {self.task.name}: {self.source} holds no questions that fit. Expected at least one."
                 )
-            self._items[run_index] = (items, notes)
-        return self._items[run_index][0][: self.limit]
+            self._items[repeat_index] = (items, notes)
+        return self._items[repeat_index][0][: self.limit]
 
-    def questions(self, run_index: int = 0) -> list[Question]:
+    def questions(self, repeat_index: int = 0) -> list[Question]:
         """The questions as asked in one run."""
-        if run_index not in self._questions:
-            self._questions[run_index] = [self.task.ask(item) for item in self.items(run_index)]
-        return self._questions[run_index]
+        if repeat_index not in self._questions:
+            self._questions[repeat_index] = [self.task.ask(item) for item in self.items(repeat_index)]
+        return self._questions[repeat_index]
 
     @property
     def found(self) -> int:

@@ -8,7 +8,7 @@ from k2eval.errors import DataError
 from k2eval.tasks.task import Item, Items, Row, TaskSpec
 
 
-def items(rows: Sequence[Row], spec: TaskSpec, run_index: int) -> Items:
+def items(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
     """The adapter of the HumanEval task: rows of ``openai/openai_humaneval``."""
     return Items([item(row) for row in rows], [])
 

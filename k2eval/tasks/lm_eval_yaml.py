@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -53,10 +54,16 @@ def text(content: Mapping[str, Any], key: str, path: Path) -> str:
     return value
 
 
-def runs(content: Mapping[str, Any], path: Path) -> int:
-    """The default number of runs: ``metadata.runs``, or lm-eval's ``repeats``."""
-    repeats = _count(content.get("repeats", 1), "repeats", path)
-    return _count(content["metadata"].get("runs", repeats), "metadata.runs", path)
+def repeats(content: Mapping[str, Any], path: Path) -> int:
+    """Return the default number of repeats: ``metadata.repeats``, or else lm-eval's own ``repeats``.
+
+    ``metadata.runs``, its name in k2eval 0.1.0, is still read.
+    """
+    key = "runs" if "runs" in content["metadata"] else "repeats"
+    if key == "runs":
+        warnings.warn(f"{path}: metadata.runs is now metadata.repeats; rename it.", stacklevel=2)
+    default = _count(content.get("repeats", 1), "repeats", path)
+    return _count(content["metadata"].get(key, default), f"metadata.{key}", path)
 
 
 def _count(value: Any, key: str, path: Path) -> int:

@@ -1,7 +1,7 @@
 """Tasks: benchmarks as YAML files that stock lm-eval loads too.
 
 The prompt (``description``, ``doc_to_text``), the sampling (``generation_kwargs``) and the default number of
-runs (``repeats``) are lm-eval's own keys. What lm-eval has no key for stands under ``metadata.k2eval`` and is
+repeats (``repeats``) are lm-eval's own keys. What lm-eval has no key for stands under ``metadata.k2eval`` and is
 a :class:`TaskSpec`.
 """
 
@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from k2eval.config.run import TaskOverrides, explain
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.records import Json, Message, Question, Sampling
-from k2eval.tasks.lm_eval_yaml import read, runs, sampling, text
+from k2eval.tasks.lm_eval_yaml import read, repeats, sampling, text
 
 Row = Mapping[str, Any]
 """One raw row of a dataset."""
@@ -122,7 +122,7 @@ class Task:
     prompt: str
     """Jinja template over an item's fields."""
     sampling: Sampling
-    runs: int
+    repeats: int
 
     def ask(self, item: Item) -> Question:
         """The question that an item is, with its prompt rendered.
@@ -248,7 +248,7 @@ def load_task(path: Path, overrides: TaskOverrides | None = None) -> Task:
         raise ConfigError(f"{path}: metadata.k2eval.options must be a mapping, got {options!r:.200}.")
     for key in changes.options:
         if key not in options:
-            known = [*options, "sampling", "system", "runs"]
+            known = [*options, "sampling", "system", "repeats"]
             raise ConfigError(f"Task {content.get('task')} has no option {key!r}. {did_you_mean(key, known)}")
     block["options"] = {**options, **changes.options}
     try:
@@ -260,7 +260,7 @@ def load_task(path: Path, overrides: TaskOverrides | None = None) -> Task:
             system=changes.system if changes.system is not None else str(content.get("description") or ""),
             prompt=text(content, "doc_to_text", path),
             sampling=sampling_with(sampling(content, path), changes.sampling),
-            runs=changes.runs or runs(content, path),
+            repeats=changes.repeats or repeats(content, path),
         )
     except ValidationError as error:
         raise ConfigError(explain(error, f"{path} is not a valid task")) from error

@@ -11,7 +11,7 @@ from k2eval.errors import JournalError
 from k2eval.records import Request
 from k2eval.run.plan import Work
 from k2eval.tasks.scicode import problem_of
-from tests.runs import config, golds, run, student
+from tests.scripted_runs import config, golds, run, student
 
 RIGHT_AT = {"solve": 1, "solve-1": 0}
 
@@ -19,7 +19,7 @@ RIGHT_AT = {"solve": 1, "solve-1": 0}
 def right(request: Request) -> bool:
     """Two candidates solve other runs, the third none; with a plan all of them do."""
     planned = "Use this plan" in request.messages[-1].content
-    return planned or request.run_index == RIGHT_AT.get(request.stage)
+    return planned or request.repeat_index == RIGHT_AT.get(request.stage)
 
 
 async def two_runs(folder: Path) -> list[Path]:
@@ -111,7 +111,7 @@ async def test_runs_with_other_seeds_do_not_belong_together(tmp_path: Path) -> N
 
 
 async def test_the_judge_of_a_task_in_steps_is_held_against_whole_solutions(tmp_path: Path) -> None:
-    settings = config(tmp_path / "bo2", recipe="bo2", tasks=("nano_science",), limit=2, runs=1)
+    settings = config(tmp_path / "bo2", recipe="bo2", tasks=("nano_science",), limit=2, repeats=1)
     asked = {one.question.id: problem_of(one.question) for one in Work(settings).assignments()}
 
     def script(request: Request) -> str:

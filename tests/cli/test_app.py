@@ -39,7 +39,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def run(script: str, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
     return k2eval(
-        "run", "--engine", "scripted", "--model", script, "--tasks", "smoke", "--limit", "3", "--runs", "2",
+        "run", "--engine", "scripted", "--model", script, "--tasks", "smoke", "--limit", "3", "--repeats", "2",
         "--workers", "1", "--out", str(out), *more,
     )  # fmt: skip
 
@@ -119,7 +119,7 @@ def test_a_prompt_that_is_too_long_shows_and_fails_the_command(tmp_path: Path) -
     (tmp_path / "script.jsonl").write_text('{"match": "", "responses": ["x"]}\n')
     result = k2eval(
         "run", "--engine", "scripted", "--model", str(tmp_path / "script.jsonl"), "--tasks", "smoke", "--limit", "1",
-        "--runs", "2", "--recipe", "own:long", "--out", str(tmp_path / "run"), PYTHONPATH=str(tmp_path),
+        "--repeats", "2", "--recipe", "own:long", "--out", str(tmp_path / "run"), PYTHONPATH=str(tmp_path),
     )  # fmt: skip
     assert result.returncode == 1, result.stderr
     assert "2 of 2 samples could not be finished on our side; they are not counted as wrong." in result.stdout
@@ -133,11 +133,11 @@ def test_a_prompt_that_is_too_long_shows_and_fails_the_command(tmp_path: Path) -
         (("run", "--engine", "scripted", "--model", "/no", "--tasks", "smoke", "--out", "OUT"), "script /no"),
         (("run", "--engine", "vlm", "--model", "x", "--tasks", "smoke", "--out", "OUT"), "engine.kind"),
         (
-            ("run", "--model", "x", "--tasks", "smoke", "--out", "OUT", "--set", "smok.runs=1"),
+            ("run", "--model", "x", "--tasks", "smoke", "--out", "OUT", "--set", "smok.repeats=1"),
             "Did you mean smoke",
         ),
         (("run", "--model", "x", "--tasks", "smoke", "--out", "OUT", "--config", "/no.yaml"), "/no.yaml"),
-        (("run", "--runs", "0"), "Invalid value for '--runs'"),
+        (("run", "--repeats", "0"), "Invalid value for '--repeats'"),
         (("run", "--no-such-flag"), "No such option"),
         (("grade", "/no"), "/no is not a run directory"),
         (("tasks", "amie24"), "Unknown task 'amie24'. Did you mean aime24"),
@@ -181,7 +181,7 @@ def test_on_a_terminal_the_table_is_live_and_the_cursor_comes_back(script: str, 
     process = subprocess.Popen(
         [
             sys.executable, "-m", "k2eval", "run", "--engine", "scripted", "--model", script, "--tasks", "smoke",
-            "--limit", "3", "--runs", "2", "--workers", "1", "--out", str(tmp_path / "run"),
+            "--limit", "3", "--repeats", "2", "--workers", "1", "--out", str(tmp_path / "run"),
             "--set", "engine.delay_s=0.6",
         ],
         stdin=child, stdout=child, stderr=child,

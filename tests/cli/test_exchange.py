@@ -13,7 +13,7 @@ from tests.report.scripted import smoke_run
 
 
 def test_export_writes_and_says_what(tmp_path: Path) -> None:
-    run = smoke_run(tmp_path / "run", runs=1, limit=1)
+    run = smoke_run(tmp_path / "run", repeats=1, limit=1)
     result = CliRunner().invoke(
         app, ["export", str(run), "--format", "huggingface", "--out", str(tmp_path / "out")]
     )
@@ -31,10 +31,10 @@ def test_sweep_hands_the_options_of_run_through(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(sweep, "sweep", fake)
     monkeypatch.setattr(sweep, "in_a_process", lambda arguments: seen.append(list(arguments)))
     arguments = ["--checkpoints", "a-*", "--checkpoints", "b-1", "--out", str(tmp_path), "--tasks", "smoke"]
-    result = CliRunner().invoke(app, ["sweep", *arguments, "--runs", "2", "--set", "engine.dtype=auto"])
+    result = CliRunner().invoke(app, ["sweep", *arguments, "--repeats", "2", "--set", "engine.dtype=auto"])
     assert result.exit_code == 1, result.output
     assert seen == [
-        ["--tasks", "smoke", "--runs", "2", "--set", "engine.dtype=auto"],
+        ["--tasks", "smoke", "--repeats", "2", "--set", "engine.dtype=auto"],
         (["a-*", "b-1"], tmp_path),
     ]
 

@@ -30,27 +30,27 @@ def yaml(tmp_path: Path) -> Any:
 
 def test_flags_file_and_sets_mean_the_same(yaml: Any) -> None:
     file = yaml(
-        "{runs: 4, seed: 7, sampling: {temperature: 0.6}, engine: {kind: scripted, delay_s: 1.5}, "
-        "smoke: {runs: 2, sampling: {stop: [a, b]}}}"
+        "{repeats: 4, seed: 7, sampling: {temperature: 0.6}, engine: {kind: scripted, delay_s: 1.5}, "
+        "smoke: {repeats: 2, sampling: {stop: [a, b]}}}"
     )
     from_file = load(file=file)
     sets = (
         "sampling.temperature=0.6", "engine.kind=scripted", "engine.delay_s=1.5",
-        "smoke.runs=2", "smoke.sampling.stop=[a, b]",
+        "smoke.repeats=2", "smoke.sampling.stop=[a, b]",
     )  # fmt: skip
-    assert load(*sets, runs=4, seed=7) == from_file
+    assert load(*sets, repeats=4, seed=7) == from_file
     assert from_file.engine.arguments == {"delay_s": 1.5}
     assert from_file.overrides["smoke"].sampling == {"stop": ["a", "b"]}
 
 
 def test_flags_win_over_the_file_and_sets_over_both(yaml: Any) -> None:
-    file = yaml("{runs: 4, seed: 7, sampling: {temperature: 0.6, top_p: 0.9}}")
-    config = load("sampling.top_p=0.8", file=file, runs=2)
-    assert (config.runs, config.seed, config.sampling) == (2, 7, {"temperature": 0.6, "top_p": 0.8})
+    file = yaml("{repeats: 4, seed: 7, sampling: {temperature: 0.6, top_p: 0.9}}")
+    config = load("sampling.top_p=0.8", file=file, repeats=2)
+    assert (config.repeats, config.seed, config.sampling) == (2, 7, {"temperature": 0.6, "top_p": 0.8})
 
 
 def test_flags_that_were_not_given_leave_the_file_alone(yaml: Any) -> None:
-    assert load(file=yaml("runs: 4"), runs=None).runs == 4
+    assert load(file=yaml("repeats: 4"), repeats=None).repeats == 4
 
 
 def test_task_names_may_be_separated_by_commas_and_spaces() -> None:
@@ -66,15 +66,15 @@ def test_task_options_need_no_section(yaml: Any) -> None:
     ("pair", "message"),
     [
         ("foo", r"--set expects section.key=value, such as .*; got 'foo'"),
-        ("runs=4", r"--set expects section.key=value"),
+        ("repeats=4", r"--set expects section.key=value"),
         (".a=4", r"--set expects section.key=value"),
         ("sampling.=4", r"--set expects section.key=value"),
         ("sampling.stop=[a", r"--set sampling.stop: the value '\[a' is not valid YAML"),
         ("seed.a=4", r"seed: Input should be a valid integer, got {'a': 4}"),
         ("model.a=4", r"--set model.a: model is 'm', not a section"),
         ("samplin.top_p=1", r"Unknown setting 'samplin'. Did you mean sampling\?"),
-        ("smoek.runs=1", r"Unknown setting 'smoek'. Did you mean smoke"),
-        ("smoke.runs=0", r"overrides.smoke.runs: Input should be greater than or equal to 1, got 0"),
+        ("smoek.repeats=1", r"Unknown setting 'smoek'. Did you mean smoke"),
+        ("smoke.repeats=0", r"overrides.smoke.repeats: Input should be greater than or equal to 1, got 0"),
         ("smoke.options=5", r"smoke.options: expected a mapping of settings, got 5"),
         ("smoke.sampling=5", r"overrides.smoke.sampling: Input should be a valid dictionary, got 5"),
         ("engine.arguments=5", r"engine.arguments: expected a mapping of settings, got 5"),
@@ -90,8 +90,8 @@ def test_a_wrong_pair_is_named(pair: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("runs: many", r"runs: Input should be a valid integer, .* got 'many'"),
-        ("runs: 2.5", r"runs: Input should be a valid integer"),
+        ("repeats: many", r"repeats: Input should be a valid integer, .* got 'many'"),
+        ("repeats: 2.5", r"repeats: Input should be a valid integer"),
         ("limit: 0", r"limit: Input should be greater than or equal to 1, got 0"),
         ("sampling: hot", r"sampling: Input should be a valid dictionary, got 'hot'"),
         ("engine: 5", r"engine: Input should be"),
@@ -103,7 +103,7 @@ def test_a_wrong_pair_is_named(pair: str, message: str) -> None:
         ("[1, 2]", r"must hold a mapping of settings, got list"),
         ("", r"must hold a mapping of settings, got NoneType"),
         ("tasks: [smoke", r"is not valid YAML: "),
-        ("runs: !!python/object:os.system x", r"is not valid YAML: "),
+        ("repeats: !!python/object:os.system x", r"is not valid YAML: "),
     ],
 )
 def test_a_wrong_file_is_explained(yaml: Any, content: str, message: str) -> None:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k2eval.config.run import load_config
-from k2eval.config.speculative import check_checkpoints, check_words, parse
+from k2eval.config.speculative import parse
+from k2eval.engines.vllm.speculation import check_checkpoints, check_words
 from k2eval.errors import ConfigError
 from k2eval.testing import make_tiny_checkpoint
 

@@ -108,7 +108,7 @@ def script(tmp_path: Path) -> tuple[str, ...]:
     texts = [f"<think>{'so ' * number}</think>\\boxed{{{35 + number}}}" for number in range(5)]
     path.write_text(json.dumps({"match": "", "responses": texts}) + "\n")
     return (
-        "--engine", "scripted", "--model", str(path), "--tasks", "smoke", "--limit", "20", "--runs", "5",
+        "--engine", "scripted", "--model", str(path), "--tasks", "smoke", "--limit", "20", "--repeats", "5",
         "--workers", "1", "--set", "engine.delay_s=0.1", "--set", "engine.capacity=5",
     )  # fmt: skip
 
@@ -193,11 +193,17 @@ async def test_real_vllm_survives_every_way_to_die(
     engine: VllmEngine, checkpoint: Path, tmp_path: Path
 ) -> None:
     """Killed alone, with its group, and its engine; stopped by Ctrl-C, at the start too; then finished."""
-    flags = {"model": str(checkpoint), "tasks": "smoke", "runs": 12, "out": tmp_path / "whole", "workers": 1}
+    flags = {
+        "model": str(checkpoint),
+        "tasks": "smoke",
+        "repeats": 12,
+        "out": tmp_path / "whole",
+        "workers": 1,
+    }
     config = load_config(file=None, flags=flags, task_names=["smoke"])
     await Runner(config, {"solver": Lent(engine)}, Console(quiet=True)).run()
     total, out = 52 * 12, tmp_path / "run"
-    arguments = ("--model", str(checkpoint), "--tasks", "smoke", "--runs", "12", "--workers", "1")
+    arguments = ("--model", str(checkpoint), "--tasks", "smoke", "--repeats", "12", "--workers", "1")
 
     early = Started(*arguments, out=out)
     early.until(lambda: (out / "engine.log").exists())

@@ -6,7 +6,7 @@ import pytest
 from k2eval.engines.endpoint.engine import EndpointEngine
 from k2eval.engines.opening import open_engines
 from k2eval.errors import ConfigError
-from tests.runs import config
+from tests.scripted_runs import config
 
 SERVED = {"kind": "endpoint", "arguments": {"base_url": "http://localhost:1/v1"}}
 

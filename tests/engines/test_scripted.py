@@ -11,12 +11,12 @@ from k2eval.errors import ConfigError
 from k2eval.records import Message, Request, Sampling
 
 
-def request(prompt: str = "How many?", run_index: int = 0, **sampling: Any) -> Request:
+def request(prompt: str = "How many?", repeat_index: int = 0, **sampling: Any) -> Request:
     return Request(
         key="k",
         task="t",
         question_id="q",
-        run_index=run_index,
+        repeat_index=repeat_index,
         stage="solve",
         messages=(Message(role="user", content=prompt),),
         sampling=Sampling(**sampling),
@@ -40,15 +40,15 @@ async def test_a_long_answer_is_cut_as_a_model_would_be() -> None:
 async def test_requests_are_remembered_in_order() -> None:
     engine = ScriptedEngine(lambda one: "")
     for number in range(3):
-        await engine.generate(request(run_index=number))
-    assert [one.run_index for one in engine.requests] == [0, 1, 2]
+        await engine.generate(request(repeat_index=number))
+    assert [one.repeat_index for one in engine.requests] == [0, 1, 2]
 
 
 async def test_a_file_answers_by_what_the_prompt_contains_and_in_turn_by_run(tmp_path: Path) -> None:
     path = tmp_path / "script.jsonl"
     path.write_text('{"match": "many", "responses": ["1", "2"]}\n{"match": "", "responses": ["else"]}\n')
     engine = from_file(path)
-    answers = [(await engine.generate(request(run_index=index))).text for index in range(3)]
+    answers = [(await engine.generate(request(repeat_index=index))).text for index in range(3)]
     assert [*answers, (await engine.generate(request("Why?"))).text] == ["1", "2", "1", "else"]
 
 

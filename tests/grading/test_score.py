@@ -20,10 +20,10 @@ def score(folder: Path, lines: list[Any], **how: Any) -> tuple[ScoreSummary, lis
     return summary, [json.loads(line) for line in summary.out.read_text().splitlines()]
 
 
-def questions(question_id: str, run_index: int = 0) -> Question:
+def questions(question_id: str, repeat_index: int = 0) -> Question:
     if question_id != "q1":
         raise DataError(f"there is no question {question_id!r}")
-    return make_question("AB"[run_index], options=("x", "y"))
+    return make_question("AB"[repeat_index], options=("x", "y"))
 
 
 def test_rows_with_their_gold_are_graded_in_order(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_gold_that_is_no_option_is_reported(gold: Any, tmp_path: Path) -> None
 def test_rows_of_a_task_are_graded_by_question_and_run_index(tmp_path: Path) -> None:
     rows = [
         {"question_id": "q1", "response": "Answer: A"},
-        {"question_id": "q1", "run_index": 1, "response": "Answer: A"},
+        {"question_id": "q1", "repeat_index": 1, "response": "Answer: A"},
     ]
     _, verdicts = score(tmp_path, rows, questions=questions)
     assert [verdict["correct"] for verdict in verdicts] == [True, False]
@@ -111,7 +111,7 @@ def test_a_cut_response_is_truncated(tmp_path: Path) -> None:
 
 
 def test_what_we_fail_to_grade_is_not_wrong(tmp_path: Path) -> None:
-    def unknown(question_id: str, run_index: int) -> Question:
+    def unknown(question_id: str, repeat_index: int) -> Question:
         return make_question("x", grader="tests.grading.rogue")
 
     rows = [{"question_id": "q1", "response": "raise"}, {"question_id": "q1", "response": "x"}]
@@ -122,7 +122,7 @@ def test_what_we_fail_to_grade_is_not_wrong(tmp_path: Path) -> None:
 
 
 def test_code_is_graded_as_it_is(tmp_path: Path) -> None:
-    def echo(question_id: str, run_index: int) -> Question:
+    def echo(question_id: str, repeat_index: int) -> Question:
         return make_question("print(1)", grader="tests.grading.rogue")
 
     _, [verdict] = score(tmp_path, [{"question_id": "q1", "code": "print(1)"}], questions=echo)

@@ -15,13 +15,13 @@ from k2eval.interop import every_eval_ever
 from k2eval.interop.export import FORMATS, export
 from k2eval.interop.exported import HIDDEN, Run
 from k2eval.records import Request
-from tests import runs
+from tests import scripted_runs as runs
 from tests.report.scripted import edit_run, make_best_of_two, smoke_run
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return smoke_run(tmp_path_factory.mktemp("run") / "model", runs=2, limit=4)
+    return smoke_run(tmp_path_factory.mktemp("run") / "model", repeats=2, limit=4)
 
 
 def written(run: Path, form: str, out: Path, **options: Any) -> list[Path]:
@@ -208,7 +208,7 @@ def test_the_log_is_an_archive_with_every_sample(run: Path, tmp_path: Path) -> N
 def test_plans_and_judgements_go_into_the_log(tmp_path: Path) -> None:
     import zipfile
 
-    folder = smoke_run(tmp_path / "run", runs=1, limit=1)
+    folder = smoke_run(tmp_path / "run", repeats=1, limit=1)
     make_best_of_two(folder, "smoke-01")
     [path] = written(folder, "inspect", tmp_path / "out")
     with zipfile.ZipFile(path) as archive:
@@ -221,11 +221,11 @@ async def test_a_sample_that_failed_can_be_opened_in_the_log(tmp_path: Path) -> 
     import zipfile
 
     def script(request: Request) -> str:
-        if request.run_index:
+        if request.repeat_index:
             raise EngineError("it is down")
         return "1"
 
-    await runs.run(runs.config(tmp_path / "run", limit=1, runs=2), script)
+    await runs.run(runs.config(tmp_path / "run", limit=1, repeats=2), script)
     [path] = written(tmp_path / "run", "inspect", tmp_path / "out")
     with zipfile.ZipFile(path) as archive:
         summary = json.loads(archive.read("summaries.json"))[1]
@@ -251,7 +251,7 @@ def test_the_log_says_how_long_the_run_took_and_how_many_tokens(run: Path, tmp_p
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_protected_texts_are_left_out_unless_asked_for(form: str, tmp_path: Path) -> None:
-    folder = smoke_run(tmp_path / "run", runs=1, limit=2)
+    folder = smoke_run(tmp_path / "run", repeats=1, limit=2)
     edit_run(folder, protected=True)
     made = export(folder, form, tmp_path / "out")
     assert "include-protected" in made.notes[0]
@@ -276,7 +276,7 @@ def secrets(files: list[Path]) -> int:
 
 
 def test_a_failure_on_our_side_is_no_wrong_answer_anywhere(tmp_path: Path) -> None:
-    folder = smoke_run(tmp_path / "run", runs=2, limit=2)
+    folder = smoke_run(tmp_path / "run", repeats=2, limit=2)
     rows = (folder / "verdicts.jsonl").read_text().splitlines()
     lost = json.loads(rows[0]) | {
         "outcome": "engine_error", "score": None, "extracted": None, "detail": {"reason": "gone"}

@@ -62,8 +62,8 @@ def test_the_prompts_are_the_same_message_by_message(name: str) -> None:
     questions, task = found(name), theirs(name)
     documents = list(task.test_docs())
     # Where prompts differ from run to run, every run is a document of its own.
-    runs = 1 + max(document["run_index"] for document in documents)
-    ours = [question for run_index in range(runs) for question in questions.questions(run_index)]
+    runs = 1 + max(document["repeat_index"] for document in documents)
+    ours = [question for repeat_index in range(runs) for question in questions.questions(repeat_index)]
     assert [document["id"] for document in documents] == [question.id for question in ours]
     for question, document in zip(ours, documents, strict=True):
         rendered = task.fewshot_context(
@@ -84,7 +84,7 @@ def test_sampling_and_repeats_are_the_same(name: str) -> None:
         ours.sampling.max_tokens,
         ours.sampling.stop,
     )
-    assert config.metadata.get("runs", config.repeats) == ours.runs
+    assert config.metadata.get("repeats", config.repeats) == ours.runs
 
 
 def recorded(question: Question) -> Iterator[str]:
@@ -198,11 +198,11 @@ def test_a_question_that_could_not_be_graded_at_all_is_an_error() -> None:
 def test_options_are_shuffled_alike_in_every_run() -> None:
     questions = found("gpqa_diamond")
     [document, later] = [theirs_in_run(2)[number] for number in (0, questions.found)]
-    assert document["run_index"] == 0 and later["run_index"] == 1
+    assert document["repeat_index"] == 0 and later["repeat_index"] == 1
     assert later["choices"] == questions.items(1)[0].fields["choices"] != document["choices"]
 
 
 def theirs_in_run(runs: int) -> list[dict[str, Any]]:
     from k2eval.interop.lm_eval import dataset
 
-    return list(dataset(k2eval={"task": "gpqa_diamond"}, runs=runs)["test"])
+    return list(dataset(k2eval={"task": "gpqa_diamond"}, repeats=runs)["test"])

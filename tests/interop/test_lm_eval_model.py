@@ -20,7 +20,7 @@ from k2eval.interop.lm_eval_model import K2EvalModel, register
 from k2eval.journal.journal import read_run
 from k2eval.run.runner import Runner
 from k2eval.tasks.task import tasks_folder
-from tests import runs
+from tests import scripted_runs as runs
 from tests.interop.support import evaluate, generations, responses, write_script, write_sums
 
 pytestmark = [
@@ -60,7 +60,7 @@ def test_repeats_are_runs_with_seeds_of_their_own(tmp_path: Path, sums: Path, sc
     results = evaluate(["sums"], {"pretrained": script, "out": tmp_path / "run"}, sums)
     assert responses(results, "sums") == [["3", "4", "5"], ["7", "8", "9"]]
     made = generations(tmp_path / "run")
-    assert sorted((one.question_id, one.run_index) for one in made) == [
+    assert sorted((one.question_id, one.repeat_index) for one in made) == [
         (q, k) for q in "01" for k in range(3)
     ]
     assert len({one.seed for one in made}) == 6
@@ -167,7 +167,7 @@ def test_reasoning_is_cut_from_answers_to_foreign_tasks(tmp_path: Path, sums: Pa
 def test_what_our_side_fails_on_is_never_a_wrong_answer(
     tmp_path: Path, sums: Path, script: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fail_on(monkeypatch, run_index=1)
+    fail_on(monkeypatch, repeat_index=1)
     results = evaluate(["smoke"], {"pretrained": script, "out": tmp_path / "run"}, limit=1)
     assert results["results"]["smoke"]["infrastructure,k2eval"] == 0.25
     assert results["results"]["smoke"]["avg_at_k,k2eval"] == pytest.approx(2 / 3)
@@ -176,14 +176,14 @@ def test_what_our_side_fails_on_is_never_a_wrong_answer(
     assert len(generations(tmp_path / "other")) == 4
 
 
-def fail_on(monkeypatch: pytest.MonkeyPatch, run_index: int) -> None:
+def fail_on(monkeypatch: pytest.MonkeyPatch, repeat_index: int) -> None:
     from k2eval.engines.scripted import ScriptedEngine
     from k2eval.run import runner
 
     answer = ScriptedEngine.generate
 
     async def generate(self: ScriptedEngine, request: Any) -> Any:
-        if request.run_index == run_index:
+        if request.repeat_index == repeat_index:
             raise EngineError("no answer from the server.")
         return await answer(self, request)
 

@@ -59,7 +59,7 @@ def test_nothing_happens_unless_asked_for(tmp_path: Path, tracker: Tracker, word
 
 def test_scores_go_to_the_tracker(tmp_path: Path, tracker: Tracker, words: Console) -> None:
     with tracking("trackio", tmp_path / "run", {"seed": 0}, words):
-        smoke_run(tmp_path / "run", runs=2, limit=3)
+        smoke_run(tmp_path / "run", repeats=2, limit=3)
     assert tracker.started == {"project": "k2eval", "name": "run", "config": {"seed": 0}}
     assert tracker.logged[-2]["smoke/done"] == 6
     assert tracker.logged[-2]["smoke/score"] == pytest.approx(tracker.logged[-1]["smoke/avg_at_k"])
@@ -67,7 +67,7 @@ def test_scores_go_to_the_tracker(tmp_path: Path, tracker: Tracker, words: Conso
 
 
 def test_progress_is_sent_while_the_run_goes_on(tmp_path: Path, tracker: Tracker, words: Console) -> None:
-    run = smoke_run(tmp_path / "run", runs=2, limit=3)
+    run = smoke_run(tmp_path / "run", repeats=2, limit=3)
     lines = (run / "verdicts.jsonl").read_text().splitlines(keepends=True)
     (run / "verdicts.jsonl").write_text("".join(lines[:2]))
     with tracking("trackio", run, {}, words, every_s=0.02):
@@ -105,7 +105,7 @@ def test_a_failing_tracker_does_not_stop_the_run(
 
     monkeypatch.setattr(tracker, "init", fail)
     with tracking("trackio", tmp_path / "run", {}, words):
-        run = smoke_run(tmp_path / "run", runs=1, limit=1)
+        run = smoke_run(tmp_path / "run", repeats=1, limit=1)
     assert (run / "verdicts.jsonl").exists()
     assert "ConnectionError: no network" in said(words)
 
@@ -134,7 +134,7 @@ def test_an_unknown_tracker_is_refused(tmp_path: Path, words: Console) -> None:
 
 def test_a_torn_line_waits_for_its_rest(tmp_path: Path) -> None:
     path = tmp_path / "verdicts.jsonl"
-    line = '{"task": "a", "question_id": "q", "run_index": 0, "score": 1.0, "outcome": "correct"}\n'
+    line = '{"task": "a", "question_id": "q", "repeat_index": 0, "score": 1.0, "outcome": "correct"}\n'
     path.write_text(line[:20])
     progress = Progress(path)
     assert not progress.read()

@@ -24,7 +24,9 @@ def kept(key: str, text: str = "a") -> Generation:
 
 
 def verdict(question: str = "q", outcome: Outcome = Outcome.CORRECT, task: str = "t") -> Verdict:
-    return Verdict(task=task, question_id=question, run_index=0, outcome=outcome, score=1.0, grader="math/1")
+    return Verdict(
+        task=task, question_id=question, repeat_index=0, outcome=outcome, score=1.0, grader="math/1"
+    )
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def test_what_was_added_is_there_again(folder: Path) -> None:
         assert found is not None and found.text == "two\x00\ud800"
         assert journal.find("k3") is None
         assert journal.generation_count == 2
-        assert journal.verdicts == {verdict().place: verdict()}
+        assert journal.verdicts == {verdict().sample_key: verdict()}
 
 
 def test_a_generation_is_found_as_soon_as_it_was_added(folder: Path) -> None:
@@ -58,7 +60,7 @@ def test_the_last_verdict_on_a_sample_counts(folder: Path) -> None:
     with Journal(folder) as journal:
         journal.add_verdict(verdict(outcome=Outcome.WRONG))
     with Journal(folder) as journal:
-        assert journal.verdicts[verdict().place].outcome is Outcome.WRONG
+        assert journal.verdicts[verdict().sample_key].outcome is Outcome.WRONG
 
 
 @pytest.mark.parametrize("cut", [1, 5, 100])

@@ -22,7 +22,7 @@ def verdict(task: str, question: str, run: int, score: float | Outcome, **fields
     worth = grade.score if isinstance(score, Outcome) else float(score)
     defaults: dict[str, Any] = {"grader": "math/1", "output_tokens": 100, "recipe_tokens": 300}
     return Verdict(
-        task=task, question_id=question, run_index=run, outcome=outcome, score=worth, **(defaults | fields)
+        task=task, question_id=question, repeat_index=run, outcome=outcome, score=worth, **(defaults | fields)
     )
 
 
@@ -45,7 +45,7 @@ def task_info(scores: Scores, **fields: Any) -> dict[str, Any]:
         "expected_questions": len(scores),
         "fingerprint": f"print-{len(scores)}",
         "source": "made up",
-        "runs": max((len(runs) for runs in scores), default=1),
+        "repeats": max((len(runs) for runs in scores), default=1),
         "grader": "math/1",
         "notes": [],
         "micro": "math",
@@ -69,7 +69,7 @@ def write_run(
         "name": path.name,
         "model": {"name": f"models/{path.name}", "fingerprint": "f00d", "engine": "scripted"},
         "recipe": "plain",
-        "runs": 2,
+        "repeats": 2,
         "seed": 0,
         "reproducible": True,
         "variant": None,

@@ -67,10 +67,10 @@ def test_a_last_line_without_newline_counts_if_it_is_whole(tmp_path: Path) -> No
         "[]",
         "7",
         '{"task": "t"}',
-        '{"task": "t", "question_id": "q", "run_index": "0", "outcome": "correct", "score": 1.0}',
-        '{"task": "t", "question_id": "q", "run_index": 0, "outcome": "splendid", "score": 1.0}',
-        '{"task": "t", "question_id": "q", "run_index": -1, "outcome": "correct", "score": 1.0}',
-        '{"task": "t", "question_id": "q", "run_index": 0, "outcome": "correct", "score": "1"}',
+        '{"task": "t", "question_id": "q", "repeat_index": "0", "outcome": "correct", "score": 1.0}',
+        '{"task": "t", "question_id": "q", "repeat_index": 0, "outcome": "splendid", "score": 1.0}',
+        '{"task": "t", "question_id": "q", "repeat_index": -1, "outcome": "correct", "score": 1.0}',
+        '{"task": "t", "question_id": "q", "repeat_index": 0, "outcome": "correct", "score": "1"}',
     ],
 )
 def test_a_bad_line_is_an_error_with_its_number(tmp_path: Path, line: str) -> None:

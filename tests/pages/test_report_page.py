@@ -15,8 +15,8 @@ SQUARE = 'button[data-run="0"][data-question="{}"][data-i="{}"]'
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("report")
     runs = [
-        smoke_run(folder / "plain", limit=6, runs=4),
-        smoke_run(folder / "other", limit=6, runs=4, seed=1),
+        smoke_run(folder / "plain", limit=6, repeats=4),
+        smoke_run(folder / "other", limit=6, repeats=4, seed=1),
     ]
     make_best_of_two(runs[0], "smoke-01")
     return {
@@ -78,9 +78,9 @@ def test_the_grid_can_be_used_with_the_keyboard_alone(browser: Browser, pages: d
     browser.run(press, "ArrowDown")
     browser.run(press, "ArrowRight")
     browser.run("document.activeElement.click()")
-    browser.wait("document.querySelector('#sample').dataset.place === '0/0/1/1'")
+    browser.wait("document.querySelector('#sample').dataset.sample_key === '0/0/1/1'")
     browser.run(press, "j")
-    browser.wait("document.querySelector('#sample').dataset.place === '0/0/1/2'")
+    browser.wait("document.querySelector('#sample').dataset.sample_key === '0/0/1/2'")
 
 
 @needs_browser

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from k2eval.engines.scripted import ScriptedEngine
-from k2eval.recipes.sample import ROLES, Role, Sample
-from k2eval.records import Generation, Message, Question, Request, Sampling
+from k2eval.recipes.sample import Sample
+from k2eval.records import ROLES, Generation, Message, Question, Request, Role, Sampling
 
 QUESTION = Question(
     task="sums",
@@ -52,7 +52,7 @@ class Asked:
 def sample_of(ask: Asked, question: Question = QUESTION, **fields: Any) -> Sample:
     return Sample(
         question=question,
-        run_index=0,
+        repeat_index=0,
         sampling=fields.pop("sampling", Sampling()),
         run_seed=0,
         task_version="1",

@@ -10,12 +10,18 @@ from k2eval.records import Outcome, Request, Verdict
 from k2eval.run.regrade import regrade
 from tests.recipes.support import QUESTION, Asked, sample_of
 from tests.recipes.test_answers import response
-from tests.runs import config, golds, run, student, verdicts
+from tests.scripted_runs import config, golds, run, student, verdicts
 
 
 def ruled(score: float | None = 0.0, outcome: Outcome = Outcome.WRONG, **notes: Any) -> Verdict:
     return Verdict(
-        task="sums", question_id="q", run_index=0, outcome=outcome, score=score, grader="math/1", notes=notes
+        task="sums",
+        question_id="q",
+        repeat_index=0,
+        outcome=outcome,
+        score=score,
+        grader="math/1",
+        notes=notes,
     )
 
 
@@ -107,7 +113,7 @@ def test_the_verdict_comes_last() -> None:
 
 async def test_a_finished_run_can_be_judged_later_and_graded_again(tmp_path: Path) -> None:
     settings = config(tmp_path / "run", limit=3)
-    script = student(golds(settings), lambda request: request.run_index == 0)
+    script = student(golds(settings), lambda request: request.repeat_index == 0)
     await run(settings, script)
     assert all(NOTE not in verdict.notes for verdict in verdicts(settings.out))
     asked: list[str] = []

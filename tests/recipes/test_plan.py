@@ -18,7 +18,7 @@ def planning(*plans: str) -> Asked:
 
 def said(text: str, finish: str = "stop", prefill: str = "") -> Generation:
     return Generation(
-        key="k", task="t", question_id="q", run_index=0, stage="plan", text=text, prefill=prefill,
+        key="k", task="t", question_id="q", repeat_index=0, stage="plan", text=text, prefill=prefill,
         finish_reason=finish, prompt_tokens=1, output_tokens=1, duration_s=0.0, seed=0,
     )  # fmt: skip
 

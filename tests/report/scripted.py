@@ -30,10 +30,17 @@ def answer(request: Request) -> str:
     return f"{thoughts}</think>So the result is \\boxed{{{guess}}}. <script>alert(1)</script>"
 
 
-def smoke_run(out: Path, *, runs: int = 3, limit: int | None = None, seed: int = 0) -> Path:
+def smoke_run(out: Path, *, repeats: int = 3, limit: int | None = None, seed: int = 0) -> Path:
     """A finished run of the bundled questions."""
     config = RunConfig.model_validate(
-        {"model": "scripted", "tasks": ("smoke",), "runs": runs, "limit": limit, "seed": seed, "out": out}
+        {
+            "model": "scripted",
+            "tasks": ("smoke",),
+            "repeats": repeats,
+            "limit": limit,
+            "seed": seed,
+            "out": out,
+        }
     )
     engine = ScriptedEngine(answer)
     asyncio.run(Runner(config, {"solver": engine}, Console(file=io.StringIO())).run())
@@ -53,13 +60,13 @@ def make_best_of_two(folder: Path, question: str) -> None:
     rows = [
         Verdict.model_validate_json(line) for line in (folder / "verdicts.jsonl").read_text().splitlines()
     ]
-    verdict = next(row for row in rows if row.question_id == question and row.run_index == 0)
+    verdict = next(row for row in rows if row.question_id == question and row.repeat_index == 0)
     made = [
         Generation(
             key=f"{verdict.selected}-{stage}",
             task="smoke",
             question_id=question,
-            run_index=0,
+            repeat_index=0,
             stage=stage,
             text=text,
             finish_reason="stop",

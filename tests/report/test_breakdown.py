@@ -19,7 +19,7 @@ def set_verdicts(run: Path, rows: dict[str, tuple[dict[str, str], str]]) -> None
         {
             "task": "smoke",
             "question_id": question,
-            "run_index": index,
+            "repeat_index": index,
             "outcome": "correct" if answer == "+" else "wrong",
             "score": float(answer == "+"),
             "extracted": answer,
@@ -37,7 +37,7 @@ def set_verdicts(run: Path, rows: dict[str, tuple[dict[str, str], str]]) -> None
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    folder = smoke_run(tmp_path / "mine", runs=1, limit=1)
+    folder = smoke_run(tmp_path / "mine", repeats=1, limit=1)
     set_verdicts(
         folder,
         {
@@ -93,7 +93,7 @@ def test_an_unknown_tag_is_refused_with_those_that_there_are(run: Path) -> None:
 
 
 def test_runs_stand_side_by_side(run: Path, tmp_path: Path) -> None:
-    other = smoke_run(tmp_path / "other", runs=2, limit=3)
+    other = smoke_run(tmp_path / "other", repeats=2, limit=3)
     [(_, header, rows), *_] = tables(breakdown([run, other]))
     assert header[1] == "Run"
     assert [row[1] for row in rows] == ["mine", "other"]

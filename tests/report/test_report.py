@@ -78,7 +78,7 @@ def test_a_sample_shows_question_gold_response_candidates_and_judgements(run: Pa
 
 
 def test_protected_texts_are_left_out_unless_asked_for(tmp_path: Path) -> None:
-    folder = smoke_run(tmp_path / "run", limit=2, runs=2)
+    folder = smoke_run(tmp_path / "run", limit=2, repeats=2)
     edit_run(folder, protected=True)
     page = write_report([folder], tmp_path / "out")
     text = page.read_text()
@@ -91,7 +91,7 @@ def test_protected_texts_are_left_out_unless_asked_for(tmp_path: Path) -> None:
 
 
 def test_protected_texts_of_an_earlier_report_do_not_stay_beside_the_page(tmp_path: Path) -> None:
-    folder = smoke_run(tmp_path / "run", limit=2, runs=2)
+    folder = smoke_run(tmp_path / "run", limit=2, repeats=2)
     edit_run(folder, protected=True)
     write_report([folder], tmp_path / "out", include_protected=True, embedded=0)
     assert list((tmp_path / "out").rglob("*.js"))
@@ -100,7 +100,7 @@ def test_protected_texts_of_an_earlier_report_do_not_stay_beside_the_page(tmp_pa
 
 
 def test_a_run_without_its_questions_still_gets_a_report(tmp_path: Path) -> None:
-    folder = smoke_run(tmp_path / "run", limit=2, runs=2)
+    folder = smoke_run(tmp_path / "run", limit=2, repeats=2)
     edit_run(folder, fingerprint="another")
     page = write_report([folder], tmp_path / "out")
     assert "the questions found are not those of the run" in page.read_text()
@@ -118,7 +118,7 @@ def test_runs_with_different_benchmarks_share_a_page(tmp_path: Path) -> None:
 
 
 def test_letters_do_not_vote_across_shuffled_options(tmp_path: Path) -> None:
-    folder = smoke_run(tmp_path / "run", limit=2, runs=2)
+    folder = smoke_run(tmp_path / "run", limit=2, repeats=2)
     samples = Samples.load(folder)
     assert samples.votes("smoke") is not None
     edit_run(folder, grader="choice/1", fingerprint="another")

@@ -7,9 +7,10 @@ import pytest
 
 from k2eval.engines.scripted import ScriptedEngine
 from k2eval.errors import ConfigError, JournalError
-from k2eval.records import Outcome, Place
-from k2eval.run.plan import Work, failed, identity, is_complete, limits_of_context, merge_run
-from tests.runs import config
+from k2eval.records import Outcome, SampleKey
+from k2eval.run.identity import identity, is_complete, limits_of_context, merge_run
+from k2eval.run.plan import Work, failed
+from tests.scripted_runs import config
 
 
 def described(out: Path = Path("run"), name: str = "scripted", **fields: Any) -> dict[str, Any]:
@@ -19,19 +20,19 @@ def described(out: Path = Path("run"), name: str = "scripted", **fields: Any) ->
 
 
 def test_repeats_of_a_question_come_side_by_side() -> None:
-    places = [one.place for one in Work(config(Path("x"), limit=2, runs=3)).assignments()]
+    places = [one.sample_key for one in Work(config(Path("x"), limit=2, repeats=3)).assignments()]
     ids = list(dict.fromkeys(place.question_id for place in places))
-    assert places == [Place("smoke", question, run) for question in ids for run in range(3)]
+    assert places == [SampleKey("smoke", question, run) for question in ids for run in range(3)]
 
 
 def test_a_tasks_own_runs_win_over_those_for_all() -> None:
-    work = Work(config(Path("x"), runs=3, overrides={"smoke": {"runs": 1}}))
-    assert work.runs_of(work.sets[0]) == 1
+    work = Work(config(Path("x"), repeats=3, overrides={"smoke": {"repeats": 1}}))
+    assert work.repeats_of(work.sets[0]) == 1
 
 
 def test_runs_default_to_the_tasks() -> None:
-    work = Work(config(Path("x"), runs=None))
-    assert work.runs_of(work.sets[0]) == work.sets[0].task.runs == 4
+    work = Work(config(Path("x"), repeats=None))
+    assert work.repeats_of(work.sets[0]) == work.sets[0].task.repeats == 4
 
 
 def test_sampling_for_one_task_wins_over_that_for_all() -> None:
@@ -73,7 +74,7 @@ def test_what_shapes_answers_is_part_of_the_identity(fields: dict[str, Any]) -> 
         {"engine": {"arguments": {"tensor_parallel_size": 8, "gpu_memory_utilization": 0.5}}},
         {"workers": 7},
         {"roles": {"judge": {"base_url": "http://elsewhere/v1", "concurrency": 5}}},
-        {"runs": 5},
+        {"repeats": 5},
         {"limit": 9},
         {"limit": None},
     ],
@@ -97,10 +98,10 @@ def test_a_long_value_is_shown_by_its_start() -> None:
 
 
 def test_more_runs_and_questions_extend_and_fewer_do_not_shrink() -> None:
-    small, large = described(runs=1, limit=2), described(runs=3, limit=5)
+    small, large = described(repeats=1, limit=2), described(repeats=3, limit=5)
     for merged in (merge_run(small, large), merge_run(large, small)):
         task = merged["tasks"]["smoke"]
-        assert (merged["runs"], task["runs"], task["questions"]) == (3, 3, 5)
+        assert (merged["repeats"], task["repeats"], task["questions"]) == (3, 3, 5)
         assert task["notes"] == ["limited to the first 5"]
         assert len(task["hashes"]) == 5
 
@@ -108,10 +109,10 @@ def test_more_runs_and_questions_extend_and_fewer_do_not_shrink() -> None:
 def test_tasks_of_earlier_starts_stay_with_their_changes() -> None:
     before = described(overrides={"smoke": {"sampling": {"top_p": 0.5}}})
     before["tasks"]["other"] = before["tasks"]["smoke"]
-    before["config"]["overrides"]["other"] = {"runs": 1}
+    before["config"]["overrides"]["other"] = {"repeats": 1}
     merged = merge_run(before, described(overrides={"smoke": {"sampling": {"top_p": 0.5}}}))
     assert set(merged["tasks"]) == {"smoke", "other"}
-    assert merged["config"]["overrides"]["other"] == {"runs": 1}
+    assert merged["config"]["overrides"]["other"] == {"repeats": 1}
 
 
 def test_what_the_engine_said_stays_until_it_has_started_again() -> None:
@@ -131,12 +132,14 @@ def test_a_description_edited_by_hand_is_refused(lost: str) -> None:
 
 
 def test_a_run_is_complete_when_every_sample_it_speaks_of_is_settled() -> None:
-    run = {"tasks": {"a": {"questions": 2, "runs": 2}, "b": {"questions": 1, "runs": 1}}}
-    places = [Place("a", question, index) for question in "xy" for index in (0, 1)] + [Place("b", "z", 0)]
+    run = {"tasks": {"a": {"questions": 2, "repeats": 2}, "b": {"questions": 1, "repeats": 1}}}
+    places = [SampleKey("a", question, index) for question in "xy" for index in (0, 1)] + [
+        SampleKey("b", "z", 0)
+    ]
     assert is_complete(run, places)
     assert not is_complete(run, places[1:])
     assert not is_complete(run, places[:-1])
-    assert not is_complete(run, [*places[1:], Place("a", "x", 2)])
+    assert not is_complete(run, [*places[1:], SampleKey("a", "x", 2)])
 
 
 def test_answers_that_the_context_cuts_are_said_once() -> None:

@@ -12,13 +12,13 @@ from k2eval.grading.pool import GradingPool
 from k2eval.journal.journal import GENERATIONS, VERDICTS, read_run
 from k2eval.records import Grade, Outcome, Question
 from k2eval.run.regrade import regrade
-from tests.runs import config, golds, run, student, verdicts
+from tests.scripted_runs import config, golds, run, student, verdicts
 
 
 async def made(out: Path, **fields: Any) -> Path:
     """A run where the first repeat of every question is right."""
     run_config = config(out, **fields)
-    await run(run_config, student(golds(run_config), lambda request: request.run_index == 0))
+    await run(run_config, student(golds(run_config), lambda request: request.repeat_index == 0))
     return out
 
 
@@ -76,9 +76,11 @@ async def test_samples_without_their_generations_are_counted_and_keep_their_verd
 
 
 async def test_all_that_was_ever_asked_is_graded_whatever_the_last_start_asked(tmp_path: Path) -> None:
-    folder = await made(tmp_path / "run", limit=4, runs=2, overrides={"smoke": {"sampling": {"top_p": 0.5}}})
-    await made(folder, limit=5, runs=1, overrides={"smoke": {"sampling": {"top_p": 0.5}}})
-    assert read_run(folder)["config"]["runs"] == 1
+    folder = await made(
+        tmp_path / "run", limit=4, repeats=2, overrides={"smoke": {"sampling": {"top_p": 0.5}}}
+    )
+    await made(folder, limit=5, repeats=1, overrides={"smoke": {"sampling": {"top_p": 0.5}}})
+    assert read_run(folder)["config"]["repeats"] == 1
     result = await regrade(folder, workers=1)
     assert (result.graded, result.missing) == (9, 1)
 
@@ -138,7 +140,7 @@ async def test_a_folder_that_is_no_run_is_refused_and_left_alone(tmp_path: Path)
 async def test_a_description_that_was_mangled_is_refused(tmp_path: Path) -> None:
     folder = await made(tmp_path / "run", limit=1)
     description = json.loads((folder / "run.json").read_text())
-    description["config"]["runs"] = "many"
+    description["config"]["repeats"] = "many"
     (folder / "run.json").write_text(json.dumps(description))
     with pytest.raises(JournalError, match=r"run.json: the configuration is not valid:\n  runs: "):
         await regrade(folder, workers=1)

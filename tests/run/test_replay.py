@@ -8,7 +8,7 @@ from k2eval.errors import EngineError, EngineStopped
 from k2eval.journal.journal import GENERATIONS, Archive, read_lines
 from k2eval.records import Generation, Request
 from k2eval.run.regrade import regrade
-from tests.runs import config, golds, run, student, verdicts
+from tests.scripted_runs import config, golds, run, student, verdicts
 
 
 def kept(out: Path) -> list[str]:
@@ -39,13 +39,13 @@ async def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, recipe: s
     whole = config(tmp_path / "whole", recipe=recipe, limit=3)
     await run(whole, good)
     assert sorted(kept(whole.out)) == sorted(after)
-    assert {one.place: one for one in verdicts(whole.out)} == {
-        one.place: one for one in verdicts(settings.out)
+    assert {one.sample_key: one for one in verdicts(whole.out)} == {
+        one.sample_key: one for one in verdicts(settings.out)
     }
 
 
 async def test_grading_again_leaves_out_samples_that_are_not_finished(tmp_path: Path) -> None:
-    settings = config(tmp_path / "run", recipe="bo3", limit=2, runs=1)
+    settings = config(tmp_path / "run", recipe="bo3", limit=2, repeats=1)
     good = student(golds(settings), lambda request: request.stage == "solve-1")
 
     def dying(request: Request) -> str:
@@ -63,7 +63,7 @@ async def test_grading_again_leaves_out_samples_that_are_not_finished(tmp_path: 
 
 
 async def test_grading_again_knows_which_candidates_were_lost(tmp_path: Path) -> None:
-    settings = config(tmp_path / "run", recipe="k2", limit=2, runs=1)
+    settings = config(tmp_path / "run", recipe="k2", limit=2, repeats=1)
     good = student(golds(settings), lambda request: True)
 
     def losing(request: Request) -> str:

@@ -21,7 +21,7 @@ from k2eval.grading.pool import GradingPool
 from k2eval.journal.journal import GENERATIONS, VERDICTS, Journal, read_lines, read_run
 from k2eval.records import Generation, Grade, Outcome, Question, Request, derive_seed
 from k2eval.run.runner import Runner, Summary
-from tests.runs import config, verdicts
+from tests.scripted_runs import config, verdicts
 
 
 def right(request: Request) -> str:
@@ -57,7 +57,7 @@ async def test_a_second_start_asks_nothing_and_changes_nothing(tmp_path: Path) -
 
 async def test_questions_of_several_steps_begin_first(tmp_path: Path) -> None:
     _, engine = await carry_out(
-        config(tmp_path / "run", tasks=("nano_math", "nano_science"), limit=1, runs=1)
+        config(tmp_path / "run", tasks=("nano_math", "nano_science"), limit=1, repeats=1)
     )
     assert [request.task for request in engine.requests[:2]] == ["nano_science", "nano_math"]
 
@@ -65,29 +65,29 @@ async def test_questions_of_several_steps_begin_first(tmp_path: Path) -> None:
 async def test_seeds_depend_on_the_place_alone(tmp_path: Path) -> None:
     _, one = await carry_out(config(tmp_path / "a"))
     _, other = await carry_out(config(tmp_path / "b", limit=3), name="another checkpoint")
-    seeds = {(request.question_id, request.run_index): request.seed for request in one.requests}
+    seeds = {(request.question_id, request.repeat_index): request.seed for request in one.requests}
     assert len(set(seeds.values())) == 12
-    assert all(seeds[request.question_id, request.run_index] == request.seed for request in other.requests)
+    assert all(seeds[request.question_id, request.repeat_index] == request.seed for request in other.requests)
     first = one.requests[0]
-    place = next(iter(verdicts(tmp_path / "b"))).place._replace(
-        question_id=first.question_id, run_index=first.run_index
+    place = next(iter(verdicts(tmp_path / "b"))).sample_key._replace(
+        question_id=first.question_id, repeat_index=first.repeat_index
     )
     assert first.seed == derive_seed(0, place, "solve")
 
 
 async def test_more_runs_and_questions_reuse_what_is_there(tmp_path: Path) -> None:
-    await carry_out(config(tmp_path / "run", limit=3, runs=2))
-    _, engine = await carry_out(config(tmp_path / "run", limit=5, runs=3))
+    await carry_out(config(tmp_path / "run", limit=3, repeats=2))
+    _, engine = await carry_out(config(tmp_path / "run", limit=5, repeats=3))
     assert len(engine.requests) == 15 - 6
     assert len(verdicts(tmp_path / "run")) == 15
 
 
 async def test_fewer_runs_are_complete_without_shrinking_the_run(tmp_path: Path) -> None:
-    await carry_out(config(tmp_path / "run", limit=3, runs=2))
-    summary, engine = await carry_out(config(tmp_path / "run", limit=2, runs=1))
+    await carry_out(config(tmp_path / "run", limit=3, repeats=2))
+    summary, engine = await carry_out(config(tmp_path / "run", limit=2, repeats=1))
     assert (summary.total, summary.done, engine.requests) == (2, 2, [])
     run = read_run(tmp_path / "run")
-    assert (run["complete"], run["tasks"]["smoke"]["runs"], run["tasks"]["smoke"]["questions"]) == (
+    assert (run["complete"], run["tasks"]["smoke"]["repeats"], run["tasks"]["smoke"]["questions"]) == (
         True,
         2,
         3,
@@ -96,13 +96,13 @@ async def test_fewer_runs_are_complete_without_shrinking_the_run(tmp_path: Path)
 
 async def test_a_part_of_an_unfinished_run_does_not_make_it_complete(tmp_path: Path) -> None:
     def dies(request: Request) -> str:
-        if request.run_index:
+        if request.repeat_index:
             raise EngineStopped("gone")
         return right(request)
 
     with pytest.raises(EngineStopped):
-        await carry_out(config(tmp_path / "run", limit=3, runs=2), dies, capacity=1)
-    await carry_out(config(tmp_path / "run", limit=3, runs=1))
+        await carry_out(config(tmp_path / "run", limit=3, repeats=2), dies, capacity=1)
+    await carry_out(config(tmp_path / "run", limit=3, repeats=1))
     assert read_run(tmp_path / "run")["complete"] is False
 
 
@@ -181,7 +181,7 @@ async def test_a_passing_engine_error_leaves_no_trace(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("at_once")
 async def test_what_failed_on_our_side_is_tried_again_by_the_next_start(tmp_path: Path) -> None:
     def script(request: Request) -> str:
-        if request.run_index:
+        if request.repeat_index:
             raise EngineError("overloaded")
         return right(request)
 
@@ -198,7 +198,7 @@ async def test_a_bug_in_an_engine_is_not_tried_again_and_not_recorded(tmp_path: 
     engine = ScriptedEngine(script)
     with pytest.raises(KeyError, match="a bug"):
         await Runner(
-            config(tmp_path / "run", limit=1, runs=1), {"solver": engine}, Console(file=io.StringIO())
+            config(tmp_path / "run", limit=1, repeats=1), {"solver": engine}, Console(file=io.StringIO())
         ).run()
     assert len(engine.requests) == 1
     assert verdicts(tmp_path / "run") == []
@@ -244,7 +244,7 @@ async def test_a_journal_that_fails_while_grading_ends_the_run_at_once(
     engine = ScriptedEngine(right, delay_s=0.05, capacity=1)
     with pytest.raises(JournalError, match="no space left"):
         await Runner(
-            config(tmp_path / "run", limit=None, runs=16), {"solver": engine}, Console(file=io.StringIO())
+            config(tmp_path / "run", limit=None, repeats=16), {"solver": engine}, Console(file=io.StringIO())
         ).run()
     assert len(engine.requests) < 400, "of 832"
 
@@ -396,7 +396,7 @@ async def test_twenty_thousand_samples_need_little_memory(
     monkeypatch.setattr(GradingPool, "grade", grade)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     summary, engine = await carry_out(
-        config(tmp_path / "run", limit=50, runs=400),
+        config(tmp_path / "run", limit=50, repeats=400),
         lambda request: f"{request.seed} " + "x" * 20_000,
         capacity=512,
     )

@@ -32,8 +32,10 @@ def choice_row(identity: str, question: str = "Which?", right: str = "right") ->
 CHOICE_ROWS = [choice_row(f"q{number}") for number in range(40)]
 
 
-def orders(rows: list[dict[str, str]], run_index: int = 0, task: str = "toy") -> dict[str, tuple[str, ...]]:
-    return {item.id: item.options for item in choices(rows, choice_spec(task), run_index).items}
+def orders(
+    rows: list[dict[str, str]], repeat_index: int = 0, task: str = "toy"
+) -> dict[str, tuple[str, ...]]:
+    return {item.id: item.options for item in choices(rows, choice_spec(task), repeat_index).items}
 
 
 def test_an_answer_given_as_a_number_becomes_text() -> None:
@@ -115,14 +117,14 @@ def test_option_order_does_not_depend_on_the_task() -> None:
 
 
 def test_option_order_does_not_depend_on_what_was_made_before() -> None:
-    expected = orders(CHOICE_ROWS, run_index=3)
+    expected = orders(CHOICE_ROWS, repeat_index=3)
     random.seed(5)
-    orders(CHOICE_ROWS, run_index=1, task="other")
-    assert orders(CHOICE_ROWS, run_index=3) == expected
+    orders(CHOICE_ROWS, repeat_index=1, task="other")
+    assert orders(CHOICE_ROWS, repeat_index=3) == expected
 
 
 def test_option_order_differs_between_runs() -> None:
-    assert len({orders(CHOICE_ROWS[:1], run_index)["q0"] for run_index in range(16)}) > 4
+    assert len({orders(CHOICE_ROWS[:1], repeat_index)["q0"] for repeat_index in range(16)}) > 4
 
 
 def test_option_order_differs_between_questions() -> None:
@@ -137,8 +139,8 @@ def test_each_position_holds_the_right_option_about_as_often() -> None:
 
 
 @given(st.integers(0, 63), st.text(min_size=1))
-def test_the_gold_letter_names_the_right_option(run_index: int, identity: str) -> None:
-    item = choices([choice_row(identity)], choice_spec(), run_index).items[0]
+def test_the_gold_letter_names_the_right_option(repeat_index: int, identity: str) -> None:
+    item = choices([choice_row(identity)], choice_spec(), repeat_index).items[0]
     assert item.options[LETTERS.index(item.gold)] == "right"
     assert sorted(item.options) == ["right", "w1", "w2", "w3"]
 

@@ -25,7 +25,7 @@ def task(data: dict[str, Any] | None = None, **changes: Any) -> Task:
     base: dict[str, Any] = {"title": "Toy", "kind": "general", "grader": "math", "fields": {"id": "id"}}
     data = data if data is not None else {"files": ["toy/test.jsonl"], "hub": "someone/toy"}
     spec = TaskSpec(task="toy", data=data, **{**base, **changes})
-    return Task("toy", "1", spec, system="", prompt="{{problem}}", sampling=Sampling(), runs=1)
+    return Task("toy", "1", spec, system="", prompt="{{problem}}", sampling=Sampling(), repeats=1)
 
 
 def save(path: Path, rows: list[dict[str, Any]]) -> None:

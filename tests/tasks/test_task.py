@@ -68,18 +68,18 @@ def test_a_single_stop_string_is_one_stop_string(tmp_path: Path) -> None:
 
 
 def test_runs_are_the_repeats_of_lm_eval(toy: Task) -> None:
-    assert toy.runs == 4
+    assert toy.repeats == 4
 
 
 def test_runs_of_the_metadata_win_over_the_repeats(tmp_path: Path) -> None:
-    metadata = {"version": 1, "runs": 16, "k2eval": BLOCK}
-    assert load_task(written(tmp_path, metadata=metadata, repeats=1)).runs == 16
+    metadata = {"version": 1, "repeats": 16, "k2eval": BLOCK}
+    assert load_task(written(tmp_path, metadata=metadata, repeats=1)).repeats == 16
 
 
 def test_an_included_file_is_the_ground_a_task_stands_on(tmp_path: Path) -> None:
     (tmp_path / "_common.yaml").write_text("repeats: 8\ndoc_to_text: from the include\n")
     task = load_task(written(tmp_path, include="_common.yaml", repeats=None))
-    assert (task.runs, task.prompt) == (8, CONTENT["doc_to_text"])
+    assert (task.repeats, task.prompt) == (8, CONTENT["doc_to_text"])
 
 
 def test_a_prompt_has_the_system_turn_and_the_question(toy: Task) -> None:
@@ -144,9 +144,14 @@ def test_a_tasks_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
 
 
 def test_overrides_reach_the_task_they_name(folder: Path) -> None:
-    changes = {"toy": TaskOverrides(sampling={"temperature": 0.0}, system="", runs=2)}
+    changes = {"toy": TaskOverrides(sampling={"temperature": 0.0}, system="", repeats=2)}
     task = load_tasks(["toy"], changes)[0]
-    assert (task.sampling.temperature, task.sampling.max_tokens, task.system, task.runs) == (0.0, 100, "", 2)
+    assert (task.sampling.temperature, task.sampling.max_tokens, task.system, task.repeats) == (
+        0.0,
+        100,
+        "",
+        2,
+    )
 
 
 def test_a_task_option_can_be_changed(tmp_path: Path) -> None:
@@ -196,10 +201,10 @@ def test_a_wrong_value_in_the_block_is_named_with_its_file(
         ),
         ({"generation_kwargs": {"top_p": 3}}, "(?s)toy.yaml is not a valid task:.*top_p: .* got 3"),
         (
-            {"metadata": {"runs": "many", "k2eval": BLOCK}},
-            "metadata.runs must be a whole number .* got 'many'",
+            {"metadata": {"repeats": "many", "k2eval": BLOCK}},
+            "metadata.repeats must be a whole number .* got 'many'",
         ),
-        ({"metadata": {"runs": 0, "k2eval": BLOCK}}, "metadata.runs must be a whole number .* got 0"),
+        ({"metadata": {"repeats": 0, "k2eval": BLOCK}}, "metadata.repeats must be a whole number .* got 0"),
         ({"metadata": {"k2eval": {**BLOCK, "options": [1]}}}, r"k2eval.options must be a mapping, got \[1\]"),
         ({"metadata": None}, "expected a mapping metadata.k2eval, got None"),
         ({"metadata": {"k2eval": "toy"}}, "expected a mapping metadata.k2eval, got {'k2eval': 'toy'}"),

@@ -16,10 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from k2eval.config import speculative as speculation
 from k2eval.engines.checkpoint import checkpoint_fingerprint
 from k2eval.engines.protocol import EngineInfo
-from k2eval.engines.vllm import cpu_repair
+from k2eval.engines.vllm import cpu_repair, speculation
 from k2eval.engines.vllm.children import Children
 from k2eval.engines.vllm.counters import EngineCounters
 from k2eval.engines.vllm.requests import THINK_TAGS, Prompts, elapsed, sampling_params, speculative_counts
@@ -257,7 +256,7 @@ class VllmEngine:
             key=request.key,
             task=request.task,
             question_id=request.question_id,
-            run_index=request.run_index,
+            repeat_index=request.repeat_index,
             stage=request.stage,
             text=completion.text,
             finish_reason="length" if completion.finish_reason == "length" else "stop",

@@ -77,7 +77,7 @@ class Probe:
             key="",
             task="",
             question_id="",
-            run_index=0,
+            repeat_index=0,
             stage="",
             messages=prompt.messages,
             sampling=Sampling(),

@@ -65,7 +65,7 @@ def steps_in(rows: Iterable[Mapping[str, Json]]) -> Steps:
 
 
 def _place(row: Mapping[str, Json]) -> tuple[str, int]:
-    index = row.get("run_index")
+    index = row.get("repeat_index", row.get("run_index"))
     return str(row.get("question_id")), index if isinstance(index, int) else 0
 
 

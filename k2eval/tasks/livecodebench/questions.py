@@ -44,7 +44,7 @@ find-the-peaks, generate-binary-strings-without-adjacent-zeros, apply-operations
 most-frequent-ids."""
 
 
-def items(rows: Sequence[Row], spec: TaskSpec, run_index: int) -> Items:
+def items(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
     """The adapter of LiveCodeBench's tasks: the questions that ``spec.options`` select, oldest contest first.
 
     Options: ``release`` (``v1`` … ``v6``), ``from`` and ``until`` (contest dates, inclusive), ``added`` (only

@@ -68,7 +68,7 @@ class Problem(BaseModel):
         return self.sub_steps[: self.sub_steps.index(step)]
 
 
-def items(rows: Sequence[Row], spec: TaskSpec, run_index: int) -> Items:
+def items(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
     """The adapter of SciCode's tasks: one item a main problem.
 
     Options: ``background`` (whether the steps' background is shown), ``step_seconds`` (CPU seconds for the

@@ -27,7 +27,7 @@ def request(seed: int = 1, **sampling: Any) -> Request:
         key=f"key-{seed}",
         task="sums",
         question_id="q1",
-        run_index=0,
+        repeat_index=0,
         stage="solve",
         messages=(Message(role="user", content="6 times 7?"),),
         sampling=Sampling(max_tokens=100, **sampling),

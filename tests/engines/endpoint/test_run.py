@@ -16,7 +16,7 @@ from k2eval.journal.journal import GENERATIONS, read_run
 from k2eval.records import Outcome
 from k2eval.run.runner import Runner, Summary
 from tests.engines.endpoint.fake_server import MODEL, Body, FakeServer, Reply, chunk, error, well
-from tests.runs import config, golds, verdicts
+from tests.scripted_runs import config, golds, verdicts
 
 
 def settings_for(server: FakeServer, out: Path, recipe: str = "plain") -> RunConfig:

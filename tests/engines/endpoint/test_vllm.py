@@ -20,7 +20,7 @@ from k2eval.journal.journal import read_run
 from k2eval.recipes.prompts import JUDGE_SCHEMA
 from k2eval.records import Message, Request, Sampling
 from k2eval.testing import make_tiny_checkpoint
-from tests.runs import config, verdicts
+from tests.scripted_runs import config, verdicts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("vllm")]
 
@@ -75,7 +75,7 @@ def request(seed: int, text: str = "What is 6 times 7?", **sampling: object) -> 
         key=f"k{seed}",
         task="t",
         question_id="q",
-        run_index=0,
+        repeat_index=0,
         stage="solve",
         messages=turns,
         sampling=drawn,

@@ -17,7 +17,7 @@ from k2eval.errors import ConfigError, EngineError, PromptTooLong
 from k2eval.journal.journal import read_run
 from k2eval.records import Message, Outcome, Request, Sampling
 from k2eval.run.runner import Runner
-from tests.runs import config, verdicts
+from tests.scripted_runs import config, verdicts
 from tests.vllm_engine import CONTEXT, Lent
 
 started = [
@@ -41,7 +41,7 @@ def request(prompt: str = "How many?", seed: int = 1, key: str = "k", **sampling
         key=key,
         task="t",
         question_id="q",
-        run_index=0,
+        repeat_index=0,
         stage="solve",
         messages=(Message(role="user", content=prompt),),
         sampling=Sampling(**{"max_tokens": 60, "stop": ()} | sampling),
@@ -181,7 +181,7 @@ async def test_the_engine_says_what_it_is(engine: VllmEngine) -> None:
 async def test_a_run_says_that_its_context_cuts_answers(engine: VllmEngine, tmp_path: Path) -> None:
     out = io.StringIO()
     long = {"smoke": {"system": "x" * CONTEXT}}
-    run_config = config(tmp_path / "run", limit=1, runs=1, overrides=long)
+    run_config = config(tmp_path / "run", limit=1, repeats=1, overrides=long)
     summary = await Runner(run_config, {"solver": Lent(engine)}, Console(file=out, width=400)).run()
     assert summary.infrastructure == 1
     assert verdicts(tmp_path / "run")[0].outcome is Outcome.PROMPT_TOO_LONG

@@ -41,7 +41,7 @@ def test_earlier_steps_come_from_the_other_rows_where_they_are_unambiguous() -> 
         {"question_id": "10", "step_id": "10.2", "response": "<think>x</think>```python\ntwo\n```"},
         {"question_id": "10", "step_id": "10.3", "code": "three"},
         {"question_id": "10", "step_id": "10.3", "code": "another three"},
-        {"question_id": "10", "step_id": "10.1", "code": "of another run", "run_index": 1},
+        {"question_id": "10", "step_id": "10.1", "code": "of another run", "repeat_index": 1},
         {"question_id": "11", "code": "no step"},
     ]
     steps = steps_in(rows)

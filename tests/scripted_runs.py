@@ -13,8 +13,7 @@ from rich.console import Console
 from k2eval.config.run import RunConfig
 from k2eval.engines.scripted import ScriptedEngine
 from k2eval.journal.journal import VERDICTS, read_lines
-from k2eval.recipes.sample import Role
-from k2eval.records import Request, Verdict
+from k2eval.records import Request, Role, Verdict
 from k2eval.run.plan import Work
 from k2eval.run.runner import Runner, Summary
 
@@ -23,7 +22,7 @@ BOX = re.compile(r"\\boxed\{(.*)\}")
 
 def config(out: Path, **fields: Any) -> RunConfig:
     return RunConfig(
-        **{"model": "m", "tasks": ("smoke",), "limit": 6, "runs": 2, "workers": 1, "out": out} | fields
+        **{"model": "m", "tasks": ("smoke",), "limit": 6, "repeats": 2, "workers": 1, "out": out} | fields
     )
 
 
@@ -54,4 +53,4 @@ async def run(run_config: RunConfig, script: Callable[[Request], str], **roles: 
 
 
 def verdicts(out: Path) -> list[Verdict]:
-    return list({verdict.place: verdict for _, verdict in read_lines(out / VERDICTS, Verdict)}.values())
+    return list({verdict.sample_key: verdict for _, verdict in read_lines(out / VERDICTS, Verdict)}.values())

@@ -1,0 +1,257 @@
+"""Checks of a speculative configuration that come before any weights load.
+
+:func:`check_checkpoints` reads small files only (``config.json``, tokenizers, the headers of safetensors), so that an
+impossible combination is explained in a second instead of after the weights.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from k2eval.config.speculative import METHODS_WITH_PATH, SHORT_NAMES
+from k2eval.errors import ConfigError, did_you_mean
+
+
+def check_checkpoints(model: str, speculative: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+    """Refuse what these checkpoints and settings cannot speculate with; needs no vLLM.
+
+    A hub name whose small files cannot be had is left to vLLM.
+
+    Args:
+        model: The target.
+        speculative: vLLM's ``speculative_config``.
+        arguments: The target's engine arguments.
+
+    Raises:
+        ConfigError: Naming what does not fit, and what would.
+    """
+    method, draft = _method_of(speculative), speculative.get("model")
+    _check_tokens(speculative, method)
+    parallel = int(arguments.get("tensor_parallel_size") or 1)
+    allowed = [parallel] if method == "draft_model" else sorted({1, parallel})
+    if speculative.get("draft_tensor_parallel_size") not in (None, *allowed):
+        raise ConfigError(
+            f"speculative.draft_tensor_parallel_size is {speculative['draft_tensor_parallel_size']}; the target's "
+            f"tensor_parallel_size is {parallel}, so vLLM allows {' or '.join(map(str, allowed))} for {method}."
+        )
+    if method == "suffix":
+        _check_suffix()
+    if method == "mtp" and not draft:
+        _check_mtp(model)
+    if method in METHODS_WITH_PATH:
+        if not draft:
+            raise ConfigError(f"Speculation with {method} needs a checkpoint: give speculative.model.")
+        _check_files(str(draft), method)
+    if method == "draft_model" and not speculative.get("use_heterogeneous_vocab"):
+        _check_vocabulary(str(arguments.get("tokenizer") or model), model, str(draft), arguments)
+    if method in ("eagle", "eagle3"):
+        _check_head(model, str(draft), method)
+
+
+def _method_of(speculative: Mapping[str, Any]) -> str:
+    method = speculative.get("method")
+    if method is None:
+        return "ngram" if speculative.get("model") in ("ngram", "[ngram]") else "draft_model"
+    return "mtp" if str(method).endswith("_mtp") else str(method).strip("[]")
+
+
+def check_words(speculative: Mapping[str, Any], version: str) -> None:
+    """Refuse methods and settings that the installed vLLM does not know.
+
+    Raises:
+        ConfigError: Naming the word, and those like it.
+    """
+    from dataclasses import fields
+    from typing import get_args
+
+    from vllm.config import speculative as words
+
+    known = [field.name for field in fields(words.SpeculativeConfig)]
+    for key in speculative:
+        if key not in known:
+            raise ConfigError(
+                f"vLLM {version} has no speculative setting {key!r}. {did_you_mean(key, [*SHORT_NAMES, *known])}"
+            )
+
+    def flat(literal: Any) -> list[str]:
+        return [
+            name for part in get_args(literal) for name in ([part] if isinstance(part, str) else flat(part))
+        ]
+
+    methods, method = (
+        flat(words.SpeculativeMethod),
+        str(speculative.get("method") or "draft_model").strip("[]"),
+    )
+    if method not in methods:
+        raise ConfigError(
+            f"vLLM {version} cannot speculate with {method!r}. {did_you_mean(method, methods)} "
+            "Another version of vLLM may know it."
+        )
+
+
+def _check_tokens(speculative: Mapping[str, Any], method: str) -> None:
+    tokens = speculative.get("num_speculative_tokens")
+    if tokens is None:
+        if method in ("draft_model", "ngram", "ngram_gpu", "mtp"):
+            raise ConfigError(
+                f"Speculation with {method} needs the number of tokens to draft: speculative.num_speculative_tokens=3."
+            )
+    elif not isinstance(tokens, int) or isinstance(tokens, bool) or tokens < 1:
+        raise ConfigError(f"Expected a positive number of speculative tokens, got {tokens!r}.")
+    low, high = speculative.get("prompt_lookup_min"), speculative.get("prompt_lookup_max")
+    if isinstance(low, int) and isinstance(high, int) and low > high:
+        raise ConfigError(f"speculative.prompt_lookup_min is {low}, more than prompt_lookup_max, {high}.")
+
+
+def _check_suffix() -> None:
+    import importlib.util
+
+    if importlib.util.find_spec("arctic_inference") is None:
+        raise ConfigError(
+            "Speculation with suffix needs the package arctic-inference, which is not installed: "
+            "`pip install arctic-inference==0.1.1`. ngram needs nothing and works alike on repetitive text."
+        )
+
+
+def _check_mtp(model: str) -> None:
+    config = _config(model)
+    if config is None:
+        return
+    sections = [config, *(part for part in config.values() if isinstance(part, dict))]
+    heads = [
+        value
+        for part in sections
+        for key, value in part.items()
+        if "mtp" in key.lower() or "nextn" in key.lower()
+    ]
+    if not any(isinstance(value, int) and value > 0 for value in heads):
+        raise ConfigError(
+            f"{model} has no MTP head: its config.json names no multi-token prediction layers "
+            f"(model_type {config.get('model_type')!r}). Use draft=PATH, eagle3=PATH or ngram."
+        )
+
+
+def _check_files(draft: str, method: str) -> None:
+    folder = Path(draft)
+    what = "draft" if method == "draft_model" else f"{method} head"
+    if not folder.exists():
+        if draft.startswith((".", "/", "~")) or draft.count("/") != 1:
+            raise ConfigError(
+                f"There is no {what} at {draft}. Give a folder with config.json, or a hub name."
+            )
+        return
+    if not (folder / "config.json").is_file():
+        raise ConfigError(f"{draft} is not a {what}: it has no config.json. Give the folder that holds it.")
+    if not any(path.suffix in (".safetensors", ".bin", ".pt") for path in folder.iterdir()):
+        raise ConfigError(f"{draft} has a config.json and no weights (*.safetensors or *.bin).")
+
+
+def _check_vocabulary(tokenizer: str, model: str, draft: str, arguments: Mapping[str, Any]) -> None:
+    sizes = [_vocabulary_size(_config(name)) for name in (model, draft)]
+    vocabularies = [
+        _vocabulary(name, trust=bool(arguments.get("trust_remote_code"))) for name in (tokenizer, draft)
+    ]
+    remedy = (
+        "A draft must read and write the target's tokens: take a small model of the same family, or use ngram, which "
+        "needs no draft. (speculative.use_heterogeneous_vocab=true drafts with the tokens that both share.)"
+    )
+    target, other = vocabularies
+    if target is not None and other is not None and target != other:
+        different = sorted(
+            (target.get(token, -1), token)
+            for token in target.keys() | other.keys()
+            if target.get(token) != other.get(token)
+        )
+        shown = next(((place, token) for place, token in different if place >= 0), different[0])
+        raise ConfigError(
+            f"The draft {draft} has another tokenizer than {model}: {len(other):,} tokens against {len(target):,}, "
+            f"{len(different):,} of them different, such as {shown[1]!r}: {target.get(shown[1], 'absent')} in the "
+            f"target, {other.get(shown[1], 'absent')} in the draft. {remedy}"
+        )
+    if None not in sizes and sizes[0] != sizes[1]:
+        raise ConfigError(
+            f"vLLM asks for one vocab_size: {model} has {sizes[0]:,}, the draft {draft} {sizes[1]:,}. "
+            + (
+                "The tokenizers agree, so this is padding: pad the smaller embedding (and lm_head) with zero rows and "
+                "set vocab_size in its config.json."
+                if target is not None and target == other
+                else remedy
+            )
+        )
+
+
+def _check_head(model: str, head: str, method: str) -> None:
+    target, own = _config(model), _config(head)
+    if target is None or own is None:
+        return
+    names = _tensor_names(Path(head))
+    if names and not any("fc." in name for name in names):
+        raise ConfigError(
+            f"{head} is not an {method} head: it has no layer that joins the target's hidden state (fc). "
+            f"For a small model that drafts by itself, use draft={head}."
+        )
+    wanted = _text(target).get("hidden_size")
+    found = own.get("target_hidden_size") or _text(own).get("hidden_size")
+    if wanted and found and wanted != found:
+        raise ConfigError(
+            f"The {method} head {head} was made for a target of hidden size {found}; {model} has {wanted}. "
+            "A head belongs to the one checkpoint it was trained with."
+        )
+
+
+def _tensor_names(folder: Path) -> list[str]:
+    names: list[str] = []
+    for path in folder.glob("*.safetensors"):
+        with path.open("rb") as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            if size < 1 << 26:
+                names += json.loads(stream.read(size))
+    return names
+
+
+def _text(config: dict[str, Any]) -> dict[str, Any]:
+    inner = config.get("text_config")
+    return inner if isinstance(inner, dict) else config
+
+
+def _vocabulary_size(config: dict[str, Any] | None) -> int | None:
+    size = _text(config).get("vocab_size") if config else None
+    return size if isinstance(size, int) else None
+
+
+def _config(name: str) -> dict[str, Any] | None:
+    """A checkpoint's ``config.json``; None where it cannot be had without trouble."""
+    path = Path(name) / "config.json"
+    if not Path(name).exists():
+        from huggingface_hub import hf_hub_download
+
+        try:
+            path = Path(hf_hub_download(name, "config.json", local_files_only=_offline()))
+        except Exception:  # a gated, missing or unreachable repository: vLLM will say which
+            return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"Cannot read {path}: {error}.") from error
+    return content if isinstance(content, dict) else None
+
+
+def _vocabulary(name: str, *, trust: bool) -> dict[str, int] | None:
+    """Token -> id; None where there is no tokenizer to be had: a draft without files of its own uses the target's."""
+    from transformers import AutoTokenizer
+
+    if Path(name).exists() and not any(Path(name).glob("tokenizer*")):
+        return None
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=trust, local_files_only=_offline())
+    except Exception:  # its many reasons are vLLM's to explain
+        return None
+    return dict(tokenizer.get_vocab())
+
+
+def _offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
