@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from k2eval.errors import DataError, K2EvalError
+from k2eval.errors import ConfigError, DataError, K2EvalError
 from k2eval.grading.choice import letter_of
 from k2eval.grading.code.rows import Steps, asked, steps_in
 from k2eval.grading.pool import Item, grade_all
 from k2eval.grading.registry import grader_for
 from k2eval.records import Grade, Json, Outcome, Question
+from k2eval.system.files import replacing
 
 _SHOWN = 20
 
@@ -83,7 +82,7 @@ def score_file(
         responses: JSON Lines.
         out: Where the verdicts go.
         grader: "math" or "choice", for rows that hold their own gold.
-        questions: The question of a task, by its id and run index; None where ``grader`` is given.
+        questions: The question of a task, by its id and repeat index; None where ``grader`` is given.
         workers: Number of grading processes; one per processor if None.
 
     Raises:
@@ -97,6 +96,10 @@ def score_file(
         )
     if grader:
         grader_for(grader)
+    if out.exists() and responses.exists() and out.samefile(responses):
+        raise ConfigError(
+            f"--out is the file of responses itself, {responses}. Give another --out; nothing was changed."
+        )
     summary = ScoreSummary(out)
     rows: deque[dict[str, Json]] = deque()
     steps = steps_in(_step_rows(responses)) if questions else {}
@@ -232,22 +235,6 @@ def _verdict(row: dict[str, Json], grade: Grade, summary: ScoreSummary) -> dict[
 
 def _write(path: Path, rows: Iterator[dict[str, Json]]) -> None:
     """Write ``rows`` as a stream beside ``path``, and move the whole into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            for row in rows:
-                file.write(json.dumps(row) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with replacing(path) as temporary, temporary.open("w", encoding="ascii") as file:
+        for row in rows:
+            file.write(json.dumps(row) + "\n")

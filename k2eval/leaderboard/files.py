@@ -8,6 +8,7 @@ from k2eval.errors import ConfigError
 from k2eval.leaderboard.board import Leaderboard
 from k2eval.leaderboard.html import to_html
 from k2eval.leaderboard.render import to_markdown
+from k2eval.system.files import write_text
 
 
 def write(board: Leaderboard, out: Path) -> list[Path]:
@@ -20,10 +21,9 @@ def write(board: Leaderboard, out: Path) -> list[Path]:
     texts = {".csv": to_csv(board), ".md": to_markdown(board, base.name), ".html": to_html(board, base.name)}
     paths = []
     try:
-        base.parent.mkdir(parents=True, exist_ok=True)
         for suffix, text in texts.items():
             paths.append(base.with_name(base.name + suffix))
-            paths[-1].write_text(text, "utf-8")
+            write_text(paths[-1], text)
     except OSError as error:
         raise ConfigError(
             f"Cannot write the leaderboard to {base}: {error.strerror}. Choose another --out."

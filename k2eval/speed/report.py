@@ -15,6 +15,7 @@ from rich.table import Table
 
 from k2eval.errors import ConfigError
 from k2eval.speed.figures import LONG_ANSWER, Figures
+from k2eval.system.files import replacing, write_text
 
 METRICS = {
     "Failed requests": ("failed", ",.0f"),
@@ -144,11 +145,11 @@ def write(measured: Sequence[Figures], out: Path, command: str) -> list[Path]:
     base = out.with_suffix("") if out.suffix in {".csv", ".md", ".png"} else out
     paths = [base.with_name(base.name + suffix) for suffix in (".csv", ".md", ".png")]
     try:
-        base.parent.mkdir(parents=True, exist_ok=True)
         frame = pd.DataFrame([figures.row() for figures in measured])
-        paths[0].write_text(frame.round(6).to_csv(index=False, lineterminator="\n"), "utf-8")
-        paths[1].write_text(to_markdown(measured, command), "utf-8")
-        plot(measured, paths[2])
+        write_text(paths[0], frame.round(6).to_csv(index=False, lineterminator="\n"))
+        write_text(paths[1], to_markdown(measured, command))
+        with replacing(paths[2]) as temporary:
+            plot(measured, temporary)
     except OSError as error:
         raise ConfigError(
             f"Cannot write the speed table to {base}: {error.strerror}. Choose another --out."
@@ -182,7 +183,7 @@ def plot(measured: Sequence[Figures], path: Path) -> None:
     sides[0].set_ylabel("output tokens/s, all requests")
     sides[0].set_ylim(bottom=0)
     sides[0].legend()
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=130, format="png")
 
 
 def _curve(axes: Any, mine: Sequence[Figures], name: str, marker: str, number: int, label: str) -> None:

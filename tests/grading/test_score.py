@@ -158,3 +158,12 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
 def test_neither_grader_nor_questions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="either"):
         score_file(tmp_path, tmp_path)
+
+
+def test_the_file_of_responses_is_never_its_own_output(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"gold": "1", "response": "1"}\n')
+    (tmp_path / "link.jsonl").symlink_to(path)
+    with pytest.raises(ConfigError, match="nothing was changed"):
+        score_file(path, tmp_path / "link.jsonl", grader="math")
+    assert path.read_text() == '{"gold": "1", "response": "1"}\n'
