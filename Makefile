@@ -76,7 +76,7 @@ doctor: setup ## Check what this machine offers
 	@$(K2) doctor
 
 ##@ Develop
-.PHONY: setup check test test-fast format
+.PHONY: setup check test test-fast format docs
 setup: ## Make the environment; does nothing when it is there
 	@requirements/install.sh
 check: setup ## ruff and mypy
@@ -89,6 +89,11 @@ test-fast: setup ## Tests that need neither vLLM nor much time
 	@$(PY) -m pytest -n 2 -m "not slow"
 format: setup ## Format the code
 	@$(PY) -m ruff check --fix -q . ; $(PY) -m ruff format -q .
+
+docs: setup ## The documentation as pages, in build/site
+	@cmp -s requirements/docs.txt $(VENV)/.docs-installed || { $(PY) -m pip install -q --disable-pip-version-check \
+	    -r requirements/docs.txt && cp requirements/docs.txt $(VENV)/.docs-installed; }
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet && echo "Wrote build/site/index.html"
 
 ##@ Measure
 .PHONY: bench-beside bench-generation bench-grading bench-leaderboard bench-load bench-recipe bench-sandbox \
