@@ -97,7 +97,7 @@ def score_file(
     if grader:
         grader_for(grader)
     if out.exists() and responses.exists() and out.samefile(responses):
-        raise ConfigError(f"--out is the file of responses, {responses}. Give another --out; nothing was changed.")
+        raise ConfigError(
             f"--out is the file of responses itself, {responses}. Give another --out; nothing was changed."
         )
     summary = ScoreSummary(out)
