@@ -15,15 +15,13 @@ the engine between the medians; the goal is at most 3 %. Let nothing else run me
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
-import tempfile
 import time
 import zlib
 from pathlib import Path
 
-from benchmarks.sides import ROOT, Around, add_options, alternate, run, seconds_per_token
+from benchmarks.sides import ROOT, Around, add_options, run, seconds_per_token, two_sides
 from k2eval.config.run import RunConfig
 from k2eval.engines.protocol import Engine
 from k2eval.grading.code import livecodebench
@@ -68,23 +66,16 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=8, help="Samples of each of the 100 questions.")
     parser.add_argument("--every", type=int, default=16, help="One answer in so many is judged.")
     add_options(parser, SIDES, rounds=5)
-    options = parser.parse_args()
-    if options.side:
-        print(json.dumps(one_side(options)))
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        options.scratch = Path(scratch)
-        tasks = write_tasks(options.scratch)
-        results = alternate(
-            "benchmarks.beside", SIDES, options, ("model", "repeats", "every"), lambda side: tasks
-        )
-    graded, ungraded = (seconds_per_token(results[side]) for side in SIDES)
-    print(f"slowdown of the engine by grading beside it: {100 * (graded / ungraded - 1):.1f} %")
+    if results := two_sides(
+        parser, "benchmarks.beside", one_side, ("model", "repeats", "every"), write_tasks
+    ):
+        graded, ungraded = (seconds_per_token(results[side]) for side in SIDES)
+        print(f"slowdown of the engine by grading beside it: {100 * (graded / ungraded - 1):.1f} %")
 
 
-def write_tasks(folder: Path) -> Path:
-    """The project's tasks, with ``nano_code`` judged by this module."""
-    tasks = shutil.copytree(ROOT / "tasks", folder / "tasks")
+def write_tasks(scratch: Path) -> Path:
+    """Write the project's tasks, with ``nano_code`` judged by this module; return their folder."""
+    tasks = shutil.copytree(ROOT / "tasks", scratch / "tasks")
     task = tasks / "nano" / "nano_code.yaml"
     task.write_text(task.read_text().replace("grader: code", "grader: benchmarks.beside"))
     return tasks

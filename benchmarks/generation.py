@@ -7,16 +7,13 @@ process; the ratio is that of the medians of seconds per output token.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.sides import add_options, alternate, run, seconds_per_token
+from benchmarks.sides import add_options, run, seconds_per_token, two_sides
 from k2eval.config.run import RunConfig
 from k2eval.records import SampleKey, derive_seed
-from k2eval.testing import make_tiny_checkpoint
 
 SIDES = ("bare", "k2eval")
 
@@ -28,17 +25,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--max-tokens", type=int, default=256)
     add_options(parser, SIDES, rounds=3)
-    options = parser.parse_args()
-    if options.side:
-        print(json.dumps(one_side(options)))
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        options.scratch = Path(scratch)
-        options.model = options.model or make_tiny_checkpoint(Path(scratch) / "model")
-        results = alternate(
-            "benchmarks.generation", SIDES, options, ("model", "task", "repeats", "max_tokens")
-        )
-    print(f"bare / k2eval: {seconds_per_token(results['bare']) / seconds_per_token(results['k2eval']):.3f}")
+    names = ("model", "task", "repeats", "max_tokens")
+    if results := two_sides(parser, "benchmarks.generation", one_side, names):
+        ratio = seconds_per_token(results["bare"]) / seconds_per_token(results["k2eval"])
+        print(f"bare / k2eval: {ratio:.3f}")
 
 
 def one_side(options: argparse.Namespace) -> dict[str, float]:

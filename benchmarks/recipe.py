@@ -17,19 +17,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import shutil
 import statistics
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.sides import ROOT, Around, add_options, alternate, run
+from benchmarks.sides import ROOT, Around, add_options, run, two_sides
 from k2eval.config.run import RunConfig
 from k2eval.engines.protocol import Engine
 from k2eval.records import Generation, Grade, Outcome, Question, Request
-from k2eval.testing import make_tiny_checkpoint
 
 SIDES = ("staged", "flowing")
 VERSION = 1
@@ -50,29 +47,22 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=2048, help="Of a solution.")
     parser.add_argument("--max-num-seqs", type=int, default=128)
     add_options(parser, SIDES, rounds=3)
-    options = parser.parse_args()
-    if options.side:
-        print(json.dumps(one_side(options)))
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        options.scratch = Path(scratch)
-        options.model = options.model or make_tiny_checkpoint(Path(scratch) / "model")
-        write_task(Path(scratch) / "tasks")
-        names = ("model", "recipe", "limit", "repeats", "max_tokens", "max_num_seqs")
-        tasks = options.scratch / "tasks"
-        results = alternate("benchmarks.recipe", SIDES, options, names, tasks=lambda side: tasks)
-    staged, flowing = (statistics.median(result["seconds"] for result in results[side]) for side in SIDES)
-    print(f"flowing / staged: {flowing / staged:.3f}")
+    names = ("model", "recipe", "limit", "repeats", "max_tokens", "max_num_seqs")
+    if results := two_sides(parser, "benchmarks.recipe", one_side, names, write_task):
+        staged, flowing = (statistics.median(result["seconds"] for result in results[side]) for side in SIDES)
+        print(f"flowing / staged: {flowing / staged:.3f}")
 
 
-def write_task(folder: Path) -> None:
-    """The smoke test's questions under the grader above."""
+def write_task(scratch: Path) -> Path:
+    """Write the smoke test's questions under the grader above; return the folder of tasks."""
+    folder = scratch / "tasks"
     for name in ("_common.yaml", "_mathematics.yaml"):
         folder.mkdir(exist_ok=True)
         shutil.copy(ROOT / "tasks" / name, folder)
     shutil.copytree(ROOT / "tasks" / "smoke", folder / "smoke")
     task = folder / "smoke" / "smoke.yaml"
     task.write_text(task.read_text().replace("grader: math", "grader: benchmarks.recipe"))
+    return folder
 
 
 def one_side(options: argparse.Namespace) -> dict[str, float]:

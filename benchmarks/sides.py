@@ -10,6 +10,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from k2eval.config.run import RunConfig
 from k2eval.engines.protocol import Engine, EngineInfo
 from k2eval.journal.journal import read_run
 from k2eval.records import Generation, Request
+from k2eval.testing import make_tiny_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 Result = dict[str, float]
@@ -28,10 +30,41 @@ Result = dict[str, float]
 
 
 def add_options(parser: argparse.ArgumentParser, sides: Sequence[str], rounds: int) -> None:
-    """``--rounds``, and what a process that makes one side is told."""
+    """Add ``--rounds``, and the options of a process that measures one side."""
+    parser.set_defaults(sides=tuple(sides))
     parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--side", choices=sides, help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
+
+
+def two_sides(
+    parser: argparse.ArgumentParser,
+    module: str,
+    one_side: Callable[[argparse.Namespace], Result],
+    names: Sequence[str],
+    prepare: Callable[[Path], Path | None] = lambda scratch: None,
+) -> dict[str, list[Result]] | None:
+    """Measure both sides in turn, or one of them if this process was told to.
+
+    Args:
+        parser: Its options, with those of :func:`add_options`.
+        module: The module that each process runs, with ``--side``.
+        one_side: Measures the side that ``options.side`` names; the result is printed as the last line.
+        names: Options that a process needs.
+        prepare: Fills the scratch folder before the first round; returns the folder of tasks, or None for our own.
+
+    Returns:
+        The results of all rounds by side; None in a process that measured one side.
+    """
+    options = parser.parse_args()
+    if options.side:
+        print(json.dumps(one_side(options)))
+        return None
+    with tempfile.TemporaryDirectory() as scratch:
+        options.scratch = Path(scratch)
+        if options.model is None:
+            options.model = make_tiny_checkpoint(options.scratch / "model")
+        return alternate(module, options.sides, options, names, prepare(options.scratch))
 
 
 def alternate(
@@ -39,21 +72,21 @@ def alternate(
     sides: Sequence[str],
     options: argparse.Namespace,
     names: Sequence[str],
-    tasks: Callable[[str], Path] | None = None,
+    tasks: Path | None = None,
 ) -> dict[str, list[Result]]:
-    """The results of all rounds by side, with a line for each.
+    """Return the results of all rounds by side, and print a line for each.
 
     Args:
-        module: What each process runs, with ``--side``; it prints its result as its last line.
+        module: The module that each process runs, with ``--side``; it prints its result as its last line.
         sides: In the order of every second round; the other rounds go the other way.
         options: Hold ``rounds`` and the options below.
         names: Options that a process needs.
-        tasks: The folder of tasks of a side, where it is not the project's.
+        tasks: The folder of tasks, if it is not the project's.
     """
+    environment = {"K2EVAL_TASKS": str(tasks)} if tasks else {}
     results: dict[str, list[Result]] = {side: [] for side in sides}
     for number in range(options.rounds):
         for side in sides if number % 2 else reversed(sides):
-            environment = {"K2EVAL_TASKS": str(tasks(side))} if tasks else {}
             result = _in_process(module, side, options, names, environment)
             results[side].append(result)
             print(

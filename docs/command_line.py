@@ -38,6 +38,10 @@ def _section(command: Any, name: str) -> list[str]:
 
 
 def _row(parameter: Any) -> str:
-    names = parameter.opts if parameter.param_type_name == "option" else [parameter.metavar or parameter.name.upper()]
+    names = (
+        parameter.opts
+        if parameter.param_type_name == "option"
+        else [parameter.metavar or parameter.name.upper()]
+    )
     text = " ".join((getattr(parameter, "help", None) or "").split()).replace("|", "\\|")
     return f"| {', '.join(f'`{name}`' for name in names)} | {text} |"

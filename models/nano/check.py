@@ -18,6 +18,7 @@ from .questions import KINDS, test_items
 from .reinforce import Grade
 from .rewards import JUDGE, Try, after_thinking, final_answer
 from .sampler import LONGEST_PROMPT, Sampler
+from .tokens import token_id
 
 
 def check(
@@ -77,7 +78,7 @@ class Speaker:
 
     def __init__(self, model: Nano, tokenizer: Tokenizer, most: int, batch: int) -> None:
         self.tokenizer = tokenizer
-        self.sampler = Sampler(model, end=tokenizer.token_to_id(END), most=most, top_p=0.95, batch=batch)
+        self.sampler = Sampler(model, end=token_id(tokenizer, END), most=most, top_p=0.95, batch=batch)
         self.sizes: list[int] = []
 
     def __call__(self, prompts: list[str]) -> list[str]:

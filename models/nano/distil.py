@@ -20,6 +20,7 @@ from .learn import Loss, Schedule, fit
 from .model import Nano
 from .pen import POOR, STUDENT
 from .sampler import LONGEST_PROMPT, Sampler
+from .tokens import token_id
 
 SHARD = 1024
 
@@ -77,7 +78,7 @@ def teacher_replies(teacher: Nano, tokenizer: Tokenizer, count: int, seed: int) 
     """What the teacher says to training prompts of all stages, drawn as in evaluation."""
     rng = random.Random(f"draft {seed}")
     torch.manual_seed(seed)
-    end = tokenizer.token_to_id(END)
+    end = token_id(tokenizer, END)
     sampler = Sampler(teacher, end=end, most=576, top_p=0.95, batch=min(SHARD, count))
     shards = []
     for start in range(0, count, SHARD):

@@ -265,8 +265,8 @@ def following(rng: random.Random, level: int) -> Problem:
         return _take(pen, pen.add(terms[3], pen.add(late, more)), shown)
 
     text = f"A sequence begins {', '.join(map(str, terms[:-1]))}. The steps grow evenly. What comes next?"
-    plan = ("Find the last two steps", "Find how much the step grows", f"Add the next step to {terms[3]}")
-    return Problem(text, _near_options(rng, terms[-1]), plan, choose)
+    steps = ("Find the last two steps", "Find how much the step grows", f"Add the next step to {terms[3]}")
+    return Problem(text, _near_options(rng, terms[-1]), steps, choose)
 
 
 FAMILIES = (value, divisible, largest, weekday, ranking, following)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from .item import Ask, Item, Solution, ask_for
 from .pen import FLAWLESS, Pen
@@ -82,37 +83,55 @@ def _describe(sign: str, a: str, b: str) -> str:
 def _tree(rng: random.Random, operations: int, level: int) -> tuple[str, int, Program] | None:
     program: Program = []
 
-    def build(count: int) -> tuple[str, int, Operand, int]:
-        """Text, value, operand and binding strength (2 for a number, 1 for a product, 0 for a sum)."""
+    def build(count: int) -> _Term:
         if count == 0:
             leaf = number(rng, level)
-            return str(leaf), leaf, leaf, 2
+            return _Term.of(leaf)
         left_count = rng.randint(0, count - 1) if rng.random() < 0.35 else count - 1
-        lt, lv, lo, lb = build(left_count)
-        rt, rv, ro, rb = build(count - 1 - left_count)
+        left = build(left_count)
+        right = build(count - 1 - left_count)
         signs = ["+", "-"]
-        if lv * rv < 3000 * level and min(lv, rv) < 13 * (1 + level):
+        if left.value * right.value < 3000 * level and min(left.value, right.value) < 13 * (1 + level):
             signs += ["*", "*"]
-        if rb == 2 and lv > 12:
-            divisors = [d for d in range(3, 13) if lv % d == 0]
+        if right.strength == 2 and left.value > 12:
+            divisors = [d for d in range(3, 13) if left.value % d == 0]
             if divisors and rng.random() < 0.4:
-                rv = rng.choice(divisors)
-                rt, ro, signs = str(rv), rv, ["/"]
+                right, signs = _Term.of(rng.choice(divisors)), ["/"]
         sign = rng.choice(signs)
-        if sign == "-" and lv < rv and count - 1 - left_count == 0:
+        if sign == "-" and left.value < right.value and count - 1 - left_count == 0:
             sign = "+"
-        value = {"+": lv + rv, "-": lv - rv, "*": lv * rv, "/": lv // max(rv, 1)}[sign]
-        strength = 1 if sign in "*/" else 0
-        left = f"({lt})" if lb < strength else lt
-        right = f"({rt})" if rb < strength or (rb == strength and sign in "-/") else rt
-        program.append((sign, lo, ro))
-        return f"{left} {sign} {right}", value, f"#{len(program)}", strength
+        program.append((sign, left.operand, right.operand))
+        return _joined(left, sign, right, f"#{len(program)}")
 
-    text, value, _, _ = build(operations)
+    tree = build(operations)
     values = _values(program)
-    return (
-        (text, value, program) if all(0 <= v < (10_000 if level < 6 else 100_000) for v in values) else None
-    )
+    limit = 10_000 if level < 6 else 100_000
+    return (tree.text, tree.value, program) if all(0 <= value < limit for value in values) else None
+
+
+class _Term(NamedTuple):
+    """A part of an arithmetic expression."""
+
+    text: str
+    value: int
+    operand: Operand
+    strength: int
+    """How strongly its parts are bound: 2 for a number, 1 for a product, 0 for a sum."""
+
+    @classmethod
+    def of(cls, leaf: int) -> _Term:
+        return cls(str(leaf), leaf, leaf, 2)
+
+
+def _joined(left: _Term, sign: str, right: _Term, operand: Operand) -> _Term:
+    """Join two terms, with the brackets that the sign asks for."""
+    a, b = left.value, right.value
+    value = {"+": a + b, "-": a - b, "*": a * b, "/": a // max(b, 1)}[sign]
+    strength = 1 if sign in "*/" else 0
+    bracketed = right.strength < strength or (right.strength == strength and sign in "-/")
+    left_text = f"({left.text})" if left.strength < strength else left.text
+    right_text = f"({right.text})" if bracketed else right.text
+    return _Term(f"{left_text} {sign} {right_text}", value, operand, strength)
 
 
 def _values(program: Program) -> list[int]:

@@ -29,6 +29,7 @@ from .learn import Gradient, descend, next_token_loss, optimizer_for, set_rate
 from .model import Nano
 from .rewards import JUDGE, Try, after_thinking
 from .sampler import LONGEST_PROMPT, Draw, Sampler
+from .tokens import token_id
 
 Grade = Callable[[list[Try]], list[float]]
 
@@ -74,7 +75,7 @@ class Rounds:
 
     def __init__(self, model: Nano, tokenizer: Tokenizer, grade: Grade, policy: Policy, seed: int) -> None:
         self.model, self.tokenizer, self.grade, self.policy, self.seed = model, tokenizer, grade, policy, seed
-        self.sampler = Sampler(model, end=tokenizer.token_to_id(END), most=policy.most, batch=policy.batch)
+        self.sampler = Sampler(model, end=token_id(tokenizer, END), most=policy.most, batch=policy.batch)
         self.plans = Gradient(model, lambda *batch: policy.keep * next_token_loss(*batch))
         self.pairs: list[Prompt] = []
 

@@ -78,8 +78,16 @@ class Sampler:
         self.small: Sampler | None = None
         """Takes over when few replies are unfinished."""
         if batch >= _SMALLEST:
-            options = {"end": end, "most": most, "top_p": top_p, "greedy": greedy, "longest": longest}
-            self.small = Sampler(model, **options, batch=batch // 4, shared=self.model)
+            self.small = Sampler(
+                model,
+                end=end,
+                most=most,
+                top_p=top_p,
+                greedy=greedy,
+                longest=longest,
+                batch=batch // 4,
+                shared=self.model,
+            )
 
     def refresh(self) -> None:
         """Take over the model's weights as they are now."""

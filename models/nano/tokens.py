@@ -68,3 +68,15 @@ def wrapped(tokenizer: Tokenizer, end: str = END) -> Any:
     )
     fast.chat_template = CHAT_TEMPLATE
     return fast
+
+
+def token_id(tokenizer: Tokenizer, token: str) -> int:
+    """Return the id of a token that the tokenizer must have.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    number: int | None = tokenizer.token_to_id(token)
+    if number is None:
+        raise ValueError(f"expected a tokenizer with the token {token!r}, got one without it")
+    return number

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -28,7 +29,7 @@ from .learn import Schedule, fit
 from .model import DRAFT, NANO, TINY, Nano, Shape, blend, load_checkpoint, save_checkpoint
 from .reinforce import Grade, Policy, Rounds
 from .rewards import Try, reward
-from .tokens import save_tokenizer, train_tokenizer
+from .tokens import save_tokenizer, token_id, train_tokenizer
 
 STAGES = ("tokenizer", "base", "sft", "rl", "draft")
 
@@ -131,7 +132,8 @@ class Training:
 
     def load(self, name: str, shape: Shape) -> Nano:
         """A checkpoint of this training, on the device."""
-        return load_checkpoint(self.out / name, shape).to(self.device)
+        model: Nano = load_checkpoint(self.out / name, shape).to(self.device)
+        return model
 
     def is_done(self, stage: str) -> bool:
         """Whether the stage's result is there."""
@@ -141,7 +143,7 @@ class Training:
     def _save(self, model: Nano, name: str) -> None:
         tokenizer = self.read_tokenizer()
         end = END_OF_TEXT if name == "base" else END
-        save_checkpoint(model, self.out / name, tokenizer.token_to_id(end))
+        save_checkpoint(model, self.out / name, token_id(tokenizer, end))
         save_tokenizer(tokenizer, self.out / name, end)
 
     def _fit(self, model: Nano, maker: str, schedule: Schedule) -> None:
@@ -204,7 +206,7 @@ def main() -> None:
         print(f"== {name}", flush=True)
         shape = plan.draft if name == "draft" else plan.nano
         model = training.load(name, shape)
-        size = {"per_level": 1, "runs": 2, "most": 48} if options.small else {}
+        size: dict[str, Any] = {"per_level": 1, "runs": 2, "most": 48} if options.small else {}
         table = check(model, training.read_tokenizer(), training.grade, **size)
         (options.out / f"{name}.json").write_text(json.dumps(table, indent=1))
 
