@@ -63,13 +63,13 @@ async def run(probe: Probe, config: Any, places: int) -> dict[str, Any]:
     engine = _Started(probe.engine)
     await Runner(config, {"solver": engine}, Console()).run()
     probe.engine.counters.steps = None
-    [session] = read_run(config.out)["sessions"]
+    [session] = read_run(config.out).sessions
     return {
-        "tokens_per_s": session["generated_tokens"] / session["generation_s"],
+        "tokens_per_s": session.generated_tokens / session.generation_s,
         "places_taken": taken(steps, places, engine.finished, len(engine.finished)),
         "work_taken": taken(steps, places, engine.finished),
         "samples": len(engine.finished),
-        "session": session,
+        "session": session.model_dump(mode="json"),
     }
 
 

@@ -152,9 +152,9 @@ def run(config: RunConfig, around: Callable[[Engine], Engine] | None = None) -> 
     if around:
         engines["solver"] = around(engines["solver"])
     asyncio.run(Runner(config, engines, Console(file=io.StringIO())).run())
-    [session] = read_run(config.out)["sessions"]
+    [session] = read_run(config.out).sessions
     return {
-        "seconds": session["work_s"],
-        "tokens": session["generated_tokens"],
-        "generations": session["generated"],
+        "seconds": session.work_s,
+        "tokens": session.generated_tokens,
+        "generations": session.generated,
     }

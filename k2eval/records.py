@@ -68,6 +68,36 @@ class Outcome(StrEnum):
 _INFRASTRUCTURE = frozenset({Outcome.GRADER_ERROR, Outcome.ENGINE_ERROR, Outcome.PROMPT_TOO_LONG})
 
 
+class NoteKind(StrEnum):
+    """The subject of a note."""
+
+    LIMITED = "limited"
+    """Only the first questions were asked."""
+    MISSING = "missing"
+    """Questions, or a part of what they are graded by, are not at hand."""
+    QUESTIONS = "questions"
+    """The questions themselves: known faults, how they count."""
+    GRADING = "grading"
+    """The way in which answers are graded."""
+    CONTEXT = "context"
+    """Answers that the engine's context cuts."""
+    SEEDS = "seeds"
+    """Seeds that are not honoured, or were not checked."""
+    SERVER = "server"
+    """Servers that were left out, were asked again, or count in a way of their own."""
+    ENGINE = "engine"
+    """The checkpoint or its engine."""
+    OTHER = "other"
+    """A note of k2eval 0.1.0, which kept notes without their kind."""
+
+
+class Note(Record):
+    """A fact that a reader of the scores must know. Programs go by its kind, never by its text."""
+
+    kind: NoteKind
+    text: str
+
+
 class Message(Record):
     """One turn of a chat prompt."""
 
@@ -172,6 +202,24 @@ class Generation(_OfSample):
     model: str = ""
     """Name the engine goes by."""
     speculative: SpeculativeCounts | None = None
+
+    @classmethod
+    def answering(cls, request: Request, **answer: Json) -> Generation:
+        """Return the generation that answers ``request``.
+
+        Args:
+            request: Gives the generation its key, its place and its seed.
+            answer: All other fields.
+        """
+        return cls(
+            key=request.key,
+            task=request.task,
+            question_id=request.question_id,
+            repeat_index=request.repeat_index,
+            stage=request.stage,
+            seed=request.seed,
+            **answer,
+        )
 
 
 class Response(Record):

@@ -114,13 +114,13 @@ def _curve(table: Table, keys: Sequence[SampleKey], console: Console) -> None:
 
 
 def _judge(table: Table, keys: Sequence[SampleKey], console: Console) -> None:
-    wanted = set(keys)
+    samples = set(keys)
     shown = table.rows()
     for row in (f"bo{table.n}", f"plan-bo{table.n}", "k2-published"):
         if row not in shown:
             continue
-        found = table.duels.get(row, {})
-        duels = [duel for key, listed in found.items() if key in wanted for duel in listed]
+        by_sample = table.duels.get(row, {})
+        duels = [duel for key, listed in by_sample.items() if key in samples for duel in listed]
         if duels:
             console.print(f"  judge of {row}: {judge_line(duels)}", highlight=False, soft_wrap=True)
 
@@ -162,8 +162,8 @@ def _score(table: Table, row: str, keys: Sequence[SampleKey]) -> str:
     return f"{100 * estimate.value:.1f} ({100 * estimate.low:.1f} – {100 * estimate.high:.1f})"
 
 
-def _gap(table: Table, one: str, other: str, keys: Sequence[SampleKey]) -> str:
-    return gap(paired(table.scores(one, keys), table.scores(other, keys), test=False))
+def _gap(table: Table, first: str, second: str, keys: Sequence[SampleKey]) -> str:
+    return gap(paired(table.scores(first, keys), table.scores(second, keys), test=False))
 
 
 def gap(difference: Difference) -> str:

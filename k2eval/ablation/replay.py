@@ -8,16 +8,16 @@ samples: those of which every row that can be shown has all its generations.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from k2eval.ablation.table import Cell, Cost, Duel, Table, row_names
-from k2eval.config.run import RunConfig
 from k2eval.errors import ConfigError, EngineError, JournalError
 from k2eval.grading.pool import GradingPool
 from k2eval.journal.journal import Archive, read_run
+from k2eval.journal.run_record import RunRecord
 from k2eval.recipes.best_of_n import BestOfN
 from k2eval.recipes.candidates import Candidate, make_candidate
 from k2eval.recipes.majority import Majority
@@ -25,7 +25,7 @@ from k2eval.recipes.plain import plain
 from k2eval.recipes.plan import plan
 from k2eval.recipes.published import Published
 from k2eval.recipes.sample import Prepare, Sample
-from k2eval.records import Generation, Json, Message, Request, Response, Role
+from k2eval.records import Generation, Message, Request, Response, Role
 from k2eval.run.identity import identity
 from k2eval.run.plan import Assignment, Work
 from k2eval.run.regrade import NotKept, check_same
@@ -50,7 +50,6 @@ async def ablate(folders: Sequence[Path], n: int = 3, data: Path | None = None) 
     for run in runs:
         check_same(run, work)
     archive = Archive(folders)
-    fingerprints: dict[Role, str] = runs[0]["engine"]["fingerprints"]
     table = Table(n)
     for name in row_names(n):
         table.cells[name] = {}
@@ -59,13 +58,13 @@ async def ablate(folders: Sequence[Path], n: int = 3, data: Path | None = None) 
         for assignment in work.assignments():
             table.asked += 1
             await window.acquire()
-            one = _Replay(assignment, work.config.seed, fingerprints, archive, pool, table)
-            group.create_task(one.run()).add_done_callback(lambda _: window.release())
+            replay = _Replay(assignment, work.config.seed, runs[0].engine.fingerprints, archive, pool, table)
+            group.create_task(replay.run()).add_done_callback(lambda _: window.release())
     return table
 
 
-def _work(folders: Sequence[Path], runs: Sequence[Mapping[str, Json]], data: Path | None) -> Work:
-    """The samples that all runs asked for."""
+def _work(folders: Sequence[Path], runs: Sequence[RunRecord], data: Path | None) -> Work:
+    """Return the samples that all runs asked for."""
     skipped = ("recipe", "answer_judge")
     first = {key: value for key, value in identity(runs[0]).items() if key not in skipped}
     for folder, run in zip(folders[1:], runs[1:], strict=True):
@@ -76,19 +75,18 @@ def _work(folders: Sequence[Path], runs: Sequence[Mapping[str, Json]], data: Pat
                 f"  {key}: {first[key]!r} in {folders[0]}, {other[key]!r} there" for key in apart
             )
             raise JournalError(f"{folder} cannot be compared with {folders[0]}. What differs:\n{lines}")
-    tasks = [name for name in runs[0]["tasks"] if all(name in run["tasks"] for run in runs)]
+    tasks = [name for name in runs[0].tasks if all(name in run.tasks for run in runs)]
     if not tasks:
         raise JournalError("The runs have no task in common.")
-    configs = [RunConfig.model_validate(run["config"]) for run in runs]
-    limits = [config.limit for config in configs]
+    limits = [run.config.limit for run in runs]
     changes = {
         "tasks": tuple(tasks),
         "recipe": "plain",
-        "repeats": max(run["repeats"] for run in runs),
+        "repeats": max(run.repeats for run in runs),
         "limit": None if None in limits else max(limit for limit in limits if limit),
         **({"data": data} if data else {}),
     }
-    return Work(configs[0].model_copy(update=changes))
+    return Work(runs[0].config.model_copy(update=changes))
 
 
 class _Replay:
@@ -106,7 +104,7 @@ class _Replay:
         self._assignment = assignment
         self._seed, self._fingerprints = seed, fingerprints
         self._archive, self._pool, self._table = archive, pool, table
-        self._kept: dict[str, Generation] = {}
+        self._generations: dict[str, Generation] = {}
         self._graded: dict[str, float] = {}
         self._solved: dict[str, Response] = {}
         """Candidates made in several steps, by the key of their last generation."""
@@ -138,21 +136,21 @@ class _Replay:
 
     async def _candidates(self, kind: str, planned: bool) -> None:
         """A candidate drawn at random, and whether any is right."""
-        n, found, scores = self._table.n, [], []
+        n, costs, scores = self._table.n, [], []
         for index in range(n):
             try:
-                made = await make_candidate(self._sample(), index, planned)
+                candidate = await make_candidate(self._sample(), index, planned)
             except EngineError:
                 return
-            score = await self._score(made.response) if isinstance(made, Candidate) else None
-            if score is None or not isinstance(made, Candidate):
+            score = await self._score(candidate.response) if isinstance(candidate, Candidate) else None
+            if score is None or not isinstance(candidate, Candidate):
                 return
-            found.append(_cost(made.response))
+            costs.append(_cost(candidate.response))
             scores.append(score)
         key, cells = self._assignment.sample_key, self._table.cells
         for m in range(1, n + 1):
-            cells[f"{kind}oracle{m}"][key] = Cell(max(scores[:m]), _together(found[:m]))
-        whole = _together(found)
+            cells[f"{kind}oracle{m}"][key] = Cell(max(scores[:m]), _together(costs[:m]))
+        whole = _together(costs)
         drawn = Cost(whole.whole / n, whole.selected, whole.calls / n)
         cells[f"{kind}random"][key] = Cell(sum(scores) / n, drawn)
 
@@ -168,13 +166,13 @@ class _Replay:
                 right.add(candidate["index"])
         duels = [
             Duel(
-                orders=tuple(one["orders"]),
-                shown_first=tuple(one["pair"])[: len(one["orders"])],
-                winner=one["winner"],
-                right=frozenset(right.intersection(one["pair"])),
+                orders=tuple(comparison["orders"]),
+                shown_first=tuple(comparison["pair"])[: len(comparison["orders"])],
+                winner=comparison["winner"],
+                right=frozenset(right.intersection(comparison["pair"])),
             )
-            for one in response.notes.get("comparisons", [])
-            if one.get("orders")
+            for comparison in response.notes.get("comparisons", [])
+            if comparison.get("orders")
         ]
         self._table.duels.setdefault(name, {})[self._assignment.sample_key] = duels
 
@@ -192,11 +190,11 @@ class _Replay:
         return response
 
     async def _ask(self, request: Request, role: Role) -> Generation:
-        kept = self._kept.get(request.key) or self._archive.find(request.key)
-        if kept is None:
+        generation = self._generations.get(request.key) or self._archive.find(request.key)
+        if generation is None:
             raise NotKept("not in the journals")
-        self._kept[request.key] = kept
-        return kept
+        self._generations[request.key] = generation
+        return generation
 
     async def _score(self, response: Response) -> float | None:
         """The response's score; None where it could not be graded."""

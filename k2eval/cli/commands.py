@@ -17,8 +17,8 @@ from k2eval.config.run import RunConfig, load_config
 from k2eval.errors import ConfigError, DataError, K2EvalError, did_you_mean
 from k2eval.journal.journal import read_run
 from k2eval.records import Question
+from k2eval.run.closing import closing_words
 from k2eval.run.interruption import INTERRUPTED, stop_at_once
-from k2eval.statistics.acceptance import closing_words
 from k2eval.system.console import terminal
 from k2eval.tasks.data import load_questions
 from k2eval.tasks.task import load_tasks, task_files, tasks_folder
@@ -74,7 +74,7 @@ def run_command(
 def _announce(work: Any, config: RunConfig, console: Console) -> None:
     console.print(f"[bold]{config.model}[/] with recipe {config.recipe}, seed {config.seed}", soft_wrap=True)
     for questions in work.sets:
-        notes = f" ({'; '.join(questions.notes)})" if questions.notes else ""
+        notes = f" ({'; '.join(note.text for note in questions.notes)})" if questions.notes else ""
         console.print(
             f"  {questions.task.name}: {len(questions.items())} questions × {work.repeats_of(questions)} repeats "
             f"from {questions.source}{notes}",

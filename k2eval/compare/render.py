@@ -87,7 +87,7 @@ def _remarks(pair: Pair) -> list[str]:
     for line in pair.lines:
         for note in line.notes:
             titles.setdefault(note, []).append(line.title)
-    remarks = [f"{'; '.join(said)}: {note}" for note, said in titles.items()]
+    remarks = [f"{'; '.join(lines)}: {note}" for note, lines in titles.items()]
     for run, names in ((pair.first, pair.only_first), (pair.second, pair.only_second)):
         if names:
             remarks.append(f"only {run.info.name} has {', '.join(names)}")
@@ -176,8 +176,7 @@ def _difference(difference: Difference) -> str:
 
 
 def _name(run: RunScores) -> str:
-    variant = f", {run.info.variant}" if run.info.variant else ""
-    return f"{run.info.name} ({run.info.model.name}, recipe {run.info.recipe}{variant})"
+    return f"{run.info.name} ({run.info.model.name}, recipe {run.info.recipe})"
 
 
 def _show(header: Sequence[str], rows: Sequence[Sequence[str]], console: Console) -> None:

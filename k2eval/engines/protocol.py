@@ -1,4 +1,4 @@
-"""What an engine is: something that turns a request into a generation."""
+"""The contract of engines, which turn requests into generations."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Protocol, Self
 
 from pydantic import Field
 
-from k2eval.records import Generation, Json, Record, Request, SpeculativeCounts
+from k2eval.records import Generation, Json, Note, Record, Request, SpeculativeCounts
 
 
 class EngineInfo(Record):
-    """What a run directory remembers of the engine that answered."""
+    """Identity and settings of an engine, as a run directory keeps them."""
 
     name: str
     """The model's name as the user gave it."""
@@ -24,10 +24,10 @@ class EngineInfo(Record):
     context: int | None = None
     """Longest prompt plus answer in tokens; None where unknown."""
     settings: dict[str, Json] = Field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    """What a reader of the scores must know: a reduced context, a missing chat template …"""
+    notes: tuple[Note, ...] = ()
+    """A missing chat template, a server that was left out …"""
     speculation: SpeculativeCounts | None = None
-    """What the engine as a whole drafted and accepted since it started, where it counts that."""
+    """All that the engine drafted and accepted since it started; None if it does not count that."""
 
 
 class Engine(Protocol):

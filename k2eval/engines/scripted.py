@@ -65,12 +65,8 @@ class ScriptedEngine:
         text = self._script(request)
         words = text.split(" ")
         cut = len(words) > request.sampling.max_tokens
-        return Generation(
-            key=request.key,
-            task=request.task,
-            question_id=request.question_id,
-            repeat_index=request.repeat_index,
-            stage=request.stage,
+        return Generation.answering(
+            request,
             text=" ".join(words[: request.sampling.max_tokens]) if cut else text,
             finish_reason="length" if cut else "stop",
             prompt_tokens=sum(len(message.content.split()) for message in request.messages),
@@ -78,7 +74,6 @@ class ScriptedEngine:
             queue_s=0.0,
             ttft_s=self._delay_s,
             duration_s=self._delay_s,
-            seed=request.seed,
             model=self._info.name,
         )
 

@@ -26,10 +26,10 @@ def write(run: Run, folder: Folder, organization: str = "unspecified") -> None:
     developer, model = _model_name(run)
     for name in run.scores:
         stem = uuid.UUID(identity(run, name), version=4)  # the form that the schema asks for, and repeatable
-        place = f"data/{name}/{developer}/{model}/{stem}"
+        base = f"data/{name}/{developer}/{model}/{stem}"
         evaluation = f"{name}/{developer}/{model}/{_epoch(run)}"
         rows = 0
-        with folder.open(f"{place}_samples.jsonl").open("w", encoding="utf-8") as file:
+        with folder.open(f"{base}_samples.jsonl").open("w", encoding="utf-8") as file:
             for samples in run.by_question(name):
                 for sample in samples:
                     if sample.verdict.score is not None:  # the schema has no sample without a score
@@ -39,12 +39,12 @@ def write(run: Run, folder: Folder, organization: str = "unspecified") -> None:
         aggregate = _aggregate(run, name, evaluation, organization)
         aggregate["detailed_evaluation_results"] = {
             "format": "jsonl",
-            "file_path": f"{place}_samples.jsonl",
+            "file_path": f"{base}_samples.jsonl",
             "hash_algorithm": "sha256",
             "checksum": _checksum(details),
             "total_rows": rows,
         }
-        folder.write(f"{place}.json", json.dumps(aggregate, indent=2) + "\n")
+        folder.write(f"{base}.json", json.dumps(aggregate, indent=2) + "\n")
 
 
 def _model_name(run: Run) -> tuple[str, str]:
@@ -98,16 +98,16 @@ def _aggregate(run: Run, name: str, evaluation: str, organization: str) -> dict[
 def _results(run: Run, name: str) -> list[Json]:
     scores = run.scores[name]
     repeats = scores.scores.shape[1]
-    found = [_result(run, name, 1, f"avg@{repeats}", run.estimate(name))]
+    results = [_result(run, name, 1, f"avg@{repeats}", run.estimate(name))]
     curve = supported(pass_at_k(scores.scores))
     if len(curve) > 1:
-        found.append(_result(run, name, len(curve), f"pass@{len(curve)}", curve[-1]))
-    return found
+        results.append(_result(run, name, len(curve), f"pass@{len(curve)}", curve[-1]))
+    return results
 
 
 def _result(run: Run, name: str, k: int, metric: str, estimate: Estimate) -> dict[str, Json]:
     scores = run.scores[name]
-    sampling = run.task(name)["sampling"]
+    sampling = run.task(name).sampling
     uncertainty: dict[str, Json] = {
         "confidence_interval": {
             "lower": estimate.low, "upper": estimate.high, "confidence_level": 0.95,
@@ -138,8 +138,8 @@ def _result(run: Run, name: str, k: int, metric: str, estimate: Estimate) -> dic
             "uncertainty": uncertainty,
         },
         "generation_config": {
-            "generation_args": {key: sampling[key] for key in ("temperature", "top_p", "top_k", "max_tokens")},
-            "additional_details": {"stop": json.dumps(sampling["stop"]), "seed": str(run.json["seed"])},
+            "generation_args": sampling.model_dump(include={"temperature", "top_p", "top_k", "max_tokens"}),
+            "additional_details": {"stop": json.dumps(sampling.stop), "seed": str(run.info.seed)},
         },
     }  # fmt: skip
 
@@ -150,14 +150,14 @@ def _result_id(name: str, k: int) -> str:
 
 def _source(run: Run, name: str) -> dict[str, Json]:
     spec, task = run.spec(name), run.task(name)
-    details = {"source": str(task["source"]), "fingerprint": str(task["fingerprint"])}
+    details = {"source": task.source, "fingerprint": task.fingerprint}
     if spec is None or spec.data.hub is None:
         return {
-            "dataset_name": task["title"] or name, "source_type": "other", "additional_details": details,
+            "dataset_name": task.title or name, "source_type": "other", "additional_details": details,
         }  # fmt: skip
     return {
-        "dataset_name": task["title"] or name, "source_type": "hf_dataset", "hf_repo": spec.data.hub,
-        "hf_split": spec.data.split, "samples_number": task["questions"], "additional_details": details,
+        "dataset_name": task.title or name, "source_type": "hf_dataset", "hf_repo": spec.data.hub,
+        "hf_split": spec.data.split, "samples_number": task.questions, "additional_details": details,
     }  # fmt: skip
 
 
@@ -213,13 +213,13 @@ def _usage(sample: Sample) -> dict[str, int] | None:
     """Tokens of the whole recipe."""
     if not sample.generations:
         return None
-    read = sum(one["prompt_tokens"] for one in sample.generations)
-    made = sum(one["output_tokens"] for one in sample.generations)
-    cached = sum(one.get("cached_tokens", 0) for one in sample.generations)
+    read = sum(generation["prompt_tokens"] for generation in sample.generations)
+    written = sum(generation["output_tokens"] for generation in sample.generations)
+    cached = sum(generation.get("cached_tokens", 0) for generation in sample.generations)
     return {
         "input_tokens": read,
-        "output_tokens": made,
-        "total_tokens": read + made,
+        "output_tokens": written,
+        "total_tokens": read + written,
         "input_tokens_cache_read": cached,
     }
 
@@ -227,7 +227,7 @@ def _usage(sample: Sample) -> dict[str, int] | None:
 def _performance(selected: Mapping[str, Any]) -> dict[str, float] | None:
     if not selected:
         return None
-    found = {"latency_ms": 1000 * selected["duration_s"]}
+    performance = {"latency_ms": 1000 * selected["duration_s"]}
     if selected.get("ttft_s") is not None:
-        found["time_to_first_token_ms"] = 1000 * selected["ttft_s"]
-    return found
+        performance["time_to_first_token_ms"] = 1000 * selected["ttft_s"]
+    return performance

@@ -12,9 +12,9 @@ from typing import Any, Self
 
 from k2eval.errors import ConfigError, K2EvalError
 from k2eval.grading.answer import answer_part
-from k2eval.journal.journal import read_run
+from k2eval.journal.run_record import RunRecord, TaskRecord
 from k2eval.leaderboard.load import load_run
-from k2eval.leaderboard.scores import RunInfo, TaskScores
+from k2eval.leaderboard.scores import TaskScores
 from k2eval.records import Json, Question, Verdict, digest
 from k2eval.report.samples import Samples
 from k2eval.statistics import Estimate, average
@@ -30,7 +30,7 @@ class Sample:
 
     verdict: Verdict
     number: int
-    """SampleKey of the question in its task, from 0."""
+    """Number of the question in its task, from 0."""
     messages: list[dict[str, str]]
     """The prompt; empty where the data is not at hand."""
     prompt: str
@@ -46,7 +46,7 @@ class Sample:
     @property
     def selected(self) -> dict[str, Any]:
         """The selected generation; empty where there is none."""
-        return next((one for one in self.generations if one["key"] == self.verdict.selected), {})
+        return next((each for each in self.generations if each["key"] == self.verdict.selected), {})
 
     @property
     def reasoning(self) -> str:
@@ -72,12 +72,11 @@ class Run:
     def __init__(self, folder: Path, data: Path | None = None, *, include_protected: bool = False) -> None:
         scores = load_run(folder)
         self.folder = folder
-        self.info: RunInfo = scores.info
+        self.info: RunRecord = scores.info
         self.scores: dict[str, TaskScores] = {
             name: task for name, task in scores.benchmarks.items() if task.graded
         }
         """Of the tasks that have scores."""
-        self.json: dict[str, Any] = read_run(folder)
         self._samples = Samples.load(folder, data)
         self._include_protected = include_protected
         if not self.scores:
@@ -89,7 +88,7 @@ class Run:
     def notes(self) -> list[str]:
         """What is missing in the export, and why."""
         left_out = [name for name in self.scores if self.hidden(name)]
-        others = [name for name in self.json["tasks"] if name not in self.scores]
+        others = [name for name in self.info.tasks if name not in self.scores]
         missing = [note for note in self._samples.notes if not any(f", {name}: " in note for name in others)]
         words = f"texts of {', '.join(left_out)} are left out, as their authors wish (--include-protected)"
         return [*missing, *([words] if left_out else [])]
@@ -97,28 +96,26 @@ class Run:
     @property
     def started(self) -> str:
         """When its first session began, as `finished`."""
-        sessions = self.json.get("sessions", [])
-        return str(sessions[0]["started"]) if sessions else self.finished
+        return self.info.sessions[0].started if self.info.sessions else self.finished
 
     @property
     def finished(self) -> str:
         """When its last session ended, as ISO 8601 in UTC, to the second."""
-        sessions = self.json.get("sessions", [])
-        return str(sessions[-1]["finished"]) if sessions else "1970-01-01T00:00:00Z"
+        return self.info.sessions[-1].finished if self.info.sessions else "1970-01-01T00:00:00Z"
 
     @property
     def model(self) -> str:
         """The checkpoint as the user named it."""
-        return str(self.json.get("config", {}).get("model") or self.info.model.name)
+        return self.info.config.model
 
     @property
     def library(self) -> str:
         """The version of k2eval that made it."""
-        return str(self.json.get("k2eval", "unknown"))
+        return self.info.k2eval
 
-    def task(self, name: str) -> dict[str, Any]:
-        """What ``run.json`` says of a task."""
-        return dict(self.json["tasks"][name])
+    def task(self, name: str) -> TaskRecord:
+        """Return the entry of a task in ``run.json``."""
+        return self.info.tasks[name]
 
     def spec(self, name: str) -> TaskSpec | None:
         """The task's own description, where it is one of ours."""
@@ -147,7 +144,7 @@ class Run:
         ]
         if task.failed:
             parts.append(f"{task.failed} samples failed on the evaluator's side and are not counted")
-        return "; ".join([*parts, *task.info.notes])
+        return "; ".join([*parts, *(note.text for note in task.info.notes)])
 
     def votes(self, name: str) -> list[list[str | None]] | None:
         """What each graded response of each question votes for; None where options are not at hand."""
@@ -155,19 +152,19 @@ class Run:
         return None if table is None else [[vote.answer for vote in row] for row in table]
 
     def by_question(self, name: str) -> Iterator[list[Sample]]:
-        """The samples of each question, in order of runs; one question is in memory at a time."""
-        for number, (question_id, by_run) in enumerate(self._samples.verdicts[name].items()):
+        """Yield the samples of each question, in order of repeats; one question is in memory at a time."""
+        for number, (question_id, by_repeat) in enumerate(self._samples.verdicts[name].items()):
             yield [
                 self._sample(number, question_id, repeat_index, verdict)
-                for repeat_index, verdict in sorted(by_run.items())
+                for repeat_index, verdict in sorted(by_repeat.items())
             ]
 
     def _sample(self, number: int, question_id: str, repeat_index: int, verdict: Verdict) -> Sample:
         name = verdict.task
         question = self._samples.question(name, question_id, repeat_index)
-        made = self._samples.generations(verdict)
+        generations = self._samples.generations(verdict)
         if self.hidden(name):
-            bare = [{**one, "text": HIDDEN, "prefill": ""} for one in made]
+            bare = [{**generation, "text": HIDDEN, "prefill": ""} for generation in generations]
             safe = verdict.model_copy(update={"extracted": None, "detail": {}, "notes": {}})
             turns = [{"role": "user", "content": HIDDEN}]
             return Sample(safe, number, turns, HIDDEN, HIDDEN, (), HIDDEN, bare)
@@ -179,8 +176,8 @@ class Run:
             "\n\n".join(message["content"] for message in messages) or UNKNOWN,
             _target(question),
             question.options if question else (),
-            _text(verdict, made),
-            made,
+            _text(verdict, generations),
+            generations,
         )
 
 
@@ -190,17 +187,17 @@ def _target(question: Question | None) -> str:
     return question.gold if isinstance(question.gold, str) else ""
 
 
-def _text(verdict: Verdict, made: list[dict[str, Any]]) -> str:
-    """The response: one generation, or all steps of the selected attempt where it took several."""
-    chosen = next((one for one in made if one["key"] == verdict.selected), None)
-    if chosen is None:
+def _text(verdict: Verdict, generations: list[dict[str, Any]]) -> str:
+    """Return the response: one generation, or all steps of the selected attempt if it took several."""
+    selected = next((each for each in generations if each["key"] == verdict.selected), None)
+    if selected is None:
         return ""
-    steps = [chosen]
+    steps = [selected]
     if "steps" in verdict.notes:
-        attempt = chosen["stage"].partition(".")[0]
-        steps = [one for one in made if one["stage"].partition(".")[0] == attempt]
-        steps.sort(key=lambda one: [int(part) for part in one["stage"].split(".")[1:] if part.isdigit()])
-    return "\n\n".join(one.get("prefill", "") + one["text"] for one in steps)
+        attempt = selected["stage"].partition(".")[0]
+        steps = [each for each in generations if each["stage"].partition(".")[0] == attempt]
+        steps.sort(key=lambda step: [int(part) for part in step["stage"].split(".")[1:] if part.isdigit()])
+    return "\n\n".join(step.get("prefill", "") + step["text"] for step in steps)
 
 
 def sample_hash(sample: Sample) -> str:
@@ -212,7 +209,8 @@ def sample_hash(sample: Sample) -> str:
 
 def identity(run: Run, *parts: Json) -> str:
     """A digest that is the same for every export of the same state of a run."""
-    return digest(run.json["model"], run.json["recipe"], run.json["seed"], run.finished, *parts)
+    info = run.info
+    return digest(info.model.model_dump(mode="json"), info.recipe, info.seed, run.finished, *parts)
 
 
 class Folder:

@@ -35,7 +35,7 @@ def _percent(run: Run, name: str) -> float:
 
 def _revision(run: Run, name: str) -> str | None:
     """The revision of the hub's dataset, where the questions came from there."""
-    revision = run.task(name)["source"].partition("@")[2]
+    revision = run.task(name).source.partition("@")[2]
     return revision if revision and revision != "cached" else None
 
 

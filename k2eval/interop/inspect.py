@@ -50,37 +50,36 @@ def _each(run: Run, name: str) -> Iterator[Sample]:
 
 def _spec(run: Run, name: str) -> dict[str, Json]:
     task = run.task(name)
-    sampling = task["sampling"]
     return {
         "eval_id": identity(run, name)[:22],
         "run_id": identity(run)[:22],
         "created": run.finished.replace("Z", "+00:00"),
         "task": name,
         "task_id": identity(run, name)[:22],
-        "task_version": task["version"],
-        "task_args": {"recipe": run.info.recipe, "seed": run.json["seed"]},
+        "task_version": task.version,
+        "task_args": {"recipe": run.info.recipe, "seed": run.info.seed},
         "solver": run.info.recipe,
         "dataset": {
-            "name": task["title"] or name,
-            "location": task["source"],
-            "samples": task["questions"],
+            "name": task.title or name,
+            "location": task.source,
+            "samples": task.questions,
             "sample_ids": list(run.scores[name].questions),
             "shuffled": False,
         },
         "model": f"k2eval/{run.info.model.name}",
         "model_generate_config": {
-            "temperature": sampling["temperature"],
-            "top_p": sampling["top_p"],
-            "max_tokens": sampling["max_tokens"],
-            "stop_seqs": sampling["stop"],
+            "temperature": task.sampling.temperature,
+            "top_p": task.sampling.top_p,
+            "max_tokens": task.sampling.max_tokens,
+            "stop_seqs": task.sampling.stop,
         },
         "config": {"epochs": run.scores[name].scores.shape[1], "epochs_reducer": ["mean"]},
         "packages": {"k2eval": run.library},
         "metadata": {
             "engine": run.info.model.engine,
             "model_fingerprint": run.info.model.fingerprint,
-            "questions_fingerprint": task["fingerprint"],
-            "grader": task["grader"],
+            "questions_fingerprint": task.fingerprint,
+            "grader": task.grader,
             "summary": run.summary(name),
         },
     }
@@ -182,16 +181,20 @@ def _score(sample: Sample) -> dict[str, Json]:
 def _others(sample: Sample) -> list[Json]:
     """Plans, candidates and judgements: what was generated besides the selected response."""
     return [
-        {"stage": one["stage"], "text": one.get("prefill", "") + one["text"], "tokens": one["output_tokens"]}
-        for one in sample.generations
-        if one["key"] != sample.verdict.selected
+        {
+            "stage": generation["stage"],
+            "text": generation.get("prefill", "") + generation["text"],
+            "tokens": generation["output_tokens"],
+        }
+        for generation in sample.generations
+        if generation["key"] != sample.verdict.selected
     ]
 
 
 def _usage(sample: Sample) -> dict[str, Any]:
-    read = sum(one["prompt_tokens"] for one in sample.generations)
-    made = sum(one["output_tokens"] for one in sample.generations)
-    return {"input_tokens": read, "output_tokens": made, "total_tokens": read + made}
+    read = sum(generation["prompt_tokens"] for generation in sample.generations)
+    written = sum(generation["output_tokens"] for generation in sample.generations)
+    return {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
 
 
 def _total(summaries: Iterable[Mapping[str, Any]]) -> dict[str, Json]:
@@ -204,10 +207,10 @@ def _total(summaries: Iterable[Mapping[str, Any]]) -> dict[str, Json]:
 
 
 def _summary(entry: dict[str, Any]) -> dict[str, Json]:
-    kept = ("id", "epoch", "target", "choices", "scores", "model_usage")
+    shown = ("id", "epoch", "target", "choices", "scores", "model_usage")
     last = entry["input"][-1]["content"]
     short = last if len(last) <= _SHOWN else last[:_SHOWN] + "…"
-    summary = {key: entry[key] for key in kept if key in entry}
+    summary = {key: entry[key] for key in shown if key in entry}
     return {
         **summary,
         "input": short,

@@ -104,13 +104,13 @@ def score(document: Mapping[str, Any], results: Sequence[Any]) -> dict[str, floa
     Raises:
         K2EvalError: When no response could be graded; an infrastructure failure is never a wrong answer.
     """
-    grades = [Grade.model_validate(one) for one in results[0]]
-    if all(one.score is None for one in grades):
+    grades = [Grade.model_validate(grade) for grade in results[0]]
+    if all(grade.score is None for grade in grades):
         raise K2EvalError(
             f"None of {len(grades)} responses to question {document['id']} could be graded: {grades[0].detail}. "
             "Mend the grader or the sandbox (`k2eval doctor`) and run again."
         )
-    return question_metrics(grades, [one.extracted for one in grades])
+    return question_metrics(grades, [grade.extracted for grade in grades])
 
 
 def question_metrics(grades: Sequence[Grade | Verdict], answers: Sequence[str | None]) -> dict[str, float]:
@@ -123,7 +123,9 @@ def question_metrics(grades: Sequence[Grade | Verdict], answers: Sequence[str | 
     from k2eval.statistics import maj_at_k
 
     scored = [
-        (one.score, answer) for one, answer in zip(grades, answers, strict=True) if one.score is not None
+        (grade.score, answer)
+        for grade, answer in zip(grades, answers, strict=True)
+        if grade.score is not None
     ]
     scores = [score for score, _ in scored]
     return {
@@ -137,7 +139,7 @@ def question_metrics(grades: Sequence[Grade | Verdict], answers: Sequence[str | 
 
 
 def _share(grades: Sequence[Grade | Verdict], outcome: Outcome) -> float:
-    return sum(one.outcome is outcome for one in grades) / len(grades)
+    return sum(grade.outcome is outcome for grade in grades) / len(grades)
 
 
 def add_to_path(tasks: Path) -> None:
@@ -152,16 +154,17 @@ def add_to_path(tasks: Path) -> None:
     def with_ours(
         self: Any, verbosity: Any = None, include_path: Any = None, *rest: Any, **more: Any
     ) -> None:
-        given = include_path if isinstance(include_path, (list, tuple)) else [include_path]
-        paths = [str(tasks), *(str(path) for path in given if path)]
+        others = include_path if isinstance(include_path, (list, tuple)) else [include_path]
+        paths = [str(tasks), *(str(path) for path in others if path)]
         original(self, verbosity, paths, *rest, **more)
 
     TaskManager.__init__ = with_ours
 
 
-def with_chat(given: Sequence[str]) -> list[str]:
-    """lm-eval's arguments, asking for chat messages where the model is ours, which asks in nothing else."""
-    values = dict(itertools.pairwise(given)) | dict(one.split("=", 1) for one in given if "=" in one)
+def with_chat(arguments: Sequence[str]) -> list[str]:
+    """Return lm-eval's arguments, asking for chat messages if the model is ours, which asks in nothing else."""
+    values = dict(itertools.pairwise(arguments))
+    values |= dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     ours = "k2eval" in (values.get("--model"), values.get("-M"))
-    chosen = any(one.startswith("--apply_chat_template") for one in given)
-    return [*given, *(["--apply_chat_template"] if ours and not chosen else [])]
+    chosen = any(argument.startswith("--apply_chat_template") for argument in arguments)
+    return [*arguments, *(["--apply_chat_template"] if ours and not chosen else [])]

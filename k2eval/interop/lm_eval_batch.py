@@ -7,6 +7,7 @@ generated through lm-eval and through ``k2eval run`` has the same keys and may l
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,14 +15,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from k2eval.config.run import RunConfig
-from k2eval.engines.protocol import EngineInfo
-from k2eval.errors import ConfigError
+from k2eval.errors import ConfigError, EngineError, EngineStopped
 from k2eval.interop.lm_eval import QUESTION
-from k2eval.journal.journal import Archive
+from k2eval.journal.journal import RUN, Archive
+from k2eval.journal.run_record import TaskRecord
+from k2eval.recipes.sample import Sample
 from k2eval.records import (
     Generation,
+    Grade,
     Json,
     Message,
+    Note,
+    NoteKind,
     Question,
     Request,
     Response,
@@ -30,10 +35,10 @@ from k2eval.records import (
     Sampling,
     Verdict,
 )
-from k2eval.run.plan import Assignment, Work
+from k2eval.run.plan import Assignment, Work, outcome_of
 from k2eval.run.regrade import NotKept
 from k2eval.tasks.data import QuestionSet, load_questions
-from k2eval.tasks.task import DataSpec, Item, Task, TaskSpec, import_object, load_tasks, task_files
+from k2eval.tasks.task import DataSpec, Item, Items, Task, TaskSpec, import_object, load_tasks, task_files
 
 ELSEWHERE = "k2eval.interop.elsewhere"
 
@@ -120,9 +125,9 @@ def _sampling(
 ) -> tuple[Sampling, tuple[str, ...]]:
     from lm_eval.models.utils import normalize_gen_kwargs
 
-    given = dict(instance.args[1])
-    settings = dict(normalize_gen_kwargs(given, default_max_tokens))
-    stop = given.get("stop") or []
+    arguments = dict(instance.args[1])
+    settings = dict(normalize_gen_kwargs(arguments, default_max_tokens))
+    stop = arguments.get("stop") or []
     until = tuple([*settings["until"], *([stop] if isinstance(stop, str) else stop)])
     unknown = [key for key in settings if key not in _NAMES and key not in _WITHOUT_MEANING]
     if unknown:
@@ -146,90 +151,109 @@ def _sampling(
 
 
 class Batch(Work):
-    """What lm-eval asks for, as the work of a run."""
+    """What lm-eval asks for, as the work of a run. Keeps the responses, which lm-eval wants back."""
 
     def __init__(self, config: RunConfig, asked: Sequence[Asked]) -> None:
-        self._asked = {one.sample_key: one for one in asked}
-        self.replayed: dict[SampleKey, Response] = {}
-        """Responses that need no engine."""
+        self._asked = {request.sample_key: request for request in asked}
+        self.responses: dict[SampleKey, Response] = {}
+        """Responses that were made, or needed no engine."""
+        self.failures: dict[SampleKey, Grade] = {}
+        """Why there is no response, if our own side failed."""
         super().__init__(config)
         self._tasks = {questions.task.name: questions.task for questions in self.sets}
 
     def __len__(self) -> int:
-        """How many samples lm-eval asks for."""
+        """Return how many samples lm-eval asks for."""
         return len(self._asked)
+
+    @property
+    def own(self) -> list[SampleKey]:
+        """The samples that our own graders decide about."""
+        return [key for key, request in self._asked.items() if request.own]
 
     def _load(self) -> list[QuestionSet]:
         by_task: dict[str, list[Asked]] = {}
-        for one in self._asked.values():
-            by_task.setdefault(one.question.task, []).append(one)
-        return [self._own(found) if found[0].own else _foreign(found) for found in by_task.values()]
+        for request in self._asked.values():
+            by_task.setdefault(request.question.task, []).append(request)
+        return [self._own(asked) if asked[0].own else _foreign(asked) for asked in by_task.values()]
 
     def _own(self, asked: Sequence[Asked]) -> QuestionSet:
-        [task] = load_tasks([asked[0].question.task])
+        first = asked[0]
+        [task] = load_tasks([first.question.task])
         questions = load_questions(task, data=self.config.data)
-        ids = {one.question.id for one in asked}
-        questions.limit = len(ids)
-        first = next(
-            one for one in questions.questions(asked[0].repeat_index) if one.id == asked[0].question.id
+        questions.limit = len({request.question.id for request in asked})
+        same = next(
+            question
+            for question in questions.questions(first.repeat_index)
+            if question.id == first.question.id
         )
-        changes: dict[str, Any] = {"sampling": asked[0].sampling, "repeats": _repeats(asked)}
-        if first.messages != asked[0].question.messages:
+        changes: dict[str, Any] = {"sampling": first.sampling, "repeats": _repeats(asked)}
+        if same.messages != first.question.messages:
             changes |= {"system": "", "prompt": f"lm-eval: {task.system}\n\n{task.prompt}"}
         questions.task = replace(task, **changes)
         return questions
 
-    def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> dict[str, Json]:
-        """As of any run; tasks that lm-eval grades are in no total of ours."""
-        described = super().describe(info, fingerprints)
-        for questions in self.sets:
-            if questions.task.spec.grader == ELSEWHERE:
-                described["tasks"][questions.task.name]["part"] = True
-        return described
+    def describe_task(self, questions: QuestionSet) -> TaskRecord:
+        """Return a task's entry in ``run.json``; tasks that lm-eval grades are in no total of ours."""
+        described = super().describe_task(questions)
+        return described.model_copy(update={"part": questions.task.spec.grader == ELSEWHERE})
 
     def assignments(self) -> Iterator[Assignment]:
-        """All samples of our tasks, to be graded; of others those that an engine is needed for."""
-        for one in self._asked.values():
-            if one.own or one.sample_key not in self.replayed:
-                yield self._assignment(one)
+        """Yield all samples of our tasks, to be graded; of others those that an engine is needed for."""
+        for request in self._asked.values():
+            if request.own or request.sample_key not in self.responses:
+                yield self._assignment(request)
 
-    def _assignment(self, one: Asked) -> Assignment:
-        task = self._tasks[one.question.task]
+    def _assignment(self, request: Asked) -> Assignment:
+        task = self._tasks[request.question.task]
         path = task.spec.solver
         solver = import_object(path, f"solver of task {task.name}") if path else None
         return Assignment(
-            one.question, one.repeat_index, one.sampling, task.version, solver, self.role_sampling
+            request.question, request.repeat_index, request.sampling, task.version, solver, self.role_sampling
         )
 
+    def is_graded(self, assignment: Assignment) -> bool:
+        """Return whether a grader of ours decides about the sample."""
+        return assignment.question.grader != ELSEWHERE
+
     def is_settled(self, verdict: Verdict) -> bool:
-        """Whether nothing is left to do about a sample; its response must be at hand, for lm-eval."""
-        return super().is_settled(verdict) and verdict.sample_key in self.replayed
+        """Return whether nothing is left to do about a sample; its response must be at hand, for lm-eval."""
+        return super().is_settled(verdict) and verdict.sample_key in self.responses
+
+    async def respond(self, sample: Sample) -> Response:
+        """Make the response to a sample, and keep it or why there is none."""
+        key = SampleKey(sample.question.task, sample.question.id, sample.repeat_index)
+        try:
+            self.responses[key] = await super().respond(sample)
+        except EngineStopped:
+            raise
+        except EngineError as error:
+            self.failures[key] = Grade.of(outcome_of(error), reason=str(error)[:500])
+            raise
+        return self.responses[key]
 
     async def replay(self, fingerprints: dict[Role, str]) -> None:
-        """Finds the responses whose generations the run directory holds already."""
-        if not (self.config.out / "run.json").exists():
+        """Find the responses whose generations the run directory holds already."""
+        if not (self.config.out / RUN).exists():
             return
         archive = Archive([self.config.out])
 
         async def ask(request: Request, role: Role) -> Generation:
-            if (kept := archive.find(request.key)) is None:
+            if (generation := archive.find(request.key)) is None:
                 raise NotKept("not in the journal")
-            return kept
+            return generation
 
-        for one in self._asked.values():
-            sample = self._assignment(one).sample(self.config.seed, fingerprints, ask)
-            try:
-                self.replayed[one.sample_key] = await self.recipe(sample)
-            except NotKept:
-                continue
+        for request in self._asked.values():
+            with contextlib.suppress(NotKept):
+                await self.respond(self._assignment(request).sample(self.config.seed, fingerprints, ask))
 
 
 def _repeats(asked: Sequence[Asked]) -> int:
-    return max(one.repeat_index for one in asked) + 1
+    return max(request.repeat_index for request in asked) + 1
 
 
 def _foreign(asked: Sequence[Asked]) -> QuestionSet:
-    """The questions of a task that is not ours, described as far as lm-eval lets see."""
+    """Return the questions of a task that is not ours, described as far as lm-eval lets see."""
     name = asked[0].question.task
     spec = TaskSpec(task=name, title=name, kind="general", grader=ELSEWHERE, data=DataSpec())
     task = Task(
@@ -242,8 +266,13 @@ def _foreign(asked: Sequence[Asked]) -> QuestionSet:
         repeats=_repeats(asked),
     )
     items = [
-        Item(one.question.id, None, {"question": "\n\n".join(turn.content for turn in one.question.messages)})
-        for one in asked
-        if one.repeat_index == 0
+        Item(
+            request.question.id,
+            None,
+            {"question": "\n\n".join(turn.content for turn in request.question.messages)},
+        )
+        for request in asked
+        if request.repeat_index == 0
     ]
-    return QuestionSet(task, [], "lm-eval", _items={0: (items, ["graded by lm-eval"])})
+    note = Note(kind=NoteKind.GRADING, text="graded by lm-eval")
+    return QuestionSet(task, [], "lm-eval", _items={0: Items(items, [note])})

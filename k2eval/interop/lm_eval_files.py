@@ -40,8 +40,9 @@ def write(run: Run, folder: Folder) -> None:
         with folder.open(f"{model}/samples_{name}_{date}.jsonl").open("w", encoding="utf-8") as file:
             for number, samples in enumerate(run.by_question(name)):
                 scored = iter(votes[number] if votes is not None else [])
-                answers = [next(scored, None) if one.verdict.score is not None else None for one in samples]
-                metrics = question_metrics([one.verdict for one in samples], answers)
+                verdicts = [sample.verdict for sample in samples]
+                answers = [next(scored, None) if verdict.score is not None else None for verdict in verdicts]
+                metrics = question_metrics(verdicts, answers)
                 if votes is None:
                     del metrics["maj_at_k"]
                 rows.append(metrics)
@@ -68,24 +69,24 @@ def _row(run: Run, samples: list[Sample], metrics: Mapping[str, float]) -> dict[
     first = samples[0]
     doc: dict[str, Json] = {"id": first.verdict.question_id, "problem": first.prompt, **first.verdict.tags}
     prompt = json.dumps(first.messages)
-    sampling = run.task(first.verdict.task)["sampling"]
+    sampling = run.task(first.verdict.task).sampling
     settings = {
-        "until": sampling["stop"], "max_gen_toks": sampling["max_tokens"], "do_sample": sampling["temperature"] > 0,
-        "temperature": sampling["temperature"], "top_p": sampling["top_p"],
+        "until": sampling.stop, "max_gen_toks": sampling.max_tokens, "do_sample": sampling.temperature > 0,
+        "temperature": sampling.temperature, "top_p": sampling.top_p,
     }  # fmt: skip
     grades = [
         {
-            "outcome": one.verdict.outcome.value, "score": one.verdict.score,
-            "extracted": one.verdict.extracted, "detail": one.verdict.detail,
+            "outcome": sample.verdict.outcome.value, "score": sample.verdict.score,
+            "extracted": sample.verdict.extracted, "detail": sample.verdict.detail,
         }
-        for one in samples
+        for sample in samples
     ]  # fmt: skip
     return {
         "doc_id": first.number,
         "doc": doc,
         "target": first.target,
         "arguments": {"gen_args_0": {"arg_0": prompt, "arg_1": settings}},
-        "resps": [[one.text for one in samples]],
+        "resps": [[sample.text for sample in samples]],
         "filtered_resps": [[str(grade) for grade in grades]],
         "filter": FILTER,
         "metrics": list(metrics),
@@ -104,13 +105,13 @@ def _report(run: Run, results: Mapping[str, Json], hashes: Mapping[str, str]) ->
         "group_subtasks": {},
         "configs": {
             name: {
-                "task": name, "output_type": "generate_until", "repeats": run.task(name)["repeats"],
-                "generation_kwargs": run.task(name)["sampling"],
-                "metadata": {"version": run.task(name)["version"]},
+                "task": name, "output_type": "generate_until", "repeats": run.task(name).repeats,
+                "generation_kwargs": run.task(name).sampling.model_dump(mode="json"),
+                "metadata": {"version": run.task(name).version},
             }
             for name in names
         },
-        "versions": {name: run.task(name)["version"] for name in names},
+        "versions": {name: run.task(name).version for name in names},
         "n-shot": dict.fromkeys(names, 0),
         "higher_is_better": {
             name: {metric: better for metric, better in _BETTER.items() if f"{metric},{FILTER}" in results[name]}
@@ -118,13 +119,13 @@ def _report(run: Run, results: Mapping[str, Json], hashes: Mapping[str, str]) ->
         },
         "n-samples": {
             name: {
-                "original": run.task(name)["expected_questions"] or run.task(name)["questions"],
+                "original": run.task(name).expected_questions or run.task(name).questions,
                 "effective": results[name]["sample_len"],
             }
             for name in names
         },
         "config": {
-            **model, "seed": run.json["seed"], "engine": run.info.model.engine,
+            **model, "seed": run.info.seed, "engine": run.info.model.engine,
             "model_fingerprint": run.info.model.fingerprint, "batch_size": None, "limit": None,
         },
         "git_hash": None,

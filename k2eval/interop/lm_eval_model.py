@@ -22,11 +22,10 @@ from k2eval.config.run import load_config
 from k2eval.engines.opening import open_engines
 from k2eval.errors import ConfigError, EngineError
 from k2eval.interop.lm_eval import Answer
-from k2eval.interop.lm_eval_batch import ELSEWHERE, Asked, Batch, Chat, read_batch
-from k2eval.journal.journal import Journal, read_run
-from k2eval.records import Grade, Json, Outcome, Response, SampleKey
+from k2eval.interop.lm_eval_batch import Asked, Batch, Chat, read_batch
+from k2eval.journal.journal import RUN, Journal, read_run
+from k2eval.records import Json
 from k2eval.run.interruption import INTERRUPTED
-from k2eval.run.plan import Assignment
 from k2eval.run.runner import Runner
 from k2eval.system.console import terminal
 
@@ -108,30 +107,29 @@ class K2EvalModel(LM):  # type: ignore[misc]
         asked = read_batch(requests, self._max_tokens, self._chat_template)
         if not asked:
             return []
-        names = tuple(dict.fromkeys(one.question.task for one in asked))
+        names = tuple(dict.fromkeys(request.question.task for request in asked))
         batch = Batch(self._config.model_copy(update={"tasks": names}), asked)
-        runner = _BatchRunner(batch, self._console)
-        asyncio.run(runner.answer())
-        lost = [one for one in asked if not one.own and one.sample_key in runner.failures]
+        asyncio.run(_answer(batch, self._console))
+        lost = [request for request in asked if not request.own and request.sample_key in batch.failures]
         if lost:
-            reason = runner.failures[lost[0].sample_key].detail["reason"]
+            reason = batch.failures[lost[0].sample_key].detail["reason"]
             raise EngineError(
                 f"{len(lost)} of {len(asked)} samples could not be finished on our side, such as question "
                 f"{lost[0].question.id} of {lost[0].question.task}: {reason} All others are kept in "
                 f"{self._config.out}; the same command tries these again."
             )
-        return [self._said(one, runner) for one in asked]
+        return [self._answer_to(request, batch) for request in asked]
 
-    def _said(self, one: Asked, runner: _BatchRunner) -> Answer:
-        response = runner.responses.get(one.sample_key)
+    def _answer_to(self, request: Asked, batch: Batch) -> Answer:
+        response = batch.responses.get(request.sample_key)
         if response is None:
-            return Answer("", failure=runner.failures[one.sample_key])
+            return Answer("", failure=batch.failures[request.sample_key])
         truncated = response.finish_reason == "length"
-        if one.own:
+        if request.own:
             return Answer(response.text, truncated=truncated)
         if self._think_end and truncated and self._think_end not in response.text:
             return Answer("", truncated=True)  # reasoning without end holds no answer
-        text = postprocess_generated_text(response.text, list(one.until), self._think_end)
+        text = postprocess_generated_text(response.text, list(request.until), self._think_end)
         return Answer(text, truncated=truncated)
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> NoReturn:
@@ -174,54 +172,32 @@ class K2EvalModel(LM):  # type: ignore[misc]
             "recipe": self._config.recipe,
             "seed": self._config.seed,
         }
-        if (self._config.out / "run.json").exists():
+        if (self._config.out / RUN).exists():
             run = read_run(self._config.out)
-            info |= {"model_name": run["model"]["name"], "model_fingerprint": run["model"]["fingerprint"]}
-            info |= {"engine": run["model"]["engine"], "reproducible": run["reproducible"]}
+            info |= {"model_name": run.model.name, "model_fingerprint": run.model.fingerprint}
+            info |= {"engine": run.model.engine, "reproducible": run.reproducible}
         return info
 
 
-class _BatchRunner(Runner):
-    """A runner that keeps the responses for lm-eval, and grades only those to tasks of ours."""
+async def _answer(batch: Batch, console: Console) -> None:
+    """Fill the batch's responses and failures.
 
-    def __init__(self, batch: Batch, console: Console) -> None:
-        super().__init__(batch.config, open_engines(batch.config), console, batch)
-        self.responses: dict[SampleKey, Response] = {}
-        self.failures: dict[SampleKey, Grade] = {}
-        self._batch = batch
-
-    async def answer(self) -> None:
-        """Fills `responses` and `failures`.
-
-        Raises:
-            SystemExit: After Ctrl-C, with exit code 130.
-        """
-        await self._batch.replay({role: engine.info.fingerprint for role, engine in self._engines.items()})
-        self.responses.update(self._batch.replayed)
-        own = [one.sample_key for one in self._batch.assignments() if one.question.grader != ELSEWHERE]
-        if not own and len(self.responses) == len(self._batch):
-            return
-        summary = await self.run()
-        if summary.interrupted:
-            self._console.print("Stopped. The same command goes on from there.")
-            raise SystemExit(INTERRUPTED)
-        with Journal(self.config.out) as journal:
-            graded = all(not journal.verdicts[place].outcome.is_infrastructure for place in own)
-            journal.write_run({**journal.read_run(), "complete": graded and not self.failures})
-
-    async def _respond(self, assignment: Assignment) -> Response | None:
-        response = await super()._respond(assignment)
-        if response is None:
-            return None
-        self.responses[assignment.sample_key] = response
-        if assignment.question.grader != ELSEWHERE:
-            return response
-        self._progress.tasks[assignment.question.task].done += 1
-        return None
-
-    def _fail(self, assignment: Assignment, outcome: Outcome, error: EngineError) -> None:
-        self.failures[assignment.sample_key] = Grade.of(outcome, reason=str(error)[:500])
-        super()._fail(assignment, outcome, error)
+    Raises:
+        SystemExit: After Ctrl-C, with exit code 130.
+    """
+    runner = Runner(batch.config, open_engines(batch.config), console, batch)
+    await batch.replay(runner.engines.fingerprints)
+    if not batch.own and len(batch.responses) == len(batch):
+        return
+    summary = await runner.run()
+    if summary.interrupted:
+        console.print("Stopped. The same command goes on from there.")
+        raise SystemExit(INTERRUPTED)
+    with Journal(batch.config.out) as journal:
+        graded = all(not journal.verdicts[key].outcome.is_infrastructure for key in batch.own)
+        run = journal.read_run()
+        if run is not None:
+            journal.write_run(run.model_copy(update={"complete": graded and not batch.failures}))
 
 
 def register() -> None:

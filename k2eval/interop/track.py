@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.journal.journal import VERDICTS
-from k2eval.records import Json
+from k2eval.records import Json, Outcome, SampleKey, Verdict
 
 TRACKERS = ("wandb", "trackio")
 PROJECT = "k2eval"
@@ -119,13 +119,19 @@ class _Follower:
         tracker.finish()
 
 
+class _Sample(NamedTuple):
+    score: float | None
+    outcome: Outcome
+    tokens: int
+
+
 @dataclass(slots=True)
 class Progress:
     """What the verdicts of a growing file say so far."""
 
     path: Path
     _offset: int = 0
-    _latest: dict[tuple[str, str, int], dict[str, Any]] = field(default_factory=dict)
+    _latest: dict[SampleKey, _Sample] = field(default_factory=dict)
 
     def read(self) -> bool:
         """Take in what was added; whether there was anything."""
@@ -137,21 +143,20 @@ class Progress:
         end = new.rfind(b"\n") + 1
         self._offset += end
         for line in new[:end].splitlines():
-            one = json.loads(line)
-            self._latest[one["task"], one["question_id"], one.get("repeat_index", one.get("run_index"))] = {
-                "score": one["score"], "outcome": one["outcome"], "tokens": one.get("output_tokens", 0)
-            }  # fmt: skip
+            verdict = Verdict.model_validate(json.loads(line))
+            self._latest[verdict.sample_key] = _Sample(verdict.score, verdict.outcome, verdict.output_tokens)
         return end > 0
 
     def figures(self) -> dict[str, float]:
         """For each task samples done, mean score, share truncated and mean tokens."""
         figures: dict[str, float] = {}
-        for task in sorted({place[0] for place in self._latest}):
-            mine = [one for place, one in self._latest.items() if place[0] == task]
-            scores = [one["score"] for one in mine if one["score"] is not None]
-            figures[f"{task}/done"] = len(mine)
-            figures[f"{task}/truncated"] = sum(one["outcome"] == "truncated" for one in mine) / len(mine)
-            figures[f"{task}/tokens"] = sum(one["tokens"] for one in mine) / len(mine)
+        for task in sorted({key.task for key in self._latest}):
+            samples = [sample for key, sample in self._latest.items() if key.task == task]
+            scores = [sample.score for sample in samples if sample.score is not None]
+            truncated = sum(sample.outcome is Outcome.TRUNCATED for sample in samples)
+            figures[f"{task}/done"] = len(samples)
+            figures[f"{task}/truncated"] = truncated / len(samples)
+            figures[f"{task}/tokens"] = sum(sample.tokens for sample in samples) / len(samples)
             if scores:
                 figures[f"{task}/score"] = sum(scores) / len(scores)
         return figures

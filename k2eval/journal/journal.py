@@ -13,18 +13,17 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import BinaryIO, Self, TypeVar
 
 from pydantic import ValidationError
 
 from k2eval.errors import JournalError
-from k2eval.records import Generation, Json, Record, SampleKey, Verdict
+from k2eval.journal.run_record import RunRecord, read_run_record
+from k2eval.records import Generation, Record, SampleKey, Verdict
 
-FORMAT = 2
-"""Of ``run.json``. Format 1 is k2eval 0.1.0's, which called repeats ``runs``; it is still read."""
 RUN, GENERATIONS, VERDICTS = "run.json", "generations.jsonl", "verdicts.jsonl"
 _SYNC_EVERY_S = 2.0
 
@@ -70,7 +69,8 @@ class Journal:
 
     def _replay(self) -> None:
         # All is read before anything is repaired: files that are not ours stay as they are.
-        known = self.read_run().get("tasks", {})
+        run = self.read_run()
+        known = list(run.tasks) if run else []
         for offset, generation in read_lines(self.folder / GENERATIONS, Generation):
             self._offsets.setdefault(generation.key, offset)
         for _, verdict in read_lines(self.folder / VERDICTS, Verdict):
@@ -125,15 +125,15 @@ class Journal:
         self._files[VERDICTS].append(verdict)
         self.verdicts[verdict.sample_key] = verdict
 
-    def read_run(self) -> dict[str, Any]:
-        """What ``run.json`` says; empty where there is none."""
-        return read_run(self.folder) if (self.folder / RUN).exists() else {}
+    def read_run(self) -> RunRecord | None:
+        """Return what ``run.json`` says; None if there is none."""
+        return read_run(self.folder) if (self.folder / RUN).exists() else None
 
-    def write_run(self, run: Mapping[str, Json]) -> None:
+    def write_run(self, run: RunRecord) -> None:
         """Replace ``run.json`` in one step."""
         temporary = self.folder / (RUN + ".tmp")
         try:
-            temporary.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(run.to_json(), encoding="utf-8")
             temporary.replace(self.folder / RUN)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -177,42 +177,18 @@ class Archive:
             return Generation.model_validate(json.loads(file.readline()))
 
 
-def read_run(folder: Path) -> dict[str, Any]:
-    """The ``run.json`` of a run directory.
+def read_run(folder: Path) -> RunRecord:
+    """Return the ``run.json`` of a run directory.
 
     Raises:
-        JournalError: When there is none, or it was not written by k2eval.
+        JournalError: If there is none, or it is not what `k2eval run` writes.
     """
-    path = folder / RUN
     try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        return read_run_record(folder / RUN)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise JournalError(
             f"{folder} is not a run directory: it has no {RUN}. `k2eval run --out DIR` makes one."
         ) from error
-    except (OSError, ValueError) as error:
-        raise JournalError(
-            f"Cannot read {path}: expected the JSON that `k2eval run` writes; {error}."
-        ) from error
-    if isinstance(run, dict) and run.get("format") == 1:
-        run = _from_format_1(run)
-    if not isinstance(run, dict) or run.get("format") != FORMAT:
-        got = run.get("format") if isinstance(run, dict) else type(run).__name__
-        raise JournalError(
-            f"{path}: expected format {FORMAT}, got {got!r}. It was not written by this k2eval."
-        )
-    return run
-
-
-def _from_format_1(run: dict[str, Any]) -> dict[str, Any]:
-    def renamed(part: Any) -> Any:
-        if not isinstance(part, dict):
-            return part
-        return {"repeats" if key == "runs" else key: value for key, value in part.items()}
-
-    tasks = run.get("tasks")
-    tasks = {name: renamed(task) for name, task in tasks.items()} if isinstance(tasks, dict) else tasks
-    return {**renamed(run), "tasks": tasks, "format": FORMAT}
 
 
 def read_lines(path: Path, kind: type[R]) -> Iterator[tuple[int, R]]:

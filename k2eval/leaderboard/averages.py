@@ -1,8 +1,9 @@
-"""Averages over benchmarks, and how sure a place in them is."""
+"""Averages over benchmarks, and how sure a rank in them is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isclose
 
 import numpy as np
@@ -13,7 +14,7 @@ from k2eval.statistics.difference import paired_means
 
 
 def add_averages(rows: Sequence[Row], benchmarks: Sequence[Benchmark]) -> tuple[str, ...]:
-    """Adds micro and macro averages of each group of benchmarks, and the macro average of all.
+    """Add micro and macro averages of each group of benchmarks, and the macro average of all.
 
     Micro averages weigh benchmarks by their questions, macro averages weigh them alike. Rows that lack a
     benchmark, have not finished it, or were asked other questions, get a value with a note and no rank.
@@ -37,6 +38,26 @@ def add_averages(rows: Sequence[Row], benchmarks: Sequence[Benchmark]) -> tuple[
     return tuple(added)
 
 
+@dataclass(frozen=True, slots=True)
+class _Average:
+    """One average over benchmarks, and the rows that are ranked by it."""
+
+    name: str
+    rows: Sequence[Row]
+    members: Sequence[Benchmark]
+    ranked: Sequence[int]
+    """Indices of the rows that have finished all members on the same questions."""
+
+    @property
+    def weights(self) -> list[float]:
+        return _weights(self.name, [len(member.questions) for member in self.members])
+
+    @property
+    def values(self) -> dict[int, float]:
+        """Values of the ranked rows, by their index."""
+        return {index: self.rows[index].record[self.name] for index in self.ranked}
+
+
 def _add(rows: Sequence[Row], members: Sequence[Benchmark], name: str) -> None:
     for row in rows:
         _add_value(row, members, name)
@@ -47,9 +68,9 @@ def _add(rows: Sequence[Row], members: Sequence[Benchmark], name: str) -> None:
         and all(index in member.ranked for member in members)
     ]
     if len(ranked) > 1:
-        weights = _weights(name, [len(member.questions) for member in members])
-        _add_ranks(rows, members, name, ranked, weights)
-        _add_standing(rows, members, name, ranked, weights)
+        average = _Average(name, rows, members, ranked)
+        _add_ranks(average)
+        _add_standing(average)
 
 
 def _add_value(row: Row, members: Sequence[Benchmark], name: str) -> None:
@@ -73,49 +94,42 @@ def _add_value(row: Row, members: Sequence[Benchmark], name: str) -> None:
             f"{name}_high": 100 * estimate.high,
             f"{name}_questions": estimate.questions,
             f"{name}_benchmarks": len(present),
-            f"{name}_notes": "; ".join(notes),
+            f"{name}_notes": tuple(notes),
         }
     )
 
 
-def _add_ranks(
-    rows: Sequence[Row],
-    members: Sequence[Benchmark],
-    name: str,
-    ranked: Sequence[int],
-    weights: Sequence[float],
-) -> None:
+def _add_ranks(average: _Average) -> None:
     draws = np.sum(
         [
-            share * resample(member.means[:, ranked], seed=seed)
-            for seed, (share, member) in enumerate(zip(weights, members, strict=True))
+            share * resample(member.means[:, average.ranked], seed=seed)
+            for seed, (share, member) in enumerate(zip(average.weights, average.members, strict=True))
         ],
         axis=0,
     )
-    values = np.array([rows[index].record[name] for index in ranked])
-    for index, place in zip(ranked, rank_intervals(values, draws), strict=True):
-        if place is not None:
-            rows[index].record.update(
-                {f"{name}_rank": place.rank, f"{name}_rank_low": place.low, f"{name}_rank_high": place.high}
+    name, values = average.name, np.array(list(average.values.values()))
+    for index, interval in zip(average.ranked, rank_intervals(values, draws), strict=True):
+        if interval is not None:
+            average.rows[index].record.update(
+                {
+                    f"{name}_rank": interval.rank,
+                    f"{name}_rank_low": interval.low,
+                    f"{name}_rank_high": interval.high,
+                }
             )
 
 
-def _add_standing(
-    rows: Sequence[Row],
-    members: Sequence[Benchmark],
-    name: str,
-    ranked: Sequence[int],
-    weights: Sequence[float],
-) -> None:
-    values = {index: rows[index].record[name] for index in ranked}
+def _add_standing(average: _Average) -> None:
+    values = average.values
     leader = max(values, key=lambda index: values[index])
-    for index in ranked:
+    for index in average.ranked:
         gaps = [
-            paired_means(member.means[:, leader], member.means[:, index], test=False) for member in members
+            paired_means(member.means[:, leader], member.means[:, index], test=False)
+            for member in average.members
         ]
-        near = combine(gaps, weights).high >= 0
+        near = combine(gaps, average.weights).high >= 0
         standing = "best" if isclose(values[index], values[leader]) else "near" if near else ""
-        rows[index].record[f"{name}_standing"] = standing
+        average.rows[index].record[f"{average.name}_standing"] = standing
 
 
 def _weights(name: str, questions: Sequence[int]) -> list[float]:

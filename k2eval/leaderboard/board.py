@@ -78,9 +78,10 @@ def build(
 
 
 def _column(values: Sequence[Any]) -> pd.Series:
-    """Texts with "" for gaps, or numbers with NaN for gaps."""
-    if any(isinstance(value, str) for value in values):
-        return pd.Series([value if isinstance(value, str) else "" for value in values], dtype=object)
+    """Return texts with "" for gaps, notes with () for gaps, or numbers with NaN for gaps."""
+    for kind in (str, tuple):
+        if any(isinstance(value, kind) for value in values):
+            return pd.Series([value if isinstance(value, kind) else kind() for value in values], dtype=object)
     return pd.to_numeric(pd.Series(values))
 
 

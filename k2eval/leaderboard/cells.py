@@ -18,12 +18,12 @@ class Footnotes:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
-    def mark(self, notes: Any, besides: str = "") -> str:
-        """The superscript marks of "; "-separated notes, without those among ``besides``; or nothing."""
-        mine = [note for note in split(notes) if note not in split(besides)]
-        if not mine:
+    def mark(self, notes: Sequence[str] | None, besides: Sequence[str] = ()) -> str:
+        """Return the superscript marks of notes, without those among ``besides``; or nothing."""
+        own = [note for note in notes or () if note not in besides]
+        if not own:
             return ""
-        numbers = [self._numbers.setdefault(note, len(self._numbers) + 1) for note in mine]
+        numbers = [self._numbers.setdefault(note, len(self._numbers) + 1) for note in own]
         return " " + "⁾⁽".join(str(number) for number in sorted(numbers)).translate(_SUPERSCRIPTS).join("⁽⁾")
 
     def lines(self) -> list[str]:
@@ -34,16 +34,21 @@ class Footnotes:
         ]
 
 
-def split(notes: Any) -> list[str]:
-    """The single notes of a cell."""
-    return notes.split("; ") if isinstance(notes, str) and notes else []
-
-
-def shared(frame: pd.DataFrame, name: str = "") -> str:
-    """The notes that all rows with a value of ``name`` have: they belong to the column. "" is the run itself."""
+def shared(frame: pd.DataFrame, name: str = "") -> tuple[str, ...]:
+    """Return the notes that all rows with a value of ``name`` have: they belong to the column. "" is the run itself."""
     rows = frame[frame[next(key for key in (f"{name}_k", name) if key in frame)].notna()] if name else frame
-    notes = [split(text) for text in rows[f"{name}_notes".lstrip("_")]]
-    return "; ".join(note for note in notes[0] if all(note in others for others in notes)) if notes else ""
+    notes: list[tuple[str, ...]] = list(rows[f"{name}_notes".lstrip("_")])
+    return tuple(note for note in notes[0] if all(note in others for others in notes)) if notes else ()
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """Return the table as CSV, numbers to six decimals, the notes of a cell with "; " between them."""
+    notes = [name for name in frame.columns if name == "notes" or name.endswith("_notes")]
+    joined = {
+        name: frame[name].map(lambda texts: "; ".join(text.replace("; ", ", ") for text in texts))
+        for name in notes
+    }
+    return frame.assign(**joined).round(6).to_csv(index=False, lineterminator="\n")
 
 
 def score(record: pd.Series, name: str) -> str:
@@ -58,9 +63,9 @@ def score(record: pd.Series, name: str) -> str:
 
 
 def rank(record: pd.Series, name: str) -> str:
-    """``1 (1 – 3)``: the place and its interval."""
-    place, low, high = (number(record.get(f"{name}_{key}")) for key in ("rank", "rank_low", "rank_high"))
-    return ABSENT if not np.isfinite(place) else f"{place:.0f} ({low:.0f} – {high:.0f})"
+    """``1 (1 – 3)``: the rank and its interval."""
+    best, low, high = (number(record.get(f"{name}_{key}")) for key in ("rank", "rank_low", "rank_high"))
+    return ABSENT if not np.isfinite(best) else f"{best:.0f} ({low:.0f} – {high:.0f})"
 
 
 def questions(counted: Any, expected: Any) -> str:

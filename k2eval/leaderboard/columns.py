@@ -1,4 +1,4 @@
-"""What one run is worth on one benchmark: the cells of the table."""
+"""The cells of the table: one run on one benchmark."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k2eval.leaderboard.scores import RunScores, TaskScores
-from k2eval.records import Json, Outcome, digest
+from k2eval.records import Json, NoteKind, Outcome, digest
 from k2eval.statistics import Array, Estimate, average, question_means, spread
 from k2eval.statistics.difference import paired_means
 
@@ -66,11 +66,11 @@ def benchmark_of(name: str, runs: Sequence[RunScores]) -> Benchmark:
     questions = tuple(
         dict.fromkeys(question for index in comparable for question in runs[index].tasks[name].questions)
     )
-    place = {question: row for row, question in enumerate(questions)}
+    row_of_question = {question: row for row, question in enumerate(questions)}
     means = np.full((len(questions), len(runs)), np.nan)
     for index in comparable:
         task = runs[index].tasks[name]
-        means[[place[question] for question in task.questions], index] = question_means(task.values)
+        means[[row_of_question[question] for question in task.questions], index] = question_means(task.values)
     info = runs[having[0]].tasks[name].info
     settings = _most_common([runs[index].tasks[name].info.settings for index in comparable])
     return Benchmark(
@@ -89,17 +89,18 @@ def benchmark_of(name: str, runs: Sequence[RunScores]) -> Benchmark:
 
 
 def _most_common(settings: Sequence[Mapping[str, Json]]) -> Mapping[str, Json]:
-    hashes = Counter(digest(one) for one in settings)
-    return max(settings, key=lambda one: hashes[digest(one)])
+    digests = [digest(mapping) for mapping in settings]
+    [(most_common, _)] = Counter(digests).most_common(1)
+    return settings[digests.index(most_common)]
 
 
 def differences(own: Mapping[str, Json], others: Mapping[str, Json]) -> list[str]:
-    """In words, which settings of one run on a benchmark differ from the others'."""
+    """Return in words which settings of one run on a benchmark differ from the others'."""
     words = []
     for name in dict.fromkeys([*own, *others]):
         mine, theirs = own.get(name), others.get(name)
         if mine is not None and theirs is not None and mine != theirs:
-            words.append(f"{name} {mine} instead of {theirs}".replace("; ", ", ")[:200])
+            words.append(f"{name} {mine} instead of {theirs}"[:200])
     return words
 
 
@@ -117,13 +118,12 @@ def row_of(run: RunScores) -> Row:
         notes.append("the engine could not honour seeds: a repetition may differ")
     if (info.prefix_cache_hits or 0) >= 0.005:
         notes.append(f"prefix cache: {100 * (info.prefix_cache_hits or 0):.0f} % of prompt tokens")
-    if (info.speculative or {}).get("counted") == "engine":
+    if info.speculative and info.speculative.counted == "engine":
         notes.append("speculation counted over the whole engine, not per task")
     record = {
         "run": info.name,
         "model": info.model.name,
         "recipe": info.recipe,
-        "variant": info.variant or "",
         "model_fingerprint": info.model.fingerprint,
         "engine": info.model.engine,
         "complete": info.complete,
@@ -136,7 +136,7 @@ def row_of(run: RunScores) -> Row:
         "recipe_tokens": _mean(task.recipe_tokens[np.isfinite(task.scores)] for task in tasks),
         "tokens_per_s": info.tokens_per_s,
         "acceptance_length": info.acceptance_length(),
-        "notes": "; ".join(notes),
+        "notes": tuple(notes),
     }
     return Row(run, record)
 
@@ -170,7 +170,7 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
         "fingerprint": task.info.fingerprint,
         "grader": task.info.grader,
         **_judged(task),
-        "notes": "; ".join(_notes(benchmark, task)),
+        "notes": tuple(_notes(benchmark, task)),
     }
     row.estimates[benchmark.name] = estimate
     row.record.update((f"{benchmark.name}_{key}".rstrip("_"), value) for key, value in fields.items())
@@ -193,9 +193,9 @@ def _judged(task: TaskScores) -> dict[str, float]:
 
 def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
     info = task.info
-    notes = list(info.notes)
+    notes = [note.text for note in info.notes]
     expected = info.expected_questions
-    limited = any(note.startswith("limited to") for note in notes)  # says it already
+    limited = any(note.kind is NoteKind.LIMITED for note in info.notes)  # says it already
     if expected is not None and info.questions < expected and not limited:
         notes.append(f"{info.questions} of {expected} questions")
     notes = list(dict.fromkeys(notes))

@@ -11,6 +11,7 @@ import numpy as np
 
 from k2eval.errors import ConfigError, DataError
 from k2eval.leaderboard.scores import RunScores, TaskScores
+from k2eval.records import Note, NoteKind
 
 Test = Callable[[str, TaskScores], list[bool]]
 
@@ -114,7 +115,12 @@ def _without(run: RunScores, listed: QuestionList) -> RunScores:
             tasks[name] = task
             continue
         tasks[name] = _part(
-            task, ~out, task.info.title, f"{out.sum()} questions left out (listed in {listed.path.name})"
+            task,
+            ~out,
+            task.info.title,
+            Note(
+                kind=NoteKind.QUESTIONS, text=f"{out.sum()} questions left out (listed in {listed.path.name})"
+            ),
         )
     return replace(run, tasks=tasks)
 
@@ -127,14 +133,14 @@ def _divided(run: RunScores, test: Test, yes: str, no: str) -> RunScores:
         if not side.any():
             continue
         for label, keep in ((yes, side), (no, ~side)):
-            part = _part(task, keep, f"{task.info.title or name}, {label}", "")
+            part = _part(task, keep, f"{task.info.title or name}, {label}", None)
             info = part.info.model_copy(update={"micro": None, "expected_questions": None, "part": True})
             tasks[f"{name}_{label.replace(' ', '_')}"] = replace(part, info=info)
     return replace(run, tasks=tasks)
 
 
 def _part(
-    task: TaskScores, keep: np.ndarray[tuple[int], np.dtype[np.bool_]], title: str, note: str
+    task: TaskScores, keep: np.ndarray[tuple[int], np.dtype[np.bool_]], title: str, note: Note | None
 ) -> TaskScores:
     info = task.info.model_copy(
         update={

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from k2eval.errors import ConfigError
+from k2eval.leaderboard import cells
 from k2eval.leaderboard.board import Leaderboard
 from k2eval.leaderboard.html import to_html
 from k2eval.leaderboard.render import to_markdown
@@ -33,4 +34,4 @@ def write(board: Leaderboard, out: Path) -> list[Path]:
 
 def to_csv(board: Leaderboard) -> str:
     """One number per cell; percentages in percent, to six decimals; empty where there is none."""
-    return board.frame.round(6).to_csv(index=False, lineterminator="\n")
+    return cells.to_csv(board.frame)

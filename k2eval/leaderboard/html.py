@@ -118,12 +118,12 @@ def _measured(board: Leaderboard, notes: cells.Footnotes) -> Grid:
     return Grid("Measured runs", headings, rows)
 
 
-def _run(record: pd.Series, notes: cells.Footnotes, shared: str) -> Cell:
-    what = ", ".join(part for part in (record["model"], record["recipe"], record["variant"]) if part)
-    return Cell(record["run"], marks=notes.mark(record["notes"], shared), small=what)
+def _run(record: pd.Series, notes: cells.Footnotes, shared: Sequence[str]) -> Cell:
+    small = f"{record['model']}, {record['recipe']}"
+    return Cell(record["run"], marks=notes.mark(record["notes"], shared), small=small)
 
 
-def _score(record: pd.Series, name: str, notes: cells.Footnotes, shared: str, small: str) -> Cell:
+def _score(record: pd.Series, name: str, notes: cells.Footnotes, shared: Sequence[str], small: str) -> Cell:
     value, low, high = (cells.number(record.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
     standing = record.get(f"{name}_standing") or ""
     failed = " ⚠" if cells.number(record.get(f"{name}_failed")) > 0 else ""

@@ -14,11 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from k2eval.errors import JournalError
-from k2eval.leaderboard.scores import INFRASTRUCTURE, RunInfo, RunScores, TaskInfo, TaskScores
+from k2eval.journal.journal import VERDICTS, read_run
+from k2eval.journal.run_record import RunRecord, TaskRecord
+from k2eval.leaderboard.scores import INFRASTRUCTURE, RunScores, TaskScores
 from k2eval.leaderboard.verdicts import OUTCOMES, read_verdicts
+from k2eval.records import Note, NoteKind
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +28,13 @@ _AT_ONCE = 2
 
 
 def load_run(path: Path) -> RunScores:
-    """Reads one run directory; the last verdict about a sample counts.
+    """Read one run directory; the last verdict about a sample counts.
 
     Raises:
-        JournalError: a file is missing or unreadable, or a line (other than a torn last one) is no verdict.
+        JournalError: If a file is missing or unreadable, or a line (other than a torn last one) is no verdict.
     """
-    info = _read_info(path / "run.json")
-    source = path / "verdicts.jsonl"
+    info = read_run(path)
+    source = path / VERDICTS
     table, torn = read_verdicts(source)
     warnings = []
     if torn:
@@ -54,23 +56,7 @@ def _renamed(run: RunScores) -> RunScores:
     return replace(run, info=run.info.model_copy(update={"name": name}))
 
 
-def _read_info(path: Path) -> RunInfo:
-    try:
-        return RunInfo.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise JournalError(
-            f"Expected a run directory with a readable {path.name}, got {path.parent} ({error.strerror}). "
-            "Give the directory that `k2eval run --out` wrote."
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise JournalError(
-            f"{path}: expected what `k2eval run` writes, got {where or 'text'}: {first['msg']}."
-        ) from error
-
-
-def _by_task(table: pa.Table, info: RunInfo, source: Path) -> dict[str, TaskScores]:
+def _by_task(table: pa.Table, info: RunRecord, source: Path) -> dict[str, TaskScores]:
     tasks = pc.dictionary_encode(table["task"].combine_chunks())
     names = tasks.dictionary.to_pylist()
     foreign = sorted(set(names) - set(info.tasks))
@@ -80,21 +66,21 @@ def _by_task(table: pa.Table, info: RunInfo, source: Path) -> dict[str, TaskScor
             f"got some on {', '.join(foreign)}. The file seems to be another run's; restore the right one."
         )
     codes = tasks.indices.to_numpy(zero_copy_only=False)
-    found: dict[str, TaskScores] = {}
+    scores: dict[str, TaskScores] = {}
     for name, task in info.tasks.items():
         chosen = np.flatnonzero(codes == names.index(name)) if name in names else np.empty(0, dtype=np.int64)
-        found |= _one_task(name, table.take(chosen), task)
-    return found
+        scores |= _scores_of(name, table.take(chosen), task)
+    return scores
 
 
-def _one_task(name: str, table: pa.Table, info: TaskInfo) -> dict[str, TaskScores]:
-    """The scores of one benchmark and, where its questions have steps, of these."""
+def _scores_of(name: str, table: pa.Table, info: TaskRecord) -> dict[str, TaskScores]:
+    """Return the scores of one benchmark and, if its questions have steps, of these."""
     ids = pc.dictionary_encode(table["question_id"].combine_chunks())
     question = ids.indices.to_numpy(zero_copy_only=False)
-    run = table["repeat_index"].to_numpy()
-    shape = (len(ids.dictionary), max(info.repeats, int(run.max(initial=-1)) + 1))
+    repeat = table["repeat_index"].to_numpy()
+    shape = (len(ids.dictionary), max(info.repeats, int(repeat.max(initial=-1)) + 1))
     last = np.full(shape, -1, dtype=np.int64)
-    last[question, run] = np.arange(len(table))
+    last[question, repeat] = np.arange(len(table))
     outcome = pc.index_in(table["outcome"], pa.array([str(outcome) for outcome in OUTCOMES])).to_numpy()
     outcomes = _placed(outcome.astype(np.int8), last, -1)
     scores = _placed(table["score"].to_numpy().astype(np.float64), last, np.nan)
@@ -140,13 +126,13 @@ def _of_steps(
     judged = total - lost
     shares = np.divide(passed, judged, out=np.full(last.shape, np.nan), where=judged > 0)
     shares[(total == 0) & np.isfinite(task.scores)] = 0.0
-    note = f"{counts.sum():.0f} steps of {len(counts)} problems, each step counting the same"
+    text = f"{counts.sum():.0f} steps of {len(counts)} problems, each step counting the same"
     info = task.info.model_copy(
         update={
             "title": f"{task.info.title}, steps" if task.info.title else "",
             "part": True,
             "micro": None,
-            "notes": (*task.info.notes, note),
+            "notes": (*task.info.notes, Note(kind=NoteKind.QUESTIONS, text=text)),
         }
     )
     return replace(task, info=info, scores=shares, weights=counts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from k2eval.leaderboard import cells
@@ -63,7 +65,6 @@ def grid(
     rows = []
     for _, record in frame.head(len(frame) if only is None else only).iterrows():
         label = f"{record['run']}{line}{record['model']}, {record['recipe']}"
-        label += f", {record['variant']}" if record["variant"] else ""
         row = [label + notes.mark(record["notes"], shared[""])]
         for name in board.averages:
             place = f"{line}{cells.rank(record, name)}" if f"{name}_rank" in frame else ""
@@ -80,7 +81,7 @@ def grid(
     return header, rows
 
 
-def score_cell(record: pd.Series, name: str, notes: cells.Footnotes, shared: str) -> str:
+def score_cell(record: pd.Series, name: str, notes: cells.Footnotes, shared: Sequence[str]) -> str:
     """A score with its interval and marks, except those of its heading; ``**`` encloses the best."""
     text, standing = cells.score(record, name), record.get(f"{name}_standing")
     text = f"**{text}**" if standing == "best" else f"{text} ≈" if standing == "near" else text

@@ -46,30 +46,30 @@ def breakdown(runs: Sequence[Path], by: Sequence[str] = (), data: Path | None = 
         JournalError: a run directory cannot be read.
     """
     samples = [Samples.load(run, data) for run in runs]
-    known = {tag for one in samples for task in one.verdicts.values() for tag in _tags(task)}
+    known = {tag for run in samples for verdicts in run.verdicts.values() for tag in _tags(verdicts)}
     for tag in by:
         if tag not in known:
             raise ConfigError(
                 f"No question of these runs has a tag {tag!r}. {did_you_mean(tag, sorted(known))} "
                 f"There are: {', '.join(sorted(known)) or 'none'}."
             )
-    return pd.DataFrame([row for one in samples for row in _rows(one, by)])
+    return pd.DataFrame([row for run in samples for row in _rows(run, by)])
 
 
 def _rows(samples: Samples, by: Sequence[str]) -> Iterator[dict[str, object]]:
-    for name, info in samples.run["tasks"].items():
+    for name, task in samples.run.tasks.items():
         verdicts = samples.verdicts[name]
         votes = samples.votes(name)
-        said = dict(zip(verdicts, votes, strict=True)) if votes is not None else None
+        votes_on = dict(zip(verdicts, votes, strict=True)) if votes is not None else None
         for tag, value, chosen in _groups(verdicts, by):
-            row: dict[str, object] = {"run": samples.run["name"], "task": name}
-            row |= {"title": info.get("title") or name, "tag": tag, "value": value}
+            row: dict[str, object] = {"run": samples.run.name, "task": name}
+            row |= {"title": task.title or name, "tag": tag, "value": value}
             scores = _scores({question: verdicts[question] for question in chosen})
             row |= {"questions": len(chosen), "samples": int(np.isfinite(scores).sum()), "k": scores.shape[1]}
             row |= _figure("avg", average(scores))
             row |= _curve("pass", supported(pass_at_k(scores)))
-            if said is not None:
-                row |= _curve("maj", supported(majority_at_k([said[question] for question in chosen])))
+            if votes_on is not None:
+                row |= _curve("maj", supported(majority_at_k([votes_on[question] for question in chosen])))
             yield row
 
 
@@ -85,11 +85,11 @@ def _groups(verdicts: ByQuestion, by: Sequence[str]) -> Iterator[tuple[str, str,
 
 
 def _tags(verdicts: ByQuestion) -> dict[str, Counter[str]]:
-    found: dict[str, Counter[str]] = {}
-    for runs in verdicts.values():
-        for tag, value in next(iter(runs.values())).tags.items():
-            found.setdefault(tag, Counter())[value] += 1
-    return found
+    tags: dict[str, Counter[str]] = {}
+    for by_repeat in verdicts.values():
+        for tag, value in next(iter(by_repeat.values())).tags.items():
+            tags.setdefault(tag, Counter())[value] += 1
+    return tags
 
 
 def _tag(runs: Mapping[int, Verdict], tag: str) -> str | None:

@@ -56,7 +56,7 @@ def write_report(
     hidden = (
         set()
         if include_protected
-        else {name for one in samples for name in one.run["tasks"] if one.protected(name)}
+        else {name for run in samples for name in run.run.tasks if run.protected(name)}
     )
     index = _index(scored, samples, hidden)
     try:
@@ -89,14 +89,14 @@ def _page(
 ) -> str:
     names = ", ".join(run.info.name for run in scored[:_NAMED])
     names += f" and {len(scored) - _NAMED} more" if len(scored) > _NAMED else ""
-    notes = [note for one in samples for note in one.notes]
+    notes = [note for run in samples for note in run.notes]
     if hidden:
         notes.append(
             f"Texts of {', '.join(sorted(hidden))} are left out, as the authors ask; --include-protected shows them."
         )
     described |= {"beside": None if texts is not None else TEXTS}
     votes = [
-        {name: said for name in one.run["tasks"] if (said := one.votes(name)) is not None} for one in samples
+        {name: table for name in run.run.tasks if (table := run.votes(name)) is not None} for run in samples
     ]
     return render(
         "report.html",
@@ -119,7 +119,7 @@ def _index(scored: Sequence[RunScores], samples: Sequence[Samples], hidden: set[
     """Every sample's outcome and answer, small enough to stand in the page."""
     tasks = list(dict.fromkeys(name for run in scored for name in run.benchmarks))
     questions = {
-        task: list(dict.fromkeys(question for one in samples for question in one.verdicts.get(task, {})))
+        task: list(dict.fromkeys(question for run in samples for question in run.verdicts.get(task, {})))
         for task in tasks
     }
     described = []
@@ -133,8 +133,8 @@ def _index(scored: Sequence[RunScores], samples: Sequence[Samples], hidden: set[
                 "questions": questions[task],
                 "previews": ["" if task in hidden else _preview(samples, task, q) for q in questions[task]],
                 "cells": [
-                    [_cells(one, task, question, task in hidden) for question in questions[task]]
-                    for one in samples
+                    [_cells(run, task, question, task in hidden) for question in questions[task]]
+                    for run in samples
                 ],
             }
         )
@@ -161,8 +161,8 @@ def _cells(samples: Samples, task: str, question: str, hidden: bool) -> Json:
 
 
 def _preview(samples: Sequence[Samples], task: str, question_id: str) -> str:
-    for one in samples:
-        question = one.question(task, question_id, 0)
+    for run in samples:
+        question = run.question(task, question_id, 0)
         if question is not None:
             return " ".join(question.messages[-1].content.split())[:_PREVIEW]
     return ""
@@ -171,34 +171,34 @@ def _preview(samples: Sequence[Samples], task: str, question_id: str) -> str:
 def _texts(
     index: _Index, samples: Sequence[Samples], hidden: set[str], out: Path, embedded: int
 ) -> dict[str, Json] | None:
-    """The payloads by place, or None once they have been written to files beside the page."""
-    kept: dict[str, Json] = {}
+    """Return the payloads by their path, or None once they have been written to files beside the page."""
+    embedding: dict[str, Json] = {}
     size = 0
     for earlier in (out / TEXTS).glob("*/*/*.js"):  # of another report, perhaps with protected texts
         earlier.unlink()
-    for place, shown in _payloads(index, samples, hidden):
+    for path, shown in _payloads(index, samples, hidden):
         if size <= embedded:
-            kept[place] = shown
+            embedding[path] = shown
             size += len(json.dumps(shown))
             if size > embedded:
-                for before, text in kept.items():
+                for before, text in embedding.items():
                     _write_beside(out, before, text)
         else:
-            _write_beside(out, place, shown)
-    return kept if size <= embedded else None
+            _write_beside(out, path, shown)
+    return embedding if size <= embedded else None
 
 
 def _payloads(index: _Index, samples: Sequence[Samples], hidden: set[str]) -> Iterator[tuple[str, Json]]:
-    for run, one in enumerate(samples):
+    for row, run in enumerate(samples):
         for number, task in enumerate(index.tasks):
             if task not in hidden:
                 for question, question_id in enumerate(index.questions[task]):
-                    if question_id in one.verdicts.get(task, {}):
-                        yield f"{run}/{number}/{question}", payload(one, task, question_id)
+                    if question_id in run.verdicts.get(task, {}):
+                        yield f"{row}/{number}/{question}", payload(run, task, question_id)
 
 
-def _write_beside(out: Path, place: str, shown: Json) -> None:
-    """A script, since pages from disk may load scripts but not read files."""
-    path = out / TEXTS / f"{place}.js"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"k2evalText({json.dumps(place)}, {script_json(shown)});\n", "utf-8")
+def _write_beside(out: Path, path: str, shown: Json) -> None:
+    """Write a script, since pages from disk may load scripts but not read files."""
+    file = out / TEXTS / f"{path}.js"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"k2evalText({json.dumps(path)}, {script_json(shown)});\n", "utf-8")

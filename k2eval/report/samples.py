@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from k2eval.config.run import RunConfig
 from k2eval.errors import K2EvalError
 from k2eval.journal.journal import GENERATIONS, VERDICTS, read_lines, read_run
+from k2eval.journal.run_record import RunRecord
 from k2eval.records import Json, Outcome, Question, Verdict
 from k2eval.statistics import Vote
 from k2eval.tasks.data import QuestionSet, load_questions
@@ -26,30 +26,30 @@ class Samples:
     """One run directory, sample by sample."""
 
     folder: Path
-    run: Mapping[str, Any]
+    run: RunRecord
     verdicts: dict[str, dict[str, dict[int, Verdict]]]
-    """Task -> question id -> run index -> the last verdict."""
+    """Task -> question id -> repeat index -> the last verdict."""
     questions: dict[str, QuestionSet]
     notes: list[str] = field(default_factory=list)
     """Why the texts of some questions are not shown."""
-    _found: dict[str, int] | None = None
+    _offsets: dict[str, int] | None = None
 
     @property
     def offsets(self) -> dict[str, int]:
         """Where each generation's line begins."""
-        if self._found is None:
-            self._found = _offsets(self.folder / GENERATIONS)
-        return self._found
+        if self._offsets is None:
+            self._offsets = _offsets_in(self.folder / GENERATIONS)
+        return self._offsets
 
     @classmethod
     def load(cls, folder: Path, data: Path | None = None) -> Samples:
-        """Reads verdicts and finds generations; texts of questions are shown where their data is at hand.
+        """Read verdicts and find generations; texts of questions are shown if their data is at hand.
 
         Raises:
-            JournalError: the directory is no run, or a line of it cannot be read.
+            JournalError: If the directory is no run, or a line of it cannot be read.
         """
         run = read_run(folder)
-        verdicts: dict[str, dict[str, dict[int, Verdict]]] = {name: {} for name in run["tasks"]}
+        verdicts: dict[str, dict[str, dict[int, Verdict]]] = {name: {} for name in run.tasks}
         for _, verdict in read_lines(folder / VERDICTS, Verdict):
             by_question = verdicts.setdefault(verdict.task, {})
             by_question.setdefault(verdict.question_id, {})[verdict.repeat_index] = verdict
@@ -59,14 +59,14 @@ class Samples:
 
     def protected(self, task: str) -> bool:
         """Whether the authors of a benchmark ask that its texts not be published."""
-        return bool(self.run["tasks"].get(task, {}).get("protected", False))
+        return task in self.run.tasks and self.run.tasks[task].protected
 
     def question(self, task: str, question_id: str, repeat_index: int) -> Question | None:
         """The question as it was asked in one run, if its data is at hand."""
-        found = self.questions.get(task)
-        if found is None:
+        if task not in self.questions:
             return None
-        return next((one for one in found.questions(repeat_index) if one.id == question_id), None)
+        questions = self.questions[task].questions(repeat_index)
+        return next((question for question in questions if question.id == question_id), None)
 
     def votes(self, task: str) -> list[list[Vote]] | None:
         """What each run answered; None for programs, and for choices whose options are not at hand.
@@ -74,14 +74,14 @@ class Samples:
         Programs can be told right from wrong, but not equal from different. Options are shown in another order
         in each run, so a letter says nothing until it is the option's text.
         """
-        grader = str(self.run["tasks"][task].get("grader", "")).partition("/")[0]
+        grader = self.run.tasks[task].grader.partition("/")[0]
         letters = grader == "choice"
         if grader in _OF_PROGRAMS or (letters and task not in self.questions):
             return None
         table = []
-        for question_id, by_run in self.verdicts[task].items():
+        for question_id, by_repeat in self.verdicts[task].items():
             row = []
-            for repeat_index, verdict in sorted(by_run.items()):
+            for repeat_index, verdict in sorted(by_repeat.items()):
                 if verdict.score is not None:
                     answer = verdict.extracted
                     if letters and answer is not None:
@@ -93,37 +93,31 @@ class Samples:
     def generations(self, verdict: Verdict) -> list[dict[str, Any]]:
         """What was generated for a sample, as kept in the journal, in the order of the verdict's keys."""
         keys = verdict.generations or ((verdict.selected,) if verdict.selected else ())
-        places = [self.offsets[key] for key in keys if key in self.offsets]
-        found = []
-        if places:
+        offsets = [self.offsets[key] for key in keys if key in self.offsets]
+        generations = []
+        if offsets:
             with (self.folder / GENERATIONS).open("rb") as file:
-                for place in places:
-                    file.seek(place)
-                    found.append(json.loads(file.readline()))
-        return found
+                for offset in offsets:
+                    file.seek(offset)
+                    generations.append(json.loads(file.readline()))
+        return generations
 
     def _option(self, task: str, question_id: str, repeat_index: int, letter: str) -> str:
         question = self.question(task, question_id, repeat_index)
-        place = ord(letter[:1].upper() or " ") - ord("A")
-        if question is None or len(letter) != 1 or not 0 <= place < len(question.options):
+        number = ord(letter[:1].upper() or " ") - ord("A")
+        if question is None or len(letter) != 1 or not 0 <= number < len(question.options):
             return letter
-        return question.options[place]
+        return question.options[number]
 
     def _find_questions(self, data: Path | None) -> None:
-        try:
-            config = RunConfig.model_validate(self.run["config"])
-        except (KeyError, ValueError):
-            self.notes.append(
-                f"{self.folder.name}: run.json keeps no configuration, so questions are not shown"
-            )
-            return
-        for name, info in self.run["tasks"].items():
+        config = self.run.config
+        for name, described in self.run.tasks.items():
             try:
                 [task] = load_tasks([name], config.overrides)
-                found = load_questions(task, data=data or config.data)
-                if found.fingerprint != info.get("fingerprint"):
+                questions = load_questions(task, data=data or config.data)
+                if questions.fingerprint != described.fingerprint:
                     raise K2EvalError("the questions found are not those of the run")
-                self.questions[name] = found
+                self.questions[name] = questions
             except K2EvalError as error:
                 reason = str(error).splitlines()[0][:200]
                 self.notes.append(f"{self.folder.name}, {name}: texts of questions are not shown ({reason})")
@@ -134,7 +128,7 @@ def kinds_of_outcomes() -> list[str]:
     return [outcome.value for outcome in Outcome]
 
 
-def _offsets(path: Path) -> dict[str, int]:
+def _offsets_in(path: Path) -> dict[str, int]:
     """Key -> offset of its last line; keys stand near the start of a line, so texts are not parsed."""
     offsets: dict[str, int] = {}
     if not path.exists():
@@ -142,9 +136,9 @@ def _offsets(path: Path) -> dict[str, int]:
     at = 0
     with path.open("rb") as file:
         for line in file:
-            found = _KEY.search(line)
-            if found and line.endswith(b"\n"):
-                offsets[found[1].decode()] = at
+            key = _KEY.search(line)
+            if key and line.endswith(b"\n"):
+                offsets[key[1].decode()] = at
             at += len(line)
     return offsets
 

@@ -150,7 +150,7 @@ def write_sweep(done: Sequence[tuple[Checkpoint, Path]], out: Path) -> list[Path
     """
     board, frame = series_of(done)
     texts = {
-        "sweep.csv": frame.round(6).to_csv(index=False, lineterminator="\n"),
+        "sweep.csv": cells.to_csv(frame),
         "sweep.md": _markdown(board, frame),
         "sweep.html": _html(board, frame, out.name),
     }

@@ -7,11 +7,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 import k2eval
 from k2eval.config.run import RunConfig
 from k2eval.engines.protocol import EngineInfo
+from k2eval.errors import EngineError, PromptTooLong
 from k2eval.grading.registry import grader_for
-from k2eval.journal.journal import FORMAT
+from k2eval.journal.run_record import (
+    FORMAT,
+    EngineRecord,
+    MachineRecord,
+    ModelRecord,
+    RunRecord,
+    TaskRecord,
+)
 from k2eval.recipes.answer_judge import NOTE
 from k2eval.recipes.registry import Recipe, recipe_for
 from k2eval.recipes.sample import Generate, Sample
@@ -73,7 +83,7 @@ class Work:
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
-        self.recipe: Recipe = recipe_for(config.recipe)
+        self._recipe: Recipe = recipe_for(config.recipe)
         self.role_sampling: dict[Role, Mapping[str, Json]] = {
             role: config.roles.get(role, {}).get("sampling", {}) for role in ROLES[1:]
         }
@@ -123,62 +133,71 @@ class Work:
         word = verdict.notes.get(NOTE)
         return not self.answer_judged or (word is not None and ("failed" not in word or "asked" in word))
 
-    def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> dict[str, Json]:
-        """The part of ``run.json`` that does not depend on progress."""
-        return {
-            "k2eval": k2eval.__version__,
-            "format": FORMAT,
-            "name": self.config.out.name,
-            "model": {
-                "name": info.name,
-                "fingerprint": info.fingerprint,
-                "engine": info.engine,
-                "context": info.context,
-            },
-            "recipe": self.config.recipe,
-            "repeats": max(self.repeats_of(questions) for questions in self.sets),
-            "seed": self.config.seed,
-            "reproducible": info.honours_seeds,
-            "engine": {
-                "settings": info.settings,
-                "notes": list(info.notes),
-                "fingerprints": dict(fingerprints),
-            },
-            "machine": {"python": platform.python_version(), "system": platform.platform()},
-            "tasks": {questions.task.name: self.describe_task(questions) for questions in self.sets},
-            "config": self.config.model_dump(mode="json"),
-        }
+    async def respond(self, sample: Sample) -> Response:
+        """Make the response to a sample by the recipe."""
+        return await self._recipe(sample)
+
+    def is_graded(self, assignment: Assignment) -> bool:
+        """Return whether a grader of ours decides about the sample."""
+        return True
+
+    def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> RunRecord:
+        """Return the ``run.json`` of a run of which nothing is done as yet."""
+        return RunRecord(
+            k2eval=k2eval.__version__,
+            format=FORMAT,
+            name=self.config.out.name,
+            model=model_record(info),
+            recipe=self.config.recipe,
+            repeats=max(self.repeats_of(questions) for questions in self.sets),
+            seed=self.config.seed,
+            reproducible=info.honours_seeds,
+            engine=EngineRecord(settings=info.settings, notes=info.notes, fingerprints=dict(fingerprints)),
+            machine=MachineRecord(python=platform.python_version(), system=platform.platform()),
+            tasks={questions.task.name: self.describe_task(questions) for questions in self.sets},
+            # As it will be read again, so that both can be compared: YAML has dates and paths, JSON has not.
+            config=RunConfig.model_validate(self.config.model_dump(mode="json")),
+            sessions=(),
+            complete=False,
+            speculative=None,
+        )
 
     @staticmethod
     def grader_label(questions: QuestionSet) -> str:
         """Name and version of the task's grader."""
         return grader_for(questions.task.spec.grader).label
 
-    def describe_task(self, questions: QuestionSet) -> dict[str, Json]:
-        """A task's entry in ``run.json``."""
+    def describe_task(self, questions: QuestionSet) -> TaskRecord:
+        """Return a task's entry in ``run.json``."""
         task, spec = questions.task, questions.task.spec
-        return {
-            "version": task.version,
-            "title": spec.title,
-            "kind": spec.kind,
-            "micro": spec.micro,
-            "questions": len(questions.items()),
-            "expected_questions": questions.expected,
-            "fingerprint": questions.fingerprint,
-            "source": questions.source,
-            "repeats": self.repeats_of(questions),
-            "grader": self.grader_label(questions),
-            "protected": spec.protected,
-            "sampling": self.sampling_of(questions).model_dump(mode="json"),
-            "prompt": digest(task.system, task.prompt)[:16],
-            "options": spec.options,
-            "notes": questions.notes,
-            "hashes": questions.hashes,
-        }
+        return TaskRecord(
+            version=task.version,
+            title=spec.title,
+            kind=spec.kind,
+            micro="math" if spec.micro else None,
+            part=False,
+            questions=len(questions.items()),
+            expected_questions=questions.expected,
+            fingerprint=questions.fingerprint,
+            source=questions.source,
+            repeats=self.repeats_of(questions),
+            grader=self.grader_label(questions),
+            protected=spec.protected,
+            sampling=self.sampling_of(questions),
+            prompt=digest(task.system, task.prompt)[:16],
+            options=to_jsonable_python(spec.options),
+            notes=questions.notes,
+            hashes=questions.hashes,
+        )
+
+
+def model_record(info: EngineInfo) -> ModelRecord:
+    """Return the model's entry in ``run.json``."""
+    return ModelRecord(name=info.name, fingerprint=info.fingerprint, engine=info.engine, context=info.context)
 
 
 def verdict_of(assignment: Assignment, response: Response, grade: Grade) -> Verdict:
-    """A grade with where it belongs and what it cost."""
+    """Return a grade with where it belongs and what it cost."""
     return Verdict(
         **assignment.sample_key._asdict(),
         outcome=grade.outcome,
@@ -196,13 +215,18 @@ def verdict_of(assignment: Assignment, response: Response, grade: Grade) -> Verd
     )
 
 
-def failed(assignment: Assignment, outcome: Outcome, reason: str) -> Verdict:
-    """The verdict on a sample that our own side could not finish."""
+def outcome_of(error: EngineError) -> Outcome:
+    """Return the outcome of a sample whose response an engine could not make."""
+    return Outcome.PROMPT_TOO_LONG if isinstance(error, PromptTooLong) else Outcome.ENGINE_ERROR
+
+
+def failed(assignment: Assignment, error: EngineError) -> Verdict:
+    """Return the verdict on a sample that our own side could not finish."""
     return Verdict(
         **assignment.sample_key._asdict(),
-        outcome=outcome,
+        outcome=outcome_of(error),
         score=None,
         grader=grader_for(assignment.question.grader).label,
         tags=assignment.question.tags,
-        detail={"reason": reason[:500]},
+        detail={"reason": str(error)[:500]},
     )

@@ -46,12 +46,12 @@ class Progress:
     @contextlib.contextmanager
     def starting(self, engine: str) -> Iterator[None]:
         """Say that the engine starts, which takes from seconds to minutes."""
-        said = f"Starting {engine} …"
+        words = f"Starting {engine} …"
         if self._console.is_terminal:
-            with self._console.status(said):
+            with self._console.status(words):
                 yield
         else:
-            self._console.print(said, highlight=False)
+            self._console.print(words, highlight=False)
             yield
 
     def __enter__(self) -> Self:
@@ -89,6 +89,11 @@ class Progress:
         if verdict.score is not None:
             task.scored += 1
             task.score += verdict.score
+        self._say_sometimes()
+
+    def on_response(self, task: str) -> None:
+        """Count a response that no grader of ours decides about."""
+        self.tasks[task].done += 1
         self._say_sometimes()
 
     def _render(self) -> Group:

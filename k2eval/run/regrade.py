@@ -7,17 +7,15 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
-from k2eval.config.run import RunConfig, TaskOverrides, explain
+from k2eval.config.run import RunConfig, TaskOverrides
 from k2eval.errors import EngineError, EngineStopped, JournalError, first_error
 from k2eval.grading.pool import GradingPool
-from k2eval.journal.journal import RUN, Journal, read_run
+from k2eval.journal.journal import Journal, read_run
+from k2eval.journal.run_record import RunRecord
 from k2eval.recipes.answer_judge import judged
-from k2eval.records import Generation, Request, Role, SampleKey, Verdict
-from k2eval.run.identity import identity, is_complete
+from k2eval.records import Generation, Json, Request, Role, SampleKey, Verdict
+from k2eval.run.identity import is_complete
 from k2eval.run.plan import Assignment, Work, verdict_of
 from k2eval.system import cores
 
@@ -31,7 +29,7 @@ class NotKept(EngineStopped):
 
 @dataclass(slots=True)
 class Regraded:
-    """What grading again did."""
+    """Counts of grading again."""
 
     graded: int = 0
     changed: int = 0
@@ -52,29 +50,29 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
     """Grade every finished sample of a run again and append the verdicts that changed.
 
     Raises:
-        JournalError: When the folder is not a run directory, or the tasks are not what they were.
+        JournalError: If the folder is not a run directory, or the tasks are not what they were.
     """
     run = read_run(folder)
     work = Work(config_of(run, folder, data))
     check_same(run, work)
-    fingerprints: dict[Role, str] = run["engine"]["fingerprints"]
     result = Regraded()
     window = asyncio.Semaphore(_WINDOW)
 
     async def ask(request: Request, role: Role) -> Generation:
-        kept = journal.find(request.key)
-        if kept is None:
+        generation = journal.find(request.key)
+        if generation is None:
             before = journal.verdicts.get(SampleKey(request.task, request.question_id, request.repeat_index))
             lost = before.notes.get("lost", []) if before else []
             for candidate in lost:
                 if request.stage.partition(".")[0] == candidate["stage"]:
                     raise EngineError(candidate["reason"])
             raise NotKept("not in the journal")
-        return kept
+        return generation
 
-    async def one(assignment: Assignment) -> None:
+    async def grade_again(assignment: Assignment) -> None:
+        sample = assignment.sample(work.config.seed, run.engine.fingerprints, ask)
         try:
-            response = await work.recipe(assignment.sample(work.config.seed, fingerprints, ask))
+            response = await work.respond(sample)
             grade = await pool.grade(assignment.question, response.text, response.finish_reason == "length")
         except EngineError:
             result.missing += 1
@@ -84,9 +82,8 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
         verdict = verdict_of(assignment, response, grade)
         if work.answer_judged:
             with contextlib.suppress(NotKept):
-                verdict = await judged(
-                    assignment.sample(work.config.seed, fingerprints, ask), response, verdict
-                )
+                sample = assignment.sample(work.config.seed, run.engine.fingerprints, ask)
+                verdict = await judged(sample, response, verdict)
         result.count(journal.verdicts.get(assignment.sample_key), verdict)
         if journal.verdicts.get(assignment.sample_key) != verdict:
             journal.add_verdict(verdict)
@@ -99,60 +96,73 @@ async def regrade(folder: Path, data: Path | None = None, workers: int | None = 
             ):
                 for assignment in recorded(work, run):
                     await window.acquire()
-                    group.create_task(one(assignment))
+                    group.create_task(grade_again(assignment))
         except BaseExceptionGroup as errors:
             raise first_error(errors) from errors
-        settled = [place for place, verdict in journal.verdicts.items() if work.is_settled(verdict)]
-        for questions in work.sets:
-            run["tasks"][questions.task.name]["grader"] = work.grader_label(questions)
-        journal.write_run({**run, "complete": is_complete(run, settled)})
+        settled = [key for key, verdict in journal.verdicts.items() if work.is_settled(verdict)]
+        journal.write_run(_with_graders(run, work).model_copy(update={"complete": is_complete(run, settled)}))
     return result
 
 
-def config_of(run: dict[str, Any], folder: Path, data: Path | None) -> RunConfig:
-    """The configuration that makes all that the run holds, whatever its last start asked for."""
-    identity(run)  # says so where something is missing
-    try:
-        config = RunConfig.model_validate(run["config"])
-    except ValidationError as error:
-        raise JournalError(explain(error, f"{folder / RUN}: the configuration is not valid")) from error
+def _with_graders(run: RunRecord, work: Work) -> RunRecord:
+    """Return the run with the versions of the graders at hand."""
+    labels = {questions.task.name: work.grader_label(questions) for questions in work.sets}
+    tasks = {
+        name: task.model_copy(update={"grader": labels.get(name, task.grader)})
+        for name, task in run.tasks.items()
+    }
+    return run.model_copy(update={"tasks": tasks})
+
+
+def config_of(run: RunRecord, folder: Path, data: Path | None) -> RunConfig:
+    """Return the configuration that makes all that the run holds, whatever its last start asked for."""
     overrides = {}
-    for name, task in run["tasks"].items():
-        before = config.overrides.get(name, TaskOverrides())
-        changes = {"sampling": task["sampling"], "repeats": task["repeats"], "options": task["options"]}
-        overrides[name] = before.model_copy(update=changes)
-    changes = {"out": folder, "tasks": tuple(run["tasks"]), "overrides": overrides, "limit": None}
-    return config.model_copy(update=changes | ({"data": data} if data else {}))
+    for name, task in run.tasks.items():
+        before = run.config.overrides.get(name, TaskOverrides())
+        changes: dict[str, Json] = {
+            "sampling": task.sampling.model_dump(mode="json"),
+            "repeats": task.repeats,
+        }
+        overrides[name] = before.model_copy(update={**changes, "options": task.options})
+    changes = {
+        "out": folder,
+        "tasks": tuple(run.tasks),
+        "overrides": overrides,
+        "limit": None,
+        "seed": run.seed,
+    }
+    return run.config.model_copy(update=changes | ({"data": data} if data else {}))
 
 
-def recorded(work: Work, run: dict[str, Any]) -> Iterator[Assignment]:
-    """The samples that the run asked for: of each task the first questions, as many as it says."""
-    wanted = {
+def recorded(work: Work, run: RunRecord) -> Iterator[Assignment]:
+    """Yield the samples that the run asked for: of each task the first questions, as many as it says."""
+    asked = {
         questions.task.name: {
-            item.id for item in questions.items()[: run["tasks"][questions.task.name]["questions"]]
+            item.id for item in questions.items()[: run.tasks[questions.task.name].questions]
         }
         for questions in work.sets
     }
     for assignment in work.assignments():
-        if assignment.question.id in wanted[assignment.question.task]:
+        if assignment.question.id in asked[assignment.question.task]:
             yield assignment
 
 
-def check_same(run: dict[str, Any], work: Work) -> None:
+def check_same(run: RunRecord, work: Work) -> None:
     """Make sure that the questions at hand are those of a run.
 
     Raises:
-        JournalError: When they are not, or the prompts are not those of the run.
+        JournalError: If they are not, or the prompts are not those of the run.
     """
     for questions in work.sets:
         name = questions.task.name
-        there, here = run["tasks"][name], work.describe_task(questions)
-        if there["fingerprint"] != here["fingerprint"]:
+        there, here = run.tasks[name], work.describe_task(questions)
+        if there.fingerprint != here.fingerprint:
             raise JournalError(
-                f"The questions of {name} are not those of the run: fingerprint {there['fingerprint']} there, "
-                f"{here['fingerprint']} in {questions.source}. Give the data of that run with --data."
+                f"The questions of {name} are not those of the run: fingerprint {there.fingerprint} there, "
+                f"{here.fingerprint} in {questions.source}. Give the data of that run with --data."
             )
-        changed = [key for key in ("version", "prompt") if there[key] != here[key]]
+        pairs = {"version": (there.version, here.version), "prompt": (there.prompt, here.prompt)}
+        changed = [key for key, (old, new) in pairs.items() if old != new]
         if changed:
             raise JournalError(
                 f"The {' and '.join(changed)} of task {name} changed since the run, so its generations cannot be "

@@ -1,17 +1,19 @@
-"""What one start of a run did."""
+"""One start of a run, counted."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from k2eval.records import Generation, Json, SpeculativeCounts, now
-from k2eval.statistics.acceptance import add_counts
+from k2eval.journal.run_record import CountedGenerations, RunSpeculation, SessionRecord, SpeculationRecord
+from k2eval.records import Generation, SpeculativeCounts, now
+from k2eval.statistics.acceptance import add_counts, ratios
 
 
 @dataclass(slots=True)
 class Session:
-    """What one start of a run did."""
+    """Counts what one start of a run does."""
 
     started: str = field(default_factory=now)
     generated: int = 0
@@ -25,11 +27,14 @@ class Session:
     last_generation: float | None = None
     last_verdict: float | None = None
     speculative: dict[str, SpeculativeCounts] = field(default_factory=dict)
-    """Of the requests that the engine counted, by task."""
+    """Of the generations that carry their own counts, by task."""
     with_speculation: int = 0
-    """How many new generations these are."""
-    engine_speculative: SpeculativeCounts | None = None
-    """What the engines counted in all, requests that were never finished included."""
+    """New generations that carry their own counts."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was generated or replayed."""
+        return not self.generated and not self.replayed
 
     def count(self, generation: Generation) -> None:
         """Count a new generation."""
@@ -43,25 +48,59 @@ class Session:
             self.speculative[generation.task] = add_counts(before, generation.speculative)
             self.with_speculation += 1
 
-    def describe(self) -> dict[str, Json]:
-        """The session's entry in ``run.json``."""
-        return {
-            "started": self.started,
-            "finished": now(),
-            "generated": self.generated,
-            "replayed": self.replayed,
-            "generated_tokens": self.generated_tokens,
-            "prompt_tokens": self.prompt_tokens,
-            "cached_tokens": self.cached_tokens,
-            "generation_s": _seconds(self.first_request, self.last_generation),
-            "work_s": _seconds(self.first_request, self.last_verdict),
-            "speculative": {
-                task: counts.model_dump(mode="json") for task, counts in self.speculative.items()
-            },
-            "generations_with_speculation": self.with_speculation,
-            "engine_speculative": self.engine_speculative and self.engine_speculative.model_dump(mode="json"),
-        }
+    def describe(self, engine_speculative: SpeculativeCounts | None) -> SessionRecord:
+        """Return the session's entry in ``run.json``.
+
+        Args:
+            engine_speculative: All that the engines counted, unfinished requests included.
+        """
+        return SessionRecord(
+            started=self.started,
+            finished=now(),
+            generated=self.generated,
+            replayed=self.replayed,
+            generated_tokens=self.generated_tokens,
+            prompt_tokens=self.prompt_tokens,
+            cached_tokens=self.cached_tokens,
+            generation_s=_seconds(self.first_request, self.last_generation),
+            work_s=_seconds(self.first_request, self.last_verdict),
+            speculative=dict(self.speculative),
+            generations_with_speculation=self.with_speculation,
+            engine_speculative=engine_speculative,
+        )
 
 
 def _seconds(start: float | None, end: float | None) -> float:
     return round(end - start, 3) if start is not None and end is not None else 0.0
+
+
+def total_speculation(sessions: Iterable[SessionRecord]) -> RunSpeculation | None:
+    """Return the ``speculative`` entry of ``run.json`` over all sessions; None if nothing was drafted.
+
+    The sums are the engine's, over all that it did. Of a session that ended before the engine could be asked, they
+    are those of its finished requests.
+    """
+    tasks: dict[str, SpeculativeCounts] = {}
+    whole: SpeculativeCounts | None = None
+    generated = counted = 0
+    for session in sessions:
+        generated += session.generated
+        counted += session.generations_with_speculation
+        requests: SpeculativeCounts | None = None
+        for task, counts in session.speculative.items():
+            tasks[task] = add_counts(tasks.get(task), counts)
+            requests = add_counts(requests, counts)
+        own = session.engine_speculative or requests
+        whole = add_counts(whole, own) if own else whole
+    if whole is None:
+        return None
+    return RunSpeculation(
+        **_with_ratios(whole).model_dump(),
+        counted="request" if tasks else "engine",
+        generations=CountedGenerations(generated=generated, counted=counted),
+        tasks={task: _with_ratios(counts) for task, counts in tasks.items()},
+    )
+
+
+def _with_ratios(counts: SpeculativeCounts) -> SpeculationRecord:
+    return SpeculationRecord(**counts.model_dump(), **ratios(counts))

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from k2eval.errors import DataError
-from k2eval.records import Question, digest
-from k2eval.tasks.task import DataSpec, Item, Row, Task, tasks_folder
+from k2eval.records import Note, NoteKind, Question, digest
+from k2eval.tasks.task import DataSpec, Item, Items, Row, Task, tasks_folder
 
 
 @dataclass(slots=True)
@@ -26,19 +26,19 @@ class QuestionSet:
     source: str
     """Files below the data folder, or ``hub name@revision``."""
     limit: int | None = None
-    _items: dict[int, tuple[list[Item], list[str]]] = field(default_factory=dict)
+    _items: dict[int, Items] = field(default_factory=dict)
     _questions: dict[int, list[Question]] = field(default_factory=dict)
 
     def items(self, repeat_index: int = 0) -> list[Item]:
         """The items as asked in one run, cut to the limit."""
         if repeat_index not in self._items:
-            items, notes = self.task.adapter()(self.rows, self.task.spec, repeat_index)
-            if not items:
+            items = self.task.adapter()(self.rows, self.task.spec, repeat_index)
+            if not items.items:
                 raise DataError(
                     f"Task {self.task.name}: {self.source} holds no questions that fit. Expected at least one."
                 )
-            self._items[repeat_index] = (items, notes)
-        return self._items[repeat_index][0][: self.limit]
+            self._items[repeat_index] = items
+        return self._items[repeat_index].items[: self.limit]
 
     def questions(self, repeat_index: int = 0) -> list[Question]:
         """The questions as asked in one run."""
@@ -50,7 +50,7 @@ class QuestionSet:
     def found(self) -> int:
         """How many questions there are, whatever the limit."""
         self.items()
-        return len(self._items[0][0])
+        return len(self._items[0].items)
 
     @property
     def expected(self) -> int | None:
@@ -58,21 +58,22 @@ class QuestionSet:
         return self.task.spec.questions
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> tuple[Note, ...]:
         """What a reader of the scores must know about these questions."""
         self.items()
-        notes = list(self._items[0][1])
+        notes = list(self._items[0].notes)
         if self.expected is not None and self.found != self.expected:
-            notes.insert(0, f"{self.found} of {self.expected} questions")
+            text = f"{self.found} of {self.expected} questions"
+            notes.insert(0, Note(kind=NoteKind.MISSING, text=text))
         if self.limit is not None and self.limit < self.found:
-            notes.append(f"limited to the first {self.limit}")
-        return notes
+            notes.append(Note(kind=NoteKind.LIMITED, text=f"limited to the first {self.limit}"))
+        return tuple(notes)
 
     @property
     def fingerprint(self) -> str:
         """A digest of ids, prompts' content and golds of all questions, whatever the limit."""
         self.items()
-        return digest([[item.id, item.fields, item.gold] for item in self._items[0][0]])[:16]
+        return digest([[item.id, item.fields, item.gold] for item in self._items[0].items])[:16]
 
     @property
     def hashes(self) -> dict[str, str]:

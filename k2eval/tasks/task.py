@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from k2eval.config.run import TaskOverrides, explain
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.records import Json, Message, Question, Sampling
+from k2eval.records import Json, Message, Note, Question, Sampling
 from k2eval.tasks.lm_eval_yaml import read, repeats, sampling, text
 
 Row = Mapping[str, Any]
@@ -103,7 +103,7 @@ class Items(NamedTuple):
     """What an adapter makes of the rows."""
 
     items: list[Item]
-    notes: list[str]
+    notes: list[Note]
     """What a reader of the scores must know, such as how many questions lack hidden tests."""
 
 

@@ -26,10 +26,10 @@ from k2eval.engines.endpoint.chat_stream import (
     transport,
 )
 from k2eval.engines.endpoint.servers import Server, introduce, least_loaded, measure, template_of
-from k2eval.engines.endpoint.settings import checked, urls_of
+from k2eval.engines.endpoint.settings import checked
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import EngineError, EngineStopped, PromptTooLong
-from k2eval.records import Generation, Message, Request, Sampling, digest
+from k2eval.records import Generation, Message, Note, NoteKind, Request, Sampling, digest
 
 _LONGEST_WAIT_S = 60.0
 _LOOKS_AGAIN_S = 0.1
@@ -59,18 +59,17 @@ class EndpointEngine:
     def __init__(self, model: str, arguments: Mapping[str, Any] | None = None) -> None:
         self._model = model
         self._settings = checked(arguments or {})
-        self._urls = urls_of(self._settings["base_url"])
-        self._answers_as = str(self._settings["answers_as"] or model)
-        self._key = os.environ.get(str(self._settings["api_key_env"]), "").strip()
-        self.capacity = int(self._settings["concurrency"]) * len(self._urls)
+        self._answers_as = self._settings.answers_as or model
+        self._key = os.environ.get(self._settings.api_key_env, "").strip()
+        self.capacity = self._settings.concurrency * len(self._settings.base_url)
         self._servers: list[Server] = []
         self._slots = asyncio.Semaphore(self.capacity)
         self._honours_seeds = False
-        self._notes: dict[str, None] = {}
+        self._notes: dict[Note, None] = {}
 
     async def __aenter__(self) -> Self:
-        limit = int(self._settings["concurrency"])
-        self._servers = [Server(url, self._client(url), limit) for url in self._urls]
+        limit = self._settings.concurrency
+        self._servers = [Server(url, self._client(url), limit) for url in self._settings.base_url]
         try:
             await self._meet()
         except BaseException:
@@ -85,7 +84,7 @@ class EndpointEngine:
             await server.client.close()
 
     def _client(self, url: str) -> AsyncOpenAI:
-        timeout = openai.Timeout(float(self._settings["timeout_s"]), connect=10.0, pool=None)
+        timeout = openai.Timeout(self._settings.timeout_s, connect=10.0, pool=None)
         # The client's own limit is 1,000 connections; requests would wait for one while their time runs.
         connections = transport.Limits(max_connections=None, max_keepalive_connections=100)
         return AsyncOpenAI(
@@ -101,9 +100,12 @@ class EndpointEngine:
         """Identity and settings; whether seeds are honoured is known once the engine has been entered."""
         contexts = [server.context for server in self._servers if server.context]
         troubles = [
-            f"{server.url}: asked again after " + ", ".join(f"{what} ({count}×)" for what, count in seen)
+            Note(
+                kind=NoteKind.SERVER,
+                text=f"{server.url}: asked again after {_listed(server.troubles)}",
+            )
             for server in self._servers
-            if (seen := server.troubles.most_common())
+            if server.troubles
         ]
         return EngineInfo(
             name=self._model,
@@ -111,7 +113,7 @@ class EndpointEngine:
             engine="endpoint",
             honours_seeds=self._honours_seeds,
             context=min(contexts, default=None),
-            settings={**self._settings, "base_url": list(self._urls)},
+            settings=self._settings.model_dump(mode="json"),
             notes=(*self._notes, *troubles),
         )
 
@@ -120,15 +122,12 @@ class EndpointEngine:
         arrived = time.perf_counter()
         async with self._slots:
             answer, server, sent = await self._persist(request)
-        opened = self._settings["opens_think"]
-        opens = server.opens_think.get(template_of(request), False) if opened is None else bool(opened)
+        opens = self._settings.opens_think
+        if opens is None:
+            opens = server.opens_think.get(template_of(request), False)
         self._note_answer(answer)
-        return Generation(
-            key=request.key,
-            task=request.task,
-            question_id=request.question_id,
-            repeat_index=request.repeat_index,
-            stage=request.stage,
+        return Generation.answering(
+            request,
             text=answer.text,
             finish_reason=answer.finish_reason,
             prefill=THINK[0] if opens and not answer.text.lstrip().startswith(THINK[0]) else "",
@@ -138,14 +137,13 @@ class EndpointEngine:
             queue_s=round(sent - arrived, 6),
             ttft_s=answer.ttft_s,
             duration_s=round(time.perf_counter() - sent, 6),
-            seed=request.seed,
             model=answer.model,
         )
 
     async def _persist(self, request: Request) -> tuple[Answer, Server, float]:
         """Ask until there is an answer or no attempt is left."""
         seen: Counter[str] = Counter()
-        for attempt in range(int(self._settings["attempts"])):
+        for attempt in range(self._settings.attempts):
             while (server := least_loaded(self._servers)) is None:
                 await asyncio.sleep(_LOOKS_AGAIN_S)
             server.in_flight += 1
@@ -161,41 +159,42 @@ class EndpointEngine:
                 what = _name_of(error)
                 server.failed(what)
                 seen[what] += 1
-                pause = _pause(error, attempt, float(self._settings["backoff_s"]))
+                pause = _pause(error, attempt, self._settings.backoff_s)
             finally:
                 server.in_flight -= 1
-            if attempt + 1 < int(self._settings["attempts"]):
+            if attempt + 1 < self._settings.attempts:
                 await asyncio.sleep(pause)
-        listed = ", ".join(f"{what} ({count}×)" for what, count in seen.most_common())
         if set(seen) == {"no connection"} and all(server.failures for server in self._servers):
             raise EngineStopped(
-                f"No server can be reached: {', '.join(self._urls)}. What is finished is kept; start the server and "
-                "run the same command again to go on."
+                f"No server can be reached: {', '.join(self._settings.base_url)}. What is finished is kept; start the "
+                "server and run the same command again to go on."
             )
         raise EngineError(
             f"No usable answer to question {request.question_id!r} ({request.stage}) in "
-            f"{self._settings['attempts']} attempts: {listed}."
+            f"{self._settings.attempts} attempts: {_listed(seen)}."
         )
 
     async def _ask(self, server: Server, request: Request) -> Answer:
-        wanted = request.sampling.max_tokens
+        max_tokens = request.sampling.max_tokens
         length: int | None = None
         if server.is_vllm and template_of(request) not in server.opens_think:
             length = await measure(server, self._model, request)
-        if server.context and wanted + _at_most(request) > server.context:
+        if server.context and max_tokens + _at_most(request) > server.context:
             if length is None and server.is_vllm:
                 length = await measure(server, self._model, request)
             if length is not None:
-                wanted = min(wanted, server.context - length)
-        if wanted < 1:
+                max_tokens = min(max_tokens, server.context - length)
+        if max_tokens < 1:
             raise PromptTooLong(
                 f"Question {request.question_id!r} ({request.task}, {request.stage}): the prompt has {length} tokens, "
                 f"the context of {server.url} {server.context}. Serve the model with a larger one, if it can."
             )
-        body = body_of(request, self._model, server.is_vllm, wanted)
-        answer = await ask(server.client, body, self._answers_as, float(self._settings["timeout_s"]))
-        if answer.counted and answer.output_tokens > wanted:
-            self._notes[f"{server.url} ignores max_tokens: some answers are longer than allowed"] = None
+        body = body_of(request, self._model, server.is_vllm, max_tokens)
+        answer = await ask(server.client, body, self._answers_as, self._settings.timeout_s)
+        if answer.counted and answer.output_tokens > max_tokens:
+            self._note(
+                NoteKind.SERVER, f"{server.url} ignores max_tokens: some answers are longer than allowed"
+            )
         return answer
 
     def _raise_if_final(self, error: Exception, server: Server, request: Request) -> None:
@@ -206,7 +205,7 @@ class EndpointEngine:
         where = f"{server.url} answered HTTP {error.status_code}: {words[:300]}"
         if error.status_code in (401, 403) or getattr(error, "code", None) == "insufficient_quota":
             raise EngineStopped(
-                f"{where}. The key in {self._settings['api_key_env']} does not let this run go on; what is finished "
+                f"{where}. The key in {self._settings.api_key_env} does not let this run go on; what is finished "
                 "is kept."
             ) from None
         if error.status_code == 404:
@@ -230,11 +229,18 @@ class EndpointEngine:
     def _redacted(self, text: str) -> str:
         return text.replace(self._key, "***") if self._key else text
 
+    def _note(self, kind: NoteKind, text: str) -> None:
+        """Add a note, unless it is there already."""
+        self._notes[Note(kind=kind, text=text)] = None
+
     def _note_answer(self, answer: Answer) -> None:
         if not answer.counted:
-            self._notes["the server does not count tokens: pieces of its stream are counted"] = None
+            self._note(NoteKind.SERVER, "the server does not count tokens: pieces of its stream are counted")
         if answer.choices > 1:
-            self._notes["the server sends several answers where one is asked for: the first is taken"] = None
+            self._note(
+                NoteKind.SERVER,
+                "the server sends several answers where one is asked for: the first is taken",
+            )
 
     async def _meet(self) -> None:
         """Learn what the servers are; one that does not answer is left out unless it is the last.
@@ -252,46 +258,48 @@ class EndpointEngine:
             elif not isinstance(problem, EngineError):
                 raise problem
             else:
-                self._notes[f"left out: {problem}"] = None
+                self._note(NoteKind.SERVER, f"left out: {problem}")
         if not fit:
             raise next(problem for problem in met if problem is not None)
         for server in self._servers:
             if server not in fit:
                 await server.client.close()
         self._servers = fit
-        self._slots = asyncio.Semaphore(int(self._settings["concurrency"]) * len(fit))
-        if self._settings["probe"]:
+        self._slots = asyncio.Semaphore(self._settings.concurrency * len(fit))
+        if self._settings.probe:
             results = [await self._probe(server) for server in fit]
             self._honours_seeds = all(results)
         else:
-            self._notes["whether the server honours seeds was not checked"] = None
+            self._note(NoteKind.SEEDS, "whether the server honours seeds was not checked")
 
     async def _probe(self, server: Server) -> bool:
         """Ask the same with equal and unequal seeds, and for two answers at once; note what is ignored."""
-        timeout_s = float(self._settings["timeout_s"])
+        timeout_s = self._settings.timeout_s
         try:
             if server.is_vllm:
                 await measure(server, self._model, _probe(1))
-            body = [body_of(_probe(seed), self._model, server.is_vllm, 32) for seed in (1, 1, 2, 3)]
-            body[3]["n"] = 2
+            bodies = [body_of(_probe(seed), self._model, server.is_vllm, 32) for seed in (1, 1, 2, 3)]
+            bodies[3]["n"] = 2
             first, again, other, pair = await asyncio.gather(
-                *(ask(server.client, one, self._answers_as, timeout_s) for one in body)
+                *(ask(server.client, body, self._answers_as, timeout_s) for body in bodies)
             )
         except OtherModel as other_model:
             raise self._stopped_by(other_model, server) from None
         except ANSWERING_FAILED as error:
-            self._notes[f"{server.url}: seeds could not be checked ({_name_of(error)})"] = None
+            self._note(NoteKind.SEEDS, f"{server.url}: seeds could not be checked ({_name_of(error)})")
             return False
         if pair.choices < 2:
-            self._notes[
-                f"{server.url} ignores n: one answer where two were asked for (k2eval asks for one)"
-            ] = None
+            self._note(
+                NoteKind.SERVER,
+                f"{server.url} ignores n: one answer where two were asked for (k2eval asks for one)",
+            )
         if first.text == other.text:
-            self._notes[
-                f"{server.url} gave the same answer to two seeds: repeats may be copies of each other"
-            ] = None
+            self._note(
+                NoteKind.SEEDS,
+                f"{server.url} gave the same answer to two seeds: repeats may be copies of each other",
+            )
         if first.text != again.text:
-            self._notes[f"{server.url} ignores the seed: a repetition will differ"] = None
+            self._note(NoteKind.SEEDS, f"{server.url} ignores the seed: a repetition will differ")
         return first.text == again.text
 
 
@@ -310,8 +318,12 @@ def _probe(seed: int) -> Request:
     )
 
 
+def _listed(troubles: Counter[str]) -> str:
+    return ", ".join(f"{trouble} ({count}×)" for trouble, count in troubles.most_common())
+
+
 def _at_most(request: Request) -> int:
-    """More tokens than the prompt can have."""
+    """Return an upper bound on the prompt's length in tokens: one per byte of UTF-8, and room for the template."""
     return sum(len(turn.content.encode(errors="replace")) + 32 for turn in request.messages) + 512
 
 

@@ -1,4 +1,4 @@
-"""What can be set about an endpoint."""
+"""The settings of an endpoint."""
 
 from __future__ import annotations
 
@@ -8,27 +8,40 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from k2eval.errors import ConfigError, did_you_mean
+from k2eval.records import Record
 
-DEFAULTS: dict[str, Any] = {
-    "base_url": None,
-    "api_key_env": "OPENAI_API_KEY",
-    "concurrency": 64,
-    "timeout_s": 600.0,
-    "attempts": 6,
-    "backoff_s": 1.0,
-    "answers_as": None,
-    "opens_think": None,
-    "probe": True,
-}
 
+class EndpointSettings(Record):
+    """All that can be set about an endpoint."""
+
+    base_url: tuple[str, ...]
+    """Addresses of the servers; given as one, several with commas, or a list."""
+    api_key_env: str = "OPENAI_API_KEY"
+    """Name of the environment variable with the key."""
+    concurrency: int = 64
+    """Requests in flight per server."""
+    timeout_s: float = 600.0
+    """Seconds without a sign of life."""
+    attempts: int = 6
+    backoff_s: float = 1.0
+    """Seconds before the second attempt; they double with each one."""
+    answers_as: str | None = None
+    """Name that answers carry; None if it is the model's."""
+    opens_think: bool | None = None
+    """Whether the chat template ends in ``<think>``; None asks the server."""
+    probe: bool = True
+    """Whether seeds are checked before the run."""
+
+
+_NAMES = list(EndpointSettings.model_fields)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """All settings, with defaults where nothing was given.
+def checked(arguments: Mapping[str, Any]) -> EndpointSettings:
+    """Return all settings, with defaults for those that were not given.
 
     Raises:
-        ConfigError: When one is unknown or has a wrong value.
+        ConfigError: If one is unknown or has a wrong value.
     """
     if "api_key" in arguments:
         raise ConfigError(
@@ -36,32 +49,47 @@ def checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
             "variable with engine.api_key_env."
         )
     for key in arguments:
-        if key not in DEFAULTS:
-            raise ConfigError(f"An endpoint has no setting {key!r}. {did_you_mean(key, list(DEFAULTS))}")
-    settings = {**DEFAULTS, **arguments}
+        if key not in _NAMES:
+            raise ConfigError(f"An endpoint has no setting {key!r}. {did_you_mean(key, _NAMES)}")
     for key, kind in (("concurrency", int), ("attempts", int), ("timeout_s", float), ("backoff_s", float)):
-        value = settings[key]
-        wrong = isinstance(value, bool) or not isinstance(value, (int, kind))
-        if wrong or value < (1 if kind is int else 0) or (key == "timeout_s" and not value):
-            raise ConfigError(f"engine.{key}: expected a positive number, got {value!r}.")
+        if key in arguments:
+            _check_number(key, arguments[key], kind)
     for key in ("probe", "opens_think"):
-        if not isinstance(settings[key], bool) and settings[key] is not DEFAULTS[key]:
-            raise ConfigError(f"engine.{key}: expected true or false, got {settings[key]!r}.")
-    if not _VARIABLE.fullmatch(str(settings["api_key_env"])):
+        value = arguments.get(key, True)
+        if not isinstance(value, bool) and (key == "probe" or value is not None):
+            raise ConfigError(f"engine.{key}: expected true or false, got {value!r}.")
+    variable = arguments.get("api_key_env", "OPENAI_API_KEY")
+    if not isinstance(variable, str) or not _VARIABLE.fullmatch(variable):
         raise ConfigError(
             "engine.api_key_env: expected the name of an environment variable, such as OPENAI_API_KEY, and got "
             "something else. The key itself belongs into that variable and nowhere else."
         )
-    return settings
+    name = arguments.get("answers_as")
+    return EndpointSettings.model_validate(
+        {
+            **arguments,
+            "base_url": urls_of(arguments.get("base_url")),
+            "answers_as": str(name) if name else None,
+        }
+    )
 
 
-def urls_of(given: Any) -> tuple[str, ...]:
-    """The base URLs in a text with commas or a list.
+def _check_number(key: str, value: Any, kind: type) -> None:
+    wrong = isinstance(value, bool) or not isinstance(value, (int, kind))
+    if wrong or value < (1 if kind is int else 0) or (key == "timeout_s" and not value):
+        raise ConfigError(f"engine.{key}: expected a positive number, got {value!r}.")
+
+
+def urls_of(addresses: Any) -> tuple[str, ...]:
+    """Return the base URLs in a text with commas or a list.
 
     Raises:
-        ConfigError: When there is none, or one is no URL, or holds a password or a query.
+        ConfigError: If there is none, or one is no URL, or holds a password or a query.
+
+    >>> urls_of("http://a:8000/v1, http://b:8000/v1")
+    ('http://a:8000/v1', 'http://b:8000/v1')
     """
-    listed = list(given) if isinstance(given, (list, tuple)) else str(given or "").split(",")
+    listed = list(addresses) if isinstance(addresses, (list, tuple)) else str(addresses or "").split(",")
     urls = tuple(str(url).strip() for url in listed if str(url).strip())
     if not urls:
         raise ConfigError(

@@ -15,11 +15,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from k2eval.records import Note, NoteKind
+
 EXTENSION = "k2eval.engines.vllm.cpu_repair.Repairing"
 """For vLLM's ``worker_extension_cls``."""
-NOTE = (
-    "this vLLM loses temperature and top-p of speculated requests on the CPU; k2eval replaced the faulty function "
-    "(docs/performance.md)"
+NOTE = Note(
+    kind=NoteKind.ENGINE,
+    text="this vLLM loses temperature and top-p of speculated requests on the CPU; k2eval replaced the faulty "
+    "function (docs/performance.md)",
 )
 
 

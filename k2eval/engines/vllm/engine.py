@@ -33,7 +33,7 @@ from k2eval.engines.vllm.setup import (
     vllm_version,
 )
 from k2eval.errors import ConfigError, EngineError, EngineStopped, K2EvalError, PromptTooLong, did_you_mean
-from k2eval.records import Generation, Json, Request
+from k2eval.records import Generation, Json, Note, NoteKind, Request
 
 _NOTICE_EVERY_S = 1.0
 
@@ -72,7 +72,7 @@ class VllmEngine:
         self._tokenizer: Any = None
         self._prompts: Prompts
         self._context = 0
-        self._notes: list[str] = []
+        self._notes: list[Note] = []
         self._skip_special_tokens = True
         self._abandoned = False
         self._stack = contextlib.AsyncExitStack()
@@ -114,7 +114,8 @@ class VllmEngine:
         self._context = int(config.model_config.max_model_len)
         self.capacity = 2 * int(config.scheduler_config.max_num_seqs)
         if not getattr(self._tokenizer, "chat_template", None):
-            self._notes.append("the checkpoint has no chat template: prompts are plain text")
+            text = "the checkpoint has no chat template: prompts are plain text"
+            self._notes.append(Note(kind=NoteKind.ENGINE, text=text))
         special = set(getattr(self._tokenizer, "all_special_tokens", []))
         self._skip_special_tokens = not special.intersection(THINK_TAGS)
         return self
@@ -252,12 +253,8 @@ class VllmEngine:
         duration = time.perf_counter() - started
         completion = output.outputs[0]
         metrics = output.metrics
-        return Generation(
-            key=request.key,
-            task=request.task,
-            question_id=request.question_id,
-            repeat_index=request.repeat_index,
-            stage=request.stage,
+        return Generation.answering(
+            request,
             text=completion.text,
             finish_reason="length" if completion.finish_reason == "length" else "stop",
             prefill=prefill,
@@ -267,7 +264,6 @@ class VllmEngine:
             queue_s=elapsed(metrics, "queued_ts", "scheduled_ts"),
             ttft_s=round(metrics.first_token_latency, 6) if metrics and metrics.first_token_latency else None,
             duration_s=round(duration, 6),
-            seed=request.seed,
             model=self._model,
             speculative=speculative_counts(getattr(completion, "spec_decode_metrics", None)),
         )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from k2eval.errors import ConfigError, DataError
-from k2eval.records import Json
+from k2eval.records import Json, Note, NoteKind
 from k2eval.tasks.livecodebench.releases import Selection, contest_day
 from k2eval.tasks.task import Item, Items, Row, TaskSpec
 
@@ -100,14 +100,19 @@ def item(row: Row, *, official: bool = False) -> Item:
     )
 
 
-def _notes(found: Sequence[Item], *, official: bool) -> list[str]:
-    bare = sum(item.tags["tests"] == PUBLIC_ONLY for item in found)
-    faulty = sum("erratum" in item.metadata for item in found)
-    notes = [f"{bare} questions have public tests only, so passing them proves little"] if bare else []
+def _notes(items: Sequence[Item], *, official: bool) -> list[Note]:
+    bare = sum(item.tags["tests"] == PUBLIC_ONLY for item in items)
+    faulty = sum("erratum" in item.metadata for item in items)
+    notes = []
+    if bare:
+        text = f"{bare} questions have public tests only, so passing them proves little"
+        notes.append(Note(kind=NoteKind.MISSING, text=text))
     if faulty:
-        notes.append(f"{faulty} questions have known faults (LiveCodeBench's errata)")
+        text = f"{faulty} questions have known faults (LiveCodeBench's errata)"
+        notes.append(Note(kind=NoteKind.QUESTIONS, text=text))
     if official:
-        notes.append("programs run the official grader's way (parity=official), quirks included")
+        text = "programs run the official grader's way (parity=official), quirks included"
+        notes.append(Note(kind=NoteKind.GRADING, text=text))
     return notes
 
 

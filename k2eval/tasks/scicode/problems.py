@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from k2eval.errors import DataError
-from k2eval.records import Json, Question
+from k2eval.records import Json, Note, NoteKind, Question
 from k2eval.tasks.scicode.targets import steps_with_targets, target_files
 from k2eval.tasks.task import Item, Items, Row, TaskSpec
 
@@ -117,14 +117,11 @@ def problem_of(question: Question) -> Problem:
     return Problem.model_validate(question.metadata["problem"])
 
 
-def _notes(found: Sequence[Item], targets: Sequence[Json]) -> list[str]:
-    graded = [step for each in found for step in each.gold]
+def _notes(items: Sequence[Item], targets: Sequence[Json]) -> list[Note]:
+    graded = [step for item in items for step in item.gold]
     missing = len(set(graded) - steps_with_targets(targets))
-    return (
-        [f"no targets (test_data.h5) for {missing} of {len(graded)} steps: they cannot be graded"]
-        if missing
-        else []
-    )
+    text = f"no targets (test_data.h5) for {missing} of {len(graded)} steps: they cannot be graded"
+    return [Note(kind=NoteKind.MISSING, text=text)] if missing else []
 
 
 def _shown(step: Step, background: bool) -> dict[str, Json]:

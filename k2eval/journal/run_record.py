@@ -1,0 +1,250 @@
+"""``run.json`` as types: all that a run directory says of itself.
+
+Every field is written and every field is required, so that nothing which is lost or misspelt is taken for a
+default. A field that this version does not know is refused too: a later version may have added it for a reason,
+and the next start of the run would drop it from the file. A version that adds a field gives it a default, or
+raises ``FORMAT`` and teaches `read_run_record` the older one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, ValidationError
+
+import k2eval
+from k2eval.config.run import RunConfig
+from k2eval.errors import JournalError
+from k2eval.journal.format_1 import name_in_format_1, upgraded
+from k2eval.records import Json, Note, Record, Role, Sampling, SpeculativeCounts
+
+FORMAT = 2
+"""The format that is written. Format 1 is that of k2eval 0.1.0; it is read as well."""
+
+
+def _moment(text: str) -> str:
+    datetime.datetime.fromisoformat(text)
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_moment)]
+"""A time in ISO 8601, such as ``2026-11-28T20:56:02Z``."""
+Count = Annotated[StrictInt, Field(ge=0)]
+Repeats = Annotated[StrictInt, Field(ge=1)]
+Seconds = Annotated[StrictFloat, Field(ge=0)]
+
+
+class ModelRecord(Record):
+    """The checkpoint that was asked, and the engine that ran it."""
+
+    name: str
+    fingerprint: str
+    engine: str
+    context: Count | None
+    """Longest prompt plus answer in tokens; None if the engine does not tell."""
+
+
+class EngineRecord(Record):
+    """The engine's settings, and what its user must know."""
+
+    settings: dict[str, Json]
+    notes: tuple[Note, ...]
+    fingerprints: dict[Role, str]
+    """The checkpoint behind each role."""
+
+
+class MachineRecord(Record):
+    """The machine of the last start."""
+
+    python: str
+    system: str
+
+
+class TaskRecord(Record):
+    """A benchmark as it was asked."""
+
+    version: str
+    title: str
+    kind: str
+    micro: str | None
+    """Name of the group of benchmarks whose average this one is part of."""
+    part: StrictBool
+    """Whether it is another view of a benchmark, such as its steps: shown, but in no total or average."""
+    questions: Count
+    """Questions asked in each repeat."""
+    expected_questions: Count | None
+    """Questions the whole benchmark has."""
+    fingerprint: str
+    """Hash of the questions; scores on different ones are not comparable."""
+    source: str
+    repeats: Repeats
+    grader: str
+    protected: StrictBool
+    """Whether the authors ask that the texts not be published."""
+    sampling: Sampling
+    prompt: str
+    """Hash of the prompt's template."""
+    options: dict[str, Json]
+    notes: tuple[Note, ...]
+    hashes: dict[str, str]
+    """Digests of the questions' texts by id."""
+
+    @property
+    def settings(self) -> dict[str, Json]:
+        """All that shapes the scores besides checkpoint, recipe and questions."""
+        own = {"prompt": self.prompt, "version": self.version, "grader": self.grader}
+        return {**own, **self.sampling.model_dump(mode="json")}
+
+
+class SessionRecord(Record):
+    """One start of the program that added to the run."""
+
+    started: Moment
+    finished: Moment
+    generated: Count
+    """New generations."""
+    replayed: Count
+    """Generations taken from the journal."""
+    generated_tokens: Count
+    prompt_tokens: Count
+    cached_tokens: Count
+    generation_s: Seconds
+    """From the first request to the last generation."""
+    work_s: Seconds
+    """From the first request to the last verdict."""
+    speculative: dict[str, SpeculativeCounts]
+    """Of the generations that carry their own counts, by task."""
+    generations_with_speculation: Count
+    """New generations that carry their own counts."""
+    engine_speculative: SpeculativeCounts | None
+    """All that the engines counted, unfinished requests included."""
+
+
+class SpeculationRecord(SpeculativeCounts):
+    """Counts of speculation, and their ratios."""
+
+    acceptance_rate: StrictFloat
+    """Accepted tokens by drafted tokens."""
+    acceptance_length: StrictFloat
+    """Mean tokens per verification step, the target's own one included."""
+    acceptance_per_position: tuple[StrictFloat, ...]
+
+
+class CountedGenerations(Record):
+    """How many generations carry their own counts: vLLM gives none to an answer that ends at a stop string."""
+
+    generated: Count
+    counted: Count
+
+
+class RunSpeculation(SpeculationRecord):
+    """Speculation over all sessions."""
+
+    counted: Literal["request", "engine"]
+    """Whether the engine counts each request, so that every task has its own counts."""
+    generations: CountedGenerations
+    tasks: dict[str, SpeculationRecord]
+
+
+class RunRecord(Record):
+    """The content of ``run.json``."""
+
+    k2eval: str
+    """The version of k2eval that wrote it."""
+    format: Literal[2]
+    name: str
+    model: ModelRecord
+    recipe: str
+    repeats: Repeats
+    """The most repeats of any task."""
+    seed: StrictInt
+    reproducible: StrictBool
+    """Whether every engine that shapes responses honours seeds."""
+    engine: EngineRecord
+    machine: MachineRecord
+    tasks: dict[str, TaskRecord]
+    config: RunConfig
+    """The configuration of the last start."""
+    sessions: tuple[SessionRecord, ...]
+    complete: StrictBool
+    speculative: RunSpeculation | None
+    """None if nothing was drafted."""
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Generated tokens per second of generation; replayed generations count in neither."""
+        seconds = sum(session.generation_s for session in self.sessions)
+        tokens = sum(session.generated_tokens for session in self.sessions)
+        return tokens / seconds if seconds > 0 and tokens > 0 else None
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of all prompts that the engine read."""
+        return sum(session.prompt_tokens for session in self.sessions)
+
+    @property
+    def prefix_cache_hits(self) -> float | None:
+        """Share of prompt tokens that the prefix cache served."""
+        cached = sum(session.cached_tokens for session in self.sessions)
+        return cached / self.prompt_tokens if self.prompt_tokens else None
+
+    def acceptance_length(self, task: str | None = None) -> float | None:
+        """Return the mean tokens per verification step, of the run or of one task; None if nothing was drafted."""
+        counts: SpeculativeCounts | None = self.speculative
+        if task is not None:
+            counts = self.speculative.tasks.get(task) if self.speculative else None
+        return 1 + counts.accepted_tokens / counts.drafts if counts and counts.drafts else None
+
+    def to_json(self) -> str:
+        """Return the text of ``run.json``: ASCII only, fields in the order above."""
+        return json.dumps(self.model_dump(mode="json"), indent=1) + "\n"
+
+
+def read_run_record(path: Path) -> RunRecord:
+    """Read a ``run.json`` of format 2, or of format 1 as if it were of format 2.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: If there is none.
+        JournalError: If it is not what `k2eval run` writes; names the file, the field and what was expected.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise JournalError(
+            f"Cannot read {path}: expected the JSON that `k2eval run` writes; {error}. {_REMEDY}"
+        ) from error
+    version = content.get("format") if isinstance(content, dict) else type(content).__name__
+    if version not in (1, FORMAT) or isinstance(version, (bool, float)):
+        raise JournalError(
+            f"{path}: expected format {FORMAT}, got {version!r}. It was not written by this k2eval "
+            f"({k2eval.__version__}). Read it with the k2eval that made it, or update k2eval."
+        )
+    try:
+        return RunRecord.model_validate(upgraded(content, FORMAT) if version == 1 else content)
+    except ValidationError as error:
+        raise JournalError(_explained(error, path, content)) from error
+
+
+_REMEDY = "Restore the file, or make the run again with another --out."
+
+
+def _explained(error: ValidationError, path: Path, content: dict[str, Any]) -> str:
+    """Name the first field that is wrong, and what was expected there."""
+    problem = error.errors(include_url=False)[0]
+    parts = [str(part) for part in problem["loc"]]
+    field = ".".join(map(name_in_format_1, parts) if content["format"] == 1 else parts)
+    where = f"{path} is not what `k2eval run` writes:"
+    if problem["type"] == "missing":
+        return f"{where} it lacks the field {field}. {_REMEDY}"
+    if problem["type"] == "extra_forbidden":
+        return (
+            f"{where} it has an unknown field {field}. If k2eval {content.get('k2eval')} made it, update k2eval (this "
+            f"is {k2eval.__version__}); else remove the field."
+        )
+    expected = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
+    return f"{where} field {field}: {expected}, got {problem['input']!r:.100}. {_REMEDY}"

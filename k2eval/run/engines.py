@@ -1,0 +1,62 @@
+"""The engines of a run: one for each role, most often one for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from k2eval.engines.protocol import Engine, EngineInfo
+from k2eval.records import ROLES, Note, Role, SpeculativeCounts
+from k2eval.statistics.acceptance import add_counts
+
+
+class RoleEngines:
+    """Which engine answers for which role.
+
+    Args:
+        engines: One for each role; ``solver`` at least. Roles not named are the solver's.
+    """
+
+    def __init__(self, engines: Mapping[Role, Engine]) -> None:
+        self._of_role: dict[Role, Engine] = {role: engines.get(role, engines["solver"]) for role in ROLES}
+        self.distinct: list[Engine] = list({id(engine): engine for engine in self._of_role.values()}.values())
+        """Each engine once, the solver's first."""
+        self.fingerprints: dict[Role, str] = {
+            role: engine.info.fingerprint for role, engine in self._of_role.items()
+        }
+
+    def __getitem__(self, role: Role) -> Engine:
+        return self._of_role[role]
+
+    @property
+    def solver(self) -> EngineInfo:
+        """The solver's engine."""
+        return self["solver"].info
+
+    @property
+    def capacity(self) -> int:
+        """How many requests in flight keep the largest engine full."""
+        return max(engine.capacity for engine in self.distinct)
+
+    @property
+    def honour_seeds(self) -> bool:
+        """Whether all engines that shape a response honour seeds; the answer judge shapes none."""
+        return all(self[role].info.honours_seeds for role in ROLES if role != "answer_judge")
+
+    @property
+    def notes_of_others(self) -> list[Note]:
+        """The notes of engines other than the solver's, each with its role."""
+        return [
+            note.model_copy(update={"text": f"{role}: {note.text}"})
+            for role, engine in self._of_role.items()
+            if engine is not self["solver"]
+            for note in engine.info.notes
+        ]
+
+    @property
+    def speculation(self) -> SpeculativeCounts | None:
+        """All that the engines drafted and accepted since they started; None if none of them counts that."""
+        total: SpeculativeCounts | None = None
+        for engine in self.distinct:
+            if engine.info.speculation is not None:
+                total = add_counts(total, engine.info.speculation)
+        return total

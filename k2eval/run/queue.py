@@ -1,0 +1,166 @@
+"""The one queue: keeps the engines full across all tasks, and grades meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+from k2eval.errors import EngineError, EngineStopped, PromptTooLong, first_error
+from k2eval.grading.pool import GradingPool
+from k2eval.journal.journal import Archive, Journal
+from k2eval.recipes.answer_judge import judged
+from k2eval.recipes.sample import Sample
+from k2eval.records import Generation, Request, Response, Role
+from k2eval.run.engines import RoleEngines
+from k2eval.run.plan import Assignment, Work, failed, verdict_of
+from k2eval.run.progress import Progress
+from k2eval.run.session import Session
+
+_ATTEMPTS = 3
+_GRADING_BACKLOG = 512
+"""Responses that may wait for their grade; beyond that the engine waits."""
+_SIGNAL_DELAY_S = 0.5
+"""How much later than an engine's process this one may learn of the signal that ended both."""
+
+
+class SampleQueue:
+    """Makes and grades samples while its engines, its pool and its journal are open.
+
+    Args:
+        work: What there is to do, and how.
+        engines: Answer requests.
+        archive: Generations of other runs, taken over if a request is the very same.
+        journal: Takes generations and verdicts.
+        pool: Grades.
+        progress: Is told of everything.
+        session: Counts.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        engines: RoleEngines,
+        archive: Archive,
+        journal: Journal,
+        pool: GradingPool,
+        progress: Progress,
+        session: Session,
+    ) -> None:
+        self._work = work
+        self._engines = engines
+        self._archive = archive
+        self._journal = journal
+        self._pool = pool
+        self._progress = progress
+        self._session = session
+        self._backlog = asyncio.Semaphore(_GRADING_BACKLOG)
+
+    async def drain(self, assignments: Iterable[Assignment]) -> None:
+        """Make and grade all samples.
+
+        Raises:
+            EngineStopped: If an engine died.
+            JournalError: If the run directory cannot be written.
+        """
+        queue = deque(_longest_first(assignments, self._journal))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(len(queue), self._engines.capacity)):
+                    group.create_task(self._work_off(queue, group))
+        except BaseExceptionGroup as errors:
+            raise first_error(errors) from errors
+
+    async def _work_off(self, queue: deque[Assignment], group: asyncio.TaskGroup) -> None:
+        while queue:
+            assignment = queue.popleft()
+            response = await self._respond(assignment)
+            if response is None:
+                continue
+            if self._work.is_graded(assignment):
+                await self._backlog.acquire()
+                group.create_task(self._grade(assignment, response))
+            else:
+                self._progress.on_response(assignment.question.task)
+
+    async def _respond(self, assignment: Assignment) -> Response | None:
+        try:
+            return await self._work.respond(self._sample(assignment))
+        except EngineStopped:
+            raise
+        except EngineError as error:
+            verdict = failed(assignment, error)
+            self._journal.add_verdict(verdict)
+            self._progress.on_verdict(verdict)
+        return None
+
+    def _sample(self, assignment: Assignment) -> Sample:
+        return assignment.sample(self._work.config.seed, self._engines.fingerprints, self._ask)
+
+    async def _ask(self, request: Request, role: Role) -> Generation:
+        generation = self._journal.find(request.key)
+        if generation is None and (generation := self._archive.find(request.key)) is not None:
+            self._journal.add_generation(generation)
+        if generation is not None:
+            self._session.replayed += 1
+            return generation
+        if self._session.first_request is None:
+            self._session.first_request = time.monotonic()
+        try:
+            generation = await self._ask_engine(request, role)
+        except EngineStopped:
+            await asyncio.sleep(_SIGNAL_DELAY_S)  # cancelled meanwhile, if a signal ended the engine
+            raise
+        self._journal.add_generation(generation)
+        self._session.count(generation)
+        self._progress.on_generation(generation)
+        return generation
+
+    async def _ask_engine(self, request: Request, role: Role) -> Generation:
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_exponential(multiplier=0.2, max=5),
+            retry=retry_if_exception(_may_pass),
+            reraise=True,
+        )
+        return await retrying(self._engines[role].generate, request)
+
+    async def _grade(self, assignment: Assignment, response: Response) -> None:
+        try:
+            grade = await self._pool.grade(
+                assignment.question, response.text, response.finish_reason == "length"
+            )
+        finally:
+            self._backlog.release()
+        verdict = verdict_of(assignment, response, grade)
+        if self._work.answer_judged:
+            verdict = await judged(self._sample(assignment), response, verdict)
+        self._session.last_verdict = time.monotonic()
+        self._journal.add_verdict(verdict)
+        self._progress.on_verdict(verdict)
+
+
+def _longest_first(assignments: Iterable[Assignment], journal: Journal) -> list[Assignment]:
+    """Sort tasks with the longest answers first, so that the tail is short, by the means in the journal if it has any.
+
+    Before anything is known, the steps of a question that is solved one after the other count.
+    """
+    lengths: dict[str, list[int]] = {}
+    for verdict in journal.verdicts.values():
+        lengths.setdefault(verdict.task, []).append(verdict.recipe_tokens)
+    expected = {task: sum(tokens) / len(tokens) for task, tokens in lengths.items()}
+
+    def length(assignment: Assignment) -> float:
+        question = assignment.question
+        steps = int(question.tags.get("steps", 1)) if assignment.solver is not None else 1
+        return expected.get(question.task, assignment.sampling.max_tokens * steps)
+
+    return sorted(assignments, key=length, reverse=True)
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Return whether asking the engine again may help. Other errors are bugs; trying again would hide them."""
+    return isinstance(error, EngineError) and not isinstance(error, (PromptTooLong, EngineStopped))
