@@ -1,9 +1,10 @@
 """``run.json`` as types: all that a run directory says of itself.
 
 Every field is written and every field is required, so that nothing which is lost or misspelt is taken for a
-default. A field that this version does not know is refused too: a later version may have added it for a reason,
-and the next start of the run would drop it from the file. A version that adds a field gives it a default, or
-raises ``FORMAT`` and teaches `read_run_record` the older one.
+default. Only ``config`` and ``sampling`` are as in a YAML file: a setting that is not there has its default. A field
+that this version does not know is refused: a later version may have added it for a reason, and the next start of the
+run would drop it from the file. A version that adds a field gives it a default, or raises ``FORMAT`` and teaches
+`read_run_record` the older one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import k2eval
 from k2eval.config.run import RunConfig
 from k2eval.errors import JournalError
 from k2eval.journal.format_1 import name_in_format_1, upgraded
-from k2eval.records import Json, Note, Record, Role, Sampling, SpeculativeCounts
+from k2eval.records import ROLES, Json, Note, Record, Role, Sampling, SpeculativeCounts
 
 FORMAT = 2
 """The format that is written. Format 1 is that of k2eval 0.1.0; it is read as well."""
@@ -28,6 +29,13 @@ FORMAT = 2
 def _moment(text: str) -> str:
     datetime.datetime.fromisoformat(text)
     return text
+
+
+def _of_all_roles(fingerprints: dict[Role, str]) -> dict[Role, str]:
+    missing = [role for role in ROLES if role not in fingerprints]
+    if missing:
+        raise ValueError(f"expected one for each of {', '.join(ROLES)}; {', '.join(missing)} missing")
+    return fingerprints
 
 
 Moment = Annotated[str, AfterValidator(_moment)]
@@ -52,7 +60,7 @@ class EngineRecord(Record):
 
     settings: dict[str, Json]
     notes: tuple[Note, ...]
-    fingerprints: dict[Role, str]
+    fingerprints: Annotated[dict[Role, str], AfterValidator(_of_all_roles)]
     """The checkpoint behind each role."""
 
 

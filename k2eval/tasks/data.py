@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from k2eval.errors import DataError
+from k2eval.errors import ConfigError, DataError
 from k2eval.records import Note, NoteKind, Question, digest
 from k2eval.tasks.task import DataSpec, Item, Items, Row, Task, tasks_folder
 
@@ -37,6 +37,12 @@ class QuestionSet:
                 raise DataError(
                     f"Task {self.task.name}: {self.source} holds no questions that fit. Expected at least one."
                 )
+            for note in items.notes:
+                if not isinstance(note, Note):
+                    raise ConfigError(
+                        f"Adapter {self.task.spec.adapter} of task {self.task.name}: expected notes such as "
+                        f"k2eval.records.Note(kind=NoteKind.QUESTIONS, text=…), got {note!r:.100}."
+                    )
             self._items[repeat_index] = items
         return self._items[repeat_index].items[: self.limit]
 

@@ -94,7 +94,7 @@ def check_journal(out: Path, total: int) -> None:
     keys = [one.key for _, one in read_lines(out / GENERATIONS, Generation)]
     assert len(keys) == len(set(keys)) == total
     assert len((out / VERDICTS).read_text().splitlines()) == total
-    assert read_run(out)["complete"] is True
+    assert read_run(out).complete is True
 
 
 def sorted_verdicts(out: Path) -> list[bytes]:
@@ -139,8 +139,8 @@ def test_ctrl_c_ends_a_run_in_order_and_says_how_to_go_on(script: tuple[str, ...
     assert re.search(r"Stopped at \d+ of 100 samples. The same command goes on from there.", started.said)
     assert "Traceback" not in started.said
     generated = len(list(read_lines(tmp_path / "run" / GENERATIONS, Generation)))
-    [session] = read_run(tmp_path / "run")["sessions"]
-    assert session["generated"] == generated
+    [session] = read_run(tmp_path / "run").sessions
+    assert session.generated == generated
 
 
 def test_ctrl_c_before_anything_was_made_is_no_traceback(script: tuple[str, ...], tmp_path: Path) -> None:

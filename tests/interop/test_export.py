@@ -241,9 +241,9 @@ def test_the_log_says_how_long_the_run_took_and_how_many_tokens(run: Path, tmp_p
     [path] = written(run, "inspect", tmp_path)
     with zipfile.ZipFile(path) as archive:
         stats = json.loads(archive.read("header.json"))["stats"]
-    [session] = Run(run).json["sessions"]
-    assert stats["started_at"] == session["started"].replace("Z", "+00:00")
-    assert stats["model_usage"]["k2eval/scripted"]["output_tokens"] == session["generated_tokens"]
+    [session] = Run(run).info.sessions
+    assert stats["started_at"] == session.started.replace("Z", "+00:00")
+    assert stats["model_usage"]["k2eval/scripted"]["output_tokens"] == session.generated_tokens
 
 
 # all of them

@@ -68,15 +68,15 @@ def test_repeats_are_runs_with_seeds_of_their_own(tmp_path: Path, sums: Path, sc
 
 def test_the_settings_of_the_task_reach_the_engine(tmp_path: Path, sums: Path, script: Path) -> None:
     evaluate(["sums"], {"pretrained": script, "out": tmp_path / "run"}, sums)
-    sampling = read_run(tmp_path / "run")["tasks"]["sums"]["sampling"]
-    assert (sampling["temperature"], sampling["max_tokens"], sampling["stop"]) == (0.8, 20, ["\n"])
+    sampling = read_run(tmp_path / "run").tasks["sums"].sampling
+    assert (sampling.temperature, sampling.max_tokens, sampling.stop) == (0.8, 20, ("\n",))
 
 
 def test_without_sampling_settings_a_task_is_asked_greedily(tmp_path: Path, script: Path) -> None:
     folder = write_sums(tmp_path / "greedy", generation_kwargs={"until": ["\n"]}, repeats=1)
     evaluate(["sums"], {"pretrained": script, "out": tmp_path / "run", "max_gen_toks": 99}, folder)
-    sampling = read_run(tmp_path / "run")["tasks"]["sums"]["sampling"]
-    assert (sampling["temperature"], sampling["top_p"], sampling["max_tokens"]) == (0.0, 1.0, 99)
+    sampling = read_run(tmp_path / "run").tasks["sums"].sampling
+    assert (sampling.temperature, sampling.top_p, sampling.max_tokens) == (0.0, 1.0, 99)
 
 
 def test_a_second_start_makes_nothing_again(tmp_path: Path, sums: Path, script: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_second_start_makes_nothing_again(tmp_path: Path, sums: Path, script: 
     second = evaluate(["sums", "smoke"], arguments, sums, limit=3)
     assert (tmp_path / "run" / "generations.jsonl").read_bytes() == kept
     assert second["results"] == first["results"]
-    assert len(read_run(tmp_path / "run")["sessions"]) == 1
+    assert len(read_run(tmp_path / "run").sessions) == 1
 
 
 def test_what_a_crash_left_is_completed(tmp_path: Path, sums: Path, script: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_run_directory_is_needed(script: Path) -> None:
 def test_without_chat_messages_the_prompt_is_one_turn(tmp_path: Path, script: Path) -> None:
     evaluate(["smoke"], {"pretrained": script, "out": tmp_path / "run"}, chat=False, limit=1)
     evaluate(["smoke"], {"pretrained": script, "out": tmp_path / "chat"}, limit=1)
-    prompts = [read_run(tmp_path / name)["tasks"]["smoke"]["prompt"] for name in ("run", "chat")]
+    prompts = [read_run(tmp_path / name).tasks["smoke"].prompt for name in ("run", "chat")]
     assert prompts[0] != prompts[1]
 
 

@@ -27,12 +27,12 @@ def test_a_batch_of_two_tasks_goes_through_one_engine(tmp_path: Path) -> None:
     options = {"limit": 2, "gen_kwargs": {"max_gen_toks": 16}}
     results = evaluate(["sums", "smoke"], arguments, write_sums(tmp_path / "mine"), **options)
     run = read_run(tmp_path / "run")
-    assert run["complete"]
-    assert len(run["sessions"]) == 1
+    assert run.complete
+    assert len(run.sessions) == 1
     made = generations(tmp_path / "run")
     assert len(made) == 2 * 3 + 2 * 4
     assert all(one.output_tokens <= 16 for one in made)
     assert len(set(responses(results, "smoke")[0])) > 1
     again = evaluate(["sums", "smoke"], arguments, tmp_path / "mine", **options)
     assert again["results"] == results["results"]
-    assert len(read_run(tmp_path / "run")["sessions"]) == 1
+    assert len(read_run(tmp_path / "run").sessions) == 1

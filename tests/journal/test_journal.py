@@ -14,9 +14,10 @@ import pytest
 from k2eval.errors import JournalError
 from k2eval.journal.journal import GENERATIONS, RUN, VERDICTS, Archive, Journal, read_lines, read_run
 from k2eval.records import Generation, Outcome, Verdict
+from tests.run_records import run_record
 from tests.test_records import generation
 
-DESCRIPTION = {"format": 1, "tasks": {"t": {}}}
+DESCRIPTION = run_record()
 
 
 def kept(key: str, text: str = "a") -> Generation:
@@ -160,8 +161,8 @@ def test_a_directory_that_cannot_be_written_is_an_error_with_advice(tmp_path: Pa
     ("content", "message"),
     [
         ("{", "Cannot read .*run.json: expected the JSON"),
-        ("[]", "expected format 1, got 'list'"),
-        ('{"format": 99}', "expected format 1, got 99"),
+        ("[]", "expected format 2, got 'list'"),
+        ('{"format": 99}', "expected format 2, got 99"),
     ],
 )
 def test_a_description_that_is_not_ours_is_refused(folder: Path, content: str, message: str) -> None:
@@ -177,8 +178,8 @@ def test_a_folder_without_a_description_is_no_run(tmp_path: Path) -> None:
 
 def test_the_description_is_replaced_as_a_whole(folder: Path) -> None:
     with Journal(folder) as journal:
-        journal.write_run({**DESCRIPTION, "seed": 5})
-    assert read_run(folder)["seed"] == 5
+        journal.write_run(run_record(seed=5))
+    assert read_run(folder) == run_record(seed=5)
     assert sorted(path.name for path in folder.iterdir()) == [".lock", GENERATIONS, RUN, VERDICTS]
 
 
@@ -247,7 +248,7 @@ def test_an_archive_finds_generations_of_several_runs(folder: Path, tmp_path: Pa
 def test_twenty_thousand_generations_are_indexed_in_little_memory(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / RUN).write_text(json.dumps(DESCRIPTION))
+    (folder / RUN).write_text(DESCRIPTION.to_json())
     line = kept("KEY", "x" * 2000).to_line()
     with (folder / GENERATIONS).open("w") as file:
         for number in range(20_000):

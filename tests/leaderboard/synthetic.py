@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from k2eval.journal.journal import RUN, VERDICTS
+from k2eval.journal.run_record import TaskRecord
 from k2eval.records import Grade, Outcome, Verdict
+from tests.run_records import model_record, run_record, session_record, task_record
 
 Scores = Sequence[Sequence[float | Outcome]]
 """Per question its runs: 0 or 1, partial credit, or an outcome."""
@@ -35,22 +37,14 @@ def verdicts(tasks: Mapping[str, Scores]) -> list[Verdict]:
     ]
 
 
-def task_info(scores: Scores, **fields: Any) -> dict[str, Any]:
-    """What ``run.json`` would say of a task with these scores."""
-    defaults = {
-        "version": 1,
-        "title": "",
-        "kind": "mathematics",
+def task_of(scores: Scores, **fields: Any) -> TaskRecord:
+    """The entry in ``run.json`` of a task with these scores."""
+    defaults: dict[str, Any] = {
         "questions": len(scores),
-        "expected_questions": len(scores),
         "fingerprint": f"print-{len(scores)}",
-        "source": "made up",
         "repeats": max((len(runs) for runs in scores), default=1),
-        "grader": "math/1",
-        "notes": [],
-        "micro": "math",
     }
-    return defaults | fields
+    return task_record(**defaults | fields)
 
 
 def write_run(
@@ -63,26 +57,14 @@ def write_run(
 ) -> Path:
     """A run directory; ``infos`` overrides fields of tasks, ``lines`` verdicts, ``fields`` those of run.json."""
     path.mkdir(parents=True)
-    run = {
-        "k2eval": "0.1.0",
-        "format": 1,
-        "name": path.name,
-        "model": {"name": f"models/{path.name}", "fingerprint": "f00d", "engine": "scripted"},
-        "recipe": "plain",
-        "repeats": 2,
-        "seed": 0,
-        "reproducible": True,
-        "variant": None,
-        "tasks": {name: task_info(scores, **(infos or {}).get(name, {})) for name, scores in tasks.items()},
-        "sessions": [
-            {"started": "", "finished": "", "generated_tokens": 1000, "generation_s": 2.0, "replayed": 0}
-        ],
-        "speculative": None,
-        "complete": True,
-    }
-    (path / "run.json").write_text(json.dumps(run | fields))
+    run = run_record(
+        {name: task_of(scores, **(infos or {}).get(name, {})) for name, scores in tasks.items()},
+        **{"name": path.name, "model": model_record(f"models/{path.name}"), "sessions": (session_record(),)}
+        | fields,
+    )
+    (path / RUN).write_text(run.to_json())
     rows = verdicts(tasks) if lines is None else lines
-    (path / "verdicts.jsonl").write_text("".join(row.to_line() + "\n" for row in rows))
+    (path / VERDICTS).write_text("".join(row.to_line() + "\n" for row in rows))
     return path
 
 

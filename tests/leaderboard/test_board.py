@@ -7,7 +7,7 @@ import pytest
 
 from k2eval.errors import ConfigError
 from k2eval.leaderboard import build
-from k2eval.records import Outcome
+from k2eval.records import Outcome, Sampling
 from k2eval.statistics import average
 from tests.leaderboard.synthetic import bernoulli, verdict, write_run
 
@@ -68,18 +68,22 @@ def test_other_questions_are_marked_and_not_compared(tmp_path: Path) -> None:
         write_run(tmp_path / "c", {"t": EASY}, infos={"t": {"fingerprint": "different"}}),
     ]
     frame = build(runs).frame.set_index("run")
-    assert "other questions (fingerprint differen)" in frame.loc["c", "t_notes"]
+    assert "other questions (fingerprint differen)" in frame.loc["c", "t_notes"][0]
     assert frame["t_standing"].to_dict() == {"a": "best", "b": "best", "c": ""}
 
 
 def test_other_settings_are_said_and_still_compared(tmp_path: Path) -> None:
-    infos = [{"sampling": {"temperature": 1.0, "max_tokens": tokens}} for tokens in (64000, 64000, 4096)]
+    infos = [{"sampling": Sampling(max_tokens=tokens)} for tokens in (64000, 64000, 4096)]
     runs = [
         write_run(tmp_path / name, {"t": HARD}, infos={"t": info})
         for name, info in zip("abc", infos, strict=True)
     ]
     frame = build(runs).frame.set_index("run")
-    assert frame["t_notes"].to_dict() == {"a": "", "b": "", "c": "max_tokens 4096 instead of 64000"}
+    assert frame["t_notes"].to_dict() == {
+        "a": (),
+        "b": (),
+        "c": ("max_tokens 4096 instead of 64000",),
+    }
     assert frame.loc["c", "t_standing"] == "best"
 
 
@@ -89,7 +93,10 @@ def test_a_part_of_the_questions_is_marked_and_not_compared(tmp_path: Path) -> N
     runs.append(write_run(tmp_path / "c", {"t": EASY[:2]}, infos=limited))
     row = build(runs).frame.set_index("run").loc["c"]
     assert row["t_standing"] == ""
-    assert "2 of 4 questions; 2 questions where most rows have 4" in row["t_notes"]
+    assert row["t_notes"] == (
+        "2 of 4 questions",
+        "2 questions where most rows have 4: not compared with them",
+    )
 
 
 def test_rows_that_lack_a_benchmark_are_not_ranked(tmp_path: Path) -> None:
@@ -119,14 +126,14 @@ def test_a_smaller_find_is_said(tmp_path: Path) -> None:
     run = write_run(tmp_path / "a", {"t": HARD, "u": HARD}, infos={"t": {"expected_questions": 173}})
     row = build([run]).frame.iloc[0]
     assert row["t_expected_questions"] == 173
-    assert row["t_notes"] == "4 of 173 questions"
-    assert row["math_micro_notes"] == "t weighs 4 questions, not its 173"
+    assert row["t_notes"] == ("4 of 173 questions",)
+    assert row["math_micro_notes"] == ("t weighs 4 questions, not its 173",)
 
 
 def test_infrastructure_failures_are_counted_and_said(tmp_path: Path) -> None:
     row = build([write_run(tmp_path / "a", {"t": [[1, Outcome.ENGINE_ERROR], [0, 1]]})]).frame.iloc[0]
     assert (row["failed"], row["t_failed"], row["t"]) == (1, 1, 75)
-    assert row["t_notes"] == "infrastructure failures, left out: 1 of 4 samples"
+    assert row["t_notes"] == ("infrastructure failures, left out: 1 of 4 samples",)
 
 
 def test_marks_of_the_recipe_are_counted_and_said(tmp_path: Path) -> None:
@@ -136,13 +143,13 @@ def test_marks_of_the_recipe_are_counted_and_said(tmp_path: Path) -> None:
     ]
     row = build([write_run(tmp_path / "a", {"t": [[1, 1]]}, lines=lines)]).frame.iloc[0]
     assert row["t_marked"] == 1
-    assert row["t_notes"] == "samples whose recipe lost a candidate, a plan or a judgement: 1"
+    assert row["t_notes"] == ("samples whose recipe lost a candidate, a plan or a judgement: 1",)
 
 
 def test_an_unfinished_run_is_said(tmp_path: Path) -> None:
     row = build([write_run(tmp_path / "a", {"t": [[1, 0], [1]]}, complete=False)]).frame.iloc[0]
-    assert row["notes"] == "the run is not finished"
-    assert row["t_notes"] == "unfinished, so not ranked: 3 of 4 samples"
+    assert row["notes"] == ("the run is not finished",)
+    assert row["t_notes"] == ("unfinished, so not ranked: 3 of 4 samples",)
 
 
 def test_an_unfinished_row_is_never_the_best(tmp_path: Path) -> None:
@@ -194,4 +201,4 @@ def test_the_answer_judge_stands_beside_the_rule(tmp_path: Path) -> None:
     row = build([write_run(tmp_path / "a", {"t": [[1, 0, 0]]}, lines=lines)]).frame.iloc[0]
     assert (row["t_judge"], row["t_judge_rule"], row["t_judge_differs"]) == (100, 50, 50)
     words = "100.0 by the answer judge, 50.0 by rule on the same 2 samples, which differ on 50.0%"
-    assert row["t_notes"] == f"samples on which the answer judge failed: 1; {words}"
+    assert row["t_notes"] == ("samples on which the answer judge failed: 1", words)

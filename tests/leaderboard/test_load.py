@@ -120,43 +120,17 @@ def test_verdicts_of_another_run_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_no_run_is_named(tmp_path: Path) -> None:
-    with pytest.raises(JournalError, match=r"Expected a run directory with a readable run\.json"):
+    with pytest.raises(JournalError, match=r"is not a run directory: it has no run\.json"):
         load_run(tmp_path)
 
 
 def test_a_foreign_run_json_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"name": "x", "recipe": "plain"}))
-    with pytest.raises(JournalError, match=r"run\.json: expected what `k2eval run` writes, got model"):
+    with pytest.raises(JournalError, match=r"run\.json: expected format 2, got None"):
         load_run(tmp_path)
-
-
-def test_speed_counts_generated_tokens_of_all_sessions(tmp_path: Path) -> None:
-    sessions = [
-        {"generated_tokens": 100, "generation_s": 1.0, "replayed": 50},
-        {"generated_tokens": 0, "generation_s": 0.0, "replayed": 150},
-        {"generated_tokens": 200, "generation_s": 2.0},
-    ]
-    assert load_run(write_run(tmp_path / "a", {"t": [[1]]}, sessions=sessions)).info.tokens_per_s == 100
-
-
-def test_acceptance_length_counts_the_targets_own_token(tmp_path: Path) -> None:
-    counts = {"drafts": 10, "drafted_tokens": 40, "accepted_tokens": 15}
-    speculative = counts | {"tasks": {"t": counts | {"accepted_tokens": 5}}}
-    info = load_run(write_run(tmp_path / "a", {"t": [[1]]}, speculative=speculative)).info
-    assert info.acceptance_length() == 2.5
-    assert info.acceptance_length("t") == 1.5
-    assert info.acceptance_length("u") is None
 
 
 def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     paths = [write_run(tmp_path / parent / "plain", {"t": [[1]]}) for parent in ("sft", "rl")]
     other = write_run(tmp_path / "k2", {"t": [[1]]})
     assert [run.info.name for run in load_runs([*paths, other])] == ["sft/plain", "rl/plain", "k2"]
-
-
-def test_micro_true_means_the_mathematics_group(tmp_path: Path) -> None:
-    path = write_run(
-        tmp_path / "a", {"t": [[1]], "u": [[1]]}, infos={"t": {"micro": True}, "u": {"micro": False}}
-    )
-    tasks = load_run(path).info.tasks
-    assert (tasks["t"].micro, tasks["u"].micro) == ("math", None)

@@ -11,6 +11,7 @@ from k2eval.errors import ConfigError
 from k2eval.leaderboard import build, print_table, write
 from k2eval.records import Outcome
 from tests.leaderboard.synthetic import bernoulli, verdict, write_run
+from tests.run_records import model_record, note
 
 SHIPPED = Path(__file__).parents[2] / "leaderboards" / "published.csv"
 
@@ -105,14 +106,14 @@ def test_one_run_is_printed_benchmark_by_benchmark(runs: list[Path]) -> None:
 
 def test_brackets_in_names_are_printed_as_they_are(tmp_path: Path) -> None:
     runs = [
-        write_run(tmp_path / name, {"t": [[1.0]]}, model={"name": "models/[bold]x[/bold]"})
+        write_run(tmp_path / name, {"t": [[1.0]]}, model=model_record("models/[bold]x[/bold]"))
         for name in ("a", "b")
     ]
     assert "[bold]x[/bold]" in printed(build(runs)).replace("\n", "")
 
 
 def test_pipes_in_names_do_not_break_the_page(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "a", {"t": [[1.0]]}, model={"name": "x|y"})
+    run = write_run(tmp_path / "a", {"t": [[1.0]]}, model=model_record("x|y"))
     _, page, _ = write(build([run]), tmp_path / "board")
     assert "x\\|y" in page.read_text()
 
@@ -134,3 +135,15 @@ def test_what_an_adaptive_vote_saved_is_said(tmp_path: Path) -> None:
     lines = [verdict("t", "q", 0, 1.0, notes={"tokens_saved_estimate": 100})]
     run = write_run(tmp_path / "adaptive", {"t": [[1.0]]}, lines=lines)
     assert "about 25% fewer tokens than with all candidates" in printed(build([run]))
+
+
+def test_notes_stand_in_one_cell_of_the_csv_and_can_be_told_apart(tmp_path: Path) -> None:
+    infos = {"t": {"notes": (note("one; and more"), note("two"))}}
+    table, *_ = write(build([write_run(tmp_path / "a", {"t": [[1.0]]}, infos=infos)]), tmp_path / "board")
+    assert pd.read_csv(table).loc[0, "t_notes"] == "one, and more; two"
+
+
+def test_a_note_with_a_semicolon_is_one_footnote(tmp_path: Path) -> None:
+    infos = {"t": {"notes": (note("one; and more"),)}}
+    _, page, _ = write(build([write_run(tmp_path / "a", {"t": [[1.0]]}, infos=infos)]), tmp_path / "board")
+    assert "⁽¹⁾ one; and more\n" in page.read_text()

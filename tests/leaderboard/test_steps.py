@@ -41,7 +41,7 @@ def test_steps_count_the_same_whatever_their_problem(tmp_path: Path) -> None:
     row = build([run]).frame.iloc[0]
     assert row["scicode"] == pytest.approx(100 / 3)
     assert row["scicode_sub"] == pytest.approx(100 * 4 / 12)
-    assert "12 steps of 3 problems" in row["scicode_sub_notes"]
+    assert "12 steps of 3 problems, each step counting the same" in row["scicode_sub_notes"]
 
 
 def test_the_error_of_steps_is_that_of_a_ratio_over_problems(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from k2eval.leaderboard import build, write
 from tests.leaderboard.synthetic import bernoulli, write_run
 from tests.pages.browser import Browser, needs_browser
+from tests.run_records import session_record
 
 SHIPPED = Path(__file__).parents[2] / "leaderboards" / "published.csv"
 
@@ -20,7 +21,7 @@ def page(tmp_path: Path) -> Path:
         for name, shift, fields in (
             ("<b>bad", -0.3, {}),
             ("good", 0.1, {}),
-            ("mid", 0.0, {"sessions": [{"generated_tokens": 10, "generation_s": 0.001}]}),
+            ("mid", 0.0, {"sessions": (session_record(generated_tokens=10, generation_s=0.001),)}),
         )
     ]
     return write(build(runs, published=SHIPPED), tmp_path / "board")[2]

@@ -150,5 +150,5 @@ async def test_a_judge_without_a_usable_reply_leaves_the_run_complete(tmp_path: 
     script = student(golds(settings), lambda request: True)
     summary = await run(settings, lambda request: "hm" if request.stage.startswith(NOTE) else script(request))
     assert summary.infrastructure == 0
-    assert read_run(settings.out)["complete"]
+    assert read_run(settings.out).complete
     assert all("no usable reply" in verdict.notes[NOTE]["failed"] for verdict in verdicts(settings.out))

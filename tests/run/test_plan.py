@@ -1,28 +1,33 @@
 """What a run has to do, and the identity that must not change while its directory grows."""
 
+import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from k2eval.config.run import TaskOverrides
 from k2eval.engines.scripted import ScriptedEngine
-from k2eval.errors import ConfigError, JournalError
-from k2eval.records import Outcome, SampleKey
-from k2eval.run.identity import identity, is_complete, limits_of_context, merge_run
+from k2eval.errors import ConfigError, EngineError, JournalError
+from k2eval.journal.journal import RUN, read_run
+from k2eval.journal.run_record import RunRecord
+from k2eval.records import ROLES, NoteKind, Outcome, SampleKey, Sampling
+from k2eval.run.identity import is_complete, limits_of_context, merge_run
 from k2eval.run.plan import Work, failed
+from tests.run_records import model_record, note, run_record, task_record
 from tests.scripted_runs import config
 
 
-def described(out: Path = Path("run"), name: str = "scripted", **fields: Any) -> dict[str, Any]:
-    work = Work(config(out, **fields))
+def described(out: Path = Path("run"), name: str = "scripted", **fields: Any) -> RunRecord:
     info = ScriptedEngine(lambda request: "", name=name).info
-    return {**work.describe(info, {"solver": info.fingerprint}), "sessions": [], "complete": False}
+    return Work(config(out, **fields)).describe(info, dict.fromkeys(ROLES, info.fingerprint))
 
 
 def test_repeats_of_a_question_come_side_by_side() -> None:
-    places = [one.sample_key for one in Work(config(Path("x"), limit=2, repeats=3)).assignments()]
-    ids = list(dict.fromkeys(place.question_id for place in places))
-    assert places == [SampleKey("smoke", question, run) for question in ids for run in range(3)]
+    work = Work(config(Path("x"), limit=2, repeats=3))
+    keys = [assignment.sample_key for assignment in work.assignments()]
+    ids = list(dict.fromkeys(key.question_id for key in keys))
+    assert keys == [SampleKey("smoke", question, run) for question in ids for run in range(3)]
 
 
 def test_a_tasks_own_runs_win_over_those_for_all() -> None:
@@ -81,7 +86,7 @@ def test_what_shapes_answers_is_part_of_the_identity(fields: dict[str, Any]) -> 
     ids=str,
 )
 def test_what_does_not_shape_answers_may_change(fields: dict[str, Any]) -> None:
-    assert merge_run(described(), described(**fields))["complete"] is False
+    assert merge_run(described(), described(**fields)).complete is False
 
 
 def test_the_difference_names_both_values() -> None:
@@ -100,58 +105,69 @@ def test_a_long_value_is_shown_by_its_start() -> None:
 def test_more_runs_and_questions_extend_and_fewer_do_not_shrink() -> None:
     small, large = described(repeats=1, limit=2), described(repeats=3, limit=5)
     for merged in (merge_run(small, large), merge_run(large, small)):
-        task = merged["tasks"]["smoke"]
-        assert (merged["repeats"], task["repeats"], task["questions"]) == (3, 3, 5)
-        assert task["notes"] == ["limited to the first 5"]
-        assert len(task["hashes"]) == 5
+        task = merged.tasks["smoke"]
+        assert (merged.repeats, task.repeats, task.questions) == (3, 3, 5)
+        assert task.notes == (note("limited to the first 5", NoteKind.LIMITED),)
+        assert len(task.hashes) == 5
 
 
 def test_tasks_of_earlier_starts_stay_with_their_changes() -> None:
     before = described(overrides={"smoke": {"sampling": {"top_p": 0.5}}})
-    before["tasks"]["other"] = before["tasks"]["smoke"]
-    before["config"]["overrides"]["other"] = {"repeats": 1}
+    changed = {**before.config.overrides, "other": TaskOverrides(repeats=1)}
+    before = before.model_copy(
+        update={
+            "tasks": {**before.tasks, "other": before.tasks["smoke"]},
+            "config": before.config.model_copy(update={"overrides": changed}),
+        }
+    )
     merged = merge_run(before, described(overrides={"smoke": {"sampling": {"top_p": 0.5}}}))
-    assert set(merged["tasks"]) == {"smoke", "other"}
-    assert merged["config"]["overrides"]["other"] == {"repeats": 1}
+    assert set(merged.tasks) == {"smoke", "other"}
+    assert merged.config.overrides["other"] == TaskOverrides(repeats=1)
 
 
 def test_what_the_engine_said_stays_until_it_has_started_again() -> None:
     before = described()
-    before["model"]["context"], before["engine"]["notes"] = 4096, ["no chat template"]
-    merged = merge_run(before, described())
-    assert (merged["model"]["context"], merged["engine"]["notes"]) == (4096, ["no chat template"])
-
-
-@pytest.mark.parametrize("lost", ["engine", "recipe", "tasks", "config"])
-def test_a_description_edited_by_hand_is_refused(lost: str) -> None:
-    broken = {key: value for key, value in described().items() if key != lost} | (
-        {"config": 5} if lost == "config" else {}
+    engine = before.engine.model_copy(update={"notes": (note("no chat template"),)})
+    before = before.model_copy(
+        update={"model": model_record(context=4096), "engine": engine, "reproducible": False}
     )
-    with pytest.raises(JournalError, match=r"run\.json is not what `k2eval run` writes"):
-        identity(broken)
+    merged = merge_run(before, described())
+    assert (merged.model.context, merged.engine.notes) == (4096, (note("no chat template"),))
+    assert not merged.reproducible
+
+
+def test_options_that_yaml_reads_as_dates_can_be_written_and_are_no_difference(tmp_path: Path) -> None:
+    dated = {"overrides": {"nano_code": {"options": {"until": datetime.date(2099, 1, 1)}}}}
+    run = described(tasks=("nano_code",), **dated)
+    (tmp_path / RUN).write_text(run.to_json())
+    merged = merge_run(read_run(tmp_path), described(tasks=("nano_code",), **dated))
+    assert merged.tasks["nano_code"].options["until"] == "2099-01-01"
 
 
 def test_a_run_is_complete_when_every_sample_it_speaks_of_is_settled() -> None:
-    run = {"tasks": {"a": {"questions": 2, "repeats": 2}, "b": {"questions": 1, "repeats": 1}}}
-    places = [SampleKey("a", question, index) for question in "xy" for index in (0, 1)] + [
-        SampleKey("b", "z", 0)
-    ]
-    assert is_complete(run, places)
-    assert not is_complete(run, places[1:])
-    assert not is_complete(run, places[:-1])
-    assert not is_complete(run, [*places[1:], SampleKey("a", "x", 2)])
+    run = run_record({"a": task_record(questions=2, repeats=2), "b": task_record(questions=1, repeats=1)})
+    keys = [SampleKey("a", question, index) for question in "xy" for index in (0, 1)]
+    keys.append(SampleKey("b", "z", 0))
+    assert is_complete(run, keys)
+    assert not is_complete(run, keys[1:])
+    assert not is_complete(run, keys[:-1])
+    assert not is_complete(run, [*keys[1:], SampleKey("a", "x", 2)])
 
 
-def test_answers_that_the_context_cuts_are_said_once() -> None:
-    tasks = {name: {"sampling": {"max_tokens": 64_000}} for name in ("a", "b")}
-    run = {"tasks": {**tasks, "c": {"sampling": {"max_tokens": 100}}}}
-    assert limits_of_context(run, None) == []
-    [note] = limits_of_context(run, 4096)
-    assert note.startswith("max_tokens is 64000, but prompt and answer must fit a context of 4096 tokens")
-    assert note.endswith("(a, b)")
+def test_answers_that_the_context_cuts_are_noted_once() -> None:
+    tasks = {name: task_record(sampling=Sampling(max_tokens=64_000)) for name in ("a", "b")}
+    tasks["c"] = task_record(sampling=Sampling(max_tokens=100))
+    assert limits_of_context(tasks, None) == []
+    [limit] = limits_of_context(tasks, 4096)
+    assert limit.kind is NoteKind.CONTEXT
+    assert limit.text.startswith(
+        "max_tokens is 64000, but prompt and answer must fit a context of 4096 tokens"
+    )
+    assert limit.text.endswith("(a, b)")
 
 
 def test_a_failure_of_ours_has_no_score() -> None:
     assignment = next(Work(config(Path("x"))).assignments())
-    verdict = failed(assignment, Outcome.ENGINE_ERROR, "x" * 10_000)
-    assert verdict.score is None and len(verdict.detail["reason"]) == 500
+    verdict = failed(assignment, EngineError("x" * 10_000))
+    assert (verdict.outcome, verdict.score) == (Outcome.ENGINE_ERROR, None)
+    assert len(verdict.detail["reason"]) == 500

@@ -19,8 +19,9 @@ from k2eval.engines.scripted import Script, ScriptedEngine
 from k2eval.errors import EngineError, EngineStopped, JournalError, PromptTooLong
 from k2eval.grading.pool import GradingPool
 from k2eval.journal.journal import GENERATIONS, VERDICTS, Journal, read_lines, read_run
-from k2eval.records import Generation, Grade, Outcome, Question, Request, derive_seed
+from k2eval.records import Generation, Grade, NoteKind, Outcome, Question, Request, derive_seed
 from k2eval.run.runner import Runner, Summary
+from tests.run_records import note
 from tests.scripted_runs import config, verdicts
 
 
@@ -44,7 +45,7 @@ async def test_every_sample_is_made_and_graded_once(tmp_path: Path) -> None:
     assert summary == Summary(total=12, done=12, infrastructure=0, generated=12, interrupted=False)
     assert len(engine.requests) == len({one.key for one in engine.requests}) == 12
     assert len((tmp_path / "run" / VERDICTS).read_text().splitlines()) == 12
-    assert read_run(tmp_path / "run")["complete"] is True
+    assert read_run(tmp_path / "run").complete is True
 
 
 async def test_a_second_start_asks_nothing_and_changes_nothing(tmp_path: Path) -> None:
@@ -87,11 +88,7 @@ async def test_fewer_runs_are_complete_without_shrinking_the_run(tmp_path: Path)
     summary, engine = await carry_out(config(tmp_path / "run", limit=2, repeats=1))
     assert (summary.total, summary.done, engine.requests) == (2, 2, [])
     run = read_run(tmp_path / "run")
-    assert (run["complete"], run["tasks"]["smoke"]["repeats"], run["tasks"]["smoke"]["questions"]) == (
-        True,
-        2,
-        3,
-    )
+    assert (run.complete, run.tasks["smoke"].repeats, run.tasks["smoke"].questions) == (True, 2, 3)
 
 
 async def test_a_part_of_an_unfinished_run_does_not_make_it_complete(tmp_path: Path) -> None:
@@ -103,7 +100,7 @@ async def test_a_part_of_an_unfinished_run_does_not_make_it_complete(tmp_path: P
     with pytest.raises(EngineStopped):
         await carry_out(config(tmp_path / "run", limit=3, repeats=2), dies, capacity=1)
     await carry_out(config(tmp_path / "run", limit=3, repeats=1))
-    assert read_run(tmp_path / "run")["complete"] is False
+    assert read_run(tmp_path / "run").complete is False
 
 
 async def test_another_checkpoint_is_refused_in_the_same_directory(tmp_path: Path) -> None:
@@ -142,13 +139,13 @@ async def test_a_prompt_that_is_too_long_fails_that_question_alone(tmp_path: Pat
     assert {one.outcome for one in found} == {Outcome.PROMPT_TOO_LONG}
     assert {one.score for one in found} == {None}
     assert found[0].detail["reason"] == "the prompt has 9 tokens, the context 8"
-    assert read_run(tmp_path / "run")["complete"] is False
+    assert read_run(tmp_path / "run").complete is False
 
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("k2eval.run.runner.wait_exponential", lambda **_: lambda state: 0)
-    monkeypatch.setattr("k2eval.run.runner._SIGNAL_DELAY_S", 0)
+    monkeypatch.setattr("k2eval.run.queue.wait_exponential", lambda **_: lambda state: 0)
+    monkeypatch.setattr("k2eval.run.queue._SIGNAL_DELAY_S", 0)
 
 
 @pytest.mark.usefixtures("at_once")
@@ -188,7 +185,7 @@ async def test_what_failed_on_our_side_is_tried_again_by_the_next_start(tmp_path
     await carry_out(config(tmp_path / "run"), script)
     summary, engine = await carry_out(config(tmp_path / "run"))
     assert (summary.infrastructure, len(engine.requests)) == (0, 6)
-    assert read_run(tmp_path / "run")["complete"] is True
+    assert read_run(tmp_path / "run").complete is True
 
 
 async def test_a_bug_in_an_engine_is_not_tried_again_and_not_recorded(tmp_path: Path) -> None:
@@ -218,8 +215,8 @@ async def test_an_engine_that_dies_ends_the_run_and_keeps_what_is_finished(tmp_p
     with pytest.raises(EngineStopped, match="vLLM stopped"):
         await carry_out(config(tmp_path / "run"), script, capacity=1)
     assert len(generations(tmp_path / "run")) == 5
-    [session] = read_run(tmp_path / "run")["sessions"]
-    assert session["generated"] == 5
+    [session] = read_run(tmp_path / "run").sessions
+    assert session.generated == 5
     summary, engine = await carry_out(config(tmp_path / "run"))
     assert (summary.done, len(engine.requests)) == (12, 7)
 
@@ -228,9 +225,9 @@ async def test_replayed_generations_count_in_no_speed(tmp_path: Path) -> None:
     await carry_out(config(tmp_path / "run", limit=3))
     (tmp_path / "run" / VERDICTS).write_text("")
     await carry_out(config(tmp_path / "run", limit=3))
-    first, second = read_run(tmp_path / "run")["sessions"]
-    assert (first["generated"], first["replayed"]) == (6, 0)
-    assert (second["generated"], second["replayed"], second["generated_tokens"]) == (0, 6, 0)
+    first, second = read_run(tmp_path / "run").sessions
+    assert (first.generated, first.replayed) == (6, 0)
+    assert (second.generated, second.replayed, second.generated_tokens) == (0, 6, 0)
     assert len(verdicts(tmp_path / "run")) == 6
 
 
@@ -302,7 +299,7 @@ async def test_no_more_responses_wait_for_their_grade_than_allowed(
         return Grade.of(Outcome.CORRECT)
 
     monkeypatch.setattr(GradingPool, "grade", grade)
-    monkeypatch.setattr("k2eval.run.runner._GRADING_BACKLOG", 3)
+    monkeypatch.setattr("k2eval.run.queue._GRADING_BACKLOG", 3)
     summary, _ = await carry_out(config(tmp_path / "run"))
     assert (summary.done, most) == (12, 3)
 
@@ -320,7 +317,7 @@ async def test_a_signal_ends_the_run_in_order(tmp_path: Path, number: signal.Sig
     assert summary.interrupted and summary.generated < 12
     assert "Stopping; once more stops at once." in out.getvalue()
     assert signal.getsignal(number) is handler
-    assert read_run(tmp_path / "run")["sessions"][0]["generated"] == summary.generated
+    assert read_run(tmp_path / "run").sessions[0].generated == summary.generated
     summary, _ = await carry_out(config(tmp_path / "run"))
     assert summary.done == 12 and not summary.interrupted
     assert len(generations(tmp_path / "run")) == 12
@@ -372,15 +369,20 @@ class Small(ScriptedEngine):
 
     @property
     def info(self) -> EngineInfo:
-        return super().info.model_copy(update={"context": 4096, "notes": ("plain text",)})
+        return super().info.model_copy(
+            update={"context": 4096, "notes": (note("plain text", NoteKind.ENGINE),)}
+        )
 
 
 async def test_what_a_reader_must_know_is_printed_and_kept(tmp_path: Path) -> None:
     out = io.StringIO()
     await Runner(config(tmp_path / "run"), {"solver": Small(right)}, Console(file=out, width=300)).run()
-    notes = read_run(tmp_path / "run")["engine"]["notes"]
-    assert notes[0] == "plain text"
-    assert notes[1].startswith("max_tokens is 64000, but prompt and answer must fit a context of 4096 tokens")
+    notes = read_run(tmp_path / "run").engine.notes
+    assert notes[0] == note("plain text", NoteKind.ENGINE)
+    assert notes[1].kind is NoteKind.CONTEXT
+    assert notes[1].text.startswith(
+        "max_tokens is 64000, but prompt and answer must fit a context of 4096 tokens"
+    )
     assert out.getvalue().count("max_tokens is 64000") == 1
 
 

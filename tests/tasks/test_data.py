@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from k2eval.errors import DataError
-from k2eval.records import Sampling
+from k2eval.errors import ConfigError, DataError
+from k2eval.records import Note, NoteKind, Sampling
 from k2eval.tasks.data import QuestionSet, load_questions, read_rows
-from k2eval.tasks.task import Task, TaskSpec, load_tasks
+from k2eval.tasks.task import Item, Items, Task, TaskSpec, load_tasks
 
 DAMAGED = gzip.compress(b"")[:10] + b"\xff" * 20
 """A header, then a deflate block of a type that does not exist."""
@@ -210,17 +210,23 @@ def test_a_bounded_field_that_is_no_number_is_refused(folder: Path) -> None:
 
 
 def test_fewer_questions_than_the_benchmark_has_are_noted(folder: Path) -> None:
-    assert load_questions(task(questions=173), data=folder).notes == ["5 of 173 questions"]
+    assert load_questions(task(questions=173), data=folder).notes == (
+        Note(kind=NoteKind.MISSING, text="5 of 173 questions"),
+    )
 
 
 def test_a_complete_set_needs_no_note(folder: Path) -> None:
-    assert load_questions(task(questions=5), data=folder).notes == []
+    assert load_questions(task(questions=5), data=folder).notes == ()
 
 
 def test_a_limit_keeps_the_first_and_says_so(folder: Path) -> None:
     found = load_questions(task(questions=173), data=folder, limit=2)
     assert ids(found) == ["q1", "q2"]
-    assert (found.found, found.notes) == (5, ["5 of 173 questions", "limited to the first 2"])
+    assert found.found == 5
+    assert found.notes == (
+        Note(kind=NoteKind.MISSING, text="5 of 173 questions"),
+        Note(kind=NoteKind.LIMITED, text="limited to the first 2"),
+    )
 
 
 def test_a_value_that_is_not_a_number_is_outside_the_bounds(tmp_path: Path) -> None:
@@ -240,7 +246,19 @@ def test_a_bad_line_in_a_file_of_the_hub_is_no_unreachable_hub(
 
 
 def test_a_limit_beyond_the_end_is_no_limit(folder: Path) -> None:
-    assert load_questions(task(), data=folder, limit=9).notes == []
+    assert load_questions(task(), data=folder, limit=9).notes == ()
+
+
+def test_notes_of_an_adapter_that_are_bare_text_are_refused(folder: Path) -> None:
+    questions = load_questions(task(adapter="tests.tasks.test_data:with_bare_note"), data=folder)
+    with pytest.raises(
+        ConfigError, match=r"Adapter tests.tasks.test_data:with_bare_note of task toy: .* got 'x'"
+    ):
+        questions.items()
+
+
+def with_bare_note(rows: object, spec: object, repeat_index: int) -> Items:
+    return Items([Item("q1", "1", {"problem": "1"})], ["x"])  # type: ignore[list-item]
 
 
 def test_the_fingerprint_does_not_change_with_the_limit(folder: Path) -> None:
@@ -282,6 +300,6 @@ REAL = {
 def test_the_real_rows_are_as_many_as_expected(name: str) -> None:
     found = load_questions(load_tasks([name])[0], data=None)
     questions = found.questions()
-    assert (len(questions), found.notes) == REAL[name]
+    assert (len(questions), [note.text for note in found.notes]) == REAL[name]
     assert len({question.id for question in questions}) == len(questions)
     assert all(question.gold for question in questions)

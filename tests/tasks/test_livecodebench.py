@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from k2eval.errors import ConfigError, DataError
+from k2eval.records import NoteKind
 from k2eval.tasks.livecodebench import (
     ERRATA,
     FILE,
@@ -136,7 +137,8 @@ def test_the_item_tells_what_results_break_down_by() -> None:
 def test_notes_count_questions_without_hidden_tests_and_with_known_faults() -> None:
     rows = [row(), row(question_id="abc337_e", private_test_cases=encoded(TESTS))]
     notes = items(rows, spec(parity="official"), 0).notes
-    assert [note.split()[0] for note in notes] == ["1", "1", "programs"]
+    assert [note.text.split()[0] for note in notes] == ["1", "1", "programs"]
+    assert [note.kind for note in notes] == [NoteKind.MISSING, NoteKind.QUESTIONS, NoteKind.GRADING]
 
 
 def test_an_unknown_parity_is_an_error() -> None:

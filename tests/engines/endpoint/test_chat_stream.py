@@ -13,21 +13,21 @@ async def test_signs_of_life_without_an_answer_are_given_up_on() -> None:
     bad = Reply(events=["[DONE]"], pings=100)
     async with FakeServer(first_then(bad)) as server, engine_at(server, timeout_s=0.5) as engine:
         assert (await engine.generate(request())).text == "fine"
-        assert any("time-out" in note for note in engine.info.notes)
+        assert any("time-out" in note.text for note in engine.info.notes)
 
 
 async def test_a_stream_without_end_is_broken_off() -> None:
     bad = Reply(events=[chunk("on ")] * 3000)
     async with FakeServer(first_then(bad)) as server, engine_at(server) as engine:
         assert (await engine.generate(request())).text == "fine"
-        assert any("far beyond max_tokens" in note for note in engine.info.notes)
+        assert any("far beyond max_tokens" in note.text for note in engine.info.notes)
 
 
 async def test_a_server_that_ignores_max_tokens_is_noticed() -> None:
     events = [chunk("a"), chunk(finish="stop"), usage(completion=101)]
     async with FakeServer(lambda body: Reply(events=events)) as server, engine_at(server) as engine:
         assert (await engine.generate(request())).output_tokens == 101
-        assert any("ignores max_tokens" in note for note in engine.info.notes)
+        assert any("ignores max_tokens" in note.text for note in engine.info.notes)
 
 
 async def test_a_model_that_changes_within_an_answer_stops_the_run() -> None:

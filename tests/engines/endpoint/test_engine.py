@@ -101,7 +101,7 @@ async def test_trouble_is_tried_again_and_told(bad: Reply, named: str) -> None:
     async with FakeServer(first_then(bad, 2)) as server, engine_at(server) as engine:
         generation = await engine.generate(request())
         assert generation.text == "fine"
-        assert any(named in note and "(2×)" in note for note in engine.info.notes)
+        assert any(named in note.text and "(2×)" in note.text for note in engine.info.notes)
 
 
 @pytest.mark.parametrize("bad", [error(429), error(500), Reply(events=[chunk("half")]), Reply(events=["{"])])
@@ -118,7 +118,7 @@ async def test_a_server_that_hangs_is_given_up_on() -> None:
         engine_at(server, timeout_s=0.2) as engine,
     ):
         assert (await engine.generate(request())).text == "fine"
-        assert any("time-out" in note for note in engine.info.notes)
+        assert any("time-out" in note.text for note in engine.info.notes)
 
 
 async def test_a_stream_that_falls_silent_is_given_up_on() -> None:
@@ -127,7 +127,7 @@ async def test_a_stream_that_falls_silent_is_given_up_on() -> None:
         engine_at(server, timeout_s=0.2) as engine,
     ):
         assert (await engine.generate(request())).text == "fine"
-        assert any("time-out" in note for note in engine.info.notes)
+        assert any("time-out" in note.text for note in engine.info.notes)
 
 
 async def test_counts_that_are_no_numbers_are_not_believed() -> None:
@@ -231,7 +231,7 @@ async def test_missing_counts_are_said() -> None:
         engine_at(server) as engine,
     ):
         assert (await engine.generate(request())).output_tokens == 2
-        assert any("does not count tokens" in note for note in engine.info.notes)
+        assert any("does not count tokens" in note.text for note in engine.info.notes)
 
 
 async def test_requests_go_to_the_least_loaded_server() -> None:
@@ -260,7 +260,7 @@ async def test_another_server_takes_over() -> None:
 async def test_a_server_that_is_away_is_left_out_and_named() -> None:
     async with FakeServer(models=500) as away, FakeServer() as there, engine_at(away, there) as engine:
         await engine.generate(request())
-        assert any(note.startswith("left out:") and away.url in note for note in engine.info.notes)
+        assert any(note.text.startswith("left out:") and away.url in note.text for note in engine.info.notes)
 
 
 async def test_no_more_requests_than_allowed_are_in_flight() -> None:
@@ -302,7 +302,7 @@ async def test_what_a_server_ignores_is_noticed(
     behave: Callable[[Body], Reply], note: str, honours: bool
 ) -> None:
     async with FakeServer(behave) as server, engine_at(server, probe=True) as engine:
-        assert any(note in said for said in engine.info.notes)
+        assert any(note in other.text for other in engine.info.notes)
         assert engine.info.honours_seeds is honours
 
 

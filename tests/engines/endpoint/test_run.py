@@ -65,7 +65,7 @@ async def test_what_fails_is_named_and_made_up_for_by_the_next_start(tmp_path: P
         assert {verdict.outcome for verdict in failed} == {Outcome.ENGINE_ERROR}
         assert all("2 attempts" in verdict.detail["reason"] for verdict in failed)
         assert all(verdict.score == 1.0 for verdict in verdicts(settings.out) if verdict not in failed)
-        assert any("asked again after" in note for note in read_run(settings.out)["engine"]["notes"])
+        assert any("asked again after" in note.text for note in read_run(settings.out).engine.notes)
         server.behave = good
         summary = await run(settings)
     assert (summary.infrastructure, summary.generated) == (0, 2)

@@ -141,5 +141,5 @@ async def test_a_whole_run_with_a_judge_of_its_own(served: str, tmp_path: Path) 
     assert (summary.done, summary.infrastructure) == (4, 0)
     assert all(len(verdict.notes["candidates"]) == 3 for verdict in verdicts(settings.out))
     run = read_run(settings.out)
-    assert run["reproducible"] is True
-    assert run["complete"] is True
+    assert run.reproducible is True
+    assert run.complete is True

@@ -186,7 +186,7 @@ async def test_a_run_says_that_its_context_cuts_answers(engine: VllmEngine, tmp_
     assert summary.infrastructure == 1
     assert verdicts(tmp_path / "run")[0].outcome is Outcome.PROMPT_TOO_LONG
     assert out.getvalue().count(f"must fit a context of {CONTEXT} tokens") == 1
-    assert read_run(tmp_path / "run")["model"]["context"] == CONTEXT
+    assert read_run(tmp_path / "run").model.context == CONTEXT
 
 
 @with_engine

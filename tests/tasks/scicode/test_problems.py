@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from k2eval.errors import DataError
+from k2eval.records import NoteKind
 from k2eval.tasks.scicode import items, problem_of
 from k2eval.tasks.task import DataSpec, TaskSpec, load_tasks, task_files
 from tests.grading.code.test_scicode import row
@@ -67,7 +68,8 @@ def test_a_given_step_without_its_code_is_an_error() -> None:
 
 def test_missing_targets_are_noted() -> None:
     [note] = items([row()], spec(), 0).notes
-    assert note.startswith("no targets (test_data.h5) for 2 of 2 steps")
+    assert note.kind is NoteKind.MISSING
+    assert note.text.startswith("no targets (test_data.h5) for 2 of 2 steps")
 
 
 def test_a_row_of_another_data_set_is_refused() -> None:
