@@ -1,7 +1,6 @@
 """The journal: what was finished is never lost, and foreign files are never touched."""
 
 import errno
-import json
 import os
 import resource
 import subprocess
