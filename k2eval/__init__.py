@@ -1,3 +1,3 @@
 """k2eval: evaluate reasoning checkpoints on mathematics, code and science."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
