@@ -199,8 +199,8 @@ def tasks_folders(include: Sequence[Path] = ()) -> tuple[Path, ...]:
         include: Folders of ``--include-path``. They come first, then those that ``K2EVAL_TASKS`` lists, separated
             as in ``PATH``, and at last k2eval's own.
     """
-    listed = [entry for entry in os.environ.get("K2EVAL_TASKS", "").split(os.pathsep) if entry]
-    return tuple(dict.fromkeys([*(Path(entry).absolute() for entry in (*include, *listed)), tasks_folder()]))
+    listed = [Path(entry) for entry in os.environ.get("K2EVAL_TASKS", "").split(os.pathsep) if entry]
+    return tuple(dict.fromkeys([*(folder.absolute() for folder in (*include, *listed)), tasks_folder()]))
 
 
 def load_tasks(
