@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from k2eval.config.speculative import parse as parse_speculative
 from k2eval.errors import ConfigError, did_you_mean
 
-EngineKind = Literal["vllm", "endpoint", "scripted"]
+EngineKind = Literal["vllm", "endpoint", "scripted", "object"]
+"""The engines; ``object`` is one that was given to the Python API, which no configuration can open."""
 
 
 class _Config(BaseModel):
