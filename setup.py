@@ -9,6 +9,7 @@ setup(
     packages=[*find_packages(include=["k2eval", "k2eval.*"]), "k2eval._tasks", "k2eval._leaderboards"],
     package_dir={"k2eval._tasks": "tasks", "k2eval._leaderboards": "leaderboards"},
     package_data={
+        "": ["*.pyi"],
         "k2eval": ["py.typed"],
         "k2eval._tasks": ["**/*.yaml", "**/*.jsonl", "**/*.h5"],
         "k2eval._leaderboards": ["published.csv"],

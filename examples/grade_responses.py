@@ -22,7 +22,9 @@ def main() -> None:
         grade = k2eval.grade(response, gold=gold)
         print(f"gold {gold:12} outcome {grade.outcome:10} answer {grade.extracted}")
 
-    choice = k2eval.grade("The city of light, so the answer is (B).", gold="Paris", grader="choice", options=CITIES)
+    choice = k2eval.grade(
+        "The city of light, so the answer is (B).", gold="Paris", grader="choice", options=CITIES
+    )
     print(f"gold {'Paris':12} outcome {choice.outcome:10} answer {choice.extracted}")
 
     smoke = k2eval.grade(r"\boxed{1}", task="smoke", question_id="smoke-01")

@@ -40,9 +40,7 @@ def hasty(request: k2eval.Request) -> str:
 def main() -> None:
     """Compare the recipe with a single answer."""
     engine = k2eval.ScriptedEngine(hasty, name="hasty")
-    plain = k2eval.evaluate(
-        tasks="sums", include_path=SUMS, engine=engine, out="runs/plain", progress=False
-    )
+    plain = k2eval.evaluate(tasks="sums", include_path=SUMS, engine=engine, out="runs/plain", progress=False)
     twice = k2eval.evaluate(
         tasks="sums",
         include_path=SUMS,

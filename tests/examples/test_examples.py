@@ -50,7 +50,9 @@ def test_the_example_of_grading_tells_right_from_wrong(tmp_path: Path) -> None:
 
 def test_the_own_task_is_found_and_asked(tmp_path: Path) -> None:
     script = tmp_path / "script.jsonl"
-    script.write_text('{"match": "17 + 25", "responses": ["\\\\boxed{42}"]}\n{"match": "", "responses": ["?"]}\n')
+    script.write_text(
+        '{"match": "17 + 25", "responses": ["\\\\boxed{42}"]}\n{"match": "", "responses": ["?"]}\n'
+    )
     command = f"run --engine scripted --model {script} --tasks sums --out runs/sums --set sums.repeats=1"
     done = subprocess.run(
         [sys.executable, "-m", "k2eval", *command.split()],
