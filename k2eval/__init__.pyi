@@ -33,4 +33,5 @@ from .records import Response as Response
 from .records import Sampling as Sampling
 from .records import Verdict as Verdict
 
+__all__: list[str]
 __version__: str

@@ -67,13 +67,18 @@ def test_the_own_task_is_found_and_asked(tmp_path: Path) -> None:
     assert verdicts.count('"outcome": "correct"') == 1
 
 
+def read() -> Any:
+    """The notebook as it is committed."""
+    return nbformat.reads((EXAMPLES / "compare.ipynb").read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
+
+
 @pytest.fixture(scope="module")
 def notebook() -> Any:
     """The notebook with the outputs of all its cells."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
-        content = nbformat.read(EXAMPLES / "compare.ipynb", as_version=4)
+        content = read()
         client = NotebookClient(content, timeout=200, resources={"metadata": {"path": EXAMPLES}})
         return client.execute()
 
@@ -103,5 +108,5 @@ def test_the_notebook_shows_runs_leaderboard_and_comparison(
 
 
 def test_the_notebook_is_committed_without_outputs() -> None:
-    content = nbformat.read(EXAMPLES / "compare.ipynb", as_version=4)
+    content = read()
     assert [cell for cell in content.cells if cell.get("outputs")] == []
