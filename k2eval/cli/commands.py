@@ -20,8 +20,9 @@ from k2eval.records import Question
 from k2eval.run.closing import closing_words
 from k2eval.run.interruption import INTERRUPTED, stop_at_once
 from k2eval.system.console import terminal
+from k2eval.system.shipped import shipped
 from k2eval.tasks.data import load_questions
-from k2eval.tasks.task import load_tasks, task_files, tasks_folder
+from k2eval.tasks.task import load_tasks, task_files
 
 UNFINISHED = 1
 """Exit code of a command that ended with infrastructure failures."""
@@ -148,7 +149,7 @@ def leaderboard_command(
     from k2eval.leaderboard import build, print_table, write
 
     console = terminal()
-    own = tasks_folder().parent / "leaderboards" / "published.csv"
+    own = shipped("leaderboards", "published.csv")
     board = build(runs, published=published or (own if own.exists() else None), **scope)
     if not quiet:
         print_table(board, console)

@@ -28,9 +28,9 @@ def to_markdown(comparison: Comparison) -> str:
     """The comparison as a page."""
     parts = ["# Comparison", EXPLANATION]
     for pair in comparison.pairs:
-        parts.append(f"## {_name(pair.second)} against {_name(pair.first)}")
-        parts.append(markdown_table(*_scores(pair)))
-        parts.append("\n".join(f"- {line}" for line in _remarks(pair)))
+        parts.append(f"## {name_of(pair.second)} against {name_of(pair.first)}")
+        parts.append(markdown_table(*score_table(pair)))
+        parts.append("\n".join(f"- {line}" for line in remarks(pair)))
         parts.append(markdown_table(*_costs(pair)))
         for line in pair.lines:
             if line.flips:
@@ -45,9 +45,9 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     """The comparison on a terminal."""
     for number, pair in enumerate(comparison.pairs):
         _say("", console) if number else None
-        _say(f"{_name(pair.second)} against {_name(pair.first)}", console, "bold")
-        _show(*_scores(pair), console)
-        for remark in _remarks(pair):
+        _say(f"{name_of(pair.second)} against {name_of(pair.first)}", console, "bold")
+        _show(*score_table(pair), console)
+        for remark in remarks(pair):
             _say(f"- {remark}", console)
         _show(*_costs(pair), console)
         for line in pair.lines:
@@ -57,7 +57,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         _say(note, console)
 
 
-def _scores(pair: Pair) -> tuple[list[str], list[list[str]]]:
+def score_table(pair: Pair) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of the table of scores, a row per benchmark and average."""
     header = [
         "Benchmark",
         pair.first.info.name,
@@ -82,19 +83,20 @@ def _scores(pair: Pair) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def _remarks(pair: Pair) -> list[str]:
+def remarks(pair: Pair) -> list[str]:
+    """Return what a reader of the scores must know, each remark with the benchmarks that it is about."""
     titles: dict[str, list[str]] = {}
     for line in pair.lines:
         for note in line.notes:
             titles.setdefault(note, []).append(line.title)
-    remarks = [f"{'; '.join(lines)}: {note}" for note, lines in titles.items()]
+    words = [f"{'; '.join(lines)}: {note}" for note, lines in titles.items()]
     for run, names in ((pair.first, pair.only_first), (pair.second, pair.only_second)):
         if names:
-            remarks.append(f"only {run.info.name} has {', '.join(names)}")
-    remarks += [
+            words.append(f"only {run.info.name} has {', '.join(names)}")
+    words += [
         f"{run.info.name} is not finished" for run in (pair.first, pair.second) if not run.info.complete
     ]
-    return remarks
+    return words
 
 
 def _costs(pair: Pair) -> tuple[list[str], list[list[str]]]:
@@ -175,7 +177,8 @@ def _difference(difference: Difference) -> str:
     return f"{value:+.1f} ({low:+.1f} … {high:+.1f})".replace("-", "−")
 
 
-def _name(run: RunScores) -> str:
+def name_of(run: RunScores) -> str:
+    """Return a run's name with its checkpoint and recipe."""
     return f"{run.info.name} ({run.info.model.name}, recipe {run.info.recipe})"
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from k2eval.config.speculative import parse as parse_speculative
 from k2eval.errors import ConfigError, did_you_mean
 
-EngineKind = Literal["vllm", "endpoint", "scripted"]
+EngineKind = Literal["vllm", "endpoint", "scripted", "object"]
+"""The engines; ``object`` is one that was given to the Python API, which no configuration can open."""
 
 
 class _Config(BaseModel):
@@ -61,6 +62,8 @@ class RunConfig(_Repeated):
     seed: int = 0
     out: Path
     data: Path | None = None
+    include_path: tuple[Path, ...] = ()
+    """Folders with task files of the user's own, besides those of ``K2EVAL_TASKS``; they win over k2eval's own."""
     limit: int | None = Field(None, ge=1)
     """At most this many questions of each task, the first ones."""
     sampling: dict[str, Any] = Field(default_factory=dict)
@@ -81,12 +84,21 @@ class RunConfig(_Repeated):
     workers: int | None = Field(None, ge=1)
     """Grading processes; None leaves it to k2eval."""
 
+    @field_validator("include_path", mode="before")
+    @classmethod
+    def _read_one_folder(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, (str, Path)) else value
+
 
 SECTIONS = ("engine", "sampling", "roles", "speculative")
 
 
+TaskNames = Iterable[str] | Callable[[Sequence[Path]], Iterable[str]]
+"""Names of tasks, or a function from folders with the user's own tasks to names."""
+
+
 def load_config(
-    *, file: Path | None, flags: Mapping[str, Any], sets: Iterable[str] = (), task_names: Iterable[str] = ()
+    *, file: Path | None, flags: Mapping[str, Any], sets: Iterable[str] = (), task_names: TaskNames = ()
 ) -> RunConfig:
     """Merge a YAML file, command line flags and ``--set a.b=value`` pairs, the later ones winning.
 
@@ -96,12 +108,12 @@ def load_config(
         flags: Fields given as flags; None means not given.
         sets: ``section.key=value`` with a YAML value, where section is ``engine``, ``sampling``,
             ``roles``, ``speculative`` or a task's name.
-        task_names: Names that may be overridden.
+        task_names: Names that may be overridden. A function, such as :func:`k2eval.tasks.task.task_files`, is
+            called with ``include_path``, so that the user's own tasks may be overridden too.
 
     Raises:
         ConfigError: When a key is unknown or a value has the wrong type.
     """
-    known_tasks = list(task_names)
     merged = _read_yaml(file) if file else {}
     for key, value in flags.items():
         if value is not None:
@@ -111,7 +123,15 @@ def load_config(
     for pair in sets:
         _apply_set(merged, pair)
     _rename(merged, "")
-    return _build(merged, known_tasks)
+    return _build(merged, list(task_names(_folders(merged)) if callable(task_names) else task_names))
+
+
+def _folders(merged: Mapping[str, Any]) -> Sequence[Path]:
+    value = merged.get("include_path") or ()
+    values = (value,) if isinstance(value, (str, Path)) else value
+    if not isinstance(values, Sequence) or not all(isinstance(entry, (str, Path)) for entry in values):
+        raise ConfigError(f"include_path: expected folders with task files, got {value!r:.200}.")
+    return [Path(entry) for entry in values]
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:

@@ -18,14 +18,19 @@ LOG = "engine.log"
 KINDS = ("vllm", "endpoint", "scripted")
 
 
-def open_engines(config: RunConfig) -> dict[Role, Engine]:
-    """The solver's engine, and one for each role that has its own. None of them is started yet.
+def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, Engine]:
+    """Return the solver's engine, and one for each role that has its own. None of them is started yet.
+
+    Args:
+        config: What the run is asked to do.
+        solver: The solver's engine, if it is there already.
 
     Raises:
-        ConfigError: When a kind, a role or an argument is unknown, or a checkpoint cannot be read.
+        ConfigError: If a kind, a role or an argument is unknown, or a checkpoint cannot be read.
     """
     engines: dict[Role, Engine] = {
-        "solver": open_engine(
+        "solver": solver
+        or open_engine(
             config.engine.kind, config.model, config.engine.arguments, config.speculative, config.out / LOG
         )
     }

@@ -107,7 +107,7 @@ def score_file(
     def items() -> Iterator[Item]:
         for number, row in _rows(responses, summary):
             try:
-                item = _item_of_task(row, questions, steps) if questions else _item_of_row(row, str(grader))
+                item = _item_of_task(row, questions, steps) if questions else item_of_row(row, str(grader))
             except K2EvalError as error:
                 summary.unreadable.append(f"line {number}: {error}")
                 continue
@@ -160,7 +160,12 @@ def _item_of_task(row: dict[str, Json], questions: Callable[[str, int], Question
     return Item(question, text, _is_truncated(row))
 
 
-def _item_of_row(row: dict[str, Json], grader: str) -> Item:
+def item_of_row(row: dict[str, Json], grader: str) -> Item:
+    """Return the response of a row that brings its own ``gold``, ready to be graded.
+
+    Raises:
+        DataError: If the row is not as the grader needs it.
+    """
     gold = row.get("gold")
     finite = not isinstance(gold, float) or math.isfinite(gold)
     if (

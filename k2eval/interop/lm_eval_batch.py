@@ -179,7 +179,7 @@ class Batch(Work):
 
     def _own(self, asked: Sequence[Asked]) -> QuestionSet:
         first = asked[0]
-        [task] = load_tasks([first.question.task])
+        [task] = load_tasks([first.question.task], include=self.config.include_path)
         questions = load_questions(task, data=self.config.data)
         questions.limit = len({request.question.id for request in asked})
         same = next(

@@ -113,7 +113,7 @@ class Samples:
         config = self.run.config
         for name, described in self.run.tasks.items():
             try:
-                [task] = load_tasks([name], config.overrides)
+                [task] = load_tasks([name], config.overrides, config.include_path)
                 questions = load_questions(task, data=data or config.data)
                 if questions.fingerprint != described.fingerprint:
                     raise K2EvalError("the questions found are not those of the run")

@@ -25,17 +25,22 @@ class Interruption:
 
     Signals are handled by Python, not by the event loop, so that they are noticed while the loop is busy. Outside
     the main thread, where there are no signals, it does nothing.
+
+    Args:
+        console: Where it tells that it stops.
+        signals: Whether to handle signals; a notebook or another program that calls k2eval handles its own.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, signals: bool = True) -> None:
         self.happened = False
         self._console = console
+        self._signals = signals
         self._before: dict[int, signal.Handlers | object] = {}
 
     def __enter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        if threading.current_thread() is threading.main_thread():
+        if self._signals and threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._on_signal)
         return self

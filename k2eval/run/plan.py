@@ -94,7 +94,7 @@ class Work:
             self.sampling_of(questions)
 
     def _load(self) -> list[QuestionSet]:
-        tasks = load_tasks(self.config.tasks, self.config.overrides)
+        tasks = load_tasks(self.config.tasks, self.config.overrides, self.config.include_path)
         return [load_questions(task, data=self.config.data, limit=self.config.limit) for task in tasks]
 
     def repeats_of(self, questions: QuestionSet) -> int:

@@ -59,8 +59,10 @@ class Runner:
         engines: Mapping[Role, Engine],
         console: Console,
         work: Work | None = None,
+        signals: bool = True,
     ) -> None:
         self.config = config
+        self._signals = signals
         self.work = work or Work(config)
         self.engines = RoleEngines(engines)
         self._console = console
@@ -74,7 +76,7 @@ class Runner:
             EngineStopped: If the engine died; everything finished is kept.
         """
         assignments = list(self.work.assignments())
-        with Interruption(self._console) as interruption, Journal(self.config.out) as journal:
+        with Interruption(self._console, self._signals) as interruption, Journal(self.config.out) as journal:
             before = None if journal.is_empty else journal.read_run()
             now = self.work.describe(self.engines.solver, self.engines.fingerprints)
             start = _Start(self.work, self.engines, journal, merge_run(before, now))

@@ -170,7 +170,7 @@ def _questions(task: str, config: RunConfig) -> list[tuple[Message, ...]]:
     from k2eval.tasks.data import load_questions
     from k2eval.tasks.task import load_tasks
 
-    [found] = load_tasks([task], config.overrides)
+    [found] = load_tasks([task], config.overrides, config.include_path)
     return [
         question.messages
         for question in load_questions(found, data=config.data, limit=config.limit).questions()

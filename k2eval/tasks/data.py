@@ -14,7 +14,7 @@ from typing import Any
 
 from k2eval.errors import ConfigError, DataError
 from k2eval.records import Note, NoteKind, Question, digest
-from k2eval.tasks.task import DataSpec, Item, Items, Row, Task, tasks_folder
+from k2eval.tasks.task import DataSpec, Item, Items, Row, Task
 
 
 @dataclass(slots=True)
@@ -122,8 +122,8 @@ def load_questions(task: Task, *, data: Path | None, limit: int | None = None) -
 
 def _find(task: Task, folder: Path | None) -> tuple[list[Row], str]:
     spec = task.spec.data
-    if spec.bundled:
-        return list(read_rows(tasks_folder() / spec.bundled)), spec.bundled
+    if task.bundled is not None:
+        return list(read_rows(task.bundled)), str(spec.bundled)
     if folder is not None and not folder.is_dir():
         raise DataError(
             f"The data folder {folder} does not exist. Give an existing one with --data or K2EVAL_DATA."

@@ -8,6 +8,7 @@ a :class:`TaskSpec`.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from k2eval.config.run import TaskOverrides, explain
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.records import Json, Message, Note, Question, Sampling
+from k2eval.system.shipped import shipped
 from k2eval.tasks.lm_eval_yaml import read, repeats, sampling, text
 
 Row = Mapping[str, Any]
@@ -35,7 +37,7 @@ class DataSpec(BaseModel):
     files: tuple[str, ...] = ()
     """Globs below the data folder, in order of preference; the first that matches is read, all its matches."""
     bundled: str | None = None
-    """A file below the tasks folder; such a task needs no data folder and no network."""
+    """A file beside the task file, or else below the tasks folder; the task needs no data folder and no network."""
     hub: str | None = None
     """Name of the Hugging Face dataset."""
     config: str | None = None
@@ -123,6 +125,8 @@ class Task:
     """Jinja template over an item's fields."""
     sampling: Sampling
     repeats: int
+    bundled: Path | None = None
+    """The file with its rows, if they come with the task file."""
 
     def ask(self, item: Item) -> Question:
         """The question that an item is, with its prompt rendered.
@@ -184,58 +188,108 @@ def import_object(path: str, what: str) -> Any:
 
 
 def tasks_folder() -> Path:
-    """The folder with the task files: ``K2EVAL_TASKS`` or the ``tasks`` beside the package."""
-    return Path(os.environ.get("K2EVAL_TASKS") or Path(__file__).resolve().parents[2] / "tasks")
+    """Return the folder with k2eval's own task files."""
+    return shipped("tasks")
 
 
-def load_tasks(names: Sequence[str], overrides: Mapping[str, TaskOverrides] | None = None) -> list[Task]:
-    """The tasks of these names, in this order, each once.
+def tasks_folders(include: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """Return all folders with task files, in the order of their weight: the first that has a task counts.
+
+    Args:
+        include: Folders of ``--include-path``. They come first, then those that ``K2EVAL_TASKS`` lists, separated
+            as in ``PATH``, and at last k2eval's own.
+    """
+    listed = [Path(entry) for entry in os.environ.get("K2EVAL_TASKS", "").split(os.pathsep) if entry]
+    return tuple(dict.fromkeys([*(folder.absolute() for folder in (*include, *listed)), tasks_folder()]))
+
+
+def load_tasks(
+    names: Sequence[str],
+    overrides: Mapping[str, TaskOverrides] | None = None,
+    include: Sequence[Path] = (),
+) -> list[Task]:
+    """Load the tasks of these names, in this order, each once.
+
+    Warns if a task of the user stands in for one of k2eval's own.
+
+    Args:
+        names: Which.
+        overrides: Changes, by task name.
+        include: Folders with the user's own tasks, besides those of ``K2EVAL_TASKS``.
 
     Raises:
-        ConfigError: When a name is unknown or a task's YAML is not valid.
+        ConfigError: If a name is unknown or a task's YAML is not valid.
     """
-    known = task_files()
+    known, own = _by_name(include), _names_in(tasks_folder())
     tasks = []
     for name in dict.fromkeys(names):
         if name not in known:
             raise ConfigError(
                 f"Unknown task {name!r}. {did_you_mean(name, list(known))} `k2eval tasks` lists them."
             )
-        tasks.append(load_task(known[name], (overrides or {}).get(name)))
+        path, folder = known[name]
+        if name in own and own[name] != path:
+            warnings.warn(f"Task {name} is read from {path}, in place of k2eval's own.", stacklevel=2)
+        tasks.append(load_task(path, (overrides or {}).get(name), folder))
     return tasks
 
 
-def task_files(folder: Path | None = None) -> dict[str, Path]:
-    """All task files below the tasks folder, by task name, in the order of their paths.
+def task_files(include: Sequence[Path] = ()) -> dict[str, Path]:
+    """Return all task files by task name: k2eval's own first, then those that the user adds.
+
+    A task of the user counts in place of one of k2eval's of the same name.
+
+    Args:
+        include: Folders with the user's own tasks, besides those of ``K2EVAL_TASKS``.
 
     Raises:
-        ConfigError: When there is no such folder, or two files are the same task.
+        ConfigError: If a folder does not exist, or two files of one folder are the same task.
     """
-    return dict(_task_files(folder or tasks_folder()))
+    return {name: path for name, (path, _) in _by_name(include).items()}
+
+
+def _by_name(include: Sequence[Path]) -> dict[str, tuple[Path, Path]]:
+    """Each task's file, and the tasks folder that it was found in."""
+    files: dict[str, tuple[Path, Path]] = {}
+    for folder in reversed(tasks_folders(include)):
+        files |= {name: (path, folder) for name, path in _names_in(folder).items()}
+    return files
+
+
+def _names_in(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise ConfigError(
+            f"No tasks folder at {folder}. Give --include-path and K2EVAL_TASKS existing folders with task files."
+        )
+    files: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*.yaml")):
+        if path.name.startswith("_"):
+            continue
+        name = _name_of(path, path.stat().st_mtime_ns)
+        if name in files:
+            raise ConfigError(
+                f"Expected one file per task, got {files[name]} and {path} for {name!r}. Rename one."
+            )
+        files[name] = path
+    return files
 
 
 @cache
-def _task_files(root: Path) -> dict[str, Path]:
-    if not root.is_dir():
-        raise ConfigError(f"No tasks folder at {root}. Set K2EVAL_TASKS to the folder with the task files.")
-    found: dict[str, Path] = {}
-    for path in sorted(root.rglob("*.yaml")):
-        if path.name.startswith("_"):
-            continue
-        name = str(read(path).get("task", path.stem))
-        if name in found:
-            raise ConfigError(
-                f"Expected one file per task, got {found[name]} and {path} for {name!r}. Rename one."
-            )
-        found[name] = path
-    return found
+def _name_of(path: Path, changed_ns: int) -> str:
+    """The name of the task in a file, read again if the file changed."""
+    return str(read(path).get("task", path.stem))
 
 
-def load_task(path: Path, overrides: TaskOverrides | None = None) -> Task:
+def load_task(path: Path, overrides: TaskOverrides | None = None, folder: Path | None = None) -> Task:
     """Read one task file, with its includes.
 
+    Args:
+        path: The file.
+        overrides: Changes to it.
+        folder: The tasks folder that it belongs to; the file's own folder if None.
+
     Raises:
-        ConfigError: When a key is missing or a value has the wrong type.
+        ConfigError: If a key is missing or a value has the wrong type.
     """
     content = read(path)
     changes = overrides or TaskOverrides()
@@ -261,6 +315,7 @@ def load_task(path: Path, overrides: TaskOverrides | None = None) -> Task:
             prompt=text(content, "doc_to_text", path),
             sampling=sampling_with(sampling(content, path), changes.sampling),
             repeats=changes.repeats or repeats(content, path),
+            bundled=_bundled(spec.data.bundled, path, folder or path.parent) if spec.data.bundled else None,
         )
     except ValidationError as error:
         raise ConfigError(explain(error, f"{path} is not a valid task")) from error
@@ -269,6 +324,11 @@ def load_task(path: Path, overrides: TaskOverrides | None = None) -> Task:
             f"{path}: task is {task.name!r} but metadata.k2eval.task is {spec.task!r}; make them equal."
         )
     return task
+
+
+def _bundled(name: str, task_file: Path, folder: Path) -> Path:
+    beside = task_file.parent / name
+    return beside if beside.exists() else folder / name
 
 
 def sampling_with(sampling: Sampling, changes: Mapping[str, Any]) -> Sampling:

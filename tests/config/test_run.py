@@ -137,3 +137,23 @@ def test_any_pair_is_either_read_or_refused(key: str, value: str) -> None:
         assert isinstance(load(f"{key}={value}"), RunConfig)
     except ConfigError as error:
         assert str(error)
+
+
+def test_an_included_folder_may_be_given_alone_or_in_a_list() -> None:
+    assert load(include_path="mine").include_path == (Path("mine"),)
+    assert load(include_path=["mine", "yours"]).include_path == (Path("mine"), Path("yours"))
+
+
+def test_tasks_of_included_folders_may_be_overridden() -> None:
+    config = load_config(
+        file=None,
+        flags={**NEEDED, "include_path": ("mine",)},
+        sets=["puzzle.repeats=3"],
+        task_names=lambda folders: [f"{folder}-task" for folder in folders] + ["puzzle"],
+    )
+    assert config.overrides["puzzle"].repeats == 3
+
+
+def test_an_include_path_that_is_no_folder_is_refused() -> None:
+    with pytest.raises(ConfigError, match="include_path: expected folders with task files, got 3"):
+        load_config(file=None, flags={**NEEDED, "include_path": 3}, task_names=lambda folders: TASKS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,17 @@ from k2eval.config.run import TaskOverrides
 from k2eval.errors import ConfigError
 from k2eval.records import Message
 from k2eval.tasks import lm_eval_yaml
-from k2eval.tasks.task import Item, Task, import_object, load_task, load_tasks, sampling_with, task_files
+from k2eval.tasks.task import (
+    Item,
+    Task,
+    import_object,
+    load_task,
+    load_tasks,
+    sampling_with,
+    task_files,
+    tasks_folder,
+    tasks_folders,
+)
 
 BLOCK = {"task": "toy", "title": "Toy", "kind": "general", "grader": "math", "data": {"bundled": "toy.jsonl"}}
 CONTENT = {
@@ -123,8 +134,55 @@ def test_an_unknown_task_gets_a_near_match() -> None:
         load_tasks(["amie24"])
 
 
-def test_own_tasks_are_read_from_the_folder_of_the_environment(folder: Path) -> None:
-    assert task_files() == {"toy": folder / "toy.yaml"}
+def test_the_folders_of_the_environment_add_tasks_to_our_own(folder: Path) -> None:
+    files = task_files()
+    assert files["toy"] == folder / "toy.yaml"
+    assert files["smoke"] == tasks_folder() / "smoke" / "smoke.yaml"
+
+
+def test_the_environment_may_name_several_folders(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = folder.parent / "other"
+    other.mkdir()
+    written(other, {"task": "second"}, task="second")
+    monkeypatch.setenv("K2EVAL_TASKS", f"{folder}{os.pathsep}{other}")
+    assert tasks_folders() == (folder, other, tasks_folder())
+    assert [task.name for task in load_tasks(["second", "toy"])] == ["second", "toy"]
+
+
+def test_an_included_folder_counts_before_those_of_the_environment(folder: Path) -> None:
+    included = folder.parent / "included"
+    included.mkdir()
+    written(included, {"title": "Included"})
+    assert load_tasks(["toy"], include=[included])[0].spec.title == "Included"
+
+
+def test_an_own_task_stands_in_for_one_of_ours_with_a_warning(tmp_path: Path) -> None:
+    written(tmp_path, {"task": "smoke", "title": "Mine"}, task="smoke")
+    with pytest.warns(UserWarning, match=r"Task smoke is read from .*toy\.yaml, in place of k2eval's own\."):
+        [task] = load_tasks(["smoke"], include=[tmp_path])
+    assert task.spec.title == "Mine"
+
+
+def test_bundled_rows_may_lie_beside_the_task_file(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    written(tmp_path / "deep")
+    rows = tmp_path / "deep" / "toy.jsonl"
+    rows.touch()
+    assert load_tasks(["toy"], include=[tmp_path])[0].bundled == rows
+
+
+def test_bundled_rows_may_lie_below_the_tasks_folder(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    written(tmp_path / "deep")
+    assert load_tasks(["toy"], include=[tmp_path])[0].bundled == tmp_path / "toy.jsonl"
+
+
+def test_a_task_that_was_renamed_meanwhile_is_found_by_its_new_name(folder: Path) -> None:
+    assert "toy" in task_files()
+    changed = written(folder, {"task": "game"}, task="game").stat()
+    os.utime(folder / "toy.yaml", ns=(changed.st_atime_ns, changed.st_mtime_ns + 1))
+    assert "game" in task_files()
+    assert "toy" not in task_files()
 
 
 def test_two_files_of_one_task_are_refused(folder: Path) -> None:
@@ -135,12 +193,14 @@ def test_two_files_of_one_task_are_refused(folder: Path) -> None:
 
 def test_files_that_begin_with_an_underscore_are_no_tasks(folder: Path) -> None:
     (folder / "_shared.yaml").write_text("task: shared\n")
-    assert list(task_files()) == ["toy"]
+    assert "shared" not in task_files()
 
 
 def test_a_tasks_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"No tasks folder at .*nowhere\. Set K2EVAL_TASKS"):
-        task_files(tmp_path / "nowhere")
+    with pytest.raises(
+        ConfigError, match=r"No tasks folder at .*nowhere\. Give --include-path and K2EVAL_TASKS"
+    ):
+        task_files([tmp_path / "nowhere"])
 
 
 def test_overrides_reach_the_task_they_name(folder: Path) -> None:
