@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -28,6 +29,10 @@ class EngineInfo(Record):
     """What a reader of the scores must know: a reduced context, a missing chat template …"""
     speculation: SpeculativeCounts | None = None
     """What the engine as a whole drafted and accepted since it started, where it counts that."""
+    stage: str = ""
+    """What the engine does while it starts, such as ``loading weights``; empty if it does not say."""
+    log: Path | None = None
+    """The file that takes what the engine prints."""
 
 
 class Engine(Protocol):

@@ -135,7 +135,7 @@ class Runner:
         self, assignments: list[Assignment], missing: list[Assignment], run: dict[str, Json]
     ) -> None:
         totals = Counter(assignment.question.task for assignment in assignments)
-        self._progress = Progress(totals, self._console)
+        self._progress = Progress(totals, self._console, self._session)
         for place in {one.sample_key for one in assignments} - {one.sample_key for one in missing}:
             self._progress.on_verdict(self._journal.verdicts[place])
         async with AsyncExitStack() as stack:
@@ -147,8 +147,8 @@ class Runner:
                     idle=cores.are_few(),
                 )
             )
-            with self._progress.starting(self._engines["solver"].info.engine):
-                for engine in {id(engine): engine for engine in self._engines.values()}.values():
+            for engine in {id(engine): engine for engine in self._engines.values()}.values():
+                with self._progress.starting(engine):
                     await stack.enter_async_context(engine)
             self._note_engines(run)
             for note in run["engine"]["notes"]:
@@ -233,8 +233,6 @@ class Runner:
         if kept is not None:
             self._session.replayed += 1
             return kept
-        if self._session.first_request is None:
-            self._session.first_request = time.monotonic()
         try:
             async for attempt in AsyncRetrying(
                 stop=stop_after_attempt(_ATTEMPTS),
@@ -242,7 +240,7 @@ class Runner:
                 retry=retry_if_exception(_may_pass),
                 reraise=True,
             ):
-                with attempt:
+                with attempt, self._session.asking():
                     generation = await self._engines[role].generate(request)
         except EngineStopped:
             await asyncio.sleep(_SIGNAL_DELAY_S)  # cancelled meanwhile, if a signal ended the engine

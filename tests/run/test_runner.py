@@ -318,7 +318,7 @@ async def test_a_signal_ends_the_run_in_order(tmp_path: Path, number: signal.Sig
     handler = signal.getsignal(number)
     summary, _ = await carry_out(config(tmp_path / "run"), script, out, capacity=1, delay_s=0.01)
     assert summary.interrupted and summary.generated < 12
-    assert "Stopping; once more stops at once." in out.getvalue()
+    assert "Stopping in order. Press Ctrl-C again to stop at once." in out.getvalue()
     assert signal.getsignal(number) is handler
     assert read_run(tmp_path / "run")["sessions"][0]["generated"] == summary.generated
     summary, _ = await carry_out(config(tmp_path / "run"))
