@@ -94,7 +94,8 @@ def run(
             parser=to_path,
             metavar="RUN",
             rich_help_panel=DATA,
-            help="Take generations over from this run directory if the same would be asked. May be given several times.",
+            help="Take generations over from this run directory if the same would be asked. May be given several "
+            "times.",
         ),
     ] = None,
     seed: Annotated[

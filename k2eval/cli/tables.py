@@ -13,12 +13,14 @@ from k2eval.cli.options import COMPARE, LOOK, DataOption, ExcludeOption, RunsArg
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this file."""
-    for command in (leaderboard, breakdown, report):
-        app.command(rich_help_panel=LOOK)(command)
-    app.command(name="tasks", rich_help_panel=LOOK)(tasks)
-    app.command(rich_help_panel=LOOK)(recipes)
-    for command in (compare, ablation):
-        app.command(rich_help_panel=COMPARE)(command)
+    look = app.command(rich_help_panel=LOOK)
+    look(leaderboard)
+    look(report)
+    look(breakdown)
+    look(tasks)
+    look(recipes)
+    app.command(rich_help_panel=COMPARE)(compare)
+    app.command(rich_help_panel=COMPARE)(ablation)
 
 
 def leaderboard(

@@ -8,7 +8,7 @@ import os
 import sys
 import weakref
 from collections.abc import Iterator
-from typing import TextIO
+from typing import TextIO, cast
 
 from rich.console import Console
 
@@ -99,13 +99,14 @@ class Outlet(io.TextIOBase):
 def terminal(*, stderr: bool = False) -> Console:
     """Return a console for words and tables. In a file or a pipe, lines may be wider than a terminal's."""
     stream = sys.stderr if stderr else sys.stdout
+    file: Outlet | TextIO
     try:
-        file: TextIO = Outlet(stream)
+        file = Outlet(stream)
     except (OSError, ValueError):  # not a real file, as under a test runner
         file = stream
-    console = Console(file=file)
+    console = Console(file=cast(TextIO, file))
     if not console.is_terminal:
-        console = Console(file=file, width=160)
+        console = Console(file=cast(TextIO, file), width=160)
     if file is not stream:
         weakref.finalize(console, file.close)
     return console
