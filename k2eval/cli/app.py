@@ -22,7 +22,7 @@ from k2eval.system.console import CLOSED_PIPE, ClosedPipe, silence
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    # Markdown leaves "[default: …]" as it is; rich's own markup would take it for a style and show nothing.
+    # Markdown leaves a default in brackets as it is; rich would take it for a style and show nothing.
     rich_markup_mode="markdown",
     help="Evaluate reasoning checkpoints on mathematics, code and science.",
 )

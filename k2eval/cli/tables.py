@@ -132,7 +132,9 @@ def report(
 def tasks(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TASK", autocompletion=completion.task, help="Tasks to list. [default: all]"),
+        typer.Argument(
+            metavar="TASK", autocompletion=completion.task, help="Names of the tasks to list. [default: all]"
+        ),
     ] = None,
     data: DataOption = None,
     questions: Annotated[
