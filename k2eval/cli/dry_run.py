@@ -80,6 +80,10 @@ def plan_of(config: RunConfig, name: str) -> TaskPlan:
         steps = sum(int(question.tags.get("steps", 1)) if in_steps else 1 for question in items)
     except K2EvalError as error:
         return TaskPlan(name, problem=str(error))
+    try:
+        answers = candidates(config.recipe)
+    except K2EvalError:  # told as a check of its own
+        answers = 1
     repeats = work.repeats_of(questions)
     max_tokens = min(work.sampling_of(questions).max_tokens, context_of(config))
     return TaskPlan(
@@ -87,7 +91,7 @@ def plan_of(config: RunConfig, name: str) -> TaskPlan:
         questions=len(items),
         repeats=repeats,
         max_tokens=max_tokens,
-        most_tokens=steps * repeats * max_tokens * candidates(config.recipe),
+        most_tokens=steps * repeats * max_tokens * answers,
         source=questions.source,
         notes=tuple(str(note) for note in questions.notes),
     )

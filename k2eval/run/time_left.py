@@ -7,20 +7,22 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable
 
-_WINDOW_S = 60.0
+_WINDOW_S = 90.0
 _WINDOW_SHARE = 0.25
-"""The window is a minute, or this share of the time so far if that is longer."""
-_FEWEST = 32
+"""The window is this long, or this share of the time so far if that is longer."""
+_FEWEST = 48
 """The window goes back further if fewer samples than these ended in it."""
 _SMOOTHING_S = 20.0
-_SLOWER = 1.25
-"""By this factor an estimate must exceed the one shown to replace it; smaller rises are noise."""
+_SLOWER = 1.4
+_SLACK_S = 15.0
+"""By this factor, and by these seconds, an estimate must exceed the time shown to replace it: less may be noise."""
 
 
 class TimeLeft:
     """Estimates the time left from the samples that ended in a recent window.
 
-    The estimate shown only falls, unless the pace has dropped so much that a longer time is news.
+    The time shown counts down and drifts towards the estimate. It climbs only if the pace has dropped so much that
+    a longer time is news.
 
     Args:
         clock: Seconds from any fixed moment.
@@ -30,7 +32,7 @@ class TimeLeft:
         self._clock = clock
         self._started = clock()
         self._ends: list[float] = []
-        self._smooth_end: float | None = None
+        self._end: float | None = None
         self._updated = self._started
         self._shown: float | None = None
 
@@ -38,7 +40,7 @@ class TimeLeft:
         """Begin now; what was counted before does not say how fast work goes."""
         self._started = self._updated = self._clock()
         self._ends.clear()
-        self._smooth_end = self._shown = None
+        self._end = self._shown = None
 
     def count(self) -> None:
         """Count a sample that has just ended."""
@@ -51,14 +53,18 @@ class TimeLeft:
         if not self._ends:
             return None
         now = self._clock()
-        end = now + left / self._pace(now)
-        if self._smooth_end is None:
-            self._smooth_end = end
-        self._smooth_end += (end - self._smooth_end) * (1 - math.exp(-(now - self._updated) / _SMOOTHING_S))
+        share = 1 - math.exp(-(now - self._updated) / _SMOOTHING_S)
+        estimate = left / self._pace(now)
+        if self._end is None or self._shown is None:
+            self._end, self._shown = now + estimate, estimate
+        self._end += (now + estimate - self._end) * share
+        smooth = max(0.0, self._end - now)
+        if smooth > self._shown * _SLOWER + _SLACK_S:
+            self._shown = smooth
+        else:
+            counted_down = max(0.0, self._shown - (now - self._updated))
+            self._shown = min(self._shown, counted_down + (smooth - counted_down) * share)
         self._updated = now
-        seconds = max(0.0, self._smooth_end - now)
-        if self._shown is None or not self._shown <= seconds <= self._shown * _SLOWER:
-            self._shown = seconds
         return self._shown
 
     def _pace(self, now: float) -> float:
