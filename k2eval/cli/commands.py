@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from k2eval.records import Question
 from k2eval.run.interruption import INTERRUPTED, stop_at_once
 from k2eval.statistics.acceptance import closing_words
 from k2eval.system.console import terminal
+from k2eval.system.files import write_text
 from k2eval.tasks.data import load_questions
 from k2eval.tasks.task import Task, load_tasks, task_files, tasks_folder
 
@@ -138,7 +139,7 @@ def score_command(
     return UNREADABLE if summary.unreadable else UNFINISHED if summary.infrastructure else 0
 
 
-def _question_finder(name: str, data: Path | None, sets: Sequence[str]) -> Any:
+def _question_finder(name: str, data: Path | None, sets: Sequence[str]) -> Callable[[str, int], Question]:
     flags = {"model": "none", "tasks": name, "out": Path()}
     config = load_config(file=None, flags=flags, sets=sets, task_names=task_files())
     [task] = load_tasks([name], config.overrides)
@@ -198,8 +199,7 @@ def compare_command(runs: Sequence[Path], out: Path | None, exclude: Path | None
     print_comparison(comparison, console)
     if out:
         try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_text(to_markdown(comparison), encoding="utf-8")
+            write_text(out, to_markdown(comparison))
         except OSError as error:
             raise ConfigError(f"Cannot write {out}: {error}. Give another --out.") from error
         console.print(f"Wrote {out}", soft_wrap=True, highlight=False)

@@ -21,6 +21,7 @@ from k2eval.leaderboard.load import load_runs
 from k2eval.pages import render
 from k2eval.pages.svg import Series, curves
 from k2eval.report.charts import Figure
+from k2eval.system.files import write_text
 
 _INTERRUPTED = 130
 _USABLE = (0, 1)
@@ -153,9 +154,8 @@ def write_sweep(done: Sequence[tuple[Checkpoint, Path]], out: Path) -> list[Path
         "sweep.html": _html(board, frame, out.name),
     }
     try:
-        out.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            (out / name).write_text(text, "utf-8")
+            write_text(out / name, text)
     except OSError as error:
         raise ConfigError(
             f"Cannot write the sweep to {out}: {error.strerror}. Choose another --out."

@@ -67,7 +67,9 @@ def test_a_run_says_what_it_does_and_where_it_lies(
 ) -> None:
     out, result = finished
     assert (result.returncode, result.stderr) == (0, "")
-    assert "smoke: 3 questions × 2 repeats from smoke/questions.jsonl (limited to the first 3)" in result.stdout
+    assert (
+        "smoke: 3 questions × 2 repeats from smoke/questions.jsonl (limited to the first 3)" in result.stdout
+    )
     assert "6/6 samples" in result.stdout
     assert f"Run directory: {out}" in result.stdout
 

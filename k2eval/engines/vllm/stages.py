@@ -13,7 +13,7 @@ _STAGES = (
     (re.compile(r"Starting to load model"), "loading weights"),
     (re.compile(r"Loading \w+ checkpoint shards: +(\d+)%"), "loading weights, {} %"),
     (re.compile(r"Loading weights took|Model loading took"), "preparing the model"),
-    (re.compile(r"Dynamo bytecode|Compiling a graph|torch\.compile|Warming up model"), "compiling"),
+    (re.compile(r"Dynamo bytecode|Compiling a graph|Warming up model"), "compiling"),
     (re.compile(r"Available KV cache memory|KV cache size"), "reserving the key-value cache"),
     (re.compile(r"Capturing CUDA graphs[^:]*: +(\d+)%"), "capturing CUDA graphs, {} %"),
     (re.compile(r"init engine \(profile"), "getting ready to answer"),

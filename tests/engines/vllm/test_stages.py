@@ -19,7 +19,7 @@ from k2eval.engines.vllm.stages import IMPORTING, current_stage, stage_of
         ("INFO [gpu_worker.py:300] Available KV cache memory: 55.5 GiB", "reserving the key-value cache"),
         ("\rCapturing CUDA graphs (decode, FULL):  45%|####5 | 16/35", "capturing CUDA graphs, 45 %"),
         ("INFO [core.py:403] init engine (profile, create kv cache, warmup model) took 1.5 s", "getting ready to answer"),
-        ("INFO [cpu.py:1] Using CPU_ATTN backend.", IMPORTING),
+        ("INFO [vllm.py:700] Enforce eager set, disabling torch.compile and CUDAGraphs.", IMPORTING),
     ],
 )  # fmt: skip
 def test_a_line_tells_the_stage(line: str, stage: str) -> None:
