@@ -79,7 +79,7 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="SECTION.KEY=VALUE",
-        rich_help_panel=RUN,
+        rich_help_panel=MODEL,
         help="Set anything else, such as engine.max_model_len=8192 or aime24.repeats=4. May be given several times.",
     ),
 ]

@@ -137,3 +137,10 @@ def test_any_pair_is_either_read_or_refused(key: str, value: str) -> None:
         assert isinstance(load(f"{key}={value}"), RunConfig)
     except ConfigError as error:
         assert str(error)
+
+
+def test_an_empty_directory_in_a_file_is_not_the_current_one(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text('model: m\ntasks: smoke\nout: ""\n')
+    with pytest.raises(ConfigError, match="Expected --out"):
+        load_config(file=file, flags={})
