@@ -19,7 +19,7 @@ comma := ,
 VENV  ?= .venv
 PY    := $(VENV)/bin/python
 K2    := $(PY) -m k2eval
-FLAGS  = --recipe $(RECIPE) --out $(OUT) $(if $(REPEATS),--repeats $(REPEATS)) $(if $(DATA),--data $(DATA)) \
+FLAGS  = --recipe $(RECIPE) --out '$(OUT)' $(if $(REPEATS),--repeats $(REPEATS)) $(if $(DATA),--data $(DATA)) \
          $(if $(LIMIT),--limit $(LIMIT)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 export VENV
 
@@ -32,13 +32,9 @@ NANO := nano_math,nano_choice,nano_code,nano_science
 
 ##@ Evaluate
 .PHONY: eval
-ifndef OMP_WAIT_POLICY
-# vLLM's threads wait awake (docs/gpu.md): faster on a machine that does nothing else.
-eval demo: export GOMP_SPINCOUNT ?= 300000
-endif
 eval: setup $(filter build/random,$(MODEL)) ## Evaluate MODEL on TASKS: MODEL= TASKS=a,b REPEATS= RECIPE= DATA= LIMIT= SEED= OUT= ARGS=
 	@$(K2) run --model $(MODEL) --tasks $(TASKS) $(FLAGS); code=$$?; [ $$code -le 1 ] || exit $$code; \
-	    $(K2) leaderboard $(OUT) --out $(OUT)/leaderboard --quiet && exit $$code
+	    $(K2) leaderboard '$(OUT)' --out '$(OUT)/leaderboard' --quiet && exit $$code
 
 .PHONY: eval-math eval-code eval-science eval-all
 eval-math: ## AIME24, AIME25, HMMT25 and Omni-MATH-HARD

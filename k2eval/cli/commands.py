@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -20,9 +20,13 @@ from k2eval.records import Question
 from k2eval.run.closing import closing_words
 from k2eval.run.interruption import INTERRUPTED, stop_at_once
 from k2eval.system.console import terminal
+from k2eval.system.files import write_text
 from k2eval.system.shipped import shipped
 from k2eval.tasks.data import load_questions
-from k2eval.tasks.task import load_tasks, task_files
+from k2eval.tasks.task import Task, load_tasks, task_files
+
+if TYPE_CHECKING:
+    from k2eval.run.plan import Work
 
 UNFINISHED = 1
 """Exit code of a command that ended with infrastructure failures."""
@@ -37,15 +41,14 @@ def run_command(
     sets: Sequence[str],
     track: str | None = None,
 ) -> int:
-    """``k2eval run``."""
+    """Carry out ``k2eval run``."""
     # While nothing has started, and once everything is kept, there is nothing to end in order.
     signal.signal(signal.SIGINT, stop_at_once)
     from k2eval.engines.opening import open_engines
     from k2eval.interop.track import tracking
     from k2eval.run.runner import Runner
 
-    pairs = [*sets, *([f"engine.kind={engine}"] if engine else [])]
-    config = load_config(file=file, flags=flags, sets=pairs, task_names=task_files())
+    config = _configuration(file, flags, engine, sets)
     console = terminal()
     runner = Runner(config, open_engines(config), console)
     _announce(runner.work, config, console)
@@ -58,7 +61,7 @@ def run_command(
     console.print(f"Run directory: {config.out}", soft_wrap=True, highlight=False)
     if summary.interrupted:
         console.print(
-            f"Stopped at {summary.done} of {summary.total} samples. The same command goes on from there."
+            f"Stopped at {summary.done} of {summary.total} samples. The same command resumes from there."
         )
         return INTERRUPTED
     if summary.generated == 0 and summary.infrastructure == 0:
@@ -72,7 +75,23 @@ def run_command(
     return 0
 
 
-def _announce(work: Any, config: RunConfig, console: Console) -> None:
+def dry_run_command(
+    file: Path | None, flags: Mapping[str, Any], engine: str | None, sets: Sequence[str]
+) -> int:
+    """Carry out ``k2eval run --dry-run``."""
+    from k2eval.cli.dry_run import dry_run
+
+    return dry_run(_configuration(file, flags, engine, sets), terminal())
+
+
+def _configuration(
+    file: Path | None, flags: Mapping[str, Any], engine: str | None, sets: Sequence[str]
+) -> RunConfig:
+    pairs = [*sets, *([f"engine.kind={engine}"] if engine else [])]
+    return load_config(file=file, flags=flags, sets=pairs, task_names=task_files())
+
+
+def _announce(work: Work, config: RunConfig, console: Console) -> None:
     console.print(f"[bold]{config.model}[/] with recipe {config.recipe}, seed {config.seed}", soft_wrap=True)
     for questions in work.sets:
         notes = f" ({'; '.join(note.text for note in questions.notes)})" if questions.notes else ""
@@ -91,7 +110,7 @@ def _print_board(runs: Sequence[Path], console: Console) -> None:
 
 
 def grade_command(run: Path, data: Path | None) -> int:
-    """``k2eval grade``."""
+    """Carry out ``k2eval grade``."""
     from k2eval.run.regrade import regrade
 
     console = terminal()
@@ -109,7 +128,7 @@ def grade_command(run: Path, data: Path | None) -> int:
 def score_command(
     responses: Path, out: Path, task: str | None, grader: str | None, data: Path | None, sets: Sequence[str]
 ) -> int:
-    """``k2eval score``."""
+    """Carry out ``k2eval score``."""
     from k2eval.grading.score import score_file
 
     console = terminal(stderr=True)
@@ -121,17 +140,19 @@ def score_command(
     return UNREADABLE if summary.unreadable else UNFINISHED if summary.infrastructure else 0
 
 
-def _question_finder(name: str, data: Path | None, sets: Sequence[str]) -> Any:
+def _question_finder(name: str, data: Path | None, sets: Sequence[str]) -> Callable[[str, int], Question]:
     flags = {"model": "none", "tasks": name, "out": Path()}
     config = load_config(file=None, flags=flags, sets=sets, task_names=task_files())
     [task] = load_tasks([name], config.overrides)
-    found = load_questions(task, data=data)
-    by_run: dict[int, dict[str, Question]] = {}
+    questions = load_questions(task, data=data)
+    by_repeat: dict[int, dict[str, Question]] = {}
 
     def find(question_id: str, repeat_index: int = 0) -> Question:
-        if repeat_index not in by_run:
-            by_run[repeat_index] = {question.id: question for question in found.questions(repeat_index)}
-        known = by_run[repeat_index]
+        if repeat_index not in by_repeat:
+            by_repeat[repeat_index] = {
+                question.id: question for question in questions.questions(repeat_index)
+            }
+        known = by_repeat[repeat_index]
         if question_id not in known:
             raise DataError(
                 f"{name} has no question {question_id!r}. {did_you_mean(question_id, list(known))[:300]} "
@@ -145,7 +166,7 @@ def _question_finder(name: str, data: Path | None, sets: Sequence[str]) -> Any:
 def leaderboard_command(
     runs: Sequence[Path], out: Path, published: Path | None, quiet: bool = False, **scope: Any
 ) -> int:
-    """``k2eval leaderboard``; ``scope`` is what :func:`k2eval.leaderboard.build` leaves out or splits."""
+    """Carry out ``k2eval leaderboard``; ``scope`` is what :func:`k2eval.leaderboard.build` leaves out or splits."""
     from k2eval.leaderboard import build, print_table, write
 
     console = terminal()
@@ -159,7 +180,7 @@ def leaderboard_command(
 
 
 def breakdown_command(runs: Sequence[Path], by: Sequence[str], out: Path | None, data: Path | None) -> int:
-    """``k2eval breakdown``."""
+    """Carry out ``k2eval breakdown``."""
     from k2eval.report.breakdown import breakdown, print_breakdown, write_breakdown
 
     console = terminal()
@@ -171,7 +192,7 @@ def breakdown_command(runs: Sequence[Path], by: Sequence[str], out: Path | None,
 
 
 def compare_command(runs: Sequence[Path], out: Path | None, exclude: Path | None) -> int:
-    """``k2eval compare``."""
+    """Carry out ``k2eval compare``."""
     from k2eval.compare import compare, print_comparison, to_markdown
 
     console = terminal()
@@ -179,8 +200,7 @@ def compare_command(runs: Sequence[Path], out: Path | None, exclude: Path | None
     print_comparison(comparison, console)
     if out:
         try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_text(to_markdown(comparison), encoding="utf-8")
+            write_text(out, to_markdown(comparison))
         except OSError as error:
             raise ConfigError(f"Cannot write {out}: {error}. Give another --out.") from error
         console.print(f"Wrote {out}", soft_wrap=True, highlight=False)
@@ -190,7 +210,7 @@ def compare_command(runs: Sequence[Path], out: Path | None, exclude: Path | None
 def report_command(
     runs: Sequence[Path], out: Path, data: Path | None, exclude: Path | None, include_protected: bool
 ) -> int:
-    """``k2eval report``."""
+    """Carry out ``k2eval report``."""
     from k2eval.report import write_report
 
     page = write_report(runs, out, include_protected=include_protected, data=data, exclude=exclude)
@@ -199,14 +219,14 @@ def report_command(
 
 
 def tasks_command(names: Sequence[str], data: Path | None, list_questions: bool) -> int:
-    """``k2eval tasks``."""
+    """Carry out ``k2eval tasks``."""
     console = terminal()
     known = task_files()
     tasks = load_tasks(names or list(known))
     if list_questions:
         for task in tasks:
-            for question_id, text_hash in load_questions(task, data=data).hashes.items():
-                print(f"{task.name}\t{question_id}\t{text_hash}")
+            hashes = load_questions(task, data=data).hashes
+            console.file.write("".join(f"{task.name}\t{name}\t{text}\n" for name, text in hashes.items()))
         return 0
     table = Table(title="Tasks", title_justify="left", box=SIMPLE)
     for heading in ("task", "title", "kind", "questions", "grader", "repeats", "source"):
@@ -220,24 +240,24 @@ def tasks_command(names: Sequence[str], data: Path | None, list_questions: bool)
     return 0
 
 
-def _look_up(task: Any, data: Path | None) -> tuple[str, str]:
+def _look_up(task: Task, data: Path | None) -> tuple[str, str]:
     spec = task.spec
     local = data or os.environ.get("K2EVAL_DATA")
     if not local and not spec.data.bundled:
         return f"? of {spec.questions}" if spec.questions else "?", f"hub: {spec.data.hub}"
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a list must not wait for a network
     try:
-        found = load_questions(task, data=data)
-        count = found.found
+        questions = load_questions(task, data=data)
+        count = questions.found
     except K2EvalError as error:
         return f"0 of {spec.questions}", str(error)[:200]
     expected = f" of {spec.questions}" if spec.questions and spec.questions != count else ""
-    first, *more = found.source.split(", ")
+    first, *more = questions.source.split(", ")
     return f"{count}{expected}", f"{first} and {len(more)} more" if more else first
 
 
 def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
-    """``k2eval ablation``."""
+    """Carry out ``k2eval ablation``."""
     from k2eval.ablation.render import print_ablation
     from k2eval.ablation.replay import ablate
 
@@ -246,7 +266,7 @@ def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
 
 
 def recipes_command() -> int:
-    """``k2eval recipes``."""
+    """Carry out ``k2eval recipes``."""
     from k2eval.recipes.registry import BUILT_IN
 
     table = Table(title="Recipes", title_justify="left", box=SIMPLE)
@@ -256,18 +276,3 @@ def recipes_command() -> int:
         table.add_row(entry.name, entry.summary)
     terminal().print(table)
     return 0
-
-
-def doctor_command(data: Path | None) -> int:
-    """``k2eval doctor``."""
-    from k2eval.cli.doctor import machine_report
-    from k2eval.sandbox import doctor_report
-
-    table = Table(title="This machine", title_justify="left", box=SIMPLE)
-    for heading in ("check", "ok", "found", "what to do"):
-        table.add_column(heading, overflow="fold")
-    rows = [*machine_report(data), *doctor_report()]
-    for row in rows:
-        table.add_row(row.name, "yes" if row.ok else "[bold red]no[/]", row.detail, row.remedy)
-    terminal().print(table)
-    return 0 if all(row.ok for row in rows) else 2

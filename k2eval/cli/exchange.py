@@ -1,64 +1,110 @@
-"""Commands at the borders: ``export``, ``sweep`` and ``lm-eval``."""
+"""Commands at the borders: other people's formats, lm-eval's own command line, and series of checkpoints."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from k2eval.cli.options import EVALUATE, EXCHANGE, DataOption, RunArgument, to_path
+
 Format = Literal["lm-eval", "huggingface", "every-eval-ever", "inspect"]
 
 
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this file."""
+    through = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command(context_settings=through, rich_help_panel=EVALUATE)(sweep)
+    app.command(rich_help_panel=EXCHANGE)(export)
+    app.command(
+        name="lm-eval", context_settings={**through, "help_option_names": []}, rich_help_panel=EXCHANGE
+    )(lm_eval)
+
+
 def export(
-    run: Annotated[Path, typer.Argument(help="Run directory.")],
-    out: Annotated[Path, typer.Option(help="Folder for the files.")],
-    form: Annotated[Format, typer.Option("--format", help="Whose format.")],
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder with the benchmarks' rows, for prompts. [default: K2EVAL_DATA]"),
-    ] = None,
+    run: RunArgument,
+    out: Annotated[Path, typer.Option(parser=to_path, metavar="DIR", help="Folder to write the files to.")],
+    form: Annotated[Format, typer.Option("--format", help="Project whose format to write.")],
+    data: DataOption = None,
     include_protected: Annotated[
-        bool, typer.Option("--include-protected", help="Write texts whose authors ask not to publish them.")
+        bool,
+        typer.Option(
+            "--include-protected", help="Write also the texts whose authors ask not to publish them."
+        ),
     ] = False,
     organization: Annotated[
-        str, typer.Option(help="Who evaluated, for formats that say so.")
+        str, typer.Option(metavar="NAME", help="Organization that evaluated, for formats that name it.")
     ] = "unspecified",
 ) -> None:
     """Write a run as files of lm-eval, Hugging Face, Every Eval Ever or Inspect."""
-    from k2eval.cli.exchange_commands import export_command
+    from k2eval.interop.export import export as write
+    from k2eval.system.console import terminal
 
-    raise typer.Exit(export_command(run, form, out, data, include_protected, organization))
+    console = terminal()
+    files = write(run, form, out, data=data, include_protected=include_protected, organization=organization)
+    for note in files.notes:
+        console.print(f"Note: {note}.", soft_wrap=True, highlight=False)
+    for path in files.files:
+        console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
 
 
 def sweep(
     context: typer.Context,
     checkpoints: Annotated[
-        list[str], typer.Option(help="Folder or quoted pattern, such as 'out/step-*'; may be repeated.")
+        list[str],
+        typer.Option(
+            metavar="PATTERN",
+            help="Checkpoint folder or quoted pattern, such as 'out/step-*'. May be given several times.",
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for one run directory each, and for the tables.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=to_path,
+            metavar="DIR",
+            help="Folder for the run directory of each checkpoint, and for the tables.",
+        ),
+    ],
 ) -> None:
-    """Evaluate a series of checkpoints and draw score against step; all other options are those of `run`."""
-    from k2eval.cli.exchange_commands import sweep_command
-
+    """Evaluate a series of checkpoints and draw score against step. Takes the options of `k2eval run` as well."""
     assert context.parent is not None
     group = context.parent.command
     assert isinstance(group, typer.core.TyperGroup)
-    # Reads the options of `run` once, so that a mistake is said before the first checkpoint.
+    # Reads the options of `run` once, so that a mistake is reported before the first checkpoint.
     group.commands["run"].make_context("run", ["--model", "-", "--out", "-", *context.args])
     raise typer.Exit(sweep_command(checkpoints, out, context.args))
 
 
+def sweep_command(checkpoints: Sequence[str], out: Path, arguments: Sequence[str]) -> int:
+    """Evaluate a series; ``arguments`` are those of ``k2eval run``.
+
+    Raises:
+        ConfigError: If the arguments name a model or a directory, or the checkpoints are no series.
+    """
+    from k2eval.errors import ConfigError
+    from k2eval.report.sweep import in_a_process, sweep
+    from k2eval.system.console import terminal
+
+    for option in ("--model", "--out"):
+        if any(argument == option or argument.startswith(option + "=") for argument in arguments):
+            raise ConfigError(
+                f"`k2eval sweep` sets {option} for each checkpoint itself. Leave {option} out of the options of `run`."
+            )
+    return sweep(checkpoints, out, in_a_process(arguments), terminal())
+
+
 def lm_eval(context: typer.Context) -> None:
-    """Run stock lm-eval with `--model k2eval` and our tasks known to it; all arguments go to it."""
-    from k2eval.cli.exchange_commands import lm_eval_command
+    """Run stock lm-eval with `--model k2eval` and k2eval's tasks known to it. All arguments go to lm-eval."""
+    from lm_eval.__main__ import cli_evaluate
 
-    raise typer.Exit(lm_eval_command(context.args))
+    from k2eval.interop.lm_eval import add_to_path, with_chat
+    from k2eval.interop.lm_eval_model import register
+    from k2eval.tasks.task import tasks_folder
 
-
-def add_to(app: typer.Typer) -> None:
-    """Make these commands part of ``app``."""
-    through = {"allow_extra_args": True, "ignore_unknown_options": True}
-    app.command()(export)
-    app.command(context_settings=through)(sweep)
-    app.command(name="lm-eval", context_settings={**through, "help_option_names": []})(lm_eval)
+    register()
+    add_to_path(tasks_folder())
+    sys.argv = ["lm_eval", *with_chat(context.args)]
+    cli_evaluate()

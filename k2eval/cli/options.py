@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options and arguments that several commands have, and the groups in which help shows them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,79 @@ from typing import Annotated
 
 import typer
 
+EVALUATE, LOOK, COMPARE, EXCHANGE, MACHINE = "Evaluate", "Look", "Compare", "Exchange", "Machine"
+"""Groups of commands."""
+RUN, MODEL, DATA, WORK = "Run", "Model and engine", "Data", "Machine"
+"""Groups of the options of `run` and of commands like it."""
+
+
+def to_path(text: str) -> Path:
+    """Return the path that an option names.
+
+    Raises:
+        typer.BadParameter: If the text is empty, which a path would take for the current folder.
+    """
+    if not text.strip():
+        raise typer.BadParameter(
+            "expected a path, got an empty text. Name a folder or a file; '.' is the current folder."
+        )
+    return Path(text)
+
+
+RunsArgument = Annotated[
+    list[Path],
+    typer.Argument(parser=to_path, metavar="RUN", help="Run directories, as `k2eval run` writes them."),
+]
+
+RunArgument = Annotated[
+    Path, typer.Argument(parser=to_path, metavar="RUN", help="Run directory, as `k2eval run` writes it.")
+]
+
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", help="Folder with the benchmarks' rows. [default: K2EVAL_DATA, else the hub]"),
+    typer.Option(
+        "--data",
+        parser=to_path,
+        metavar="DIR",
+        rich_help_panel=DATA,
+        help="Folder that holds the rows of the benchmarks. [default: K2EVAL_DATA, else the Hugging Face hub]",
+    ),
+]
+
+ExcludeOption = Annotated[
+    Path | None,
+    typer.Option(
+        parser=to_path,
+        metavar="FILE",
+        help="File of questions to leave out: on each line an id, task/id, or the hash of a question.",
+    ),
+]
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        rich_help_panel=MODEL,
+        help="Model to ask: a checkpoint folder, a name on the hub, or the name under which a server serves it.",
+    ),
 ]
 
 SpeculativeOption = Annotated[
     str | None,
     typer.Option(
         metavar="METHOD",
-        help="Speculative decoding: draft=PATH,tokens=3 | ngram | suffix | eagle=PATH | eagle3=PATH | mtp | off.",
+        rich_help_panel=MODEL,
+        help="Speculative decoding to use: draft=PATH,tokens=3 | ngram | suffix | eagle=PATH | eagle3=PATH | mtp | "
+        "off. [default: off]",
+    ),
+]
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        rich_help_panel=MODEL,
+        help="Set anything else, such as engine.max_model_len=8192 or aime24.repeats=4. May be given several times.",
     ),
 ]

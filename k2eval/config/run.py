@@ -185,7 +185,7 @@ def _build(merged: dict[str, Any], known_tasks: list[str]) -> RunConfig:
         if key not in known_tasks:
             raise ConfigError(f"overrides: unknown task {key!r}. {did_you_mean(str(key), known_tasks)}")
     fields["overrides"] = overrides
-    missing = [key for key in ("model", "tasks", "out") if fields.get(key) in (None, ())]
+    missing = [key for key in ("model", "tasks", "out") if fields.get(key) in (None, (), "")]
     if missing:
         raise ConfigError(
             f"Expected {', '.join('--' + key for key in missing)}, on the command line or in the configuration file. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -28,6 +29,10 @@ class EngineInfo(Record):
     """A missing chat template, a server that was left out …"""
     speculation: SpeculativeCounts | None = None
     """All that the engine drafted and accepted since it started; None if it does not count that."""
+    stage: str = ""
+    """What the engine does while it starts, such as ``loading weights``; empty if it does not say."""
+    log: Path | None = None
+    """The file that takes what the engine prints."""
 
 
 class Engine(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -16,9 +17,11 @@ from rich.console import Console
 from k2eval.errors import ConfigError
 from k2eval.leaderboard import Leaderboard, build, cells, group_title, print_table
 from k2eval.leaderboard.html import board_tables
+from k2eval.leaderboard.load import load_runs
 from k2eval.pages import render
 from k2eval.pages.svg import Series, curves
 from k2eval.report.charts import Figure
+from k2eval.system.files import write_text
 
 _INTERRUPTED = 130
 _USABLE = (0, 1)
@@ -37,31 +40,30 @@ class Checkpoint:
 
 
 def find_checkpoints(patterns: Sequence[str]) -> list[Checkpoint]:
-    """The folders that match, ordered by the last number in their names; that number is the step.
+    """Return the folders that match, ordered by the last number in their names; that number is the step.
 
     Args:
-        patterns: folders or glob patterns, such as ``out/step-*``.
+        patterns: Folders or glob patterns, such as ``out/step-*``.
 
     Raises:
-        ConfigError: nothing matches, a name has no number, or two have the same.
+        ConfigError: If nothing matches, a name has no number, or two have the same.
     """
     paths = {match.resolve(): match for pattern in patterns for match in _matches(Path(pattern))}
     folders = [path for path in paths.values() if path.is_dir()]
     if not folders:
         raise ConfigError(f"Expected folders with checkpoints, got none for {' '.join(patterns)}.")
-    found: dict[int, Path] = {}
+    by_step: dict[int, Path] = {}
     for folder in folders:
         numbers = re.findall(r"\d+", folder.name)
         if not numbers:
             raise ConfigError(
                 f"Expected checkpoints with their step in the name, such as step-100, got {folder}."
             )
-        if int(numbers[-1]) in found:
-            raise ConfigError(
-                f"Expected one checkpoint per step, got {found[int(numbers[-1])]} and {folder}."
-            )
-        found[int(numbers[-1])] = folder
-    return [Checkpoint(found[step], step) for step in sorted(found)]
+        step = int(numbers[-1])
+        if step in by_step:
+            raise ConfigError(f"Expected one checkpoint per step, got {by_step[step]} and {folder}.")
+        by_step[step] = folder
+    return [Checkpoint(by_step[step], step) for step in sorted(by_step)]
 
 
 def _matches(pattern: Path) -> list[Path]:
@@ -69,20 +71,20 @@ def _matches(pattern: Path) -> list[Path]:
 
 
 def sweep(patterns: Sequence[str], out: Path, evaluate: Evaluate, console: Console) -> int:
-    """Evaluates each checkpoint into ``OUT/<its name>`` and draws the series.
+    """Evaluate each checkpoint into ``OUT/<its name>`` and draw the series.
 
-    A finished run directory is gone through without loading an engine, since `k2eval run` is resumable; so the
-    same command goes on after an interruption, and takes in checkpoints that have come since. The tables
-    and the page are written anew after every checkpoint.
+    `k2eval run` resumes and loads no engine for a run that is complete. So the same command continues after an
+    interruption, and takes in checkpoints that have been written since. The tables and the page are written anew
+    after every checkpoint.
 
     Args:
-        patterns: see `find_checkpoints`.
-        out: folder of the run directories, ``sweep.csv``, ``sweep.md`` and ``sweep.html``.
-        evaluate: how one checkpoint is evaluated, such as `in_a_process`.
-        console: where progress is said.
+        patterns: As for `find_checkpoints`.
+        out: Folder of the run directories, ``sweep.csv``, ``sweep.md`` and ``sweep.html``.
+        evaluate: How one checkpoint is evaluated, such as `in_a_process`.
+        console: Where progress is printed.
 
     Returns:
-        0, or 1 where a checkpoint could not be evaluated fully, or 130 after an interruption.
+        0, or 1 if a checkpoint could not be evaluated fully, or 130 after an interruption.
     """
     checkpoints = find_checkpoints(patterns)
     done: list[tuple[Checkpoint, Path]] = []
@@ -111,42 +113,39 @@ def sweep(patterns: Sequence[str], out: Path, evaluate: Evaluate, console: Conso
 
 
 def in_a_process(arguments: Sequence[str]) -> Evaluate:
-    """Evaluates with ``k2eval run`` in a process of its own, so that each engine leaves nothing behind.
+    """Evaluate with ``k2eval run`` in a process of its own, so that each engine leaves nothing behind.
 
     Args:
-        arguments: of ``k2eval run``, without ``--model`` and ``--out``.
+        arguments: Those of ``k2eval run``, without ``--model`` and ``--out``.
     """
 
     def evaluate(checkpoint: Path, run: Path) -> int:
-        command = [
-            sys.executable,
-            "-m",
-            "k2eval",
-            "run",
-            "--model",
-            str(checkpoint),
-            "--out",
-            str(run),
-            *arguments,
-        ]
-        return subprocess.run(command, check=False).returncode
+        command = [sys.executable, "-m", "k2eval", "run", "--model", str(checkpoint), "--out", str(run)]
+        # Ctrl-C reaches the run as well, which ends in order; it must not be killed while it does.
+        before = signal.signal(signal.SIGINT, lambda number, frame: None)
+        try:
+            return subprocess.run([*command, *arguments], check=False).returncode
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     return evaluate
 
 
 def series_of(done: Sequence[tuple[Checkpoint, Path]]) -> tuple[Leaderboard, pd.DataFrame]:
-    """The leaderboard of a series, and its table in order of steps with a column ``step`` in front."""
+    """Return the leaderboard of a series, and its table in order of steps with a column ``step`` in front."""
     board = build([run for _, run in done])
-    steps = {run.name: checkpoint.step for checkpoint, run in done}
+    # A run is called what its run.json says, which need not be its folder's name.
+    names = [run.info.name for run in load_runs([run for _, run in done])]
+    steps = {name: checkpoint.step for name, (checkpoint, _) in zip(names, done, strict=True)}
     frame = board.frame.assign(step=board.frame["run"].map(steps)).sort_values("step")
     return board, frame[["step", *board.frame.columns]].reset_index(drop=True)
 
 
 def write_sweep(done: Sequence[tuple[Checkpoint, Path]], out: Path) -> list[Path]:
-    """Writes ``sweep.csv``, ``sweep.md`` and ``sweep.html`` of the checkpoints evaluated so far.
+    """Write ``sweep.csv``, ``sweep.md`` and ``sweep.html`` of the checkpoints evaluated so far.
 
     Raises:
-        ConfigError: the files cannot be written.
+        ConfigError: If the files cannot be written.
     """
     board, frame = series_of(done)
     texts = {
@@ -155,9 +154,8 @@ def write_sweep(done: Sequence[tuple[Checkpoint, Path]], out: Path) -> list[Path
         "sweep.html": _html(board, frame, out.name),
     }
     try:
-        out.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            (out / name).write_text(text, "utf-8")
+            write_text(out / name, text)
     except OSError as error:
         raise ConfigError(
             f"Cannot write the sweep to {out}: {error.strerror}. Choose another --out."

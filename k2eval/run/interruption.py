@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import threading
@@ -11,12 +12,14 @@ from typing import Self
 
 from rich.console import Console
 
+from k2eval.system.console import ClosedPipe, lose_nothing
+
 INTERRUPTED = 130
 """Exit code of a command that was stopped."""
 
 
 def stop_at_once(number: int, frame: FrameType | None) -> None:
-    """A signal handler that ends this process; the engine's guard and the kernel end the others."""
+    """End this process; the engine's guard and the kernel end the others. A signal handler."""
     os._exit(INTERRUPTED)
 
 
@@ -56,10 +59,13 @@ class Interruption:
             self._console.show_cursor(True)
             stop_at_once(number, frame)
         self.happened = True
+        # The terminal sends Ctrl-C to a whole pipeline: `tee` is gone before the closing lines are printed.
+        lose_nothing(self._console)
         # Not printed here: the handler may have interrupted the very code that prints.
         self._loop.call_soon_threadsafe(self._stop)
 
     def _stop(self) -> None:
-        self._console.print("Stopping; once more stops at once.")
         if self._task is not None:
             self._task.cancel()
+        with contextlib.suppress(ClosedPipe):  # raised in a callback, it would only be logged
+            self._console.print("Stopping in order. Press Ctrl-C again to stop at once.")

@@ -107,8 +107,6 @@ class SampleQueue:
         if generation is not None:
             self._session.replayed += 1
             return generation
-        if self._session.first_request is None:
-            self._session.first_request = time.monotonic()
         try:
             generation = await self._ask_engine(request, role)
         except EngineStopped:
@@ -126,7 +124,11 @@ class SampleQueue:
             retry=retry_if_exception(_may_pass),
             reraise=True,
         )
-        return await retrying(self._engines[role].generate, request)
+        return await retrying(self._ask_once, request, role)
+
+    async def _ask_once(self, request: Request, role: Role) -> Generation:
+        with self._session.asking():
+            return await self._engines[role].generate(request)
 
     async def _grade(self, assignment: Assignment, response: Response) -> None:
         try:

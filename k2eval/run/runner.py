@@ -97,7 +97,8 @@ class Runner:
     async def _make(
         self, start: _Start, assignments: Sequence[Assignment], missing: Sequence[Assignment]
     ) -> None:
-        progress = Progress(Counter(assignment.question.task for assignment in assignments), self._console)
+        totals = Counter(assignment.question.task for assignment in assignments)
+        progress = Progress(totals, self._console, start.session)
         open_keys = {assignment.sample_key for assignment in missing}
         for key in {assignment.sample_key for assignment in assignments} - open_keys:
             progress.on_verdict(start.journal.verdicts[key])
@@ -110,8 +111,8 @@ class Runner:
                     idle=cores.are_few(),
                 )
             )
-            with progress.starting(self.engines.solver.engine):
-                for engine in self.engines.distinct:
+            for engine in self.engines.distinct:
+                with progress.starting(engine):
                     await stack.enter_async_context(engine)
             start.note_engines()
             for note in start.run.engine.notes:

@@ -1,9 +1,10 @@
-"""One start of a run, counted."""
+"""One start of a run, counted: generations, tokens, and the time in which the engine had requests."""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from k2eval.journal.run_record import CountedGenerations, RunSpeculation, SessionRecord, SpeculationRecord
@@ -13,7 +14,12 @@ from k2eval.statistics.acceptance import add_counts, ratios
 
 @dataclass(slots=True)
 class Session:
-    """Counts what one start of a run does."""
+    """Counts of one start of a run.
+
+    **Tokens/s**, here and wherever k2eval prints it of a run, is ``generated_tokens / generation_s``: the tokens of new
+    generations over the time in which the engine had at least one request. Starting the engine, grading after the
+    last answer, and generations that were replayed count in neither.
+    """
 
     started: str = field(default_factory=now)
     generated: int = 0
@@ -24,17 +30,44 @@ class Session:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     first_request: float | None = None
-    last_generation: float | None = None
     last_verdict: float | None = None
     speculative: dict[str, SpeculativeCounts] = field(default_factory=dict)
-    """Of the generations that carry their own counts, by task."""
+    """Speculation counts per task, summed over generations that carry their own counts."""
     with_speculation: int = 0
-    """New generations that carry their own counts."""
+    """Number of new generations that carry their own counts."""
+    _in_flight: int = 0
+    _asked_since: float = 0.0
+    _asked_before_s: float = 0.0
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was generated or replayed."""
         return not self.generated and not self.replayed
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """Count the time as the engine's while at least one request is inside."""
+        if not self._in_flight:
+            self._asked_since = time.monotonic()
+            if self.first_request is None:
+                self.first_request = self._asked_since
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._asked_before_s += time.monotonic() - self._asked_since
+
+    @property
+    def generation_s(self) -> float:
+        """Seconds in which the engine had at least one request."""
+        return self._asked_before_s + (time.monotonic() - self._asked_since if self._in_flight else 0.0)
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Generated tokens over the time in which the engine had requests; None before the first answer."""
+        return self.generated_tokens / self.generation_s if self.generated_tokens else None
 
     def count(self, generation: Generation) -> None:
         """Count a new generation."""
@@ -42,7 +75,6 @@ class Session:
         self.generated_tokens += generation.output_tokens
         self.prompt_tokens += generation.prompt_tokens
         self.cached_tokens += generation.cached_tokens
-        self.last_generation = time.monotonic()
         if generation.speculative:
             before = self.speculative.get(generation.task)
             self.speculative[generation.task] = add_counts(before, generation.speculative)
@@ -62,7 +94,7 @@ class Session:
             generated_tokens=self.generated_tokens,
             prompt_tokens=self.prompt_tokens,
             cached_tokens=self.cached_tokens,
-            generation_s=_seconds(self.first_request, self.last_generation),
+            generation_s=round(self.generation_s, 3),
             work_s=_seconds(self.first_request, self.last_verdict),
             speculative=dict(self.speculative),
             generations_with_speculation=self.with_speculation,

@@ -13,7 +13,12 @@ from k2eval.sandbox import wire
 from k2eval.sandbox.types import DEFAULT_LIMITS, MIB, PROFILES, Call, Limits, RunResult
 from k2eval.sandbox.untested import Sandbox
 
-app = typer.Typer(help="Run untrusted programs in the sandbox.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Run untrusted programs in the sandbox.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+)
 
 
 @app.callback()
@@ -23,15 +28,29 @@ def main() -> None:
 
 @app.command("run")
 def run_command(
-    file: Annotated[Path, typer.Argument(help="The Python program.")],
-    stdin: Annotated[Path | None, typer.Option(help="File to give as standard input.")] = None,
-    call: Annotated[str | None, typer.Option(help="Call this function (or Class.method) instead.")] = None,
-    args: Annotated[str, typer.Option(help="JSON list of the arguments of the call.")] = "[]",
-    profile: Annotated[str, typer.Option(help="plain, numpy or scientific.")] = "plain",
-    cpu: Annotated[float, typer.Option(help="CPU seconds.")] = DEFAULT_LIMITS.cpu_s,
-    wall: Annotated[float | None, typer.Option(help="Real seconds.")] = None,
-    memory: Annotated[int, typer.Option(help="MiB of memory.")] = DEFAULT_LIMITS.memory_mb,
-    output: Annotated[float, typer.Option(help="MiB of output.")] = DEFAULT_LIMITS.output_bytes / MIB,
+    file: Annotated[Path, typer.Argument(help="File with the Python program.")],
+    stdin: Annotated[
+        Path | None, typer.Option(help="File that the program reads as its standard input.")
+    ] = None,
+    call: Annotated[
+        str | None,
+        typer.Option(help="Call this function, or Class.method, instead of running the file as a program."),
+    ] = None,
+    args: Annotated[str, typer.Option(help="Arguments of the call as a JSON list.")] = "[]",
+    profile: Annotated[
+        str, typer.Option(help="Packages that the program may import: plain, numpy or scientific.")
+    ] = "plain",
+    cpu: Annotated[float, typer.Option(help="CPU seconds that the program may use.")] = DEFAULT_LIMITS.cpu_s,
+    wall: Annotated[
+        float | None,
+        typer.Option(help="Seconds after which the program is stopped. [default: follows from --cpu]"),
+    ] = None,
+    memory: Annotated[
+        int, typer.Option(help="MiB of memory that the program may use.")
+    ] = DEFAULT_LIMITS.memory_mb,
+    output: Annotated[
+        float, typer.Option(help="MiB that the program may print.")
+    ] = DEFAULT_LIMITS.output_bytes / MIB,
 ) -> None:
     """Run FILE in the sandbox and print one JSON object: outcome, stdout, stderr, result, times, memory."""
     try:

@@ -54,7 +54,7 @@ def finished(
 
 def test_help_imports_nothing_heavy() -> None:
     program = (
-        "import sys; from k2eval import cli; "
+        "import sys; import k2eval.cli.app; "
         "print([name for name in ('torch', 'vllm', 'lm_eval', 'datasets', 'pandas', 'numpy', 'sympy', 'pydantic') "
         "if name in sys.modules])"
     )
@@ -67,7 +67,9 @@ def test_a_run_says_what_it_does_and_where_it_lies(
 ) -> None:
     out, result = finished
     assert (result.returncode, result.stderr) == (0, "")
-    assert "smoke: 3 questions × 2 runs from smoke/questions.jsonl (limited to the first 3)" in result.stdout
+    assert (
+        "smoke: 3 questions × 2 repeats from smoke/questions.jsonl (limited to the first 3)" in result.stdout
+    )
     assert "6/6 samples" in result.stdout
     assert f"Run directory: {out}" in result.stdout
 
@@ -78,6 +80,16 @@ def test_the_same_command_again_says_that_all_is_there(
     result = run(script, finished[0])
     assert (result.returncode, result.stderr) == (0, "")
     assert "Complete: all 6 samples were there already." in result.stdout
+
+
+def test_the_old_name_of_repeats_is_told_as_the_flag_that_was_given(script: str, tmp_path: Path) -> None:
+    result = k2eval(
+        "run", "--dry-run", "--engine", "scripted", "--model", script, "--tasks", "smoke", "--runs", "2", "--out",
+        str(tmp_path / "run"),
+    )  # fmt: skip
+    assert result.returncode == 0
+    assert result.stderr == "k2eval: --runs is now called --repeats; the old name still works.\n"
+    assert "104" in result.stdout
 
 
 def test_grading_again_says_that_nothing_changed(

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from k2eval.cli.app import app
-from k2eval.cli.exchange_commands import sweep_command
+from k2eval.cli.exchange import sweep_command
 from k2eval.errors import ConfigError
 from k2eval.report import sweep
 from tests.report.scripted import smoke_run

@@ -157,3 +157,10 @@ def test_tasks_of_included_folders_may_be_overridden() -> None:
 def test_an_include_path_that_is_no_folder_is_refused() -> None:
     with pytest.raises(ConfigError, match="include_path: expected folders with task files, got 3"):
         load_config(file=None, flags={**NEEDED, "include_path": 3}, task_names=lambda folders: TASKS)
+
+
+def test_an_empty_directory_in_a_file_is_not_the_current_one(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text('model: m\ntasks: smoke\nout: ""\n')
+    with pytest.raises(ConfigError, match="Expected --out"):
+        load_config(file=file, flags={})

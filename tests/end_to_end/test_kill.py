@@ -135,8 +135,8 @@ def test_ctrl_c_ends_a_run_in_order_and_says_how_to_go_on(script: tuple[str, ...
     started.signal(signal.SIGINT)
     assert started.wait(30) == STOPPED
     started.leaves_nobody()
-    assert "Stopping; once more stops at once." in started.said
-    assert re.search(r"Stopped at \d+ of 100 samples. The same command goes on from there.", started.said)
+    assert "Stopping in order. Press Ctrl-C again to stop at once." in started.said
+    assert re.search(r"Stopped at \d+ of 100 samples. The same command resumes from there.", started.said)
     assert "Traceback" not in started.said
     generated = len(list(read_lines(tmp_path / "run" / GENERATIONS, Generation)))
     [session] = read_run(tmp_path / "run").sessions

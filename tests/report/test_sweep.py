@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from k2eval.errors import ConfigError
-from k2eval.report.sweep import find_checkpoints, sweep
+from k2eval.report.sweep import find_checkpoints, in_a_process, sweep
 from tests.leaderboard.synthetic import bernoulli, write_run
 
 
@@ -56,6 +57,30 @@ def test_each_checkpoint_gets_a_run_directory_and_a_point(tmp_path: Path) -> Non
     assert frame["step"].tolist() == [100, 200, 300]
     assert frame["run"].tolist() == ["step-100", "step-200", "step-300"]
     assert frame["t"].is_monotonic_increasing
+
+
+def test_a_run_that_is_called_otherwise_than_its_folder_has_its_step(tmp_path: Path) -> None:
+    def evaluate(checkpoint: Path, run: Path) -> int:
+        scripted(checkpoint, run)
+        path = run / "run.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"name": "final"}))
+        return 0
+
+    assert sweep([folders(tmp_path, "step-100", "step-200")], tmp_path / "sweep", evaluate, quiet()) == 0
+    assert pd.read_csv(tmp_path / "sweep" / "sweep.csv")["step"].tolist() == [100, 200]
+
+
+def test_ctrl_c_lets_the_run_end_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal sends it to both; the run takes a while to write what it has, and must not be killed."""
+    (tmp_path / "k2eval.py").write_text(
+        "import os, signal, sys, time\n"
+        "def stop(*_):\n    time.sleep(1); sys.exit(130)\n"
+        "signal.signal(signal.SIGINT, stop)\n"
+        "os.kill(os.getppid(), signal.SIGINT); os.kill(os.getpid(), signal.SIGINT); time.sleep(60)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert in_a_process([])(Path("checkpoint"), tmp_path / "run") == 130
 
 
 def test_page_and_markdown_show_the_series(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from k2eval.grading.pool import GradingPool
 from k2eval.journal.journal import GENERATIONS, VERDICTS, Journal, read_lines, read_run
 from k2eval.records import Generation, Grade, NoteKind, Outcome, Question, Request, derive_seed
 from k2eval.run.runner import Runner, Summary
-from tests.run_records import note
+from tests.run.records import note
 from tests.scripted_runs import config, verdicts
 
 
@@ -315,7 +315,7 @@ async def test_a_signal_ends_the_run_in_order(tmp_path: Path, number: signal.Sig
     handler = signal.getsignal(number)
     summary, _ = await carry_out(config(tmp_path / "run"), script, out, capacity=1, delay_s=0.01)
     assert summary.interrupted and summary.generated < 12
-    assert "Stopping; once more stops at once." in out.getvalue()
+    assert "Stopping in order. Press Ctrl-C again to stop at once." in out.getvalue()
     assert signal.getsignal(number) is handler
     assert read_run(tmp_path / "run").sessions[0].generated == summary.generated
     summary, _ = await carry_out(config(tmp_path / "run"))

@@ -29,6 +29,13 @@ NOTE = Note(
 class Repairing:
     """What a worker process of vLLM can do beside its own work."""
 
+    def set_threads(self, count: int) -> int:
+        """Compute with this many threads from now on."""
+        import torch
+
+        torch.set_num_threads(count)
+        return count
+
     def repair(self) -> bool:
         """Ask for AMX, and replace the faulty function in this process; returns whether the latter was needed."""
         ask_for_amx()

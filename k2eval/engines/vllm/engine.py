@@ -31,9 +31,12 @@ from k2eval.engines.vllm.setup import (
     redirected,
     root_cause,
     vllm_version,
+    wait_as_others_allow,
 )
+from k2eval.engines.vllm.stages import current_stage
 from k2eval.errors import ConfigError, EngineError, EngineStopped, K2EvalError, PromptTooLong, did_you_mean
 from k2eval.records import Generation, Json, Note, NoteKind, Request
+from k2eval.system import load
 
 _NOTICE_EVERY_S = 1.0
 
@@ -62,6 +65,7 @@ class VllmEngine:
         self._arguments = dict(arguments or {})
         self._speculative = dict(speculative) if speculative else None
         self._log = log
+        self._log_start: int | None = None
         self._fingerprint = checkpoint_fingerprint(model)
         self._version = vllm_version()
         self._settings: dict[str, Any] = dict(self._arguments)
@@ -86,7 +90,7 @@ class VllmEngine:
             EngineError: When vLLM cannot start.
         """
         async with contextlib.AsyncExitStack() as stack:
-            log_start = self._log.stat().st_size if self._log and self._log.exists() else 0
+            self._log_start = log_start = self._log.stat().st_size if self._log and self._log.exists() else 0
             stack.enter_context(redirected(self._log))
             stack.enter_context(folder_for_sockets())
             self._children = children = Children()
@@ -108,6 +112,7 @@ class VllmEngine:
                 raise
             except Exception as error:  # anything from a bad argument to a GPU out of memory
                 raise EngineError(self._cannot_start(error, log_start)) from error
+            self._log_start = None
             self._stack = stack.pop_all()
         config = self._engine.vllm_config
         self._prompts = Prompts(self._model, self._tokenizer)
@@ -123,7 +128,8 @@ class VllmEngine:
     def _start(self) -> None:
         if self._speculative:  # importing vLLM takes longer than this check
             speculation.check_checkpoints(self._model, self._speculative, self._arguments)
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        # Into a log of its own vLLM may write what it does, which is then shown; a terminal is for k2eval's words.
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "INFO" if self._log else "ERROR")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         # This process has threads, open journals and locks by now; forked, vLLM's processes would take them along.
         os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
@@ -131,6 +137,7 @@ class VllmEngine:
         # this process alone, which ends them in order. Starting Python's tracker would lift the mask.
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        before = load.sample()
         from vllm import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -142,13 +149,18 @@ class VllmEngine:
             speculation.check_words(self._speculative, self._version)
         if on_cpu:
             self._settings.setdefault("worker_extension_cls", cpu_repair.EXTENSION)
-        settings = self._settings | executor(self._settings, on_cpu)
+        chosen = executor(self._settings, on_cpu)
+        if chosen:
+            note = wait_as_others_allow(load.others_since(before))
+            self._notes += [Note(kind=NoteKind.ENGINE, text=note)] if note else []
+        settings = self._settings | chosen
         if self._speculative:
             settings["speculative_config"] = self._speculative
         if self._abandoned:
             raise EngineError("The start was given up.")
         args = AsyncEngineArgs(model=self._model, **settings)
-        # Not returned: futures and frames would keep it until Python ends, which vLLM does not survive in silence.
+        # Keep the engine on self, do not return it. A reference in the future or its frame would survive until
+        # interpreter shutdown, where vLLM's teardown prints errors.
         self._engine = AsyncLLM.from_engine_args(args, stat_loggers=[self.counters.logger])
 
     async def _give_up(self, starting: asyncio.Future[None], children: Children) -> None:
@@ -171,7 +183,7 @@ class VllmEngine:
         settings = self._settings | ({"speculative_config": self._speculative} if self._speculative else {})
         return (
             f"vLLM {self._version} could not start with {self._model}: {why}\n"
-            f"Settings: {json.dumps(settings, default=str)}\n{words} Mend the checkpoint, or change a setting with "
+            f"Settings: {json.dumps(settings, default=str)}\n{words} Correct the checkpoint, or change a setting with "
             "--set engine.NAME=VALUE."
         )
 
@@ -218,10 +230,15 @@ class VllmEngine:
             # Speculation draws from other random streams than plain decoding (vllm-project/vllm#6038).
             honours_seeds=self._speculative is None,
             context=self._context or None,
-            settings={key: _plain(value) for key, value in self._settings.items()}
+            # A copy: while vLLM starts, another thread may add settings.
+            settings={key: _plain(value) for key, value in dict(self._settings).items()}
             | ({"speculative_config": self._speculative} if self._speculative else {}),
             notes=tuple(self._notes),
             speculation=self.counters.speculation,
+            stage=current_stage(self._log, self._log_start)
+            if self._log and self._log_start is not None
+            else "",
+            log=self._log,
         )
 
     @property

@@ -159,11 +159,9 @@ def defaults(model: str, on_cpu: bool) -> dict[str, Any]:
 
 
 def executor(settings: Mapping[str, Any], on_cpu: bool) -> dict[str, Any]:
-    """On few cores, the worker in the process of the engine's scheduler, if the user asks for nothing else.
+    """Choose the worker in the process of the engine's scheduler on few cores, if the user asks for nothing else.
 
-    Between two processes vLLM waits by spinning, on a core that the worker's second thread needs. That thread waits
-    asleep, unless the environment says how it is to wait (``GOMP_SPINCOUNT``, ``OMP_WAIT_POLICY``): spinning, it is a
-    third faster where nothing else runs, and many times slower where something does.
+    Between two processes vLLM waits by spinning, on a core that the worker's second thread needs.
     """
     chosen = any(
         settings.get(name) not in (None, 1)
@@ -173,6 +171,34 @@ def executor(settings: Mapping[str, Any], on_cpu: bool) -> dict[str, Any]:
         return {}
     from vllm.v1.executor.uniproc_executor import UniProcExecutor
 
-    if "GOMP_SPINCOUNT" not in os.environ:
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     return {"distributed_executor_backend": UniProcExecutor}
+
+
+SPIN = 10_000
+"""Rounds (about 0.1 ms) that a waiting thread spins before it sleeps: see docs/gpu.md for what others cost."""
+_BUSY = 0.25
+"""Share of the cores above which other programs count as busy."""
+
+
+def wait_as_others_allow(others: float) -> str | None:
+    """Choose how vLLM's threads wait for each other, unless the environment says it.
+
+    A thread that waits awake is there at once when the other has finished its part; but if other programs want its
+    core, it burns the time in which that other thread could have run. It cannot be changed in a process that lives.
+
+    Args:
+        others: Cores that other programs keep busy now.
+
+    Returns:
+        A note for the user if the threads wait asleep.
+    """
+    if "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ:
+        return None
+    if others < _BUSY * cores.count():
+        os.environ["GOMP_SPINCOUNT"] = str(SPIN)
+        return None
+    os.environ["OMP_WAIT_POLICY"] = "passive"
+    return (
+        f"other programs kept {others:.1f} of {cores.count()} cores busy when vLLM started, so its threads wait "
+        "asleep: tokens/s is lower than on a quiet machine"
+    )

@@ -1,0 +1,41 @@
+"""Names that the shell completes: of tasks and of recipes. Imports nothing heavy, for the shell waits."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+_NAME = re.compile(r"^task:\s*([\w-]+)\s*$", re.MULTILINE)
+
+
+def tasks_list(incomplete: str) -> list[str]:
+    """Complete the last name of a list of tasks that commas separate."""
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in sorted(_task_names()) if name.startswith(last)]
+
+
+def task(incomplete: str) -> list[str]:
+    """Complete the name of a task."""
+    return [name for name in sorted(_task_names()) if name.startswith(incomplete)]
+
+
+def recipe(incomplete: str) -> list[str]:
+    """Complete the name of a recipe."""
+    return [name for name in RECIPES if name.startswith(incomplete)]
+
+
+RECIPES = (
+    "plain", "plan", "bo3", "maj3", "adaptive", "k2", "k2-published", "k2-tournament", "plan-bo3", "plan-maj3",
+    "bo3-tournament", "plan-adaptive8",
+)  # fmt: skip
+"""Recipes that users are likely to mean; `k2eval recipes` explains how to name others."""
+
+
+def _task_names() -> Iterator[str]:
+    """Yield the names that the task files give, found without reading them as YAML."""
+    folder = Path(os.environ.get("K2EVAL_TASKS") or Path(__file__).resolve().parents[2] / "tasks")
+    for path in folder.rglob("[!_]*.yaml"):
+        match = _NAME.search(path.read_text(encoding="utf-8", errors="replace"))
+        yield match[1] if match else path.stem

@@ -1,0 +1,195 @@
+"""Commands about this machine: what it offers, how fast a model answers on it, whether speculation is lossless."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from k2eval.cli import completion
+from k2eval.cli.options import (
+    DATA,
+    MACHINE,
+    MODEL,
+    DataOption,
+    ModelOption,
+    SetOption,
+    SpeculativeOption,
+    to_path,
+)
+
+_LOAD = "Load"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this file."""
+    app.command(rich_help_panel=MACHINE)(doctor)
+    app.command(rich_help_panel=MACHINE)(speed)
+    app.command(name="spec-check", rich_help_panel=MACHINE)(spec_check)
+
+
+def doctor(
+    data: DataOption = None,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", help="Show every check of the sandbox and every task of the data folder."),
+    ] = False,
+) -> None:
+    """Try what an evaluation needs of this machine: engine, GPU, memory, disk, data, hub, sandbox."""
+    from k2eval.cli.doctor import doctor_command
+
+    raise typer.Exit(doctor_command(data, verbose))
+
+
+def speed(
+    model: ModelOption = None,
+    config: Annotated[
+        list[Path] | None,
+        typer.Option(
+            parser=to_path,
+            metavar="FILE",
+            rich_help_panel=MODEL,
+            help="YAML file as for `k2eval run`. Give several to compare them with the first.",
+        ),
+    ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            rich_help_panel=MODEL,
+            help="Measure this server, such as http://localhost:8000/v1.",
+        ),
+    ] = None,
+    speculative: SpeculativeOption = None,
+    concurrency: Annotated[
+        str,
+        typer.Option(
+            metavar="N,…", rich_help_panel=_LOAD, help="Numbers of requests in flight; each is one load."
+        ),
+    ] = "1,16",
+    rate: Annotated[
+        str,
+        typer.Option(
+            metavar="X,…",
+            rich_help_panel=_LOAD,
+            help="Poisson rates in requests per second; each is one load.",
+        ),
+    ] = "",
+    requests: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            rich_help_panel=_LOAD,
+            help="Number of requests in each load. [default: four rounds, at least 8]",
+        ),
+    ] = None,
+    input_tokens: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", rich_help_panel=_LOAD, help="Length of the random prompts in tokens."
+        ),
+    ] = 128,
+    output_tokens: Annotated[
+        int, typer.Option(min=2, metavar="N", rich_help_panel=_LOAD, help="Length of the answers in tokens.")
+    ] = 256,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=completion.task,
+            rich_help_panel=_LOAD,
+            help="Task whose questions to ask instead of random prompts.",
+        ),
+    ] = None,
+    temperature: Annotated[
+        float,
+        typer.Option(
+            min=0.0, metavar="X", rich_help_panel=_LOAD, help="Temperature at which the answers are drawn."
+        ),
+    ] = 1.0,
+    natural_end: Annotated[
+        bool,
+        typer.Option(
+            "--natural-end", rich_help_panel=_LOAD, help="Let each answer end where the model ends it."
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            parser=to_path, metavar="PATH", help="Where to write CSV, Markdown and a plot, without a suffix."
+        ),
+    ] = None,
+    data: DataOption = None,
+    set_: SetOption = None,
+) -> None:
+    """Measure how fast a model answers, alone or side by side with other configurations."""
+    from k2eval.speed.command import SpeedOptions, configurations, loads, numbers, speed_command
+
+    flags: dict[str, Any] = {"model": model, "speculative": speculative, "data": data}
+    levels = loads(
+        numbers(concurrency, int), numbers(rate, float), requests=requests, input_tokens=input_tokens,
+        output_tokens=output_tokens, temperature=temperature, ignore_eos=not natural_end,
+    )  # fmt: skip
+    configs = configurations(config or [], flags, set_ or [], endpoint)
+    raise typer.Exit(speed_command(SpeedOptions(configs, levels, task, out)))
+
+
+def spec_check(
+    model: ModelOption = None,
+    speculative: SpeculativeOption = None,
+    tasks: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,…",
+            autocompletion=completion.tasks_list,
+            rich_help_panel=DATA,
+            help="Tasks whose questions are the prompts, separated by commas.",
+        ),
+    ] = "smoke",
+    samples: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Number of answers to each prompt at temperature 1.")
+    ] = 4,
+    max_tokens: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Number of tokens after which an answer is cut.")
+    ] = 256,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            rich_help_panel=DATA,
+            help="Use only the first N questions of each task. [default: all]",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            parser=to_path,
+            metavar="FILE",
+            rich_help_panel=MODEL,
+            help="YAML file as for `k2eval run`. Options on the command line win over it.",
+        ),
+    ] = None,
+    data: DataOption = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            parser=to_path,
+            metavar="FILE",
+            help="File for what the engines print. [default: a temporary file, kept if something fails]",
+        ),
+    ] = None,
+    set_: SetOption = None,
+) -> None:
+    """Check that speculative decoding changes nothing but the speed. Ends with exit code 1 if it does."""
+    from k2eval.config.run import load_config
+    from k2eval.speed.spec_check import spec_check_command
+    from k2eval.tasks.task import task_files
+
+    flags: dict[str, Any] = {
+        "model": model, "speculative": speculative, "tasks": tasks, "limit": limit, "data": data, "out": Path(),
+    }  # fmt: skip
+    settings = load_config(file=config, flags=flags, sets=set_ or [], task_names=task_files())
+    raise typer.Exit(spec_check_command(settings, samples, max_tokens, log))

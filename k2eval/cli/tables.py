@@ -1,0 +1,168 @@
+"""Commands that show runs and compare them, and the lists of tasks and recipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from k2eval.cli import completion
+from k2eval.cli.options import COMPARE, LOOK, DataOption, ExcludeOption, RunsArgument, to_path
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this file."""
+    look = app.command(rich_help_panel=LOOK)
+    look(leaderboard)
+    look(report)
+    look(breakdown)
+    look(tasks)
+    look(recipes)
+    app.command(rich_help_panel=COMPARE)(compare)
+    app.command(rich_help_panel=COMPARE)(ablation)
+
+
+def leaderboard(
+    runs: RunsArgument,
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=to_path,
+            metavar="PATH",
+            help="Where to write the tables, without a suffix: leaderboards/mine becomes mine.csv, mine.md and "
+            "mine.html.",
+        ),
+    ],
+    published: Annotated[
+        Path | None,
+        typer.Option(
+            parser=to_path,
+            metavar="FILE",
+            help="CSV of published figures to show beside. [default: those that come with k2eval]",
+        ),
+    ] = None,
+    exclude: ExcludeOption = None,
+    split: Annotated[
+        Path | None,
+        typer.Option(
+            parser=to_path,
+            metavar="FILE",
+            help="File of questions to score apart from the others, written as for --exclude.",
+        ),
+    ] = None,
+    cutoff: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="Day such as 2024-10-01. Questions that carry a date are scored before and after it.",
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print only the names of the files, not the table.")
+    ] = False,
+) -> None:
+    """Write a table of runs as CSV, Markdown and HTML."""
+    from k2eval.cli.commands import leaderboard_command
+
+    scope = {"exclude": exclude, "split": split, "cutoff": cutoff}
+    raise typer.Exit(leaderboard_command(runs, out, published, quiet, **scope))
+
+
+def breakdown(
+    runs: RunsArgument,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TAG",
+            help="Tag to group questions by, such as difficulty. May be given several times. "
+            "[default: every tag with few values]",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            parser=to_path,
+            metavar="PATH",
+            help="Where to write the table as CSV and Markdown, without a suffix.",
+        ),
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Show pass@k and maj@k, and the scores by difficulty, platform, level and other tags."""
+    from k2eval.cli.commands import breakdown_command
+
+    raise typer.Exit(breakdown_command(runs, by or [], out, data))
+
+
+def compare(
+    runs: RunsArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            parser=to_path, metavar="FILE", help="Markdown file to write the comparison to as well."
+        ),
+    ] = None,
+    exclude: ExcludeOption = None,
+) -> None:
+    """Compare the first run with the others, question by question, and say which differences are real."""
+    from k2eval.cli.commands import compare_command
+
+    raise typer.Exit(compare_command(runs, out, exclude))
+
+
+def report(
+    runs: RunsArgument,
+    out: Annotated[Path, typer.Option(parser=to_path, metavar="DIR", help="Folder to write report.html to.")],
+    data: DataOption = None,
+    exclude: ExcludeOption = None,
+    include_protected: Annotated[
+        bool,
+        typer.Option(
+            "--include-protected", help="Show also the texts whose authors ask not to publish them."
+        ),
+    ] = False,
+) -> None:
+    """Write one HTML page with charts, a grid of all samples, and a viewer of each."""
+    from k2eval.cli.commands import report_command
+
+    raise typer.Exit(report_command(runs, out, data, exclude, include_protected))
+
+
+def tasks(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TASK", autocompletion=completion.task, help="Names of the tasks to list. [default: all]"
+        ),
+    ] = None,
+    data: DataOption = None,
+    questions: Annotated[
+        bool, typer.Option("--questions", help="List the id and the hash of every question instead.")
+    ] = False,
+) -> None:
+    """List the tasks with their questions, source, grader and default number of repeats."""
+    from k2eval.cli.commands import tasks_command
+
+    raise typer.Exit(tasks_command(names or [], data, questions))
+
+
+def recipes() -> None:
+    """List the recipes, which say how a response is made."""
+    from k2eval.cli.commands import recipes_command
+
+    raise typer.Exit(recipes_command())
+
+
+def ablation(
+    runs: RunsArgument,
+    n: Annotated[
+        int,
+        typer.Option("--n", min=1, metavar="N", help="Number of candidates that each recipe chooses from."),
+    ] = 3,
+    data: DataOption = None,
+) -> None:
+    """Show what planning and choosing bring, from the stored samples of one checkpoint. Generates nothing."""
+    from k2eval.cli.commands import ablation_command
+
+    raise typer.Exit(ablation_command(runs, n, data))

@@ -1,0 +1,62 @@
+"""How much of the processors others use: the kernel's counters, less what this process and its children took."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_STAT = Path("/proc/stat")
+_IDLE = (3, 4)
+"""Columns of ``/proc/stat`` in which nothing runs: idle, and waiting for a disk."""
+_GUEST = 8
+"""From this column on, time is counted that is in the others already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Processor time used so far, in seconds."""
+
+    at: float
+    everyone: float
+    """By all processes, on the cores that this process may use; time taken by other virtual machines included."""
+    ours: float
+    """By this process and its children."""
+
+
+def sample() -> Sample:
+    """Read the counters."""
+    return Sample(time.monotonic(), _everyone(), _ours())
+
+
+def others_since(before: Sample) -> float:
+    """Return how many cores other processes kept busy, on average, since ``before``."""
+    now = sample()
+    span = max(now.at - before.at, 1e-9)
+    return max(0.0, (now.everyone - before.everyone) - (now.ours - before.ours)) / span
+
+
+def _everyone() -> float:
+    cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+    ticks = 0
+    for line in _STAT.read_text().splitlines():
+        name, *columns = line.split()
+        if name in cores:
+            ticks += sum(int(value) for column, value in enumerate(columns[:_GUEST]) if column not in _IDLE)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _ours() -> float:
+    process = psutil.Process()
+    total = 0.0
+    for member in (process, *process.children(recursive=True)):
+        try:
+            times = member.cpu_times()
+        except psutil.Error:  # it ended meanwhile
+            continue
+        # A parent keeps the sum of its children that have ended.
+        total += times.user + times.system + times.children_user + times.children_system
+    return float(total)

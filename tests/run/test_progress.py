@@ -1,0 +1,72 @@
+"""What is printed while a run goes on, where there is no terminal."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from k2eval.engines.protocol import EngineInfo
+from k2eval.engines.scripted import ScriptedEngine
+from k2eval.run import progress as module
+from k2eval.run.progress import Progress
+from k2eval.run.session import Session
+from tests.run.records import generation
+
+
+class Starting(ScriptedEngine):
+    """An engine that tells what it does while it starts."""
+
+    stage = "importing"
+
+    @property
+    def info(self) -> EngineInfo:
+        return super().info.model_copy(update={"stage": self.stage, "log": Path("runs/x/engine.log")})
+
+
+def printed(console: Console) -> str:
+    file: Any = console.file
+    return str(file.getvalue())
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=160)
+
+
+def test_a_start_shows_where_its_log_is_and_what_the_engine_does_now(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOOK_EVERY_S", 0.01)
+    engine = Starting(lambda request: "")
+    with Progress({"t": 1}, console, Session()).starting(engine):
+        time.sleep(0.1)
+        engine.stage = "loading weights"
+        until = time.monotonic() + 10
+        while "loading" not in printed(console) and time.monotonic() < until:
+            time.sleep(0.01)
+    lines = printed(console).splitlines()
+    assert lines[0] == "Starting scripted … Its log: runs/x/engine.log"
+    assert lines[1] == "Starting scripted, 0:00: loading weights."
+    assert lines[-1] == "Started scripted in 0:00."
+
+
+def test_a_start_that_takes_no_time_is_one_line(console: Console) -> None:
+    with Progress({"t": 1}, console, Session()).starting(ScriptedEngine(lambda request: "")):
+        pass
+    assert printed(console) == "Starting scripted …\n"
+
+
+def test_the_speed_shown_is_that_of_the_session(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session()
+    with session.asking():
+        time.sleep(0.01)
+        session.count(generation(output_tokens=1000))
+    expected = f"{session.tokens_per_s:,.0f} tokens/s"
+    with Progress({"t": 1}, console, session):
+        time.sleep(0.05)  # graders go on: not the engine's time
+    assert expected in printed(console)
