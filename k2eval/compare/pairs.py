@@ -134,13 +134,14 @@ def _pair(first: RunScores, second: RunScores) -> Pair:
             f"{second.path} with {', '.join(second.tasks)}."
         )
     aligned = [_align(name, first.tasks[name], second.tasks[name]) for name in shared]
-    whole = [one for one in aligned if not one.first.info.part]
-    adjusted = dict(zip(map(id, whole), holm([one.difference.p for one in whole]), strict=True))
+    whole = [benchmark for benchmark in aligned if not benchmark.first.info.part]
+    adjusted = dict(zip(map(id, whole), holm([benchmark.difference.p for benchmark in whole]), strict=True))
     # Another view of a benchmark, such as its steps, is no benchmark more: it is corrected for their number.
     corrected = [
-        adjusted.get(id(one), float(np.minimum(1.0, len(whole) * one.difference.p))) for one in aligned
+        adjusted.get(id(benchmark), float(np.minimum(1.0, len(whole) * benchmark.difference.p)))
+        for benchmark in aligned
     ]
-    lines = [_line(one, p, len(whole)) for one, p in zip(aligned, corrected, strict=True)]
+    lines = [_line(benchmark, p, len(whole)) for benchmark, p in zip(aligned, corrected, strict=True)]
     return Pair(
         first,
         second,
@@ -166,24 +167,24 @@ def _align(name: str, first: TaskScores, second: TaskScores) -> _Aligned:
 
 def _means_of(side: TaskScores, questions: Sequence[str]) -> Array:
     """Per-question means of these questions, in this order."""
-    wanted = set(questions)
-    part = side.only(np.array([question in wanted for question in side.questions], dtype=bool))
+    chosen = set(questions)
+    part = side.only(np.array([question in chosen for question in side.questions], dtype=bool))
     row_of = {question: row for row, question in enumerate(part.questions)}
     return question_means(part.values)[[row_of[question] for question in questions]]
 
 
-def _line(one: _Aligned, p: float, benchmarks: int) -> Line:
-    repeats = (one.first.info.repeats, one.second.info.repeats)
+def _line(benchmark: _Aligned, p: float, benchmarks: int) -> Line:
+    repeats = (benchmark.first.info.repeats, benchmark.second.info.repeats)
     return Line(
-        name=one.name,
-        title=one.title,
-        first=one.scores[0],
-        second=one.scores[1],
-        difference=one.difference,
+        name=benchmark.name,
+        title=benchmark.title,
+        first=benchmark.scores[0],
+        second=benchmark.scores[1],
+        difference=benchmark.difference,
         p=p,
-        verdict=in_words(one.difference, p, repeats, benchmarks),
-        notes=tuple(_notes(one)),
-        flips=_flips(one),
+        verdict=in_words(benchmark.difference, p, repeats, benchmarks),
+        notes=tuple(_notes(benchmark)),
+        flips=_flips(benchmark),
     )
 
 
@@ -203,25 +204,29 @@ def in_words(difference: Difference, p: float, repeats: tuple[int, int], benchma
         return direction
     if difference.p < LEVEL:
         return f"{direction} on its own, but not when corrected for {benchmarks} benchmarks"
-    made = f"{repeats[0]} repeats" if repeats[0] == repeats[1] else f"{repeats[0]} and {repeats[1]} repeats"
-    size = f"{difference.questions} questions × {made}"
+    repeated = (
+        f"{repeats[0]} repeats" if repeats[0] == repeats[1] else f"{repeats[0]} and {repeats[1]} repeats"
+    )
+    size = f"{difference.questions} questions × {repeated}"
     if not np.isfinite(difference.detectable):
         return f"no difference shown: {size} cannot show any"
     return f"no difference shown: {size} would show ±{100 * difference.detectable:.1f} or more"
 
 
-def _notes(one: _Aligned) -> list[str]:
-    first, second = one.first.info, one.second.info
+def _notes(benchmark: _Aligned) -> list[str]:
+    first, second = benchmark.first.info, benchmark.second.info
     notes = []
-    if not one.paired:
+    if not benchmark.paired:
         notes.append(
             f"unpaired: the questions differ (fingerprints {first.fingerprint[:8]} and {second.fingerprint[:8]}), "
             "so their choice adds to the noise"
         )
-    elif one.difference.questions < max(len(one.first.questions), len(one.second.questions)):
-        notes.append(f"compared on the {one.difference.questions} questions that both have")
+    elif benchmark.difference.questions < max(
+        len(benchmark.first.questions), len(benchmark.second.questions)
+    ):
+        notes.append(f"compared on the {benchmark.difference.questions} questions that both have")
     notes += differences(second.settings, first.settings)
-    failed = (one.first.failed, one.second.failed)
+    failed = (benchmark.first.failed, benchmark.second.failed)
     if any(failed):
         notes.append(f"infrastructure failures, left out: {failed[0]} and {failed[1]} samples")
     expected = first.expected_questions
@@ -230,10 +235,12 @@ def _notes(one: _Aligned) -> list[str]:
     return notes
 
 
-def _flips(one: _Aligned) -> tuple[Flip, ...] | None:
-    if not one.paired or one.first.weights is not None:  # steps of questions that are shown themselves
+def _flips(benchmark: _Aligned) -> tuple[Flip, ...] | None:
+    if (
+        not benchmark.paired or benchmark.first.weights is not None
+    ):  # steps of questions that are shown themselves
         return None
-    sides = zip(one.questions, *one.means, strict=True)
+    sides = zip(benchmark.questions, *benchmark.means, strict=True)
     flips = [Flip(question, float(a), float(b)) for question, a, b in sides if (a - 0.5) * (b - 0.5) < 0]
     return tuple(sorted(flips, key=lambda flip: flip.first - flip.second))
 
@@ -241,9 +248,9 @@ def _flips(one: _Aligned) -> tuple[Flip, ...] | None:
 def _averages(aligned: Sequence[_Aligned], *runs: RunScores) -> list[Line]:
     groups: dict[str, list[_Aligned]] = {}
     every = {name: task.info.micro for run in runs for name, task in run.tasks.items()}
-    for one in aligned:
-        if one.first.info.micro and one.difference.questions:
-            groups.setdefault(one.first.info.micro, []).append(one)
+    for benchmark in aligned:
+        if benchmark.first.info.micro and benchmark.difference.questions:
+            groups.setdefault(benchmark.first.info.micro, []).append(benchmark)
     return [
         _average(f"{group}_{kind}", members, list(every.values()).count(group))
         for group, members in groups.items()
@@ -254,22 +261,24 @@ def _averages(aligned: Sequence[_Aligned], *runs: RunScores) -> list[Line]:
 
 def _average(name: str, members: Sequence[_Aligned], benchmarks: int) -> Line:
     """Over ``members``, of the group's ``benchmarks`` in either run."""
-    weights = [float(one.difference.questions) if name.endswith("micro") else 1.0 for one in members]
-    difference = combine([one.difference for one in members], weights)
+    weights = [
+        float(benchmark.difference.questions) if name.endswith("micro") else 1.0 for benchmark in members
+    ]
+    difference = combine([benchmark.difference for benchmark in members], weights)
     p = _p_of_all(members, weights, difference)
-    difference = combine([one.difference for one in members], weights, p)
+    difference = combine([benchmark.difference for benchmark in members], weights, p)
     notes = [] if difference.paired else ["unpaired in part: some questions differ"]
     if len(members) < benchmarks:
         notes.append(f"over the {len(members)} of {benchmarks} benchmarks that both have")
     repeats = (
-        max(one.first.info.repeats for one in members),
-        max(one.second.info.repeats for one in members),
+        max(benchmark.first.info.repeats for benchmark in members),
+        max(benchmark.second.info.repeats for benchmark in members),
     )
     return Line(
         name=name,
         title=group_title(name),
-        first=pool([one.scores[0] for one in members], weights),
-        second=pool([one.scores[1] for one in members], weights),
+        first=pool([benchmark.scores[0] for benchmark in members], weights),
+        second=pool([benchmark.scores[1] for benchmark in members], weights),
         difference=difference,
         p=p,
         verdict=in_words(difference, p, repeats),
@@ -284,8 +293,8 @@ def _p_of_all(members: Sequence[_Aligned], weights: Sequence[float], difference:
         return float(2 * ndtr(-abs(difference.value) / difference.se)) if difference.se > 0 else 1.0
     total = sum(weights)
     gaps = []
-    for one, weight in zip(members, weights, strict=True):
-        gap = one.means[1] - one.means[0]
+    for benchmark, weight in zip(members, weights, strict=True):
+        gap = benchmark.means[1] - benchmark.means[0]
         gap = gap[np.isfinite(gap)]
         gaps.append(gap * weight / total / len(gap))
     return sign_flip_p(np.concatenate(gaps))

@@ -105,10 +105,6 @@ def _natural(value: str) -> tuple[float, str]:
         return np.inf, order.get(value.lower(), value)
 
 
-def _places(values: pd.Series) -> pd.Series:
-    return values.map({value: place for place, value in enumerate(sorted(set(values), key=_natural))})
-
-
 def _scores(verdicts: ByQuestion) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     repeats = max(max(by_repeat) for by_repeat in verdicts.values()) + 1
     scores = np.full((len(verdicts), repeats), np.nan)

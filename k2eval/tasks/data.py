@@ -114,10 +114,10 @@ def load_questions(task: Task, *, data: Path | None, limit: int | None = None) -
     rows, source = _find(task, folder)
     if folder is not None:
         rows = [{**row, "_data": str(folder)} for row in rows]
-    kept = [row for row in rows if _wanted(row, task)]
-    if not kept:
+    rows = [row for row in rows if _fits(row, task)]
+    if not rows:
         raise DataError(f"Task {task.name}: {source} holds no questions that fit. Expected at least one.")
-    return QuestionSet(task, kept, source, limit)
+    return QuestionSet(task, rows, source, limit)
 
 
 def _find(task: Task, folder: Path | None) -> tuple[list[Row], str]:
@@ -167,7 +167,7 @@ def _row(line: str, path: Path, number: int) -> dict[str, Any]:
     return row
 
 
-def _wanted(row: Row, task: Task) -> bool:
+def _fits(row: Row, task: Task) -> bool:
     for name, bounds in task.spec.where.items():
         try:
             value = float(row[name])
