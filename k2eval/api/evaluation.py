@@ -166,7 +166,7 @@ async def evaluate_async(
             "out": Path(out),
             "recipe": recipe if isinstance(recipe, str) else _name_of(recipe),
             "repeats": repeats,
-            "engine": {"kind": "object"} if own_engine else _section(cast("str | Mapping[str, Any]", engine)),
+            "engine": {"kind": None} if own_engine else _section(cast("str | Mapping[str, Any]", engine)),
             "roles": roles,
             "sampling": sampling,
             "limit": limit,

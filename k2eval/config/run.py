@@ -13,8 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from k2eval.config.speculative import parse as parse_speculative
 from k2eval.errors import ConfigError, did_you_mean
 
-EngineKind = Literal["vllm", "endpoint", "scripted", "object"]
-"""The engines; ``object`` is one that was given to the Python API, which no configuration can open."""
+EngineKind = Literal["vllm", "endpoint", "scripted"]
 
 
 class _Config(BaseModel):
@@ -35,7 +34,8 @@ class _Repeated(_Config):
 class EngineConfig(_Config):
     """Which engine answers, and its own arguments."""
 
-    kind: EngineKind = "vllm"
+    kind: EngineKind | None = "vllm"
+    """None if an engine object was given to the Python API: no configuration can open it again."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Passed to the engine as they are: for vLLM any engine argument, for an endpoint its options."""
 

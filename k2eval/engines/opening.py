@@ -31,7 +31,11 @@ def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, 
     engines: dict[Role, Engine] = {
         "solver": solver
         or open_engine(
-            config.engine.kind, config.model, config.engine.arguments, config.speculative, config.out / LOG
+            str(config.engine.kind),
+            config.model,
+            config.engine.arguments,
+            config.speculative,
+            config.out / LOG,
         )
     }
     opened: dict[str, Engine] = {}

@@ -44,7 +44,7 @@ def test_an_engine_may_be_a_kind_with_arguments(tmp_path: Path) -> None:
 def test_an_engine_object_names_the_model(tmp_path: Path) -> None:
     run = k2eval.evaluate(**settings(tmp_path / "run"))
     assert (run.record.model.name, run.record.config.model) == ("knows-one", "knows-one")
-    assert run.record.config.engine.kind == "object"
+    assert run.record.config.engine.kind is None
 
 
 def test_a_role_may_have_an_engine_of_its_own_beside_an_object(tmp_path: Path) -> None:
@@ -101,7 +101,10 @@ def test_own_tasks_are_found_in_their_folder(tmp_path: Path) -> None:
         ({"repeats": 0}, "repeats: Input should be greater than or equal to 1, got 0"),
         ({"overrides": {"smok": {}}}, "Unknown setting 'smok'. Did you mean smoke?"),
         ({"roles": {"juge": {}}}, "Unknown role 'juge'. Did you mean judge"),
-        ({"engine": {"kind": "object"}, "model": "m"}, "Unknown kind of engine 'object'"),
+        (
+            {"engine": {"kind": None}, "model": "m"},
+            "Unknown kind of engine 'None'. Known: endpoint, scripted, vllm",
+        ),
     ],
 )
 def test_a_wrong_argument_is_explained(tmp_path: Path, changes: dict[str, object], message: str) -> None:
