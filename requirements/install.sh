@@ -34,7 +34,7 @@ apt_install() {
 }
 
 if nvidia-smi -L >/dev/null 2>&1; then device=gpu; else device=cpu; fi
-wanted=$(cat "requirements/$device.txt" pyproject.toml "$0" | sha256sum | cut -c1-32)-$device
+wanted=$(cat "requirements/$device.txt" pyproject.toml setup.py "$0" | sha256sum | cut -c1-32)-$device
 if [ "$(cat "$stamp" 2>/dev/null || true)" = "$wanted" ]; then exit 0; fi
 
 python=$(find_python)

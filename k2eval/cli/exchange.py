@@ -102,9 +102,10 @@ def lm_eval(context: typer.Context) -> None:
 
     from k2eval.interop.lm_eval import add_to_path, with_chat
     from k2eval.interop.lm_eval_model import register
-    from k2eval.tasks.task import tasks_folder
+    from k2eval.tasks.task import tasks_folders
 
     register()
-    add_to_path(tasks_folder())
+    for folder in tasks_folders():
+        add_to_path(folder)
     sys.argv = ["lm_eval", *with_chat(context.args)]
     cli_evaluate()
