@@ -23,7 +23,7 @@ def poor_student(request: k2eval.Request) -> str:
 def main() -> None:
     """Evaluate the checkpoint of the first argument, or else the script."""
     if len(sys.argv) > 1:
-        run = k2eval.evaluate(sys.argv[1], tasks="smoke", repeats=2, out="runs/example")
+        run = k2eval.evaluate(sys.argv[1], tasks="nano_math", limit=20, repeats=2, out="runs/example")
     else:
         engine = k2eval.ScriptedEngine(poor_student, name="poor-student")
         run = k2eval.evaluate(tasks="smoke", repeats=2, engine=engine, out="runs/example-scripted")

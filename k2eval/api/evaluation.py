@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -15,8 +15,7 @@ from k2eval.config.run import load_config
 from k2eval.engines.opening import open_engines
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError
-from k2eval.recipes.sample import Sample
-from k2eval.records import Response
+from k2eval.recipes.registry import Recipe
 from k2eval.run.runner import Runner
 from k2eval.system.console import terminal
 from k2eval.tasks.task import import_object, task_files
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from k2eval.records import Json
 
 Paths: TypeAlias = str | Path | Sequence[str | Path]
-Recipe: TypeAlias = Callable[[Sample], Awaitable[Response]]
 
 
 def evaluate(
