@@ -88,7 +88,7 @@ def _configuration(
     file: Path | None, flags: Mapping[str, Any], engine: str | None, sets: Sequence[str]
 ) -> RunConfig:
     pairs = [*sets, *([f"engine.kind={engine}"] if engine else [])]
-    return load_config(file=file, flags=flags, sets=pairs, task_names=task_files())
+    return load_config(file=file, flags=flags, sets=pairs, task_names=task_files)
 
 
 def _announce(work: Work, config: RunConfig, console: Console) -> None:
@@ -109,12 +109,12 @@ def _print_board(runs: Sequence[Path], console: Console) -> None:
     print_table(build(runs), console)
 
 
-def grade_command(run: Path, data: Path | None) -> int:
+def grade_command(run: Path, data: Path | None, include: Sequence[Path] = ()) -> int:
     """Carry out ``k2eval grade``."""
     from k2eval.run.regrade import regrade
 
     console = terminal()
-    result = asyncio.run(regrade(run, data))
+    result = asyncio.run(regrade(run, data, include=include))
     missing = f", {result.missing} without all their generations" if result.missing else ""
     console.print(f"Graded {result.graded} samples again: {result.changed} verdicts changed{missing}.")
     _print_board([run], console)
@@ -126,7 +126,13 @@ def grade_command(run: Path, data: Path | None) -> int:
 
 
 def score_command(
-    responses: Path, out: Path, task: str | None, grader: str | None, data: Path | None, sets: Sequence[str]
+    responses: Path,
+    out: Path,
+    task: str | None,
+    grader: str | None,
+    data: Path | None,
+    sets: Sequence[str],
+    include: Sequence[Path] = (),
 ) -> int:
     """Carry out ``k2eval score``."""
     from k2eval.grading.score import score_file
@@ -134,16 +140,18 @@ def score_command(
     console = terminal(stderr=True)
     if (task is None) == (grader is None):
         raise DataError("Expected either --task or --grader, to know how the responses are graded.")
-    questions = _question_finder(task, data, sets) if task else None
+    questions = _question_finder(task, data, sets, include) if task else None
     summary = score_file(responses, out, grader=grader, questions=questions)
     console.print(str(summary), soft_wrap=True, highlight=False)
     return UNREADABLE if summary.unreadable else UNFINISHED if summary.infrastructure else 0
 
 
-def _question_finder(name: str, data: Path | None, sets: Sequence[str]) -> Callable[[str, int], Question]:
-    flags = {"model": "none", "tasks": name, "out": Path()}
-    config = load_config(file=None, flags=flags, sets=sets, task_names=task_files())
-    [task] = load_tasks([name], config.overrides)
+def _question_finder(
+    name: str, data: Path | None, sets: Sequence[str], include: Sequence[Path]
+) -> Callable[[str, int], Question]:
+    flags = {"model": "none", "tasks": name, "out": Path(), "include_path": tuple(include)}
+    config = load_config(file=None, flags=flags, sets=sets, task_names=task_files)
+    [task] = load_tasks([name], config.overrides, include)
     questions = load_questions(task, data=data)
     by_repeat: dict[int, dict[str, Question]] = {}
 
@@ -218,11 +226,12 @@ def report_command(
     return 0
 
 
-def tasks_command(names: Sequence[str], data: Path | None, list_questions: bool) -> int:
+def tasks_command(
+    names: Sequence[str], data: Path | None, list_questions: bool, include: Sequence[Path] = ()
+) -> int:
     """Carry out ``k2eval tasks``."""
     console = terminal()
-    known = task_files()
-    tasks = load_tasks(names or list(known))
+    tasks = load_tasks(names or list(task_files(include)), include=include)
     if list_questions:
         for task in tasks:
             hashes = load_questions(task, data=data).hashes

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
+
+import typer
+
+from k2eval.system.shipped import shipped
 
 _NAME = re.compile(r"^task:\s*([\w-]+)\s*$", re.MULTILINE)
 
 
-def tasks_list(incomplete: str) -> list[str]:
+def tasks_list(context: typer.Context, incomplete: str) -> list[str]:
     """Complete the last name of a list of tasks that commas separate."""
     before, comma, last = incomplete.rpartition(",")
-    return [f"{before}{comma}{name}" for name in sorted(_task_names()) if name.startswith(last)]
+    return [f"{before}{comma}{name}" for name in task(context, last)]
 
 
-def task(incomplete: str) -> list[str]:
+def task(context: typer.Context, incomplete: str) -> list[str]:
     """Complete the name of a task."""
-    return [name for name in sorted(_task_names()) if name.startswith(incomplete)]
+    included = context.params.get("include_path") or ()
+    return sorted(name for name in _task_names(included) if name.startswith(incomplete))
 
 
 def recipe(incomplete: str) -> list[str]:
@@ -33,9 +38,13 @@ RECIPES = (
 """Recipes that users are likely to mean; `k2eval recipes` explains how to name others."""
 
 
-def _task_names() -> Iterator[str]:
-    """Yield the names that the task files give, found without reading them as YAML."""
-    folder = Path(os.environ.get("K2EVAL_TASKS") or Path(__file__).resolve().parents[2] / "tasks")
-    for path in folder.rglob("[!_]*.yaml"):
-        match = _NAME.search(path.read_text(encoding="utf-8", errors="replace"))
-        yield match[1] if match else path.stem
+def _task_names(included: Iterable[str | Path]) -> set[str]:
+    """Return the names that the task files give, found without reading them as YAML."""
+    listed = os.environ.get("K2EVAL_TASKS", "").split(os.pathsep)
+    folders = [*map(Path, included), *(Path(entry) for entry in listed if entry), shipped("tasks")]
+    names = set()
+    for folder in folders:
+        for path in folder.rglob("[!_]*.yaml"):
+            match = _NAME.search(path.read_text(encoding="utf-8", errors="replace"))
+            names.add(match[1] if match else path.stem)
+    return names

@@ -16,6 +16,7 @@ from k2eval.cli.options import (
     RUN,
     WORK,
     DataOption,
+    IncludeOption,
     ModelOption,
     RunArgument,
     SetOption,
@@ -79,6 +80,7 @@ def run(
         ),
     ] = None,
     data: DataOption = None,
+    include_path: IncludeOption = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -151,7 +153,7 @@ def run(
     flags: dict[str, Any] = {
         "model": model, "tasks": tasks, "recipe": recipe, "repeats": repeats if repeats is not None else runs,
         "out": out, "data": data, "limit": limit, "seed": seed, "workers": workers, "speculative": speculative,
-        "reuse": tuple(reuse) if reuse else None,
+        "reuse": tuple(reuse) if reuse else None, "include_path": tuple(include_path) if include_path else None,
     }  # fmt: skip
     if dry_run:
         raise typer.Exit(dry_run_command(config, flags, engine, set_ or []))
@@ -161,11 +163,11 @@ def run(
 KINDS = ("vllm", "endpoint", "scripted")
 
 
-def grade(run: RunArgument, data: DataOption = None) -> None:
+def grade(run: RunArgument, data: DataOption = None, include_path: IncludeOption = None) -> None:
     """Grade a run again from its stored generations, without an engine."""
     from k2eval.cli.commands import grade_command
 
-    raise typer.Exit(grade_command(run, data))
+    raise typer.Exit(grade_command(run, data, include_path or []))
 
 
 def score(
@@ -199,6 +201,7 @@ def score(
         ),
     ] = None,
     data: DataOption = None,
+    include_path: IncludeOption = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -211,4 +214,4 @@ def score(
     """Grade responses that were made elsewhere."""
     from k2eval.cli.commands import score_command
 
-    raise typer.Exit(score_command(responses, out, task, grader, data, set_ or []))
+    raise typer.Exit(score_command(responses, out, task, grader, data, set_ or [], include_path or []))

@@ -46,6 +46,18 @@ DataOption = Annotated[
     ),
 ]
 
+IncludeOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--include-path",
+        parser=to_path,
+        metavar="DIR",
+        rich_help_panel=DATA,
+        help="Folder with task files of your own. A task of yours wins over one of k2eval's of the same name. May be "
+        "given several times; K2EVAL_TASKS adds folders too.",
+    ),
+]
+
 ExcludeOption = Annotated[
     Path | None,
     typer.Option(

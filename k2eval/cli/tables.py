@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from k2eval.cli import completion
-from k2eval.cli.options import COMPARE, LOOK, DataOption, ExcludeOption, RunsArgument, to_path
+from k2eval.cli.options import COMPARE, LOOK, DataOption, ExcludeOption, IncludeOption, RunsArgument, to_path
 
 
 def add_to(app: typer.Typer) -> None:
@@ -137,6 +137,7 @@ def tasks(
         ),
     ] = None,
     data: DataOption = None,
+    include_path: IncludeOption = None,
     questions: Annotated[
         bool, typer.Option("--questions", help="List the id and the hash of every question instead.")
     ] = False,
@@ -144,7 +145,7 @@ def tasks(
     """List the tasks with their questions, source, grader and default number of repeats."""
     from k2eval.cli.commands import tasks_command
 
-    raise typer.Exit(tasks_command(names or [], data, questions))
+    raise typer.Exit(tasks_command(names or [], data, questions, include_path or []))
 
 
 def recipes() -> None:

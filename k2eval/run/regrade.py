@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,14 +46,22 @@ class Regraded:
         self.changed += not same
 
 
-async def regrade(folder: Path, data: Path | None = None, workers: int | None = None) -> Regraded:
+async def regrade(
+    folder: Path, data: Path | None = None, workers: int | None = None, include: Sequence[Path] = ()
+) -> Regraded:
     """Grade every finished sample of a run again and append the verdicts that changed.
+
+    Args:
+        folder: The run directory.
+        data: Folder with the rows of the benchmarks; that of the run if None.
+        workers: Number of grading processes; one for each core if None.
+        include: Folders with the user's own tasks; those of the run if there are none.
 
     Raises:
         JournalError: If the folder is not a run directory, or the tasks are not what they were.
     """
     run = read_run(folder)
-    work = Work(config_of(run, folder, data))
+    work = Work(config_of(run, folder, data, include))
     check_same(run, work)
     result = Regraded()
     window = asyncio.Semaphore(_WINDOW)
@@ -114,7 +122,7 @@ def _with_graders(run: RunRecord, work: Work) -> RunRecord:
     return run.model_copy(update={"tasks": tasks})
 
 
-def config_of(run: RunRecord, folder: Path, data: Path | None) -> RunConfig:
+def config_of(run: RunRecord, folder: Path, data: Path | None, include: Sequence[Path] = ()) -> RunConfig:
     """Return the configuration that makes all that the run holds, whatever its last start asked for."""
     overrides = {}
     for name, task in run.tasks.items():
@@ -131,7 +139,11 @@ def config_of(run: RunRecord, folder: Path, data: Path | None) -> RunConfig:
         "limit": None,
         "seed": run.seed,
     }
-    return run.config.model_copy(update=changes | ({"data": data} if data else {}))
+    if data:
+        changes["data"] = data
+    if include:
+        changes["include_path"] = tuple(include)
+    return run.config.model_copy(update=changes)
 
 
 def recorded(work: Work, run: RunRecord) -> Iterator[Assignment]:

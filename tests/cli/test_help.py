@@ -108,7 +108,12 @@ def test_every_task_is_completed() -> None:
     from k2eval.cli.completion import task
     from k2eval.tasks.task import task_files
 
-    assert task("") == sorted(task_files())
+    assert task(typer.Context(ROOT), "") == sorted(task_files())
+
+
+def test_tasks_of_an_included_folder_are_completed(tmp_path: Path) -> None:
+    (tmp_path / "puzzle.yaml").write_text("task: puzzle\n")
+    assert complete(f"k2eval run --include-path {tmp_path} --tasks puz", 5) == ["puzzle"]
 
 
 def path_parameters() -> Iterator[Any]:

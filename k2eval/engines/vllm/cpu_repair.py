@@ -29,12 +29,11 @@ NOTE = Note(
 class Repairing:
     """What a worker process of vLLM can do beside its own work."""
 
-    def set_threads(self, count: int) -> int:
-        """Compute with this many threads from now on."""
-        import torch
+    def wait_asleep(self, asleep: bool) -> bool:
+        """Let this process's threads wait asleep, or awake; see :mod:`k2eval.engines.vllm.waiting`."""
+        from k2eval.engines.vllm.waiting import wait_asleep
 
-        torch.set_num_threads(count)
-        return count
+        return wait_asleep(asleep)
 
     def repair(self) -> bool:
         """Ask for AMX, and replace the faulty function in this process; returns whether the latter was needed."""

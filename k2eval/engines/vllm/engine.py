@@ -31,9 +31,9 @@ from k2eval.engines.vllm.setup import (
     redirected,
     root_cause,
     vllm_version,
-    wait_as_others_allow,
 )
 from k2eval.engines.vllm.stages import current_stage
+from k2eval.engines.vllm.waiting import Waiting, is_ours_to_choose
 from k2eval.errors import ConfigError, EngineError, EngineStopped, K2EvalError, PromptTooLong, did_you_mean
 from k2eval.records import Generation, Json, Note, NoteKind, Request
 from k2eval.system import load
@@ -79,6 +79,8 @@ class VllmEngine:
         self._notes: list[Note] = []
         self._skip_special_tokens = True
         self._abandoned = False
+        self._waiting: Waiting | None = None
+        self._others_at_start = 0.0
         self._stack = contextlib.AsyncExitStack()
         self._children: Children
 
@@ -105,6 +107,8 @@ class VllmEngine:
                 if self._settings.get("worker_extension_cls") == cpu_repair.EXTENSION:
                     repaired = any(await self._engine.collective_rpc("repair"))
                     self._notes += [cpu_repair.NOTE] if repaired and self._speculative else []
+                if self._waiting:
+                    await self._waiting.look(self._others_at_start)
             except asyncio.CancelledError:
                 await self._give_up(starting, children)
                 raise
@@ -112,6 +116,9 @@ class VllmEngine:
                 raise
             except Exception as error:  # anything from a bad argument to a GPU out of memory
                 raise EngineError(self._cannot_start(error, log_start)) from error
+            if self._waiting:
+                watch = asyncio.create_task(self._waiting.watch())
+                stack.callback(watch.cancel)
             self._log_start = None
             self._stack = stack.pop_all()
         config = self._engine.vllm_config
@@ -150,9 +157,9 @@ class VllmEngine:
         if on_cpu:
             self._settings.setdefault("worker_extension_cls", cpu_repair.EXTENSION)
         chosen = executor(self._settings, on_cpu)
-        if chosen:
-            note = wait_as_others_allow(load.others_since(before))
-            self._notes += [Note(kind=NoteKind.ENGINE, text=note)] if note else []
+        if chosen and self._settings["worker_extension_cls"] == cpu_repair.EXTENSION and is_ours_to_choose():
+            self._waiting = Waiting(self._wait_asleep)
+        self._others_at_start = load.others_since(before)
         settings = self._settings | chosen
         if self._speculative:
             settings["speculative_config"] = self._speculative
@@ -162,6 +169,9 @@ class VllmEngine:
         # Keep the engine on self, do not return it. A reference in the future or its frame would survive until
         # interpreter shutdown, where vLLM's teardown prints errors.
         self._engine = AsyncLLM.from_engine_args(args, stat_loggers=[self.counters.logger])
+
+    async def _wait_asleep(self, asleep: bool) -> bool:
+        return all(await self._engine.collective_rpc("wait_asleep", args=(asleep,)))
 
     async def _give_up(self, starting: asyncio.Future[None], children: Children) -> None:
         """End a start that nobody waits for any more; importing vLLM cannot be cut short."""
@@ -233,13 +243,17 @@ class VllmEngine:
             # A copy: while vLLM starts, another thread may add settings.
             settings={key: _plain(value) for key, value in dict(self._settings).items()}
             | ({"speculative_config": self._speculative} if self._speculative else {}),
-            notes=tuple(self._notes),
+            notes=(*self._notes, *self._notes_on_waiting()),
             speculation=self.counters.speculation,
             stage=current_stage(self._log, self._log_start)
             if self._log and self._log_start is not None
             else "",
             log=self._log,
         )
+
+    def _notes_on_waiting(self) -> list[Note]:
+        text = self._waiting.note if self._waiting else None
+        return [Note(kind=NoteKind.ENGINE, text=text)] if text else []
 
     @property
     def llm(self) -> Any:

@@ -172,33 +172,3 @@ def executor(settings: Mapping[str, Any], on_cpu: bool) -> dict[str, Any]:
     from vllm.v1.executor.uniproc_executor import UniProcExecutor
 
     return {"distributed_executor_backend": UniProcExecutor}
-
-
-SPIN = 10_000
-"""Rounds (about 0.1 ms) that a waiting thread spins before it sleeps: see docs/gpu.md for what others cost."""
-_BUSY = 0.25
-"""Share of the cores above which other programs count as busy."""
-
-
-def wait_as_others_allow(others: float) -> str | None:
-    """Choose how vLLM's threads wait for each other, unless the environment says it.
-
-    A thread that waits awake is there at once when the other has finished its part; but if other programs want its
-    core, it burns the time in which that other thread could have run. It cannot be changed in a process that lives.
-
-    Args:
-        others: Cores that other programs keep busy now.
-
-    Returns:
-        A note for the user if the threads wait asleep.
-    """
-    if "GOMP_SPINCOUNT" in os.environ or "OMP_WAIT_POLICY" in os.environ:
-        return None
-    if others < _BUSY * cores.count():
-        os.environ["GOMP_SPINCOUNT"] = str(SPIN)
-        return None
-    os.environ["OMP_WAIT_POLICY"] = "passive"
-    return (
-        f"other programs kept {others:.1f} of {cores.count()} cores busy when vLLM started, so its threads wait "
-        "asleep: tokens/s is lower than on a quiet machine"
-    )

@@ -69,32 +69,6 @@ def test_many_cores_keep_vllms_executor(monkeypatch: pytest.MonkeyPatch) -> None
     assert executor({}, on_cpu=True) == {}
 
 
-@pytest.mark.usefixtures("few_cores")
-def test_where_others_are_busy_threads_wait_asleep_and_a_note_says_so() -> None:
-    note = setup.wait_as_others_allow(1.4)
-    assert os.environ["OMP_WAIT_POLICY"] == "passive" and "GOMP_SPINCOUNT" not in os.environ
-    assert note and note.startswith("other programs kept 1.4 of 2 cores busy")
-
-
-@pytest.mark.usefixtures("few_cores")
-def test_on_a_quiet_machine_threads_spin_briefly() -> None:
-    assert setup.wait_as_others_allow(0.1) is None
-    assert os.environ["GOMP_SPINCOUNT"] == str(setup.SPIN) and "OMP_WAIT_POLICY" not in os.environ
-
-
-@pytest.mark.usefixtures("few_cores")
-@pytest.mark.parametrize(("name", "value"), [("GOMP_SPINCOUNT", "300000"), ("OMP_WAIT_POLICY", "active")])
-@pytest.mark.parametrize("others", [0.0, 2.0])
-def test_what_the_environment_says_of_waiting_stands(
-    name: str, value: str, others: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(name, value)
-    assert setup.wait_as_others_allow(others) is None
-    assert {key: os.environ.get(key) for key in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")} == {
-        "GOMP_SPINCOUNT": None, "OMP_WAIT_POLICY": None, name: value,
-    }  # fmt: skip
-
-
 def test_the_folder_for_sockets_vanishes_with_what_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VLLM_RPC_BASE_PATH", raising=False)
     with setup.folder_for_sockets():
