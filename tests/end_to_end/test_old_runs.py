@@ -62,7 +62,7 @@ def test_they_can_be_compared_and_broken_down() -> None:
 
 def test_they_have_a_report_with_texts(tmp_path: Path) -> None:
     k2eval("report", OLD / "plain", OLD / "k2", "--out", tmp_path / "report")
-    assert "so it is" in (tmp_path / "report" / "report.html").read_text()
+    assert "Look at the parts." in (tmp_path / "report" / "report.html").read_text()
 
 
 @pytest.mark.parametrize("form", ["every-eval-ever", "huggingface", "inspect", "lm-eval"])
