@@ -45,7 +45,7 @@ class Box:
         self.owner = os.getpid()
         self.filled: set[str] = set()
         self.control, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        errors = os.memfd_create("errors")
+        self.errors = errors = os.memfd_create("errors")
         payload = os.memfd_create("plan")
         try:
             with open(payload, "w", closefd=False) as file:
@@ -68,7 +68,7 @@ class Box:
         finally:
             other.close()
             os.close(payload)
-            os.close(errors)
+
 
     def _wait_until_warm(self, errors: int) -> int:
         """The writable descriptor of the submission folder, once the box says that it is ready."""

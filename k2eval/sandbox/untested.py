@@ -18,7 +18,6 @@ from k2eval.sandbox import outcome, wire
 from k2eval.sandbox.box import Box, BoxError
 from k2eval.sandbox.channel import Channel, ChannelEnded, LimitReached
 from k2eval.sandbox.inside import report
-from k2eval.sandbox.layout import package_binds
 from k2eval.sandbox.patience import AT_MOST
 from k2eval.sandbox.types import DEFAULT_LIMITS, Call, CallResult, Limits, Profile, RunOutcome, RunResult
 
@@ -228,7 +227,7 @@ class UntestedSandbox:
             return outcome.compile_error(said), False
         if "gone" in said:
             return outcome.lost_while_compiling(said["gone"], said["cpu"], limits), False
-        return outcome.judge(said, out, err, limits, limits.cpu_s * runs), bool(said["again"])
+        return outcome.result_of(said, out, err, limits, limits.cpu_s * runs), bool(said["again"])
 
     # ------------------------------------------------------------------------------------------------- one run
 
@@ -290,25 +289,6 @@ class UntestedSandbox:
             box = self._start_job("record", limits, [out, err, emitted], files, last=True)
             result, _ = self._result(box, out, err, limits)
             return with_records(result, emitted, limits)
-
-
-class Sandbox(UntestedSandbox):
-    """One sandbox, owned by one grading worker. A context manager; not thread-safe.
-
-    The box starts with the first run and is replaced by itself when it breaks. A failure of the sandbox is a
-    result with the outcome ``SANDBOX_ERROR``, after one repetition; it is never an exception.
-
-    Raises:
-        SandboxUnavailable: the self-test failed on this machine, or a package of the profile is not installed
-            (raised by the constructor).
-    """
-
-    def __init__(self, profile: Profile = "plain") -> None:
-        from k2eval.sandbox.selftest import require
-
-        require()
-        package_binds(profile)
-        super().__init__(profile)
 
 
 def refuse_source(source: str) -> RunResult | None:

@@ -27,7 +27,7 @@ CLONE_NAMES = {
     CLONE_NEWNET: "net",
 }
 
-MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_REC, MS_PRIVATE = 2, 4, 8, 1024, 16384, 1 << 18
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 8, 1024, 4096, 16384, 1 << 18
 MNT_DETACH = 2
 AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE = -100, 0x1000, 0x8000
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC = 1, 0o2000000
@@ -40,7 +40,7 @@ SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_MOUNT_SETATTR = 428, 429, 442
 CLONE_VM, CLONE_FILES = 0x100, 0x400
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
-PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 38, 47
+PR_SET_NO_NEW_PRIVS, PR_SET_THP_DISABLE, PR_CAP_AMBIENT = 38, 41, 47
 PR_CAP_AMBIENT_RAISE, PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
 SECCOMP_MODE_FILTER = 2
 CAP_SYS_ADMIN, CAP_LAST = 21, 63
@@ -83,6 +83,11 @@ def bind(source: int, target: str, attributes: int) -> None:
     set_attributes(source, "", AT_EMPTY_PATH | AT_RECURSIVE, attributes)
     result = libc.syscall(SYS_MOVE_MOUNT, source, b"", AT_FDCWD, target.encode(), MOVE_MOUNT_F_EMPTY_PATH)
     check(result, f"move_mount({target})")
+
+
+def bind_file(source: str, target: str) -> None:
+    """Make the file ``source`` appear at ``target``, an existing file."""
+    check(libc.mount(source.encode(), target.encode(), None, MS_BIND, None), f"bind mount of {source}")
 
 
 def clone_tree(path: str) -> int:
