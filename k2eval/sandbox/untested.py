@@ -16,7 +16,7 @@ from typing import Any, Self
 from k2eval.errors import SandboxUnavailable
 from k2eval.sandbox import outcome, wire
 from k2eval.sandbox.box import Box, BoxError
-from k2eval.sandbox.channel import Channel, ChannelEnded, LimitReached
+from k2eval.sandbox.channel import AHEAD_CALLS, Channel, ChannelEnded, LimitReached, TogetherTooLong
 from k2eval.sandbox.inside import report
 from k2eval.sandbox.patience import AT_MOST
 from k2eval.sandbox.types import DEFAULT_LIMITS, Call, CallResult, Limits, Profile, RunOutcome, RunResult
@@ -106,7 +106,8 @@ class UntestedSandbox:
             source: the module. Its ``__name__`` is ``"submission"``, so a ``__main__`` guard does not run.
             calls: in order.
             limits: per call.
-            stop: called outside the sandbox after each call with its index and result; True ends the run.
+            stop: Called outside the sandbox after each call with its index and result; True ends the run. If the
+                calls have to be made again, the indices start again.
 
         Returns:
             ``OK`` when every call was answered (by a value or an exception) or ``stop`` ended the run;
@@ -254,7 +255,25 @@ class UntestedSandbox:
         limits: Limits,
         stop: Callable[[int, CallResult], bool] | None,
     ) -> RunResult:
-        """Load the module in one process and make the calls."""
+        """Load the module in one process and make the calls; one at a time if it cannot be told how long each takes."""
+        try:
+            return self._make_calls(source, calls, limits, stop, AHEAD_CALLS)
+        except TogetherTooLong:
+            return self._make_calls(source, calls, limits, stop, 1)
+
+    def _make_calls(
+        self,
+        source: str,
+        calls: Sequence[Call],
+        limits: Limits,
+        stop: Callable[[int, CallResult], bool] | None,
+        ahead: int,
+    ) -> RunResult:
+        """Load the module in one process and make the calls, at most ``ahead`` of them under way at the same time.
+
+        Raises:
+            TogetherTooLong: If the calls have to be made again, one at a time.
+        """
         ours, theirs = socket.socketpair()
         with ours, output_files(2) as (out, err):
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -262,9 +281,9 @@ class UntestedSandbox:
                 descriptors = [out, err, theirs.fileno()]
                 files = {"main": source.encode()}
                 box = self._start_job("call", limits, descriptors, files, last=True, runs=len(calls) + 1)
-            channel = Channel(ours, out, limits)
+            channel = Channel(ours, out, limits, ahead)
             answers: list[CallResult] = []
-            reached, stopped = None, False
+            reached, unclear, stopped = None, None, False
             try:
                 channel.wait_for_module()
                 for index, answer in enumerate(channel.ask(calls)):
@@ -276,10 +295,14 @@ class UntestedSandbox:
                 pass
             except LimitReached as error:
                 reached = error
+            except TogetherTooLong as error:
+                unclear = error
             # Also after the last answer: threads that go on must not cost the time that was meant for answers.
             box.send(report.KILL)
             ours.close()
             result, _ = self._result(box, out, err, limits, len(calls) + 1)
+        if unclear is not None:
+            raise unclear
         return with_answers(result, answers, len(calls), reached, stopped or len(answers) == len(calls))
 
     def _record_once(self, source: str, driver: str, inputs: Mapping[str, Any], limits: Limits) -> RunResult:
