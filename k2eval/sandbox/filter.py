@@ -20,6 +20,7 @@ import socket
 from functools import cache
 
 from k2eval.errors import SandboxUnavailable
+from k2eval.sandbox.memory_file import memory_file
 
 ALLOWED = """
     read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 open openat creat close close_range
@@ -30,7 +31,7 @@ ALLOWED = """
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd
     eventfd2 timerfd_create timerfd_settime timerfd_gettime
     recvfrom recvmsg shutdown getsockname getpeername getsockopt
-    munmap mprotect mremap brk mincore
+    munmap mremap brk mincore
     futex set_robust_list get_robust_list rseq set_tid_address sched_yield sched_getaffinity sched_getparam
     sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority gettid getcpu exit exit_group
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack
@@ -148,7 +149,7 @@ class Rules:
 
     def export(self) -> bytes:
         """The filter as the kernel's bytes."""
-        descriptor = os.memfd_create("filter")
+        descriptor = memory_file("filter")
         try:
             self.check(self.library.seccomp_export_bpf(self.context, descriptor), "export")
             return os.pread(descriptor, 1 << 20, 0)
@@ -158,8 +159,11 @@ class Rules:
 
 
 @cache
-def compiled_filters() -> tuple[bytes, bytes, bytes]:
-    """The filters of the box, the watcher and the program as BPF instructions for this machine.
+def compiled_filters(compiles: bool = False) -> tuple[bytes, bytes, bytes]:
+    """Return the filters of the box, the watcher and the program as BPF instructions for this machine.
+
+    Args:
+        compiles: Whether programs may make the memory that they have written executable, as numba does.
 
     Raises:
         SandboxUnavailable: libseccomp is missing or refuses; the message names the remedy.
@@ -168,11 +172,11 @@ def compiled_filters() -> tuple[bytes, bytes, bytes]:
         library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     except OSError as error:
         raise SandboxUnavailable(f"Expected the library libseccomp.so.2, got {error}: {REMEDY}.") from error
-    return box_rules(library).export(), watcher_rules(library).export(), program_rules(library).export()
+    return box_rules(library, compiles).export(), watcher_rules(library).export(), program_rules(library).export()
 
 
-def box_rules(library: ctypes.CDLL) -> Rules:
-    """The allow-list; everything else is refused."""
+def box_rules(library: ctypes.CDLL, compiles: bool) -> Rules:
+    """Return the allow-list; everything else is refused."""
     rules = Rules(library, refuse(errno.EPERM))
     for name in (ALLOWED + WATCHER_ONLY + " " + ZYGOTE_ONLY).split():
         rules.add(ACT_ALLOW, name)
@@ -186,7 +190,7 @@ def box_rules(library: ctypes.CDLL) -> Rules:
         kind = socket.SOCK_STREAM | flags
         rules.add(ACT_ALLOW, "socketpair", (0, CMP_EQ, socket.AF_UNIX, 0), (1, CMP_EQ, kind, 0))
     rules.add(ACT_ALLOW, "sendto", (3, CMP_MASKED_EQ, MSG_OOB, 0))
-    add_memory_rules(rules)
+    add_memory_rules(rules, compiles)
     for name in WITHOUT_EFFECT.split():
         rules.add(refuse(0), name)
     for command in FCNTL_LOCKS:
@@ -207,8 +211,16 @@ def box_rules(library: ctypes.CDLL) -> Rules:
     return rules
 
 
-def add_memory_rules(rules: Rules) -> None:
-    """Allow the mappings that count against the limits of a process, and advice that leaves them counted."""
+def add_memory_rules(rules: Rules, compiles: bool) -> None:
+    """Allow the mappings that count against the limits of a process, and what leaves them counted.
+
+    Memory that can no longer be written to does not count. To take the right away is without effect, which the
+    loader of shared libraries and others who do so out of caution do not notice.
+    """
+    write, execute = mmap.PROT_WRITE, mmap.PROT_WRITE | mmap.PROT_EXEC
+    rules.add(ACT_ALLOW, "mprotect", (2, CMP_MASKED_EQ, write, mmap.PROT_WRITE))
+    rules.add(refuse(0), "mprotect", (2, CMP_MASKED_EQ, execute, 0))
+    rules.add(ACT_ALLOW if compiles else refuse(0), "mprotect", (2, CMP_MASKED_EQ, execute, mmap.PROT_EXEC))
     mask = mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_HUGETLB | MAP_DROPPABLE
     for kind in MAP_KINDS:
         rules.add(ACT_ALLOW, "mmap", (3, CMP_MASKED_EQ, mask, kind))

@@ -135,6 +135,7 @@ def executable() -> str:
 def plan(profile: Profile) -> dict[str, Any]:
     """Everything that `k2eval.sandbox.inside.entry` needs to build a box."""
     prefix = "k2eval.sandbox."
+    compiles = "numba" in (*REQUIRED[profile], *OPTIONAL[profile])
     return {
         "entry": {prefix + name: source_of(name) for name in ENTRY_MODULES},
         "executable": executable(),
@@ -146,6 +147,6 @@ def plan(profile: Profile) -> dict[str, Any]:
         "inside": {
             "boot": BOOT,
             "modules": {prefix + name: source_of(name) for name in MODULES},
-            "config": {"profile": profile, "filters": [code.hex() for code in compiled_filters()]},
+            "config": {"profile": profile, "filters": [code.hex() for code in compiled_filters(compiles)]},
         },
     }

@@ -18,6 +18,7 @@ from k2eval.sandbox import outcome, wire
 from k2eval.sandbox.box import Box, BoxError
 from k2eval.sandbox.channel import AHEAD_CALLS, Channel, ChannelEnded, LimitReached, TogetherTooLong
 from k2eval.sandbox.inside import report
+from k2eval.sandbox.memory_file import memory_file
 from k2eval.sandbox.patience import AT_MOST
 from k2eval.sandbox.types import DEFAULT_LIMITS, Call, CallResult, Limits, Profile, RunOutcome, RunResult
 
@@ -332,7 +333,7 @@ def output_files(count: int) -> Iterator[list[int]]:
     descriptors: list[int] = []
     try:
         for _ in range(count):
-            descriptors.append(os.memfd_create("output"))
+            descriptors.append(memory_file("output"))
         yield descriptors
     finally:
         for descriptor in descriptors:

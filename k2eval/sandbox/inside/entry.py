@@ -11,7 +11,6 @@ import json
 import os
 import resource
 import socket
-import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -141,7 +140,8 @@ def become_interpreter(plan: dict[str, Any], control: int, gauge: int) -> None:
     boot = (
         "import os, sys, json; "
         f"plan = json.loads(open({payload}).read()); "
-        "exec(compile(plan['boot'], '<sandbox>', 'exec'), {'plan': plan, 'control': %d, 'gauge': %d})" % (control, gauge)
+        "exec(compile(plan['boot'], '<sandbox>', 'exec'), {'plan': plan, 'control': %d, 'gauge': %d})"
+        % (control, gauge)
     )
     environment = {
         "LD_LIBRARY_PATH": plan["library_path"],

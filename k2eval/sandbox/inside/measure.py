@@ -18,12 +18,16 @@ import time
 from collections.abc import Sequence
 
 from k2eval.sandbox.inside.gauge import ANSWER, BYTES_PER_S, DESCRIPTORS_AT_MOST, ENDED, REQUEST
+from k2eval.sandbox.inside.kernel import ask_for_short_slices
 
 SCRATCH = "/tmp"
 SHORTEST_S, LONGEST_S, SHARE = 0.001, 0.1, 10
 """Bounds of the pause between two samples, and how many times longer it is than the sample before took."""
+SLICE_NS = 100_000
 MAPPING_BYTES = 512
 """What the kernel needs for one mapping, for its tree and for its reverse mapping."""
+MANY_MAPPINGS = 5000
+"""No honest program has so many."""
 THREAD_BYTES = 32 << 10
 """What the kernel needs for one thread: its stack and its description."""
 INODE_BYTES = 2 << 10
@@ -48,6 +52,8 @@ def serve(processes: int, control: socket.socket, zygote: int, socket_bytes: int
         zygote: Its process id.
         socket_bytes: The buffer of a socket on this machine.
     """
+    # A program of many threads that takes memory must not keep this process from its turn.
+    ask_for_short_slices(SLICE_NS)
     ended = os.pidfd_open(zygote)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
@@ -132,7 +138,7 @@ class Program:
         self.warm_bytes, self.limit_bytes, self.socket_bytes = warm_bytes, limit_bytes, socket_bytes
         self.killed, self.gone, self.peak_bytes = False, False, 0
         self.mappings, self.mappings_so_far = 0, 0
-        self.cost_s, self.taken_bytes, self.copies_checked = 0.0, 0, 0.0
+        self.cost_s, self.taken_bytes, self.beside_bytes, self.own_checked = 0.0, 0, 0, 0.0
         pid = numbers(read(f"self/fdinfo/{self.ended}", processes)).get(b"Pid", 0)
         try:
             self.process = Process(processes, pid)
@@ -163,12 +169,11 @@ class Program:
         started = time.thread_time()
         try:
             memory_bytes = self.process.memory_bytes()
-            beside_bytes = self.files_bytes() + self.kernel_bytes()
-            self.taken_bytes = memory_bytes - self.warm_bytes + beside_bytes
-            self.peak_bytes = max(self.peak_bytes, memory_bytes + beside_bytes)
-            if self.taken_bytes > self.limit_bytes or self.copies_bytes(memory_bytes, beside_bytes) > self.limit_bytes:
-                signal.pidfd_send_signal(self.ended, signal.SIGKILL)
-                self.killed = True
+            self.judge(memory_bytes, self.beside_bytes)  # what follows may have to wait for locks of the program
+            self.beside_bytes = self.files_bytes() + self.kernel_bytes()
+            self.judge(memory_bytes, self.beside_bytes)
+            if not self.killed:
+                self.judge(self.warm_bytes + self.own_bytes(memory_bytes), self.beside_bytes)
         except OSError:
             if self.process.lives():
                 raise
@@ -216,18 +221,30 @@ class Program:
                 os.lseek(self.maps, 0, os.SEEK_SET)
                 return
 
-    def copies_bytes(self, memory_bytes: int, beside_bytes: int) -> int:
-        """Return what the program holds if it has written to what it shared with the warm interpreter.
+    def own_bytes(self, memory_bytes: int) -> int:
+        """Return the size of its own memory without what it shares with the warm interpreter, or 0 if it is small.
 
-        Such a page is the program's own from then on. Counting those takes long, so it is done only if it matters,
-        and not all the time.
+        A page that is written to is the program's own from then on. Counting those takes long, so it is done only if
+        it matters, and not all the time; where it would take far too long, all counts as the program's own.
         """
-        if memory_bytes + beside_bytes <= self.limit_bytes or time.perf_counter() < self.copies_checked:
+        if memory_bytes + self.beside_bytes <= self.limit_bytes:
+            return 0
+        if self.mappings > MANY_MAPPINGS:
+            return memory_bytes
+        if time.perf_counter() < self.own_checked:
             return 0
         started = time.thread_time()
-        own_bytes = numbers(read("smaps_rollup", self.process.folder)).get(b"Private_Dirty", 0) << 10
-        self.copies_checked = time.perf_counter() + SHARE * (time.thread_time() - started)
-        return own_bytes - self.process.shared_bytes + beside_bytes
+        dirty_bytes = numbers(read("smaps_rollup", self.process.folder)).get(b"Private_Dirty", 0) << 10
+        self.own_checked = time.perf_counter() + SHARE * (time.thread_time() - started)
+        return dirty_bytes - self.process.shared_bytes
+
+    def judge(self, memory_bytes: int, beside_bytes: int) -> None:
+        """Note what the program holds, and kill it if that is more than its limit."""
+        self.taken_bytes = memory_bytes - self.warm_bytes + beside_bytes
+        self.peak_bytes = max(self.peak_bytes, memory_bytes + beside_bytes)
+        if self.taken_bytes > self.limit_bytes and not self.killed:
+            signal.pidfd_send_signal(self.ended, signal.SIGKILL)
+            self.killed = True
 
 
 def numbers(text: bytes) -> dict[bytes, int]:

@@ -156,13 +156,17 @@ def files_below(
     with os.scandir(source) as entries:
         for entry in entries:
             path = f"{target}/{entry.name}"
-            if entry.is_file():
-                if accepts(entry.name) if accepts else not entry.name.endswith(NOT_NEEDED_ENDINGS):
-                    yield entry.path, path
-            elif accepts is None and entry.is_dir() and entry.name not in NOT_NEEDED:
-                # A link may lead back to a folder above.
-                if not entry.is_symlink() or os.path.realpath(entry.path) not in above:
+            if entry.is_dir():
+                leads_back = entry.is_symlink() and os.path.realpath(entry.path) in above
+                if accepts is None and entry.name not in NOT_NEEDED and not leads_back:
                     yield from files_below(entry.path, path, None, above)
+            elif entry.is_file() and is_needed(entry.name, accepts):
+                yield entry.path, path
+
+
+def is_needed(name: str, accepts: Callable[[str], bool] | None) -> bool:
+    """Return whether a file with this name is bound."""
+    return accepts(name) if accepts else not name.endswith(NOT_NEEDED_ENDINGS)
 
 
 def make_file(path: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 def make_anonymous_mappings_private() -> None:
     """Make ``mmap.mmap(-1, length)`` private, which the filter allows; with no second process it is the same."""
-    mmap.mmap = PrivateMapping  # type: ignore[misc]
+    mmap.mmap = PrivateMapping  # type: ignore[misc, assignment]
 
 
 class PrivateMapping(mmap.mmap):

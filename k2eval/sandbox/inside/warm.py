@@ -16,7 +16,8 @@ from k2eval.sandbox.inside.kernel import PR_SET_THP_DISABLE, libc, prctl
 # Every module kept warm costs every run a little; those left out here cost only the programs that import them.
 STANDARD = """
     abc atexit bisect builtins codecs collections collections.abc contextlib copy enum functools gc heapq io itertools
-    json math mmap numbers operator os os.path queue random re string struct sys threading time types typing warnings weakref
+    json math mmap numbers operator os os.path queue random re string struct sys threading time types typing
+    warnings weakref
 """
 PACKAGES = {
     "plain": (),

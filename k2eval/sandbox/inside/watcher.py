@@ -147,7 +147,8 @@ class Watcher:
         while True:
             result = self.run_once(descriptors)
             clean = untouched == scratch_state()
-            again = clean and request != report.LAST
+            # This process has a limit of its CPU time too, for compiling; a long batch goes on in a new one.
+            again = clean and request != report.LAST and time.process_time() < self.job["cpu_s"]
             self.control.send(report.pack(*result, base_memory, again))
             if not again:
                 os._exit(EXIT_CLEAN if clean else EXIT_SCRATCH_USED)
@@ -172,9 +173,7 @@ class Watcher:
 class Run:
     """One process that became, or is about to become, the program."""
 
-    def __init__(
-        self, process: int, control: _socket.socket, gauge: Gauge, files: Sequence[int]
-    ) -> None:
+    def __init__(self, process: int, control: _socket.socket, gauge: Gauge, files: Sequence[int]) -> None:
         """Take the process, both connections, and the files that it writes to, which are closed at its end."""
         self.process = process
         self.control, self.gauge, self.files = control, gauge, files
@@ -285,7 +284,9 @@ def run_alone(
     return_home()
     os.close(saying)
     if job["mode"] == "call":
-        os.close(descriptors.pop())  # the end of the channel is how the other side learns of the program's end
+        os.close(
+            descriptors.pop()
+        )  # the end of the channel is how the other side learns of the program's end
     run = Run(child, control, gauge, descriptors)
     run.watch(job, 0.0, cpu_before=1.0, until=said)
     messages = read_all(said).splitlines()
