@@ -7,9 +7,9 @@
 How it isolates, and why so: ``docs/sandbox.md``.
 """
 
+from k2eval.sandbox.sandbox import Sandbox
 from k2eval.sandbox.selftest import doctor_report, require, self_test
 from k2eval.sandbox.types import Call, CallResult, DoctorRow, Limits, Profile, RunOutcome, RunResult
-from k2eval.sandbox.untested import Sandbox
 from k2eval.sandbox.wire import Opaque
 
 __all__ = [

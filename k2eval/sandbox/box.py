@@ -16,17 +16,26 @@ from typing import Any
 from k2eval.errors import SandboxUnavailable
 from k2eval.sandbox.inside import report
 from k2eval.sandbox.layout import ENTER, executable, plan
+from k2eval.sandbox.memory_file import memory_file
+from k2eval.sandbox.outcome import signal_name
 from k2eval.sandbox.types import Profile
 
 FILES = {"main": "main.py", "stdin": "stdin", "driver": "driver.py", "inputs": "inputs"}
 START_S = 120.0
+ENDING_S = 5.0
+"""How long a box that has closed its connection may take to end."""
 MESSAGE_BYTES = 1 << 17
+STDERR_BYTES = 1 << 16
+TRIES, PAUSE_S = 200, 0.01
 USER_NAMESPACES = (
     "Allow user namespaces: on Ubuntu 23.10 and later `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`; "
     "elsewhere `sudo sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000`; in Docker run with "
     "`--security-opt seccomp=unconfined --security-opt apparmor=unconfined --cap-add SYS_ADMIN` (or `--privileged`)."
 )
 NEWER_KERNEL = "Use Linux 5.12 or newer."
+MOUNT_PROC = (
+    "Mount it where k2eval runs: `mount -t proc proc /proc`; in a chroot or container, bind the host's."
+)
 
 
 class BoxError(Exception):
@@ -40,13 +49,13 @@ class Box:
         """Start a box and wait until its interpreter is warm.
 
         Raises:
-            SandboxUnavailable: the kernel refuses a primitive, or the interpreter cannot be started inside.
+            SandboxUnavailable: If the kernel refuses a primitive, or the interpreter cannot be started inside.
         """
         self.owner = os.getpid()
         self.filled: set[str] = set()
+        self.errors = memory_file("errors")
+        payload = memory_file("plan")
         self.control, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        errors = os.memfd_create("errors")
-        payload = os.memfd_create("plan")
         try:
             with open(payload, "w", closefd=False) as file:
                 json.dump(plan(profile), file)
@@ -55,23 +64,23 @@ class Box:
                 [executable(), "-I", "-S", "-B", "-c", ENTER, str(other.fileno()), str(payload)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=errors,
+                stderr=self.errors,
                 env={},
                 cwd="/",
                 pass_fds=(other.fileno(), payload),
             )
             other.close()
-            self.folder = self._wait_until_warm(errors)
+            self.folder = self._wait_until_warm()
         except BaseException:
             self.control.close()
+            os.close(self.errors)
             raise
         finally:
             other.close()
             os.close(payload)
-            os.close(errors)
 
-    def _wait_until_warm(self, errors: int) -> int:
-        """The writable descriptor of the submission folder, once the box says that it is ready."""
+    def _wait_until_warm(self) -> int:
+        """Return the writable descriptor of the submission folder, once the box reports that it is ready."""
         ready, _, _ = select.select([self.control], [], [], START_S)
         message, descriptors = b"", list[int]()
         if ready:
@@ -79,19 +88,32 @@ class Box:
                 message, descriptors, _, _ = socket.recv_fds(
                     self.control, MESSAGE_BYTES, 4, socket.MSG_CMSG_CLOEXEC
                 )
-        report = json.loads(message) if message else {}
-        if report.get("ready") and descriptors:
+        answer = json.loads(message) if message else {}
+        if answer.get("ready") and descriptors:
             return descriptors[0]
+        ending = self._ending() if ready else f"it was not ready within {START_S:.0f} s"
         self.control.close()
         self.process.kill()
         self.process.wait()
-        said = os.pread(errors, 4000, 0).decode(errors="replace")
-        raise start_failure(report, said or f"no answer within {START_S:.0f} s")
+        raise start_failure(answer, ending)
+
+    def _ending(self) -> str:
+        """Describe how the box ended: its status, and the last that it wrote to its standard error."""
+        try:
+            code = self.process.wait(ENDING_S)
+        except subprocess.TimeoutExpired:
+            status = "it closed its connection"
+        else:
+            number = -code if code < 0 else code - 128  # a shell's way of passing a signal on
+            status = f"it ended with {signal_name(number)}" if number > 0 else f"it ended with status {code}"
+        text = os.pread(self.errors, STDERR_BYTES, 0).decode(errors="replace").strip()
+        return " | ".join([status, *text.splitlines()[-3:]])
 
     def close(self) -> None:
         """End the box and everything inside. Only the process that started it ends it."""
         self.control.close()
         os.close(self.folder)
+        os.close(self.errors)
         if self.owner != os.getpid():
             return
         try:
@@ -131,10 +153,16 @@ class Box:
         Raises:
             BoxError: the box is gone.
         """
-        try:
-            socket.send_fds(self.control, [message], list(descriptors))
-        except OSError as error:
-            raise BoxError(f"the box is gone: {error}") from error
+        for attempt in range(TRIES):
+            try:
+                socket.send_fds(self.control, [message], list(descriptors))
+            except OSError as error:
+                # All descriptors under way of a user count together, also those of his other programs.
+                if error.errno != errno.ETOOMANYREFS or attempt == TRIES - 1:
+                    raise BoxError(f"the box is gone: {error}") from error
+                time.sleep(PAUSE_S)
+            else:
+                return
 
     def receive(self, timeout_s: float) -> dict[str, Any]:
         """The next report.
@@ -152,25 +180,32 @@ class Box:
         except OSError as error:
             raise BoxError(f"the box is gone: {error}") from error
         if not message:
-            raise BoxError("the box ended")
+            raise BoxError(f"the box is gone: {self._ending()}")
         if message.startswith(report.MARK):
             return report.unpack(message)
-        said: dict[str, Any] = json.loads(message)
-        if "failed" in said:
-            raise BoxError("the box failed: " + said["failed"])
-        return said
+        answer: dict[str, Any] = json.loads(message)
+        if "failed" in answer:
+            raise BoxError("the box failed: " + answer["failed"])
+        return answer
 
 
-def start_failure(report: dict[str, Any], said: str) -> SandboxUnavailable:
-    """The error for a box that did not start, naming the primitive and the remedy."""
-    primitive, code = report.get("primitive", ""), report.get("errno", 0)
+def start_failure(answer: dict[str, Any], ending: str) -> SandboxUnavailable:
+    """Return the error for a box that did not start, naming the primitive and the remedy.
+
+    Args:
+        answer: The report of the process that was to become the box; empty if it gave none.
+        ending: How it ended.
+    """
+    primitive, code = answer.get("primitive", ""), answer.get("errno", 0)
     if not primitive:
-        detail = (report.get("text") or said).strip().splitlines()
+        lines = answer["text"].strip().splitlines()[-3:] if answer.get("text") else [ending]
         return SandboxUnavailable(
-            "Expected an interpreter inside the sandbox, got: " + " | ".join(detail[-3:]) + ". "
+            "Expected an interpreter inside the sandbox, got: " + " | ".join(lines) + ". "
             "Run `k2eval doctor`; if it shows nothing, please report this message."
         )
-    if code == errno.ENOSYS:
+    if primitive.startswith("reading /proc"):
+        remedy = MOUNT_PROC
+    elif code == errno.ENOSYS:
         remedy = NEWER_KERNEL
     elif code == errno.ENOSPC:
         remedy = (

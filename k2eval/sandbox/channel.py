@@ -1,7 +1,9 @@
-"""The trusted end of `Sandbox.call`: calls go out ahead, answers come back in order, each within its limits.
+"""The trusted end of `Sandbox.call`: calls go out, answers come back in order, each within its limits.
 
-Calls are sent before the earlier ones are answered: on a busy machine a program that had to wait for each would lose
-its turn every time. A program gains nothing from seeing its later arguments early.
+While a program answers fast, calls are sent before the earlier ones are answered: on a busy machine a program that had
+to wait for each would lose its turn every time. A program could then work for a later call during an earlier one, so
+the CPU time of a call counts from when it was sent. If calls under way at the same time take longer together than one
+of them may (`TogetherTooLong`), nobody can tell which it was, and all are made again, one at a time.
 """
 
 from __future__ import annotations
@@ -20,13 +22,20 @@ from k2eval.sandbox.patience import patience
 from k2eval.sandbox.types import Call, CallResult, Limits, RunOutcome
 
 ERROR_CHARACTERS = 2000
-AHEAD_BYTES = 1 << 16
+AHEAD_BYTES, AHEAD_CALLS = 1 << 16, 32
+"""How much is sent before it is answered."""
+FAST = 1e-3
+"""The share of its limit within which the calls before must have been answered for that."""
 HEAD = 9
 """Bytes before the body of an answer: its kind and the length of standard output."""
 
 
 class ChannelEnded(Exception):
     """The program ended, or closed its end, before it answered."""
+
+
+class TogetherTooLong(Exception):
+    """Calls that were under way at the same time took longer together than one may."""
 
 
 class LimitReached(Exception):
@@ -40,8 +49,15 @@ class LimitReached(Exception):
 class Channel:
     """One program process that answers calls."""
 
-    def __init__(self, end: socket.socket, out: int, limits: Limits) -> None:
-        """Take our end of the socket pair and the descriptor of the program's standard output."""
+    def __init__(self, end: socket.socket, out: int, limits: Limits, ahead: int = AHEAD_CALLS) -> None:
+        """Take our end of the socket pair and the descriptor of the program's standard output.
+
+        Args:
+            end: Our end.
+            out: The descriptor.
+            limits: Those of each call.
+            ahead: How many calls may be under way at the same time.
+        """
         self.socket, self.out, self.limits = end, out, limits
         end.setblocking(False)
         self.poll = select.poll()
@@ -54,6 +70,9 @@ class Channel:
         self.read_position = 0
         self.clock = 0
         self.last_cpu, self.last_time = 0.0, time.monotonic()
+        self.ahead, self.fast_answers = ahead, 0
+        self.under_way: deque[float] = deque()
+        """The program's CPU clock when each call that is not answered yet was sent."""
 
     def wait_for_module(self) -> None:
         """Wait until the submission is loaded.
@@ -76,28 +95,41 @@ class Channel:
         # The kernel says who sent this; the CPU clock of that process can be read from outside.
         process, _, _ = struct.unpack("iII", ancillary[0][2][:12])
         self.clock = (~process << 3) | 2
-        frame, _ = self.next_frame()
+        frame, spent = self.next_frame()
         if frame[:1] != b"L" or len(frame) != HEAD:
             raise malformed("a frame that is not an answer")
+        if spent > self.limits.cpu_s:
+            raise too_long(RunOutcome.TIME_LIMIT, self.limits.cpu_s, "s of CPU time")
         self.new_output(frame)
 
     def ask(self, calls: Sequence[Call]) -> Iterator[CallResult]:
         """Make the calls and yield the answers in order.
 
         Raises:
-            ChannelEnded: the program ended instead of answering.
-            LimitReached: it has to be killed.
+            ChannelEnded: The program ended instead of answering.
+            LimitReached: It has to be killed.
+            TogetherTooLong: The calls have to be made again by a channel with ``ahead`` 1.
         """
         waiting = iter(calls)
         for _ in calls:
-            while len(self.outgoing) < AHEAD_BYTES and (call := next(waiting, None)) is not None:
+            while self.may_send() and (call := next(waiting, None)) is not None:
+                self.under_way.append(self.last_cpu)
                 payload = wire.dumps({"target": call.target, "args": call.args, "kwargs": dict(call.kwargs)})
                 self.outgoing += struct.pack(">I", len(payload)) + payload
             self.flush()
             reply, spent = self.next_frame()
             if spent > self.limits.cpu_s:
                 raise too_long(RunOutcome.TIME_LIMIT, self.limits.cpu_s, "s of CPU time")
+            if self.last_cpu - self.under_way.popleft() > self.limits.cpu_s:
+                raise TogetherTooLong
+            self.fast_answers = self.fast_answers + 1 if spent <= FAST * self.limits.cpu_s else 0
             yield self.answer(reply, spent)
+
+    def may_send(self) -> bool:
+        """Return whether another call can be sent now: if none is under way, or no more than were answered fast."""
+        if not self.under_way:
+            return True
+        return len(self.under_way) < min(self.ahead, self.fast_answers) and len(self.outgoing) < AHEAD_BYTES
 
     def answer(self, reply: bytes, spent: float) -> CallResult:
         """One reply of the program as an answer."""
@@ -155,9 +187,8 @@ class Channel:
     def exchange(self) -> None:
         """Wait within the limits until bytes can be sent or have come, and move them."""
         self.poll.modify(self.socket, select.POLLIN | (select.POLLOUT if self.outgoing else 0))
-        left = min(self.limits.cpu_s, self.limits.wall_limit_s)
-        if self.incoming:  # else an answer that dribbles in would never meet a limit
-            left = self.time_left()
+        # Also before the first wait: an answer that dribbles in, or bytes that are none, would never meet a limit.
+        left = self.time_left()
         while not self.poll.poll(max(0.0, 1000 * left / 2) + 2):
             left = self.time_left()
         self.flush()

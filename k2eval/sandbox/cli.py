@@ -10,8 +10,8 @@ import typer
 
 from k2eval.errors import ConfigError, K2EvalError
 from k2eval.sandbox import wire
+from k2eval.sandbox.sandbox import Sandbox
 from k2eval.sandbox.types import DEFAULT_LIMITS, MIB, PROFILES, Call, Limits, RunResult
-from k2eval.sandbox.untested import Sandbox
 
 app = typer.Typer(
     help="Run untrusted programs in the sandbox.",
@@ -68,7 +68,9 @@ def run_command(
     except K2EvalError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
-    typer.echo(json.dumps(report, ensure_ascii=False))
+    # A program may give back half of a surrogate pair, which has no bytes in UTF-8; JSON has an escape for it.
+    line = json.dumps(report, ensure_ascii=False).encode(errors="backslashreplace")
+    typer.echo(line)
 
 
 def run_file(

@@ -14,31 +14,33 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import mmap
 import os
 import socket
 from functools import cache
 
 from k2eval.errors import SandboxUnavailable
+from k2eval.sandbox.memory_file import memory_file
 
 ALLOWED = """
     read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 open openat creat close close_range
     stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents getdents64 getcwd
     chdir fchdir rename renameat renameat2 mkdir mkdirat rmdir unlink unlinkat link linkat symlink symlinkat
-    chmod fchmod fchmodat umask utime utimes utimensat futimesat truncate ftruncate fallocate fadvise64 fsync
-    fdatasync flock statfs fstatfs lseek sendfile copy_file_range dup dup2 dup3 pipe pipe2
+    chmod fchmod fchmodat umask utime utimes utimensat futimesat truncate ftruncate fallocate
+    statfs fstatfs lseek dup dup2 dup3 pipe pipe2
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd
     eventfd2 timerfd_create timerfd_settime timerfd_gettime
-    sendto recvfrom sendmsg recvmsg shutdown getsockname getpeername getsockopt
-    mmap munmap mprotect mremap madvise brk msync mincore
+    recvfrom recvmsg shutdown getsockname getpeername getsockopt
+    munmap mremap brk mincore
     futex set_robust_list get_robust_list rseq set_tid_address sched_yield sched_getaffinity sched_getparam
     sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority gettid getcpu exit exit_group
-    membarrier rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack
+    rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack
     pause alarm setitimer getitimer restart_syscall nanosleep clock_nanosleep clock_gettime clock_getres
     gettimeofday time times getpid getppid getpgrp getpgid getsid getuid geteuid getgid getegid getresuid getresgid
     getgroups getrlimit getrusage getrandom uname sysinfo capget
 """
 ZYGOTE_ONLY = "mount umount2 open_tree move_mount mount_setattr unshare setns capset"
-WATCHER_ONLY = "fork vfork wait4 pidfd_open pidfd_send_signal setpgid"
+WATCHER_ONLY = "fork vfork wait4 pidfd_open pidfd_send_signal setpgid sendmsg"
 FORBIDDEN = """
     ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp connect bind listen accept accept4 pivot_root chroot
     fsopen fsconfig fsmount fspick bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register
@@ -50,8 +52,19 @@ FORBIDDEN = """
 # The C library tries the newer call first and falls back when it does not exist.
 MISSING = "clone3 openat2 fchmodat2 futex_waitv process_madvise"
 
-FCNTL_COMMANDS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034)
-"""DUPFD, GETFD, SETFD, GETFL, SETFL, locks, OFD locks, DUPFD_CLOEXEC, GETPIPE_SZ, GET_SEALS: none sends a signal."""
+WITHOUT_EFFECT = "flock fsync fdatasync msync fadvise64"
+"""What succeeds and does nothing. A program is alone with its files, which are in memory; the files that it can only
+read are those of the machine, where a lock is seen by others and a flush makes them wait."""
+FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030, 1032, 1034)
+"""DUPFD, GETFD, SETFD, GETFL, SETFL, DUPFD_CLOEXEC, GETPIPE_SZ, GET_SEALS: none sends a signal."""
+FCNTL_LOCKS = (6, 7, 37, 38)
+"""SETLK, SETLKW and the same for open files: without effect, as above."""
+MAP_KINDS = (0, mmap.MAP_ANONYMOUS, mmap.MAP_SHARED)
+"""Mappings private to the process, of a file or of none, and shared ones of a file. Not shared ones of no file: they
+stay allocated when they are given back in part, and count against no limit of a process."""
+MAP_GROWSDOWN, MAP_HUGETLB, MAP_DROPPABLE = 0x100, 0x40000, 0x8
+MADVICE = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 19)
+"""Advice on access, DONTNEED, FREE, and what forks and core dumps take along. Large pages are off all the same."""
 IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """TCGETS (isatty), TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX."""
 PR_SET_NAME, PR_GET_NAME, PR_SET_SECCOMP = 15, 16, 22
@@ -76,6 +89,7 @@ SIGNALS_BUT_KILL_AND_STOP = tuple(
 from the machine (out of memory), so it was not the program's doing."""
 
 ACT_KILL_PROCESS, ACT_ALLOW = 0x80000000, 0x7FFF0000
+ALL_32_BITS, MSG_OOB = 0xFFFFFFFF, 1
 CMP_NE, CMP_EQ, CMP_MASKED_EQ = 1, 4, 7
 ATTR_BADARCH, ATTR_OPTIMIZE = 2, 8
 REMEDY = "install libseccomp 2.5 or newer (Debian, Ubuntu: `apt-get install libseccomp2`)"
@@ -135,7 +149,7 @@ class Rules:
 
     def export(self) -> bytes:
         """The filter as the kernel's bytes."""
-        descriptor = os.memfd_create("filter")
+        descriptor = memory_file("filter")
         try:
             self.check(self.library.seccomp_export_bpf(self.context, descriptor), "export")
             return os.pread(descriptor, 1 << 20, 0)
@@ -145,8 +159,11 @@ class Rules:
 
 
 @cache
-def compiled_filters() -> tuple[bytes, bytes, bytes]:
-    """The filters of the box, the watcher and the program as BPF instructions for this machine.
+def compiled_filters(compiles: bool = False) -> tuple[bytes, bytes, bytes]:
+    """Return the filters of the box, the watcher and the program as BPF instructions for this machine.
+
+    Args:
+        compiles: Whether programs may make the memory that they have written executable, as numba does.
 
     Raises:
         SandboxUnavailable: libseccomp is missing or refuses; the message names the remedy.
@@ -155,11 +172,11 @@ def compiled_filters() -> tuple[bytes, bytes, bytes]:
         library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     except OSError as error:
         raise SandboxUnavailable(f"Expected the library libseccomp.so.2, got {error}: {REMEDY}.") from error
-    return box_rules(library).export(), watcher_rules(library).export(), program_rules(library).export()
+    return box_rules(library, compiles).export(), watcher_rules(library).export(), program_rules(library).export()
 
 
-def box_rules(library: ctypes.CDLL) -> Rules:
-    """The allow-list; everything else is refused."""
+def box_rules(library: ctypes.CDLL, compiles: bool) -> Rules:
+    """Return the allow-list; everything else is refused."""
     rules = Rules(library, refuse(errno.EPERM))
     for name in (ALLOWED + WATCHER_ONLY + " " + ZYGOTE_ONLY).split():
         rules.add(ACT_ALLOW, name)
@@ -168,7 +185,16 @@ def box_rules(library: ctypes.CDLL) -> Rules:
     for name in MISSING.split():
         rules.add(refuse(errno.ENOSYS), name)
     rules.add(ACT_ALLOW, "clone", (0, CMP_MASKED_EQ, CLONE_NAMESPACES, 0))
-    rules.add(ACT_ALLOW, "socketpair", (0, CMP_EQ, socket.AF_UNIX, 0))
+    # Datagrams may take a buffer twice over; bytes out of band would pass by those in the channel.
+    for flags in (0, socket.SOCK_NONBLOCK, socket.SOCK_CLOEXEC, socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC):
+        kind = socket.SOCK_STREAM | flags
+        rules.add(ACT_ALLOW, "socketpair", (0, CMP_EQ, socket.AF_UNIX, 0), (1, CMP_EQ, kind, 0))
+    rules.add(ACT_ALLOW, "sendto", (3, CMP_MASKED_EQ, MSG_OOB, 0))
+    add_memory_rules(rules, compiles)
+    for name in WITHOUT_EFFECT.split():
+        rules.add(refuse(0), name)
+    for command in FCNTL_LOCKS:
+        rules.add(refuse(0), "fcntl", (1, CMP_EQ, command, 0))
     # The C library asks a name service daemon over a Unix socket; every other family is an attempt at a network.
     rules.add(ACT_KILL_PROCESS, "socket", (0, CMP_NE, socket.AF_UNIX, 0))
     for name, position in (("kill", 1), ("tkill", 1), ("tgkill", 2)):
@@ -183,6 +209,23 @@ def box_rules(library: ctypes.CDLL) -> Rules:
     for name in ("setrlimit", "prlimit64"):
         rules.add(ACT_ALLOW, name)
     return rules
+
+
+def add_memory_rules(rules: Rules, compiles: bool) -> None:
+    """Allow the mappings that count against the limits of a process, and what leaves them counted.
+
+    Memory that can no longer be written to does not count. To take the right away is without effect, which the
+    loader of shared libraries and others who do so out of caution do not notice.
+    """
+    write, execute = mmap.PROT_WRITE, mmap.PROT_WRITE | mmap.PROT_EXEC
+    rules.add(ACT_ALLOW, "mprotect", (2, CMP_MASKED_EQ, write, mmap.PROT_WRITE))
+    rules.add(refuse(0), "mprotect", (2, CMP_MASKED_EQ, execute, 0))
+    rules.add(ACT_ALLOW if compiles else refuse(0), "mprotect", (2, CMP_MASKED_EQ, execute, mmap.PROT_EXEC))
+    mask = mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_HUGETLB | MAP_DROPPABLE
+    for kind in MAP_KINDS:
+        rules.add(ACT_ALLOW, "mmap", (3, CMP_MASKED_EQ, mask, kind))
+    for advice in MADVICE:
+        rules.add(ACT_ALLOW, "madvise", (2, CMP_MASKED_EQ, ALL_32_BITS, advice))
 
 
 def watcher_rules(library: ctypes.CDLL) -> Rules:

@@ -34,6 +34,7 @@ MODULES = (
         "wire",
         "patience",
         "inside.kernel",
+        "inside.gauge",
         "inside.shims",
         "inside.program",
         "inside.rehearsal",
@@ -45,6 +46,7 @@ MODULES = (
     ),
     "inside.zygote",
 )
+ENTRY_MODULES = ("inside.kernel", "inside.gauge", "inside.measure", "inside.root", "inside.entry")
 # Hooks that modules want to run after a fork (reseeding, new locks) are dropped: they would touch memory in every
 # run, and there is never a second thread to take care of.
 BOOT = """
@@ -63,7 +65,7 @@ serve, config = module.serve, plan["config"]
 for name in [name for name in sys.modules if name.split(".")[0] == "k2eval"]:
     del sys.modules[name]
 del name, text, module, parent, child, plan
-serve(config, control, register)
+serve(config, control, gauge, register)
 """
 ENTER = """
 import sys, types, json, os, socket
@@ -76,6 +78,8 @@ try:
     for name, text in plan.pop("entry").items():
         module = sys.modules[name] = types.ModuleType(name)
         exec(compile(text, name, "exec"), module.__dict__)
+        parent, _, child = name.rpartition(".")
+        setattr(sys.modules[parent], child, module)
     module.enter(plan, control)
 except BaseException as error:
     import traceback
@@ -131,8 +135,9 @@ def executable() -> str:
 def plan(profile: Profile) -> dict[str, Any]:
     """Everything that `k2eval.sandbox.inside.entry` needs to build a box."""
     prefix = "k2eval.sandbox."
+    compiles = "numba" in (*REQUIRED[profile], *OPTIONAL[profile])
     return {
-        "entry": {prefix + name: source_of(name) for name in ("inside.kernel", "inside.entry")},
+        "entry": {prefix + name: source_of(name) for name in ENTRY_MODULES},
         "executable": executable(),
         "packages": package_binds(profile),
         "links": LINKS,
@@ -142,6 +147,6 @@ def plan(profile: Profile) -> dict[str, Any]:
         "inside": {
             "boot": BOOT,
             "modules": {prefix + name: source_of(name) for name in MODULES},
-            "config": {"profile": profile, "filters": [code.hex() for code in compiled_filters()]},
+            "config": {"profile": profile, "filters": [code.hex() for code in compiled_filters(compiles)]},
         },
     }

@@ -10,7 +10,8 @@ from typing import Any
 from k2eval.sandbox.types import MIB, Limits, RunOutcome, RunResult
 
 STDERR_BYTES = 1 << 16
-MEMORY_ERROR = re.compile(rb"(\w+\.)*_?(Array)?MemoryError\b")
+MEMORY_ERROR = re.compile(rb"(\w+\.)*_?(Array)?MemoryError\b|OSError: \[Errno 12\]")
+"""The last line of a traceback where memory ran out; ``mmap`` says so by an error of the system."""
 
 
 def file_size(descriptor: int) -> int:
@@ -18,17 +19,17 @@ def file_size(descriptor: int) -> int:
     return os.fstat(descriptor).st_size
 
 
-def judge(
+def result_of(
     report: dict[str, Any], out: int, err: int, limits: Limits, cpu_limit_s: float | None = None
 ) -> RunResult:
-    """The result of one ended process.
+    """Return the result of one ended process.
 
     Args:
-        report: what the box reported: wait status, CPU and wall seconds, memory, why it was killed.
-        out: descriptor of standard output; nobody else writes to it any more.
-        err: descriptor of standard error.
-        limits: of the run.
-        cpu_limit_s: CPU limit of the whole process; ``limits.cpu_s`` when None.
+        report: The box's report: wait status, CPU and wall seconds, memory, why the process was killed.
+        out: Descriptor of standard output; nobody else writes to it any more.
+        err: Descriptor of standard error.
+        limits: Those of the run.
+        cpu_limit_s: CPU limit of the whole process; ``limits.cpu_s`` if None.
     """
     cpu_limit_s = limits.cpu_s if cpu_limit_s is None else cpu_limit_s
     status = os.waitstatus_to_exitcode(report["status"])
@@ -38,6 +39,8 @@ def judge(
     outcome, message = RunOutcome.OK, ""
     if report["killed"] == "wall":
         outcome, message = RunOutcome.TIME_LIMIT, f"more than {limits.wall_limit_s:g} s of real time"
+    elif report["killed"] == "memory":
+        outcome, message = RunOutcome.MEMORY_LIMIT, f"more than {limits.memory_mb} MiB of memory"
     elif report["killed"] == "cpu" or report["cpu"] > cpu_limit_s:
         outcome, message = RunOutcome.TIME_LIMIT, f"more than {cpu_limit_s:g} s of CPU time"
     elif max(out_size, err_size) > limits.output_bytes:
@@ -48,7 +51,7 @@ def judge(
         # The filter keeps programs from sending this signal, so it came from the machine (out of memory).
         outcome, message = RunOutcome.SANDBOX_ERROR, "killed from outside: is the machine out of memory?"
     elif report["memory"] > report["base_memory"] + limits.memory_mb * MIB:
-        # Where the kernel's limits do not reach: shared mappings, the main stack.
+        # It was too short to be measured while it ran.
         outcome, message = RunOutcome.MEMORY_LIMIT, f"more than {limits.memory_mb} MiB of memory"
     elif report["killed"] == "asked" and number == signal.SIGKILL:
         outcome, message = RunOutcome.RUNTIME_ERROR, "ended before it was done"

@@ -16,9 +16,9 @@ from typing import Any, Self
 from k2eval.errors import SandboxUnavailable
 from k2eval.sandbox import outcome, wire
 from k2eval.sandbox.box import Box, BoxError
-from k2eval.sandbox.channel import Channel, ChannelEnded, LimitReached
+from k2eval.sandbox.channel import AHEAD_CALLS, Channel, ChannelEnded, LimitReached, TogetherTooLong
 from k2eval.sandbox.inside import report
-from k2eval.sandbox.layout import package_binds
+from k2eval.sandbox.memory_file import memory_file
 from k2eval.sandbox.patience import AT_MOST
 from k2eval.sandbox.types import DEFAULT_LIMITS, Call, CallResult, Limits, Profile, RunOutcome, RunResult
 
@@ -107,7 +107,8 @@ class UntestedSandbox:
             source: the module. Its ``__name__`` is ``"submission"``, so a ``__main__`` guard does not run.
             calls: in order.
             limits: per call.
-            stop: called outside the sandbox after each call with its index and result; True ends the run.
+            stop: Called outside the sandbox after each call with its index and result; True ends the run. If the
+                calls have to be made again, the indices start again.
 
         Returns:
             ``OK`` when every call was answered (by a value or an exception) or ``stop`` ended the run;
@@ -228,7 +229,7 @@ class UntestedSandbox:
             return outcome.compile_error(said), False
         if "gone" in said:
             return outcome.lost_while_compiling(said["gone"], said["cpu"], limits), False
-        return outcome.judge(said, out, err, limits, limits.cpu_s * runs), bool(said["again"])
+        return outcome.result_of(said, out, err, limits, limits.cpu_s * runs), bool(said["again"])
 
     # ------------------------------------------------------------------------------------------------- one run
 
@@ -255,7 +256,25 @@ class UntestedSandbox:
         limits: Limits,
         stop: Callable[[int, CallResult], bool] | None,
     ) -> RunResult:
-        """Load the module in one process and make the calls."""
+        """Load the module in one process and make the calls; one at a time if it cannot be told how long each takes."""
+        try:
+            return self._make_calls(source, calls, limits, stop, AHEAD_CALLS)
+        except TogetherTooLong:
+            return self._make_calls(source, calls, limits, stop, 1)
+
+    def _make_calls(
+        self,
+        source: str,
+        calls: Sequence[Call],
+        limits: Limits,
+        stop: Callable[[int, CallResult], bool] | None,
+        ahead: int,
+    ) -> RunResult:
+        """Load the module in one process and make the calls, at most ``ahead`` of them under way at the same time.
+
+        Raises:
+            TogetherTooLong: If the calls have to be made again, one at a time.
+        """
         ours, theirs = socket.socketpair()
         with ours, output_files(2) as (out, err):
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -263,9 +282,9 @@ class UntestedSandbox:
                 descriptors = [out, err, theirs.fileno()]
                 files = {"main": source.encode()}
                 box = self._start_job("call", limits, descriptors, files, last=True, runs=len(calls) + 1)
-            channel = Channel(ours, out, limits)
+            channel = Channel(ours, out, limits, ahead)
             answers: list[CallResult] = []
-            reached, stopped = None, False
+            reached, unclear, stopped = None, None, False
             try:
                 channel.wait_for_module()
                 for index, answer in enumerate(channel.ask(calls)):
@@ -277,10 +296,14 @@ class UntestedSandbox:
                 pass
             except LimitReached as error:
                 reached = error
+            except TogetherTooLong as error:
+                unclear = error
             # Also after the last answer: threads that go on must not cost the time that was meant for answers.
             box.send(report.KILL)
             ours.close()
             result, _ = self._result(box, out, err, limits, len(calls) + 1)
+        if unclear is not None:
+            raise unclear
         return with_answers(result, answers, len(calls), reached, stopped or len(answers) == len(calls))
 
     def _record_once(self, source: str, driver: str, inputs: Mapping[str, Any], limits: Limits) -> RunResult:
@@ -290,25 +313,6 @@ class UntestedSandbox:
             box = self._start_job("record", limits, [out, err, emitted], files, last=True)
             result, _ = self._result(box, out, err, limits)
             return with_records(result, emitted, limits)
-
-
-class Sandbox(UntestedSandbox):
-    """One sandbox, owned by one grading worker. A context manager; not thread-safe.
-
-    The box starts with the first run and is replaced by itself when it breaks. A failure of the sandbox is a
-    result with the outcome ``SANDBOX_ERROR``, after one repetition; it is never an exception.
-
-    Raises:
-        SandboxUnavailable: the self-test failed on this machine, or a package of the profile is not installed
-            (raised by the constructor).
-    """
-
-    def __init__(self, profile: Profile = "plain") -> None:
-        from k2eval.sandbox.selftest import require
-
-        require()
-        package_binds(profile)
-        super().__init__(profile)
 
 
 def refuse_source(source: str) -> RunResult | None:
@@ -329,7 +333,7 @@ def output_files(count: int) -> Iterator[list[int]]:
     descriptors: list[int] = []
     try:
         for _ in range(count):
-            descriptors.append(os.memfd_create("output"))
+            descriptors.append(memory_file("output"))
         yield descriptors
     finally:
         for descriptor in descriptors:

@@ -248,13 +248,13 @@ def test_a_call_sees_only_its_channel(attacked: Sandbox) -> None:
     assert attacked.call(source, [Call("f")]).calls[0].value == [0, 1, 2, 3]
 
 
-def test_descriptors_sent_over_the_channel_go_nowhere(attacked: Sandbox) -> None:
+def test_descriptors_cannot_be_sent_over_the_channel(attacked: Sandbox) -> None:
     source = (
         "import socket\ndef f():\n  s = socket.socket(fileno=3)\n"
-        "  for n in range(50): socket.send_fds(s, [b''] if 0 else [b'\\0\\0\\0\\1V'[:0] or b''], [0]) if 0 else None\n"
-        "  socket.send_fds(s, [b'\\0\\0\\0\\x0aV' + bytes(8) + b'7'], [0, 1, 2]); s.detach(); return 1"
+        "  try: socket.send_fds(s, [b'x'], [0, 1, 2])\n"
+        "  except PermissionError: return 'refused'\n"
+        "  finally: s.detach()"
     )
     before = len(list(Path("/proc/self/fd").iterdir()))
-    result = attacked.call(source, [Call("f")])
-    assert result.calls[0].value == 7
+    assert attacked.call(source, [Call("f")]).calls[0].value == "refused"
     assert len(list(Path("/proc/self/fd").iterdir())) <= before

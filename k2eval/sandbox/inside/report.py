@@ -12,7 +12,7 @@ from typing import Any
 
 NEXT, LAST, END, KILL = b"N", b"L", b"E", b"K"
 """Requests: one more input, the last one, no more of them, the end of the run under way."""
-KILLED = ("", "cpu", "wall", "asked")
+KILLED = ("", "cpu", "wall", "asked", "memory")
 """Why a run was ended."""
 MARK = b"R"
 FIELDS = ("status", "killed", "cpu", "wall", "memory", "base_memory", "again")

@@ -1,9 +1,42 @@
-"""Names that numpy and scipy have removed and that older, correct code still uses. See ``docs/sandbox.md``."""
+"""Small changes to modules, so that correct code runs: see ``docs/sandbox.md``.
+
+Names that numpy and scipy have removed are put back; memory that `mmap` gives is private to the process.
+"""
 
 from __future__ import annotations
 
+import mmap
 import sys
 from typing import Any
+
+
+def make_anonymous_mappings_private() -> None:
+    """Make ``mmap.mmap(-1, length)`` private, which the filter allows; with no second process it is the same."""
+    mmap.mmap = PrivateMapping  # type: ignore[misc, assignment]
+
+
+class PrivateMapping(mmap.mmap):
+    """A mapping that is private if it has no file."""
+
+    def __new__(
+        cls,
+        fileno: int,
+        length: int,
+        flags: int = mmap.MAP_SHARED,
+        prot: int = mmap.PROT_READ | mmap.PROT_WRITE,
+        access: int = mmap.ACCESS_DEFAULT,
+        **rest: Any,
+    ) -> PrivateMapping:
+        """Take what `mmap.mmap` takes."""
+        if fileno == -1 and access != mmap.ACCESS_COPY:
+            if access == mmap.ACCESS_READ:
+                prot = mmap.PROT_READ
+            access, flags = mmap.ACCESS_DEFAULT, flags & ~mmap.MAP_SHARED | mmap.MAP_PRIVATE
+        return super().__new__(cls, fileno, length, flags=flags, prot=prot, access=access, **rest)
+
+
+PrivateMapping.__name__ = PrivateMapping.__qualname__ = "mmap"
+PrivateMapping.__module__ = "mmap"
 
 
 def install() -> None:

@@ -11,12 +11,13 @@ import resource
 import sys
 
 from k2eval.sandbox.inside import memory, program, rehearsal, shims
-from k2eval.sandbox.inside.kernel import libc
+from k2eval.sandbox.inside.kernel import PR_SET_THP_DISABLE, libc, prctl
 
 # Every module kept warm costs every run a little; those left out here cost only the programs that import them.
 STANDARD = """
     abc atexit bisect builtins codecs collections collections.abc contextlib copy enum functools gc heapq io itertools
-    json math numbers operator os os.path queue random re string struct sys threading time types typing warnings weakref
+    json math mmap numbers operator os os.path queue random re string struct sys threading time types typing
+    warnings weakref
 """
 PACKAGES = {
     "plain": (),
@@ -55,6 +56,7 @@ def warm_up(profile: str) -> tuple[int, int]:
         importlib.import_module(name)
     # Not reseeded after a fork (see `layout.BOOT`): a program that draws without a seed of its own repeats itself.
     sys.modules["random"].seed(0)
+    shims.make_anonymous_mappings_private()
     if profile != "plain":
         shims.install()
     add_interactive_names()
@@ -64,6 +66,8 @@ def warm_up(profile: str) -> tuple[int, int]:
     drop_exit_handlers()
     gc.collect()
     memory.use_large_pages()
+    # A program would hold all of a large page whose greatest part it has given back, and so would be counted.
+    prctl(PR_SET_THP_DISABLE, 1)
     memory.fill_gaps()
     program.open_standard_streams()
     gc.freeze()

@@ -25,16 +25,19 @@ from typing import Any, NamedTuple
 
 from k2eval.sandbox.inside import program, report
 from k2eval.sandbox.inside.folders import DRIVER, INPUTS, SCRATCH, SOURCE, STDIN, scratch_state
+from k2eval.sandbox.inside.gauge import Gauge, delay_s
 from k2eval.sandbox.inside.kernel import Prepared
 from k2eval.sandbox.patience import patience
 
 # The plain function: the wrapper in `signal` makes enumeration members, which costs page faults in every run.
 set_handler = sys.modules["_signal"].signal
 FEW_FILES = 256
-MIB = 1 << 20
+PROGRAM_FILES = 64
+"""Open files of a program. Each may be a socket, and so hold a buffer that only the machine's settings bound."""
+MIB, SLACK_MB = 1 << 20, 8
 SIGINT = int(signal.SIGINT)
 EXIT_CLEAN, EXIT_SCRATCH_USED = 0, 3
-_, KILLED_CPU, KILLED_WALL, KILLED_ASKED = report.KILLED
+_, KILLED_CPU, KILLED_WALL, KILLED_ASKED, KILLED_MEMORY = report.KILLED
 NEED_FINALISATION = ("__del__", "open(", "FileIO", "Writer", "TextIO")
 
 
@@ -42,7 +45,7 @@ HARD = {
     limit: resource.getrlimit(limit)[1]
     for limit in (
         *(resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC),
-        *(resource.RLIMIT_AS, resource.RLIMIT_DATA),
+        *(resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_NOFILE),
     )
 }
 
@@ -114,6 +117,7 @@ class Submission:
         for target, number in enumerate([stdin, *descriptors]):
             os.dup2(number, target)
         set_handler(SIGINT, signal.default_int_handler)
+        set_limit(resource.RLIMIT_NOFILE, PROGRAM_FILES)
         self.locks.filter_program()
         os.closerange(1 + len(descriptors), FEW_FILES)  # until here a failure can still be told
         if mode == "program":
@@ -127,9 +131,9 @@ class Submission:
 class Watcher:
     """The first process of a job with several runs: compiles, and forks a program for each."""
 
-    def __init__(self, job: dict[str, Any], control: _socket.socket, locks: Locks) -> None:
+    def __init__(self, job: dict[str, Any], control: _socket.socket, gauge: Gauge, locks: Locks) -> None:
         self.job = job
-        self.control = control
+        self.control, self.gauge = control, gauge
         self.submission = Submission(job, locks)
 
     def serve(self, descriptors: Sequence[int], untouched: tuple[int, ...]) -> None:
@@ -143,7 +147,8 @@ class Watcher:
         while True:
             result = self.run_once(descriptors)
             clean = untouched == scratch_state()
-            again = clean and request != report.LAST
+            # This process has a limit of its CPU time too, for compiling; a long batch goes on in a new one.
+            again = clean and request != report.LAST and time.process_time() < self.job["cpu_s"]
             self.control.send(report.pack(*result, base_memory, again))
             if not again:
                 os._exit(EXIT_CLEAN if clean else EXIT_SCRATCH_USED)
@@ -160,9 +165,7 @@ class Watcher:
                 self.submission.become_program(descriptors)
             finally:
                 os._exit(1)
-        for number in descriptors:
-            os.close(number)
-        run = Run(child, self.control)
+        run = Run(child, self.control, self.gauge, descriptors)
         killed = run.watch(self.job, started)
         return run.result(killed, started)
 
@@ -170,9 +173,11 @@ class Watcher:
 class Run:
     """One process that became, or is about to become, the program."""
 
-    def __init__(self, process: int, control: _socket.socket) -> None:
+    def __init__(self, process: int, control: _socket.socket, gauge: Gauge, files: Sequence[int]) -> None:
+        """Take the process, both connections, and the files that it writes to, which are closed at its end."""
         self.process = process
-        self.control = control
+        self.control, self.gauge, self.files = control, gauge, files
+        self.measured = False
         self.ended = os.pidfd_open(process)
         self.clock = (~process << 3) | 2  # the kernel's encoding of "CPU clock of that process"
 
@@ -194,8 +199,10 @@ class Run:
             poll.register(until, select.POLLIN)
             poll.modify(self.control, 0)  # requests can wait, the end of the other side cannot
         killed, left = "", min(cpu_s, deadline - time.monotonic())
+        limit_bytes = (job["memory_mb"] + SLACK_MB) * MIB
+        pause_s = math.inf if until >= 0 else delay_s(limit_bytes)
         while not killed:
-            ready = [number for number, _ in poll.poll(1000 * max(left, 0.0) / 2 + 2)]
+            ready = [number for number, _ in poll.poll(1000 * min(max(left, 0.0) / 2 + 0.002, pause_s))]
             if until in ready or self.ended in ready:
                 return ""
             if ready and until >= 0:
@@ -204,6 +211,9 @@ class Run:
                 self.control.recv(1 << 16)
                 killed = KILLED_ASKED
                 break
+            if pause_s < math.inf:
+                pause_s, self.measured = math.inf, True
+                self.gauge.watch(limit_bytes, self.ended, self.files)
             cpu_left, wall_left = cpu_s - time.clock_gettime(self.clock), deadline - time.monotonic()
             left = min(cpu_left, wall_left)
             if cpu_left < 0:
@@ -221,17 +231,31 @@ class Run:
         _, status, usage = os.wait4(self.process, 0)
         return status, usage
 
+    def close_files(self) -> None:
+        """Close the files that the process wrote to."""
+        for number in self.files:
+            os.close(number)
+
     def result(
         self, killed: str, started: float, cpu_before: float = 0.0
     ) -> tuple[int, str, float, float, int]:
-        """Wait status, why it was killed, CPU and wall seconds, and peak memory in bytes."""
+        """Return the wait status, why it was killed, CPU and wall seconds, and peak memory in bytes."""
         status, usage = self.wait()
-        cpu = usage.ru_utime + usage.ru_stime - cpu_before
-        return status, killed, cpu, time.monotonic() - started, usage.ru_maxrss * 1024
+        cpu, peak = usage.ru_utime + usage.ru_stime - cpu_before, usage.ru_maxrss * 1024
+        if self.measured:
+            for_memory, measured_peak = self.gauge.result()
+            killed, peak = KILLED_MEMORY if for_memory else killed, max(peak, measured_peak)
+        self.close_files()
+        return status, killed, cpu, time.monotonic() - started, peak
 
 
 def run_alone(
-    job: dict[str, Any], descriptors: list[int], control: _socket.socket, locks: Locks, return_home: Prepared
+    job: dict[str, Any],
+    descriptors: list[int],
+    control: _socket.socket,
+    gauge: Gauge,
+    locks: Locks,
+    return_home: Prepared,
 ) -> bytes:
     """Carry out a job of a single run without a watcher: the process that compiles becomes the program.
 
@@ -258,15 +282,19 @@ def run_alone(
         finally:
             os._exit(1)
     return_home()
-    for number in (saying, *descriptors):
-        os.close(number)
-    run = Run(child, control)
+    os.close(saying)
+    if job["mode"] == "call":
+        os.close(
+            descriptors.pop()
+        )  # the end of the channel is how the other side learns of the program's end
+    run = Run(child, control, gauge, descriptors)
     run.watch(job, 0.0, cpu_before=1.0, until=said)
     messages = read_all(said).splitlines()
     os.close(said)
     ready: dict[str, Any] = json.loads(messages[-1]) if messages else {}
     if "memory" not in ready:
         status, usage = run.wait()
+        run.close_files()
         return json.dumps(ready or {"gone": status, "cpu": usage.ru_utime + usage.ru_stime}).encode()
     killed = run.watch(job, ready["started"], ready["cpu"])
     return report.pack(*run.result(killed, ready["started"], ready["cpu"]), ready["memory"], False)

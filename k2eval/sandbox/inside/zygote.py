@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from k2eval.sandbox.inside import report, warm
 from k2eval.sandbox.inside.folders import Scratch, mount_submission_folder
+from k2eval.sandbox.inside.gauge import Gauge
 from k2eval.sandbox.inside.kernel import (
     CLONE_NEWPID,
     PR_CAP_AMBIENT,
@@ -45,9 +46,11 @@ CONSTANT_LIMITS = {
 }
 
 
-def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..., None]) -> None:
+def serve(
+    config: dict[str, Any], descriptor: int, gauge_end: int, register_at_fork: Callable[..., None]
+) -> None:
     """Warm up, say so, and serve jobs until the other side closes the control socket."""
-    control = _socket.socket(fileno=descriptor)
+    control, gauge = _socket.socket(fileno=descriptor), Gauge(_socket.socket(fileno=gauge_end))
     os.setpgid(0, 0)
     os.umask(0o022)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -86,9 +89,9 @@ def serve(config: dict[str, Any], descriptor: int, register_at_fork: Callable[..
             job["base_bytes"], job["base_data_bytes"] = base
             scratch.renew(job["scratch_mb"], job["scratch_files"])
             if job["last"]:
-                serve_run(job, descriptors, control, locks, processes)
+                serve_run(job, descriptors, control, gauge, locks, processes)
             else:
-                serve_job(job, descriptors, control, scratch, locks, processes)
+                serve_job(job, descriptors, control, gauge, scratch, locks, processes)
         else:  # meant for a watcher that is gone
             for number in descriptors:
                 os.close(number)
@@ -106,13 +109,14 @@ def serve_run(
     job: dict[str, Any],
     descriptors: list[int],
     control: _socket.socket,
+    gauge: Gauge,
     locks: Locks,
     processes: Processes,
 ) -> None:
     """Carry out a job of one run. Whatever it started is gone before its report is sent."""
     processes.new_namespace()
     first = processes.idle_process()
-    message = run_alone(job, descriptors, control, locks, processes.own_namespace)
+    message = run_alone(job, descriptors, control, gauge, locks, processes.own_namespace)
     handle = os.pidfd_open(first)
     signal.pidfd_send_signal(handle, signal.SIGKILL)
     os.close(handle)
@@ -124,6 +128,7 @@ def serve_job(
     job: dict[str, Any],
     descriptors: list[int],
     control: _socket.socket,
+    gauge: Gauge,
     scratch: Scratch,
     locks: Locks,
     processes: Processes,
@@ -133,7 +138,7 @@ def serve_job(
     watcher = os.fork()
     if watcher == 0:
         try:
-            Watcher(job, control, locks).serve(descriptors, scratch.untouched)
+            Watcher(job, control, gauge, locks).serve(descriptors, scratch.untouched)
         except BaseException:
             import traceback
 
