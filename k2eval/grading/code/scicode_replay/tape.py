@@ -37,7 +37,7 @@ def recorder_driver() -> tuple[str, str]:
 
 
 def _texts_only(record: Any) -> Any:
-    """The first fields of a record, if they are texts or numbers: so matching compares no arrays. None for what is none."""
+    """The first fields of a record that are texts or numbers, so that matching compares no arrays; else None."""
     if not isinstance(record, tuple):
         return None
     return tuple(field if isinstance(field, str | int) else None for field in record[:3])
