@@ -20,6 +20,8 @@ OBJECT_BYTES = 768 << 20
 """Memory for the objects of everything that one run gives back: 16 million numbers, or 3 million pairs of them."""
 ITEM_COST, TEXT_COST, LIST_COST, TAG_COST = 48, 28, 128, 240
 """Bytes, at most, for an item of a list, for a quotation mark, for a list with its first item, for a tagged value."""
+VALUE_COST = 1024
+"""Bytes for one value of those that a run gives back, which takes a hundred times as long to read as a byte of it."""
 ENTRY_COST = 160
 """At most so many bytes for the place of one key in a set or dictionary that is growing."""
 
@@ -42,6 +44,8 @@ class Budget:
 
     def __init__(self) -> None:
         self.memory, self.table_seconds = OBJECT_BYTES, TABLE_SECONDS
+        self.decoder: Any = None
+        """Reads values and pays from this budget; made by `k2eval.sandbox.wire.loads`."""
 
     def charge(self, data: bytes) -> None:
         """Pay for the objects of ``data``, generously: brackets and commas inside of texts count too.
@@ -50,7 +54,8 @@ class Budget:
             Malformed: If the budget is spent.
         """
         self.pay(
-            ITEM_COST * data.count(b",")
+            VALUE_COST
+            + ITEM_COST * data.count(b",")
             + TEXT_COST * data.count(b'"')
             + LIST_COST * data.count(b"[")
             + TAG_COST * data.count(b"{")

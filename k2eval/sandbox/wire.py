@@ -159,8 +159,10 @@ def loads(data: bytes, budget: Budget | None = None) -> Any:
     """
     budget = budget or Budget()
     budget.charge(data)
+    if budget.decoder is None:
+        budget.decoder = json.JSONDecoder(object_hook=partial(untag, budget))
     try:
-        value = json.JSONDecoder(object_hook=partial(untag, budget)).decode(data.decode("ascii"))
+        value = budget.decoder.decode(data.decode("ascii"))
         check_depth(value, MAX_DEPTH)
         return value
     except Malformed:
