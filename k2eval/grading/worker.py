@@ -6,19 +6,24 @@ JSON rather than pickle: a worker has parsed what a model wrote, and its parent 
 from __future__ import annotations
 
 import ctypes
+import functools
+import gc
 import json
 import os
 import resource
 import signal
 import sys
+from pathlib import Path
 from typing import BinaryIO
 
 from k2eval.errors import K2EvalError
 from k2eval.grading.registry import Grader, grader_for
 from k2eval.records import Grade, Json, Outcome, Question
 
-MEMORY_LIMIT = 4 << 30
-"""Bytes of address space while grading; not for graders that run programs in processes of their own."""
+MEMORY_LIMIT = 1 << 30
+"""Bytes that one answer may need, on top of what the process has; not for graders that run programs elsewhere."""
+MEMORY_KEPT = 1 << 30
+"""Bytes of memory in use between two answers above which the caches are emptied."""
 
 _PR_SET_PDEATHSIG = 1
 _NICENESS = 5
@@ -76,7 +81,7 @@ def _grade(job: Json) -> Json:
     try:
         grade = _within_memory(grader, question, job["text"], job["truncated"])
     except MemoryError:
-        grade = Grade.of(Outcome.MEMORY, reason=f"the comparison needed more than {MEMORY_LIMIT >> 30} GiB")
+        grade = Grade.of(Outcome.GRADER_ERROR, reason="the machine has no memory left for the comparison")
     except K2EvalError as error:
         grade = Grade.of(Outcome.GRADER_ERROR, reason=str(error))
     except Exception as error:
@@ -85,15 +90,53 @@ def _grade(job: Json) -> Json:
 
 
 def _within_memory(grader: Grader, question: Question, text: str, truncated: bool) -> Grade:
+    """Grade with room for what one answer may need, whatever the answers before have left behind.
+
+    Raises:
+        MemoryError: If there was not enough, because the process has a smaller limit than ours.
+    """
     if grader.time_limit is not None:
         return grader.grade(question, text, truncated)
+    limit = _address_space() + MEMORY_LIMIT
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    cap = MEMORY_LIMIT if hard == resource.RLIM_INFINITY else min(MEMORY_LIMIT, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (cap, hard))
+    theirs = [value for value in (soft, hard) if value != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min([limit, *theirs]), hard))
     try:
         return grader.grade(question, text, truncated)
+    except MemoryError:
+        if limit > min(theirs, default=limit):
+            raise
+        return Grade.of(
+            Outcome.MEMORY, reason=f"the comparison needed more than {MEMORY_LIMIT >> 20} MiB of memory"
+        )
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        if _in_use() > MEMORY_KEPT:
+            _forget()
+
+
+def _address_space() -> int:
+    return _statm()[0]
+
+
+def _in_use() -> int:
+    return _statm()[1]
+
+
+def _statm() -> list[int]:
+    """What this process has mapped and what it has in memory, in bytes."""
+    return [
+        int(pages) * resource.getpagesize()
+        for pages in Path("/proc/self/statm").read_text("ascii").split()[:2]
+    ]
+
+
+def _forget() -> None:
+    """Empty all caches of functions, the graders' and those of the libraries that they use."""
+    for value in gc.get_objects():
+        if isinstance(value, functools._lru_cache_wrapper):
+            value.cache_clear()
+    gc.collect()
 
 
 if __name__ == "__main__":

@@ -140,6 +140,8 @@ class Channel:
                 return CallResult(RunOutcome.OK, wire.loads(body, self.budget), stdout, "", spent)
             except wire.Malformed as error:
                 raise malformed(str(error)) from None
+            except MemoryError:
+                raise LimitReached(RunOutcome.SANDBOX_ERROR, "no memory left to read the result") from None
         if kind in (b"E", b"M"):
             text = body.decode(errors="replace")[:ERROR_CHARACTERS]
             outcome = RunOutcome.RUNTIME_ERROR if kind == b"E" else RunOutcome.MEMORY_LIMIT

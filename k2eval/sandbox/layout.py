@@ -31,6 +31,7 @@ ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL",
 # In the order in which they can import one another.
 MODULES = (
     *(
+        "allowance",
         "wire",
         "patience",
         "inside.kernel",

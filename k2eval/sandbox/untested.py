@@ -377,4 +377,6 @@ def with_records(result: RunResult, emitted: int, limits: Limits) -> RunResult:
     except wire.Malformed as error:
         if result.outcome is RunOutcome.OK:
             result = replace(result, outcome=RunOutcome.VIOLATION, message=f"malformed record: {error}")
+    except MemoryError:
+        return outcome.sandbox_error("no memory left to read the records")
     return replace(result, records=tuple(records))

@@ -2,9 +2,10 @@
 
 JSON, in which None, bool, int, float, str and list stand for themselves and everything else is an object with
 one key, its tag: ``{"tuple": [...]}``, ``{"dict": [[key, value], ...]}``, ``{"ndarray": [dtype, shape, base64]}``
-and so on. The writer looks at exact types, so a class with a lying ``__eq__`` becomes `Opaque`; the reader builds
-only builtins and numeric arrays, within limits, and takes nothing else. This file is used on both sides of the
-wall and imports only the standard library (numpy and scipy when a value needs them).
+and so on, in ASCII. The writer looks at exact types, so a class with a lying ``__eq__`` becomes `Opaque`; the reader
+builds only builtins and numeric arrays, within limits, and takes nothing else. No tag declares a size whose bytes are
+not there, so that reading costs a small multiple of the bytes. This file is used on both sides of the wall and imports
+only the standard library (numpy and scipy when a value needs them).
 """
 
 from __future__ import annotations
@@ -14,28 +15,25 @@ import json
 import sys
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+from k2eval.sandbox.allowance import ITEM_COST, check_depth
+from k2eval.sandbox.allowance import Budget as Budget
+from k2eval.sandbox.allowance import Malformed as Malformed
 
 MAX_DEPTH = 64
 """Nesting of lists, tuples, sets and dictionaries."""
 MAX_INT_BITS = 1 << 22
 """Size of an integer."""
 MAX_ELEMENTS = 1 << 24
-"""Rows times columns of a sparse matrix, and every side of an array."""
-MAX_ITEMS, MAX_CONTAINERS = 1 << 24, 1 << 21
-"""Items, and lists and tagged values, of everything that one run gives back: about 36 and 80 bytes once read."""
-COLLISION_FREE = 1024
-"""Sets and dictionaries above this size must not consist of keys that were made to collide."""
+"""Rows times columns of a sparse matrix, every side of an array, and the length of a range."""
 
 ARRAY_KINDS = {
     *("|b1", "|i1", "|u1"),
     *(f"<{kind}{size}" for kind in "iu" for size in (2, 4, 8)),
     *("<f2", "<f4", "<f8", "<c8", "<c16"),
 }
-
-
-class Malformed(ValueError):
-    """The bytes are not tagged plain data, or exceed a limit."""
 
 
 class Opaque:
@@ -112,13 +110,8 @@ def numeric(value: Any) -> Any:
             return array("ndarray", numpy.asarray(value))
         if isinstance(value, numpy.generic):
             return value.item() if kind is numpy.str_ else array("scalar", numpy.asarray(value))
-        if kind.__module__.startswith("scipy.sparse.") and hasattr(value, "tocoo"):
-            matrix = value.tocoo()
-            if len(matrix.shape) == 2:
-                parts = [numeric(numpy.asarray(part)) for part in (matrix.data, matrix.row, matrix.col)]
-                name = value.format if value.format in ("csr", "csc", "coo") else "csr"
-                is_array, shape = kind.__name__.endswith("_array"), [int(side) for side in matrix.shape]
-                return {"sparse": [name, is_array, shape, *parts]}
+        if kind.__module__.startswith("scipy.sparse.") and hasattr(value, "tocsr") and len(value.shape) == 2:
+            return sparse(value)
     return {"opaque": f"{kind.__module__}.{kind.__qualname__}"[:200]}
 
 
@@ -137,25 +130,20 @@ def array(tag: str, value: Any) -> Any:
     return {tag: [name, list(value.shape), base64.b64encode(value.tobytes()).decode()]}
 
 
+def sparse(value: Any) -> Any:
+    """The tagged form of a scipy sparse matrix: the arrays that it consists of, so that no size is only declared."""
+    numpy: Any = sys.modules["numpy"]
+    if value.format == "coo":
+        parts = [value.data, value.row, value.col]
+    else:
+        value = value if value.format in ("csr", "csc") else value.tocsr()
+        used = int(value.indptr[-1])
+        parts = [value.data[:used], value.indices[:used], value.indptr]
+    is_array, shape = type(value).__name__.endswith("_array"), [int(side) for side in value.shape]
+    return {"sparse": [value.format, is_array, shape, *(numeric(numpy.asarray(part)) for part in parts)]}
+
+
 # ---------------------------------------------------------------------------------------------------- reading
-
-
-class Budget:
-    """What one run may still give back, so that reading it cannot fill the grader's memory."""
-
-    def __init__(self) -> None:
-        self.items, self.containers = MAX_ITEMS, MAX_CONTAINERS
-
-    def charge(self, data: bytes) -> None:
-        """Count ``data``, generously: brackets and commas inside of texts count too.
-
-        Raises:
-            Malformed: the budget is spent.
-        """
-        self.items -= data.count(b",")
-        self.containers -= data.count(b"[") + data.count(b"{")
-        if self.items < 0 or self.containers < 0:
-            raise Malformed("too many items")
 
 
 def loads(data: bytes, budget: Budget | None = None) -> Any:
@@ -166,28 +154,35 @@ def loads(data: bytes, budget: Budget | None = None) -> Any:
         budget: shared by the values of one run.
 
     Raises:
-        Malformed: for anything that `dumps` does not write or that exceeds a limit. No other exception.
+        Malformed: For anything that `dumps` does not write or that exceeds a limit.
+        MemoryError: If the machine has no more. No other exception.
     """
-    (budget or Budget()).charge(data)
+    budget = budget or Budget()
+    budget.charge(data)
+    if budget.decoder is None:
+        budget.decoder = json.JSONDecoder(object_hook=partial(untag, budget))
     try:
-        value = DECODER.decode(data.decode())
-        check_depth(value)
+        value = budget.decoder.decode(data.decode("ascii"))
+        check_depth(value, MAX_DEPTH)
         return value
     except Malformed:
         raise
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, MemoryError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:
         raise Malformed(f"not tagged plain data: {type(error).__name__}: {error}"[:300]) from None
 
 
-def untag(item: dict[str, Any]) -> Any:
+def untag(budget: Budget, item: dict[str, Any]) -> Any:
     """The value of one tagged object whose parts are already values."""
     if len(item) != 1:
         raise Malformed("an object must have exactly one key, its tag")
     ((tag, body),) = item.items()
     reader = READERS.get(tag)
-    if reader is None:
+    if reader is not None:
+        return reader(body)
+    costly = COSTLY_READERS.get(tag)
+    if costly is None:
         raise Malformed(f"unknown tag {tag[:40]!r}")
-    return reader(body)
+    return costly(body, budget)
 
 
 def read_list(body: Any) -> list[Any]:
@@ -211,25 +206,12 @@ def read_int(body: Any) -> int:
     return int(body, 16)
 
 
-def read_dict(body: Any) -> dict[Any, Any]:
+def read_dict(body: Any, budget: Budget) -> dict[Any, Any]:
     """A dictionary from pairs."""
     pairs = read_list(body)
     if not all(type(pair) is list and len(pair) == 2 for pair in pairs):
         raise Malformed("expected pairs")
-    check_hashes([key for key, _ in pairs])
-    return dict(pairs)
-
-
-def read_set(body: Any) -> set[Any]:
-    """A set from a list."""
-    check_hashes(read_list(body))
-    return set(body)
-
-
-def check_hashes(keys: list[Any]) -> None:
-    """Refuse many keys with few hashes: building a table of them would take quadratic time."""
-    if len(keys) > COLLISION_FREE and len(set(map(hash, keys))) < len(keys) // 2:
-        raise Malformed("keys made to collide, or repeated")
+    return budget.dict_of(pairs)
 
 
 def read_complex(body: Any) -> complex:
@@ -245,14 +227,15 @@ def read_bytes(body: Any) -> bytes:
     return base64.b64decode(read_text(body), validate=True)
 
 
-def read_range(body: Any) -> range:
+def read_range(body: Any, budget: Budget) -> range:
     """A range from start, stop and step."""
     start, stop, step = read_list(body)
     if {type(start), type(stop), type(step)} != {int}:
         raise Malformed("expected three integers")
     value = range(start, stop, step)
-    if len(value) > MAX_ITEMS:
+    if len(value) > MAX_ELEMENTS:
         raise Malformed("range too long")
+    budget.pay(ITEM_COST * len(value))
     return value
 
 
@@ -288,10 +271,10 @@ def read_scalar(body: Any) -> Any:
 
 
 def read_sparse(body: Any) -> Any:
-    """A scipy sparse matrix or array from its coordinates."""
+    """A scipy sparse matrix or array from the arrays that it consists of."""
     from scipy import sparse
 
-    name, is_array, shape, data, row, column = read_list(body)
+    name, is_array, shape, data, first, second = read_list(body)
     rows, columns = read_list(shape)
     if name not in ("csr", "csc", "coo") or type(is_array) is not bool:
         raise Malformed("expected a sparse matrix")
@@ -299,45 +282,32 @@ def read_sparse(body: Any) -> Any:
         raise Malformed("expected two sides")
     if max(rows, columns, rows * columns) > MAX_ELEMENTS:
         raise Malformed("sparse matrix too large")
-    if not all(getattr(part, "ndim", None) == 1 for part in (data, row, column)) or data.dtype.kind == "U":
+    if not all(getattr(part, "ndim", None) == 1 for part in (data, first, second)) or data.dtype.kind == "U":
         raise Malformed("expected three vectors")
-    if row.dtype.kind not in "iu" or column.dtype.kind not in "iu":
+    if {first.dtype.str, second.dtype.str} - {"<i4", "<i8"}:
         raise Malformed("expected integer coordinates")
-    make = sparse.coo_array if is_array else sparse.coo_matrix
-    return make((data, (row, column)), shape=(rows, columns)).asformat(name)
+    make = getattr(sparse, f"{name}_{'array' if is_array else 'matrix'}")
+    if name == "coo":
+        return make((data, (first, second)), shape=(rows, columns))
+    matrix = make((data, first, second), shape=(rows, columns))
+    matrix.check_format(full_check=True)
+    return matrix
 
 
 READERS: dict[str, Callable[[Any], Any]] = {
     "tuple": lambda body: tuple(read_list(body)),
-    "dict": read_dict,
-    "set": read_set,
-    "frozenset": lambda body: frozenset(read_set(body)),
     "int": read_int,
     "complex": read_complex,
     "bytes": read_bytes,
     "bytearray": lambda body: bytearray(read_bytes(body)),
-    "range": read_range,
     "ndarray": read_array,
     "scalar": read_scalar,
     "sparse": read_sparse,
     "opaque": lambda body: Opaque(read_text(body)[:200]),
 }
-DECODER = json.JSONDecoder(object_hook=untag)
-
-
-def check_depth(value: Any) -> None:
-    """Refuse values nested deeper than `MAX_DEPTH`, level by level, without recursion."""
-    level = [value]
-    for _ in range(MAX_DEPTH + 2):
-        following: list[Any] = []
-        for item in level:
-            kind = type(item)
-            if kind is dict:
-                following.extend(item.values())
-                following.extend(key for key in item if type(key) in (tuple, frozenset))
-            elif (kind in (list, tuple, set, frozenset)) and not set(map(type, item)) <= NATURAL:
-                following.extend(item)
-        if not following:
-            return
-        level = following
-    raise Malformed("nested too deeply")
+COSTLY_READERS: dict[str, Callable[[Any, Budget], Any]] = {
+    "dict": read_dict,
+    "set": lambda body, budget: budget.set_of(read_list(body)),
+    "frozenset": lambda body, budget: frozenset(budget.set_of(read_list(body))),
+    "range": read_range,
+}

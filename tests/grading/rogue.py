@@ -3,11 +3,17 @@
 import os
 import signal
 import time
+from functools import lru_cache
 from pathlib import Path
 
 from k2eval.records import Grade, Outcome, Question
 
 VERSION = 7
+
+
+@lru_cache(maxsize=4096)
+def _remembered(text: str) -> bytes:
+    return b"x" * (300 << 20)
 
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
@@ -30,6 +36,9 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
         raise ValueError("a fault in the grader")
     if word == "hoard":
         return Grade.of(Outcome.WRONG, str(len(bytearray(6 << 30))))
+    if word == "remember":
+        _remembered(argument)
+        return Grade.of(Outcome.WRONG, str(_remembered.cache_info().currsize))
     if word == "chatter":
         print("noise on standard output", flush=True)
         os.write(1, b"more noise\n")

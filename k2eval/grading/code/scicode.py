@@ -16,7 +16,13 @@ from k2eval.grading.answer import answer_part
 from k2eval.grading.code import programs
 from k2eval.grading.code.compare_output import shorten
 from k2eval.grading.code.scicode_program import codes_held, codes_in, program, step_code
-from k2eval.grading.code.scicode_replay import Unjudgeable, recorder_driver, reduce_tests, replay
+from k2eval.grading.code.scicode_replay import (
+    ReplayFailed,
+    Unjudgeable,
+    recorder_driver,
+    reduce_tests,
+    replay_apart,
+)
 from k2eval.grading.code.scicode_replay.tape import NAMES, RECORDER, TESTS
 from k2eval.records import Grade, Json, Outcome, Question
 from k2eval.sandbox import Limits, RunOutcome
@@ -32,6 +38,7 @@ WAITING_SECONDS = 600.0
 
 _MEMORY_MB = 4096
 _RESULT_BYTES = 1 << 29
+_JUDGED = {"failed": Outcome.WRONG, "raised": Outcome.RUNTIME_ERROR, "overran": Outcome.TIMEOUT}
 
 
 @dataclass(frozen=True)
@@ -156,7 +163,7 @@ def _judge(
         reduced = reduce_tests(step.test_cases, called)
         targets = read_targets(_files(question), step.step_number, len(step.test_cases))
         return _run(question, problem, step, program(problem, step, codes), reduced, called, targets)
-    except (Unjudgeable, DataError) as error:
+    except (Unjudgeable, ReplayFailed, DataError) as error:
         return StepGrade(Outcome.GRADER_ERROR, str(error))
 
 
@@ -178,12 +185,12 @@ def _run(
         return StepGrade(programs.OUTCOMES[result.outcome], programs.last_words(result))
     if not result.records:
         return StepGrade(Outcome.RUNTIME_ERROR, f"before the tests: {programs.last_words(result)}")
-    with programs.bounded_memory():
-        judged = replay(step.test_cases, targets, result.records, called, problem.required_dependencies)
+    judged = replay_apart(
+        step.test_cases, targets, result.records, called, problem.required_dependencies, result.cpu_s
+    )
     if judged.kind == "passed":
         return StepGrade(Outcome.CORRECT)
-    outcome = Outcome.WRONG if judged.kind == "failed" else Outcome.RUNTIME_ERROR
-    return StepGrade(outcome, f"test {judged.test + 1}: {judged.why}")
+    return StepGrade(_JUDGED[judged.kind], f"test {judged.test + 1}: {judged.why}")
 
 
 def _files(question: Question) -> tuple[str, ...]:

@@ -1,12 +1,15 @@
 """The comparisons that SciCode's tests import, and numpy's, without their vacuous passes.
 
 The rules follow ``scicode/compare/cmp.py`` at revision 588b406: relative tolerance 1e-5 and absolute 1e-8,
-dictionaries by key, sequences item by item, sparse matrices as dense ones. One rule is ours: an empty
-result is never close to a target that is not empty, although numpy's broadcasting says so.
+dictionaries by key, sequences item by item, sparse matrices by their values. Three rules are ours. An empty
+result is never close to a target that is not empty, although numpy's broadcasting says so. Arrays are compared only if
+broadcasting makes them little larger than they are. Sparse matrices are compared without the zeros that neither
+holds, and are close only if their shapes are the same.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,8 +18,8 @@ from unittest import mock
 import numpy as np
 from scipy import sparse
 
-MAX_ELEMENTS = 1 << 27
-"""Elements that broadcasting two arrays may give; more is no comparison that a test intends."""
+ALWAYS_ELEMENTS, TIMES_ELEMENTS = 1 << 20, 4
+"""Broadcasting may give so many elements, or as many as both sides hold together, times this."""
 
 _allclose = np.allclose
 _isclose = np.isclose
@@ -43,7 +46,7 @@ def cmp_tuple_or_list(mine: Sequence[Any], theirs: Sequence[Any]) -> bool:
 
 def are_csc_matrix_close(mine: Any, theirs: Any) -> bool:
     """Whether two sparse matrices are close."""
-    return guarded_allclose(mine.toarray(), theirs.toarray())
+    return _sparse_close(mine, theirs)
 
 
 COMPARISONS = {
@@ -58,11 +61,48 @@ def _close(mine: Any, theirs: Any, **tolerance: float) -> bool:
     if isinstance(mine, str | bool):
         return bool(mine == theirs)
     if sparse.issparse(mine):
-        return guarded_allclose(mine.toarray(), theirs.toarray(), **tolerance)
+        return _sparse_close(mine, theirs, **tolerance)
     try:
         return guarded_allclose(mine, theirs, **tolerance)
     except ValueError:
-        return bool(mine == theirs)
+        return _same(mine, theirs)
+
+
+def _same(mine: Any, theirs: Any) -> bool:
+    """Whether two values that are no regular arrays are equal, decided item by item so that nothing is broadcast."""
+    if isinstance(mine, list | tuple):
+        return (
+            type(mine) is type(theirs)
+            and len(mine) == len(theirs)
+            and all(_same(one, other) for one, other in zip(mine, theirs, strict=True))
+        )
+    if isinstance(mine, dict):
+        if not isinstance(theirs, dict) or mine.keys() != theirs.keys():
+            return False
+        return all(_same(mine[key], theirs[key]) for key in mine)
+    if isinstance(mine, np.ndarray) or isinstance(theirs, np.ndarray):
+        return np.shape(mine) == np.shape(theirs) and bool(np.all(mine == theirs))
+    return bool(mine == theirs)
+
+
+def _sparse_close(mine: Any, theirs: Any, **tolerance: Any) -> bool:
+    """Whether two sparse matrices are close, by the values at the places that one of them holds."""
+    if mine.shape != theirs.shape:
+        return False
+    places = []
+    for matrix in (mine, theirs):
+        entries = matrix.tocoo(copy=True)
+        entries.sum_duplicates()
+        places.append((entries.row.astype(np.int64) * matrix.shape[1] + entries.col, entries.data))
+    union = np.union1d(places[0][0], places[1][0])
+    return guarded_allclose(*(_spread(union, *held) for held in places), **tolerance)
+
+
+def _spread(union: Any, places: Any, values: Any) -> Any:
+    """The values at the places of ``union``: zero if they are not among ``places``."""
+    spread = np.zeros(union.shape, values.dtype)
+    spread[np.searchsorted(union, places)] = values
+    return spread
 
 
 def guarded_allclose(mine: Any, theirs: Any, **tolerance: Any) -> bool:
@@ -80,11 +120,22 @@ def guarded_isclose(mine: Any, theirs: Any, **tolerance: Any) -> Any:
 
 
 def _comparable(mine: Any, theirs: Any) -> bool:
+    if _holds_text(mine) or _holds_text(theirs):  # an array gives every text the room of the longest
+        raise TypeError("texts are not close to anything")
     first, second = np.asanyarray(mine), np.asanyarray(theirs)
     if (first.size == 0) != (second.size == 0):
         return False
-    sides = np.broadcast_shapes(first.shape, second.shape)
-    return int(np.prod(sides, dtype=np.float64)) <= MAX_ELEMENTS
+    together = math.prod(np.broadcast_shapes(first.shape, second.shape))
+    return bool(together <= max(ALWAYS_ELEMENTS, TIMES_ELEMENTS * (first.size + second.size)))
+
+
+def _holds_text(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        kinds = set(map(type, value))
+        return any(issubclass(kind, str | bytes | bytearray) for kind in kinds) or (
+            any(issubclass(kind, list | tuple) for kind in kinds) and any(map(_holds_text, value))
+        )
+    return isinstance(value, str | bytes | bytearray)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from k2eval.grading.code.scicode_replay.tape import Stand, SubmissionFailed, Tap
 class Judgement:
     """What the tests of one step say."""
 
-    kind: Literal["passed", "failed", "raised"]
+    kind: Literal["passed", "failed", "raised", "overran"]
     test: int = 0
     """Number of the failed test, from 0."""
     why: str = ""

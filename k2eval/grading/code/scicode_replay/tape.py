@@ -12,6 +12,9 @@ import numpy as np
 RECORDER, TESTS, NAMES = "__k2eval_recorder__", "__k2eval_tests__", "__k2eval_names__"
 """Inputs of the recording run: the recorder's text, the reduced tests, the names to record."""
 
+MESSAGE = 400
+"""Characters of a message, which the submission may have written."""
+
 
 class SubmissionFailed(Exception):
     """The submission raised here, or gave nothing more."""
@@ -34,10 +37,10 @@ def recorder_driver() -> tuple[str, str]:
 
 
 def _texts_only(record: Any) -> Any:
-    """A record with only its texts and numbers, so that matching compares no arrays; None for what is none."""
+    """The first fields of a record that are texts or numbers, so that matching compares no arrays; else None."""
     if not isinstance(record, tuple):
         return None
-    return tuple(field if isinstance(field, str | int) else None for field in record)
+    return tuple(field if isinstance(field, str | int) else None for field in record[:3])
 
 
 class Tape:
@@ -83,13 +86,13 @@ class Tape:
         self._next = next(self._left, None)
         match _texts_only(record):
             case ("raised", str(text)):
-                raise SubmissionFailed(text)
+                raise SubmissionFailed(text[:MESSAGE])
             case (str(found), str(of), *_) if record is not None and found == kind and of == name:
                 return record[2:]
             case None:
                 raise SubmissionFailed(f"{name} gave nothing")
             case _:
-                raise SubmissionFailed(f"{name} was expected next, got a record of {str(record)[:80]}")
+                raise SubmissionFailed(f"{name} was expected next, got {str(_texts_only(record))[:MESSAGE]}")
 
     def revive(self, value: Any) -> Any:
         """A recorded value with stand-ins in place of objects."""
