@@ -6,13 +6,12 @@ import atexit
 import os
 import re
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from k2eval.grading.answer import answer_part
-from k2eval.grading.code.blocks import extract_code
+from k2eval.grading.code.blocks import code_blocks, code_part, extract_code
 from k2eval.records import Grade, Outcome
 from k2eval.sandbox import Profile, RunOutcome, RunResult, Sandbox
 
@@ -98,16 +97,25 @@ def close_boxes() -> None:
         _boxes.pop(key).__exit__(None, None, None)
 
 
-def find_program(text: str, truncated: bool) -> str | Grade:
-    """The program of a response, or the grade of a response that has none."""
-    part = answer_part(text)
+def find_program(
+    text: str, truncated: bool, find: Callable[[str], str | None] = extract_code
+) -> str | Grade:
+    """The program of a response, or the grade of a response that has none.
+
+    Args:
+        text: The response.
+        truncated: Whether the engine stopped at its token limit; then only a complete block counts.
+        find: Finds the program in what follows the reasoning.
+    """
+    part = code_part(text)
     if not part.complete:
         return Grade.of(Outcome.TRUNCATED, reason="the response ends within its reasoning")
-    code = extract_code(part.text)
-    if code is None and truncated:
+    if truncated and not any(code_blocks(part.text)):
         return Grade.of(Outcome.TRUNCATED, reason="the token limit came before a complete code block")
+    code = find(part.text)
     if code is None:
-        return Grade.of(Outcome.NO_ANSWER, reason="no complete code block after the reasoning")
+        outcome = Outcome.TRUNCATED if truncated else Outcome.NO_ANSWER
+        return Grade.of(outcome, reason="no complete code block after the reasoning")
     return code
 
 
