@@ -35,6 +35,7 @@ MODULES = (
         "patience",
         "inside.kernel",
         "inside.shims",
+        "inside.natural",
         "inside.program",
         "inside.rehearsal",
         "inside.memory",
