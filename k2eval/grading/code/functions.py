@@ -10,7 +10,9 @@ from k2eval.grading.code.blocks import code_blocks, extract_code
 from k2eval.grading.code.source import defines, line_of_error, parsed, returns_something
 
 _FENCE = re.compile(r"\s*(?:```|~~~)")
-_STARTS = re.compile(r"from |import |async |def |class |@|if |try:|with |for |while |#|[A-Za-z_]\w*\s*(?:,[^=\n]*)?=[^=]")
+_STARTS = re.compile(
+    r"from |import |async |def |class |@|if |try:|with |for |while |#|[A-Za-z_]\w*\s*(?:,[^=\n]*)?=[^=]"
+)
 """How a line begins from which on a text may be code."""
 _STARTS_TRIED, _ENDS_TRIED = 30, 60
 _HEADER = "def _():"

@@ -51,7 +51,9 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     """Grades a response: the program is its last complete code block after the reasoning."""
     if question.metadata.get("as_code"):
         return grade_code(question, text)
-    code = programs.find_program(text, truncated, lambda answer: _program_in(answer, question.gold["function"]))
+    code = programs.find_program(
+        text, truncated, lambda answer: _program_in(answer, question.gold["function"])
+    )
     return code if isinstance(code, Grade) else grade_code(question, code)
 
 

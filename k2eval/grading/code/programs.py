@@ -32,6 +32,7 @@ CODE_SHOWN = 2000
 
 # Any mention counts (``import sys, numpy``, ``try: import numpy``): a false one costs a little time, a missed one the
 # program.
+_FULL = re.compile(r"\b(?:numba|pandas|networkx)\b")
 _SCIENTIFIC = re.compile(r"\b(?:scipy|sympy|h5py|mpmath|matplotlib)\b")
 _NUMPY = re.compile(r"\bnumpy\b")
 
@@ -63,6 +64,8 @@ def box(profile: Profile) -> Sandbox:
 
 def profile_for(code: str) -> Profile:
     """The leanest profile that has warm what ``code`` imports."""
+    if _FULL.search(code):
+        return "full"
     if _SCIENTIFIC.search(code):
         return "scientific"
     return "numpy" if _NUMPY.search(code) else "plain"
@@ -97,9 +100,7 @@ def close_boxes() -> None:
         _boxes.pop(key).__exit__(None, None, None)
 
 
-def find_program(
-    text: str, truncated: bool, find: Callable[[str], str | None] = extract_code
-) -> str | Grade:
+def find_program(text: str, truncated: bool, find: Callable[[str], str | None] = extract_code) -> str | Grade:
     """The program of a response, or the grade of a response that has none.
 
     Args:

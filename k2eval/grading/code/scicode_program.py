@@ -15,7 +15,6 @@ STEPS = "scicode_steps"
 """The one key of a response that holds the code of each step: an object from step number to code or null."""
 
 
-
 def container(codes: Mapping[str, str | None]) -> str:
     """The response that answers a main problem with the code of each step; None where a step has none."""
     return json.dumps({STEPS: dict(codes)})
