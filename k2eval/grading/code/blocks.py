@@ -20,8 +20,9 @@ _BETWEEN_WORDS = re.compile(r"[\s,;:={}()<>\[\]\"'|]+")
 _KEYS = frozenset(("lang", "language", "file", "filename", "title", "name", "code", "source", "src"))
 """First words of a label that say nothing by themselves: ``lang=python``, ``title="main.py"``."""
 _NO_LANGUAGE = frozenset(
-    ("", "code", "text", "txt", "plain", "plaintext", "none", "raw", "source", "src", "program")
-    + ("solution", "answer", "submission", "final", "script")
+    " code text txt plain plaintext none raw source src program solution answer submission final script".split(
+        " "
+    )
 )
 _AFTER_CLOSING = re.compile(r"^\s*((</\w+>|<\|[^|<>]{1,40}\|>)\s*)*$")
 """Closing tags, and tokens such as ``<|im_end|>`` that an engine left in the text."""
@@ -43,7 +44,7 @@ _FINAL, _REASONING = "<|channel|>final<|message|>", "<|channel|>analysis<|messag
 
 def code_part(text: str) -> Part:
     """Return the part of a response that may hold its program: all that follows the reasoning, however long."""
-    before, final, after = text.rpartition(_FINAL)
+    _, final, after = text.rpartition(_FINAL)
     if final:
         return answer_part(after, window=sys.maxsize)
     if _REASONING in text:

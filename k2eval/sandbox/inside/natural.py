@@ -48,9 +48,9 @@ def natural(value: Any) -> Any:
                 return convert(value)
             except (TypeError, AttributeError):  # items that cannot be in a set, an object half made
                 return value
-    for module, convert in READERS.items():
+    for module, reader in READERS.items():
         loaded = sys.modules.get(module)
-        read = value if loaded is None else convert(loaded, value)
+        read = value if loaded is None else reader(loaded, value)
         if read is not value:
             return read
     return value

@@ -110,8 +110,6 @@ def romberg(
 class interp2d:
     """Interpolate on a rectangular grid, or between scattered points, by splines without smoothing."""
 
-    DEGREES = {"linear": 1, "cubic": 3, "quintic": 5}
-
     def __init__(
         self,
         x: Any,
@@ -125,7 +123,7 @@ class interp2d:
         numpy: Any = sys.modules["numpy"]
         interpolate: Any = sys.modules["scipy.interpolate"]
         x, y, z = numpy.ravel(x), numpy.ravel(y), numpy.asarray(z)
-        degree = self.DEGREES[kind]
+        degree = {"linear": 1, "cubic": 3, "quintic": 5}[kind]
         if z.size == len(x) * len(y):
             columns, rows = numpy.argsort(x), numpy.argsort(y)
             grid = z.reshape(len(y), len(x))[rows][:, columns]

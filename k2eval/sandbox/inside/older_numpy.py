@@ -70,12 +70,12 @@ def types(numpy: Any) -> dict[str, Any]:
     return {
         "sctypes": kinds,
         "nbytes": {kind: numpy.dtype(kind).itemsize for kind in numbers},
-        "cast": Casts((kind, lambda x, kind=kind: numpy.asarray(x).astype(kind)) for kind in numbers),
+        "cast": Casts((kind, casting(kind)) for kind in numbers),
         "obj2sctype": type_of,
         "issctype": lambda rep: (
             isinstance(rep, type | numpy.dtype) and type_of(rep) not in (None, numpy.object_)
         ),
-        "issubsctype": lambda first, second: issubclass(type_of(first), type_of(second)),
+        "issubsctype": numpy.issubdtype,
         "sctype2char": lambda sctype: numpy.dtype(sctype).char,
         "maximum_sctype": lambda t: next(
             (group[-1] for group in kinds.values() if type_of(t) in group), type_of(t)
@@ -88,8 +88,13 @@ class Casts(dict[Any, Callable[[Any], Any]]):
 
     def __missing__(self, key: Any) -> Callable[[Any], Any]:
         """Return the function for the type that ``key`` stands for."""
-        numpy: Any = sys.modules["numpy"]
-        return lambda x: numpy.asarray(x).astype(key)
+        return casting(key)
+
+
+def casting(kind: Any) -> Callable[[Any], Any]:
+    """Return the function that casts to ``kind``."""
+    numpy: Any = sys.modules["numpy"]
+    return lambda x: numpy.asarray(x).astype(kind)
 
 
 def deprecate(*marked: Any, **_: Any) -> Any:

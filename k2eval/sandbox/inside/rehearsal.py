@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 from k2eval.sandbox import wire
 from k2eval.sandbox.inside import program
@@ -110,10 +111,9 @@ def count(values):
 
 def compile_with_numba() -> None:
     """Have numba compile what programs use most, which it then need not do again: seconds in every run."""
-    import numba  # type: ignore[import-not-found]
-    import numpy
-
-    names = {"np": numpy}
+    numba: Any = sys.modules["numba"]
+    numpy: Any = sys.modules["numpy"]
+    names: dict[str, Any] = {"np": numpy}
     exec(COMPILED, names)
     numba.njit(names["count"])(numpy.arange(3))
 
