@@ -19,7 +19,7 @@ from k2eval.sandbox.layout import ENTER, executable, plan
 from k2eval.sandbox.types import Profile
 
 FILES = {"main": "main.py", "stdin": "stdin", "driver": "driver.py", "inputs": "inputs"}
-START_S = 120.0
+START_S = 600.0
 MESSAGE_BYTES = 1 << 17
 USER_NAMESPACES = (
     "Allow user namespaces: on Ubuntu 23.10 and later `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`; "

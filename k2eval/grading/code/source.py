@@ -59,15 +59,14 @@ def names_bound(code: str) -> frozenset[str]:
 
 
 def defines(code: str, name: str) -> bool:
-    """Tell whether ``code`` binds ``name`` to something that can be called, and not only to a header.
+    """Tell whether ``code`` itself says what ``name`` is: not by an import, and not by a mere header.
 
     >>> defines("def f(x):\\n    '''Return x.'''", "f"), defines("f = lambda x: x", "f")
     (False, True)
     """
     if name not in code:
         return False
-    binding = [node for node in _module_level(code) if name in _bound_by(node)]
-    return any(not (isinstance(node, _SCOPES) and _is_header(node)) for node in binding)
+    return any(name in _bound_by(node) and not _is_empty(node) for node in _module_level(code))
 
 
 def returns_something(code: str) -> bool:
@@ -161,9 +160,11 @@ def _bound_by(node: ast.AST) -> list[str]:
     return []
 
 
-def _is_header(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
-    """Whether there is nothing below the header but a docstring, ``...`` or ``pass``."""
-    return all(
+def _is_empty(node: ast.AST) -> bool:
+    """Whether the statement is an import, or has nothing below its header but a docstring, ``...`` or ``pass``."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return True
+    return isinstance(node, _SCOPES) and all(
         isinstance(each, ast.Pass) or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
         for each in node.body
     )
