@@ -11,7 +11,7 @@ from k2eval.grading.code.source import defines, line_of_error, parsed, returns_s
 
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _STARTS = re.compile(
-    r"from |import |async |def |class |@|if |try:|with |for |while |#|[A-Za-z_]\w*\s*(?:,[^=\n]*)?=[^=]"
+    r"from |import |async |def |class |@|if |try:|with |for |while |#|[A-Za-z_]\w*\s*(?:[,:][^=\n]*)?=[^=]"
 )
 """How a line begins from which on a text may be code."""
 _STARTS_TRIED, _ENDS_TRIED = 30, 60
