@@ -26,14 +26,17 @@ REQUIRED = {
 # Importable in the scientific profile, where installed, but not kept warm.
 PLOTTING = (
     *("matplotlib", "mpl_toolkits", "pylab", "cycler", "kiwisolver", "contourpy", "fontTools", "PIL"),
-    *("pyparsing", "packaging", "dateutil", "six"),
+    "pyparsing",
 )
-CONTESTS = ("more_itertools", "typing_extensions")
+CONTESTS = (
+    *("more_itertools", "typing_extensions", "dateutil", "six", "pytz"),
+    *("attr", "attrs", "cachetools", "packaging", "tqdm"),
+)
 OPTIONAL = {
     "plain": CONTESTS,
     "numpy": CONTESTS,
     "scientific": (*CONTESTS, *PLOTTING),
-    "full": (*CONTESTS, *PLOTTING, "pytz"),
+    "full": (*CONTESTS, *PLOTTING),
 }
 DISTRIBUTIONS = {"PIL": "pillow", "dateutil": "python-dateutil"}
 PACKAGES_FOLDER = "/usr/local/packages"

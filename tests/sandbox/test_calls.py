@@ -119,7 +119,9 @@ def test_values_that_are_equal_to_plain_ones_come_back_as_those(
         ("mpmath.mpf(2) ** -2000", Fraction(1, 2**2000)),
     ],
 )
-def test_numbers_of_sympy_come_back_as_plain_ones(scientific: Sandbox, expression: str, value: object) -> None:
+def test_numbers_of_sympy_come_back_as_plain_ones(
+    scientific: Sandbox, expression: str, value: object
+) -> None:
     answer = one(scientific, f"import sympy, mpmath\ndef f(): return {expression}")
     assert answer.value == value
     assert type(answer.value) is type(value)

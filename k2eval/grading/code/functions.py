@@ -14,7 +14,8 @@ _STARTS = re.compile(
     r"from |import |async |def |class |@|if |try:|with |for |while |#|[A-Za-z_]\w*\s*(?:[,:][^=\n]*)?=[^=]"
 )
 """How a line begins from which on a text may be code."""
-_STARTS_TRIED, _ENDS_TRIED = 30, 60
+_PARSED_AT_MOST, _EACH_TIME = 4_000_000, 1000
+"""Characters of an answer that are parsed in search of code, and what each attempt costs besides."""
 _HEADER = "def _():"
 
 
@@ -53,19 +54,19 @@ def _body_before_fence(answer: str) -> str | None:
     text = "\n".join(lines)
     if text.lstrip("\n")[:1] not in (" ", "\t"):
         return text if returns_something(text) else None
-    code = _longest_code([_HEADER, *lines], 0)
+    code = _longest_code([_HEADER, *lines], 0, _Effort())
     return code and code.removeprefix(f"{_HEADER}\n")
 
 
 def _unfenced(answer: str, name: str) -> str | None:
     """Return the last definition of ``name`` outside of any fence, with the code around it."""
-    lines = answer.split("\n")
+    lines, effort = answer.split("\n"), _Effort()
     borders = [-1, *_fences(lines), len(lines)]
     binds = re.compile(rf"(?:async\s+)?def\s+{re.escape(name)}\b|{re.escape(name)}\s*(?::[^=]*)?=[^=]")
     for before, after in reversed(list(zip(borders, borders[1:], strict=False))):
         section = lines[before + 1 : after]
         places = [number for number, line in enumerate(section) if binds.match(line)]
-        if places and (code := _code_around(section, places[-1])) and defines(code, name):
+        if places and (code := _code_around(section, places[-1], effort)) and defines(code, name):
             return code
     return None
 
@@ -74,20 +75,32 @@ def _fences(lines: Sequence[str]) -> Iterator[int]:
     return (number for number, line in enumerate(lines) if _FENCE.match(line))
 
 
-def _code_around(lines: Sequence[str], place: int) -> str | None:
+class _Effort:
+    """What the search in one answer may still cost, so that no answer takes long."""
+
+    def __init__(self) -> None:
+        self.left = _PARSED_AT_MOST
+
+    def allows(self, lines: Sequence[str]) -> bool:
+        """Tell whether ``lines`` may be parsed, and count them."""
+        self.left -= _EACH_TIME + len(lines) + sum(map(len, lines))
+        return self.left >= 0
+
+
+def _code_around(lines: Sequence[str], place: int, effort: _Effort) -> str | None:
     """Return the longest code that begins at or before the line ``place`` and goes on behind it."""
-    starts = [number for number in range(place + 1) if _STARTS.match(lines[number])]
-    for start in starts[-_STARTS_TRIED:]:
-        code = _longest_code(lines[start:], place - start)
+    starts = (number for number in range(place + 1) if _STARTS.match(lines[number]))
+    while effort.left > 0 and (start := next(starts, None)) is not None:
+        code = _longest_code(lines[start:], place - start, effort)
         if code is not None:
             return code
     return None
 
 
-def _longest_code(lines: Sequence[str], place: int) -> str | None:
+def _longest_code(lines: Sequence[str], place: int, effort: _Effort) -> str | None:
     """Return ``lines`` up to the last line with which they are code, which lies behind ``place``."""
     end = len(lines)
-    for _ in range(_ENDS_TRIED):
+    while effort.allows(lines[:end]):
         code = "\n".join(lines[:end])
         body = parsed(code)
         if body is not None:

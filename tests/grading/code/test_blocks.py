@@ -50,13 +50,17 @@ def test_no_complete_block_is_no_program(answer: str) -> None:
     assert extract_code(answer) is None
 
 
-@pytest.mark.parametrize("note", ["n = 3", "O(n)", "answer: 11", "p = [5, 2]\nanswer = 3", "print(11)", "f(x) = 1"])
+@pytest.mark.parametrize(
+    "note", ["n = 3", "O(n)", "answer: 11", "p = [5, 2]\nanswer = 3", "print(11)", "f(x) = 1"]
+)
 @pytest.mark.parametrize("label", ["", "text"])
 def test_an_unmarked_block_never_beats_a_marked_one(note: str, label: str) -> None:
     assert extract_code(f"```python\nprint(1)\n```\nFor example\n```{label}\n{note}\n```") == "print(1)"
 
 
-@pytest.mark.parametrize("note", ["n = 3", "O(n)", "answer: 11", "11", "for i in p:\n    t += i", "print(11)"])
+@pytest.mark.parametrize(
+    "note", ["n = 3", "O(n)", "answer: 11", "11", "for i in p:\n    t += i", "print(11)"]
+)
 def test_among_unmarked_blocks_the_one_that_does_most_is_the_program(note: str) -> None:
     assert extract_code(f"```\nprint(input())\n```\nFor example\n```\n{note}\n```") == "print(input())"
 
@@ -64,7 +68,17 @@ def test_among_unmarked_blocks_the_one_that_does_most_is_the_program(note: str) 
 @pytest.mark.parametrize(
     "label",
     [
-        *("pypy3", "PyPy", "ipython", "main.py", "src/main.py", "code", "text", "txt", "{.python .numberLines}"),
+        *(
+            "pypy3",
+            "PyPy",
+            "ipython",
+            "main.py",
+            "src/main.py",
+            "code",
+            "text",
+            "txt",
+            "{.python .numberLines}",
+        ),
         *("lang=python", 'title="main.py"', "python3.11", "Python 3", "language-python", "python:main.py"),
     ],
 )
@@ -94,7 +108,9 @@ def test_a_fence_behind_the_end_of_the_reasoning_opens_a_block() -> None:
 
 def test_a_final_channel_is_the_part_that_counts() -> None:
     analysis = "<|channel|>analysis<|message|>```python\nx = 1\n```<|end|>"
-    part = code_part(f"{analysis}<|start|>assistant<|channel|>final<|message|>```python\nx = 2\n```<|return|>")
+    part = code_part(
+        f"{analysis}<|start|>assistant<|channel|>final<|message|>```python\nx = 2\n```<|return|>"
+    )
     assert extract_code(part.text) == "x = 2"
     assert not code_part(analysis).complete
 

@@ -59,7 +59,9 @@ def test_what_belongs_to_a_function_without_a_fence_comes_along() -> None:
     assert function_code(f"Sure.\n\n{code}\n\nThat is all, as you see.", "f") == code
 
 
-@pytest.mark.parametrize("code", ["f = lambda x: x + 1", "f: object = lambda x: x + 1", "async def f(x):\n    return 1"])
+@pytest.mark.parametrize(
+    "code", ["f = lambda x: x + 1", "f: object = lambda x: x + 1", "async def f(x):\n    return 1"]
+)
 def test_any_way_to_define_it_counts(code: str) -> None:
     assert function_code(code, "f") == code
     assert function_code(f"```python\n{code}\n```\n```python\nprint(f(1))\n```", "f") == code
@@ -90,7 +92,11 @@ def test_a_cut_answer_needs_a_complete_block(answer: str) -> None:
     assert function_code(answer, "f", truncated=True) is None
 
 
-@given(st.lists(st.sampled_from([SOLUTION, BODY, "```", "```python", ">>> f(1)", "words", "f = 1", "", "def f(x):"])))
+@given(
+    st.lists(
+        st.sampled_from([SOLUTION, BODY, "```", "```python", ">>> f(1)", "words", "f = 1", "", "def f(x):"])
+    )
+)
 def test_any_answer_gives_a_definition_a_body_or_a_block(parts: list[str]) -> None:
     answer = "\n".join(parts)
     code = function_code(answer, "f")
@@ -99,7 +105,8 @@ def test_any_answer_gives_a_definition_a_body_or_a_block(parts: list[str]) -> No
 
 
 @pytest.mark.parametrize(
-    "answer", ["def f(x):\n" + "    x = (\n" * 20_000, "f = 1\n" * 20_000 + "words words", "```\n" * 40_000 + SOLUTION]
+    "answer",
+    ["def f(x):\n" + "    x = (\n" * 20_000, "f = 1\n" * 20_000 + "words words", "```\n" * 40_000 + SOLUTION],
 )
 def test_long_answers_take_no_long_time(answer: str) -> None:
     began = time.process_time()

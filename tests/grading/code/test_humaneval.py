@@ -76,7 +76,10 @@ PAIR = "def check(candidate):\n    assert candidate([1]) == (1, 'a')"
     [
         (HALF, "from fractions import Fraction\ndef add(x): return Fraction(x[0], 2)"),
         (HALF, "class Half(float): pass\ndef add(x): return Half(0.5)"),
-        (PAIR, "from typing import NamedTuple\nclass P(NamedTuple):\n    a: int\n    b: str\ndef add(x): return P(1, 'a')"),
+        (
+            PAIR,
+            "from typing import NamedTuple\nclass P(NamedTuple):\n    a: int\n    b: str\ndef add(x): return P(1, 'a')",
+        ),
         (PAIR, "class T(tuple): pass\nclass S(str): pass\ndef add(x): return T((True, S('a')))"),
     ],
 )
@@ -150,8 +153,16 @@ def test_random_inputs_are_the_same_each_time() -> None:
         ("def add(x):\n    return sum(x)\n", False, Outcome.CORRECT),
         ("def add(x):\n    return sum(x)\n```\nThat is all.", False, Outcome.CORRECT),
         ("def add(x):\n    return sum(x)\n", True, Outcome.TRUNCATED),
-        ("```python\ndef add(x): return sum(x)\n```\n```python\nassert add([1]) == 1\n```", False, Outcome.CORRECT),
-        ("```python\ndef add(x): return sum(x)\n```\n```python\ndef add(x): return 0\n```", False, Outcome.WRONG),
+        (
+            "```python\ndef add(x): return sum(x)\n```\n```python\nassert add([1]) == 1\n```",
+            False,
+            Outcome.CORRECT,
+        ),
+        (
+            "```python\ndef add(x): return sum(x)\n```\n```python\ndef add(x): return 0\n```",
+            False,
+            Outcome.WRONG,
+        ),
     ],
 )
 def test_responses(text: str, truncated: bool, outcome: Outcome) -> None:

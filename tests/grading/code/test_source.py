@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k2eval.grading.code.source import defines, line_of_error, names_bound, returns_something, split_after_future
+from k2eval.grading.code.source import (
+    defines,
+    line_of_error,
+    names_bound,
+    returns_something,
+    split_after_future,
+)
 
 FUTURE = "from __future__ import annotations"
 
@@ -28,12 +34,16 @@ def test_names_are_bound_anywhere_in_the_module(code: str) -> None:
     assert "A" in names_bound(code)
 
 
-@pytest.mark.parametrize("code", ["def f():\n    A = 1", "class B:\n    A = 1", "A: int", "print(A)", "A = = 1"])
+@pytest.mark.parametrize(
+    "code", ["def f():\n    A = 1", "class B:\n    A = 1", "A: int", "print(A)", "A = = 1"]
+)
 def test_names_of_other_scopes_are_not(code: str) -> None:
     assert "A" not in names_bound(code)
 
 
-@pytest.mark.parametrize("code", ["def f(): ...", "def f():\n    'text'\n    pass", "from solution import f", "f(1)"])
+@pytest.mark.parametrize(
+    "code", ["def f(): ...", "def f():\n    'text'\n    pass", "from solution import f", "f(1)"]
+)
 def test_headers_and_imports_define_nothing(code: str) -> None:
     assert not defines(code, "f")
 
