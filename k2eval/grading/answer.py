@@ -59,13 +59,13 @@ class Answer:
     """Whether the response ended before it came to an answer."""
 
 
-def answer_part(text: str) -> Part:
-    """What follows the reasoning of ``text``."""
+def answer_part(text: str, window: int = _WINDOW) -> Part:
+    """What follows the reasoning of ``text``, at most its last ``window`` characters."""
     closed = text.rfind("</think>")
     rest = text[closed + len("</think>") :] if closed >= 0 else text
     if "<think>" in rest:
         return Part("", complete=False)
-    return Part(rest[-_WINDOW:], complete=True)
+    return Part(rest[-window:], complete=True)
 
 
 def find_answer(text: str, truncated: bool) -> Answer:

@@ -21,7 +21,7 @@ from k2eval.sandbox.outcome import signal_name
 from k2eval.sandbox.types import Profile
 
 FILES = {"main": "main.py", "stdin": "stdin", "driver": "driver.py", "inputs": "inputs"}
-START_S = 120.0
+START_S = 600.0
 ENDING_S = 5.0
 """How long a box that has closed its connection may take to end."""
 MESSAGE_BYTES = 1 << 17

@@ -14,17 +14,31 @@ from k2eval.errors import SandboxUnavailable
 from k2eval.sandbox.filter import compiled_filters
 from k2eval.sandbox.types import Profile
 
-REQUIRED = {"plain": (), "numpy": ("numpy",), "scientific": ("numpy", "scipy", "sympy", "mpmath", "h5py")}
-# Importable in the scientific profile, where installed, but not kept warm.
-OPTIONAL = {
-    "plain": (),
-    "numpy": (),
-    "scientific": (
-        *("matplotlib", "mpl_toolkits", "pylab", "cycler", "kiwisolver", "contourpy", "fontTools", "PIL"),
-        *("pyparsing", "packaging", "dateutil", "six"),
-    ),
+SMALL = ("regex", "sortedcontainers", "tzdata")
+"""In every profile: what programs for contests use and what imports within milliseconds."""
+SCIENCE = ("numpy", "scipy", "sympy", "mpmath", "h5py")
+REQUIRED = {
+    "plain": SMALL,
+    "numpy": (*SMALL, "numpy"),
+    "scientific": (*SMALL, *SCIENCE),
+    "full": (*SMALL, *SCIENCE, "networkx", "numba", "llvmlite", "pandas", "dateutil", "six"),
 }
-DISTRIBUTIONS = {"PIL": "pillow"}
+# Importable in the scientific profile, where installed, but not kept warm.
+PLOTTING = (
+    *("matplotlib", "mpl_toolkits", "pylab", "cycler", "kiwisolver", "contourpy", "fontTools", "PIL"),
+    "pyparsing",
+)
+CONTESTS = (
+    *("more_itertools", "typing_extensions", "dateutil", "six", "pytz"),
+    *("attr", "attrs", "cachetools", "packaging", "tqdm"),
+)
+OPTIONAL = {
+    "plain": CONTESTS,
+    "numpy": CONTESTS,
+    "scientific": (*CONTESTS, *PLOTTING),
+    "full": (*CONTESTS, *PLOTTING),
+}
+DISTRIBUTIONS = {"PIL": "pillow", "dateutil": "python-dateutil"}
 PACKAGES_FOLDER = "/usr/local/packages"
 LINKS = [["/submission/stdin", "/dev/stdin"]]
 ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "NUMEXPR")}
@@ -36,7 +50,12 @@ MODULES = (
         "patience",
         "inside.kernel",
         "inside.gauge",
+        "inside.older_numpy",
+        "inside.older_integrals",
+        "inside.older_signal",
+        "inside.older_scipy",
         "inside.shims",
+        "inside.natural",
         "inside.program",
         "inside.rehearsal",
         "inside.memory",
@@ -107,7 +126,7 @@ def package_binds(profile: Profile) -> list[list[str]]:
         SandboxUnavailable: a package of the profile is not installed.
     """
     binds = []
-    for name in (*REQUIRED[profile], *OPTIONAL[profile]):
+    for name in dict.fromkeys((*REQUIRED[profile], *OPTIONAL[profile])):
         spec = importlib.util.find_spec(name)
         folders = iter(spec.submodule_search_locations or ()) if spec else iter(())
         origin = (spec and spec.origin) or next(folders, None)
@@ -115,7 +134,7 @@ def package_binds(profile: Profile) -> list[list[str]]:
             if name in REQUIRED[profile]:
                 raise SandboxUnavailable(
                     f"Expected the package {name} for the sandbox profile {profile!r}, "
-                    f"but it is not installed: `pip install {name}`."
+                    f"but it is not installed: `pip install {DISTRIBUTIONS.get(name, name)}`."
                 )
             continue
         path = Path(origin)

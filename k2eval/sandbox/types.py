@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-Profile = Literal["plain", "numpy", "scientific"]
-"""Which interpreter is kept warm: the standard library; with numpy; with numpy, scipy, sympy and h5py."""
+Profile = Literal["plain", "numpy", "scientific", "full"]
+"""Which interpreter is kept warm: the standard library; with numpy; with numpy, scipy, sympy and h5py; with all."""
 
-PROFILES: tuple[Profile, ...] = ("plain", "numpy", "scientific")
+PROFILES: tuple[Profile, ...] = ("plain", "numpy", "scientific", "full")
 
 MIB = 1 << 20
 

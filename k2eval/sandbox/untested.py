@@ -24,7 +24,8 @@ from k2eval.sandbox.types import DEFAULT_LIMITS, Call, CallResult, Limits, Profi
 
 GRACE_S = 120.0
 """How long after the limits of a run the box may take before it counts as broken."""
-MAX_SOURCE_BYTES = 4 << 20
+MAX_SOURCE_BYTES = 64 << 20
+"""A longer source is refused as a failure of ours: no program is wrong for its length."""
 
 
 class UntestedSandbox:
@@ -322,8 +323,9 @@ def refuse_source(source: str) -> RunResult | None:
     except UnicodeEncodeError as error:
         return outcome.compile_error({"compile_error": f"SyntaxError: (unicode error) {error}"})
     if size > MAX_SOURCE_BYTES:
-        text = f"the source has {size} bytes, more than {MAX_SOURCE_BYTES}"
-        return outcome.compile_error({"compile_error": text})
+        return outcome.sandbox_error(
+            f"the source has {size} bytes, and the sandbox takes {MAX_SOURCE_BYTES} at most"
+        )
     return None
 
 

@@ -26,6 +26,8 @@ MAX_DEPTH = 64
 """Nesting of lists, tuples, sets and dictionaries."""
 MAX_INT_BITS = 1 << 22
 """Size of an integer."""
+MAX_RATIONAL_BITS, MAX_DECIMAL = 1 << 14, 4000
+"""Size of a fraction's two integers; characters and exponent of a decimal."""
 MAX_ELEMENTS = 1 << 24
 """Rows times columns of a sparse matrix, every side of an array, and the length of a range."""
 
@@ -98,7 +100,31 @@ def plain(value: Any, depth: int, tag_ints: bool = False) -> Any:
         return {kind.__name__: base64.b64encode(value).decode()}
     if kind is range:
         return {"range": [plain(part, depth + 1, tag_ints) for part in (value.start, value.stop, value.step)]}
-    return numeric(value)
+    if kind.__module__ in ("fractions", "decimal"):
+        return rational(value, depth, tag_ints)
+    simpler = simplify(value)
+    return numeric(value) if simpler is value else plain(simpler, depth, tag_ints)
+
+
+def simplify(value: Any) -> Any:
+    """Return the plain value that ``value`` is equal to. The box puts a function of its own here."""
+    return value
+
+
+def rational(value: Any, depth: int, tag_ints: bool) -> Any:
+    """The tagged form of a fraction or a finite decimal of bounded size."""
+    kind = type(value)
+    decimal, fractions = sys.modules.get("decimal"), sys.modules.get("fractions")
+    if fractions is not None and kind is fractions.Fraction:
+        parts = [value.numerator, value.denominator]
+        if max(part.bit_length() for part in parts) <= MAX_RATIONAL_BITS:
+            return {"fraction": [plain(part, depth + 1, tag_ints) for part in parts]}
+    elif decimal is not None and kind is decimal.Decimal and value.is_finite():
+        text = str(value)
+        if len(text) <= MAX_DECIMAL and abs(value.adjusted()) <= MAX_DECIMAL:
+            return {"decimal": text}
+    simpler = simplify(value)
+    return numeric(value) if simpler is value else plain(simpler, depth, tag_ints)
 
 
 def numeric(value: Any) -> Any:
@@ -214,6 +240,31 @@ def read_dict(body: Any, budget: Budget) -> dict[Any, Any]:
     return budget.dict_of(pairs)
 
 
+def read_fraction(body: Any) -> Any:
+    """A fraction from numerator and denominator."""
+    from fractions import Fraction
+
+    above, below = read_list(body)
+    if {type(above), type(below)} != {int} or below <= 0:
+        raise Malformed("expected two integers")
+    if max(above.bit_length(), below.bit_length()) > MAX_RATIONAL_BITS:
+        raise Malformed("fraction too large")
+    return Fraction(above, below)
+
+
+def read_decimal(body: Any) -> Any:
+    """A finite decimal from its digits."""
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        value = Decimal(read_text(body)) if len(read_text(body)) <= MAX_DECIMAL else Decimal("NaN")
+    except InvalidOperation:
+        raise Malformed("expected a decimal") from None
+    if not value.is_finite() or abs(value.adjusted()) > MAX_DECIMAL:
+        raise Malformed("decimal too large")
+    return value
+
+
 def read_complex(body: Any) -> complex:
     """A complex number from two floats."""
     real, imaginary = read_list(body)
@@ -297,6 +348,8 @@ def read_sparse(body: Any) -> Any:
 READERS: dict[str, Callable[[Any], Any]] = {
     "tuple": lambda body: tuple(read_list(body)),
     "int": read_int,
+    "fraction": read_fraction,
+    "decimal": read_decimal,
     "complex": read_complex,
     "bytes": read_bytes,
     "bytearray": lambda body: bytearray(read_bytes(body)),

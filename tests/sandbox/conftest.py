@@ -34,6 +34,11 @@ def scientific() -> Iterator[Sandbox]:
     yield from open_box("scientific")
 
 
+@pytest.fixture(scope="session")
+def full() -> Iterator[Sandbox]:
+    yield from open_box("full")
+
+
 @pytest.fixture
 def attacked(plain: Sandbox) -> Iterator[Sandbox]:
     """A sandbox on which, after the test, an honest program must still work in the very same box."""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
@@ -58,16 +60,71 @@ def test_nan_comes_back(plain: Sandbox) -> None:
         "object()",
         "lambda: 1",
         "(n for n in ())",
-        "type('E', (int,), {'__eq__': lambda *a: True})(3)",
-        "type('E', (str,), {})('x')",
-        "type('E', (list,), {})([1])",
-        "__import__('decimal').Decimal(1)",
+        "type('E', (), {'__eq__': lambda *a: True})()",
+        "__import__('collections').deque([1])",
+        "__import__('enum').Enum('E', 'A').A",
+        "__import__('decimal').Decimal('sNaN')",
+        "__import__('decimal').Decimal('1e999999')",
+        "__import__('fractions').Fraction(1, 1 << 20000)",
     ],
 )
 def test_other_values_are_opaque(plain: Sandbox, expression: str) -> None:
     value = one(plain, f"def f(): return {expression}").value
     assert type(value) is Opaque
     assert value != value
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("type('E', (int,), {'__eq__': lambda *a: True, '__index__': lambda a: 9})(3)", 3),
+        ("type('E', (str,), {'__str__': lambda a: 'y'})('x')", "x"),
+        ("type('E', (list,), {'__iter__': lambda a: iter(())})([1])", [1]),
+        ("type('E', (dict,), {'items': lambda a: ()})({1: 2})", {1: 2}),
+        ("type('E', (float,), {})(0.5)", 0.5),
+        ("type('E', (set,), {})({1})", {1}),
+        ("type('E', (bytes,), {})(b'x')", b"x"),
+        ("type('E', (complex,), {})(1j)", 1j),
+        ("__import__('collections').namedtuple('P', 'a b')(1, [2])", (1, [2])),
+        ("__import__('collections').UserList([1])", [1]),
+        ("__import__('collections').UserString('x')", "x"),
+        ("__import__('collections').ChainMap({1: 2})", {1: 2}),
+        ("__import__('types').MappingProxyType({1: 2})", {1: 2}),
+        ("__import__('enum').IntEnum('E', 'A').A", 1),
+        ("{1: 2}.keys()", {1}),
+        ("__import__('decimal').Decimal('0.10')", Decimal("0.10")),
+        ("__import__('decimal').Decimal('Infinity')", math.inf),
+        ("type('D', (__import__('decimal').Decimal,), {})('1.5')", Decimal("1.5")),
+        ("__import__('fractions').Fraction(1, 3)", Fraction(1, 3)),
+        ("type('F', (__import__('fractions').Fraction,), {})(1, 3)", Fraction(1, 3)),
+        ("__import__('sortedcontainers').SortedList([2, 1])", [1, 2]),
+    ],
+)
+def test_values_that_are_equal_to_plain_ones_come_back_as_those(
+    plain: Sandbox, expression: str, value: object
+) -> None:
+    answer = one(plain, f"def f(): return [{expression}]")
+    assert answer.value == [value]
+    assert type(answer.value[0]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("sympy.Integer(3)", 3),
+        ("sympy.Rational(1, 3)", Fraction(1, 3)),
+        ("sympy.Float(0.5)", 0.5),
+        ("sympy.true", True),
+        ("mpmath.mpf(0.1)", 0.1),
+        ("mpmath.mpf(2) ** -2000", Fraction(1, 2**2000)),
+    ],
+)
+def test_numbers_of_sympy_come_back_as_plain_ones(
+    scientific: Sandbox, expression: str, value: object
+) -> None:
+    answer = one(scientific, f"import sympy, mpmath\ndef f(): return {expression}")
+    assert answer.value == value
+    assert type(answer.value) is type(value)
 
 
 def test_arguments_arrive_as_they_are(plain: Sandbox) -> None:

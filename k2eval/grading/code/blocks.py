@@ -1,20 +1,55 @@
-"""Finds the program in a model's answer: the last complete fenced block of Python."""
+"""Finds the program in a model's answer: the fenced blocks of its Markdown, and which of them counts."""
 
 from __future__ import annotations
 
 import ast
 import re
+import sys
 import textwrap
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_PYTHON = re.compile(r"^\{?\.?(python|py|sage)[0-9.]*\b", re.IGNORECASE)
+from k2eval.grading.answer import Part, answer_part
+from k2eval.grading.code.source import defines, parsed
+
+_PYTHON = re.compile(
+    r"(?:lang(?:uage)?-)?\.?(?:python|pypy|ipython|cython|sage|jupyter|py)[0-9.]*(?:-\w+)?|\S+\.(?:py|ipynb)",
+    re.IGNORECASE,
+)
+_BETWEEN_WORDS = re.compile(r"[\s,;:={}()<>\[\]\"'|]+")
+_KEYS = frozenset(("lang", "language", "file", "filename", "title", "name", "code", "source", "src"))
+"""First words of a label that say nothing by themselves: ``lang=python``, ``title="main.py"``."""
+_NO_LANGUAGE = frozenset(
+    " code text txt plain plaintext none raw source src program solution answer submission final script".split(
+        " "
+    )
+)
 _AFTER_CLOSING = re.compile(r"^\s*((</\w+>|<\|[^|<>]{1,40}\|>)\s*)*$")
 """Closing tags, and tokens such as ``<|im_end|>`` that an engine left in the text."""
+_GLUED = re.compile(
+    r"^(?P<closing>\s*(?:`{3,}|~{3,})(?:</?\w+>|<\|[^|<>]{1,40}\|>|\[/?[A-Z]+\]|assistant|final)+)(?P<rest>`{3}.*)$"
+)
+"""A closing fence and, behind the tags that end the reasoning, an opening one on the same line."""
 _DEEPER = 4
 """A fence this much further in than the one that opened the block belongs to the code: to a docstring, say."""
 _UNKNOWN = 1 << 30
+
+_SESSION = re.compile(r"\s*(?:>>>|In \[\d+\]:)")
+_READS = re.compile(r"\b(?:input|stdin|open|fileinput|read|readlines?|loadtxt|fromfile|genfromtxt|mmap)\b")
+_WRITES = re.compile(r"\b(?:print|stdout|write|writelines|writev|savetxt)\b")
+
+_FINAL, _REASONING = "<|channel|>final<|message|>", "<|channel|>analysis<|message|>"
+"""The marks of gpt-oss, where an engine left them in the text."""
+
+
+def code_part(text: str) -> Part:
+    """Return the part of a response that may hold its program: all that follows the reasoning, however long."""
+    _, final, after = text.rpartition(_FINAL)
+    if final:
+        return answer_part(after, window=sys.maxsize)
+    if _REASONING in text:
+        return Part("", complete=False)
+    return answer_part(text, window=sys.maxsize)
 
 
 @dataclass(frozen=True)
@@ -28,21 +63,84 @@ class CodeBlock:
     @property
     def is_python(self) -> bool:
         """Whether the block says that it is Python."""
-        return _PYTHON.match(self.info) is not None
+        return _is_python(self.info)
+
+    @property
+    def names_no_language(self) -> bool:
+        """Whether the block has no label, or one such as ``text`` or ``code``."""
+        return _first_word(self.info) in _NO_LANGUAGE
+
+    @property
+    def is_session(self) -> bool:
+        """Whether the block shows a session at Python's prompt: it cannot run as a program."""
+        return _SESSION.match(self.code) is not None
 
 
-def extract_code(answer: str) -> str | None:
-    """The program of an ``answer`` whose reasoning has been split off, or None if there is none.
+def extract_code(answer: str, *names: str) -> str | None:
+    """Return the program of an ``answer`` whose reasoning has been split off, or None if there is none.
 
-    The program is the last complete block that is marked as Python, or unmarked and a program. Unmarked
-    blocks with sample output and the like are passed over, and taken only where nothing else is there.
-    Whatever follows the block does not matter.
+    The program is the last complete block that is marked as Python. Only if no block is marked may an unmarked one,
+    or one with another label, be the program: the last of those that do most of what programs do. Whatever follows
+    the block does not matter.
+
+    Args:
+        answer: Markdown.
+        names: What the program should define. Blocks that define any of it come before all others.
+
+    >>> extract_code("```python\\nprint(1)\\n```\\nIt prints\\n```\\nn = 1\\n```")
+    'print(1)'
     """
     blocks = list(code_blocks(answer))
-    unnamed = [block for block in blocks if not block.info]
-    programs = [block for block in blocks if block.is_python or (not block.info and _is_program(block.code))]
-    chosen = programs or unnamed
-    return chosen[-1].code if chosen else None
+    marked = [block for block in blocks if block.is_python and not block.is_session]
+    others = [block for block in blocks if not block.is_python and not block.is_session]
+    for group in (marked, others) if names else ():
+        fitting = [block.code for block in group if any(defines(block.code, name) for name in names)]
+        if fitting:
+            return fitting[-1]
+    if marked:
+        return marked[-1].code
+    return _most_like_a_program(others) or _last_of(blocks)
+
+
+def _most_like_a_program(blocks: Sequence[CodeBlock]) -> str | None:
+    """Return the last of the blocks that do most; a block in another language must really be a program."""
+    ranked = [(_activity(block.code), block.names_no_language, block.code) for block in blocks]
+    ranked = [each for each in ranked if each[0] >= (1 if each[1] else 2)]
+    most = max((each[:2] for each in ranked), default=None)
+    return next((code for *rank, code in reversed(ranked) if tuple(rank) == most), None)
+
+
+def _last_of(blocks: Sequence[CodeBlock]) -> str | None:
+    usable = [block.code for block in blocks if block.is_python or not block.info]
+    return usable[-1] if usable else None
+
+
+def _activity(code: str) -> int:
+    """Return how much ``code`` does of what programs do.
+
+    0 is no Python, or data that happen to parse; 1 an assignment or a call, as notes have them (``n = 3``, ``O(n)``);
+    2 has a statement with others below it, an import or some output; 3 reads something, too.
+    """
+    body = parsed(code)
+    if not body or all(isinstance(node, ast.Expr) and not isinstance(node.value, ast.Call) for node in body):
+        return 0
+    acts = _WRITES.search(code) or any(_is_of_a_program(node) for node in body)
+    return (3 if _READS.search(code) else 2) if acts else 1
+
+
+def _is_of_a_program(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom) or hasattr(node, "body")
+
+
+def _first_word(info: str) -> str:
+    return next((word for word in _BETWEEN_WORDS.split(info.lower()) if word), "")
+
+
+def _is_python(info: str) -> bool:
+    words = [word for word in _BETWEEN_WORDS.split(info) if word]
+    if words and words[0].lower() in _KEYS:
+        words = words[1:]
+    return bool(words) and _PYTHON.fullmatch(words[0]) is not None
 
 
 def code_blocks(text: str) -> Iterator[CodeBlock]:
@@ -55,8 +153,7 @@ def code_blocks(text: str) -> Iterator[CodeBlock]:
     marks = info = margin = ""
     deepest = 0
     body: list[str] = []
-    for line in text.split("\n"):
-        line = line.removesuffix("\r")
+    for line in _lines(text):
         fence = _fence(line)
         if marks and fence is not None and fence.indent > deepest:
             fence = None
@@ -72,6 +169,13 @@ def code_blocks(text: str) -> Iterator[CodeBlock]:
             code = "\n".join(body)
             yield CodeBlock(info, textwrap.dedent(code) if deepest == _UNKNOWN else code)
             marks = ""
+
+
+def _lines(text: str) -> Iterator[str]:
+    for line in text.split("\n"):
+        line = line.removesuffix("\r")
+        glued = _GLUED.match(line) if "```" in line else None
+        yield from glued.group("closing", "rest") if glued else (line,)
 
 
 def _without(margin: str, line: str) -> str:
@@ -96,7 +200,7 @@ class _Fence:
 
     def opens(self) -> bool:
         """Words before the fence are allowed only where Python, or nothing, is announced."""
-        return not self.before or not self.info or _PYTHON.match(self.info) is not None
+        return not self.before or not self.info or _is_python(self.info)
 
     def closes(self, marks: str) -> bool:
         return (
@@ -104,7 +208,7 @@ class _Fence:
         )
 
     def begins_afresh(self, marks: str) -> bool:
-        return self.marks.startswith(marks) and not self.before and _PYTHON.match(self.info) is not None
+        return self.marks.startswith(marks) and not self.before and _is_python(self.info)
 
 
 def _fence(line: str) -> _Fence | None:
@@ -122,14 +226,3 @@ def _fence(line: str) -> _Fence | None:
     if len(marks) < 3 or "```" in before:
         return None
     return _Fence(before.strip(), marks, info.strip(), indent)
-
-
-def _is_program(code: str) -> bool:
-    """Whether ``code`` is Python that does something, rather than sample data that happens to parse."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            body = ast.parse(code).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return any(not isinstance(node, ast.Expr) or isinstance(node.value, ast.Call) for node in body)

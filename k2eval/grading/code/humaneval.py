@@ -14,7 +14,6 @@ import contextlib
 import copy
 import io
 import random
-import re
 import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,10 +21,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from k2eval.grading.answer import answer_part
 from k2eval.grading.code import programs
 from k2eval.grading.code.compare_output import shorten
-from k2eval.grading.code.scicode_program import names_defined
+from k2eval.grading.code.functions import function_code
+from k2eval.grading.code.source import names_bound, split_after_future, with_plain_lines
 from k2eval.records import Grade, Outcome, Question
 from k2eval.sandbox import Call, CallResult, Limits, RunOutcome
 
@@ -37,18 +36,14 @@ LIMITS = Limits(cpu_s=3.0, result_bytes=1 << 20)
 MAX_CALLS = 2000
 MAX_ROUNDS = 200
 
-_FUTURE = re.compile(r"^from __future__ import .*$", re.MULTILINE)
-
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
-    """Grades a response: its last complete code block, or a bare completion of the prompt."""
-    code = text if question.metadata.get("as_code") else programs.find_program(text, truncated)
-    if isinstance(code, str):
-        return grade_code(question, code)
-    rest = answer_part(text).text
-    if code.outcome is Outcome.NO_ANSWER and "```" not in rest and rest.startswith((" ", "\t", "\n    ")):
-        return grade_code(question, rest)
-    return code
+    """Grades a response: the code in it that gives the function, or the body that completes the prompt."""
+    if question.metadata.get("as_code"):
+        return grade_code(question, text)
+    name = question.gold["entry_point"]
+    code = programs.find_program(text, truncated, lambda answer: function_code(answer, name, truncated))
+    return code if isinstance(code, Grade) else grade_code(question, code)
 
 
 def grade_code(question: Question, code: str) -> Grade:
@@ -84,13 +79,13 @@ def prepare() -> None:
 
 def program(prompt: str, code: str, entry_point: str) -> str:
     """The module to call: the prompt, and after it the function, or the body that completes the prompt's."""
-    future = "".join(f"{line}\n" for line in _FUTURE.findall(code))
-    code = _FUTURE.sub("", code)
-    if entry_point in names_defined(code):
-        return f"{future}{prompt.rstrip()}\n\n\n{code}"
+    code = with_plain_lines(code)
+    if entry_point in names_bound(dedented := textwrap.dedent(code)):
+        future, rest = split_after_future(dedented)
+        return f"{future}\n{prompt.rstrip()}\n\n\n{rest.lstrip(' ;')}"
     lines = [line for line in code.splitlines() if line.strip()]
     body = code if not lines or lines[0][:1] in " \t" else textwrap.indent(code, "    ")
-    return f"{future}{prompt.rstrip()}\n{body}"
+    return f"{prompt.rstrip()}\n{body}"
 
 
 class _Asks(BaseException):

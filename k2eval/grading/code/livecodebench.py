@@ -12,16 +12,15 @@ values of each test. The protocol is that of ``lcb_runner`` at revision 28fef95 
 
 from __future__ import annotations
 
-import ast
 import json
-import re
-import warnings
 from collections.abc import Callable, Sequence
 
 from k2eval.errors import DataError
 from k2eval.grading.code import parity, programs
+from k2eval.grading.code.blocks import extract_code
 from k2eval.grading.code.compare_output import output_difference, shorten, value_difference
 from k2eval.grading.code.programs import Failure
+from k2eval.grading.code.source import names_bound, split_after_future
 from k2eval.records import Grade, Json, Outcome, Question
 from k2eval.sandbox import Call, CallResult, Limits, RunOutcome, RunResult
 from k2eval.tasks.livecodebench import Test, decode_tests
@@ -47,12 +46,14 @@ PRELUDE = ";".join(
 )
 """One line with the imports and settings that LiveCodeBench puts in front of every program, in its order."""
 
-_FUTURE = re.compile(r"^from __future__ import .*$", re.MULTILINE)
-
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
     """Grades a response: the program is its last complete code block after the reasoning."""
-    code = text if question.metadata.get("as_code") else programs.find_program(text, truncated)
+    if question.metadata.get("as_code"):
+        return grade_code(question, text)
+    code = programs.find_program(
+        text, truncated, lambda answer: _program_in(answer, question.gold["function"])
+    )
     return code if isinstance(code, Grade) else grade_code(question, code)
 
 
@@ -100,22 +101,19 @@ def prepare() -> None:
 
 
 def with_prelude(code: str) -> str:
-    """``code`` behind `PRELUDE`; ``from __future__`` lines stay in front of everything."""
-    future = ";".join(_FUTURE.findall(code))
-    first = f"{future};{PRELUDE}" if future else PRELUDE
-    return f"{first}\n{_FUTURE.sub('', code)}"
+    """``code`` behind `PRELUDE`, which comes after the ``__future__`` imports."""
+    future, rest = split_after_future(code)
+    return f"{future};{PRELUDE}{rest}" if future else f"{PRELUDE}\n{rest}"
 
 
 def target(code: str, function: str) -> str:
     """What a functional test calls: the method of ``Solution``, or the function if there is no such class."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            body = ast.parse(code).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return function
-    has_class = any(isinstance(node, ast.ClassDef) and node.name == "Solution" for node in body)
-    return f"Solution.{function}" if has_class else function
+    return f"Solution.{function}" if "Solution" in names_bound(code) else function
+
+
+def _program_in(answer: str, function: str | None) -> str | None:
+    """The program of an answer; where a function is asked for, a block that defines it comes before all others."""
+    return extract_code(answer, "Solution", function) if function else extract_code(answer)
 
 
 def _arguments(tests: Sequence[Test]) -> list[list[Json]]:
@@ -154,7 +152,7 @@ def _run_program(source: str, tests: Sequence[Test], code: str) -> Failure | Non
 def _run_function(
     source: str, tests: Sequence[Test], arguments: Sequence[list[Json]], function: str
 ) -> Failure | None:
-    sandbox = programs.box(programs.profile_for(source.split("\n", 1)[1]))
+    sandbox = programs.box(programs.profile_for(source))
     expected = [json.loads(test.output) for test in tests]
 
     def judge(index: int, called: CallResult) -> Failure | None:

@@ -6,13 +6,12 @@ import atexit
 import os
 import re
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from k2eval.grading.answer import answer_part
-from k2eval.grading.code.blocks import extract_code
+from k2eval.grading.code.blocks import code_blocks, code_part, extract_code
 from k2eval.records import Grade, Outcome
 from k2eval.sandbox import Profile, RunOutcome, RunResult, Sandbox
 
@@ -33,6 +32,7 @@ CODE_SHOWN = 2000
 
 # Any mention counts (``import sys, numpy``, ``try: import numpy``): a false one costs a little time, a missed one the
 # program.
+_FULL = re.compile(r"\b(?:numba|pandas|networkx)\b")
 _SCIENTIFIC = re.compile(r"\b(?:scipy|sympy|h5py|mpmath|matplotlib)\b")
 _NUMPY = re.compile(r"\bnumpy\b")
 
@@ -64,6 +64,8 @@ def box(profile: Profile) -> Sandbox:
 
 def profile_for(code: str) -> Profile:
     """The leanest profile that has warm what ``code`` imports."""
+    if _FULL.search(code):
+        return "full"
     if _SCIENTIFIC.search(code):
         return "scientific"
     return "numpy" if _NUMPY.search(code) else "plain"
@@ -98,16 +100,23 @@ def close_boxes() -> None:
         _boxes.pop(key).__exit__(None, None, None)
 
 
-def find_program(text: str, truncated: bool) -> str | Grade:
-    """The program of a response, or the grade of a response that has none."""
-    part = answer_part(text)
+def find_program(text: str, truncated: bool, find: Callable[[str], str | None] = extract_code) -> str | Grade:
+    """The program of a response, or the grade of a response that has none.
+
+    Args:
+        text: The response.
+        truncated: Whether the engine stopped at its token limit; then only a complete block counts.
+        find: Finds the program in what follows the reasoning.
+    """
+    part = code_part(text)
     if not part.complete:
         return Grade.of(Outcome.TRUNCATED, reason="the response ends within its reasoning")
-    code = extract_code(part.text)
-    if code is None and truncated:
+    if truncated and not any(code_blocks(part.text)):
         return Grade.of(Outcome.TRUNCATED, reason="the token limit came before a complete code block")
+    code = find(part.text)
     if code is None:
-        return Grade.of(Outcome.NO_ANSWER, reason="no complete code block after the reasoning")
+        outcome = Outcome.TRUNCATED if truncated else Outcome.NO_ANSWER
+        return Grade.of(outcome, reason="no complete code block after the reasoning")
     return code
 
 

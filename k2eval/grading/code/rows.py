@@ -12,8 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from k2eval.errors import DataError
-from k2eval.grading.answer import answer_part
-from k2eval.grading.code.blocks import extract_code
+from k2eval.grading.code.blocks import code_part, extract_code
 from k2eval.records import Json, Question
 
 Steps = dict[tuple[str, int], dict[str, str]]
@@ -78,4 +77,4 @@ def _step(row: Mapping[str, Json]) -> str:
 def _code(row: Mapping[str, Json]) -> str:
     if "response" not in row:
         return str(row.get("code") or "")
-    return extract_code(answer_part(str(row["response"])).text) or ""
+    return extract_code(code_part(str(row["response"])).text) or ""

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from k2eval.errors import DataError
-from k2eval.grading.answer import answer_part
 from k2eval.grading.code import programs
+from k2eval.grading.code.blocks import code_part
 from k2eval.grading.code.compare_output import shorten
-from k2eval.grading.code.scicode_program import codes_held, codes_in, program, step_code
+from k2eval.grading.code.scicode_program import codes_held, codes_in, codes_of_program, program, step_code
 from k2eval.grading.code.scicode_replay import (
     ReplayFailed,
     Unjudgeable,
@@ -59,7 +59,9 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     held = codes_held(text, problem_of(question))
     if held is not None:
         return grade_codes(question, held, truncated=truncated)
-    part = answer_part(text)
+    if question.metadata.get("as_code"):
+        return grade_codes(question, codes_of_program(text, problem_of(question)), truncated=truncated)
+    part = code_part(text)
     if not part.complete:
         return Grade.of(Outcome.TRUNCATED, reason="the response ends within its reasoning")
     codes = codes_in(part.text, problem_of(question))
@@ -124,7 +126,7 @@ def grade_step_response(
     earlier: Mapping[str, str | None] | None = None,
 ) -> Grade:
     """Grades a response to one step: as `grade_step`, with the code still to be found in ``text``."""
-    part = answer_part(text)
+    part = code_part(text)
     step = next((each for each in problem_of(question).sub_steps if each.step_number == step_id), None)
     code = step_code(part.text, step) if part.complete and step else None
     if code is None and step is not None:

@@ -9,6 +9,8 @@ import mmap
 import sys
 from typing import Any
 
+from k2eval.sandbox.inside import older_numpy, older_scipy
+
 
 def make_anonymous_mappings_private() -> None:
     """Make ``mmap.mmap(-1, length)`` private, which the filter allows; with no second process it is the same."""
@@ -43,9 +45,12 @@ def install() -> None:
     """Put the missing names back into numpy and, where it is loaded, scipy; names that exist stay as they are."""
     numpy: Any = sys.modules["numpy"]
     restore_numpy(numpy)
+    add(numpy, **older_numpy.names(numpy))
+    older_numpy.restore_methods(numpy)
     if "scipy.integrate" in sys.modules:
         restore_integrate(sys.modules["scipy.integrate"])
         restore_others()
+        older_scipy.restore(add)
 
 
 def add(module: Any, **names: Any) -> None:
@@ -123,17 +128,8 @@ def restore_integrate(integrate: Any) -> None:
 def restore_others() -> None:
     """What moved or was renamed elsewhere in scipy."""
     import scipy.linalg
-    import scipy.signal
     import scipy.special
 
-    windows = scipy.signal.windows
-    add(
-        scipy.signal,
-        **{
-            name: getattr(windows, name)
-            for name in ("gaussian", "hann", "hamming", "blackman", "bartlett", "kaiser")
-        },
-    )
     add(scipy.linalg, pinv2=scipy.linalg.pinv)
     special = scipy.special
     if hasattr(special, "sph_harm_y"):

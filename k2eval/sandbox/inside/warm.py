@@ -19,29 +19,25 @@ STANDARD = """
     json math mmap numbers operator os os.path queue random re string struct sys threading time types typing
     warnings weakref
 """
+NUMPY = ("numpy", "numpy.linalg", "numpy.random", "numpy.fft")
+SCIENTIFIC = (
+    *NUMPY,
+    *("scipy", "scipy.integrate", "scipy.interpolate", "scipy.linalg", "scipy.optimize", "scipy.signal"),
+    *(
+        "scipy.sparse",
+        "scipy.sparse.linalg",
+        "scipy.special",
+        "scipy.stats",
+        "scipy.spatial",
+        "scipy.ndimage",
+    ),
+    *("scipy.fft", "scipy.constants", "sympy", "h5py"),
+)
 PACKAGES = {
     "plain": (),
-    "numpy": ("numpy", "numpy.linalg", "numpy.random", "numpy.fft"),
-    "scientific": (
-        *(
-            "numpy",
-            "numpy.linalg",
-            "numpy.random",
-            "numpy.fft",
-            "scipy",
-            "scipy.integrate",
-            "scipy.interpolate",
-        ),
-        *(
-            "scipy.linalg",
-            "scipy.optimize",
-            "scipy.signal",
-            "scipy.sparse",
-            "scipy.sparse.linalg",
-            "scipy.special",
-        ),
-        *("scipy.stats", "scipy.spatial", "scipy.ndimage", "scipy.fft", "scipy.constants", "sympy", "h5py"),
-    ),
+    "numpy": NUMPY,
+    "scientific": SCIENTIFIC,
+    "full": (*SCIENTIFIC, "networkx", "pandas", "numba"),
 }
 ENVIRONMENT = {"PATH": "/usr/local/bin", "HOME": "/tmp", "LANG": "C"}
 THREAD_STACK_BYTES = 8 << 20
@@ -63,6 +59,8 @@ def warm_up(profile: str) -> tuple[int, int]:
     clean_environment()
     default_thread_stack()
     rehearsal.rehearse()
+    if "numba" in sys.modules:
+        rehearsal.compile_with_numba()
     drop_exit_handlers()
     gc.collect()
     memory.use_large_pages()

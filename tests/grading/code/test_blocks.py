@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k2eval.grading.code.blocks import code_blocks, extract_code
+from k2eval.grading.code.blocks import code_blocks, code_part, extract_code
 
 DOCSTRING = 'def f():\n    """\n    ```\n    f()\n    ```\n    """'
 
@@ -17,7 +17,7 @@ DOCSTRING = 'def f():\n    """\n    ```\n    f()\n    ```\n    """'
         ("```python\nx = 1\n```", "x = 1"),
         ("```\nx = 1\n```", "x = 1"),
         ("draft\n```python\nx = 1\n```\nbetter\n```python\nx = 2\n```\nand so on.", "x = 2"),
-        ("```python\nx = 1\n```\nfinal:\n```\nprint(2)\n```", "print(2)"),
+        ("```python\nx = 1\n```\nfinal:\n```\nprint(2)\n```", "x = 1"),
         ("```python\nprint(1)\n```\nExample output\n```\n1\n```", "print(1)"),
         ("```python\nprint(1)\n```\nIt prints\n```\nYes 1 2\n```", "print(1)"),
         ("```python\nx = 1\n```\nIn C++:\n```cpp\nint x = 1;\n```", "x = 1"),
@@ -48,6 +48,77 @@ def test_the_last_complete_python_block_is_the_program(answer: str, code: str) -
 )
 def test_no_complete_block_is_no_program(answer: str) -> None:
     assert extract_code(answer) is None
+
+
+@pytest.mark.parametrize(
+    "note", ["n = 3", "O(n)", "answer: 11", "p = [5, 2]\nanswer = 3", "print(11)", "f(x) = 1"]
+)
+@pytest.mark.parametrize("label", ["", "text"])
+def test_an_unmarked_block_never_beats_a_marked_one(note: str, label: str) -> None:
+    assert extract_code(f"```python\nprint(1)\n```\nFor example\n```{label}\n{note}\n```") == "print(1)"
+
+
+@pytest.mark.parametrize(
+    "note", ["n = 3", "O(n)", "answer: 11", "11", "for i in p:\n    t += i", "print(11)"]
+)
+def test_among_unmarked_blocks_the_one_that_does_most_is_the_program(note: str) -> None:
+    assert extract_code(f"```\nprint(input())\n```\nFor example\n```\n{note}\n```") == "print(input())"
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        *(
+            "pypy3",
+            "PyPy",
+            "ipython",
+            "main.py",
+            "src/main.py",
+            "code",
+            "text",
+            "txt",
+            "{.python .numberLines}",
+        ),
+        *("lang=python", 'title="main.py"', "python3.11", "Python 3", "language-python", "python:main.py"),
+    ],
+)
+def test_any_label_will_do_for_the_only_code(label: str) -> None:
+    assert extract_code(f"Here:\n```{label}\nprint(input())\n```") == "print(input())"
+
+
+@pytest.mark.parametrize("label", ["pypy3", "ipython", "main.py", "lang=python", "{.python}"])
+def test_labels_that_name_python_mark_a_block(label: str) -> None:
+    assert extract_code(f"```{label}\nx = 1\n```\n```\nprint(input())\n```") == "x = 1"
+
+
+@pytest.mark.parametrize("session", [">>> f(1)\n1", "In [1]: f(1)\nOut[1]: 1"])
+def test_a_session_at_the_prompt_is_no_program(session: str) -> None:
+    assert extract_code(f"```python\nprint(1)\n```\n```python\n{session}\n```") == "print(1)"
+
+
+def test_a_block_that_defines_what_is_asked_for_comes_first() -> None:
+    answer = "```python\nclass A:\n    x = 1\n```\nUsage\n```python\nprint(A())\n```\nHeader\n```python\nclass A: ...\n```"
+    assert extract_code(answer, "A") == "class A:\n    x = 1"
+
+
+def test_a_fence_behind_the_end_of_the_reasoning_opens_a_block() -> None:
+    answer = "[THINK]\n```python\nx = 1\n```[/THINK]```python\nx = 2\n```"
+    assert extract_code(answer) == "x = 2"
+
+
+def test_a_final_channel_is_the_part_that_counts() -> None:
+    analysis = "<|channel|>analysis<|message|>```python\nx = 1\n```<|end|>"
+    part = code_part(
+        f"{analysis}<|start|>assistant<|channel|>final<|message|>```python\nx = 2\n```<|return|>"
+    )
+    assert extract_code(part.text) == "x = 2"
+    assert not code_part(analysis).complete
+
+
+def test_a_program_of_any_length_is_found() -> None:
+    answer = f"```python\n# {'x' * 1_200_000}\nprint(1)\n```\n{'word ' * 300_000}"
+    code = extract_code(code_part(answer).text)
+    assert code is not None and code.endswith("print(1)")
 
 
 def test_blocks_come_in_order_with_their_names() -> None:

@@ -67,6 +67,58 @@ def test_functions_fail_as_what_they_do(code: str, outcome: Outcome) -> None:
     assert graded.outcome is outcome, graded.detail
 
 
+HALF = "def check(candidate):\n    assert candidate([1]) == 0.5 and abs(candidate([1]) - 0.5) < 1e-6"
+PAIR = "def check(candidate):\n    assert candidate([1]) == (1, 'a')"
+
+
+@pytest.mark.parametrize(
+    ("test", "code"),
+    [
+        (HALF, "from fractions import Fraction\ndef add(x): return Fraction(x[0], 2)"),
+        (HALF, "class Half(float): pass\ndef add(x): return Half(0.5)"),
+        (
+            PAIR,
+            "from typing import NamedTuple\nclass P(NamedTuple):\n    a: int\n    b: str\ndef add(x): return P(1, 'a')",
+        ),
+        (PAIR, "class T(tuple): pass\nclass S(str): pass\ndef add(x): return T((True, S('a')))"),
+    ],
+)
+def test_values_of_other_kinds_are_equal_to_what_python_calls_equal(test: str, code: str) -> None:
+    graded = humaneval.grade_code(question(test), code)
+    assert graded.outcome is Outcome.CORRECT, graded.detail
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from fractions import Fraction\ndef add(x): return Fraction(0.5) + Fraction(1, 10**20)",
+        "from decimal import Decimal\ndef add(x): return Decimal('0.50000000000000000000001')",
+        "class Half(float):\n    def __eq__(self, other): return True\ndef add(x): return Half(0.25)",
+    ],
+)
+def test_values_of_other_kinds_lie_no_more_than_plain_ones(code: str) -> None:
+    test = "def check(candidate):\n    assert candidate([1]) == 0.5"
+    assert humaneval.grade_code(question(test), code).outcome is Outcome.WRONG
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "add = lambda x: sum(x)",
+        "import functools\nadd = functools.partial(sum)",
+        "if True:\n    def add(x): return sum(x)",
+        "from __future__ import (annotations)\ndef add(x: Missing): return sum(x)",
+        "from __future__ import annotations  # why\r\ndef add(x: Missing): return sum(x)\r\n",
+        "'''text'''\nfrom __future__ import annotations, \\\n    division\ndef add(x: Missing): return sum(x)",
+        "TEXT = '''\nfrom __future__ import braces\n'''\ndef add(x): return sum(x)",
+        "    def add(x):\n        return sum(x)\n",
+    ],
+)
+def test_a_function_may_be_written_in_any_way(code: str) -> None:
+    graded = humaneval.grade_code(question(), code)
+    assert graded.outcome is Outcome.CORRECT, graded.detail
+
+
 def test_the_result_is_a_copy_that_the_test_may_change() -> None:
     test = "def check(candidate):\n    a = candidate(1)\n    a.append(1)\n    assert candidate(1) == [] and a == [1]"
     assert humaneval.grade_code(question(test), "def add(x): return []").outcome is Outcome.CORRECT
@@ -98,6 +150,19 @@ def test_random_inputs_are_the_same_each_time() -> None:
         ("<think>hm", False, Outcome.TRUNCATED),
         ("It adds up.", False, Outcome.NO_ANSWER),
         ("It adds", True, Outcome.TRUNCATED),
+        ("def add(x):\n    return sum(x)\n", False, Outcome.CORRECT),
+        ("def add(x):\n    return sum(x)\n```\nThat is all.", False, Outcome.CORRECT),
+        ("def add(x):\n    return sum(x)\n", True, Outcome.TRUNCATED),
+        (
+            "```python\ndef add(x): return sum(x)\n```\n```python\nassert add([1]) == 1\n```",
+            False,
+            Outcome.CORRECT,
+        ),
+        (
+            "```python\ndef add(x): return sum(x)\n```\n```python\ndef add(x): return 0\n```",
+            False,
+            Outcome.WRONG,
+        ),
     ],
 )
 def test_responses(text: str, truncated: bool, outcome: Outcome) -> None:

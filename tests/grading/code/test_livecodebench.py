@@ -122,6 +122,65 @@ def test_functions_fail_as_what_they_do(program: str, expected: Outcome) -> None
     assert graded.outcome is expected, graded.detail
 
 
+@pytest.mark.parametrize(
+    "program",
+    [
+        "if True:\n    class Solution:\n        def square(self, x): return x * x",
+        "try:\n    import nothing\nexcept ImportError:\n    class Solution:\n        def square(self, x): return x * x",
+        "class Impl:\n    def square(self, x): return x * x\nSolution = Impl",
+        "from decimal import Decimal\ndef square(x): return Decimal(x) ** 2",
+        "class I(int): pass\ndef square(x): return I(x * x)",
+    ],
+)
+def test_classes_and_values_may_be_of_any_kind(program: str) -> None:
+    graded = livecodebench.grade_code(SQUARE, program)
+    assert graded.outcome is Outcome.CORRECT, graded.detail
+
+
+def test_a_number_that_claims_to_be_equal_is_read_as_what_it_holds() -> None:
+    liar = "class I(int):\n    def __eq__(self, other): return True\n    def __index__(self): return 9\ndef square(x): return I(0)"
+    assert outcome(SQUARE, liar) is Outcome.WRONG
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from __future__ import annotations  # noqa",
+        "from __future__ import (\n    annotations,\n)",
+        "from __future__ import annotations, \\\n    division",
+        "'''text'''\r\nfrom __future__ import annotations\r",
+        "from __future__ import annotations; import os",
+    ],
+)
+def test_future_imports_come_before_the_prelude(imports: str) -> None:
+    program = f"{imports}\ndef f(x: Missing): return x if x < 1 else f(x - 1)\nf(20000)\n{READERS['input']}\nCounter()"
+    graded = livecodebench.grade_code(DOUBLE, program)
+    assert graded.outcome is Outcome.CORRECT, graded.detail
+
+
+@pytest.mark.parametrize(
+    "program", ["import os\nfrom __future__ import annotations", "from __future__ import braces", "'''\n"]
+)
+def test_programs_that_python_refuses_stay_refused(program: str) -> None:
+    assert outcome(DOUBLE, f"{program}\n{READERS['input']}") is Outcome.COMPILE_ERROR
+
+
+def test_a_block_that_defines_the_function_comes_before_a_usage_example() -> None:
+    solution = "```python\nclass Solution:\n    def square(self, x):\n        return x * x\n```"
+    usage = "```python\nprint(Solution().square(2))\n```"
+    assert livecodebench.grade(SQUARE, f"{solution}\nUsage:\n{usage}", False).outcome is Outcome.CORRECT
+
+
+def test_a_long_program_is_judged_by_what_it_does() -> None:
+    program = f"# {'x' * 5_000_000}\n{READERS['input']}"
+    graded = livecodebench.grade(DOUBLE, f"```python\n{program}\n```\n{'word ' * 300_000}", False)
+    assert graded.outcome is Outcome.CORRECT, graded.detail
+
+
+def test_a_program_that_the_sandbox_does_not_take_is_our_failure() -> None:
+    assert outcome(DOUBLE, "#" * (65 << 20)) is Outcome.GRADER_ERROR
+
+
 def test_a_tuple_returned_at_the_top_counts_as_a_list() -> None:
     pair = question(("1\n2", "[1, 2]"), function="pair")
     assert outcome(pair, "def pair(a, b):\n    return a, b") is Outcome.CORRECT

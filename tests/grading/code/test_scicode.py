@@ -82,6 +82,34 @@ def test_a_wrong_step_fails_the_main_problem_and_is_told(question: Question) -> 
     assert graded.detail["why"]["90.2"].startswith("test 1: not so: total([1, 2]) == target")
 
 
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import numpy as np\nfrom __future__ import (annotations)",
+        "from scipy.integrate import (quadrature,\n    nothing)\nquadrature(lambda x: x, 0, 1)",
+        "from scipy.misc import derivative\nassert abs(derivative(lambda x: x**3, 1.0, dx=1e-3) - 3) < 1e-5",
+        "import nothing_there as n; import math\nmath.pi",
+        "from .beside import thing",
+        "from __future__ import annotations  # why\r\n",
+    ],
+)
+def test_imports_that_the_official_harness_deletes_do_no_harm(question: Question, imports: str) -> None:
+    graded = scicode.grade_step(question, "90.1", f"{imports}\n{TWICE}")
+    assert graded.outcome is Outcome.CORRECT, graded.detail
+
+
+def test_a_step_may_be_a_lambda_and_come_with_an_example(question: Question) -> None:
+    code = "twice = lambda x: 2 * np.asarray(x)"
+    answer = f"```python\n{code}\n```\nExample:\n```python\nprint(twice([1]))\n```\n```\nn = 3\n```"
+    assert scicode.grade_step_response(question, "90.1", answer).outcome is Outcome.CORRECT
+
+
+def test_one_program_may_answer_all_steps(question: Question) -> None:
+    row = question.model_copy(update={"metadata": {**question.metadata, "as_code": True}})
+    assert scicode.grade(row, f"{TWICE}\n{SUM}", False).outcome is Outcome.CORRECT
+    assert scicode.grade(row, TWICE, False).outcome is Outcome.NO_ANSWER
+
+
 def test_a_missing_step_is_not_solved(question: Question) -> None:
     graded = scicode.grade_codes(question, {"90.1": TWICE, "90.2": None})
     assert graded.outcome is Outcome.NO_ANSWER
