@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from k2eval.grading.math import leaf, region, symbolic
+from k2eval.grading.math import leaf, region, symbolic, units
 from k2eval.grading.math.interval import Node, as_interval, variable
 from k2eval.grading.math.latex import squeezed, without_thousands
 from k2eval.grading.math.number import exact
@@ -221,20 +221,36 @@ def same_leaf(gold: str, given: str) -> bool:
         return a.core == b.core or squeezed(gold) == squeezed(given)
     if a.base or b.base:
         return a.core == b.core and (a.base == b.base or not b.base or (not a.base and b.base == "10"))
-    if a.unit == "%" or b.unit == "%":
+    if units.PERCENT in (a.unit, b.unit):
         return _same_percent(a, b)
-    if leaf.units_clash(a.unit, b.unit):
+    return _same_quantity(a, b)
+
+
+def _same_quantity(gold: leaf.Leaf, answer: leaf.Leaf) -> bool:
+    """Return whether two numbers with units mean as much; a unit on one side only is taken for granted."""
+    if units.clash(gold.unit, answer.unit):
         return False
-    for degrees, radians in ((a, b), (b, a)):
-        if degrees.unit == "deg" and radians.unit != "deg" and r"\pi" in radians.core:
-            return symbolic.equal(rf"({degrees.core})\cdot\frac{{\pi}}{{180}}", radians.core)
-    return _same_value(a.core, b.core)
+    if gold.unit.is_angle and answer.unit.is_angle:
+        return _same_value(_in_radians(gold), _in_radians(answer))
+    for degrees, number in ((gold, answer), (answer, gold)):
+        if degrees.unit == units.DEGREE and number.unit == units.NONE and r"\pi" in number.core:
+            return _same_value(_in_radians(degrees), number.core)
+    factor = units.ratio(gold.unit, answer.unit)
+    if factor == 1:
+        return _same_value(gold.core, answer.core)
+    return _same_value(gold.core, rf"\frac{{{factor.numerator}}}{{{factor.denominator}}}\cdot ({answer.core})")
+
+
+def _in_radians(angle: leaf.Leaf) -> str:
+    if angle.unit.dimension == units.DEGREE.dimension:
+        return rf"({angle.core})\cdot\frac{{{angle.unit.factor.numerator}\pi}}{{{180 * angle.unit.factor.denominator}}}"
+    return angle.core
 
 
 def _same_percent(gold: leaf.Leaf, given: leaf.Leaf) -> bool:
-    if gold.unit == given.unit:
+    if gold.unit is given.unit:
         return _same_value(gold.core, given.core)
-    if gold.unit == "%":
+    if gold.unit is units.PERCENT:
         value = exact(gold.core)
         if value is not None and (value / 100).denominator == 1:
             return _same_value(gold.core, given.core)

@@ -37,6 +37,11 @@ _COMBINATIONS = re.compile(
     rf"(?:^|(?<=[\s(\[{{+\-=/]))[_^]\s*{_INDEX}{_C}_\s*{_INDEX}"
     rf"|(?<![\w\\]){_C}_\s*{_INDEX}\s*\^\s*{_INDEX}|(?<![\w.])(\d+)C(\d+)(?!\w)"
 )
+_MONEY = re.compile(
+    r"(?P<sign>\\\$|[$€£¥])\s*(?P<number>[-+]?(?:\d|\{,\}|[,.](?=\d))+)"
+    r"(?P<scale>\s*(?:\\text\s*\{\s*)?(?:hundred|thousand|million|billion|trillion)(?![a-zA-Z])\s*\}?)?"
+)
+r"""Matches \$12.50, \$1{,}250, £5, \$3 million / not \$x, 5\$."""
 _COMBINATIONS_TURNED = re.compile(rf"(?<![\w\\]){_C}\^\s*{_INDEX}\s*_\s*{_INDEX}")
 _SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (
@@ -88,6 +93,8 @@ _SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] =
     ),
     (re.compile(r"(?<=\d)\s*\^\s*\{?\s*\\text\s*\{\s*(?:st|nd|rd|th)\s*\}\s*\}?"), ""),
     (re.compile(r"\\%"), "%"),
+    (_MONEY, lambda m: _money(m)),
+    (re.compile(r"(?<=\d)\s*\\\$"), r"\\text{ dollar}"),
     (re.compile(r"\\\$|[$€£](?=\s*[-\d.])"), ""),
     (re.compile(r"\*\*"), "^"),
     (re.compile(r"\^\s*(-?(?:\d+(?:\.\d+)?|\.\d+|[a-zA-Z]))"), r"^{\1}"),
@@ -123,6 +130,7 @@ _SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] =
         "",
     ),
 ]  # fmt: skip
+_CURRENCIES = {"$": "dollar", "€": "euro", "£": "gbp", "¥": "yen"}
 _THOUSANDS_PLAIN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _NAMED_THOUSANDS = re.compile(r"[^,=]*=\s*(?=[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\s*$)")
 _BRACE_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
@@ -138,6 +146,14 @@ _REPEATING = re.compile(
 
 def _binomial(n: str, k: str) -> str:
     return rf"\binom{{{n}}}{{{k}}}"
+
+
+def _money(match: re.Match[str]) -> str:
+    """Return an amount with its currency behind it; a bare dollar sign beside another one is LaTeX's."""
+    amount = match["number"] + (match["scale"] or "")
+    sign = match["sign"]
+    is_latex = sign == "$" and match.string.count("$") - match.string.count("\\$") > 1
+    return amount if is_latex else rf"{amount}\text{{ {_CURRENCIES[sign[-1]]}}}"
 
 
 def repaired(text: str) -> str:

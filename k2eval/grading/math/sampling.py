@@ -395,7 +395,7 @@ def _pairs(left: Expr, right: Expr, domain: Domain, seed: str, is_complex: bool)
             continue
         yield _Pair(point, is_generic, *values, evaluator)
         common += None not in values
-        if common >= 3 * ENOUGH and not has_rules:
+        if common >= ENOUGH + 4 and not has_rules:
             return
 
 
