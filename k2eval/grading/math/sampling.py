@@ -24,7 +24,7 @@ from fractions import Fraction
 from typing import Any
 
 from k2eval.grading.math.size import digits
-from k2eval.grading.math.values import Budget, Evaluator, Undefined, Unsupported, Value
+from k2eval.grading.math.values import POINT, SEARCH, Budget, Evaluator, Undefined, Unsupported, Value
 
 Expr = Any
 """A sympy expression."""
@@ -42,7 +42,7 @@ _INTEGRAL = _ROUNDING | {"factorial", "factorial2", "binomial", "gcd", "lcm", "S
 _ARGUMENTS_ARE_INTEGERS = frozenset({"Mod", "mod", "factorial", "factorial2", "binomial", "gcd", "lcm", "df"})
 _SIGNED = frozenset({"Abs", "sign", "Max", "Min", "max", "min", "sgn"})
 _DIGITS = 150
-_MAX_DIGITS = 2_000
+_MAX_DIGITS = 700
 _MAX_BREAKS = 40
 
 
@@ -304,7 +304,7 @@ def _polynomial_zeros(expr: Expr, symbol: Expr, others: Point) -> list[Fraction]
 def precision(left: Expr, right: Expr) -> int:
     """Return the digits that tell ``left`` from ``right`` if they differ by the smallest number in them."""
     longest = max(digits(left), digits(right))
-    return _MAX_DIGITS if math.isinf(longest) else int(min(max(_DIGITS, 2 * longest + 60), _MAX_DIGITS))
+    return 2 * _DIGITS if math.isinf(longest) else int(min(max(_DIGITS, 2 * longest + 60), _MAX_DIGITS))
 
 
 def agree(left: Expr, right: Expr, seed: str, is_complex: bool = False) -> bool | None:
@@ -361,7 +361,7 @@ def same_value(left: Expr, right: Expr, point: Point, evaluator: Evaluator) -> b
         return True
     if isinstance(a, Fraction) and isinstance(b, Fraction):
         return False
-    finer = Evaluator(3 * evaluator.digits, Budget(_STEPS), evaluator.is_complex)
+    finer = Evaluator(3 * evaluator.digits, Budget(_STEPS), evaluator.is_complex, evaluator.limits)
     c, d = finer.value(left, point), finer.value(right, point)
     return finer.is_close(c, d) or (finer.is_noise(a, c) and finer.is_noise(b, d))
 
@@ -379,8 +379,8 @@ class _Pair:
 
 def _pairs(left: Expr, right: Expr, domain: Domain, seed: str, is_complex: bool) -> Iterator[_Pair]:
     """Yield the values at points until there are enough; points that would cost too much are left out."""
-    evaluator = Evaluator(precision(left, right), Budget(_STEPS), is_complex)
-    seeker = Evaluator(20, Budget(_STEPS))
+    evaluator = Evaluator(precision(left, right), Budget(_STEPS), is_complex, POINT)
+    seeker = Evaluator(20, Budget(_STEPS // 2), limits=SEARCH)
     seen: set[tuple[Fraction, ...]] = set()
     common = 0
     has_rules = bool(domain.integers or domain.breaks or domain.is_signed)

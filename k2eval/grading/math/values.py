@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -18,11 +19,7 @@ Expr = Any
 Value = Any
 """A `Fraction` where the value is known exactly, else a number of mpmath."""
 
-MAX_BITS = 120_000
-"""Longest integer that is computed exactly; beyond, a value is known to its leading digits."""
-
 _MAX_FACTORIAL = 3_000
-_MAX_TERMS = 3_000
 _MAX_ROOT_BITS = 4_000
 _LARGEST_ARGUMENT = 10**40
 
@@ -33,6 +30,24 @@ class Undefined(ArithmeticError):
 
 class Unsupported(ArithmeticError):
     """The expression has a part that is not evaluated here, or costs more than it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far one evaluation goes."""
+
+    bits: int
+    """Longest integer that is computed exactly; beyond, a value is known to its leading digits."""
+    terms: int
+    """Most terms of a sum or product."""
+
+
+NUMBER = Limits(bits=120_000, terms=3_000)
+"""For expressions without variables, which are evaluated once."""
+POINT = Limits(bits=8_000, terms=200)
+"""For expressions that are evaluated at many points."""
+SEARCH = Limits(bits=1_000, terms=50)
+"""For expressions whose zeros are sought."""
 
 
 class Budget:
@@ -64,17 +79,19 @@ def _context(digits: int) -> Any:
 class Evaluator:
     """Values of expressions to a number of digits, of real or of complex functions."""
 
-    def __init__(self, digits: int, budget: Budget, is_complex: bool = False) -> None:
+    def __init__(self, digits: int, budget: Budget, is_complex: bool = False, limits: Limits = NUMBER) -> None:
         """Prepare to evaluate.
 
         Args:
             digits: Significant decimal digits of what is not rational.
             budget: Steps that may be taken, shared by all evaluations of a comparison.
             is_complex: Whether the root of -1 has a value; roots are principal ones then.
+            limits: How far the evaluation goes.
         """
         self.mp = _context(digits)
         self.digits = digits
         self.is_complex = is_complex
+        self.limits = limits
         self.budget = budget
 
     def value(self, expr: Expr, point: Mapping[Expr, Fraction]) -> Value:
@@ -127,7 +144,7 @@ class Evaluator:
 
     def _checked(self, value: Value) -> Value:
         if isinstance(value, Fraction):
-            if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
+            if max(value.numerator.bit_length(), value.denominator.bit_length()) > self.limits.bits:
                 return self.to_float(value)
             return value
         if self.mp.isnan(value) or self.mp.isinf(value):
@@ -158,7 +175,7 @@ class Evaluator:
             raise Unsupported
         index, *ends = expr.args[1].args
         low, high = (self._integer(self.value(end, point)) for end in ends)
-        if high - low > _MAX_TERMS:
+        if high - low > self.limits.terms:
             raise Unsupported
         total: Value = Fraction(0 if is_sum else 1)
         for place in range(low, high + 1):
@@ -246,7 +263,7 @@ def _integer_power(at: Evaluator, base: Value, exponent: int) -> Value:
         raise Undefined
     if isinstance(base, Fraction):
         bits = max(base.numerator.bit_length(), base.denominator.bit_length())
-        if base in (0, 1, -1) or bits * abs(exponent) <= MAX_BITS:
+        if base in (0, 1, -1) or bits * abs(exponent) <= at.limits.bits:
             return base if base in (0, 1) else base ** (exponent % 2 if base == -1 else exponent)
         base = at.to_float(base)
     if abs(exponent) > _LARGEST_ARGUMENT:
@@ -446,7 +463,7 @@ def _gamma(at: Evaluator, x: Value) -> Value:
     x = at.to_float(x)
     if abs(x) > 10**7:
         raise Unsupported
-    at.budget.spend(300)
+    at.budget.spend(at.digits * 2)
     return at.mp.gamma(x)
 
 
@@ -474,14 +491,14 @@ def _binomial(at: Evaluator, n: Value, k: Value) -> Value:
         shorter = min(k, n - k)
         if shorter < 0:
             return Fraction(0)
-        if shorter <= _MAX_FACTORIAL and shorter * int(n).bit_length() <= MAX_BITS:
+        if shorter <= _MAX_FACTORIAL and shorter * int(n).bit_length() <= at.limits.bits:
             at.budget.spend(int(shorter) // 20)
             return Fraction(math.comb(int(n), int(k)))
     if whole[1] and 0 <= k <= 30:
         return _multiply(at, *(_add(at, n, Fraction(-step)) for step in range(int(k)))) / math.factorial(int(k))
     if abs(at.to_float(n)) > 10**6 or abs(at.to_float(k)) > 10**6:
         raise Unsupported
-    at.budget.spend(900)
+    at.budget.spend(at.digits * 6)
     return at.mp.binomial(at.to_float(n), at.to_float(k))
 
 
