@@ -57,6 +57,7 @@ def same(gold: Node, answer: Node) -> bool:
     """
     if squeezed(gold.text) == squeezed(answer.text):
         return bool(gold.text)
+    gold, answer = _shaped(gold), _shaped(answer)
     if answer.kind == "equation" and gold.kind != "equation":
         parts = _regions(gold, answer)
         if parts is not None and region.same(*parts):
@@ -69,6 +70,12 @@ def same(gold: Node, answer: Node) -> bool:
         return region.same(*parts)
     rule = _RULES.get((gold.kind, answer.kind))
     return rule is not None and rule(gold, answer)
+
+
+def _shaped(node: Node) -> Node:
+    """Return ``node``, as a matrix if it is one with a factor in front, a transpose or in nested brackets."""
+    is_matrix = (node.kind == "leaf" and r"\begin" in node.text) or node.text.startswith("[[")
+    return (matrix.read(node.text) or node) if is_matrix else node
 
 
 def _regions(gold: Node, answer: Node) -> tuple[region.Region, region.Region] | None:
@@ -110,7 +117,7 @@ def _same_equation(gold: Node, answer: Node) -> bool:
         return same(value_of(gold), value_of(answer))
     if both_named and _is_graph(gold, answer):
         return same(value_of(gold), value_of(answer))
-    if _is_measured(gold) and squeezed(gold.items[0].text) == squeezed(answer.items[0].text):
+    if _is_measured(gold) and _bare_name(gold.items[0].text) == _bare_name(answer.items[0].text):
         return same(value_of(gold), value_of(answer))
     renamed = _renamed(gold, answer) if both_named else None
     if renamed is not None:
@@ -129,6 +136,11 @@ def _is_measured(gold: Node) -> bool:
     letters = {letter for letter in _LETTER.findall(value) if len(letter) == 1}
     has_name = re.search(r"[A-Z]", re.sub(r"\\[a-zA-Z]+", "", name)) is not None
     return has_name and _QUANTITY.fullmatch(name) is not None and not any(letter.isupper() for letter in letters)
+
+
+def _bare_name(text: str) -> str:
+    """Return the name of a segment or angle without what only says that its size is meant."""
+    return re.sub(r"\\overline|[|{}\s]|m(?=\s*\\angle)", "", text)
 
 
 def _is_graph(gold: Node, answer: Node) -> bool:
@@ -355,9 +367,16 @@ def same_leaf(gold: str, answer: str) -> bool:
         return a.core == b.core and (a.base == b.base or not b.base or (not a.base and b.base == "10"))
     if units.PERCENT in (a.unit, b.unit):
         return _same_percent(a, b)
-    if ":" in a.core or ":" in b.core:
-        return not units.clash(a.unit, b.unit) and ratio.same(a.core, b.core)
+    if ratio.terms(a.core) or ratio.terms(b.core):
+        return not units.clash(a.unit, b.unit) and ratio.same(*_times(a, b))
     return _same_quantity(a, b)
+
+
+def _times(gold: leaf.Leaf, answer: leaf.Leaf) -> tuple[str, str]:
+    """Return two ratios or times of day; "8 PM" is 8:00."""
+    is_hour = any(unit.text in ("am", "pm") for unit in (gold.unit, answer.unit))
+    first, second = (f"{side.core}:00" if is_hour and side.core.isdigit() else side.core for side in (gold, answer))
+    return first, second
 
 
 def _same_quantity(gold: leaf.Leaf, answer: leaf.Leaf) -> bool:
@@ -440,7 +459,7 @@ def same_answer(gold: str, answer: str) -> bool:
 
 
 def _same_reading(gold: str, answer: str) -> bool:
-    ours, theirs = _shape(gold), _shape(answer)
+    ours, theirs = _shaped(parse(gold)), _shaped(parse(answer))
     if same(ours, theirs) or congruence.same(gold, answer):
         return True
     if _same_solutions(gold, answer) or _same_vector(ours, theirs):
@@ -449,11 +468,6 @@ def _same_reading(gold: str, answer: str) -> bool:
         items = tuple(Node("leaf", item) for item in answer.split(","))
         return same(ours, Node("list", answer + " ", items))
     return False
-
-
-def _shape(text: str) -> Node:
-    special = matrix.read(text) if r"\begin" in text or text.startswith("[[") else None
-    return special or parse(text)
 
 
 def _same_solutions(gold: str, answer: str) -> bool:

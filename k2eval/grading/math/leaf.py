@@ -13,7 +13,7 @@ from k2eval.grading.math.units import Unit
 _CIRC = r"^{\circ}"
 _TRIG = re.compile(r"\\(?:arc)?(?:sin|cos|tan|cot|sec|csc)")
 _TEXT_UNIT = re.compile(
-    r"\s*(?P<per>/|\\cdot)?\s*\\text\s*\{(?P<unit>(?:[^{}\d\\$]|\^\s*\{?\s*-?\d\s*\}?)*)\}"
+    r"\s*(?P<per>/|\\cdot)?\s*\\text\s*\{(?P<unit>(?:[^{}\d\\$]|\\cdot|\^\s*\{?\s*-?\d\s*\}?)*)\}"
     r"\s*(?P<power>\^\s*(?:\{\s*-?\d\s*\}|\d))?$"
 )
 r"""Matches what ends "5 \text{ cm}^2", "3 \text{ft} / \text{s}", "9 \text{m^{2}}" / not "\text{room 5}"."""
@@ -29,7 +29,7 @@ _MINUTES = re.compile(r"(-?\d+)\s*\^\{\\circ\}\s*(\d+)\s*(?:'|\^\s*\{?\s*\\prime
 r"""Matches degrees, minutes and seconds of arc: "22^{\circ} 30'" / not "30'"."""
 _PERCENT = re.compile(r"\s*(?:%|\\text\s*\{\s*(?:percent|per cent|pct)\s*\}|(?<=[\d}) ])(?:percent|pct))$")
 _NOT_A_UNIT = re.compile(
-    r"\b(?:if|for|when|where|mod|not|otherwise|base|and|or|is|times|minus|plus|over|no|nor|with|some|all|pi|least|most"
+    r"\b(?:approx\w*|about|nearly|roughly|almost|remainder|if|for|when|where|mod|not|otherwise|base|and|or|is|times|minus|plus|over|no|nor|with|some|all|pi|least|most"
     r"|more|less|half|halves|thirds?|fourths?|quarters?|fifths?|factorial|choose|divided|multiplied|to)\b"
     r"|^(?:squared|cubed)\b"
 )

@@ -12,6 +12,7 @@ import re
 
 from k2eval.grading.math.interval import is_symbol
 from k2eval.grading.math.latex import matching
+from k2eval.grading.math.number import exact
 from k2eval.grading.math.structure import parse, split
 
 _LIMITING = re.compile(
@@ -97,8 +98,13 @@ def _without_brackets(text: str) -> str:
     words = _WORDS.sub("", inside).strip()
     is_words = re.search(r"\\text\s*\{[^{}]*[a-zA-Z]{3}", inside) and not words
     is_bound = _RELATION.search(inside) and _is_range(inside) and not re.match(r"\s*[\d-]", inside)
-    is_rounded = inside.startswith(r"\approx")
+    is_rounded = inside.startswith(r"\approx") or _is_percent_of(before, inside.lstrip("= "))
     return before if reason or is_words or is_bound or is_rounded else ""
+
+
+def _is_percent_of(number: str, percent: str) -> bool:
+    whole, part = exact(number), exact(percent.removesuffix("%")) if percent.endswith("%") else None
+    return whole is not None and part is not None and whole == part / 100
 
 
 def _without_range(text: str) -> str:

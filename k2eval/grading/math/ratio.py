@@ -19,11 +19,14 @@ from k2eval.grading.math.structure import split
 _COLON = re.compile(":")
 _TIME = re.compile(r"\s*([01]?\d|2[0-4])\s*:\s*[0-5]\d\s*(?::\s*[0-5]\d\s*)?")
 """Matches 7:05, 12:00, 23:59:00 / not 3:4, 7:60."""
+_TO = re.compile(r"(?<=\d)\s*(?:\\text\s*\{\s*to\s*\}|(?<=\s)to)\s*(?=\d)")
+"""Matches the word in "3 to 4" / not in "x to y"."""
 _MAX_TERMS = 20
 
 
 def terms(text: str) -> list[str]:
     """Return the terms of the ratio ``text``; empty if it is none."""
+    text = _TO.sub(":", text)
     if ":" not in text:
         return []
     parts = [part.strip() for _, part in split(text, _COLON)]

@@ -79,7 +79,8 @@ def _single(text: str, depth: int) -> Node:
         if all(sign in ("=", r"\equiv", r"\approx", r"\sim") for sign in signs):
             return Node("equation", text, items, " ".join(signs))
         return Node("inequality", text, items, " ".join(signs))
-    text = _POINT.sub("", _TRANSPOSED.sub("", text), count=1) if text[-1] in ")}" or r"\top" in text else text
+    if (text[-1] in ")}" or r"\top" in text) and r"\begin" not in text:
+        text = _POINT.sub("", _TRANSPOSED.sub("", text), count=1)
     bracketed = _bracketed(text, depth)
     if bracketed is not None:
         return bracketed

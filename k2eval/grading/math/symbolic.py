@@ -37,6 +37,8 @@ _TANGLED = re.compile(r"(?:\\[a-zA-Z]+\s*){10}|(?:\|[^|]*){20}")
 _LONG_NUMBER = re.compile(r"\d{1500}")
 _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
 _BINOMIAL = re.compile(r"\\binom\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}")
+_SUMMED = re.compile(r"(\\(?:sum|prod)\s*(?:[_^]\s*(?:\{[^{}]*\}|\w)\s*){1,2})\\cdot(?![a-zA-Z])")
+r"""Matches a sign of multiplication between a sum and what it sums."""
 _UNREADABLE = re.compile(
     r"\\(?:[io]*int|lim|partial|[lc]?dots|vdots|triangle|angle|deg|max|min|gcd|lcm|sup|inf(?!ty)|pmod|mod|bmod)(?![a-zA-Z])"
     r"|\.\.\.|__|\?|:=|(?<=[\d)}\]])\s*(?:'|\^\s*\{?\s*\\prime)"
@@ -106,8 +108,10 @@ def _prepare(text: str) -> str:
     reads them as the mixed number 2 + 10.
     """
     text = re.sub(r"\\varphi(?![a-zA-Z])", r"\\phi", text)
+    text = re.sub(r"(?<!\\)(?<![a-zA-Z])([a-zA-Z])('+)(?!\s*_)", lambda m: f"{m[1]}_{{{9100 + len(m[2])}}}", text)
     text = re.sub(r"(?<!_\d)(?<=[\d)!])\s*(?=[(\[])", r"\\cdot ", text)
     text = re.sub(r"(?<=[\d})!])\s*(?=\\binom)", r"\\cdot ", text)
+    text = _SUMMED.sub(r"\1 ", text)
     text = _DECIMAL.sub(lambda m: f"\\frac{{{int(m[1] + m[2])}}}{{{10 ** len(m[2])}}}", text)
     text = re.sub(r"\\(lfloor|rfloor|lceil|rceil|cdot|times)(?=\S)", r"\\\1 ", text)
     text = re.sub(r"(\d+|[a-zA-Z])!(?=\s*\^)", r"{(\1!)}", text)

@@ -127,6 +127,7 @@ _PREFIXES = {"n": ("nano", -9), "u": ("micro", -6), "m": ("milli", -3), "c": ("c
 _TABLE = _table()
 _FOLDED = {name.casefold(): entry for name, entry in sorted(_TABLE.items(), reverse=True) if len(name) > 2}
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
+_TEMPERATURES = frozenset({"celsius", "fahrenheit", "kelvin"})
 _COUNTED = frozenset({"unit"})
 """Words for a length, or anything else, that is not named: only their power can clash."""
 _HOUR = re.compile(r"[ap] ?\.? ?m\.?", re.IGNORECASE)
@@ -167,6 +168,8 @@ def read(text: str) -> Unit:
             coming = 1
         elif token["other"]:
             known = False
+    if powers.keys() & _TEMPERATURES:
+        powers.pop("degree", None)
     dimension = tuple(sorted((name, power) for name, power in powers.items() if power))
     return Unit(" ".join(words), dimension, factor, known and bool(dimension))
 
@@ -201,12 +204,14 @@ def _singular(word: str) -> str | None:
 
 def is_name(word: str) -> bool:
     """Return whether ``word`` is a unit that may follow a number without any markup: "12 cm", "12dollars"."""
-    return len(word) > 1 and _singular(word) is not None
+    return (len(word) > 1 or word == "¢") and _singular(word) is not None
 
 
 def clash(gold: Unit, answer: Unit) -> bool:
     """Return whether no number of ``gold`` is a number of ``answer``: two known units of different dimensions."""
     if gold.is_angle and answer.is_angle:
+        return False
+    if DEGREE in (gold, answer) and {name for unit in (gold, answer) for name, _ in unit.dimension} & _TEMPERATURES:
         return False
     if gold.is_known and answer.is_known:
         return gold.dimension != answer.dimension

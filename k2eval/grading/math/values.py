@@ -333,7 +333,7 @@ def _log(at: Evaluator, x: Value, base: Value = None) -> Value:
         top, bottom = _log(at, x), _log(at, base)
         if bottom == 0:
             raise Undefined
-        return top / bottom
+        return at.to_float(top) / at.to_float(bottom)
     if x == 1:
         return Fraction(0)
     if x == 0:
