@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from k2eval.errors import ConfigError
-from k2eval.grading.process import WorkerDied, WorkerHung, WorkerProcess
+from k2eval.grading.process import STALL_LIMIT_S, WorkerDied, WorkerHung, WorkerProcess, WorkerStalled
 from k2eval.grading.registry import DEFAULT_LIMIT_S, Grader, grader_for, grader_name
 from k2eval.records import Grade, Json, Outcome, Question
 from k2eval.system import cores
@@ -64,13 +64,15 @@ class _Job:
 class GradingPool:
     """Processes that grade.
 
-    An answer whose comparison does not end is ``timeout`` (wrong); where the grader runs programs and has
-    time limits of its own, it is ``grader_error``. A worker that dies is replaced and its answer tried once
-    more before it is ``grader_error``. Use as ``with`` or ``async with``; start it before any engine.
+    An answer whose comparison does not end is ``timeout`` (wrong): its worker demonstrably computed for the whole
+    limit. A worker that dies or stalls is replaced, and its answer is tried once more before it is
+    ``grader_error``. Use as ``with`` or ``async with``; start it before any engine.
 
     Args:
         workers: Number of processes, at least 1.
-        limit_s: Seconds that one answer may cost, where its grader sets no limit.
+        limit_s: Seconds of processor time that one answer may cost. A grader that runs programs sets its own limit,
+            of wall time; exceeding that limit is never the answer's fault.
+        stall_s: Seconds without any progress after which a worker counts as stalled.
         graders: Those that the workers load at once; the others when they are first needed.
         idle: Whether the workers take only the processor time that nothing else wants, instead of less than others.
     """
@@ -80,12 +82,14 @@ class GradingPool:
         workers: int,
         *,
         limit_s: float = DEFAULT_LIMIT_S,
+        stall_s: float = STALL_LIMIT_S,
         graders: Iterable[str] = (),
         idle: bool = False,
     ) -> None:
         if workers < 1:
             raise ConfigError(f"Expected at least 1 grading worker, got {workers}.")
         self._limit_s = limit_s
+        self._stall_s = stall_s
         self._graders = sorted(set(graders))
         self._idle = idle
         self._jobs: deque[_Job] = deque()
@@ -216,7 +220,9 @@ class GradingPool:
         worker.load(batch[0].grader.name)
         worker.send({"jobs": [job.message() for job in batch]})
         while batch:
-            reply = worker.receive(batch[0].limit_s)
+            limit = batch[0].limit_s
+            own_limit = batch[0].grader.time_limit is not None
+            reply = worker.receive_within(limit) if own_limit else worker.receive(limit, self._stall_s)
             batch.popleft().finish(Grade.model_validate(reply))
 
     def _recover(self, batch: deque[_Job], error: Exception) -> None:
@@ -241,10 +247,10 @@ class GradingPool:
 
 def _verdict_on(job: _Job, error: Exception) -> Grade:
     if isinstance(error, WorkerHung):
-        reason = f"no grade within {job.limit_s:g} s"
-        ours = job.grader.time_limit is not None
-        return Grade.of(Outcome.GRADER_ERROR if ours else Outcome.TIMEOUT, reason=reason)
-    reason = str(error) if isinstance(error, WorkerDied) else f"{type(error).__name__}: {error}"
+        return Grade.of(Outcome.TIMEOUT, reason=f"no grade within {job.limit_s:g} s of processor time")
+    reason = (
+        str(error) if isinstance(error, (WorkerDied, WorkerStalled)) else f"{type(error).__name__}: {error}"
+    )
     return Grade.of(Outcome.GRADER_ERROR, reason=reason[:500])
 
 

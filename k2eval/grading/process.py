@@ -11,17 +11,28 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from k2eval.grading.worker import IDLE
 from k2eval.records import Json
 
 _START_LIMIT_S = 300.0
 _CHUNK = 1 << 16
-_PATIENCE = 4.0
+_LOOK_EVERY_S = 0.25
+"""Seconds between two looks at a worker's clocks."""
+_STARVED_LIMIT_S = 3600.0
+"""Seconds that a worker may wait for a processor before it counts as stalled."""
+
+STALL_LIMIT_S = 60.0
+"""Seconds that a worker may neither compute nor wait for a processor: stopped, swapped out, on a disk that hangs."""
 
 
 class WorkerHung(Exception):
-    """The worker did not answer within the limit."""
+    """The worker computed for its whole limit and gave no answer."""
+
+
+class WorkerStalled(Exception):
+    """The worker gave no answer, and did not compute for its whole limit either."""
 
 
 class WorkerDied(Exception):
@@ -67,13 +78,13 @@ class WorkerProcess:
         """Have the worker import ``grader``, which takes seconds the first time and is no answer's fault.
 
         Raises:
-            WorkerHung: If that took minutes.
+            WorkerStalled: If that took minutes.
             WorkerDied: If the worker ended, or said that it cannot.
         """
         if grader in self._loaded:
             return
         self.send({"load": grader})
-        reply = self.receive(_START_LIMIT_S)
+        reply = self.receive_within(_START_LIMIT_S)
         if "error" in reply:
             raise WorkerDied(f"grader {grader!r} cannot be loaded: {reply['error']}")
         self._loaded.add(grader)
@@ -82,7 +93,7 @@ class WorkerProcess:
         """Write one message.
 
         Raises:
-            WorkerHung: If the worker does not read.
+            WorkerStalled: If the worker does not read.
             WorkerDied: If it has ended.
         """
         data = memoryview(json.dumps(message).encode() + b"\n")
@@ -90,54 +101,70 @@ class WorkerProcess:
         while data:
             _, ready, _ = select.select([], [self._stdin], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise WorkerHung
+                raise WorkerStalled(f"the grading process read nothing within {_START_LIMIT_S:g} s")
             try:
                 data = data[os.write(self._stdin, data) :]
             except BrokenPipeError:
                 raise WorkerDied(self._last_words()) from None
 
-    def receive(self, limit_s: float) -> Json:
-        """The next reply.
+    def receive(self, limit_s: float, stall_s: float = STALL_LIMIT_S) -> Json:
+        """Return the next reply of a worker that computes.
 
-        The limit is wall time, but a worker that the machine gave no processor is not punished for it: while
-        it has used less than its limit in processor time and wants more, it gets up to four times as long.
+        The limit is processor time of the worker, read from its own clock. A worker that a busy machine gives no
+        processor waits as long as it takes (up to an hour). A worker that neither computes nor waits for a
+        processor is stalled: stopped, or held up by a disk or by memory.
+
+        Args:
+            limit_s: Seconds of processor time.
+            stall_s: Seconds of neither computing nor waiting for a processor.
 
         Raises:
-            WorkerHung: If there was none within ``limit_s`` seconds.
+            WorkerHung: If the worker used ``limit_s`` seconds.
+            WorkerStalled: If the worker did not get so far.
             WorkerDied: If the worker ended.
         """
-        start, used_before = time.monotonic(), self._cpu_seconds()
-        wait = limit_s
-        while True:
-            line, newline, rest = self._unread.partition(b"\n")
-            if newline:
-                self._unread = rest
-                return json.loads(line)
-            ready, _, _ = select.select([self._stdout], [], [], max(0.0, wait - (time.monotonic() - start)))
-            if ready:
-                chunk = os.read(self._stdout, _CHUNK)
-                if not chunk:
-                    raise WorkerDied(self._last_words())
-                self._unread += chunk
-                continue
-            used = self._cpu_seconds() - used_before
-            elapsed = time.monotonic() - start
-            if elapsed >= _PATIENCE * limit_s or used >= 0.9 * limit_s or not self._wants_processor():
+        start, before = time.monotonic(), _Clocks.of(self.pid)
+        while (line := self._next_line(_LOOK_EVERY_S)) is None:
+            spent = _Clocks.of(self.pid).since(before)
+            idle = time.monotonic() - start - spent.computing_s - spent.waiting_s
+            if spent.computing_s >= limit_s:
                 raise WorkerHung
-            wait = elapsed + max(0.1, limit_s - used)
+            if idle >= stall_s:
+                raise WorkerStalled(
+                    f"the grading process made no progress for {idle:.0f} s (it computed for {spent.computing_s:.1f} s)"
+                )
+            if spent.waiting_s >= _STARVED_LIMIT_S:
+                raise WorkerStalled(f"the grading process waited {spent.waiting_s:.0f} s for a processor")
+        return json.loads(line)
 
-    def _cpu_seconds(self) -> float:
-        try:
-            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            return 0.0
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def receive_within(self, limit_s: float) -> Json:
+        """Return the next reply of a worker that waits for others, such as programs with limits of their own.
 
-    def _wants_processor(self) -> bool:
-        try:
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "R"
-        except OSError:
-            return False
+        Raises:
+            WorkerStalled: If there was no reply within ``limit_s`` seconds of wall time. Seconds in which the worker
+                waited for a processor do not count.
+            WorkerDied: If the worker ended.
+        """
+        start, before = time.monotonic(), _Clocks.of(self.pid)
+        while (line := self._next_line(_LOOK_EVERY_S)) is None:
+            waited = min(_Clocks.of(self.pid).since(before).waiting_s, _STARVED_LIMIT_S)
+            if time.monotonic() - start - waited >= limit_s:
+                raise WorkerStalled(f"no grade within {limit_s:g} s")
+        return json.loads(line)
+
+    def _next_line(self, wait_s: float) -> bytes | None:
+        """Return the next line of the worker, or None if none is complete within ``wait_s`` seconds."""
+        deadline = time.monotonic() + wait_s
+        while b"\n" not in self._unread:
+            ready, _, _ = select.select([self._stdout], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                return None
+            chunk = os.read(self._stdout, _CHUNK)
+            if not chunk:
+                raise WorkerDied(self._last_words())
+            self._unread += chunk
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line
 
     def _last_words(self) -> str:
         code = self._process.wait(timeout=10)
@@ -161,3 +188,25 @@ class WorkerProcess:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+class _Clocks(NamedTuple):
+    """What a process did with its time, in seconds since its start."""
+
+    computing_s: float
+    waiting_s: float
+    """Ready to run, but without a processor."""
+
+    @classmethod
+    def of(cls, pid: int) -> _Clocks:
+        try:
+            computing, waiting, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+            threads = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (OSError, ValueError):
+            return cls(0.0, 0.0)
+        # `schedstat` is exact and knows the main thread alone; `stat` counts ticks of all threads.
+        ticks = (int(threads[11]) + int(threads[12])) / os.sysconf("SC_CLK_TCK")
+        return cls(max(int(computing) / 1e9, ticks), int(waiting) / 1e9)
+
+    def since(self, before: _Clocks) -> _Clocks:
+        return _Clocks(self.computing_s - before.computing_s, self.waiting_s - before.waiting_s)

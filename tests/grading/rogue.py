@@ -15,6 +15,10 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     if word == "hang":
         while True:
             pass
+    if word == "compute":
+        end = time.process_time() + float(argument)
+        while time.process_time() < end:
+            pass
     if word == "sleep":
         time.sleep(float(argument))
     if word == "die":

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from k2eval.errors import ConfigError
-from k2eval.grading import GradingPool, Item, grade_all
+from k2eval.grading import GradingPool, Item, grade_all, process
 from k2eval.records import Grade, Outcome
 from tests.grading.conftest import make_question
 
@@ -22,7 +22,7 @@ SLOW = "tests.grading.slow"
 @pytest.fixture(scope="module")
 def pool() -> Iterator[GradingPool]:
     """One worker and a limit of a second: what a test does to its worker, the next test must survive."""
-    with GradingPool(1, limit_s=1.0) as pool:
+    with GradingPool(1, limit_s=1.0, stall_s=1.5) as pool:
         yield pool
 
 
@@ -64,11 +64,54 @@ def test_an_answer_that_hangs_is_timeout_and_scores_zero(pool: GradingPool) -> N
     assert "1 s" in found.detail["reason"]
 
 
-def test_an_answer_that_sleeps_is_timeout_within_its_limit(pool: GradingPool) -> None:
+def test_an_answer_whose_worker_never_computes_is_our_failure_after_one_more_try(pool: GradingPool) -> None:
     grade(pool, "warm-up")
     start = time.monotonic()
-    assert grade(pool, "sleep 60").outcome is Outcome.TIMEOUT
-    assert time.monotonic() - start < 5
+    found = grade(pool, "sleep 60")
+    assert (found.outcome, found.score) == (Outcome.GRADER_ERROR, None)
+    assert "no progress" in found.detail["reason"]
+    assert time.monotonic() - start < 20
+
+
+def test_a_stopped_worker_costs_no_answer(pool: GradingPool) -> None:
+    worker = int(grade(pool, "pid").extracted or 0)
+    os.kill(worker, signal.SIGSTOP)
+    assert grade(pool, "x").outcome is Outcome.CORRECT
+    assert not is_alive(worker)
+
+
+def test_a_worker_that_goes_on_within_the_limit_is_not_replaced() -> None:
+    with GradingPool(1, limit_s=1.0, stall_s=60.0) as pool:
+        worker = int(grade(pool, "pid").extracted or 0)
+        os.kill(worker, signal.SIGSTOP)
+        future = pool.submit(Item(make_question("x"), "pid", False, ROGUE))
+        time.sleep(2.5)  # more wall time than the limit of processor time
+        os.kill(worker, signal.SIGCONT)
+        assert int(future.result(timeout=30).extracted or 0) == worker
+
+
+def test_a_worker_without_a_processor_is_not_timed_out() -> None:
+    core = min(os.sched_getaffinity(0))
+    burn = f"import os\nos.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
+    with GradingPool(1, limit_s=1.0, stall_s=1.5) as pool:
+        worker = int(grade(pool, "pid").extracted or 0)
+        os.sched_setaffinity(worker, {core})
+        burners = [subprocess.Popen([sys.executable, "-c", burn]) for _ in range(3)]
+        try:
+            start = time.monotonic()
+            assert grade(pool, "compute 0.7").outcome is Outcome.WRONG
+            assert time.monotonic() - start > 1.5
+        finally:
+            for burner in burners:
+                burner.kill()
+                burner.wait()
+
+
+def test_a_grader_that_does_not_load_is_our_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_START_LIMIT_S", 1.0)
+    with GradingPool(1) as pool:
+        found = grade(pool, "x", grader="tests.grading.never_loads")
+    assert (found.outcome, found.score) == (Outcome.GRADER_ERROR, None)
 
 
 def test_a_worker_that_hung_is_replaced(pool: GradingPool) -> None:
