@@ -23,14 +23,18 @@ EXTRACTED_LIMIT = 500
 _WINDOW = 1_000_000
 """Characters at the end of the answer part that are searched."""
 
+_LINE = 4_000
+"""Characters at the end of a line that are searched for a statement."""
+
 _MAX_SIBLINGS = 20
 _TOKEN = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)|\\.|[{}]", re.DOTALL)
 _UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*([-+]?[0-9][0-9.,/]*|[A-Za-z])(?![A-Za-z{])")
 _PROSE = re.compile(r"(?<!\\)(?<![A-Za-z])[A-Za-z]{3,}")
 _STATED = re.compile(
-    r"(?i)\b(?:final\s+answer|answer)\b\s*[*_]*\s*(?:is\b|:|=)\s*[*_:]*\s*(?P<answer>[^\n]+)",
+    r"(?i)\b(?:final\s+answer|answer)\b\s*+[*_]*+\s*+(?:is\b|:|=)\s*+[*_:]*+\s*+(?P<answer>[^\n]+)",
 )
 _FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_VISIBLE = re.compile(r"\S")
 _BARE = re.compile(r"[-+−]?[0-9][0-9,./^°%(){}\\*+\-− ]*")
 
 
@@ -139,7 +143,7 @@ def _box_spans(text: str) -> tuple[list[tuple[int, int]], int | None]:
             stack.append((token.end(), is_box))
         elif found == "}" and stack:
             start, closes_box = stack.pop()
-            if closes_box and text[start : token.start()].strip():
+            if closes_box and _VISIBLE.search(text, start, token.start()):
                 while spans and spans[-1][0] > start:
                     spans.pop()
                 spans.append((start, token.start()))
@@ -150,7 +154,7 @@ def _box_spans(text: str) -> tuple[list[tuple[int, int]], int | None]:
 def _stated(text: str) -> str | None:
     """An answer that is stated without a box on the last three lines that say anything."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for line in reversed(lines[-3:]):
+    for line in reversed([line[-_LINE:] for line in lines[-3:]]):
         stated = _STATED.search(line)
         while stated:
             found = _stated_formula(stated["answer"])

@@ -18,6 +18,12 @@ from k2eval.records import Grade, Outcome, Question
 VERSION = 2
 """Changes whenever a grade could change."""
 
+_MAX_ANSWER = 8_000
+"""Characters; a longer answer names an option only by repeating its text as it is written."""
+
+_MAX_LINE = 4_000
+"""Characters of a last line that may be an answer as a whole."""
+
 _WRAPPER = re.compile(
     r"\\(?:(?:text|math)(?:bf|rm|it|sf|tt|sc|normal|cal)?|[mhf]box|boxed|bold(?:symbol)?|bm|underline|emph|bf|rm|sf|tt"
     r"|displaystyle|(?:L|l)arge|LARGE|(?:H|h)uge)(?![a-zA-Z])\s*"
@@ -37,10 +43,10 @@ _LETTER_BESIDE_TEXT = re.compile(r"([A-Z])\s+(\S.*)", re.DOTALL)
 _NO_HIT = ""
 _SEVERAL = re.compile(r"\s*(?:,|;|/|&|\\&|\bor\b|\band\b)\s*")
 _STATED = re.compile(
-    r"""(?<![A-Za-z])(?<!(?i:wrong)\ )(?<!(?i:incorrect)\ )(?<!(?i:false)\ )(?i:answer|choice|option)\b\s*\**\s*
-        (?: (?i:is|would\s+be|must\s+be|should\s+be)\b\s*(?i:therefore|thus|clearly|then|option|choice)?\s*:?
+    r"""(?<![A-Za-z])(?<!(?i:wrong)\ )(?<!(?i:incorrect)\ )(?<!(?i:false)\ )(?i:answer|choice|option)\b\s*+\**+\s*+
+        (?: (?i:is|would\s+be|must\s+be|should\s+be)\b\s*+(?i:therefore|thus|clearly|then|option|choice)?\s*+:?
           | [:=] )
-        [*_$`"'\s]*(?i:option\b|choice\b)?\s*
+        [*_$`"'\s]*+(?i:option\b|choice\b)?\s*+
         (?: \\?\(\s*\**([A-Za-z])\**\s*\\?\) | \[([A-Za-z])\]
           | \$?\\(?:text|mathrm|mathbf|textbf)\{\(?([A-Za-z])\)?\}
           | ([B-HJ-Z])(?![A-Za-z0-9'’]|-\w|\s*=)
@@ -51,7 +57,7 @@ _STATED = re.compile(
 )
 _DECLARED = re.compile(
     r"(?<![A-Za-z])(?i:answer|choice|option)\s+[(*]*([A-Z])[)*]*\s+is\s+(?:the\s+|clearly\s+)?(?:correct|right|best|answer)"
-    r"|(?:^|\n|[.:]\s|(?i:so|thus|hence|therefore),?\s)[(*]*([A-Z])[)*]*\s+is\s+the\s+(?:correct|right|best)?\s*(?:answer|choice|option)"
+    r"|(?:^|\n|[.:]\s|(?i:so|thus|hence|therefore),?\s)[(*]*([A-Z])[)*]*\s+is\s+the\s++(?:correct|right|best)?\s*+(?:answer|choice|option)"
 )
 _SETTLED = re.compile(
     r"[*_\s]*(?:(?i:so|thus|hence|therefore),?\s+)?"
@@ -102,6 +108,8 @@ def letter_of(answer: str, options: tuple[str, ...]) -> str | None:
     verbatim = [index for index, option in enumerate(options) if option.strip() == said]
     if len(verbatim) == 1 and (len(said) > 1 or said.islower()):
         return chr(ord("A") + verbatim[0])
+    if len(answer) > _MAX_ANSWER:
+        return None
     bare = _plain(answer)
     known = _letters(options)
     named = _LETTER.fullmatch(bare) or _OPTION.fullmatch(bare)
@@ -210,7 +218,8 @@ def _stated(text: str, options: tuple[str, ...]) -> str | None:
     ]
     said = [(at, letter) for at, letter in said if letter in known]
     lines = [line for line in text.splitlines() if line.strip()]
-    last = lines[-1].strip() if lines else ""
+    line = lines[-1].strip() if lines else ""
+    last = line if len(line) <= _MAX_LINE else ""
     alone = _ALONE.fullmatch(last) or _SETTLED.fullmatch(last)
     if alone and alone[1] in known:
         return alone[1]
@@ -219,5 +228,5 @@ def _stated(text: str, options: tuple[str, ...]) -> str | None:
         return labelled[1]
     if said:
         return max(said)[1] or None
-    tail = re.search(r"(?i:answer\b\s*(?:is|:)\s*)(.+)$", last.strip("*_`\"' ."))
+    tail = re.search(r"(?i:answer\b\s*(?:is|:)\s*)(.+)$", line[-_MAX_LINE:].strip("*_`\"' ."))
     return _by_text(tail[1].strip("*_`\"' ") if tail else "", options)
