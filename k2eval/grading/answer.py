@@ -55,6 +55,8 @@ class Answer:
     """None where there is none."""
     siblings: tuple[str, ...] = ()
     """All boxes on the line of the last one, itself included: "\\boxed{1} and \\boxed{2}"."""
+    end: int = 0
+    """Where the last box ends; 0 without one."""
     cut: bool = False
     """Whether the response ended before it came to an answer."""
 
@@ -123,7 +125,7 @@ def _boxed(text: str) -> Answer:
     ):
         first -= 1
     siblings = tuple(text[a:b].strip() for a, b in spans[first:])
-    return Answer(text[start:end].strip(), siblings)
+    return Answer(text[start:end].strip(), siblings, end)
 
 
 def _box_spans(text: str) -> tuple[list[tuple[int, int]], int | None]:

@@ -1,6 +1,7 @@
 import pytest
 
-from k2eval.grading.choice import grade, letter_of
+from k2eval.grading.choice import grade
+from k2eval.grading.option import letter_of
 from k2eval.records import Outcome
 from tests.grading.conftest import make_question
 
