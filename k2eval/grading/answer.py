@@ -17,25 +17,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from k2eval.grading.value import stated_value
+
 EXTRACTED_LIMIT = 500
 """Characters of an answer that a grade keeps."""
 
 _WINDOW = 1_000_000
 """Characters at the end of the answer part that are searched."""
 
-_LINE = 4_000
-"""Characters at the end of a line that are searched for a statement."""
-
 _MAX_SIBLINGS = 20
 _TOKEN = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)|\\.|[{}]", re.DOTALL)
 _UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*([-+]?[0-9][0-9.,/]*|[A-Za-z])(?![A-Za-z{])")
-_PROSE = re.compile(r"(?<!\\)(?<![A-Za-z])[A-Za-z]{3,}")
-_STATED = re.compile(
-    r"(?i)\b(?:final\s+answer|answer)\b\s*+[*_]*+\s*+(?:is\b|:|=)\s*+[*_:]*+\s*+(?P<answer>[^\n]+)",
-)
-_FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _VISIBLE = re.compile(r"\S")
-_BARE = re.compile(r"[-+−]?[0-9][0-9,./^°%(){}\\*+\-− ]*")
+_PROSE = re.compile(r"(?<!\\)(?<![A-Za-z])[A-Za-z]{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +90,10 @@ def _in_part(text: str, truncated: bool) -> Answer:
     if boxed.text is not None:
         return boxed
     if block is not None and block[0] and (block[1] or not truncated):
-        return Answer(_stated(block[0]) or block[0])
+        return Answer(stated_value(block[0]) or block[0])
     if truncated or boxed.cut:
         return Answer(None, cut=truncated)
-    return Answer(_stated(text))
+    return Answer(stated_value(text))
 
 
 def answer_block(text: str) -> tuple[str, bool] | None:
@@ -151,37 +145,6 @@ def _box_spans(text: str) -> tuple[list[tuple[int, int]], int | None]:
                 spans.append((start, token.start()))
         is_box = found.startswith(("\\boxed", "\\fbox"))
     return spans, next((start for start, box in reversed(stack) if box), None)
-
-
-def _stated(text: str) -> str | None:
-    """An answer that is stated without a box on the last three lines that say anything."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for line in reversed([line[-_LINE:] for line in lines[-3:]]):
-        stated = _STATED.search(line)
-        while stated:
-            found = _stated_formula(stated["answer"])
-            if found:
-                return found
-            stated = _STATED.search(stated["answer"])
-    return _formula_or_number(lines[-1]) if lines else None
-
-
-def _stated_formula(text: str) -> str | None:
-    leading = _FORMULA.match(text.strip())
-    if leading and text.strip()[leading.end() :].startswith("."):
-        return next(group for group in leading.groups() if group is not None).strip()
-    bare = text.strip().strip("*_` ").rstrip(".")
-    is_latex = "\\" in bare and "$" not in bare and not _PROSE.search(bare)
-    return bare if is_latex else _formula_or_number(text)
-
-
-def _formula_or_number(text: str) -> str | None:
-    """The one formula or number that ``text`` consists of, markup and full stop aside."""
-    bare = text.strip().strip("*_` ").rstrip(".").strip("*_` ")
-    formula = _FORMULA.fullmatch(bare)
-    if formula:
-        return next(group for group in formula.groups() if group is not None).strip()
-    return bare if _BARE.fullmatch(bare) else None
 
 
 def tidy(answer: str | None) -> str | None:

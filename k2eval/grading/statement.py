@@ -56,7 +56,7 @@ _CUE_ELSEWHERE = re.compile(
 _SUPPOSED = re.compile(
     # Matches the end of "Suppose that the correct "; not that of "I think the ".
     r"(?i:\b(?:if|suppose|supposing|assume|assuming|whether|unless|could|would|might)"
-    r"(?:\s+that)?\s+(?:the|our|my|an?|your)\s+(?:correct\s+|final\s+|right\s+)?)$"
+    r"(?:\s+that)?\s+(?:the|our|my|an?|your)\s+(?:correct\s+|final\s+|right\s+)?|(?:如果|假设|假設|假如|若|设|設))$"
 )
 _WITHDRAWN = re.compile(
     # Matches a sentence that begins with "Wait", "No," or "Let me reconsider" and "that is wrong"; not "Note".
