@@ -8,14 +8,15 @@ The rules, in order:
    the stop string. A box inside it wins; without one, a block of prose loses to an earlier box.
 3. Otherwise the last complete, non-empty ``\\boxed{…}`` or ``\\fbox{…}`` of the answer part counts.
    A box that was opened later and never closed makes the answer incomplete.
-4. Otherwise, on the last lines only, an explicit statement ("the final answer is …", "Answer: …") or a line
-   that is nothing but a formula or a number. Numbers in passing never count.
+4. Otherwise the last explicit statement counts ("the final answer is …", "Answer: …"), or a last line that is
+   nothing but a formula, a number or an equation (:mod:`k2eval.grading.value`). Numbers in passing never count.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from k2eval.grading.value import stated_value
 
@@ -64,36 +65,44 @@ def answer_part(text: str) -> Part:
     return Part(rest[-_WINDOW:], complete=True)
 
 
-def find_answer(text: str, truncated: bool) -> Answer:
-    """The final answer of the response ``text``, by the rules above.
+def find_answer(text: str, truncated: bool, unboxed: Callable[[str], str | None] = stated_value) -> Answer:
+    r"""Return the final answer of the response ``text``, by the rules above.
 
     Args:
         text: The raw response, reasoning included.
         truncated: Whether the engine stopped at its token limit; then only a closed box or block counts.
+        unboxed: Reads an answer that is stated without a box or a block.
+
+    >>> find_answer(r"<think>\boxed{1}?</think> Then \boxed{2} is it.", truncated=False).text
+    '2'
+    >>> find_answer("The answer is 56 apples.", truncated=False).text
+    '56 apples'
+    >>> find_answer("<think>It is \\boxed{1}", truncated=True)
+    Answer(text=None, siblings=(), end=0, cut=True)
     """
     part = answer_part(text)
     if not part.complete:
         return Answer(None, cut=True)
-    return _in_part(part.text, truncated)
+    return _in_part(part.text, truncated, unboxed)
 
 
-def _in_part(text: str, truncated: bool) -> Answer:
+def _in_part(text: str, truncated: bool, unboxed: Callable[[str], str | None]) -> Answer:
     block = answer_block(text)
     if block is not None:
         inside, closed = block
         boxed = _boxed(inside)
         if boxed.text is not None or boxed.cut:
-            return boxed
+            return replace(boxed, end=len(text))
         if inside and (closed or not truncated) and not _PROSE.search(inside):
             return Answer(inside)
     boxed = _boxed(text)
     if boxed.text is not None:
         return boxed
     if block is not None and block[0] and (block[1] or not truncated):
-        return Answer(stated_value(block[0]) or block[0])
+        return Answer(unboxed(block[0]) or block[0])
     if truncated or boxed.cut:
         return Answer(None, cut=truncated)
-    return Answer(stated_value(text))
+    return Answer(unboxed(text))
 
 
 def answer_block(text: str) -> tuple[str, bool] | None:

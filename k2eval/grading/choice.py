@@ -63,7 +63,7 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     part = answer_part(text)
     if not part.complete:
         return Grade.of(Outcome.TRUNCATED)
-    answer = find_answer(text, truncated)
+    answer = find_answer(text, truncated, unboxed=lambda _: None)
     choice = _choose(part.text, answer, truncated, question.options)
     if choice:
         right = choice == str(question.gold).strip().upper()

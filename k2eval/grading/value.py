@@ -25,9 +25,7 @@ _SPAN = re.compile(
     r"|\\begin\{((?:equation|align|gather|displaymath|math)\*?)\}(.{1,1500}?)\\end\{\6\}",
     re.DOTALL,
 )
-_NAME = (
-    r"(?:arc)?(?:sin|cos|tan|cot|sec|csc)h?|log|ln|lg|exp|sqrt|pi|max|min|gcd|lcm|mod|cis|floor|ceil|abs|infinity|binom|choose|deg"
-)
+_NAME = r"(?:arc)?(?:sin|cos|tan|cot|sec|csc)h?|log|ln|lg|exp|sqrt|pi|max|min|gcd|lcm|mod|cis|floor|ceil|abs|infinity|binom|choose|deg"
 _TOKEN = re.compile(
     # Matches one piece of bare mathematics: "\frac", "12.5", "x", "sqrt", "=", "(" and "and" between two values;
     # not the words of a sentence nor the full stop behind it.
@@ -74,7 +72,9 @@ _TAKEN_BACK = re.compile(
     r"[\s*_,，;(（—–-]*(?:[?？]|(?i:but|or|if|unless|except|not\s+sure|maybe|perhaps|approximately|roughly|plus|minus|hard\s+to|difficult\s+to"
     r"|depending)(?![a-zA-Z])|或|还是|以上|以下|左右)"
 )
-_COPULA = re.compile(r"(?i:\s(?:is|are|was|were|equals?|be|becomes?|total\s+of|comes\s+to|amounts\s+to|totals?)\s(?:equal\s+to\s)?)|[:：=](?=\s)|[是为為共有]")
+_COPULA = re.compile(
+    r"(?i:\s(?:is|are|was|were|equals?|be|becomes?|total\s+of|comes\s+to|amounts\s+to|totals?)\s(?:equal\s+to\s)?)|[:：=](?=\s)|[是为為共有]"
+)
 _WORDS = re.compile(r"[^\W\d_][^\W_'’,-]*(?:[\s,'’-]+(?:\d{1,4}(?:st|nd|rd|th)?|[^\W\d_][^\W_'’-]*)){0,5}")
 _EMPTY_WORDS = re.compile(
     # Matches words that are no answer of their own: "as above", "in the box", "clear"; not "an ellipse".
@@ -137,7 +137,11 @@ def _value(text: str, unit_ends: re.Pattern[str] = _ENDS_UNIT) -> str | None:
     at = 0
     while at < len(text):
         if (mark := _EMPHASIS.match(text, at)) or (mark := _SPAN.match(text, at)):
-            inner = "" if mark.re is _EMPHASIS else next(g for i, g in enumerate(mark.groups()) if g is not None and i != 5)
+            inner = (
+                ""
+                if mark.re is _EMPHASIS
+                else next(g for i, g in enumerate(mark.groups()) if g is not None and i != 5)
+            )
             pieces.append(f" {inner.strip()} " if mark.re is _SPAN else "")
         elif mark := _TOKEN.match(text, at):
             pieces.append(mark[0])
@@ -177,7 +181,9 @@ def _in_sentence(text: str) -> str | None:
             return None
         if not _DOUBTFUL.match(tail) and (value := _value(tail)):
             return value
-    clause = re.split(r",?\s+(?:because|since|as|which|where|so|due)\s|\s\(|;", sentence, maxsplit=1)[0].strip(" ,*_")
+    clause = re.split(r",?\s+(?:because|since|as|which|where|so|due)\s|\s\(|;", sentence, maxsplit=1)[
+        0
+    ].strip(" ,*_")
     return clause if _WORDS.fullmatch(clause) and not _EMPTY_WORDS.match(clause) else None
 
 
