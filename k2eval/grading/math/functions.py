@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from k2eval.grading.math.latex import matching
+from k2eval.grading.math.brackets import matching
 from k2eval.grading.math.structure import split
 
 Expr = Any

@@ -11,17 +11,29 @@ import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
+from k2eval.grading.math.brackets import matching
+from k2eval.grading.math.chinese import translated
+from k2eval.grading.math.notation import repeating, rewritten
+from k2eval.grading.math.words import plain_words
+
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_GREEK_NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi",
+                None, "pi", "rho", None, "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega")  # fmt: skip
+_CAPITALS = {"Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Φ": "Phi",
+             "Ψ": "Psi", "Ω": "Omega", "ϕ": "phi", "µ": "mu"}  # fmt: skip
+GREEK = {chr(ord("α") + index): rf"\{name} " for index, name in enumerate(_GREEK_NAMES) if name} | {
+    letter: rf"\{name} " for letter, name in _CAPITALS.items()
+}
+"""Greek letters and their commands."""
 _SYMBOLS = {
     "−": "-", "–": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∗": "*", "÷": "/", "π": r"\pi ",
     "∞": r"\infty ",
     "≤": r"\le ", "⩽": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≠": r"\ne ", "≈": r"\approx ",
     "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ", "±": r"\pm ", "∓": r"\mp ",
-    "°": r"^{\circ}",
+    "°": r"^{\circ}", "º": r"^{\circ}", "∖": r"\setminus ", "∣": "|", "→": r"\to ", "↦": r"\mapsto ",
     "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "⌊": r"\lfloor ",
-    "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ",
-    "λ": r"\lambda ", "⁄": "/", "’": "'", "…": r"\ldots ",
+    "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", **GREEK, "⁄": "/", "’": "'", "…": r"\ldots ",
 }  # fmt: skip
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _DAMAGE = (
@@ -131,14 +143,20 @@ _SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] =
     ),
 ]  # fmt: skip
 _CURRENCIES = {"$": "dollar", "€": "euro", "£": "gbp", "¥": "yen"}
+_NESTED_TEXTS = 3
+_TEXT_IN_TEXT = re.compile(r"\\text\s*\{\s*\\text\s*\{([^{}]*)\}\s*\}")
 _THOUSANDS_PLAIN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _NAMED_THOUSANDS = re.compile(r"[^,=]*=\s*(?=[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\s*$)")
 _BRACE_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _SHORT_FRACTION = re.compile(r"\\frac(?![a-zA-Z])\s*(\d|(?<=\s)[a-zA-Z])\s*(?:(?=\{)|(\d|[a-zA-Z]))")
 _SHORT_ROOT = re.compile(r"\\sqrt\s*(\d|[a-zA-Z])")
-_HALF_BRACED = re.compile(r"(\\frac\s*\{[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\})\s*(\d|[a-zA-Z])")
+_HALF_BRACED = re.compile(
+    r"(\\(?:frac|binom)\s*\{[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\})\s*(\d|[a-zA-Z])"
+)
 _WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
-_BOX = re.compile(r"\\(?:boxed|fbox|text(?=\s*\{[^{}]*\d[^{}]*\}$))\s*(?=\{)")
+_BOX = re.compile(
+    r"\\(?:boxed|fbox|(?:mathbf|boldsymbol|bm|pmb|mathrm|underline)(?=\s*\{[^{}]*[\d\\])|text(?:bf|it|rm|sf|tt|sc|normal)?(?=\s*\{[^{}]*\d[^{}]*\}$))\s*(?=\{)"
+)
 _REPEATING = re.compile(
     r"(?<![\d.])(\d*\.\d*)(?:\\(?:overline|bar|dot)\s*(?:\{\s*(\d+)\s*\}|(\d))|\((\d+)\))(?!\d|\\dot)"
 )
@@ -164,18 +182,24 @@ def repaired(text: str) -> str:
 
 
 def normalise(answer: str) -> str:
-    """``answer`` in the plain form that the rest of the grader reads."""
-    text = _unicode(repaired(answer))
-    text = _unwrap(text)
+    r"""Return ``answer`` in the plain form that the rest of the grader reads.
+
+    >>> normalise(r"$\dfrac12$."), normalise("2¹⁰"), normalise("15厘米"), normalise(r"\text{twelve}")
+    ('\\frac{1}{2}', '2^{10}', '15\\text{ cm}', '12')
+    """
+    text = translated(_unicode(repaired(answer)))
+    text = _unwrap(rewritten(_unwrap(text)))
     text = re.sub(r"\\\\(?=[a-zA-Z])", r"\\", text) if r"\begin" not in text else text
     for pattern, spelling in _SPELLINGS:
         text = pattern.sub(spelling, text)
+    for _ in range(_NESTED_TEXTS):
+        text = _TEXT_IN_TEXT.sub(r"\\text{\1}", text)
     text = _ascii_calls(_unwrap(text))
     text = _SHORT_FRACTION.sub(lambda m: f"\\frac{{{m[1]}}}" + (f"{{{m[2]}}}" if m[2] else ""), text)
     text = _HALF_BRACED.sub(r"\1{\2}", text)
     text = _SHORT_ROOT.sub(r"\\sqrt{\1}", text)
     text = _REPEATING.sub(_repeating, text)
-    return re.sub(r"\s+", " ", _close_braces(text)).strip()
+    return plain_words(re.sub(r"\s+", " ", _close_braces(text)).strip())
 
 
 def _unicode(text: str) -> str:
@@ -216,25 +240,6 @@ def _unwrap(text: str) -> str:
     return text
 
 
-def matching(text: str, at: int) -> int:
-    """Where the bracket that opens at ``at`` closes; -1 if it does not. Brackets pair by depth, not kind."""
-    depth = 0
-    index = at
-    while index < len(text):
-        char = text[index]
-        if char == "\\" and text[index + 1 : index + 2] not in "{}":
-            index += 2
-            continue
-        if char in "([{":
-            depth += 1
-        elif char in ")]}":
-            depth -= 1
-            if depth == 0:
-                return index
-        index += 1
-    return -1
-
-
 def _ascii_calls(text: str) -> str:
     """Calculator notation as LaTeX: sqrt(x), 2^(10), C(10,5)."""
     for pattern, make in (
@@ -242,6 +247,7 @@ def _ascii_calls(text: str) -> str:
         (re.compile(r"\^\s*(?=\()"), "^{%s}"),
         (re.compile(r"(?<![a-zA-Z\\])floor\s*(?=\()"), "\\lfloor %s\\rfloor "),
         (re.compile(r"(?<![a-zA-Z\\])ceil\s*(?=\()"), "\\lceil %s\\rceil "),
+        (re.compile(r"(?<![a-zA-Z\\])cbrt\s*(?=\()"), "\\sqrt[3]{%s}"),
         (re.compile(r"(?<![a-zA-Z\\])abs\s*(?=\()"), "|%s|"),
     ):
         for _ in range(20):
@@ -254,10 +260,7 @@ def _ascii_calls(text: str) -> str:
 
 
 def _repeating(match: re.Match[str]) -> str:
-    whole, _, fixed = match[1].partition(".")
-    period = match[2] or match[3] or match[4]
-    top = int((whole or "0") + fixed + period) - int((whole or "0") + fixed)
-    return f"\\frac{{{top}}}{{{'9' * len(period)}{'0' * len(fixed)}}}"
+    return repeating(match[1], match[2] or match[3] or match[4])
 
 
 def _close_braces(text: str) -> str:

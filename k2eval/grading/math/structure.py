@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from k2eval.grading.math.brackets import matching
 from k2eval.grading.math.interval import Node, as_interval, inward, is_symbol
-from k2eval.grading.math.latex import matching, without_thousands
+from k2eval.grading.math.latex import without_thousands
 
 _RELATION = re.compile(r"\\(?:le|ge|ne|equiv|approx|sim)(?![a-zA-Z])|[<>=]")
 _MATRIX = re.compile(r"\\begin\{([pbB]?matrix|array|cases)\}(?:\{[clr|]*\})?(.*)\\end\{\1\}", re.DOTALL)
