@@ -19,7 +19,7 @@ from collections import deque
 from k2eval.grading import letter
 from k2eval.grading.answer import Answer, answer_block, answer_part, find_answer, tidy
 from k2eval.grading.option import by_exact_text, by_text, letter_of, letters
-from k2eval.grading.statement import Statement, statements
+from k2eval.grading.statement import WINDOW, Statement, statements
 from k2eval.records import Grade, Outcome, Question
 
 VERSION = 3
@@ -30,9 +30,9 @@ _DECLARED = re.compile(
     # "B 是正确的。"; not "Option B is incorrect", "Neither A nor B is correct" or "B is correct in that".
     r"(?<![A-Za-z])(?i:answer|choice|option)\s{1,3}[(*]{0,3}([A-Z])[)*]{0,3}\s{1,3}is\s{1,3}(?:the\s|clearly\s|therefore\s)?"
     r"(?:correct|right|best|answer)\b"
-    r"|(?:^|[\n.:]\s?|(?i:so|thus|hence|therefore),?\s)[(*\s]{0,4}([A-Z])[)*]{0,3}\s{1,3}is\s{1,3}"
+    r"|(?:^|[\n.:]\s?|(?i:so|thus|hence|therefore),?\s)[(*\s]{0,4}+([A-Z])[)*]{0,3}\s{1,3}is\s{1,3}"
     r"(?:the\s{1,3}(?:correct\s|right\s|best\s)?(?:answer|choice|option)|(?:correct|right)(?=[*\s]{0,4}(?:[.!\n]|$)))"
-    r"|(?:^|[\n。，,：:]|所以|因此|故)[\s*]{0,3}(?:选项|選項)?[\s*(]{0,3}([A-Z])[\s*)]{0,3}(?:选项|選項|项|項)?[\s]{0,2}(?:是|为|為)?"
+    r"|(?:^|[\n。，,：:]|所以|因此|故)[\s*]{0,3}+(?:选项|選項)?[\s*(]{0,3}+([A-Z])[\s*)]{0,3}(?:选项|選項|项|項)?[\s]{0,2}(?:是|为|為)?"
     r"(?:正确|正確|最佳)(?:的)?(?:答案|选项|選項)?(?=[\s*]{0,3}(?:[。！.!]|\n|$))"
 )
 _LETTER_LINE = re.compile(
@@ -132,7 +132,7 @@ def _labelled_line(text: str, options: tuple[str, ...]) -> str | None:
 def _stated(text: str, options: tuple[str, ...]) -> str | None:
     """Return the option stated last; "" if the last statement names two or is taken back, None without one."""
     known = letters(options)
-    declared = deque(_DECLARED.finditer(text), 20)
+    declared = deque(_DECLARED.finditer(text, max(0, len(text) - WINDOW)), 20)
     excluded: set[str] = set()
     found: str | None = None
     at = -1

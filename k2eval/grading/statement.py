@@ -14,6 +14,9 @@ from dataclasses import dataclass
 BODY_LIMIT = 2_000
 """Characters after a cue that are read."""
 
+WINDOW = 100_000
+"""Characters at the end of a response in which a statement counts."""
+
 _NEWEST = 20
 """Statements at the end of a response that are looked at."""
 
@@ -60,7 +63,7 @@ _SUPPOSED = re.compile(
 )
 _WITHDRAWN = re.compile(
     # Matches a sentence that begins with "Wait", "No," or "Let me reconsider" and "that is wrong"; not "Note".
-    r"(?:^|[.!?:;。！？\n]\s{0,3})[*_(\s]{0,4}(?:(?i:wait|hmm+|oops|on\s+second\s+thought|correction|scratch\s+that)\b"
+    r"(?:^|[.!?:;。！？\n])[*_(\s]{0,6}+(?:(?i:wait|hmm+|oops|on\s+second\s+thought|correction|scratch\s+that)\b"
     r"|Actually\b|(?i:no)[,.!]|(?i:let\s+me|let's|let\s+us|i\s+(?:should|need\s+to|must))\s+"
     r"(?:reconsider|rethink|redo|recompute|recalculate|try\s+again|start\s+over)\b"
     r"|(?i:i\s+(?:made\s+a|was\s+wrong|misread|forgot)|that\s+was\s+wrong"
@@ -95,8 +98,9 @@ def statements(text: str) -> Iterator[Statement]:
     >>> [statement.body for statement in statements("The answer is 5. So, **Answer:** 6")]
     ['6', '5. So, **Answer:** 6']
     """
-    cues = deque(_CUE.finditer(text), _NEWEST)
-    others = deque(_CUE_ELSEWHERE.finditer(text), _NEWEST)
+    begin = max(0, len(text) - WINDOW)
+    cues = deque(_CUE.finditer(text, begin), _NEWEST)
+    others = deque(_CUE_ELSEWHERE.finditer(text, begin), _NEWEST)
     end = len(text)
     for cue in sorted([*cues, *others], key=lambda match: match.start(), reverse=True)[:_NEWEST]:
         groups = cue.groupdict()
