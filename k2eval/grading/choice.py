@@ -5,8 +5,8 @@ The rules, in order:
 1. The last line of boxes counts if it names one option, by letter, text or value, and no statement behind it names one.
    Two different options in one box or on one line of boxes are no answer.
 2. An ``<answer>`` block counts if it comes last.
-3. Otherwise the last statement counts ("The correct answer is (D)", "故选 B", ``{"answer": "B"}``), or the last line where
-   that is an option and nothing else.
+3. Otherwise the last statement counts ("The correct answer is (D)", "故选 B", ``{"answer": "B"}``), or the last
+   line if that is an option and nothing else.
 
 Letters are read in their own right only (:mod:`k2eval.grading.letter`), and nothing is ever guessed.
 """
@@ -136,8 +136,8 @@ def _stated(text: str, options: tuple[str, ...]) -> str | None:
     excluded: set[str] = set()
     found: str | None = None
     at = -1
-    for statement in statements(text):
-        name = _read(statement, options)
+    for index, statement in enumerate(statements(text)):
+        name = _read(statement, options, by_value=index == 0)
         if name and (statement.is_open or _NEGATIVE.match(statement.body)):
             excluded.add(name)
         elif name is not None:
@@ -150,7 +150,7 @@ def _stated(text: str, options: tuple[str, ...]) -> str | None:
     return letter.SEVERAL if found in excluded else found
 
 
-def _read(statement: Statement, options: tuple[str, ...]) -> str | None:
+def _read(statement: Statement, options: tuple[str, ...], by_value: bool) -> str | None:
     """Return the option that a statement names; None if it names none, "" if it names two."""
     if "boxed" in statement.body:  # an empty box, or one that was cut
         return None
@@ -160,9 +160,9 @@ def _read(statement: Statement, options: tuple[str, ...]) -> str | None:
     body = letter.plain(statement.body[: letter.LIMIT])
     negative = _NEGATIVE.match(body)
     name = letter.settled(body[negative.end() :] if negative else body, letters(options))
-    if name is not None or negative:
+    if name is not None or negative or not by_value:
         return name
     for clause in (first_line, re.split(r"[.!。]\s|[.。]$", first_line)[0].strip("*_`\"' ")):
-        if by_value := by_text(clause, options):
-            return by_value
+        if stated := by_text(clause, options):
+            return stated
     return None

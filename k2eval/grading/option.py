@@ -19,7 +19,7 @@ _LETTER_ALONE = re.compile(
     r"[(\[{\s]*([A-Za-z])[)\]}\s]*"
 )
 _LETTER_IN_PHRASE = re.compile(
-    # Matches "The correct answer is B", "option (b)", "B is correct", "答案：B", "选B", "B项"; not "the answer is not B".
+    # Matches "The correct answer is B", "option (b)", "B is correct", "答案：B", "选B"; not "the answer is not B".
     r"(?i:(?:the\s+)?(?:correct\s+|final\s+|right\s+|best\s+)?(?:option|answer|choice)(?:\s+is)?\s*:?\s*)[(\[]?([A-Za-z])[)\]]?"
     r"|[(\[]?([A-Z])[)\]]?\s+is\s+(?:the\s+)?(?:correct|right|best)(?:\s+(?:answer|option|choice))?"
     r"|(?:故|所以|因此|应该|应|正确)*(?:的)?(?:答案|选项|選項|选择|選擇|选|選)(?:应该|应)?(?:是|为|為|选|選)?\s*:?\s*[(\[]?([A-Za-z])[)\]]?\s*(?:项|选项)?。?"

@@ -1,7 +1,8 @@
 """Find where a response states its answer without a box: "The answer is …", "**Final Answer**", "故选 …".
 
-A *statement* is a cue ("the answer is") and its body, the text that follows. The graders read the body, each in its own way:
-:mod:`k2eval.grading.value` for mathematics, :mod:`k2eval.grading.letter` for multiple choice. The last statement counts.
+A *statement* is a cue ("the answer is") and its body, the text that follows. The graders read the body, each in its
+own way: :mod:`k2eval.grading.value` for mathematics, :mod:`k2eval.grading.letter` for multiple choice. The last
+statement counts.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ _CUE = re.compile(
       |answer|choice|option))(?P<plural>s?)(?![A-Za-z])
     {_MARKUP}(?i:{_SUBJECT})(?:\s?\([^()\n]{{0,40}}\))?
     (?: ,?(?i:{_ADVERB}),?\s{{0,3}}
-        (?: (?P<open>(?i:(?:could|can|may|might)(?:\s{{1,3}}(?:also|well))?\s{{1,3}}be|cannot\s{{1,3}}be|can't\s{{1,3}}be|isn't|is\s{{1,3}}not))
+        (?: (?P<open>(?i:(?:could|can|may|might)(?:\s{{1,3}}(?:also|well))?\s{{1,3}}be|(?:cannot|can't)\s{{1,3}}be|isn't
+              |is\s{{1,3}}not))
           | (?i:is|was|are|equals?|becomes|(?:{_MODAL}){_ADVERB}\s{{1,3}}be{_ADVERB}))(?![A-Za-z])
       | {_MARKUP}(?P<colon>[:：=＝])
       | (?P<line>[*_\s]{{0,4}}\n) )

@@ -1,8 +1,8 @@
 """Read the mathematical answer that a response states without a box.
 
-A *value* is a run of mathematics, with a unit of a few words behind it: "(3, 4)", "56 apples", "x = 1 or x = 2". It ends where
-the sentence goes on to something else ("56 because …"). Where the sentence could change the value ("56 or so", "56 times 3"),
-nothing is read: numbers in passing never count.
+A *value* is a run of mathematics, with a unit of a few words behind it: "(3, 4)", "56 apples", "x = 1 or x = 2".
+It ends where the sentence goes on to something else ("56 because …"). If the sentence could change the value ("56 or
+so", "56 times 3"), nothing is read: numbers in passing never count.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import deque
 
+from k2eval.grading.phrases import any_of
 from k2eval.grading.statement import statements
 
 UNSURE = ""
@@ -25,75 +26,124 @@ _SPAN = re.compile(
     r"|\\begin\{((?:equation|align|gather|displaymath|math)\*?)\}(.{1,1500}?)\\end\{\6\}",
     re.DOTALL,
 )
-_NAME = r"(?:arc)?(?:sin|cos|tan|cot|sec|csc)h?|log|ln|lg|exp|sqrt|pi|max|min|gcd|lcm|mod|cis|floor|ceil|abs|infinity|binom|choose|deg"
+_NAME = (
+    r"(?:arc)?(?:sin|cos|tan|cot|sec|csc)h?|log|ln|lg|exp|sqrt|pi|max|min|gcd|lcm|mod|cis|floor|ceil|abs|infinity|binom"
+    r"|choose|deg"
+)
+_SIGNS = (
+    r"-+*/^=<>≤≥≠≈_(){}\[\]|!%°′″'~:&$√∛π∞±∓×·⋅÷−–²³⁰¹⁴-⁹⁺⁻ⁿ₀-₉½⅓⅔¼¾⅕-⅞∪∩∈∅ℝℤℕℚ€£¢¥"
+    r"０-９．，（）＝－＋％、 \t\u3000"
+)
 _TOKEN = re.compile(
     # Matches one piece of bare mathematics: "\frac", "12.5", "x", "sqrt", "=", "(" and "and" between two values;
     # not the words of a sentence nor the full stop behind it.
     rf"\\[a-zA-Z]+|\\.|(?:{_NAME})(?![a-zA-Z])|\d+(?:[.,]\d+)*|\.\d+|[.,;](?=\s?[\d\\$(\[+-])"
     r"|,(?=\s{0,2}(?:(?:and|or)\s|[a-zA-Z]\s?(?:[=<>≤≥+*/^_,)-]|\\)|[a-zA-Z]\s{0,2}$))"
     r"|(?:and|or)(?=\s{1,2}(?:[\d\\$(\[+−√±-]|[a-zA-Z](?:_?\w|_\{\w+\})?\s?(?:[=<>≤≥^*/+,.]|\\|$)))"
-    r"|(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])(?!\s+[a-z]{2,})(?!['’][a-z])|[α-ωΑ-Ω]"
-    r"|\.{3}|…|[-+*/^=<>≤≥≠≈_(){}\[\]|!%°′″'~:&$√∛π∞±∓×·⋅÷−–²³⁰¹⁴-⁹⁺⁻ⁿ₀-₉½⅓⅔¼¾⅕-⅞∪∩∈∅ℝℤℕℚ€£¢¥]|[０-９．，（）＝－＋％、]|[ \t\u3000]"
+    rf"|(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])(?!\s+[a-z]{{2,}})(?!['’][a-z])|[α-ωΑ-Ω]|\.{{3}}|…|[{_SIGNS}]"
 )
 _EMPHASIS = re.compile(
     # Matches the marks of Markdown around a value: "**", "`"; not the power in "2**10".
     r"(?<![\w)}*])\*{1,3}(?=\S)|\*{1,3}(?![\w({\\*])|(?<![\w)])_(?=\w)|(?<=\w)_(?!\w|\{)|`{1,3}"
 )
+_ADVERBS = any_of(
+    "therefore, thus, hence, then, clearly, simply, just, exactly, precisely, indeed, now, also, definitely, obviously,"
+    "only, equal to, given by, found to be, as follows, the following, option, that, ∴"
+)
 _ADVERB = re.compile(
     # Matches "therefore ", "equal to ", "the number " before a value; not "the number of".
-    r"(?i:(?:therefore|thus|hence|then|clearly|simply|just|exactly|precisely|indeed|now|also|definitely|obviously|only|equal\s+to"
-    r"|given\s+by|found\s+to\s+be|as\s+follows|the\s+following|the\s+(?:number|value|integer|pair)(?!\s+of)|option|that|∴|\\therefore)"
-    r"(?![a-zA-Z])[\s,:]*)+"
+    rf"(?i:(?:{_ADVERBS}|\\therefore|the\s+(?:number|value|integer|pair)(?!\s+of))(?![a-zA-Z])[\s,:]*)+"
+)
+_DOUBTS = any_of(
+    "about, approximately, approx, around, roughly, nearly, almost, close to, at least, at most, more than, less than,"
+    "greater, fewer, over, under, between, either, neither, not, maybe, perhaps, possibly, unknown, undetermined,"
+    "unclear, something, somewhere, any, up to, one of, above, below, within, half of, twice, double, a multiple,"
+    "multiple, multiples, different, same as, 不, 约, 大约, 大概, 至少, 至多, 可能, 大于, 小于, 超过"
 )
 _DOUBTFUL = re.compile(
     # Matches a lead that does not state the value behind it: "about", "not", "at least", "between"; not "another".
-    r"(?i:about|approximately|approx|around|roughly|nearly|almost|close\s+to|at\s+(?:least|most)|more\s+than|less\s+than|greater|fewer"
-    r"|over|under|between|either|neither|not|maybe|perhaps|possibly|unknown|undetermined|unclear|some(?:thing|where)|any|up\s+to|one\s+of"
-    r"|above|below|within|half\s+of|twice|double|a\s+multiple|multiples?|different|same\s+as|不|约|大约|大概|至少|至多|可能|大于|小于|超过)"
-    r"(?![a-zA-Z])"
+    rf"(?i:{_DOUBTS})(?![a-zA-Z])"
 )
-_CHANGES = (
-    r"or|but|if|unless|except|plus|minus|times|more|less|fewer|greater|larger|smaller|over|divided|multiplied|modulo|mod|out|at|and|of|to"
-    r"|through|till|until|versus|vs|than|when|provided|assuming|approximately|roughly|apart|away|short|only|per"
+_CHANGES = any_of(
+    "or, but, if, unless, except, plus, minus, times, more, less, fewer, greater, larger, smaller, over, divided,"
+    "multiplied, modulo, mod, out, at, and, of, to, through, till, until, versus, vs, than, when, provided, assuming,"
+    "approximately, roughly, apart, away, short, only, per"
 )
 _UNIT_WORD = re.compile(
     # Matches one word of a unit: " apples", " square", " km/h", "个"; not " or", " times" or " more".
-    rf"\s*(?:(?!(?i:{_CHANGES})(?![a-zA-Z]))[a-zA-Z°²³^/·]{{1,20}}\d?|(?<=[a-zA-Z])\s+per\s+[a-zA-Z]{{1,20}}|[\u4e00-\u9fff]{{1,6}})"
+    rf"\s*(?:(?!(?i:{_CHANGES})(?![a-zA-Z]))[a-zA-Z°²³^/·]{{1,20}}\d?|(?<=[a-zA-Z])\s+per\s+[a-zA-Z]{{1,20}}"
+    r"|[\u4e00-\u9fff]{1,6})"
+)
+_REASONS = any_of(
+    "because, since, as, which, where, so, thus, hence, therefore, by, due, using, given, after, with, from, in,"
+    "and we, and this, and that, and the, and it, and so, and thus, and hence"
 )
 _ENDS = re.compile(
     # Matches behind a value what ends it: a full stop, ", as claimed", " because", " (see above)"; not " apples".
     r"[\s*_\"'”]*(?:$|[.!。！](?:[\s*_\"'”)]|$)|[;；]|\n|[,，:：(（—–]|\s-\s"
-    r"|(?i:because|since|as|which|where|so|thus|hence|therefore|by|due|using|given|after|with|from|in|and\s+(?:we|this|that|the|it|so|thus"
-    r"|hence))(?![a-zA-Z])|因为|所以)"
+    rf"|(?i:{_REASONS})(?![a-zA-Z])|因为|所以)"
 )
-_ENDS_UNIT = re.compile(rf"{_ENDS.pattern}|\s*(?i:that|to|of|for|on|when|we)(?![a-zA-Z])")
+_ENDS_UNIT = re.compile(
+    # Matches behind a unit what ends it: as above, and " in" or " of" in "56 ways of doing it"; not " and 3 feet".
+    rf"{_ENDS.pattern}|\s*(?i:that|to|of|for|on|when|we)(?![a-zA-Z])"
+)
+_RETREATS = any_of(
+    "but, or, if, unless, except, not sure, maybe, perhaps, approximately, roughly, plus, minus, hard to, difficult to,"
+    "depending"
+)
 _TAKEN_BACK = re.compile(
     # Matches behind a value a doubt about it: "?", ", but", " or so", "左右"; not ", as claimed".
-    r"[\s*_,，;(（—–-]*(?:[?？]|(?i:but|or|if|unless|except|not\s+sure|maybe|perhaps|approximately|roughly|plus|minus|hard\s+to|difficult\s+to"
-    r"|depending)(?![a-zA-Z])|或|还是|以上|以下|左右)"
+    rf"[\s*_,，;(（—–-]*(?:[?？]|(?i:{_RETREATS})(?![a-zA-Z])|或|还是|以上|以下|左右)"
+)
+_VERBS = any_of(
+    "is, are, was, were, equal, equals, be, become, becomes, total of, comes to, amounts to, total, totals"
 )
 _COPULA = re.compile(
-    r"(?i:\s(?:is|are|was|were|equals?|be|becomes?|total\s+of|comes\s+to|amounts\s+to|totals?)\s(?:equal\s+to\s)?)|[:：=](?=\s)|[是为為共有]"
+    # Matches the verb between a name and a value: " is ", " equals ", ": ", "为"; not " has ".
+    rf"(?i:\s(?:{_VERBS})\s(?:equal\s+to\s)?)|[:：=](?=\s)|[是为為共有]"
 )
-_WORDS = re.compile(r"[^\W\d_][^\W_'’,-]*(?:[\s,'’-]+(?:\d{1,4}(?:st|nd|rd|th)?|[^\W\d_][^\W_'’-]*)){0,5}")
+_WORDS = re.compile(
+    # Matches a few words: "an ellipse", "March 14th, 2025", "Alice and Bob"; not a sentence or a formula.
+    r"[^\W\d_][^\W_'’,-]*(?:[\s,'’-]+(?:\d{1,4}(?:st|nd|rd|th)?|[^\W\d_][^\W_'’-]*)){0,5}"
+)
+_POINTERS = any_of(
+    "as, in, on, at, by, from, given, shown, found, stated, clear, obvious, simple, derived, obtained, written,"
+    "expressed, below, above, here, this, that, these, those, it, what, how, let, we, i, to, boxed, your, my, our, their,"
+    "his, her, its, therefore, so, thus, now, first, next, then, because, since, unique, correct, right, wrong,"
+    "reasonable, known, determined, calculated, computed, based, going, still, letter, there, the number, the value,"
+    "the sum, the same, the following, the one, the smallest, the largest, the product, the probability, the area,"
+    "the answer, the total, the set, the result"
+)
 _EMPTY_WORDS = re.compile(
-    # Matches words that are no answer of their own: "as above", "in the box", "clear"; not "an ellipse".
-    r"(?i:(?:(?:as|in|on|at|by|from|given|shown|found|stated|clear|obvious|simple|derived|obtained|written|expressed|below|above|here|this|that"
-    r"|these|those|it|what|how|let|we|i|to|as|boxed|your|my|our|their|his|her|its|therefore|so|thus|now|first|next|then|because|since|unique"
-    r"|correct|right|wrong|reasonable|known|determined|calculated|computed|based|going|still|letter|there)\b"
-    r"|the\s+(?:number|value|sum|same|following|one|smallest|largest|product|probability|area|answer|total|set|result)\b))"
+    # Matches words that are no answer: "as above", "in the box", "clear"; not "an ellipse".
+    rf"(?i:{_POINTERS})\b"
+)
+_CONCLUSIONS = any_of(
+    "so, thus, hence, therefore, consequently, finally, in conclusion, in total, altogether, overall, this gives,"
+    "we get, we obtain, we find, we conclude that, we conclude, we have that"
 )
 _CONCLUDES = re.compile(
     # Matches "So", "Therefore," and "综上" at the start of a sentence; not "Sometimes".
-    r"(?:^|[.!。]\s+)[\s*_#>$]*(?:(?i:so|thus|hence|therefore|consequently|finally|in\s+conclusion|in\s+total|altogether|overall|this\s+gives"
-    r"|we\s+(?:get|obtain|conclude|find)|we\s+(?:have|conclude)\s+that)(?![a-zA-Z])|\\therefore|∴|综上|所以|因此|故|于是|从而|总共|一共|共)[\s,，:]*"
+    rf"(?:^|[.!。]\s+)[\s*_#>$]*+(?:(?i:{_CONCLUSIONS})(?![a-zA-Z])|\\therefore"
+    r"|∴|综上|所以|因此|故|于是|从而|总共|一共|共)[\s,，:]*"
 )
-_CONCLUDES_INSIDE = re.compile(r"\s(?i:therefore|thus|hence|consequently)\s")
+_CONCLUDES_INSIDE = re.compile(
+    # Matches " therefore " in "The value is therefore 5"; not "thus" at the start, which is the rule above.
+    r"\s(?i:therefore|thus|hence|consequently)\s"
+)
+_GUESSES = any_of(
+    "if, suppose, assume, try, check, consider, case, cases, when, maybe, perhaps, might, may, could, would, need, let,"
+    "guess, say, not, cannot, can't, at least, at most, until, unless, whether, about, approximately, roughly, next,"
+    "step, first, second, possible, bound, either, example"
+)
 _SPECULATES = re.compile(
-    r"(?i:\b(?:if|suppose|assume|try|check|consider|case|cases|when|maybe|perhaps|might|may|could|would|need|let|guess|say|not|cannot|can't"
-    r"|at\s+least|at\s+most|until|unless|whether|about|approximately|roughly|next|step|first|second|possible|bound|either|example)\b)|\?|如果|假设|若|可能|不"
+    # Matches words of a sentence that concludes nothing: "suppose", "case", "at most"; not "total".
+    rf"(?i:\b(?:{_GUESSES})\b)|\?|如果|假设|若|可能|不"
 )
-_NUMBER = re.compile(r"[-+−]?[0-9][0-9,./^°%(){}\\*+\-− ]*")
+_NUMBER = re.compile(
+    # Matches "56", "-1,234.5", "5/8", "2^{10}"; not "x" or "56 apples".
+    r"[-+−]?[0-9][0-9,./^°%(){}\\*+\-− ]*"
+)
 _SENTENCE_ENDS = re.compile(r"[\s*_]*[.!。]?[\s*_]*$")
 _NOWHERE = re.compile(r"(?!)")
 _EQUATION = re.compile(
@@ -125,7 +175,8 @@ def stated_value(text: str) -> str | None:
 
 def _read(body: str) -> str | None:
     """Return the value, or the words, that ``body`` begins with; :data:`UNSURE` if they could mean another."""
-    body = body[_ADVERB.match(body).end() :] if _ADVERB.match(body) else body  # type: ignore[union-attr]
+    adverb = _ADVERB.match(body)
+    body = body[adverb.end() :] if adverb else body
     if _DOUBTFUL.match(body):
         return UNSURE
     return _value(body) or _in_sentence(body)

@@ -10,8 +10,8 @@ import re
 _HAN = "\u4e00-\u9fff"
 _IS_CHINESE = re.compile(rf"[{_HAN}。、，：；（）∶]")
 _TRADITIONAL = str.maketrans(
-    "無個種為選實數萬億圓條隻張幾點時間長積體類會雙對邊組頁頭顆塊",
-    "无个种为选实数万亿元条只张几点时间长积体类会双对边组页头颗块",
+    "無個種為選實數萬億圓條隻張點時間長積體雙對組頁頭顆塊",
+    "无个种为选实数万亿元条只张点时间长积体双对组页头颗块",
 )
 _PUNCTUATION = str.maketrans("。、，：；（）［］＝－＋％∶．！", ".,,:;()[]=-+%:.!")
 _WRAPPED = re.compile(
@@ -19,12 +19,14 @@ _WRAPPED = re.compile(
     rf"\\(?:text|math|mbox|hbox)[a-z]{{0,6}}\s*\{{([^{{}}]*[{_HAN}][^{{}}]*)\}}"
 )
 _LEAD = re.compile(
-    # Matches "答案是", "所以答案为：", "共有", "面积为" in front of a value; not "不是", "约为", "不等于" or "第3大的数是".
-    rf"^\s*(?:(?:因此|所以|故|综上|即|于是|则|共有|一共有|总共有|共|一共|总共|点|有)[,:\s]*|(?![{_HAN}]*(?:不|非|约|大|小|超|至|倍|余|第|除|少|多))"
-    rf"[{_HAN}]{{1,12}}(?:是|为|等于|有|共)\s*:?\s*|(?:最终|正确)?(?:答案|结果)\s*[:=]\s*)+(?=\S)"
+    # Matches "答案是", "所以答案为：", "共有", "面积为" in front of a value; not "不是", "约为", "第3大的数是".
+    r"^\s*(?:(?:因此|所以|故|综上|即|于是|则|共有|一共有|总共有|共|一共|总共|点|有)[,:\s]*"
+    rf"|(?![{_HAN}]*[不非约大小超至倍余第除少多])[{_HAN}]{{1,12}}(?:是|为|等于|有|共)\s*:?\s*"
+    r"|(?:最终|正确)?(?:答案|结果)\s*[:=]\s*)+(?=\S)"
 )
 _WORDS = {
-    r"\emptyset": r"(?:此|该|本|原)?(?:方程组?|不等式组?)?(?:无|没有|不存在)(?:实数|整数|正整数|有理数|实)?(?:解|根)?|空集|不存在",
+    r"\emptyset": r"(?:此|该|本|原)?(?:方程组?|不等式组?)?(?:无|没有|不存在)(?:实数|整数|正整数|有理数|实)?(?:解|根)?"
+    r"|空集|不存在",
     r"\infty": r"\+?(?:正)?无穷(?:大)?",
     r"-\infty": r"-?负无穷(?:大)?",
     r"\mathbb{R}": r"(?:全体|所有|任意|一切)实数|实数集",
@@ -37,40 +39,41 @@ _JOINED = re.compile(
     # Matches "或" and "和" between two values; not "和为".
     rf"(?<=\S)\s*(或者?|和|与|及|以及|且)\s*(?=[^\s{_HAN}])"
 )
-_LENGTHS = {
-    "千米": "km",
-    "公里": "km",
-    "分米": "dm",
-    "厘米": "cm",
-    "公分": "cm",
-    "毫米": "mm",
-    "公尺": "m",
-    "米": "m",
-}
-_MEASURES = {
-    **{f"平方{name}": rf"\text{{ {unit}}}^{{2}}" for name, unit in _LENGTHS.items()},
-    **{f"立方{name}": rf"\text{{ {unit}}}^{{3}}" for name, unit in _LENGTHS.items()},
-    **{f"{name}/小时": rf"\text{{ {unit}/h}}" for name, unit in _LENGTHS.items()},
-    **{f"{name}每小时": rf"\text{{ {unit}/h}}" for name, unit in _LENGTHS.items()},
-    **{f"{name}/时": rf"\text{{ {unit}/h}}" for name, unit in _LENGTHS.items()},
-    **{f"{name}/秒": rf"\text{{ {unit}/s}}" for name, unit in _LENGTHS.items()},
-    **{f"{name}每秒": rf"\text{{ {unit}/s}}" for name, unit in _LENGTHS.items()},
-    **{name: rf"\text{{ {unit}}}" for name, unit in _LENGTHS.items()},
-    "千克": r"\text{ kg}", "公斤": r"\text{ kg}", "毫克": r"\text{ mg}", "克": r"\text{ g}", "吨": r"\text{ tonne}",
-    "毫升": r"\text{ ml}", "升": r"\text{ L}", "小时": r"\text{ hours}", "分钟": r"\text{ minutes}", "秒": r"\text{ seconds}",
-    "秒钟": r"\text{ seconds}", "天": r"\text{ days}", "周": r"\text{ weeks}", "年": r"\text{ years}", "个月": r"\text{ months}",
-    "摄氏度": r"^{\circ}\text{C}", "度": r"^{\circ}", "弧度": r"\text{ radians}", "美元": r"\text{ dollars}",
-    "欧元": r"\text{ euros}", "人民币": r"\text{ yuan}", "元": r"\text{ yuan}", "块钱": r"\text{ yuan}", "平方单位": r"\text{ units}^{2}",
-    "立方单位": r"\text{ units}^{3}", "个单位": r"\text{ units}", "单位": r"\text{ units}",
-}  # fmt: skip
+_LENGTHS = {"km": "千米 公里", "m": "米 公尺", "dm": "分米", "cm": "厘米 公分", "mm": "毫米"}
+_OTHERS = {"kg": "千克 公斤", "g": "克", "mg": "毫克", "tonne": "吨", "L": "升", "ml": "毫升",
+           "hours": "小时", "minutes": "分钟",
+           "seconds": "秒 秒钟", "days": "天", "weeks": "周", "months": "个月", "years": "年", "radians": "弧度",
+           "dollars": "美元", "euros": "欧元", "yuan": "元 人民币 块钱", "units": "单位 个单位"}  # fmt: skip
+
+
+def _measures() -> dict[str, str]:
+    """Return each unit of measurement in Chinese with its LaTeX."""
+    measures = {
+        "度": r"^{\circ}",
+        "摄氏度": r"^{\circ}\text{C}",
+        "平方单位": r"\text{ units}^{2}",
+        "立方单位": r"\text{ units}^{3}",
+    }
+    for unit, names in (_LENGTHS | _OTHERS).items():
+        for name in names.split():
+            measures[name] = rf"\text{{ {unit}}}"
+            if unit in _LENGTHS:
+                measures[f"平方{name}"] = rf"\text{{ {unit}}}^{{2}}"
+                measures[f"立方{name}"] = rf"\text{{ {unit}}}^{{3}}"
+                for per, time in (("/小时", "h"), ("每小时", "h"), ("/时", "h"), ("/秒", "s"), ("每秒", "s")):
+                    measures[name + per] = rf"\text{{ {unit}/{time}}}"
+    return measures
+
+
+_MEASURES = _measures()
 _MEASURE = re.compile(
     # Matches "厘米" or "(厘米)" behind a number or a formula; not "厘米以上".
     rf"(?<=[\w}})\s(])\s*(\()?({'|'.join(sorted(_MEASURES, key=len, reverse=True))})(?(1)\))(?![{_HAN}])"
 )
+_COUNTERS = "个人名位只条支枝张本次岁点辆棵朵块件套双对组题种步场页头颗把袋箱瓶盒份级节列班户家座所匹艘架台分道句回趟遍"
 _COUNTED = re.compile(
     # Matches "个", "(种)", "名学生", "只鸡" behind a number; not "个以上", "倍", "左右" or "多个".
-    rf"(?<=[\d}}\s(])\s*(\()?(?:个|種|种|人|名|位|只|条|支|枝|张|本|次|岁|点|名|辆|棵|朵|块|件|套|双|对|组|题|步|场|页|头|颗|把|袋|箱|瓶|盒|份|级|节|列"
-    rf"|班|户|家|座|所|匹|艘|架|台|分|道|句|回|趟|遍|场)(?![{_HAN}]*(?:以|上|下|左|右|多|余|半|之|倍|或|到|的|不|除))[{_HAN}]{{0,4}}(?(1)\))"
+    rf"(?<=[\d}}\s(])\s*(\()?[{_COUNTERS}](?![{_HAN}]*[以上下左右多余半之倍或到的不除])[{_HAN}]{{0,4}}(?(1)\))"
 )
 _TEN_THOUSANDS = re.compile(
     # Matches "万" and "亿" behind a number: 3万 is 30,000.

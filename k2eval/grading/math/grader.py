@@ -12,8 +12,9 @@ from functools import lru_cache
 
 from k2eval.grading.answer import find_answer, tidy
 from k2eval.grading.math import leaf, symbolic, units
+from k2eval.grading.math.characters import repaired
 from k2eval.grading.math.equal import same_answer, same_leaf, value_of
-from k2eval.grading.math.latex import normalise, repaired, squeezed
+from k2eval.grading.math.latex import normalise, squeezed
 from k2eval.grading.math.number import exact
 from k2eval.grading.math.structure import parse
 from k2eval.records import Grade, Outcome, Question

@@ -63,9 +63,14 @@ _ARGUMENT = re.compile(
 )
 _BASED = re.compile(
     # Matches "1a3_{16}", "(11 0101)_2" and "\text{ff}_{16}"; not "x_2" or "a_{16}".
-    r"(?<![\w\\.{}])(?:\\text[a-z]*\s*\{\s*)?\(?\s*([0-9a-fA-F]+(?:(?:\s|\\[,;: ])+[0-9a-fA-F]{2,})*)\s*\)?(?:\s*\})?\s*_\s*(?:\{\s*(\d{1,2})\s*\}|(\d))(?!\w)"
+    r"(?<![\w\\.{}])(?:\\text[a-z]*\s*\{\s*)?\(?\s*([0-9a-fA-F]+(?:(?:\s|\\[,;: ])+[0-9a-fA-F]{2,})*)\s*\)?"
+    r"(?:\s*\})?\s*_\s*(?:\{\s*(\d{1,2})\s*\}|(\d))(?!\w)"
 )
 _PREFIXED = re.compile(r"0(?:([bB])([01]+)|([xX])([0-9a-fA-F]+)|([oO])([0-7]+))")
+_GLUED_WORD = re.compile(
+    # Matches "12apples"; not "12abc", "12x" or "12pi".
+    r"(-?\d[\d.,]*)([a-z]{4,})"
+)
 _MAPS_TO = re.compile(
     # Matches "f: x \mapsto 1/x", "f:x \to x^2" and "x \mapsto 1/x"; not "x \to 0".
     r"\s*(?:([a-zA-Z])\s*(?::|\\colon(?![a-zA-Z]))\s*([a-zA-Z])\s*(?:\\mapsto|\\to|\\rightarrow|\\longmapsto|->)(?![a-zA-Z])"
@@ -79,6 +84,7 @@ _ONLY_ABOUT = re.compile(
     # Matches "x \approx " in front of its one value; not "x = \frac13 \approx 0.333".
     r"\s*(?:[a-zA-Z](?:_\w|_\{\w+\})?\s*)?\\approx(?![a-zA-Z])\s*(?=[^=]*$)(?!.*\\approx)"
 )
+_IN_TEXT = r"\\(?:text|operatorname\*?|mathrm|textrm)\s*\{\s*"
 _COMMANDS: list[tuple[re.Pattern[str], str]] = [
     # Spellings of one command, and the one that is kept.
     (re.compile(r"\\var(phi|epsilon|theta|rho|sigma|pi|kappa)(?![a-zA-Z])"), r"\\\1 "),
@@ -93,17 +99,17 @@ _COMMANDS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"\\(?:ast|star|bullet)(?![a-zA-Z])"), r"\\cdot "),
     (re.compile(r"\\[lr]Vert(?![a-zA-Z])|\\Vert(?![a-zA-Z])"), r"\\|"),
     (re.compile(r"\\surd(?![a-zA-Z])\s*(\d|\{)"), r"\\sqrt \1"),
-    (re.compile(r"\\(?:text|operatorname\*?|mathrm|textrm)\s*\{\s*(arc)?tg\s*\}|\\(arc)?tg(?![a-zA-Z])"), r"\\\1\2tan "),
-    (re.compile(r"\\(?:text|operatorname\*?|mathrm|textrm)\s*\{\s*c(?:o)?tg\s*\}|\\co?tg(?![a-zA-Z])"), r"\\cot "),
-    (re.compile(r"\\(?:text|operatorname\*?|mathrm|textrm)\s*\{\s*arcc(?:o)?tg\s*\}|\\arcco?tg(?![a-zA-Z])"), r"\\operatorname{arccot}"),
+    (re.compile(_IN_TEXT + r"(arc)?tg\s*\}|\\(arc)?tg(?![a-zA-Z])"), r"\\\1\2tan "),
+    (re.compile(_IN_TEXT + r"c(?:o)?tg\s*\}|\\co?tg(?![a-zA-Z])"), r"\\cot "),
+    (re.compile(_IN_TEXT + r"arcc(?:o)?tg\s*\}|\\arcco?tg(?![a-zA-Z])"), r"\\operatorname{arccot}"),
     (re.compile(r"\\(?:operatorname\*?|mathrm)\s*\{\s*(s|c|t)h\s*\}"), r"\\__\1h "),
     (re.compile(r"\\__sh "), r"\\sinh "),
     (re.compile(r"\\__ch "), r"\\cosh "),
     (re.compile(r"\\__th "), r"\\tanh "),
     (re.compile(r"(?<![a-zA-Z\\])(exp|gcd|lcm)\s*(?=[({])"), r"\\\1"),
-    (re.compile(r"\\(?:text|operatorname\*?|mathrm|textrm)\s*\{\s*(exp|gcd)\s*\}"), r"\\\1 "),
+    (re.compile(_IN_TEXT + r"(exp|gcd)\s*\}"), r"\\\1 "),
     (re.compile(r"\\text\s*\{\s*(?i:(?:positive\s+)?infinit[ye])\s*\}"), r"\\infty "),
-    (re.compile(r"\^\s*(?:\{\s*)?(\d+)(?:\s*\})?\s*(?:\\!)?\s*/\s*(?:\\!)?\s*_\s*\{?\s*(\d+)\s*\}?"), r"\\frac{\1}{\2}"),
+    (re.compile(r"\^\s*\{?\s*(\d+)\s*\}?\s*(?:\\!)?\s*/\s*(?:\\!)?\s*_\s*\{?\s*(\d+)\s*\}?"), r"\\frac{\1}{\2}"),
     (re.compile(r"(?<=\d)x(?=10\s*\^)"), r"\\times "),
     (re.compile(r"(?<=[_^])\s*\{\s*\\text[a-z]*\s*\{\s*(\d+)\s*\}\s*\}"), r"{\1}"),
 ]  # fmt: skip
@@ -148,6 +154,9 @@ def _whole(text: str) -> str:
     stray = _STRAY_BRACKET.fullmatch(text.strip())
     if stray:
         return stray[1]
+    glued = _GLUED_WORD.fullmatch(text.strip())
+    if glued and glued[2] not in ("sqrt", "asin", "acos", "atan"):
+        return f"{glued[1]} {glued[2]}"
     maps = _MAPS_TO.match(text)
     if maps:
         return text[maps.end() :] if maps[1] is None else f"{maps[1]}({maps[2]})={text[maps.end() :]}"

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 
+from k2eval.grading.math.brackets import matching
 from k2eval.grading.math.interval import is_symbol
-from k2eval.grading.math.latex import matching
 from k2eval.grading.math.number import exact
 from k2eval.grading.math.structure import parse, split
 

@@ -42,23 +42,29 @@ _REALS = re.compile(
     # Matches "all real numbers", "any real x", "every real value"; not "real" or "all integers".
     r"(?i:(?:for\s+)?(?:all|any|every)\s+real(?:s|\s+(?:numbers?|values?|[a-z])(?:\s+of\s+[a-z])?)?)"
 )
-_ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
-         "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")  # fmt: skip
-_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    " eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _NUMBERS = {word: value for value, word in enumerate(_ONES)} | {
     word: 10 * value for value, word in enumerate(_TENS, 2)
 }
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
-_PARTS = {"half": 2, "halve": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
-          "tenth": 10, "twelfth": 12}  # fmt: skip
+_PARTS = {"half": 2, "halve": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
+          "eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12}  # fmt: skip
 _NO_UNIT = re.compile(
     r"(?i)and|or|of|more|less|fewer|dozen|times|to|point|percent|squared|cubed|factorial|plus|minus|over|not|if|hundredths?|thousandths?|each|per|by"
 )
+_NAME = r"[A-Z][A-Za-z'’.-]*(?: [A-Z][A-Za-z'’.-]*)?"
+_BETWEEN_NAMES = re.compile(
+    # Matches ", ", " and ", ", and ", " & "; not " or " or " then ".
+    r"\s*[,;]\s*(?:and\s+|&\s*)?|\s+and\s+|\s*&\s*"
+)
 _NAMES = re.compile(
     # Matches "Alice, Bob and Carol", "A and C"; not "Alice or Bob" or "first Alice and then Bob".
-    r"(?:[A-Z][A-Za-z'’.-]*(?: [A-Z][A-Za-z'’.-]*)?)(?:(?:\s*[,;]\s*(?:and\s+|&\s*)?|\s+and\s+|\s*&\s*)(?:[A-Z][A-Za-z'’.-]*(?: [A-Z][A-Za-z'’.-]*)?))+"
+    rf"{_NAME}(?:(?:{_BETWEEN_NAMES.pattern}){_NAME})+"
 )
-_BETWEEN_NAMES = re.compile(r"\s*[,;]\s*(?:and\s+|&\s*)?|\s+and\s+|\s*&\s*")
 
 
 @lru_cache(maxsize=4096)
