@@ -180,16 +180,6 @@ def _same_forms(gold: Node, answer: Node) -> bool:
     return all(same(gold, item) for item in answer.items)
 
 
-def _same_single(gold: Node, answer: Node) -> bool:
-    """Return whether ``answer`` is the set of the one number ``gold``, or its fractional part in braces."""
-    if len(answer.items) != 1:
-        return False
-    expr = symbolic.parse(gold.text)
-    if expr is not None and expr.free_symbols:
-        return symbolic.equal(gold.text, answer.text)
-    return same(gold, answer.items[0])
-
-
 def _same_items(gold: Node, answer: Node) -> bool:
     ours, theirs = _spread(gold), _spread(answer)
     if "set" in (gold.kind, answer.kind):
@@ -240,15 +230,6 @@ def _distinct(items: list[Node]) -> list[Node]:
 
 def _labels(items: Sequence[Node]) -> list[str]:
     return [_label(item) for item in items if item.kind == "equation"]
-
-
-def _same_set(gold: Node, answer: Node) -> bool:
-    """Return whether ``gold`` holds nothing but ``answer``."""
-    return len(gold.items) == 1 and same(gold.items[0], answer)
-
-
-def _only_item(gold: Node, answer: Node) -> bool:
-    return _same_set(answer, gold)
 
 
 def _in_order(gold: Sequence[Node], answer: Sequence[Node]) -> bool:
@@ -322,14 +303,10 @@ def _same_leaves(gold: Node, answer: Node) -> bool:
 _RULES: dict[tuple[str, str], Callable[[Node, Node], bool]] = {
     ("leaf", "leaf"): _same_leaves,
     ("leaf", "list"): _same_forms,
-    ("leaf", "set"): _same_single,
     ("list", "list"): _same_items,
     ("list", "set"): _same_items,
     ("set", "list"): _same_items,
     ("set", "set"): _same_items,
-    ("set", "leaf"): _same_set,
-    ("set", "tuple"): _same_set,
-    ("tuple", "set"): _only_item,
     ("tuple", "tuple"): _same_tuple,
     ("tuple", "vector"): _same_long_tuple,
     ("tuple", "matrix"): _is_column_of,
@@ -460,7 +437,7 @@ def same_answer(gold: str, answer: str) -> bool:
 
 def _same_reading(gold: str, answer: str) -> bool:
     ours, theirs = _shaped(parse(gold)), _shaped(parse(answer))
-    if same(ours, theirs) or congruence.same(gold, answer):
+    if same(ours, theirs) or _same_but_for_braces(ours, theirs) or congruence.same(gold, answer):
         return True
     if _same_solutions(gold, answer) or _same_vector(ours, theirs):
         return True
@@ -468,6 +445,19 @@ def _same_reading(gold: str, answer: str) -> bool:
         items = tuple(Node("leaf", item) for item in answer.split(","))
         return same(ours, Node("list", answer + " ", items))
     return False
+
+
+def _same_but_for_braces(gold: Node, answer: Node) -> bool:
+    r"""Return whether one of the two is the set that holds only the other, or x - \\lfloor x \\rfloor as {x}."""
+    answer = value_of(answer) if answer.kind == "equation" else answer
+    if gold.kind == "set" and len(gold.items) == 1 and answer.kind in ("leaf", "tuple"):
+        return same(gold.items[0], answer)
+    if answer.kind != "set" or len(answer.items) != 1 or gold.kind not in ("leaf", "tuple"):
+        return False
+    expr = symbolic.parse(gold.text) if gold.kind == "leaf" else None
+    if expr is not None and expr.free_symbols:
+        return symbolic.equal(gold.text, answer.text)
+    return same(gold, answer.items[0])
 
 
 def _same_solutions(gold: str, answer: str) -> bool:

@@ -98,8 +98,8 @@ def unit_vectors(text: str, plain: bool = False) -> Node | None:
 def _components(text: str, marked: str) -> Node | None:
     import sympy
 
-    expr = symbolic.parse(marked)
-    if expr is None:
+    expr = symbolic.parse(marked) if "V_" in marked else None
+    if expr is None or not getattr(expr, "is_Add", False) and not expr.is_Mul and not expr.is_Symbol:
         return None
     axes = [symbol for symbol in expr.free_symbols if str(symbol.name).startswith("V_")]
     polynomial = sympy.Poly(expr, *sorted(axes, key=lambda symbol: str(symbol.name)))
