@@ -1,9 +1,9 @@
 r"""Compare residue classes: x \equiv 5 \pmod{12}, 5 (mod 12), 12k + 5.
 
-    >>> same(r"x \equiv 5 \pmod{12}", r"x \equiv 17 (\text{mod } 12)"), same(r"x \equiv 5 \pmod{12}", "12k+5")
-    (True, True)
-    >>> same(r"x \equiv 5 \pmod{12}", r"x \equiv 5 \pmod{6}"), same("5", r"x \equiv 5 \pmod{12}")
-    (False, False)
+>>> same(r"x \equiv 5 \pmod{12}", r"x \equiv 17 (\text{mod } 12)"), same(r"x \equiv 5 \pmod{12}", "12k+5")
+(True, True)
+>>> same(r"x \equiv 5 \pmod{12}", r"x \equiv 5 \pmod{6}"), same("5", r"x \equiv 5 \pmod{12}")
+(False, False)
 """
 
 from __future__ import annotations
@@ -76,7 +76,11 @@ def read(text: str) -> Classes | None:
 def _integers(text: str) -> list[int]:
     node = parse(text)
     values = [exact(item.text) for item in (node.items if node.kind == "list" else (node,))]
-    return [int(value) for value in values if value is not None and value.denominator == 1] if None not in values else []
+    return (
+        [int(value) for value in values if value is not None and value.denominator == 1]
+        if None not in values
+        else []
+    )
 
 
 def _family(text: str) -> Classes | None:

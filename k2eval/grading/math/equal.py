@@ -40,7 +40,9 @@ _SIDE_BY_SIDE = re.compile(r"(?<![_^\w.}\\])\d+(?:\.\d+)?(?:\s+\d|\s*\{\s*\d)|^\
 """Matches numbers with no sign between them: "2 3", "{2}{3}" / not "2^{3}", "x_{2}"."""
 _BARE_LOG = re.compile(r"\\log(?![a-zA-Z])(?!\s*_)")
 """Matches a logarithm without a base / not \\log_2."""
-_ALTERNATIVES = re.compile(r"\\text\s*\{[^{}]*\b(?:or|OR)\b[^{}]*\}|(?<![a-zA-Z\\])(?:or|OR)(?![a-zA-Z])|\\(?:lor|vee)(?![a-zA-Z])")
+_ALTERNATIVES = re.compile(
+    r"\\text\s*\{[^{}]*\b(?:or|OR)\b[^{}]*\}|(?<![a-zA-Z\\])(?:or|OR)(?![a-zA-Z])|\\(?:lor|vee)(?![a-zA-Z])"
+)
 """Matches "or" in all spellings / not "for"."""
 _QUANTITY = re.compile(
     r"(?:[A-Z](?:'|_\{?\w+\}?)*|\\(?:frac|overline|angle|triangle|widehat|vec|overrightarrow|cdot|odot|measuredangle|arc|text\s*\{[^{}]*\}"
@@ -135,7 +137,9 @@ def _is_measured(gold: Node) -> bool:
         return all(is_label(Node("leaf", term)) for term in ratio.terms(name))
     letters = {letter for letter in _LETTER.findall(value) if len(letter) == 1}
     has_name = re.search(r"[A-Z]", re.sub(r"\\[a-zA-Z]+", "", name)) is not None
-    return has_name and _QUANTITY.fullmatch(name) is not None and not any(letter.isupper() for letter in letters)
+    return (
+        has_name and _QUANTITY.fullmatch(name) is not None and not any(letter.isupper() for letter in letters)
+    )
 
 
 def _bare_name(text: str) -> str:
@@ -147,7 +151,10 @@ def _is_graph(gold: Node, answer: Node) -> bool:
     """Return whether one is "f(x) = ..." and the other "y = ..."."""
     functions = [_FUNCTION.fullmatch(_label(node)) for node in (gold, answer)]
     labels = [_label(node) for node in (gold, answer)]
-    return any(f is not None and f[2] == "x" and other == "y" for f, other in zip(functions, reversed(labels), strict=True))
+    return any(
+        f is not None and f[2] == "x" and other == "y"
+        for f, other in zip(functions, reversed(labels), strict=True)
+    )
 
 
 def _renamed(gold: Node, answer: Node) -> str | None:
@@ -257,7 +264,11 @@ def _same_matrix(gold: Node, answer: Node) -> bool:
 
 def _same_column(gold: Node, answer: Node) -> bool:
     """Return whether ``answer`` lists the cells of the column ``gold``, or its rows."""
-    if answer.kind in ("interval", "vector") and answer.detail in ("", "[]") and _in_order(gold.items, answer.items):
+    if (
+        answer.kind in ("interval", "vector")
+        and answer.detail in ("", "[]")
+        and _in_order(gold.items, answer.items)
+    ):
         return True
     column = all(len(row.items) == 1 for row in gold.items)
     cells = tuple(row.items[0] for row in gold.items) if column else ()
@@ -266,7 +277,9 @@ def _same_column(gold: Node, answer: Node) -> bool:
 
 def _is_column_of(gold: Node, answer: Node) -> bool:
     """Return whether the matrix ``answer`` is the tuple ``gold`` as a column, or as a row."""
-    return _same_column(answer, gold) or (len(answer.items) == 1 and _in_order(gold.items, answer.items[0].items))
+    return _same_column(answer, gold) or (
+        len(answer.items) == 1 and _in_order(gold.items, answer.items[0].items)
+    )
 
 
 def _same_interval(gold: Node, answer: Node) -> bool:
@@ -352,7 +365,9 @@ def same_leaf(gold: str, answer: str) -> bool:
 def _times(gold: leaf.Leaf, answer: leaf.Leaf) -> tuple[str, str]:
     """Return two ratios or times of day; "8 PM" is 8:00."""
     is_hour = any(unit.text in ("am", "pm") for unit in (gold.unit, answer.unit))
-    first, second = (f"{side.core}:00" if is_hour and side.core.isdigit() else side.core for side in (gold, answer))
+    first, second = (
+        f"{side.core}:00" if is_hour and side.core.isdigit() else side.core for side in (gold, answer)
+    )
     return first, second
 
 
@@ -368,7 +383,9 @@ def _same_quantity(gold: leaf.Leaf, answer: leaf.Leaf) -> bool:
     factor = units.ratio(gold.unit, answer.unit)
     if factor == 1:
         return _same_value(gold.core, answer.core)
-    return _same_value(gold.core, rf"\frac{{{factor.numerator}}}{{{factor.denominator}}}\cdot ({answer.core})")
+    return _same_value(
+        gold.core, rf"\frac{{{factor.numerator}}}{{{factor.denominator}}}\cdot ({answer.core})"
+    )
 
 
 def _in_radians(angle: leaf.Leaf) -> str:
@@ -469,12 +486,17 @@ def _same_solutions(gold: str, answer: str) -> bool:
         names = sorted(ours[0])
         if set(names) != set(theirs[0]) or len(ours) != len(theirs):
             return False
-        rows = [[_row(found[name] for name in names) for found in side] for side in (ours, theirs)]
-        return _matched(*rows, same)
-    tuples = [solution.as_tuples(side) or _bare_tuples(side) for side in (gold, answer)]
-    if (ours is None and theirs is None) or not tuples[0] or not tuples[1]:
+        return _same_rows(*([[row[name] for name in names] for row in side] for side in (ours, theirs)))
+    if ours is None and theirs is None:
         return False
-    return _matched(*([_row(values) for values in side] for side in tuples), same)
+    return _same_rows(*(solution.as_tuples(side) or _bare_tuples(side) for side in (gold, answer)))
+
+
+def _same_rows(gold: list[list[str]], answer: list[list[str]]) -> bool:
+    """Return whether two lists of tuples are the same in any order."""
+    return bool(gold and answer) and _matched(
+        [_row(row) for row in gold], [_row(row) for row in answer], same
+    )
 
 
 def _row(values: Iterable[str]) -> Node:
@@ -485,7 +507,11 @@ def _row(values: Iterable[str]) -> Node:
 def _bare_tuples(text: str) -> list[list[str]]:
     node = parse(text)
     items = node.items if node.kind in ("list", "set") else (node,)
-    return [[part.text for part in item.items] for item in items] if all(item.kind == "tuple" for item in items) else []
+    return (
+        [[part.text for part in item.items] for item in items]
+        if all(item.kind == "tuple" for item in items)
+        else []
+    )
 
 
 def _same_vector(gold: Node, answer: Node) -> bool:

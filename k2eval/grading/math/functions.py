@@ -54,10 +54,10 @@ def parse(text: str, parse_plain: Callable[[str], Expr | None]) -> Expr | None:
 
     values: dict[Expr, Expr] = {}
     for variable, name, args in taken.calls:
-        parsed = [parse_plain(arg) for arg in args]
-        if None in parsed or not all(hasattr(arg, "free_symbols") for arg in parsed):
+        parsed = [expr for arg in args if (expr := parse_plain(arg)) is not None]
+        if len(parsed) < len(args):
             return None
-        inner = [arg.xreplace(values) for arg in parsed]
+        inner = [expr.xreplace(values) for expr in parsed]
         if name == "mod" and not inner[0].free_symbols:
             return None
         values[sympy.Symbol(variable)] = sympy.Function(_ALIASES.get(name, name))(*inner)
@@ -123,7 +123,11 @@ class _Calls:
         if opening is None or end < 0:
             return False
         inside = self.text[opening.end() : end].removesuffix("\\")
-        return "," not in inside and bool(inside.strip()) and self._replace(opening.start(), end + 1, "frac", [inside])
+        return (
+            "," not in inside
+            and bool(inside.strip())
+            and self._replace(opening.start(), end + 1, "frac", [inside])
+        )
 
 
 def _opening(text: str, at: int) -> int:

@@ -82,5 +82,7 @@ def is_symbol(node: Node) -> bool:
 
 def variable(node: Node) -> str | None:
     """The variable that an inequality bounds."""
-    names = [item.text.strip() for item in node.items if _is_bounded(item)] if node.kind == "inequality" else []
+    names = (
+        [item.text.strip() for item in node.items if _is_bounded(item)] if node.kind == "inequality" else []
+    )
     return names[0] if len(names) == 1 else None

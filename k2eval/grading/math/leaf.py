@@ -23,9 +23,13 @@ _PLAIN_UNIT = re.compile(
 r"""Matches what ends "12 cm", "12 km/h", "2\pi cm^2" / not "12k", "x cm"."""
 _GLUED_UNIT = re.compile(r"(?<=\d)\s*(?P<unit>[a-zA-Z]{2,}|¢)(?P<power>\^\s*\{?\s*[23]\s*\}?)?$")
 r"""Matches what ends "12cm^2", "12dollars", "5¢" / not "12k"; only words of the table of units count."""
-_TEMPERATURE = re.compile(r"\s*(?:\^\{\\circ\})?\s*(?:\\text\s*\{\s*(?P<text>[CF]|Celsius|Fahrenheit)\s*\}|(?P<plain>[CF]|Celsius|Fahrenheit))$")
+_TEMPERATURE = re.compile(
+    r"\s*(?:\^\{\\circ\})?\s*(?:\\text\s*\{\s*(?P<text>[CF]|Celsius|Fahrenheit)\s*\}|(?P<plain>[CF]|Celsius|Fahrenheit))$"
+)
 r"""Matches what ends "25^{\circ}\text{C}", "25^{\circ}F"; without a degree sign, a letter needs its \text."""
-_MINUTES = re.compile(r"(-?\d+)\s*\^\{\\circ\}\s*(\d+)\s*(?:'|\^\s*\{?\s*\\prime\s*\}?|′)\s*(?:(\d+(?:\.\d+)?)\s*(?:''|\"|″|\^\s*\{\s*\\prime\s*\\prime\s*\}))?")
+_MINUTES = re.compile(
+    r"(-?\d+)\s*\^\{\\circ\}\s*(\d+)\s*(?:'|\^\s*\{?\s*\\prime\s*\}?|′)\s*(?:(\d+(?:\.\d+)?)\s*(?:''|\"|″|\^\s*\{\s*\\prime\s*\\prime\s*\}))?"
+)
 r"""Matches degrees, minutes and seconds of arc: "22^{\circ} 30'" / not "30'"."""
 _PERCENT = re.compile(r"\s*(?:%|\\text\s*\{\s*(?:percent|per cent|pct)\s*\}|(?<=[\d}) ])(?:percent|pct))$")
 _NOT_A_UNIT = re.compile(
@@ -176,4 +180,8 @@ def _may_be_plain(match: re.Match[str], name: str) -> bool:
     words = [word for word in re.split(r"[ ./-]+", name) if word and word != "per"]
     if match.re is _GLUED_UNIT:
         return all(units.is_name(word) for word in words)
-    return all(units.is_name(word) or word in _SHORT_WORDS or len(word) >= 4 for word in words) or name == "¢" or "/" in name
+    return (
+        all(units.is_name(word) or word in _SHORT_WORDS or len(word) >= 4 for word in words)
+        or name == "¢"
+        or "/" in name
+    )

@@ -75,7 +75,10 @@ def _nested(text: str) -> Node | None:
     if not (bare.startswith("[[") and bare.endswith("]]")):
         return None
     rows = [parse(row) for _, row in split(text.strip()[1:-1], re.compile(","))]
-    cells = [list(row.items) if row.kind in ("interval", "vector") and row.detail in ("", "[]") else [] for row in rows]
+    cells = [
+        list(row.items) if row.kind in ("interval", "vector") and row.detail in ("", "[]") else []
+        for row in rows
+    ]
     cells = [row or [parse(node.text.strip("[] "))] for row, node in zip(cells, rows, strict=True)]
     return _of_rows(text, cells) if len({len(row) for row in cells}) == 1 else None
 
@@ -99,7 +102,7 @@ def _components(text: str, marked: str) -> Node | None:
     import sympy
 
     expr = symbolic.parse(marked) if "V_" in marked else None
-    if expr is None or not getattr(expr, "is_Add", False) and not expr.is_Mul and not expr.is_Symbol:
+    if expr is None or (not getattr(expr, "is_Add", False) and not expr.is_Mul and not expr.is_Symbol):
         return None
     axes = [symbol for symbol in expr.free_symbols if str(symbol.name).startswith("V_")]
     polynomial = sympy.Poly(expr, *sorted(axes, key=lambda symbol: str(symbol.name)))

@@ -1,9 +1,9 @@
 r"""Take away what only qualifies an answer: its range, its parameters, a reason, its value in another form.
 
-    >>> without(r"a_n=2^{n}+1 \text{ for } n \ge 1"), without(r"P(x)=cx^{2}, c\in \mathbb{R}")
-    ('a_n=2^{n}+1', 'P(x)=cx^{2}')
-    >>> without(r"73 (\text{since } 7 \cdot 10 + 3)"), without(r"5 \text{ or more}"), without(r"n \text{ for odd } n")
-    ('73', '5 \\text{ or more}', 'n \\text{ for odd } n')
+>>> without(r"a_n=2^{n}+1 \text{ for } n \ge 1"), without(r"P(x)=cx^{2}, c\in \mathbb{R}")
+('a_n=2^{n}+1', 'P(x)=cx^{2}')
+>>> without(r"73 (\text{since } 7 \cdot 10 + 3)"), without(r"5 \text{ or more}"), without(r"n \text{ for odd } n")
+('73', '5 \\text{ or more}', 'n \\text{ for odd } n')
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ _TAIL = re.compile(
 r"""Matches where a tail begins: "\text{ for some constant } c", ", where k is an integer"."""
 _REASON = re.compile(r"[\s,;{(]*(?:\\text\s*\{\s*[,;(]?\s*)?(?:since|because|as)\b")
 _RELATION = re.compile(r"\\(?:in|le|ge|ne)(?![a-zA-Z])|[<>]")
-_THAT_IS = re.compile(r"\\text\s*\{\s*,?\s*(?:i\.\s*e\.|that\s+is|or\s+equivalently|equivalently)\s*,?\s*\}|(?<![a-zA-Z])i\.e\.,?")
+_THAT_IS = re.compile(
+    r"\\text\s*\{\s*,?\s*(?:i\.\s*e\.|that\s+is|or\s+equivalently|equivalently)\s*,?\s*\}|(?<![a-zA-Z])i\.e\.,?"
+)
 _WORDS = re.compile(r"\\text\s*\{([^{}]*)\}")
 _STANDARD_SET = re.compile(r"\s*\\mathbb\s*\{[A-Z]\}\s*(?:[_^]\s*(?:\{[^{}]*\}|[\w+*])\s*)*|\s*[A-Z]\s*")
 _COMMA = re.compile(r"[,;]")
@@ -76,7 +78,11 @@ def _is_range(tail: str) -> bool:
     formulas = _WORDS.sub(" , ", tail)
     if "=" in formulas or "\\equiv" in formulas or r"\mathbb{Q}" in formulas:
         return False
-    words = re.sub(r"(?<![a-zA-Z\\])(?:for|where|with|is|an?|some|integers?|constants?|real|positive|numbers?|arbitrary)\b", " ", formulas)
+    words = re.sub(
+        r"(?<![a-zA-Z\\])(?:for|where|with|is|an?|some|integers?|constants?|real|positive|numbers?|arbitrary)\b",
+        " ",
+        formulas,
+    )
     pieces = [piece.strip(" ().$") for _, piece in split(words, _COMMA)]
     return all(not piece or _RELATION.search(piece) or is_symbol(parse(piece)) for piece in pieces)
 
@@ -127,4 +133,6 @@ def _without_range(text: str) -> str:
 
 
 def _mentions(text: str, name: str) -> bool:
-    return name in re.sub(r"\\text\s*\{[^{}]*\}|\\(?!" + re.escape(name.lstrip("\\")) + r"(?![a-zA-Z]))[a-zA-Z]+", " ", text)
+    return name in re.sub(
+        r"\\text\s*\{[^{}]*\}|\\(?!" + re.escape(name.lstrip("\\")) + r"(?![a-zA-Z]))[a-zA-Z]+", " ", text
+    )

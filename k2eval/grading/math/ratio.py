@@ -44,7 +44,10 @@ def same(gold: str, answer: str) -> bool:
         return True
     if _TIME.fullmatch(gold) or _zero(ours) or _zero(theirs):
         return False
-    return all(_equal(f"({a})({d})", f"({b})({c})") for (a, c), (b, d) in itertools.pairwise(zip(ours, theirs, strict=True)))
+    return all(
+        _equal(f"({a})({d})", f"({b})({c})")
+        for (a, c), (b, d) in itertools.pairwise(zip(ours, theirs, strict=True))
+    )
 
 
 def _is_quotient(ratio: list[str], value: str) -> bool:

@@ -239,7 +239,9 @@ def _combination(node: Node) -> Region | None:
     is_mixed = alternatives and any(item.kind in ("interval", "union") for item in node.items)
     if len(node.items) > _MAX_ENDS or (node.kind == "list" and not is_conditional and not is_mixed):
         return None
-    if not alternatives and any(item.kind in ("equation", "leaf") and item.detail != r"\in" for item in node.items):
+    if not alternatives and any(
+        item.kind in ("equation", "leaf") and item.detail != r"\in" for item in node.items
+    ):
         return None
     parts = [_point(item) or read_part(item) for item in node.items]
     known = [part for part in parts if part is not None]

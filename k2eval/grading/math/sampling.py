@@ -102,8 +102,12 @@ def _integers(variables: Iterable[Expr], parts: list[Expr]) -> frozenset[Expr]:
         if name_of(part) in _ARGUMENTS_ARE_INTEGERS:
             within |= part.free_symbols
         if name_of(part) in _ROUNDING and part.free_symbols & named:
-            within |= {power.base for power in part.atoms(sympy.Pow) if power.exp == -1 and power.base.is_Symbol}
-    return frozenset(named | {symbol for symbol in within & set(variables) if str(symbol.name) not in _NEVER_INTEGERS})
+            within |= {
+                power.base for power in part.atoms(sympy.Pow) if power.exp == -1 and power.base.is_Symbol
+            }
+    return frozenset(
+        named | {symbol for symbol in within & set(variables) if str(symbol.name) not in _NEVER_INTEGERS}
+    )
 
 
 def _is_root_of_square(part: Expr) -> bool:
@@ -165,7 +169,10 @@ def _random_points(domain: Domain, rng: random.Random) -> Iterator[tuple[Point, 
     for turn in range(count):
         drawn = {symbol: _random_number(symbol in domain.integers, rng, turn) for symbol in domain.variables}
         if turn % 2:
-            drawn = {symbol: -x if symbol in domain.negative and rng.random() < 0.7 else x for symbol, x in drawn.items()}
+            drawn = {
+                symbol: -x if symbol in domain.negative and rng.random() < 0.7 else x
+                for symbol, x in drawn.items()
+            }
         yield drawn, True
 
 
@@ -189,7 +196,10 @@ def _small_integers(domain: Domain, rng: random.Random) -> Iterator[tuple[Point,
         return
     for _ in range(60):
         low = [-3 if symbol in domain.negative else 1 for symbol in domain.variables]
-        yield {s: Fraction(rng.randint(least, 8)) for s, least in zip(domain.variables, low, strict=True)}, False
+        yield (
+            {s: Fraction(rng.randint(least, 8)) for s, least in zip(domain.variables, low, strict=True)},
+            False,
+        )
 
 
 def _related_integers(domain: Domain, rng: random.Random) -> Iterator[tuple[Point, bool]]:
@@ -202,7 +212,13 @@ def _related_integers(domain: Domain, rng: random.Random) -> Iterator[tuple[Poin
             first, second = rng.sample(names, 2)
             values[second] = Fraction(rng.randint(2, 30))
             values[first] = values[second] * rng.randint(1, 30) + rng.choice((-1, 0, 0, 1))
-        yield {s: max(value, Fraction(1)) if s not in domain.negative else value for s, value in values.items()}, False
+        yield (
+            {
+                s: max(value, Fraction(1)) if s not in domain.negative else value
+                for s, value in values.items()
+            },
+            False,
+        )
 
 
 def _near_constants(domain: Domain, rng: random.Random) -> Iterator[tuple[Point, bool]]:
@@ -230,7 +246,9 @@ def _break_points(domain: Domain, rng: random.Random, evaluator: Evaluator) -> I
                 continue
             symbol = rng.choice(inside)
             others = {
-                other: _random_number(other in domain.integers, rng, turn) for other in domain.variables if other != symbol
+                other: _random_number(other in domain.integers, rng, turn)
+                for other in domain.variables
+                if other != symbol
             }
             for value in _around(_zeros(expr, symbol, others, evaluator, rng), symbol in domain.integers):
                 if value > 0 or symbol in domain.negative:
@@ -249,7 +267,9 @@ def _around(zeros: list[Fraction], is_integer: bool) -> Iterator[Fraction]:
         yield Fraction(round(middle)) if is_integer else middle
 
 
-def _zeros(expr: Expr, symbol: Expr, others: Point, evaluator: Evaluator, rng: random.Random) -> list[Fraction]:
+def _zeros(
+    expr: Expr, symbol: Expr, others: Point, evaluator: Evaluator, rng: random.Random
+) -> list[Fraction]:
     """Return where ``expr`` is 0 or a few integers, as far as a search along ``symbol`` finds it."""
 
     def height(x: Fraction) -> float | None:
@@ -259,27 +279,29 @@ def _zeros(expr: Expr, symbol: Expr, others: Point, evaluator: Evaluator, rng: r
             return None
 
     exact = _polynomial_zeros(expr, symbol, others)
-    grid = sorted({Fraction(step, 2) for step in range(-16, 17)} | {Fraction(s * 4**k) for k in range(2, 12) for s in (1, -1)})
+    grid = sorted(
+        {Fraction(step, 2) for step in range(-16, 17)}
+        | {Fraction(s * 4**k) for k in range(2, 12) for s in (1, -1)}
+    )
     heights = [(x, y) for x in grid if (y := height(x)) is not None]
     levels = [0, 1, -1, 2, 3, rng.randint(4, 60), -rng.randint(2, 60)]
     zeros = list(exact)
     for level, ((a, low), (b, high)) in itertools.product(levels, itertools.pairwise(heights)):
         if (low - level) * (high - level) < 0 and len(zeros) < _MAX_BREAKS:
-            zeros.append(_bisected(lambda x, level=level: _minus(height(x), level), a, b, low < level))
+            zeros.append(_bisected(height, level, a, b, low < level))
     return zeros
 
 
-def _minus(height: float | None, level: int) -> float | None:
-    return None if height is None else height - level
-
-
-def _bisected(height: Callable[[Fraction], float | None], low: Fraction, high: Fraction, rises: bool) -> Fraction:
+def _bisected(
+    height: Callable[[Fraction], float | None], level: int, low: Fraction, high: Fraction, rises: bool
+) -> Fraction:
+    """Return where ``height`` passes ``level`` between ``low`` and ``high``."""
     for _ in range(40):
         middle = (low + high) / 2
-        found = height(middle)
-        if found is None:
+        reached = height(middle)
+        if reached is None:
             break
-        low, high = (middle, high) if (found < 0) == rises else (low, middle)
+        low, high = (middle, high) if (reached < level) == rises else (low, middle)
     return ((low + high) / 2).limit_denominator(10_000)
 
 
@@ -390,11 +412,11 @@ def _pairs(left: Expr, right: Expr, domain: Domain, seed: str, is_complex: bool)
             continue
         seen.add(key)
         try:
-            values = [_value(side, point, evaluator) for side in (left, right)]
+            a, b = (_value(side, point, evaluator) for side in (left, right))
         except Unsupported:
             continue
-        yield _Pair(point, is_generic, *values, evaluator)
-        common += None not in values
+        yield _Pair(point, is_generic, a, b, evaluator)
+        common += a is not None and b is not None
         if common >= ENOUGH + 4 and not has_rules:
             return
 

@@ -1,11 +1,11 @@
 r"""Read solutions in which each value has a name: "x=1, y=2 or x=2, y=1", "(p,q)=(3,2)", a system in lines.
 
-    >>> read("x=1, y=2")
-    [{'x': '1', 'y': '2'}]
-    >>> read(r"(p,q)=(3,2), (5,2)")
-    [{'p': '3', 'q': '2'}, {'p': '5', 'q': '2'}]
-    >>> read(r"x=3 \text{ or } y=4"), read("x=1, x=2")
-    (None, None)
+>>> read("x=1, y=2")
+[{'x': '1', 'y': '2'}]
+>>> read(r"(p,q)=(3,2), (5,2)")
+[{'p': '3', 'q': '2'}, {'p': '5', 'q': '2'}]
+>>> read(r"x=3 \text{ or } y=4"), read("x=1, x=2")
+(None, None)
 """
 
 from __future__ import annotations
@@ -20,10 +20,16 @@ Solution = dict[str, str]
 """The values of names, in the order in which they are written."""
 
 _MAX_SOLUTIONS = 100
-_OR = re.compile(r"\\text\s*\{\s*,?\s*(?:or|OR)\s*,?\s*\}|(?<![a-zA-Z\\])(?:or|OR)(?![a-zA-Z])|\\(?:lor|vee)(?![a-zA-Z])|;")
+_OR = re.compile(
+    r"\\text\s*\{\s*,?\s*(?:or|OR)\s*,?\s*\}|(?<![a-zA-Z\\])(?:or|OR)(?![a-zA-Z])|\\(?:lor|vee)(?![a-zA-Z])|;"
+)
 r"""Matches what divides solutions: "\text{ or }", ";" / not "and", ","."""
-_AND = re.compile(r"\\text\s*\{\s*,?\s*and\s*,?\s*\}|(?<![a-zA-Z\\])and(?![a-zA-Z])|\\(?:land|wedge)(?![a-zA-Z])|,")
-_LINES = re.compile(r"\\begin\{(aligned|align\*?|gathered|cases|array|split)\}(?:\{[lcr|]*\})?(.*)\\end\{\1\}", re.DOTALL)
+_AND = re.compile(
+    r"\\text\s*\{\s*,?\s*and\s*,?\s*\}|(?<![a-zA-Z\\])and(?![a-zA-Z])|\\(?:land|wedge)(?![a-zA-Z])|,"
+)
+_LINES = re.compile(
+    r"\\begin\{(aligned|align\*?|gathered|cases|array|split)\}(?:\{[lcr|]*\})?(.*)\\end\{\1\}", re.DOTALL
+)
 _OPENING_BRACE = re.compile(r"^\\\{\s*(?=\\begin)")
 _ROW = re.compile(r"\\\\(?:\s*\[[^\[\]]*\])?")
 
@@ -102,7 +108,10 @@ def _named_tuples(nodes: list[Node]) -> list[Solution] | None:
         if [label(name) for name in pairs[0].items] != names or len(pairs) != 2:
             return None
         tuples = pairs[1].items if pairs[1].kind in ("list", "set") else (pairs[1],)
-        if any(found.kind not in ("tuple", "interval", "vector") or len(found.items) != len(names) for found in tuples):
+        if any(
+            found.kind not in ("tuple", "interval", "vector") or len(found.items) != len(names)
+            for found in tuples
+        ):
             return None
         solutions += [dict(zip(names, (item.text for item in found.items), strict=True)) for found in tuples]
     return solutions
@@ -137,4 +146,3 @@ def are_roots(labels: list[str]) -> bool:
     """Return whether ``labels`` number the values of one unknown: x_1, x_2."""
     bases = {name.partition("_")[0] for name in labels}
     return len(bases) == 1 and len(set(labels)) == len(labels) and all("_" in name for name in labels)
-

@@ -108,7 +108,9 @@ def _prepare(text: str) -> str:
     reads them as the mixed number 2 + 10.
     """
     text = re.sub(r"\\varphi(?![a-zA-Z])", r"\\phi", text)
-    text = re.sub(r"(?<!\\)(?<![a-zA-Z])([a-zA-Z])('+)(?!\s*_)", lambda m: f"{m[1]}_{{{9100 + len(m[2])}}}", text)
+    text = re.sub(
+        r"(?<!\\)(?<![a-zA-Z])([a-zA-Z])('+)(?!\s*_)", lambda m: f"{m[1]}_{{{9100 + len(m[2])}}}", text
+    )
     text = re.sub(r"(?<!_\d)(?<=[\d)!])\s*(?=[(\[])", r"\\cdot ", text)
     text = re.sub(r"(?<=[\d})!])\s*(?=\\binom)", r"\\cdot ", text)
     text = _SUMMED.sub(r"\1 ", text)
@@ -144,7 +146,7 @@ def _equal(left: Expr, right: Expr, seed: str) -> bool:
     if verdict is None and not imaginary:
         verdict = sampling.agree(left, right, seed, is_complex=True)
     if not verdict and any(symbol.name == "i" for symbol in left.free_symbols | right.free_symbols):
-        return _equal(*(_with_imaginary_unit(side) for side in (left, right)), seed)
+        return _equal(_with_imaginary_unit(left), _with_imaginary_unit(right), seed)
     return bool(verdict)
 
 

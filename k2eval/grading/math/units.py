@@ -164,7 +164,11 @@ def read(text: str) -> Unit:
             last, name = word, _singular(word)
             known = known and name is not None
             factor, powers = _multiplied(factor, powers, word, coming * (-1 if below else 1))
-            words.append(("/" if below else "") + (word if name is None else name) + (f"^{coming}" if coming > 1 else ""))
+            words.append(
+                ("/" if below else "")
+                + (word if name is None else name)
+                + (f"^{coming}" if coming > 1 else "")
+            )
             coming = 1
         elif token["other"]:
             known = False
@@ -211,7 +215,10 @@ def clash(gold: Unit, answer: Unit) -> bool:
     """Return whether no number of ``gold`` is a number of ``answer``: two known units of different dimensions."""
     if gold.is_angle and answer.is_angle:
         return False
-    if DEGREE in (gold, answer) and {name for unit in (gold, answer) for name, _ in unit.dimension} & _TEMPERATURES:
+    if (
+        DEGREE in (gold, answer)
+        and {name for unit in (gold, answer) for name, _ in unit.dimension} & _TEMPERATURES
+    ):
         return False
     if gold.is_known and answer.is_known:
         return gold.dimension != answer.dimension

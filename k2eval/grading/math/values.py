@@ -79,7 +79,9 @@ def _context(digits: int) -> Any:
 class Evaluator:
     """Values of expressions to a number of digits, of real or of complex functions."""
 
-    def __init__(self, digits: int, budget: Budget, is_complex: bool = False, limits: Limits = NUMBER) -> None:
+    def __init__(
+        self, digits: int, budget: Budget, is_complex: bool = False, limits: Limits = NUMBER
+    ) -> None:
         """Prepare to evaluate.
 
         Args:
@@ -167,7 +169,11 @@ class Evaluator:
             return Fraction(str(expr))
         if name == "GoldenRatio":
             return +self.mp.phi
-        raise Undefined if name == "ImaginaryUnit" or expr.is_infinite or expr.is_finite is None else Unsupported
+        raise (
+            Undefined
+            if name == "ImaginaryUnit" or expr.is_infinite or expr.is_finite is None
+            else Unsupported
+        )
 
     def _series(self, expr: Expr, point: Mapping[Expr, Fraction], is_sum: bool) -> Value:
         """Return the value of a sum or product over one integer that runs between two numbers."""
@@ -434,7 +440,9 @@ def _modulo(at: Evaluator, x: Value, modulus: Value) -> Value:
     a, m = (_real(at, value) for value in (x, modulus))
     if m == 0:
         raise Undefined
-    turns = _floor(at, a / m if isinstance(m, Fraction) == isinstance(a, Fraction) else at.to_float(a) / at.to_float(m))
+    turns = _floor(
+        at, a / m if isinstance(m, Fraction) == isinstance(a, Fraction) else at.to_float(a) / at.to_float(m)
+    )
     return _add(at, a, -_multiply(at, m, turns))
 
 
@@ -469,7 +477,7 @@ def _gamma(at: Evaluator, x: Value) -> Value:
 
 def _snapped(at: Evaluator, x: Value) -> Value:
     """Return ``x`` as an exact integer if it is one but for rounding."""
-    if isinstance(x, Fraction) or isinstance(x, at.mp.mpc) or abs(x) > 10**12:
+    if isinstance(x, Fraction | at.mp.mpc) or abs(x) > 10**12:
         return x
     nearest = at._nearest(x)
     return x if nearest is None else Fraction(nearest)
@@ -487,7 +495,7 @@ def _double_factorial(at: Evaluator, n: Value) -> Value:
 def _binomial(at: Evaluator, n: Value, k: Value) -> Value:
     n, k = _snapped(at, n), _snapped(at, k)
     whole = [isinstance(value, Fraction) and value.denominator == 1 for value in (n, k)]
-    if all(whole) and 0 <= n:
+    if all(whole) and n >= 0:
         shorter = min(k, n - k)
         if shorter < 0:
             return Fraction(0)
@@ -495,7 +503,9 @@ def _binomial(at: Evaluator, n: Value, k: Value) -> Value:
             at.budget.spend(int(shorter) // 20)
             return Fraction(math.comb(int(n), int(k)))
     if whole[1] and 0 <= k <= 30:
-        return _multiply(at, *(_add(at, n, Fraction(-step)) for step in range(int(k)))) / math.factorial(int(k))
+        return _multiply(at, *(_add(at, n, Fraction(-step)) for step in range(int(k)))) / math.factorial(
+            int(k)
+        )
     if abs(at.to_float(n)) > 10**6 or abs(at.to_float(k)) > 10**6:
         raise Unsupported
     at.budget.spend(at.digits * 6)
