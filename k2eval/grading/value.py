@@ -108,8 +108,8 @@ _WORDS = re.compile(
 )
 _POINTERS = any_of(
     "as, in, on, at, by, from, given, shown, found, stated, clear, obvious, simple, derived, obtained, written,"
-    "expressed, below, above, here, this, that, these, those, it, what, how, let, we, i, to, boxed, your, my, our, their,"
-    "his, her, its, therefore, so, thus, now, first, next, then, because, since, unique, correct, right, wrong,"
+    "expressed, below, above, here, this, that, these, those, it, what, how, let, we, i, to, boxed, your, my, our,"
+    "their, his, her, its, therefore, so, thus, now, first, next, then, because, since, unique, correct, right, wrong,"
     "reasonable, known, determined, calculated, computed, based, going, still, letter, there, the number, the value,"
     "the sum, the same, the following, the one, the smallest, the largest, the product, the probability, the area,"
     "the answer, the total, the set, the result"

@@ -21,7 +21,7 @@ _ANSWER_LABEL = re.compile(
 )
 _END_MARK = re.compile(
     # Matches the sign at the end of a proof: "\blacksquare", "✓"; not "\square" inside.
-    r"(?:\s|\\[,;: ]|\\q?quad)*(?:\\(?:blacksquare|square|qed|Box|checkmark)(?![a-zA-Z])|[□■∎✓✔✅])\s*$"
+    r"(?:\s|\\[,;: ]|\\q?quad){0,6}(?:\\(?:blacksquare|square|qed|Box|checkmark)(?![a-zA-Z])|[□■∎✓✔✅])\s*$"
 )
 _STRAY_BRACKET = re.compile(r"(-?[\d.,/]+)\)")
 _SIGN_IN_TEXT = re.compile(r"\\(?:text|mathrm|mbox|hbox|textrm)\s*\{\s*([-+−–=])\s*\}")
@@ -63,7 +63,7 @@ _ARGUMENT = re.compile(
 )
 _BASED = re.compile(
     # Matches "1a3_{16}", "(11 0101)_2" and "\text{ff}_{16}"; not "x_2" or "a_{16}".
-    r"(?<![\w\\.{}])(?:\\text[a-z]*\s*\{\s*)?\(?\s*([0-9a-fA-F]+(?:(?:\s|\\[,;: ])+[0-9a-fA-F]{2,})*)\s*\)?"
+    r"(?<![\w\\.{}])(?:\\text[a-z]*\s*\{\s*)?\(?\s*([0-9a-fA-F]{1,64}(?:(?:\s|\\[,;: ]){1,4}[0-9a-fA-F]{2,8}){0,12})\s*\)?"
     r"(?:\s*\})?\s*_\s*(?:\{\s*(\d{1,2})\s*\}|(\d))(?!\w)"
 )
 _PREFIXED = re.compile(r"0(?:([bB])([01]+)|([xX])([0-9a-fA-F]+)|([oO])([0-7]+))")
