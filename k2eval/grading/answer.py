@@ -27,6 +27,10 @@ _WINDOW = 1_000_000
 """Characters at the end of the answer part that are searched."""
 
 _MAX_SIBLINGS = 20
+_END_TOKEN = re.compile(
+    # Matches the end tokens that some engines leave: "</s>", "<|im_end|>"; not "</answer>".
+    r"(?:</s>|<\|[a-z_]{1,20}\|>)\s*\Z"
+)
 _TOKEN = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)|\\.|[{}]", re.DOTALL)
 _UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*([-+]?[0-9][0-9.,/]*|[A-Za-z])(?![A-Za-z{])")
 _VISIBLE = re.compile(r"\S")
@@ -62,7 +66,8 @@ def answer_part(text: str) -> Part:
     rest = text[closed + len("</think>") :] if closed >= 0 else text
     if "<think>" in rest:
         return Part("", complete=False)
-    return Part(rest[-_WINDOW:], complete=True)
+    rest = _END_TOKEN.sub("", rest[-_WINDOW:])
+    return Part(rest, complete=True)
 
 
 def find_answer(text: str, truncated: bool, unboxed: Callable[[str], str | None] = stated_value) -> Answer:

@@ -32,13 +32,14 @@ _DECLARED = re.compile(
     r"(?:correct|right|best|answer)\b"
     r"|(?:^|[\n.:]\s?|(?i:so|thus|hence|therefore),?\s)[(*\s]{0,4}+([A-Z])[)*]{0,3}\s{1,3}is\s{1,3}"
     r"(?:the\s{1,3}(?:correct\s|right\s|best\s)?(?:answer|choice|option)|(?:correct|right)(?=[*\s]{0,4}(?:[.!\n]|$)))"
+    r"|(?<![A-Za-z])I(?:\s(?:would|will)|'d|'ll)?\s(?:choose|select|pick|go\swith)\s(?:option\s)?[(*]{0,3}([A-Z])[)*]{0,3}(?=[.!\s]{0,3}(?:\n|$))"
     r"|(?:^|[\n。，,：:]|所以|因此|故)[\s*]{0,3}+(?:选项|選項)?[\s*(]{0,3}+([A-Z])[\s*)]{0,3}(?:选项|選項|项|項)?[\s]{0,2}(?:是|为|為)?"
     r"(?:正确|正確|最佳)(?:的)?(?:答案|选项|選項)?(?=[\s*]{0,3}(?:[。！.!]|\n|$))"
 )
 _LETTER_LINE = re.compile(
     # Matches the lines "B", "(B).", "So, B", "I would go with option B." and "b"; not "I", "A nucleus" or "B and C".
     r"(?:(?i:so|thus|hence|therefore|finally|∴),?\s+)?"
-    r"(?:(?i:(?:(?:the|my)\s+)?(?:(?:correct|final|best|right)\s+)?(?:answer|choice|option)(?:\s+is|\s*:)?|(?:it|that)(?:'s|\s+is|\s+must\s+be)"
+    r"(?:(?i:(?:(?:the|my)\s+)?(?:(?:correct|final|best|right)\s+)?(?:answer|choice|option)(?:\s+is|\s*:)?|(?:i\s+(?:think|believe)\s+)?(?:it|that)(?:'s|\s+is|\s+must\s+be)"
     r"|(?:i|let's|i'll|i'd|we)(?:\s+would|\s+will)?\s+(?:choose|select|pick|say|go\s+with|go\s+for))\s+(?:option\s+|choice\s+)?)?"
     r"(?:[(\[]\s?([A-Za-z])\s?[)\]]|([A-HJ-Z])|(?<![\w\s])([b-hj-z])\)?)[.!。\s]*"
 )
@@ -152,9 +153,11 @@ def _stated(text: str, options: tuple[str, ...]) -> str | None:
 
 def _read(statement: Statement, options: tuple[str, ...], by_value: bool) -> str | None:
     """Return the option that a statement names; None if it names none, "" if it names two."""
+    if statement.is_plural and statement.noun != "answer":  # which lists them
+        return None
     if "boxed" in statement.body:  # an empty box, or one that was cut
         return None
-    first_line = statement.body.partition("\n")[0].strip("*_`\"' ")
+    first_line = statement.body.partition("\n")[0].strip("*_`\"'{} ")
     if len(first_line) > 1 and (exactly := by_exact_text(first_line, options)):
         return exactly
     body = letter.plain(statement.body[: letter.LIMIT])

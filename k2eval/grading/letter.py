@@ -20,10 +20,10 @@ _WRAPPER = re.compile(
     r"|displaystyle|textnormal|operatorname|(?:L|l)arge|LARGE|(?:H|h)uge)(?![a-zA-Z])\s{0,9}"
 )
 _SPACE = re.compile(r"(?<!\\)\\(?:[,;: ]|q?quad(?![a-zA-Z]))|(?<!\\)~")
-_MARKS = re.compile(r"</?[a-z]{1,6}>|\\[()\[\]]|[{}$*_`\"“”#✓✔✅☑👉➡\ufe0f]")
+_MARKS = re.compile(r"</?[a-z]{1,6}>|\\[()\[\]]|[{}$*_`\"“”#【】「」《》✓✔✅☑👉➡\ufe0f]")
 _LEADING = re.compile(
     # Matches "option ", "(", "therefore option: (" and "选项"; not "options " or "an ".
-    r"(?:[\s:：>=—–(\['‘]|(?i:therefore|thus|clearly|then|hence|simply|indeed|definitely|most\s+likely|likely|probably|the)\b"
+    r"(?:[\s:：>=—–→(\['‘]|(?i:therefore|thus|clearly|then|hence|simply|indeed|definitely|most\s+likely|likely|probably|the)\b"
     r"|(?i:option|choice|letter|answer)\b|选项|選項|选择|選擇|选|選|是|为|為|应为)*"
 )
 _LETTER = re.compile(
@@ -53,7 +53,20 @@ _OWN_STATEMENT = re.compile(
     r"(?:\s{0,2}(?:,|、|/|and\b|or\b|&)\s{0,2}(?:and\s|or\s)?[(\[]?[A-Z][)\]]?(?![A-Za-z]))*[)\]]?\s+(?!(?:or|and|too|both|as|also|together|combined)\b)[a-z]"
     r"|[)\]]?\s{0,2}(?:项|選項|选项)?(?:错|錯|不|是错|没|被)"
 )
+_GOOD = r"(?:an?\s+|the\s+)?(?:correct|right|true|possible|acceptable|valid|plausible|fine|good|answer)\b"
 _ALSO_RIGHT = re.compile(
+    # Matches " is also right", " works too", " could be" and "也对"; not " is right" or " is also a mistake".
+    rf"(?i:[)\]]?\s+(?:(?:could|might|may|can)\s+(?:also\s+)?be\s+{_GOOD}|(?:is|are|seems?|looks?)\s+(?:also|both|equally|just\s+as)\s+{_GOOD}"
+    r"|(?:could|might|may|can)\s+(?:also\s+)?(?:work\b|be(?:\s+it\b|\s*[.!?)]))|also\s+(?:works?|fits?|holds?|applies)\b"
+    rf"|(?:works?|fits?|holds?|applies|is\s+{_GOOD})(?:\s+equally)?\s+(?:too|well|as\s+well)\b))"
+    r"|[)\]]?\s{0,2}(?:项|选项)?(?:也|都)"
+)
+_DENIED = re.compile(
+    # Matches " is wrong", " is not right", " cannot be" behind an option; not " is right" or " because".
+    r"(?i:[)\]]?\s+(?:(?:is|was|are)\s+(?:not|wrong|incorrect|false|excluded|eliminated|ruled|out|impossible|never)\b"
+    r"|isn't|cannot|can't|fails?\b))|\s*(?:项|选项)?(?:是错|错|不)"
+)
+_RIGHT = re.compile(
     # Matches " is also right", " works too" and "也对"; not " is right" or " is not right either".
     r"(?i:[)\]]?\s+(?:(?:is|are|would\s+be|could\s+be|might\s+be|may\s+be|seems?|looks?)\s+(?:also|both|equally|just\s+as)\b"
     r"|also\s+(?:works?|fits?|holds?|applies)\b|(?:works?|fits?|holds?|applies|is\s+(?:correct|right|possible|fine))(?:\s+equally)?"
@@ -123,7 +136,7 @@ def settled(text: str, known: str) -> str | None:
         letter = letter.upper()
     elif letter in "AI" and not bracketed and first[0] == first[1] and _PROSE_BEHIND.match(rest):
         return None
-    if letter not in known:
+    if letter not in known or _DENIED.match(rest):
         return None
     return SEVERAL if rest.lstrip().startswith(("?", "？")) or names_another(rest, letter, known) else letter
 
@@ -138,12 +151,17 @@ def names_another(rest: str, letter: str, known: str) -> bool:
     while end and _GOES_ON.match(rest, end.end()):
         end = _SENTENCE_END.search(rest, end.end())
     scope = rest[: end.start()] if end else rest
+    if any(
+        other[1] != letter and other[1] in known and _ALSO_RIGHT.match(rest, other.end())
+        for other in _CAPITAL.finditer(rest)
+    ):
+        return True
     reason_until = -1
     for other in _CAPITAL.finditer(scope):
         if other[1] == letter or other[1] not in known:
             continue
         between, behind = scope[: other.start()], scope[other.end() :]
-        if _ALSO_RIGHT.match(behind) or (_RIGHT.match(behind) and not _EXPLAINS.search(between)):
+        if _RIGHT.match(behind) and not _EXPLAINS.search(between):
             return True
         if reason_until < 0 or not _ONLY_JOINTS.fullmatch(scope, reason_until, other.start()):
             if _DOUBT.search(between):

@@ -39,7 +39,7 @@ _CUE = re.compile(
     rf"""(?<![A-Za-z])
     (?P<wrong>(?i:wrong|incorrect|false)\s{{1,3}})?
     (?P<noun>(?i:final\s{{1,3}}(?:result|value|solution|count|total)|(?:required|desired|requested)\s{{1,3}}[a-z]{{3,14}}
-      |answer|choice|option))(?P<plural>s?)(?![A-Za-z])
+      |(?:correct|right|best)\s{{1,3}}(?:response|letter|one)|answer|choice|option))(?P<plural>s?)(?![A-Za-z])
     {_MARKUP}(?i:{_SUBJECT})(?:\s?\([^()\n]{{0,40}}\))?
     (?: ,?(?i:{_ADVERB}),?\s{{0,3}}
         (?: (?P<open>(?i:(?:could|can|may|might)(?:\s{{1,3}}(?:also|well))?\s{{1,3}}be|(?:cannot|can't)\s{{1,3}}be|isn't
@@ -53,7 +53,8 @@ _CUE = re.compile(
 _CUE_ELSEWHERE = re.compile(
     # Matches "答案是", "答案：", "故选", "正确选项为" and "Antwort:"; not "没有答案".
     r"(?P<wrong>错误(?:的)?)?(?:答案|(?:正确|最终)(?:的)?(?:选项|選項|结果|結果))(?:应该|應該|应|應|就|便|只能)?"
-    r"(?:(?P<open>不是|不为|不為|不可能是|可能是|可能为)|[*_`\s]{0,6}(?:是|为|為|选|選|[:：=])|[*_\s]{0,4}\n)"
+    r"(?:(?P<open>不是|不为|不為|不可能是|可能是|可能为)|[*_`\s】\]]{0,6}(?:是|为|為|选择|選擇|选|選|[:：=])|[】\]]|\s(?=\s?[（(]?[A-Z][)）]?\s?(?:[。.]|$|\n))|[*_\s]{0,4}\n)"
+    r"|正确的(?:是|为)|題选|题(?:应)?选|(?:^|\n)\s?[选選答]\s?[:：]"
     r"|(?<!不)(?:故|所以|因此|应|應|应该|應該|本题|本題|我|综上)[,，]?(?:答案|应该|应|應)?(?:选择|選擇|选|選)(?:答案|选项|選項)?"
     r"|(?<!\w)(?i:antwort|lösung|réponse|respuesta|risposta|resposta|ответ)[*_\s]{0,4}(?=[:：])"
     r"|(?:答え|解答|정답|답)[*_\s]{0,4}(?:は|[:：])"

@@ -146,6 +146,14 @@ _NUMBER = re.compile(
 )
 _SENTENCE_ENDS = re.compile(r"[\s*_]*[.!。]?[\s*_]*$")
 _NOWHERE = re.compile(r"(?!)")
+_IS_THE_ANSWER = re.compile(
+    # Matches the end of "5/8 is the final answer."; not that of "5/8 is not the answer".
+    r"[\s*_]+is\s+(?:the|our|my)\s+(?:(?:final|correct|desired|required)\s+)?(?:answer|result|value|solution)[\s.!*_]*$"
+)
+_RESULT = re.compile(
+    # Matches the line "Result: 5/8" up to its value; not "Results: we found".
+    r"(?i:(?:final\s+)?(?:result|solution|total|value)\s*[:：]\s*)"
+)
 _EQUATION = re.compile(
     # Matches the line "x = 56" or "Total = 56 apples"; not "x = 56 is one case".
     r"(?:[A-Za-z]\w{0,3}(?:_\{?\w+\}?)?(?:\([\w,\s]+\))?|[A-Z][a-z]+(?:\s[a-z]+){0,2})\s*=\s*"
@@ -186,6 +194,7 @@ def _value(text: str, unit_ends: re.Pattern[str] = _ENDS_UNIT) -> str | None:
     """Return the value that ``text`` begins with, its unit included; None without one."""
     pieces: list[str] = []
     at = 0
+    is_span = False
     while at < len(text):
         if (mark := _EMPHASIS.match(text, at)) or (mark := _SPAN.match(text, at)):
             inner = (
@@ -194,10 +203,11 @@ def _value(text: str, unit_ends: re.Pattern[str] = _ENDS_UNIT) -> str | None:
                 else next(g for i, g in enumerate(mark.groups()) if g is not None and i != 5)
             )
             pieces.append(f" {inner.strip()} " if mark.re is _SPAN else "")
-        elif mark := _TOKEN.match(text, at):
+        elif (mark := _TOKEN.match(text, at)) and not (mark[0] == "!" and is_span):
             pieces.append(mark[0])
         else:
             break
+        is_span = mark.re is _SPAN
         at = mark.end()
     value = "".join(pieces)
     kept = value.rstrip(" \t,;:，、~([{–-.")
@@ -259,6 +269,12 @@ def _bare_line(line: str) -> str | None:
         return next(g for i, g in enumerate(formula.groups()) if g is not None and i != 5).strip()
     if _NUMBER.fullmatch(bare):
         return bare
+    named = _IS_THE_ANSWER.search(bare)
+    if named and (value := _value(bare[: named.start()], _SENTENCE_ENDS)):
+        return value
+    result = _RESULT.match(bare)
+    if result:
+        return _value(bare[result.end() :], _SENTENCE_ENDS)
     label = _EQUATION.match(bare)
     value = _value(bare[label.end() :], _SENTENCE_ENDS) if label else None
     return f"{label[0]}{value}" if label and value and not _SPECULATES.search(bare) else None

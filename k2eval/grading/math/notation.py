@@ -19,6 +19,10 @@ _ANSWER_LABEL = re.compile(
     r"\s*(?:(?P<text>\\text[a-z]*\s*\{)\s*)?(?i:(?:the\s+)?(?:(?:final|correct|exact)\s+)?(?:answer|ans)\b\.?\s*(?:is\b)?)\s*[:=]?\s*"
     r"(?(text)\}\s*[:=]?)\s*(?=[^\s}])"
 )
+_LEADING_SIGN = re.compile(
+    # Matches "\therefore" and "=" in front of the whole; not "==".
+    r"^\s*(?:\\therefore(?![a-zA-Z])|=(?!=))\s*(?=\S)"
+)
 _END_MARK = re.compile(
     # Matches the sign at the end of a proof: "\blacksquare", "✓"; not "\square" inside.
     r"(?:\s|\\[,;: ]|\\q?quad){0,6}(?:\\(?:blacksquare|square|qed|Box|checkmark)(?![a-zA-Z])|[□■∎✓✔✅])\s*$"
@@ -63,7 +67,8 @@ _ARGUMENT = re.compile(
 )
 _BASED = re.compile(
     # Matches "1a3_{16}", "(11 0101)_2" and "\text{ff}_{16}"; not "x_2" or "a_{16}".
-    r"(?<![\w\\.{}])(?:\\text[a-z]*\s*\{\s*)?\(?\s*([0-9a-fA-F]{1,64}(?:(?:\s|\\[,;: ]){1,4}[0-9a-fA-F]{2,8}){0,12})\s*\)?"
+    r"(?<![\w\\.{}])(?:\\text[a-z]*\s*\{\s*)?\(?\s*"
+    r"([0-9a-fA-F]{1,64}(?:(?:\s|\\[,;: ]){1,4}[0-9a-fA-F]{2,8}){0,12})\s*\)?"
     r"(?:\s*\})?\s*_\s*(?:\{\s*(\d{1,2})\s*\}|(\d))(?!\w)"
 )
 _PREFIXED = re.compile(r"0(?:([bB])([01]+)|([xX])([0-9a-fA-F]+)|([oO])([0-7]+))")
@@ -123,6 +128,7 @@ def rewritten(text: str) -> str:
     >>> rewritten("(7!)!"), rewritten(r"3.14\ldots")
     ('(7!)!', '3.14\\ldots')
     """
+    text = _LEADING_SIGN.sub("", text)
     label = _ANSWER_LABEL.match(text)
     text = _END_MARK.sub("", text[label.end() :] if label else text)
     text = _BAR_OVER_DIGITS.sub(lambda m: rf"\overline{{{m[0].replace(chr(0x305), '')}}}", text)
