@@ -8,14 +8,17 @@ The rules, in order:
    the stop string. A box inside it wins; without one, a block of prose loses to an earlier box.
 3. Otherwise the last complete, non-empty ``\\boxed{…}`` or ``\\fbox{…}`` of the answer part counts.
    A box that was opened later and never closed makes the answer incomplete.
-4. Otherwise, on the last lines only, an explicit statement ("the final answer is …", "Answer: …") or a line
-   that is nothing but a formula or a number. Numbers in passing never count.
+4. Otherwise the last explicit statement counts ("the final answer is …", "Answer: …"), or a last line that is
+   nothing but a formula, a number or an equation (:mod:`k2eval.grading.value`). Numbers in passing never count.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from k2eval.grading.value import stated_value
 
 EXTRACTED_LIMIT = 500
 """Characters of an answer that a grade keeps."""
@@ -23,19 +26,15 @@ EXTRACTED_LIMIT = 500
 _WINDOW = 1_000_000
 """Characters at the end of the answer part that are searched."""
 
-_LINE = 4_000
-"""Characters at the end of a line that are searched for a statement."""
-
 _MAX_SIBLINGS = 20
+_END_TOKEN = re.compile(
+    # Matches the end tokens that some engines leave: "</s>", "<|im_end|>"; not "</answer>".
+    r"(?:</s>|<\|[a-z_]{1,20}\|>)\s*\Z"
+)
 _TOKEN = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)|\\.|[{}]", re.DOTALL)
 _UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*([-+]?[0-9][0-9.,/]*|[A-Za-z])(?![A-Za-z{])")
-_PROSE = re.compile(r"(?<!\\)(?<![A-Za-z])[A-Za-z]{3,}")
-_STATED = re.compile(
-    r"(?i)\b(?:final\s+answer|answer)\b\s*+[*_]*+\s*+(?:is\b|:|=)\s*+[*_:]*+\s*+(?P<answer>[^\n]+)",
-)
-_FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _VISIBLE = re.compile(r"\S")
-_BARE = re.compile(r"[-+−]?[0-9][0-9,./^°%(){}\\*+\-− ]*")
+_PROSE = re.compile(r"(?<!\\)(?<![A-Za-z])[A-Za-z]{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,8 @@ class Answer:
     """None where there is none."""
     siblings: tuple[str, ...] = ()
     """All boxes on the line of the last one, itself included: "\\boxed{1} and \\boxed{2}"."""
+    end: int = 0
+    """Where the last box ends; 0 without one."""
     cut: bool = False
     """Whether the response ended before it came to an answer."""
 
@@ -65,39 +66,48 @@ def answer_part(text: str, window: int = _WINDOW) -> Part:
     rest = text[closed + len("</think>") :] if closed >= 0 else text
     if "<think>" in rest:
         return Part("", complete=False)
-    return Part(rest[-window:], complete=True)
+    rest = _END_TOKEN.sub("", rest[-window:])
+    return Part(rest, complete=True)
 
 
-def find_answer(text: str, truncated: bool) -> Answer:
-    """The final answer of the response ``text``, by the rules above.
+def find_answer(text: str, truncated: bool, unboxed: Callable[[str], str | None] = stated_value) -> Answer:
+    r"""Return the final answer of the response ``text``, by the rules above.
 
     Args:
         text: The raw response, reasoning included.
         truncated: Whether the engine stopped at its token limit; then only a closed box or block counts.
+        unboxed: Reads an answer that is stated without a box or a block.
+
+    >>> find_answer(r"<think>\boxed{1}?</think> Then \boxed{2} is it.", truncated=False).text
+    '2'
+    >>> find_answer("The answer is 56 apples.", truncated=False).text
+    '56 apples'
+    >>> find_answer("<think>It is \\boxed{1}", truncated=True)
+    Answer(text=None, siblings=(), end=0, cut=True)
     """
     part = answer_part(text)
     if not part.complete:
         return Answer(None, cut=True)
-    return _in_part(part.text, truncated)
+    return _in_part(part.text, truncated, unboxed)
 
 
-def _in_part(text: str, truncated: bool) -> Answer:
+def _in_part(text: str, truncated: bool, unboxed: Callable[[str], str | None]) -> Answer:
     block = answer_block(text)
     if block is not None:
         inside, closed = block
         boxed = _boxed(inside)
         if boxed.text is not None or boxed.cut:
-            return boxed
+            return replace(boxed, end=len(text))
         if inside and (closed or not truncated) and not _PROSE.search(inside):
             return Answer(inside)
     boxed = _boxed(text)
     if boxed.text is not None:
         return boxed
     if block is not None and block[0] and (block[1] or not truncated):
-        return Answer(_stated(block[0]) or block[0])
+        return Answer(unboxed(block[0]) or block[0])
     if truncated or boxed.cut:
         return Answer(None, cut=truncated)
-    return Answer(_stated(text))
+    return Answer(unboxed(text))
 
 
 def answer_block(text: str) -> tuple[str, bool] | None:
@@ -123,7 +133,7 @@ def _boxed(text: str) -> Answer:
     ):
         first -= 1
     siblings = tuple(text[a:b].strip() for a, b in spans[first:])
-    return Answer(text[start:end].strip(), siblings)
+    return Answer(text[start:end].strip(), siblings, end)
 
 
 def _box_spans(text: str) -> tuple[list[tuple[int, int]], int | None]:
@@ -149,37 +159,6 @@ def _box_spans(text: str) -> tuple[list[tuple[int, int]], int | None]:
                 spans.append((start, token.start()))
         is_box = found.startswith(("\\boxed", "\\fbox"))
     return spans, next((start for start, box in reversed(stack) if box), None)
-
-
-def _stated(text: str) -> str | None:
-    """An answer that is stated without a box on the last three lines that say anything."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for line in reversed([line[-_LINE:] for line in lines[-3:]]):
-        stated = _STATED.search(line)
-        while stated:
-            found = _stated_formula(stated["answer"])
-            if found:
-                return found
-            stated = _STATED.search(stated["answer"])
-    return _formula_or_number(lines[-1]) if lines else None
-
-
-def _stated_formula(text: str) -> str | None:
-    leading = _FORMULA.match(text.strip())
-    if leading and text.strip()[leading.end() :].startswith("."):
-        return next(group for group in leading.groups() if group is not None).strip()
-    bare = text.strip().strip("*_` ").rstrip(".")
-    is_latex = "\\" in bare and "$" not in bare and not _PROSE.search(bare)
-    return bare if is_latex else _formula_or_number(text)
-
-
-def _formula_or_number(text: str) -> str | None:
-    """The one formula or number that ``text`` consists of, markup and full stop aside."""
-    bare = text.strip().strip("*_` ").rstrip(".").strip("*_` ")
-    formula = _FORMULA.fullmatch(bare)
-    if formula:
-        return next(group for group in formula.groups() if group is not None).strip()
-    return bare if _BARE.fullmatch(bare) else None
 
 
 def tidy(answer: str | None) -> str | None:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from k2eval.errors import ConfigError, DataError, K2EvalError
-from k2eval.grading.choice import letter_of
 from k2eval.grading.code.rows import Steps, asked, steps_in
+from k2eval.grading.option import letter_of
 from k2eval.grading.pool import Item, grade_all
 from k2eval.grading.registry import grader_for
 from k2eval.records import Grade, Json, Outcome, Question

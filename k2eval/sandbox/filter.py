@@ -172,7 +172,11 @@ def compiled_filters(compiles: bool = False) -> tuple[bytes, bytes, bytes]:
         library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     except OSError as error:
         raise SandboxUnavailable(f"Expected the library libseccomp.so.2, got {error}: {REMEDY}.") from error
-    return box_rules(library, compiles).export(), watcher_rules(library).export(), program_rules(library).export()
+    return (
+        box_rules(library, compiles).export(),
+        watcher_rules(library).export(),
+        program_rules(library).export(),
+    )
 
 
 def box_rules(library: ctypes.CDLL, compiles: bool) -> Rules:

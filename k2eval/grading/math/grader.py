@@ -11,9 +11,10 @@ from fractions import Fraction
 from functools import lru_cache
 
 from k2eval.grading.answer import find_answer, tidy
-from k2eval.grading.math import leaf, symbolic
+from k2eval.grading.math import leaf, symbolic, units
+from k2eval.grading.math.characters import repaired
 from k2eval.grading.math.equal import same_answer, same_leaf, value_of
-from k2eval.grading.math.latex import normalise, repaired, squeezed
+from k2eval.grading.math.latex import normalise, squeezed
 from k2eval.grading.math.number import exact
 from k2eval.grading.math.structure import parse
 from k2eval.records import Grade, Outcome, Question
@@ -101,7 +102,7 @@ def _is_integer(gold: str, given: str) -> bool:
     if read.base not in ("", "10"):
         return False
     value = exact(read.core)
-    if value is not None and read.unit != "%":
+    if value is not None and read.unit is not units.PERCENT:
         return value == Fraction(wanted)
     return same_leaf(str(wanted), node.text)
 

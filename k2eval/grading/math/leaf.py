@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
+
+from k2eval.grading.math import units
+from k2eval.grading.math.units import Unit
 
 _CIRC = r"^{\circ}"
 _TRIG = re.compile(r"\\(?:arc)?(?:sin|cos|tan|cot|sec|csc)")
 _TEXT_UNIT = re.compile(
-    r"\s*(?P<per>/|\\cdot)?\s*\\text\s*\{(?P<unit>[^{}\d\\$]*)\}\s*(?:\^\s*(?:\{\s*(?P<braced>-?\d)\s*\}|(?P<power>\d)))?$"
+    r"\s*(?P<per>/|\\cdot)?\s*\\text\s*\{(?P<unit>(?:[^{}\d\\$]|\\cdot|\^\s*\{?\s*-?\d\s*\}?)*)\}"
+    r"\s*(?P<power>\^\s*(?:\{\s*-?\d\s*\}|\d))?$"
 )
+r"""Matches what ends "5 \text{ cm}^2", "3 \text{ft} / \text{s}", "9 \text{m^{2}}" / not "\text{room 5}"."""
 _PLAIN_UNIT = re.compile(
-    r"(?<=[\d})])\s+(?P<unit>(?:[a-zA-Z]{2,}|[a-zA-Z](?=/))(?:[ /-][a-zA-Z]+)*)(?:\^\s*\{?(?P<power>[23])\}?)?$"
+    r"(?:(?<=[\d})])|(?<=\\pi))\s+(?P<unit>(?:[a-zA-Z]{2,}|[a-zA-Z](?=/)|¢)\.?(?:[ /-][a-zA-Z]+\.?)*)(?P<power>\^\s*\{?\s*[23]\s*\}?)?$"
 )
-_GLUED_UNIT = re.compile(
-    r"(?<=\d)\s*(?P<unit>mm|cm|km|kg|ft|mph|cm|sq|min|sec)(?:\^\s*\{?(?P<power>[23])\}?)?$"
+r"""Matches what ends "12 cm", "12 km/h", "2\pi cm^2" / not "12k", "x cm"."""
+_GLUED_UNIT = re.compile(r"(?<=\d)\s*(?P<unit>[a-zA-Z]{2,}|¢)(?P<power>\^\s*\{?\s*[23]\s*\}?)?$")
+r"""Matches what ends "12cm^2", "12dollars", "5¢" / not "12k"; only words of the table of units count."""
+_TEMPERATURE = re.compile(
+    r"\s*(?:\^\{\\circ\})?\s*(?:\\text\s*\{\s*(?P<text>[CF]|Celsius|Fahrenheit)\s*\}|(?P<plain>[CF]|Celsius|Fahrenheit))$"
 )
+r"""Matches what ends "25^{\circ}\text{C}", "25^{\circ}F"; without a degree sign, a letter needs its \text."""
+_MINUTES = re.compile(
+    r"(-?\d+)\s*\^\{\\circ\}\s*(\d+)\s*(?:'|\^\s*\{?\s*\\prime\s*\}?|′)\s*(?:(\d+(?:\.\d+)?)\s*(?:''|\"|″|\^\s*\{\s*\\prime\s*\\prime\s*\}))?"
+)
+r"""Matches degrees, minutes and seconds of arc: "22^{\circ} 30'" / not "30'"."""
 _PERCENT = re.compile(r"\s*(?:%|\\text\s*\{\s*(?:percent|per cent|pct)\s*\}|(?<=[\d}) ])(?:percent|pct))$")
 _NOT_A_UNIT = re.compile(
-    r"\b(?:if|for|when|where|mod|not|otherwise|base|and|or|is|times|minus|plus|over|no|nor|with|some|all|pi|least|most"
+    r"\b(?:approx\w*|about|nearly|roughly|almost|remainder|if|for|when|where|mod|not|otherwise|base|and|or|is|times|minus|plus|over|no|nor|with|some|all|pi|least|most"
     r"|more|less|half|halves|thirds?|fourths?|quarters?|fifths?|factorial|choose|divided|multiplied|to)\b"
     r"|^(?:squared|cubed)\b"
 )
@@ -34,45 +48,7 @@ _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven
           "ten": "10", "twelve": "12", "sixteen": "16"}  # fmt: skip
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _PHRASE = re.compile(r"[^\W\d_][^\W\d_ .,'’()/-]*(?:[ .,'’()/-]+[^\W\d_]*)*")
-_ALIASES = {
-    "mm": "mm", "millimeter": "mm", "millimetre": "mm", "cm": "cm", "centimeter": "cm", "centimetre": "cm",
-    "m": "m", "meter": "m", "metre": "m", "km": "km", "kilometer": "km", "kilometre": "km", "in": "in",
-    "inch": "in", "inche": "in", "ft": "ft", "feet": "ft", "foot": "ft", "yd": "yd", "yard": "yd",
-    "mile": "mile",
-    "mi": "mile", "g": "g", "gram": "g", "kg": "kg", "kilogram": "kg", "s": "s", "sec": "s", "second": "s",
-    "min": "min", "minute": "min", "h": "h", "hr": "h", "hour": "h", "day": "day", "week": "week",
-    "year": "year", "cent": "cent", "dollar": "dollar", "ev": "ev", "kev": "kev", "mev": "mev", "gev": "gev",
-    "tev": "tev", "hz": "hz", "khz": "khz", "mhz": "mhz", "ghz": "ghz", "nm": "nm", "pm": "pm", "pa": "pa",
-    "kpa": "kpa", "atm": "atm", "ml": "ml", "kj": "kj", "mol": "mol", "kcal": "kcal",
-}  # fmt: skip
-_SHORT_UNITS = frozenset(_ALIASES) | {
-    "lb",
-    "oz",
-    "mph",
-    "sq",
-    "men",
-    "ways",
-    "way",
-    "deg",
-    "rad",
-    "cats",
-    "MB",
-    "GB",
-    "units",
-    "eV",
-    "keV",
-    "MeV",
-    "GeV",
-    "TeV",
-    "Hz",
-    "kHz",
-    "MHz",
-    "GHz",
-    "Pa",
-    "kPa",
-    "mL",
-    "kJ",
-}
+_SHORT_WORDS = frozenset({"sq", "men", "ways", "way", "cats", "MB", "GB", "units", "unit"})
 _NOTHING = re.compile(
     r"(?:there\s+(?:is|are|exists?)\s+)?no\s+(?:such\s+|real\s+|integer\s+|positive\s+|valid\s+)*"
     r"(?:solutions?|numbers?|integers?|values?|functions?|\w)(?:\s+exists?)?"
@@ -94,8 +70,8 @@ class Leaf:
 
     core: str
     """The mathematics, or the words."""
-    unit: str = ""
-    """"%", "deg", or a unit as written, plural and powers reduced; empty where there is none."""
+    unit: Unit = units.NONE
+    """What the number counts; `units.PERCENT` for the percent sign, `units.DEGREE` for degrees."""
     base: str = ""
     """The number base of "4210_5"."""
     is_words: bool = False
@@ -116,14 +92,28 @@ def read(text: str) -> Leaf:
         return Leaf(words, is_words=True)
     percent = _PERCENT.search(core)
     if percent and percent.start() > 0:
-        return Leaf(core[: percent.start()].strip(), "%")
-    core, unit = _strip_units(core)
+        return Leaf(core[: percent.start()].strip(), units.PERCENT)
+    core, unit = _angle_or_temperature(core) or _strip_units(core)
     if _CIRC in core:
         if _TRIG.search(core):
             core = re.sub(r"(\d+(?:\.\d+)?)\s*\^\{\\circ\}", r"(\1\\cdot\\frac{\\pi}{180})", core)
         else:
-            core, unit = core.replace(_CIRC, " ").strip(), "deg"
+            core, unit = core.replace(_CIRC, " ").strip(), units.DEGREE
     return Leaf(core, unit)
+
+
+def _angle_or_temperature(core: str) -> tuple[str, Unit] | None:
+    """Return degrees with minutes as one number, or a temperature with its scale."""
+    minutes = _MINUTES.fullmatch(core)
+    if minutes:
+        size = Fraction(minutes[2]) / 60 + Fraction(minutes[3] or 0) / 3600
+        degrees = int(minutes[1]) + (-size if minutes[1].startswith("-") else size)
+        return rf"\frac{{{degrees.numerator}}}{{{degrees.denominator}}}", units.DEGREE
+    scale = _TEMPERATURE.search(core)
+    if scale is None or scale.start() == 0 or (scale["plain"] and _CIRC not in scale[0]):
+        return None
+    name = "celsius" if (scale["text"] or scale["plain"]).startswith("C") else "fahrenheit"
+    return core[: scale.start()].strip(), units.read(name)
 
 
 def _based(text: str) -> Leaf | None:
@@ -158,39 +148,40 @@ def _words(text: str) -> str | None:
     return None
 
 
-def _strip_units(core: str) -> tuple[str, str]:
-    units: list[str] = []
-    for _ in range(4):
-        found = _TEXT_UNIT.search(core) or _PLAIN_UNIT.search(core) or _GLUED_UNIT.search(core)
-        if found is None or found.start() == 0:
+def _strip_units(core: str) -> tuple[str, Unit]:
+    """Return ``core`` without the units at its end, and these as one."""
+    pieces: list[str] = []
+    scales: list[str] = []
+    for _ in range(6):
+        match = _TEXT_UNIT.search(core) or _PLAIN_UNIT.search(core) or _GLUED_UNIT.search(core)
+        if match is None or match.start() == 0:
             break
-        name = found["unit"].strip().rstrip(".")
+        name = match["unit"].strip().rstrip(".")
         scale = name.partition(" ")[0].casefold()
         if scale in _SCALES:
-            return rf"{core[: found.start()].strip()}\cdot {_SCALES[scale]}", ""
-        plain = found.re is not _TEXT_UNIT
-        if _NOT_A_UNIT.search(name) or (plain and not _is_plain_unit(name)):
+            scales.append(_SCALES[scale])
+            core, name = core[: match.start()].strip(), name.partition(" ")[2]
+            pieces.append(name)
+            continue
+        if _NOT_A_UNIT.search(name) or not _may_be_plain(match, name):
             break
-        groups = found.groupdict()
-        power = groups.get("braced") or groups.get("power") or ""
+        per = "/" if match.groupdict().get("per") == "/" else " "
         if name:
-            units.append(("/" if groups.get("per") == "/" else "") + _reduced(name) + power)
-        core = core[: found.start()].strip().removesuffix(r"\cdot").removesuffix("-").strip()
-    return core, " ".join(reversed(units))
+            pieces.append(per + name + (match["power"] or ""))
+        core = core[: match.start()].strip().removesuffix(r"\cdot").removesuffix("-").strip()
+    number = r"\cdot ".join([core, *scales])
+    return number, units.read(" ".join(reversed(pieces)).strip()) if any(pieces) else units.NONE
 
 
-def _is_plain_unit(name: str) -> bool:
-    words = re.split(r"[ /-]", name)
-    return all(word in _SHORT_UNITS or len(word) >= 4 for word in words if word != "per")
-
-
-def _reduced(name: str) -> str:
-    singular = name if len(name) <= 2 else name.removesuffix("s")
-    return _ALIASES.get(singular.casefold(), singular.casefold())
-
-
-def units_clash(gold: str, given: str) -> bool:
-    """Whether two units begin with well known ones that differ: "5 m" is not "5 cm". Unknown ones never clash."""
-    first, second = (re.split(r"[^a-z]", unit, maxsplit=1)[0] for unit in (gold, given))
-    known = {*_ALIASES.values(), "deg"}
-    return first in known and second in known and first != second
+def _may_be_plain(match: re.Match[str], name: str) -> bool:
+    """Return whether words without markup may be a unit: known ones, or long ones that stand apart."""
+    if match.re is _TEXT_UNIT:
+        return True
+    words = [word for word in re.split(r"[ ./-]+", name) if word and word != "per"]
+    if match.re is _GLUED_UNIT:
+        return all(units.is_name(word) for word in words)
+    return (
+        all(units.is_name(word) or word in _SHORT_WORDS or len(word) >= 4 for word in words)
+        or name == "¢"
+        or "/" in name
+    )

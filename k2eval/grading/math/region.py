@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from k2eval.grading.math import leaf, symbolic
-from k2eval.grading.math.interval import Node, as_interval
+from k2eval.grading.math.interval import Node, as_interval, is_symbol
 from k2eval.grading.math.size import fits
 from k2eval.grading.math.structure import parse, split
 
@@ -230,20 +230,37 @@ def _is_real(expr: Expr) -> bool:
 
 
 def _combination(node: Node) -> Region | None:
-    """A union, or several conditions at once; bare bounds that exclude each other are meant as alternatives."""
-    bounds = all(item.kind == "inequality" or item.detail == r"\in" for item in node.items)
-    if len(node.items) > _MAX_ENDS or (node.kind == "list" and not bounds):
+    r"""Return a union, or several conditions at once; bare bounds that exclude each other are meant as alternatives.
+
+    "x \\in (0,4), x \\ne 1" are conditions; "x = -1 or 2 \\le x < 3" are alternatives, of which one is a point.
+    """
+    is_conditional = any(item.kind == "inequality" or item.detail == r"\in" for item in node.items)
+    alternatives = _OR.search(node.text) is not None
+    is_mixed = alternatives and any(item.kind in ("interval", "union") for item in node.items)
+    if len(node.items) > _MAX_ENDS or (node.kind == "list" and not is_conditional and not is_mixed):
         return None
-    parts = [read_part(item) for item in node.items]
+    if not alternatives and any(
+        item.kind in ("equation", "leaf") and item.detail != r"\in" for item in node.items
+    ):
+        return None
+    parts = [_point(item) or read_part(item) for item in node.items]
     known = [part for part in parts if part is not None]
     if len(known) < len(parts):
         return None
     excluding = all(item.detail in (r"\ne", r"\in") for item in node.items)
-    if bounds and (excluding or not _OR.search(node.text)):
+    if is_conditional and (excluding or not alternatives):
         together = _merged(known, all)
         if together is None or excluding or not same(together, Region((), lambda side: False)):
             return together
     return _merged(known, any)
+
+
+def _point(node: Node) -> Region | None:
+    """Return the one point that "x = -1" means."""
+    if node.kind != "equation" or node.detail != "=" or len(node.items) != 2 or not is_symbol(node.items[0]):
+        return None
+    at = _number(node.items[1])
+    return None if at is None else Region((at,), lambda side: side(at) == 0, node.items[0].text.strip())
 
 
 def _leaf(text: str) -> Region | None:

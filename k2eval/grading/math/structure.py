@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from k2eval.grading.math.brackets import matching
 from k2eval.grading.math.interval import Node, as_interval, inward, is_symbol
-from k2eval.grading.math.latex import matching, without_thousands
+from k2eval.grading.math.latex import without_thousands
 
 _RELATION = re.compile(r"\\(?:le|ge|ne|equiv|approx|sim)(?![a-zA-Z])|[<>=]")
 _MATRIX = re.compile(r"\\begin\{([pbB]?matrix|array|cases)\}(?:\{[clr|]*\})?(.*)\\end\{\1\}", re.DOTALL)
@@ -79,7 +80,8 @@ def _single(text: str, depth: int) -> Node:
         if all(sign in ("=", r"\equiv", r"\approx", r"\sim") for sign in signs):
             return Node("equation", text, items, " ".join(signs))
         return Node("inequality", text, items, " ".join(signs))
-    text = _POINT.sub("", _TRANSPOSED.sub("", text), count=1) if text[-1] in ")}" or r"\top" in text else text
+    if (text[-1] in ")}" or r"\top" in text) and r"\begin" not in text:
+        text = _POINT.sub("", _TRANSPOSED.sub("", text), count=1)
     bracketed = _bracketed(text, depth)
     if bracketed is not None:
         return bracketed

@@ -169,7 +169,9 @@ class Program:
         started = time.thread_time()
         try:
             memory_bytes = self.process.memory_bytes()
-            self.judge(memory_bytes, self.beside_bytes)  # what follows may have to wait for locks of the program
+            self.judge(
+                memory_bytes, self.beside_bytes
+            )  # what follows may have to wait for locks of the program
             self.beside_bytes = self.files_bytes() + self.kernel_bytes()
             self.judge(memory_bytes, self.beside_bytes)
             if not self.killed:

@@ -1,0 +1,138 @@
+r"""Take away what only qualifies an answer: its range, its parameters, a reason, its value in another form.
+
+>>> without(r"a_n=2^{n}+1 \text{ for } n \ge 1"), without(r"P(x)=cx^{2}, c\in \mathbb{R}")
+('a_n=2^{n}+1', 'P(x)=cx^{2}')
+>>> without(r"73 (\text{since } 7 \cdot 10 + 3)"), without(r"5 \text{ or more}"), without(r"n \text{ for odd } n")
+('73', '5 \\text{ or more}', 'n \\text{ for odd } n')
+"""
+
+from __future__ import annotations
+
+import re
+
+from k2eval.grading.math.brackets import matching
+from k2eval.grading.math.interval import is_symbol
+from k2eval.grading.math.number import exact
+from k2eval.grading.math.structure import parse, split
+
+_LIMITING = re.compile(
+    r"\b(?:not?|or|if|when|unless|except|otherwise|odd|even|only|mod|modulo|base|about|approximately|nearly|around"
+    r"|else|respectively|more|less|least|most|than|rational|irrational)\b",
+    re.IGNORECASE,
+)
+"""Words that change what an answer says."""
+_TAIL = re.compile(
+    r"[\s,;]*(?:\\text\s*\{\s*[,;(]?\s*(?:for|where|with|here|since|because|as)\b|(?<![a-zA-Z\\])(?:for|where|with|since|because)\b)"
+)
+r"""Matches where a tail begins: "\text{ for some constant } c", ", where k is an integer"."""
+_REASON = re.compile(r"[\s,;{(]*(?:\\text\s*\{\s*[,;(]?\s*)?(?:since|because|as)\b")
+_RELATION = re.compile(r"\\(?:in|le|ge|ne)(?![a-zA-Z])|[<>]")
+_THAT_IS = re.compile(
+    r"\\text\s*\{\s*,?\s*(?:i\.\s*e\.|that\s+is|or\s+equivalently|equivalently)\s*,?\s*\}|(?<![a-zA-Z])i\.e\.,?"
+)
+_WORDS = re.compile(r"\\text\s*\{([^{}]*)\}")
+_STANDARD_SET = re.compile(r"\s*\\mathbb\s*\{[A-Z]\}\s*(?:[_^]\s*(?:\{[^{}]*\}|[\w+*])\s*)*|\s*[A-Z]\s*")
+_COMMA = re.compile(r"[,;]")
+_PARAMETER = re.compile(
+    r"(?<![a-zA-Z\\])([a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*\\in\s*\\mathbb|(?:constant|parameter|integer|number)s?\s*\}?\s*\$?\s*([a-zA-Z])(?![a-zA-Z])"
+)
+r"""Matches the name of a parameter: "c \in \mathbb{R}", "for some constant } c"."""
+_MAX_QUALIFIERS = 4
+
+
+def without(text: str) -> str:
+    """Return the normalised answer ``text`` without its qualifiers."""
+    for _ in range(_MAX_QUALIFIERS):
+        shorter = _last_part(text) or _without_tail(text) or _without_brackets(text) or _without_range(text)
+        if not shorter or shorter == text:
+            break
+        text = shorter
+    return text
+
+
+def parameter(text: str) -> str | None:
+    """Return the one letter that ``text`` declares to be any number; None if there is none, or several."""
+    names = {first or second for first, second in _PARAMETER.findall(text)}
+    return names.pop() if len(names) == 1 and all(len(name) == 1 for name in names) else None
+
+
+def _last_part(text: str) -> str:
+    """Return what follows "i.e."."""
+    sign = _THAT_IS.search(text)
+    return text[sign.end() :].strip() if sign and sign.start() > 0 else ""
+
+
+def _without_tail(text: str) -> str:
+    """Return ``text`` up to a "for n > 1", "where c is a constant" or "since ..."."""
+    sign = _TAIL.search(text)
+    if sign is None or sign.start() == 0:
+        return ""
+    tail = text[sign.start() :]
+    if _REASON.match(tail):
+        return text[: sign.start()].strip()
+    return text[: sign.start()].strip() if not _LIMITING.search(tail) and _is_range(tail) else ""
+
+
+def _is_range(tail: str) -> bool:
+    """Return whether the formulas in ``tail`` are names and bounds, none of which settles a value."""
+    formulas = _WORDS.sub(" , ", tail)
+    if "=" in formulas or "\\equiv" in formulas or r"\mathbb{Q}" in formulas:
+        return False
+    words = re.sub(
+        r"(?<![a-zA-Z\\])(?:for|where|with|is|an?|some|integers?|constants?|real|positive|numbers?|arbitrary)\b",
+        " ",
+        formulas,
+    )
+    pieces = [piece.strip(" ().$") for _, piece in split(words, _COMMA)]
+    return all(not piece or _RELATION.search(piece) or is_symbol(parse(piece)) for piece in pieces)
+
+
+def _without_brackets(text: str) -> str:
+    r"""Return ``text`` without words, a bound or a rounded value in brackets behind it."""
+    inside_text = re.search(r"\\text\s*\{\s*\([^{}()]*\)\s*\}$", text)
+    if inside_text and inside_text.start() > 0:
+        return text[: inside_text.start()].strip() if not _LIMITING.search(inside_text[0]) else ""
+    start = text.rfind("(")
+    while start > 0 and matching(text, start) != len(text) - 1:
+        start = text.rfind("(", 0, start)
+    if start <= 0:
+        return ""
+    before, inside = text[:start].strip(), text[start + 1 : -1].strip()
+    if _LIMITING.search(inside) or not before:
+        return ""
+    reason = _REASON.match(inside)
+    words = _WORDS.sub("", inside).strip()
+    is_words = re.search(r"\\text\s*\{[^{}]*[a-zA-Z]{3}", inside) and not words
+    is_bound = _RELATION.search(inside) and _is_range(inside) and not re.match(r"\s*[\d-]", inside)
+    is_rounded = inside.startswith(r"\approx") or _is_percent_of(before, inside.lstrip("= "))
+    return before if reason or is_words or is_bound or is_rounded else ""
+
+
+def _is_percent_of(number: str, percent: str) -> bool:
+    whole, part = exact(number), exact(percent.removesuffix("%")) if percent.endswith("%") else None
+    return whole is not None and part is not None and whole == part / 100
+
+
+def _without_range(text: str) -> str:
+    r"""Return ``text`` without a last ", c \in \mathbb{R}" or ", n \ge 1" about a letter in it."""
+    pieces = split(text, _COMMA)
+    if len(pieces) < 2:
+        return ""
+    last = pieces[-1][1].strip()
+    before = text[: len(text) - len(pieces[-1][1])].rstrip(" ,;")
+    sides = split(last, _RELATION)
+    names = [name.strip() for name in re.split(r",", sides[0][1])]
+    if len(sides) < 2 or not all(is_symbol(parse(name)) for name in names) or "=" in last:
+        return ""
+    is_membership = sides[1][0] == r"\in" and len(sides) == 2
+    if is_membership and not _STANDARD_SET.fullmatch(sides[1][1]):
+        return ""
+    if not all(_mentions(before, name) for name in names) or parse(before).kind == "inequality":
+        return ""
+    return before
+
+
+def _mentions(text: str, name: str) -> bool:
+    return name in re.sub(
+        r"\\text\s*\{[^{}]*\}|\\(?!" + re.escape(name.lstrip("\\")) + r"(?![a-zA-Z]))[a-zA-Z]+", " ", text
+    )

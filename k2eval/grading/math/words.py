@@ -1,0 +1,153 @@
+"""Give answers in words one form: "an ellipse", "the 14th of March", "Bob and Alice", "twenty-three", "no real roots".
+
+Only a whole answer in words is changed; words beside mathematics are units and conditions, which others read.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
+_PROSE = re.compile(r"[A-Za-z0-9 .,'’()&;-]*[A-Za-z]{2}[A-Za-z0-9 .,'’()&;-]*")
+_LEAD = re.compile(
+    # Matches "It is ", "The graph is an ", "on ", "the "; not "It is not " or "Theory".
+    r"(?i:(?:it\s+is|it's|they\s+are|this\s+is|that\s+is|there\s+(?:is|are)|on|namely"
+    r"|the\s+(?:function|graph|curve|sequence|triangle|figure|conic|shape|locus|set|equation|system|answer|result|day|winner|number)"
+    r"\s+(?:is|has|represents|of\s+the\s+equation\s+is))\s+(?!not\b|no\b|neither\b|never\b)|(?:a|an|the)\s+(?!and\b|or\b))+"
+)
+_KIND = re.compile(
+    # Matches the noun that says nothing new in "odd function" and "isosceles triangle"; not in "function".
+    r"(?i)(?<=^)([a-z-]{3,}|infinitely\s+many)\s+(?:solutions?|functions?|triangles?|numbers?|integers?|curves?|quadrilaterals?|sequences?)$"
+)
+_CAPITALISED = re.compile(r"[A-Z][a-z]{2,}")
+_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+           "november", "december")  # fmt: skip
+_MONTH = r"(?P<month>" + "|".join(rf"{month[:3]}(?:{month[3:]})?" for month in _MONTHS) + r"|sept)\.?"
+_DAY = r"(?P<day>\d{1,2})\s*(?:st|nd|rd|th)?"
+_YEAR = r"(?:,?\s*(?:of\s+)?(?P<year>\d{4}))?"
+_DATES = (
+    # Match "March 14th, 2025" and "the 14th of March 2025"; not "14" or "March".
+    re.compile(rf"{_MONTH}\s+(?:the\s+)?{_DAY}{_YEAR}", re.IGNORECASE),
+    re.compile(rf"{_DAY}\s+(?:of\s+)?{_MONTH}{_YEAR}", re.IGNORECASE),
+)
+_NOTHING = re.compile(
+    # Matches "no real roots", "There are no such integers", "The equation has no solution"; not "no" or "no one".
+    r"(?i:(?:(?:the|this)\s+(?:equation|system|inequality|problem)\s+|there\s+|it\s+)?(?:is\s+|are\s+|has\s+|have\s+|exists?\s+)?"
+    r"no\s+(?:(?:such|real|integer|integral|rational|complex|positive|natural|valid|possible)\s+)*"
+    r"(?:solutions?|roots?|numbers?|integers?|values?|functions?|pairs?|triples?|polynomials?|sequences?|primes?|zeros?|x|n)"
+    r"(?:\s+(?:exists?|is\s+possible|are\s+possible))?|(?:the\s+)?solution\s+set\s+is\s+empty|(?:the\s+)?empty\s+set)"
+)
+_REALS = re.compile(
+    # Matches "all real numbers", "any real x", "every real value"; not "real" or "all integers".
+    r"(?i:(?:for\s+)?(?:all|any|every)\s+real(?:s|\s+(?:numbers?|values?|[a-z])(?:\s+of\s+[a-z])?)?)"
+)
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    " eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_NUMBERS = {word: value for value, word in enumerate(_ONES)} | {
+    word: 10 * value for value, word in enumerate(_TENS, 2)
+}
+_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
+_PARTS = {"half": 2, "halve": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
+          "eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12}  # fmt: skip
+_NO_UNIT = re.compile(
+    r"(?i)and|or|of|more|less|fewer|dozen|times|to|point|percent|squared|cubed|factorial|plus|minus|over|not|if|hundredths?|thousandths?|each|per|by"
+)
+_NAME = r"[A-Z][A-Za-z'’.-]*(?: [A-Z][A-Za-z'’.-]*)?"
+_BETWEEN_NAMES = re.compile(
+    # Matches ", ", " and ", ", and ", " & "; not " or " or " then ".
+    r"\s*[,;]\s*(?:and\s+|&\s*)?|\s+and\s+|\s*&\s*"
+)
+_NAMES = re.compile(
+    # Matches "Alice, Bob and Carol", "A and C"; not "Alice or Bob" or "first Alice and then Bob".
+    rf"{_NAME}(?:(?:{_BETWEEN_NAMES.pattern}){_NAME})+"
+)
+
+
+@lru_cache(maxsize=4096)
+def plain_words(text: str) -> str:
+    r"""Return an answer in words in one form; any other answer as it is.
+
+    >>> plain_words(r"\text{an ellipse}"), plain_words("14th of March"), plain_words(r"\text{two thirds}")
+    ('\\text{ellipse}', '\\text{March 14}', '\\frac{2}{3}')
+    >>> plain_words(r"\text{Bob and Alice}"), plain_words("x + 1"), plain_words(r"\text{not odd}")
+    ('\\text{Bob}, \\text{Alice}', 'x + 1', '\\text{not odd}')
+    """
+    if len(text) > 200:
+        return text
+    words = re.sub(r"\s+", " ", _TEXT.sub(r" \1 ", text)).strip().rstrip(".").strip()
+    is_text = r"\text" in text
+    if is_text and _NAMES.fullmatch(words):
+        return ", ".join(rf"\text{{{name}}}" for name in _BETWEEN_NAMES.split(words))
+    if not _PROSE.fullmatch(words):
+        return text
+    if _NOTHING.fullmatch(words):
+        return r"\emptyset"
+    if _REALS.fullmatch(words):
+        return r"\mathbb{R}"
+    lead = _LEAD.match(words)
+    bare = words[lead.end() :] if lead else words
+    number = _number(words) or _number(bare)
+    if number is not None:
+        return number
+    for pattern in _DATES:
+        if date := pattern.fullmatch(bare):
+            return rf"\text{{{_date(date)}}}"
+    if _NAMES.fullmatch(bare) and (is_text or re.search(r"[a-z]{2}", bare.replace("and", ""))):
+        return ", ".join(rf"\text{{{name}}}" for name in _BETWEEN_NAMES.split(bare))
+    short = _KIND.sub(r"\1", bare) if not re.match(r"(?i:no|not|one|two|three|all|any)\b", bare) else bare
+    if _CAPITALISED.fullmatch(short):
+        return rf"\text{{{short}}}"
+    if short == words or not (is_text or re.search(r"[A-Za-z]{3}", short)):
+        return text
+    return rf"\text{{{short}}}"
+
+
+def _date(date: re.Match[str]) -> str:
+    month = next(name for name in _MONTHS if name.startswith(date["month"].casefold()[:3]))
+    return f"{month.capitalize()} {int(date['day'])}" + (f" {date['year']}" if date["year"] else "")
+
+
+def _number(words: str) -> str | None:
+    """Return the number that ``words`` spell, with a unit of one word kept: "twelve apples"."""
+    pieces = re.split(r"[\s-]+", words.casefold())
+    sign = "-" if pieces[0] in ("minus", "negative") else ""
+    pieces = pieces[1:] if sign else pieces
+    if pieces and pieces[-1].removesuffix("s") in _PARTS and len(pieces) <= 4:
+        above = 1 if pieces[:-1] in ([], ["a"]) else _value(pieces[:-1])
+        is_ordinal = above == 1 and len(pieces) == 1 and pieces[0] not in ("half", "quarter")
+        return (
+            None
+            if above is None or is_ordinal
+            else rf"{sign}\frac{{{above}}}{{{_PARTS[pieces[-1].removesuffix('s')]}}}"
+        )
+    value = _value(pieces)
+    if value is not None:
+        return f"{sign}{value}"
+    unit = pieces[-1]
+    value = (
+        _value(pieces[:-1]) if len(pieces) > 1 and unit.isalpha() and not _NO_UNIT.fullmatch(unit) else None
+    )
+    return None if value is None else rf"{sign}{value}\text{{ {unit}}}"
+
+
+def _value(pieces: list[str]) -> int | None:
+    """Return the value of number words: ["one", "hundred", "and", "five"] is 105."""
+    total, group, room = 0, 0, 100
+    if not pieces or pieces[0] == "and":
+        return None
+    for piece in pieces:
+        if piece == "and" and (group or total):
+            continue
+        if piece == "hundred" and 0 < group < 100:
+            group, room = group * 100, 100
+        elif piece in _SCALES and piece != "hundred" and group:
+            total, group, room = total + group * _SCALES[piece], 0, 100
+        elif piece in _NUMBERS and _NUMBERS[piece] < room:
+            group, room = group + _NUMBERS[piece], 10 if _NUMBERS[piece] >= 20 else 0
+        else:
+            return None
+    return total + group
