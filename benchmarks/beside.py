@@ -22,8 +22,8 @@ import zlib
 from pathlib import Path
 
 from benchmarks.sides import ROOT, Around, add_options, run, seconds_per_token, two_sides
-from k2eval.config.run import RunConfig
-from k2eval.engines.protocol import Engine
+from k2eval.config import RunConfig
+from k2eval.engines import Engine
 from k2eval.grading.code import livecodebench
 from k2eval.records import Generation, Grade, Outcome, Question, Request
 

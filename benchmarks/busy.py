@@ -14,10 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from k2eval.engines.measured import Prompt
-from k2eval.engines.vllm.counters import Step
-from k2eval.engines.vllm.engine import VllmEngine
-from k2eval.engines.vllm.probe import Probe
+from k2eval.engines import Prompt
+from k2eval.engines.vllm import Probe, Step, VllmEngine
 
 TAIL = 0.02
 START_S = 15.0
@@ -28,7 +26,7 @@ ROUNDS = 4
 
 async def busy(probe: Probe, options: argparse.Namespace, tasks: list[str], say: Callable[..., None]) -> None:
     """Both sides on one engine: k2eval's runner with journal and grading, and bare vLLM; caches emptied between."""
-    from k2eval.config.run import RunConfig
+    from k2eval.config import RunConfig
 
     plain = options.recipe == "plain"
     for number in range(ROUNDS + 1):
@@ -55,8 +53,8 @@ async def busy(probe: Probe, options: argparse.Namespace, tasks: list[str], say:
 async def run(probe: Probe, config: Any, places: int) -> dict[str, Any]:
     from rich.console import Console
 
-    from k2eval.journal.journal import read_run
-    from k2eval.run.runner import Runner
+    from k2eval.journal import read_run
+    from k2eval.run import Runner
 
     await probe.refresh()
     steps = probe.engine.counters.steps = []
@@ -78,8 +76,8 @@ async def beside(probe: Probe, options: argparse.Namespace, say: Callable[..., N
     from rich.console import Console
 
     from benchmarks.beside import EVERY, SIDES, Timed, write_tasks
-    from k2eval.config.run import RunConfig
-    from k2eval.run.runner import Runner
+    from k2eval.config import RunConfig
+    from k2eval.run import Runner
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["K2EVAL_TASKS"] = str(write_tasks(Path(folder)))
@@ -125,7 +123,7 @@ def taken(steps: Sequence[Step], places: int, finished: list[float], samples: in
 async def bare_speed(probe: Probe, config: Any) -> float:
     """Output tokens/s of the same requests given to vLLM all at once, nothing kept and nothing graded."""
     from k2eval.records import SampleKey, derive_seed
-    from k2eval.run.plan import Work
+    from k2eval.run import Work
 
     await probe.refresh()
     wanted = [

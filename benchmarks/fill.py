@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from benchmarks.expand import Expansion, Shape
-from k2eval.engines.vllm.cpu_repair import Repairing
+from k2eval.engines.vllm import Repairing
 
 
 class Filler(Repairing):

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from benchmarks.sides import add_options, run, seconds_per_token, two_sides
-from k2eval.config.run import RunConfig
+from k2eval.config import RunConfig
 from k2eval.records import SampleKey, derive_seed
 
 SIDES = ("bare", "k2eval")
@@ -47,8 +47,8 @@ def bare(config: RunConfig) -> dict[str, float]:
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     from vllm import LLM, SamplingParams
 
-    from k2eval.engines.vllm.setup import defaults, executor
-    from k2eval.run.plan import Work
+    from k2eval.engines.vllm import defaults, executor
+    from k2eval.run import Work
 
     work = Work(config)
     settings = defaults(config.model, on_cpu=True)

@@ -34,13 +34,11 @@ import yaml
 from benchmarks.busy import beside, busy
 from benchmarks.expand import SHAPES
 from benchmarks.large import card_of, grown, kept_per_token, read_per_step
-from k2eval.engines.measured import Load, Prompt
-from k2eval.engines.vllm.engine import VllmEngine
-from k2eval.engines.vllm.probe import Continuation, Probe
+from k2eval.engines import Load, Prompt
+from k2eval.engines.vllm import Continuation, Probe, VllmEngine
 from k2eval.records import Sampling
-from k2eval.speed.figures import figures
-from k2eval.speed.load import put
-from k2eval.statistics.acceptance import subtract_counts
+from k2eval.speed import figures_of, put
+from k2eval.statistics import subtract_counts
 
 ASKED, GRADED = "nano_math,nano_choice,nano_code,nano_science", "nano_math,nano_choice"
 MEASURES = ("roof", "same", "busy", "beside", "drafts")
@@ -233,7 +231,7 @@ async def measure(probe: Probe, load: Load, prompts: list[Prompt], title: str) -
     drafted = subtract_counts(await probe.speculation(), before)
     spans = [(later.at - earlier.at, earlier.running) for earlier, later in pairwise(steps)]
     length = sum(span for span, _ in spans)
-    row = figures(title, load, traces, speculation=drafted).row()
+    row = figures_of(title, load, traces, speculation=drafted).row()
     return row | {
         # Fewer than the level where the KV cache cannot hold them all.
         "running": sum(span * running for span, running in spans) / length if length else None,
@@ -267,8 +265,7 @@ def random_prompts(options: argparse.Namespace, count: int) -> list[Prompt]:
 
 def questions(options: argparse.Namespace, count: int) -> list[Prompt]:
     """So many questions, the tasks in turn, from the start again when there are no more."""
-    from k2eval.tasks.data import load_questions
-    from k2eval.tasks.task import load_tasks
+    from k2eval.tasks import load_questions, load_tasks
 
     tasks = load_tasks((options.tasks or ASKED).split(","))
     sets = [load_questions(task, data=options.data).questions() for task in tasks]

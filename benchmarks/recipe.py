@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sides import ROOT, Around, add_options, run, two_sides
-from k2eval.config.run import RunConfig
-from k2eval.engines.protocol import Engine
+from k2eval.config import RunConfig
+from k2eval.engines import Engine
 from k2eval.records import Generation, Grade, Outcome, Question, Request
 
 SIDES = ("staged", "flowing")

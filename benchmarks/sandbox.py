@@ -231,7 +231,7 @@ print(sorted(times)[len(times) // 2])
 
 def isolation_cost() -> tuple[float, float, float]:
     """Median milliseconds of: a bare fork of a warm interpreter, one `run`, one run of a batch."""
-    from k2eval.sandbox.inside.warm import STANDARD
+    from k2eval.sandbox import STANDARD
 
     names = " ".join(name for name in STANDARD.split() if "." not in name)
     command = [sys.executable, "-I", "-S", "-c", BARE, names]

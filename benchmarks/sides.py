@@ -18,9 +18,9 @@ from typing import Self
 
 from rich.console import Console
 
-from k2eval.config.run import RunConfig
-from k2eval.engines.protocol import Engine, EngineInfo
-from k2eval.journal.journal import read_run
+from k2eval.config import RunConfig
+from k2eval.engines import Engine, EngineInfo
+from k2eval.journal import read_run
 from k2eval.records import Generation, Request
 from k2eval.testing import make_tiny_checkpoint
 
@@ -145,8 +145,8 @@ class Around:
 
 def run(config: RunConfig, around: Callable[[Engine], Engine] | None = None) -> Result:
     """A whole run, journal and grading included; ``seconds`` from the first request to the last verdict."""
-    from k2eval.engines.opening import open_engines
-    from k2eval.run.runner import Runner
+    from k2eval.engines import open_engines
+    from k2eval.run import Runner
 
     engines = open_engines(config)
     if around:

@@ -1,6 +1,6 @@
 """``python -m k2eval``."""
 
-from k2eval.cli.app import main
+from k2eval.cli import main
 
 if __name__ == "__main__":
     main()

@@ -15,20 +15,21 @@ import numpy as np
 
 from k2eval.ablation.table import Cell, Cost, Duel, Table, row_names
 from k2eval.errors import ConfigError, EngineError, JournalError
-from k2eval.grading.pool import GradingPool
-from k2eval.journal.journal import Archive, read_run
-from k2eval.journal.run_record import RunRecord
-from k2eval.recipes.best_of_n import BestOfN
-from k2eval.recipes.candidates import Candidate, make_candidate
-from k2eval.recipes.majority import Majority
-from k2eval.recipes.plain import plain
-from k2eval.recipes.plan import plan
-from k2eval.recipes.published import Published
-from k2eval.recipes.sample import Prepare, Sample
+from k2eval.grading import GradingPool
+from k2eval.journal import Archive, RunRecord, read_run
+from k2eval.recipes import (
+    BestOfN,
+    Candidate,
+    Majority,
+    Prepare,
+    Published,
+    Sample,
+    make_candidate,
+    plain,
+    plan,
+)
 from k2eval.records import Generation, Message, Request, Response, Role
-from k2eval.run.identity import identity
-from k2eval.run.plan import Assignment, Work
-from k2eval.run.regrade import NotKept, check_same
+from k2eval.run import Assignment, NotKept, Work, check_same, identity_of
 from k2eval.system import cores
 
 
@@ -66,9 +67,9 @@ async def ablate(folders: Sequence[Path], n: int = 3, data: Path | None = None) 
 def _work(folders: Sequence[Path], runs: Sequence[RunRecord], data: Path | None) -> Work:
     """Return the samples that all runs asked for."""
     skipped = ("recipe", "answer_judge")
-    first = {key: value for key, value in identity(runs[0]).items() if key not in skipped}
+    first = {key: value for key, value in identity_of(runs[0]).items() if key not in skipped}
     for folder, run in zip(folders[1:], runs[1:], strict=True):
-        other = identity(run)
+        other = identity_of(run)
         apart = [key for key, value in first.items() if key in other and other[key] != value]
         if apart:
             lines = "\n".join(

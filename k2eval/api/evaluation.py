@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from rich.console import Console
 
 from k2eval.api.runs import Run
-from k2eval.config.run import load_config
-from k2eval.engines.opening import open_engines
-from k2eval.engines.protocol import Engine
+from k2eval.config import load_config
+from k2eval.engines import Engine, open_engines
 from k2eval.errors import ConfigError
-from k2eval.recipes.registry import Recipe
-from k2eval.run.runner import Runner
-from k2eval.system.console import terminal
-from k2eval.tasks.task import import_object, task_files
+from k2eval.recipes import Recipe
+from k2eval.run import Runner
+from k2eval.system import terminal
+from k2eval.tasks import import_object, task_files
 
 if TYPE_CHECKING:
     from k2eval.records import Json

@@ -9,11 +9,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from k2eval.errors import ConfigError, DataError, did_you_mean
-from k2eval.grading import GradingPool, Item
-from k2eval.grading.score import item_of_row
+from k2eval.grading import GradingPool, Item, item_of_row
 from k2eval.records import Grade, Json, Question
-from k2eval.tasks.data import load_questions
-from k2eval.tasks.task import load_tasks
+from k2eval.tasks import load_questions, load_tasks
 
 _WITH_GOLD = ("math", "choice")
 

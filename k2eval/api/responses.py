@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from k2eval.journal.journal import Archive
+from k2eval.journal import Archive
 from k2eval.records import Generation, SampleKey, Verdict
 
 

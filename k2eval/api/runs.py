@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from k2eval.api.responses import Responses
-from k2eval.journal.journal import VERDICTS, read_lines, read_run
-from k2eval.journal.run_record import RunRecord
+from k2eval.journal import VERDICTS, RunRecord, read_lines, read_run
 from k2eval.leaderboard import Leaderboard, build, details
 from k2eval.pages import table_fragment
 from k2eval.records import SampleKey, Verdict

@@ -14,7 +14,7 @@ from rich.console import Console
 from k2eval import compare, leaderboard
 from k2eval.api.runs import Run
 from k2eval.pages import table_fragment
-from k2eval.system.shipped import shipped
+from k2eval.system import shipped_path
 
 _WIDTH = 160
 
@@ -115,7 +115,7 @@ def build_leaderboard(
         ConfigError: If no run is given, or a list or date cannot be used.
         JournalError: If a run directory cannot be read.
     """
-    figures = shipped("leaderboards", "published.csv") if published is True else published
+    figures = shipped_path("leaderboards", "published.csv") if published is True else published
     board = leaderboard.build(
         _folders(runs),
         published=Path(figures) if figures else None,

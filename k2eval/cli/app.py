@@ -16,8 +16,8 @@ import typer
 from k2eval.cli import evaluate, exchange, machine, tables
 from k2eval.cli.options import MACHINE
 from k2eval.errors import K2EvalError
-from k2eval.sandbox.cli import app as sandbox_app
-from k2eval.system.console import CLOSED_PIPE, ClosedPipe, silence
+from k2eval.sandbox import app as sandbox_app
+from k2eval.system import CLOSED_PIPE, ClosedPipe, silence
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -13,20 +13,16 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from k2eval.config.run import RunConfig, load_config
+from k2eval.config import RunConfig, load_config
 from k2eval.errors import ConfigError, DataError, K2EvalError, did_you_mean
-from k2eval.journal.journal import read_run
+from k2eval.journal import read_run
 from k2eval.records import Question
-from k2eval.run.closing import closing_words
-from k2eval.run.interruption import INTERRUPTED, stop_at_once
-from k2eval.system.console import terminal
-from k2eval.system.files import write_text
-from k2eval.system.shipped import shipped
-from k2eval.tasks.data import load_questions
-from k2eval.tasks.task import Task, load_tasks, task_files
+from k2eval.run import INTERRUPTED, closing_words, stop_at_once
+from k2eval.system import shipped_path, terminal, write_text
+from k2eval.tasks import Task, load_questions, load_tasks, task_files
 
 if TYPE_CHECKING:
-    from k2eval.run.plan import Work
+    from k2eval.run import Work
 
 UNFINISHED = 1
 """Exit code of a command that ended with infrastructure failures."""
@@ -44,9 +40,9 @@ def run_command(
     """Carry out ``k2eval run``."""
     # While nothing has started, and once everything is kept, there is nothing to end in order.
     signal.signal(signal.SIGINT, stop_at_once)
-    from k2eval.engines.opening import open_engines
-    from k2eval.interop.track import tracking
-    from k2eval.run.runner import Runner
+    from k2eval.engines import open_engines
+    from k2eval.interop import tracking
+    from k2eval.run import Runner
 
     config = _configuration(file, flags, engine, sets)
     console = terminal()
@@ -111,10 +107,10 @@ def _print_board(runs: Sequence[Path], console: Console) -> None:
 
 def grade_command(run: Path, data: Path | None, include: Sequence[Path] = ()) -> int:
     """Carry out ``k2eval grade``."""
-    from k2eval.run.regrade import regrade
+    from k2eval.run import regrade_run
 
     console = terminal()
-    result = asyncio.run(regrade(run, data, include=include))
+    result = asyncio.run(regrade_run(run, data, include=include))
     missing = f", {result.missing} without all their generations" if result.missing else ""
     console.print(f"Graded {result.graded} samples again: {result.changed} verdicts changed{missing}.")
     _print_board([run], console)
@@ -135,7 +131,7 @@ def score_command(
     include: Sequence[Path] = (),
 ) -> int:
     """Carry out ``k2eval score``."""
-    from k2eval.grading.score import score_file
+    from k2eval.grading import score_file
 
     console = terminal(stderr=True)
     if (task is None) == (grader is None):
@@ -178,7 +174,7 @@ def leaderboard_command(
     from k2eval.leaderboard import build, print_table, write
 
     console = terminal()
-    own = shipped("leaderboards", "published.csv")
+    own = shipped_path("leaderboards", "published.csv")
     board = build(runs, published=published or (own if own.exists() else None), **scope)
     if not quiet:
         print_table(board, console)
@@ -189,10 +185,10 @@ def leaderboard_command(
 
 def breakdown_command(runs: Sequence[Path], by: Sequence[str], out: Path | None, data: Path | None) -> int:
     """Carry out ``k2eval breakdown``."""
-    from k2eval.report.breakdown import breakdown, print_breakdown, write_breakdown
+    from k2eval.report import break_down, print_breakdown, write_breakdown
 
     console = terminal()
-    frame = breakdown(runs, by, data)
+    frame = break_down(runs, by, data)
     print_breakdown(frame, console)
     for path in write_breakdown(frame, out) if out else ():
         console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
@@ -267,8 +263,7 @@ def _look_up(task: Task, data: Path | None) -> tuple[str, str]:
 
 def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
     """Carry out ``k2eval ablation``."""
-    from k2eval.ablation.render import print_ablation
-    from k2eval.ablation.replay import ablate
+    from k2eval.ablation import ablate, print_ablation
 
     print_ablation(asyncio.run(ablate(runs, n, data)), terminal())
     return 0
@@ -276,7 +271,7 @@ def ablation_command(runs: Sequence[Path], n: int, data: Path | None) -> int:
 
 def recipes_command() -> int:
     """Carry out ``k2eval recipes``."""
-    from k2eval.recipes.registry import BUILT_IN
+    from k2eval.recipes import BUILT_IN
 
     table = Table(title="Recipes", title_justify="left", box=SIMPLE)
     table.add_column("recipe")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from k2eval.system.shipped import shipped
+from k2eval.system import shipped_path
 
 _NAME = re.compile(r"^task:\s*([\w-]+)\s*$", re.MULTILINE)
 
@@ -41,7 +41,7 @@ RECIPES = (
 def _task_names(included: Iterable[str | Path]) -> set[str]:
     """Return the names that the task files give, found without reading them as YAML."""
     listed = os.environ.get("K2EVAL_TASKS", "").split(os.pathsep)
-    folders = [*map(Path, included), *(Path(entry) for entry in listed if entry), shipped("tasks")]
+    folders = [*map(Path, included), *(Path(entry) for entry in listed if entry), shipped_path("tasks")]
     names = set()
     for folder in folders:
         for path in folder.rglob("[!_]*.yaml"):

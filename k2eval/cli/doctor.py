@@ -17,11 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from k2eval.cli.hub import HUB_S, hub_row
-from k2eval.engines.vllm.setup import vllm_version
+from k2eval.engines.vllm import vllm_version
 from k2eval.errors import ConfigError, K2EvalError
-from k2eval.sandbox import doctor_report
-from k2eval.sandbox.types import DoctorRow
-from k2eval.system.console import terminal
+from k2eval.sandbox import DoctorRow, doctor_report
+from k2eval.system import terminal
 
 GIB = 2**30
 ENOUGH_MEMORY, ENOUGH_DISK = 4 * GIB, 1 * GIB
@@ -141,8 +140,7 @@ def disk_row(name: str, folder: Path) -> DoctorRow:
 
 def data_rows(data: Path | None, verbose: bool) -> Iterator[DoctorRow]:
     """Read the questions of every task that a data folder holds."""
-    from k2eval.tasks.data import load_questions
-    from k2eval.tasks.task import load_tasks, task_files
+    from k2eval.tasks import load_questions, load_tasks, task_files
 
     variable = os.environ.get("K2EVAL_DATA")
     folder = data or (Path(variable) if variable else None)

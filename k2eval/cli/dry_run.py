@@ -13,16 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from k2eval.cli.hub import hub_row
-from k2eval.config.run import RunConfig
-from k2eval.engines.checkpoint import checkpoint_config, longest_context, weight_bytes
-from k2eval.engines.opening import open_engines
+from k2eval.config import RunConfig
+from k2eval.engines import checkpoint_config, longest_context, open_engines, weight_bytes
 from k2eval.errors import ConfigError, K2EvalError
-from k2eval.journal.journal import RUN, VERDICTS, Archive, read_lines, read_run
-from k2eval.recipes.registry import recipe_for
+from k2eval.journal import RUN, VERDICTS, Archive, read_lines, read_run
+from k2eval.recipes import recipe_for
 from k2eval.records import Role, Verdict
-from k2eval.run.identity import merge_run
-from k2eval.run.plan import Work
-from k2eval.sandbox.types import DoctorRow
+from k2eval.run import Work, merge_run
+from k2eval.sandbox import DoctorRow
 
 
 @dataclass(slots=True)
@@ -163,7 +161,7 @@ def checkpoint_words(config: RunConfig) -> str:
     """Say what is known of the model without loading it."""
     if config.engine.kind != "vllm":
         return f"{config.model}, through the {config.engine.kind} engine, which was not asked."
-    from k2eval.engines.vllm.speculation import check_checkpoints
+    from k2eval.engines.vllm import check_checkpoints
 
     if config.speculative:
         check_checkpoints(config.model, config.speculative, config.engine.arguments)

@@ -40,8 +40,8 @@ def export(
     ] = "unspecified",
 ) -> None:
     """Write a run as files of lm-eval, Hugging Face, Every Eval Ever or Inspect."""
-    from k2eval.interop.export import export as write
-    from k2eval.system.console import terminal
+    from k2eval.interop import export_run as write
+    from k2eval.system import terminal
 
     console = terminal()
     files = write(run, form, out, data=data, include_protected=include_protected, organization=organization)
@@ -85,24 +85,23 @@ def sweep_command(checkpoints: Sequence[str], out: Path, arguments: Sequence[str
         ConfigError: If the arguments name a model or a directory, or the checkpoints are no series.
     """
     from k2eval.errors import ConfigError
-    from k2eval.report.sweep import in_a_process, sweep
-    from k2eval.system.console import terminal
+    from k2eval.report import in_a_process, sweep_checkpoints
+    from k2eval.system import terminal
 
     for option in ("--model", "--out"):
         if any(argument == option or argument.startswith(option + "=") for argument in arguments):
             raise ConfigError(
                 f"`k2eval sweep` sets {option} for each checkpoint itself. Leave {option} out of the options of `run`."
             )
-    return sweep(checkpoints, out, in_a_process(arguments), terminal())
+    return sweep_checkpoints(checkpoints, out, in_a_process(arguments), terminal())
 
 
 def lm_eval(context: typer.Context) -> None:
     """Run stock lm-eval with `--model k2eval` and k2eval's tasks known to it. All arguments go to lm-eval."""
     from lm_eval.__main__ import cli_evaluate
 
-    from k2eval.interop.lm_eval import add_to_path, with_chat
-    from k2eval.interop.lm_eval_model import register
-    from k2eval.tasks.task import tasks_folders
+    from k2eval.interop import add_to_path, register, with_chat
+    from k2eval.tasks import tasks_folders
 
     register()
     for folder in tasks_folders():

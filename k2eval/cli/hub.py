@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from k2eval.sandbox.types import DoctorRow
+from k2eval.sandbox import DoctorRow
 
 HUB_S = 5.0
 """Seconds that the hub has to answer."""

@@ -125,7 +125,7 @@ def speed(
     set_: SetOption = None,
 ) -> None:
     """Measure how fast a model answers, alone or side by side with other configurations."""
-    from k2eval.speed.command import SpeedOptions, configurations, loads, numbers, speed_command
+    from k2eval.speed import SpeedOptions, configurations, loads, numbers, speed_command
 
     flags: dict[str, Any] = {"model": model, "speculative": speculative, "data": data}
     levels = loads(
@@ -184,9 +184,9 @@ def spec_check(
     set_: SetOption = None,
 ) -> None:
     """Check that speculative decoding changes nothing but the speed. Ends with exit code 1 if it does."""
-    from k2eval.config.run import load_config
-    from k2eval.speed.spec_check import spec_check_command
-    from k2eval.tasks.task import task_files
+    from k2eval.config import load_config
+    from k2eval.speed import spec_check_command
+    from k2eval.tasks import task_files
 
     flags: dict[str, Any] = {
         "model": model, "speculative": speculative, "tasks": tasks, "limit": limit, "data": data, "out": Path(),

@@ -1,17 +1,5 @@
 """Two or more runs, question by question."""
 
-from k2eval.compare.pairs import Comparison, Flip, Line, Pair, compare
-from k2eval.compare.render import name_of, print_comparison, remarks, score_table, to_markdown
+import lazy_loader
 
-__all__ = [
-    "Comparison",
-    "Flip",
-    "Line",
-    "Pair",
-    "compare",
-    "name_of",
-    "print_comparison",
-    "remarks",
-    "score_table",
-    "to_markdown",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,10 +11,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from k2eval.errors import ConfigError
-from k2eval.leaderboard.columns import differences, group_title
-from k2eval.leaderboard.contamination import Contamination
-from k2eval.leaderboard.load import load_runs
-from k2eval.leaderboard.scores import RunScores, TaskScores
+from k2eval.leaderboard import Contamination, RunScores, TaskScores, differences, group_title, load_runs
 from k2eval.statistics import (
     Array,
     Difference,
@@ -23,11 +20,12 @@ from k2eval.statistics import (
     average_of,
     combine,
     holm,
+    paired_means,
     pool,
     question_means,
     sign_flip_p,
+    unpaired_means,
 )
-from k2eval.statistics.difference import paired_means, unpaired_means
 
 LEVEL = 0.05
 """Of the tests behind "better" and "worse", over all benchmarks of a pair of runs together."""

@@ -11,8 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from k2eval.compare.pairs import Comparison, Flip, Line, Pair
-from k2eval.leaderboard.cells import ABSENT, markdown_table, plain
-from k2eval.leaderboard.scores import RunScores, TaskScores
+from k2eval.leaderboard import ABSENT, RunScores, TaskScores, markdown_table, plain
 from k2eval.records import Outcome
 from k2eval.statistics import Difference, Estimate
 

@@ -1,1 +1,5 @@
 """What turns requests into generations: vLLM in process, OpenAI-compatible servers, or a script."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from k2eval.config.run import RunConfig
-from k2eval.config.speculative import parse
+from k2eval.config import RunConfig, parse
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.records import ROLES, Role, Sampling, digest
-from k2eval.tasks.task import sampling_with
+from k2eval.tasks import sampling_with
 
 LOG = "engine.log"
 """File of the run directory that takes what the engine prints."""

@@ -1,6 +1,5 @@
 """Graders: pure functions from a question and a response to a grade, and the processes they run in."""
 
-from k2eval.grading.pool import GradingPool, Item, grade_all
-from k2eval.grading.registry import Grader, grader_for, grader_name
+import lazy_loader
 
-__all__ = ["Grader", "GradingPool", "Item", "grade_all", "grader_for", "grader_name"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

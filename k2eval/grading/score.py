@@ -20,7 +20,7 @@ from k2eval.grading.option import letter_of
 from k2eval.grading.pool import Item, grade_all
 from k2eval.grading.registry import grader_for
 from k2eval.records import Grade, Json, Outcome, Question
-from k2eval.system.files import replacing
+from k2eval.system import replacing
 
 _SHOWN = 20
 

@@ -18,7 +18,7 @@ class Export(NamedTuple):
     """What is missing in them, and why."""
 
 
-def export(
+def export_run(
     folder: Path,
     form: str,
     out: Path,

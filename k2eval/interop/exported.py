@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from k2eval.errors import ConfigError, K2EvalError
-from k2eval.grading.answer import answer_part
-from k2eval.journal.run_record import RunRecord, TaskRecord
-from k2eval.leaderboard.load import load_run
-from k2eval.leaderboard.scores import TaskScores
+from k2eval.grading import answer_part
+from k2eval.journal import RunRecord, TaskRecord
+from k2eval.leaderboard import TaskScores, load_run
 from k2eval.records import Json, Question, Verdict, digest
-from k2eval.report.samples import Samples
+from k2eval.report import Samples
 from k2eval.statistics import Estimate, average
-from k2eval.tasks.task import TaskSpec, load_tasks
+from k2eval.tasks import TaskSpec, load_tasks
 
 HIDDEN = "[left out: the authors ask that these texts not be published]"
 UNKNOWN = "[the task's data is not at hand]"

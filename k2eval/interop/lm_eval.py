@@ -15,8 +15,7 @@ from typing import Any, Self
 
 from k2eval.errors import K2EvalError
 from k2eval.records import Grade, Json, Outcome, Question, Verdict
-from k2eval.tasks.data import load_questions
-from k2eval.tasks.task import load_tasks
+from k2eval.tasks import load_questions, load_tasks
 
 QUESTION = "k2eval_question"
 
@@ -79,7 +78,7 @@ def grade(
     Returns:
         For each document, the grades of its responses, as plain data.
     """
-    from k2eval.grading.pool import Item, grade_all
+    from k2eval.grading import Item, grade_all
 
     questions = [Question.model_validate(json.loads(document[QUESTION])) for document in documents]
     flat = [

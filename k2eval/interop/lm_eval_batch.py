@@ -14,12 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from k2eval.config.run import RunConfig
+from k2eval.config import RunConfig
 from k2eval.errors import ConfigError, EngineError, EngineStopped
 from k2eval.interop.lm_eval import QUESTION
-from k2eval.journal.journal import RUN, Archive
-from k2eval.journal.run_record import TaskRecord
-from k2eval.recipes.sample import Sample
+from k2eval.journal import RUN, Archive, TaskRecord
+from k2eval.recipes import Sample
 from k2eval.records import (
     Generation,
     Grade,
@@ -35,10 +34,19 @@ from k2eval.records import (
     Sampling,
     Verdict,
 )
-from k2eval.run.plan import Assignment, Work, outcome_of
-from k2eval.run.regrade import NotKept
-from k2eval.tasks.data import QuestionSet, load_questions
-from k2eval.tasks.task import DataSpec, Item, Items, Task, TaskSpec, import_object, load_tasks, task_files
+from k2eval.run import Assignment, NotKept, Work, outcome_of
+from k2eval.tasks import (
+    DataSpec,
+    Item,
+    Items,
+    QuestionSet,
+    Task,
+    TaskSpec,
+    import_object,
+    load_questions,
+    load_tasks,
+    task_files,
+)
 
 ELSEWHERE = "k2eval.interop.elsewhere"
 

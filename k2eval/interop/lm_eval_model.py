@@ -18,16 +18,15 @@ from lm_eval.api.registry import MODEL_REGISTRY, register_model
 from lm_eval.models.utils import postprocess_generated_text
 from rich.console import Console
 
-from k2eval.config.run import load_config
-from k2eval.engines.opening import open_engines
+from k2eval.config import load_config
+from k2eval.engines import open_engines
 from k2eval.errors import ConfigError, EngineError
 from k2eval.interop.lm_eval import Answer
 from k2eval.interop.lm_eval_batch import Asked, Batch, Chat, read_batch
-from k2eval.journal.journal import RUN, Journal, read_run
+from k2eval.journal import RUN, Journal, read_run
 from k2eval.records import Json
-from k2eval.run.interruption import INTERRUPTED
-from k2eval.run.runner import Runner
-from k2eval.system.console import terminal
+from k2eval.run import INTERRUPTED, Runner
+from k2eval.system import terminal
 
 NAME = "k2eval"
 

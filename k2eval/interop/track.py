@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.journal.journal import VERDICTS
+from k2eval.journal import VERDICTS
 from k2eval.records import Json, Outcome, SampleKey, Verdict
 
 TRACKERS = ("wandb", "trackio")
@@ -164,7 +164,7 @@ class Progress:
 
 def final_figures(out: Path) -> dict[str, float]:
     """avg@k with its interval, failures of each task, and the run's speed."""
-    from k2eval.leaderboard.load import load_run
+    from k2eval.leaderboard import load_run
     from k2eval.statistics import average
 
     run = load_run(out)

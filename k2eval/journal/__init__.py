@@ -1,1 +1,5 @@
 """Run directories: what is in them, and the only code that writes them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StrictBool, StrictFloat, StrictInt, ValidationError
 
 import k2eval
-from k2eval.config.run import RunConfig
+from k2eval.config import RunConfig
 from k2eval.errors import JournalError
 from k2eval.journal.format_1 import name_in_format_1, upgraded
 from k2eval.records import ROLES, Json, Note, Record, Role, Sampling, SpeculativeCounts

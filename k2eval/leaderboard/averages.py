@@ -9,8 +9,7 @@ from math import isclose
 import numpy as np
 
 from k2eval.leaderboard.columns import Benchmark, Row
-from k2eval.statistics import combine, pool, rank_intervals, resample
-from k2eval.statistics.difference import paired_means
+from k2eval.statistics import combine, paired_means, pool, rank_intervals, resample
 
 
 def add_averages(rows: Sequence[Row], benchmarks: Sequence[Benchmark]) -> tuple[str, ...]:

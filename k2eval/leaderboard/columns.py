@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from k2eval.leaderboard.scores import RunScores, TaskScores
 from k2eval.records import Json, NoteKind, Outcome, digest
-from k2eval.statistics import Array, Estimate, average, question_means, spread
-from k2eval.statistics.difference import paired_means
+from k2eval.statistics import Array, Estimate, average, paired_means, question_means, spread
 
 _GROUPS = {"math": "Maths"}
 

@@ -9,7 +9,7 @@ from k2eval.leaderboard import cells
 from k2eval.leaderboard.board import Leaderboard
 from k2eval.leaderboard.html import to_html
 from k2eval.leaderboard.render import to_markdown
-from k2eval.system.files import write_text
+from k2eval.system import write_text
 
 
 def write(board: Leaderboard, out: Path) -> list[Path]:

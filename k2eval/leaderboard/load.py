@@ -16,8 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from k2eval.errors import JournalError
-from k2eval.journal.journal import VERDICTS, read_run
-from k2eval.journal.run_record import RunRecord, TaskRecord
+from k2eval.journal import VERDICTS, RunRecord, TaskRecord, read_run
 from k2eval.leaderboard.scores import INFRASTRUCTURE, RunScores, TaskScores
 from k2eval.leaderboard.verdicts import OUTCOMES, read_verdicts
 from k2eval.records import Note, NoteKind

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from k2eval.journal.run_record import RunRecord, TaskRecord
+from k2eval.journal import RunRecord, TaskRecord
 from k2eval.leaderboard.verdicts import OUTCOMES
 from k2eval.records import Outcome
 from k2eval.statistics import Scores, question_means

@@ -1,6 +1,5 @@
 """Self-contained HTML pages: templates, style and script in one file, nothing loaded from elsewhere."""
 
-from k2eval.pages.fragment import table_fragment
-from k2eval.pages.page import render, script_json
+import lazy_loader
 
-__all__ = ["render", "script_json", "table_fragment"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

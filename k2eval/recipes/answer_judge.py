@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 
 from k2eval.errors import EngineError, EngineStopped
-from k2eval.grading.answer import answer_part
+from k2eval.grading import answer_part
 from k2eval.recipes.judge import read_object
-from k2eval.recipes.plan import again
+from k2eval.recipes.planning import again
 from k2eval.recipes.sample import Sample
 from k2eval.records import Json, Message, Outcome, Question, Response, Sampling, Verdict
 

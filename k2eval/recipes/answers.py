@@ -9,11 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from k2eval.grading import choice
-from k2eval.grading.answer import answer_part, find_answer, tidy
-from k2eval.grading.math.latex import normalise, squeezed
-from k2eval.grading.math.number import exact
-from k2eval.grading.registry import grader_name
+from k2eval.grading import answer_part, choice, find_answer, grader_name, tidy
+from k2eval.grading.math import exact, normalise, squeezed
 from k2eval.records import Question, Response, digest
 
 _LONG = 2_000
@@ -60,7 +57,7 @@ def _number_or_text(answer: str) -> str:
 
 
 def _program(text: str) -> str | None:
-    from k2eval.grading.code.blocks import extract_code
+    from k2eval.grading.code import extract_code
 
     code = extract_code(text)
     return code.strip() or None if code else None

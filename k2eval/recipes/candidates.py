@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from k2eval.errors import EngineError, EngineStopped
 from k2eval.recipes.answers import said
-from k2eval.recipes.plan import Planner
+from k2eval.recipes.planning import Planner
 from k2eval.recipes.sample import Sample
 from k2eval.records import Json, Response
 

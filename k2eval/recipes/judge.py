@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from k2eval.grading.answer import answer_part
+from k2eval.grading import answer_part
 from k2eval.recipes.candidates import Candidate, all_of
-from k2eval.recipes.plan import again
+from k2eval.recipes.planning import again
 from k2eval.recipes.prompts import JUDGE_SCHEMA, judge_messages
 from k2eval.recipes.sample import Sample
 from k2eval.records import Json, Sampling

@@ -17,7 +17,7 @@ from k2eval.errors import EngineError, EngineStopped
 from k2eval.recipes.answers import said
 from k2eval.recipes.candidates import Candidate, Lost, Made, all_of, notes_of, split, stage_of
 from k2eval.recipes.judge import read_object
-from k2eval.recipes.plan import again
+from k2eval.recipes.planning import again
 from k2eval.recipes.sample import Sample
 from k2eval.records import Json, Message, Response, Sampling
 

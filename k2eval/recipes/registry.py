@@ -11,12 +11,12 @@ from typing import NamedTuple
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.recipes.best_of_n import BestOfN
 from k2eval.recipes.majority import Majority
-from k2eval.recipes.plain import plain
-from k2eval.recipes.plan import plan
+from k2eval.recipes.planning import plan
 from k2eval.recipes.published import Published
 from k2eval.recipes.sample import Sample
+from k2eval.recipes.single import plain
 from k2eval.records import Response
-from k2eval.tasks.task import import_object
+from k2eval.tasks import import_object
 
 Recipe = Callable[[Sample], Awaitable[Response]]
 """Makes one response of one sample. It may await several generations, also at once."""

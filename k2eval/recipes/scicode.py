@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from k2eval.grading.answer import answer_part
-from k2eval.grading.code.scicode_program import container, step_code
+from k2eval.grading import answer_part
+from k2eval.grading.code import container, step_code
 from k2eval.recipes.prompts import scicode_messages
 from k2eval.recipes.sample import Prepare, Sample
 from k2eval.records import Message, Response

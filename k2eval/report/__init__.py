@@ -1,5 +1,5 @@
 """One HTML file about one or more runs: charts, a grid of all samples, and a viewer of each."""
 
-from k2eval.report.build import write_report
+import lazy_loader
 
-__all__ = ["write_report"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

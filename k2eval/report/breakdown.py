@@ -29,7 +29,7 @@ EXPLANATION = (
 ByQuestion = Mapping[str, Mapping[int, Verdict]]
 
 
-def breakdown(runs: Sequence[Path], by: Sequence[str] = (), data: Path | None = None) -> pd.DataFrame:
+def break_down(runs: Sequence[Path], by: Sequence[str] = (), data: Path | None = None) -> pd.DataFrame:
     """One row per run, benchmark and value of a tag, the whole benchmark first (tag and value empty).
 
     Args:

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from k2eval.errors import ConfigError
-from k2eval.leaderboard import Leaderboard, RunScores, build
-from k2eval.leaderboard.html import board_tables
-from k2eval.leaderboard.load import load_runs
+from k2eval.leaderboard import Leaderboard, RunScores, board_tables, build, load_runs
 from k2eval.pages import render, script_json
 from k2eval.records import Json
 from k2eval.report import charts

@@ -8,9 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from k2eval.leaderboard import Leaderboard, RunScores, TaskScores
-from k2eval.leaderboard.columns import group_title
-from k2eval.leaderboard.verdicts import OUTCOMES
+from k2eval.leaderboard import OUTCOMES, Leaderboard, RunScores, TaskScores, group_title
 from k2eval.pages import svg
 from k2eval.records import Outcome
 from k2eval.statistics import Estimate, Vote, average_of, majority_at_k, pass_at_k, supported

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from k2eval.errors import K2EvalError
-from k2eval.journal.journal import GENERATIONS, VERDICTS, read_lines, read_run
-from k2eval.journal.run_record import RunRecord
+from k2eval.journal import GENERATIONS, VERDICTS, RunRecord, read_lines, read_run
 from k2eval.records import Json, Outcome, Question, Verdict
 from k2eval.statistics import Vote
-from k2eval.tasks.data import QuestionSet, load_questions
-from k2eval.tasks.task import load_tasks
+from k2eval.tasks import QuestionSet, load_questions, load_tasks
 
 _OF_PROGRAMS = ("code", "humaneval", "scicode")
 _KEY = re.compile(rb'"key": "([^"]*)"')

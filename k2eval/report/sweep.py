@@ -15,13 +15,10 @@ from markupsafe import Markup
 from rich.console import Console
 
 from k2eval.errors import ConfigError
-from k2eval.leaderboard import Leaderboard, build, cells, group_title, print_table
-from k2eval.leaderboard.html import board_tables
-from k2eval.leaderboard.load import load_runs
-from k2eval.pages import render
-from k2eval.pages.svg import Series, curves
+from k2eval.leaderboard import Leaderboard, board_tables, build, cells, group_title, load_runs, print_table
+from k2eval.pages import Series, curves, render
 from k2eval.report.charts import Figure
-from k2eval.system.files import write_text
+from k2eval.system import write_text
 
 _INTERRUPTED = 130
 _USABLE = (0, 1)
@@ -70,7 +67,7 @@ def _matches(pattern: Path) -> list[Path]:
     return list(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
 
 
-def sweep(patterns: Sequence[str], out: Path, evaluate: Evaluate, console: Console) -> int:
+def sweep_checkpoints(patterns: Sequence[str], out: Path, evaluate: Evaluate, console: Console) -> int:
     """Evaluate each checkpoint into ``OUT/<its name>`` and draw the series.
 
     `k2eval run` resumes and loads no engine for a run that is complete. So the same command continues after an

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from k2eval.journal.run_record import CountedGenerations, RunRecord, RunSpeculation
-from k2eval.statistics.acceptance import in_words
+from k2eval.journal import CountedGenerations, RunRecord, RunSpeculation
+from k2eval.statistics import in_words
 
 
 def closing_words(run: RunRecord) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from k2eval.engines.protocol import Engine, EngineInfo
+from k2eval.engines import Engine, EngineInfo
 from k2eval.records import ROLES, Note, Role, SpeculativeCounts
-from k2eval.statistics.acceptance import add_counts
+from k2eval.statistics import add_counts
 
 
 class RoleEngines:

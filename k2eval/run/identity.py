@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from k2eval.errors import JournalError
-from k2eval.journal.run_record import RunRecord, TaskRecord
+from k2eval.journal import RunRecord, TaskRecord
 from k2eval.records import Json, Note, NoteKind, SampleKey
 
 # Engine arguments that change what a checkpoint says, unlike those that change how fast it says it.
@@ -15,7 +15,7 @@ _SHAPING_ARGUMENTS = (
 )  # fmt: skip
 
 
-def identity(run: RunRecord) -> dict[str, Json]:
+def identity_of(run: RunRecord) -> dict[str, Json]:
     """Return what must not change while a run directory grows, as flat names and values."""
     config = run.config
     fingerprints: dict[str, str] = {str(role): text for role, text in run.engine.fingerprints.items()}
@@ -56,7 +56,7 @@ def merge_run(before: RunRecord | None, now: RunRecord) -> RunRecord:
     """
     if before is None:
         return now
-    old, new = identity(before), identity(now)
+    old, new = identity_of(before), identity_of(now)
     changed = [key for key in new if key in old and old[key] != new[key]]
     if changed:
         lines = "\n".join(

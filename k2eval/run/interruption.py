@@ -12,7 +12,7 @@ from typing import Self
 
 from rich.console import Console
 
-from k2eval.system.console import ClosedPipe, lose_nothing
+from k2eval.system import ClosedPipe, lose_nothing
 
 INTERRUPTED = 130
 """Exit code of a command that was stopped."""

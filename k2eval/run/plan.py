@@ -10,21 +10,12 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 import k2eval
-from k2eval.config.run import RunConfig
-from k2eval.engines.protocol import EngineInfo
+from k2eval.config import RunConfig
+from k2eval.engines import EngineInfo
 from k2eval.errors import EngineError, PromptTooLong
-from k2eval.grading.registry import grader_for
-from k2eval.journal.run_record import (
-    FORMAT,
-    EngineRecord,
-    MachineRecord,
-    ModelRecord,
-    RunRecord,
-    TaskRecord,
-)
-from k2eval.recipes.answer_judge import NOTE
-from k2eval.recipes.registry import Recipe, recipe_for
-from k2eval.recipes.sample import Generate, Sample
+from k2eval.grading import grader_for
+from k2eval.journal import FORMAT, EngineRecord, MachineRecord, ModelRecord, RunRecord, TaskRecord
+from k2eval.recipes import NOTE, Generate, Recipe, Sample, recipe_for
 from k2eval.records import (
     ROLES,
     Grade,
@@ -38,8 +29,7 @@ from k2eval.records import (
     Verdict,
     digest,
 )
-from k2eval.tasks.data import QuestionSet, load_questions
-from k2eval.tasks.task import import_object, load_tasks, sampling_with
+from k2eval.tasks import QuestionSet, import_object, load_questions, load_tasks, sampling_with
 
 
 @dataclass(frozen=True, slots=True)

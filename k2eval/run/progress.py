@@ -17,11 +17,11 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from k2eval.engines.protocol import Engine
+from k2eval.engines import Engine
 from k2eval.records import Generation, Outcome, Verdict
 from k2eval.run.session import Session
 from k2eval.run.time_left import TimeLeft
-from k2eval.system.console import ClosedPipe
+from k2eval.system import ClosedPipe
 
 _PLAIN_EVERY_S = 15.0
 _LOOK_EVERY_S = 1.0

@@ -10,10 +10,9 @@ from collections.abc import Iterable
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from k2eval.errors import EngineError, EngineStopped, PromptTooLong, first_error
-from k2eval.grading.pool import GradingPool
-from k2eval.journal.journal import Archive, Journal
-from k2eval.recipes.answer_judge import judged
-from k2eval.recipes.sample import Sample
+from k2eval.grading import GradingPool
+from k2eval.journal import Archive, Journal
+from k2eval.recipes import Sample, judged
 from k2eval.records import Generation, Request, Response, Role
 from k2eval.run.engines import RoleEngines
 from k2eval.run.plan import Assignment, Work, failed, verdict_of

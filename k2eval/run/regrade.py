@@ -8,12 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from k2eval.config.run import RunConfig, TaskOverrides
+from k2eval.config import RunConfig, TaskOverrides
 from k2eval.errors import EngineError, EngineStopped, JournalError, first_error
-from k2eval.grading.pool import GradingPool
-from k2eval.journal.journal import Journal, read_run
-from k2eval.journal.run_record import RunRecord
-from k2eval.recipes.answer_judge import judged
+from k2eval.grading import GradingPool
+from k2eval.journal import Journal, RunRecord, read_run
+from k2eval.recipes import judged
 from k2eval.records import Generation, Json, Request, Role, SampleKey, Verdict
 from k2eval.run.identity import is_complete
 from k2eval.run.plan import Assignment, Work, verdict_of
@@ -46,7 +45,7 @@ class Regraded:
         self.changed += not same
 
 
-async def regrade(
+async def regrade_run(
     folder: Path, data: Path | None = None, workers: int | None = None, include: Sequence[Path] = ()
 ) -> Regraded:
     """Grade every finished sample of a run again and append the verdicts that changed.

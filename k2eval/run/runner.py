@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from k2eval.config.run import RunConfig
-from k2eval.engines.protocol import Engine
+from k2eval.config import RunConfig
+from k2eval.engines import Engine
 from k2eval.errors import EngineError, JournalError
-from k2eval.grading.pool import GradingPool
-from k2eval.grading.registry import grader_name
-from k2eval.journal.journal import Archive, Journal
-from k2eval.journal.run_record import RunRecord
+from k2eval.grading import GradingPool, grader_name
+from k2eval.journal import Archive, Journal, RunRecord
 from k2eval.records import Role, SampleKey
 from k2eval.run.engines import RoleEngines
 from k2eval.run.identity import is_complete, limits_of_context, merge_run

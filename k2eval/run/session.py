@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from k2eval.journal.run_record import CountedGenerations, RunSpeculation, SessionRecord, SpeculationRecord
+from k2eval.journal import CountedGenerations, RunSpeculation, SessionRecord, SpeculationRecord
 from k2eval.records import Generation, SpeculativeCounts, now
-from k2eval.statistics.acceptance import add_counts, ratios
+from k2eval.statistics import add_counts, ratios
 
 
 @dataclass(slots=True)

@@ -18,9 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from k2eval.sandbox.allowance import ITEM_COST, check_depth
-from k2eval.sandbox.allowance import Budget as Budget
-from k2eval.sandbox.allowance import Malformed as Malformed
+from k2eval.sandbox.allowance import ITEM_COST, Budget as Budget, Malformed as Malformed, check_depth
 
 MAX_DEPTH = 64
 """Nesting of lists, tuples, sets and dictionaries."""

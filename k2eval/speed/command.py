@@ -13,18 +13,18 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
-from k2eval.config.run import RunConfig, load_config
-from k2eval.engines.measured import Load, Prompt, Target
-from k2eval.engines.vllm.setup import kept_on_failure
+from k2eval.config import RunConfig, load_config
+from k2eval.engines import Load, Prompt, Target
+from k2eval.engines.vllm import kept_on_failure
 from k2eval.errors import ConfigError
 from k2eval.records import Message, digest
-from k2eval.speed.figures import Figures, figures
+from k2eval.speed.figures import Figures, figures_of
 from k2eval.speed.load import put
 from k2eval.speed.memory import Peak, watch
 from k2eval.speed.report import print_tables, write
-from k2eval.statistics.acceptance import subtract_counts
-from k2eval.system.console import terminal
-from k2eval.tasks.task import task_files
+from k2eval.statistics import subtract_counts
+from k2eval.system import terminal
+from k2eval.tasks import task_files
 
 N = TypeVar("N", int, float)
 WARM_UP = 2
@@ -155,7 +155,7 @@ async def _under(
     traces = await put(load, target, _prompts(load, questions, load.title, load.requests))
     drafted = subtract_counts(await target.speculation(), before)
     seen = {"gpu_gib": peak.gpu_gib, "rss_gib": peak.rss_gib} if peak else {}
-    return figures(title, load, traces, speculation=drafted, **seen)
+    return figures_of(title, load, traces, speculation=drafted, **seen)
 
 
 def _prompts(load: Load, questions: list[tuple[Message, ...]], label: str, count: int) -> list[Prompt]:
@@ -167,8 +167,7 @@ def _prompts(load: Load, questions: list[tuple[Message, ...]], label: str, count
 
 
 def _questions(task: str, config: RunConfig) -> list[tuple[Message, ...]]:
-    from k2eval.tasks.data import load_questions
-    from k2eval.tasks.task import load_tasks
+    from k2eval.tasks import load_questions, load_tasks
 
     [found] = load_tasks([task], config.overrides, config.include_path)
     return [
@@ -180,13 +179,12 @@ def _questions(task: str, config: RunConfig) -> list[tuple[Message, ...]]:
 @asynccontextmanager
 async def _target(config: RunConfig, log: Path | None) -> AsyncIterator[Target]:
     if config.engine.kind == "vllm":
-        from k2eval.engines.vllm.engine import VllmEngine
-        from k2eval.engines.vllm.probe import Probe
+        from k2eval.engines.vllm import Probe, VllmEngine
 
         async with Probe(VllmEngine(config.model, config.engine.arguments, config.speculative, log)) as probe:
             yield probe
     elif config.engine.kind == "endpoint":
-        from k2eval.engines.endpoint.probe import ServedProbe
+        from k2eval.engines.endpoint import ServedProbe
 
         arguments = dict(config.engine.arguments)
         url = arguments.get("base_url")

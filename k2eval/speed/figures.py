@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from k2eval.engines.measured import Load
+from k2eval.engines import Load
 from k2eval.records import Json, SpeculativeCounts
 from k2eval.speed.load import Trace
-from k2eval.statistics.acceptance import ratios
+from k2eval.statistics import ratios
 
 LONG_ANSWER = 32_000
 """Tokens of the long answer whose time is told."""
@@ -79,7 +79,7 @@ class Figures:
         return flat
 
 
-def figures(
+def figures_of(
     config: str,
     load: Load,
     traces: Sequence[Trace],

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from k2eval.engines.measured import Load, Prompt, Target
+from k2eval.engines import Load, Prompt, Target
 from k2eval.errors import EngineStopped
 
 

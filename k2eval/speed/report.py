@@ -15,7 +15,7 @@ from rich.table import Table
 
 from k2eval.errors import ConfigError
 from k2eval.speed.figures import LONG_ANSWER, Figures
-from k2eval.system.files import replacing, write_text
+from k2eval.system import replacing, write_text
 
 METRICS = {
     "Failed requests": ("failed", ",.0f"),

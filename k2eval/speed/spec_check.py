@@ -18,17 +18,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from k2eval.config.run import RunConfig
-from k2eval.engines.measured import Prompt
-from k2eval.engines.vllm.probe import Continuation, Probe
-from k2eval.engines.vllm.setup import kept_on_failure
+from k2eval.config import RunConfig
+from k2eval.engines import Prompt
+from k2eval.engines.vllm import Continuation, Probe, kept_on_failure
 from k2eval.errors import ConfigError
-from k2eval.grading.pool import Item, grade_all
+from k2eval.grading import Item, grade_all
 from k2eval.records import Question, SampleKey, Sampling, SpeculativeCounts, derive_seed
-from k2eval.run.plan import Work
+from k2eval.run import Work
 from k2eval.speed.lossless import Divergence, Drift, Judgement, divergence, drifts, gap_noise, judge
-from k2eval.statistics.acceptance import in_words
-from k2eval.system.console import terminal
+from k2eval.statistics import in_words
+from k2eval.system import terminal
 
 _SHOWN = 8
 T = TypeVar("T")
@@ -100,7 +99,7 @@ async def check(
         samples: Answers to each question at temperature 1.
         log: File that takes what the engines print.
     """
-    from k2eval.engines.vllm.engine import VllmEngine
+    from k2eval.engines.vllm import VllmEngine
 
     arguments = config.engine.arguments
     async with Probe(VllmEngine(config.model, arguments, config.speculative, log)) as probe:

@@ -7,48 +7,6 @@ not percent. The unit that is sampled is the *question*: 16 repeats of 30 questi
 known more or less precisely.
 """
 
-from k2eval.statistics.difference import Difference, combine, holm, paired, sign_flip_p, unpaired
-from k2eval.statistics.estimate import (
-    Array,
-    Estimate,
-    Scores,
-    Spread,
-    average,
-    average_of,
-    bootstrap,
-    detectable,
-    pool,
-    question_means,
-    spread,
-)
-from k2eval.statistics.ranks import RankInterval, rank_intervals, resample
-from k2eval.statistics.sampling import Vote, maj_at_k, majority_at_k, majority_curve, pass_at_k, supported
+import lazy_loader
 
-__all__ = [
-    "Array",
-    "Difference",
-    "Estimate",
-    "RankInterval",
-    "Scores",
-    "Spread",
-    "Vote",
-    "average",
-    "average_of",
-    "bootstrap",
-    "combine",
-    "detectable",
-    "holm",
-    "maj_at_k",
-    "majority_at_k",
-    "majority_curve",
-    "paired",
-    "pass_at_k",
-    "pool",
-    "question_means",
-    "rank_intervals",
-    "resample",
-    "sign_flip_p",
-    "spread",
-    "supported",
-    "unpaired",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

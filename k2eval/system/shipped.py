@@ -7,7 +7,7 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def shipped(*path: str) -> Path:
+def shipped_path(*path: str) -> Path:
     """Return where a file or folder of the repository's root is, in a checkout as in an installed package.
 
     ``setup.py`` puts ``tasks`` of the repository into wheels as ``k2eval/_tasks``. A checkout has no such folder,

@@ -19,10 +19,10 @@ from typing import Any, Literal, NamedTuple
 from jinja2 import Environment, StrictUndefined, Template, TemplateError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from k2eval.config.run import TaskOverrides, explain
+from k2eval.config import TaskOverrides, explain
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.records import Json, Message, Note, Question, Sampling
-from k2eval.system.shipped import shipped
+from k2eval.system import shipped_path
 from k2eval.tasks.lm_eval_yaml import read, repeats, sampling, text
 
 Row = Mapping[str, Any]
@@ -189,7 +189,7 @@ def import_object(path: str, what: str) -> Any:
 
 def tasks_folder() -> Path:
     """Return the folder with k2eval's own task files."""
-    return shipped("tasks")
+    return shipped_path("tasks")
 
 
 def tasks_folders(include: Sequence[Path] = ()) -> tuple[Path, ...]:

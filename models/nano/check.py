@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from k2eval.recipes.prompts import judge_messages, plan_messages, with_plan
+from k2eval.recipes import judge_messages, plan_messages, with_plan
 
 from .documents import END, prompt_text
 from .item import LEVELS, Ask

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from k2eval.recipes.prompts import judge_messages, plan_messages, with_plan
+from k2eval.recipes import judge_messages, plan_messages, with_plan
 
 from .documents import END, Document, candidate, draw_item, prompt_text
 from .feed import Tokenized, tokenize

@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from k2eval.recipes.prompts import judge_messages, plan_messages, with_plan
+from k2eval.recipes import judge_messages, plan_messages, with_plan
 from k2eval.records import Message
 
 from .item import BASE_LEVELS, LEVELS, Ask, Item, Solution

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from k2eval.recipes.prompts import scicode_messages
+from k2eval.recipes import scicode_messages
 
 from .item import SYSTEM, Ask, Item, Row, Solution
 from .nano_formulas import FORMULAS, Formula

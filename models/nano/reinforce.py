@@ -20,7 +20,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from k2eval.recipes.prompts import judge_messages, with_plan
+from k2eval.recipes import judge_messages, with_plan
 
 from .documents import END, draw_item, plan_document, prompt_text
 from .feed import Batch, batches, tokenize

@@ -7,7 +7,7 @@ import json
 import re
 from typing import NamedTuple
 
-from k2eval.grading.registry import grader_for
+from k2eval.grading import grader_for
 from k2eval.records import Outcome, Question
 
 JUDGE = "judge"

@@ -1,7 +1,6 @@
 from fractions import Fraction
 
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from k2eval.grading import choice
 from k2eval.grading.answer import find_answer

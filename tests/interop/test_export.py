@@ -12,7 +12,7 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from k2eval.errors import ConfigError, EngineError
 from k2eval.interop import every_eval_ever
-from k2eval.interop.export import FORMATS, export
+from k2eval.interop.export import FORMATS, export_run
 from k2eval.interop.exported import HIDDEN, Run
 from k2eval.records import Request
 from tests import scripted_runs as runs
@@ -25,7 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def written(run: Path, form: str, out: Path, **options: Any) -> list[Path]:
-    return export(run, form, out, **options).files
+    return export_run(run, form, out, **options).files
 
 
 def lines(path: Path) -> list[Any]:
@@ -253,10 +253,10 @@ def test_the_log_says_how_long_the_run_took_and_how_many_tokens(run: Path, tmp_p
 def test_protected_texts_are_left_out_unless_asked_for(form: str, tmp_path: Path) -> None:
     folder = smoke_run(tmp_path / "run", repeats=1, limit=2)
     edit_run(folder, protected=True)
-    made = export(folder, form, tmp_path / "out")
+    made = export_run(folder, form, tmp_path / "out")
     assert "include-protected" in made.notes[0]
     assert secrets(made.files) == 0
-    shown = export(folder, form, tmp_path / "shown", include_protected=True)
+    shown = export_run(folder, form, tmp_path / "shown", include_protected=True)
     assert form == "huggingface" or secrets(shown.files) > 0
 
 
@@ -296,13 +296,13 @@ def test_hidden_words_say_why() -> None:
 
 def test_an_unknown_format_names_the_near_ones(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"Unknown format 'inspekt'.*inspect"):
-        export(run, "inspekt", tmp_path)
+        export_run(run, "inspekt", tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_said(run: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="Give another --out"):
-        export(run, "huggingface", tmp_path / "file" / "x")
+        export_run(run, "huggingface", tmp_path / "file" / "x")
 
 
 def test_exporting_twice_gives_the_same_bytes(run: Path, tmp_path: Path) -> None:

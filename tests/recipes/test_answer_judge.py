@@ -7,7 +7,7 @@ from k2eval.errors import EngineError, EngineStopped
 from k2eval.journal.journal import read_run
 from k2eval.recipes.answer_judge import NOTE, SCHEMA, ask_for, judged, read_equivalent
 from k2eval.records import Outcome, Request, Verdict
-from k2eval.run.regrade import regrade
+from k2eval.run.regrade import regrade_run
 from tests.recipes.support import QUESTION, Asked, sample_of
 from tests.recipes.test_answers import response
 from tests.scripted_runs import config, golds, run, student, verdicts
@@ -127,7 +127,7 @@ async def test_a_finished_run_can_be_judged_later_and_graded_again(tmp_path: Pat
     assert summary.infrastructure == 0
     assert set(asked) == {"answer_judge"}
     assert [verdict.notes[NOTE]["score"] for verdict in verdicts(settings.out)] == [1.0] * 6
-    assert (await regrade(settings.out)).changed == 0
+    assert (await regrade_run(settings.out)).changed == 0
 
 
 async def test_a_judge_that_failed_is_asked_in_the_next_start(tmp_path: Path) -> None:

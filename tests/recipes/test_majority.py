@@ -1,6 +1,5 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from k2eval.errors import EngineError
 from k2eval.recipes.majority import Majority, needed, winner

@@ -7,7 +7,7 @@ import pytest
 
 from k2eval.errors import EngineError
 from k2eval.recipes.candidates import make_candidate
-from k2eval.recipes.plan import plan
+from k2eval.recipes.planning import plan
 from k2eval.recipes.scicode import solve_steps
 from k2eval.records import Message, Question, Request
 from k2eval.tasks.scicode import items

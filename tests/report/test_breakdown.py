@@ -9,7 +9,7 @@ import pytest
 
 from k2eval.errors import ConfigError
 from k2eval.journal.journal import RUN, VERDICTS
-from k2eval.report.breakdown import breakdown, tables, write_breakdown
+from k2eval.report.breakdown import break_down, tables, write_breakdown
 from tests.report.scripted import smoke_run
 
 
@@ -50,7 +50,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_a_benchmark_has_avg_pass_and_maj(run: Path) -> None:
-    [row] = breakdown([run], by=["difficulty"]).query("tag == ''").to_dict("records")
+    [row] = break_down([run], by=["difficulty"]).query("tag == ''").to_dict("records")
     assert (row["questions"], row["samples"], row["k"]) == (3, 12, 4)
     assert row["avg"] == pytest.approx(100 * (1 / 4 + 2 / 4 + 1) / 3)
     assert row["pass@2"] == pytest.approx(100 * (1 / 2 + 5 / 6 + 1) / 3)
@@ -60,7 +60,7 @@ def test_a_benchmark_has_avg_pass_and_maj(run: Path) -> None:
 
 
 def test_each_value_of_a_tag_is_scored_apart_and_easy_comes_first(run: Path) -> None:
-    frame = breakdown([run], by=["difficulty"])
+    frame = break_down([run], by=["difficulty"])
     scores = frame[frame["tag"] == "difficulty"].set_index("value")["avg"]
     assert dict(scores) == {"easy": pytest.approx(75), "hard": pytest.approx(25)}
     assert list(scores.index) == ["easy", "hard"]
@@ -68,7 +68,7 @@ def test_each_value_of_a_tag_is_scored_apart_and_easy_comes_first(run: Path) -> 
 
 def test_numbers_are_put_in_their_order(run: Path) -> None:
     set_verdicts(run, {f"q{level}": ({"level": level}, "+a") for level in ("10", "9", "2")})
-    [_, (title, header, rows)] = tables(breakdown([run]))
+    [_, (title, header, rows)] = tables(break_down([run]))
     assert title == "Smoke, by level"
     assert header == ["level", "Questions", "k", "avg", "pass@2", "maj@2"]
     assert [row[0] for row in rows] == ["2", "9", "10"]
@@ -76,31 +76,31 @@ def test_numbers_are_put_in_their_order(run: Path) -> None:
 
 def test_tags_with_many_values_are_broken_down_where_they_are_asked_for(run: Path) -> None:
     set_verdicts(run, {f"q{day}": ({"date": f"day {day}"}, "+a") for day in range(30)})
-    assert set(breakdown([run])["tag"]) == {""}
-    assert len(breakdown([run], by=["date"])) == 31
+    assert set(break_down([run])["tag"]) == {""}
+    assert len(break_down([run], by=["date"])) == 31
 
 
 def test_programs_have_no_majority(run: Path) -> None:
     described = json.loads((run / RUN).read_text())
     described["tasks"]["smoke"]["grader"] = "code/2"
     (run / RUN).write_text(json.dumps(described))
-    assert not [name for name in breakdown([run]) if name.startswith("maj")]
+    assert not [name for name in break_down([run]) if name.startswith("maj")]
 
 
 def test_an_unknown_tag_is_refused_with_those_that_there_are(run: Path) -> None:
     with pytest.raises(ConfigError, match=r"no tag 'dificulty'|tag 'dificulty'.*difficulty"):
-        breakdown([run], by=["dificulty"])
+        break_down([run], by=["dificulty"])
 
 
 def test_runs_stand_side_by_side(run: Path, tmp_path: Path) -> None:
     other = smoke_run(tmp_path / "other", repeats=2, limit=3)
-    [(_, header, rows), *_] = tables(breakdown([run, other]))
+    [(_, header, rows), *_] = tables(break_down([run, other]))
     assert header[1] == "Run"
     assert [row[1] for row in rows] == ["mine", "other"]
 
 
 def test_files_hold_the_numbers_and_the_tables(run: Path, tmp_path: Path) -> None:
-    paths = write_breakdown(breakdown([run]), tmp_path / "new" / "mine")
+    paths = write_breakdown(break_down([run]), tmp_path / "new" / "mine")
     assert [path.name for path in paths] == ["mine.csv", "mine.md"]
     assert "pass@4_low" in paths[0].read_text().splitlines()[0]
     assert "| Smoke | 3 | 4 |" in paths[1].read_text()

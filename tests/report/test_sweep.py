@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from k2eval.errors import ConfigError
-from k2eval.report.sweep import find_checkpoints, in_a_process, sweep
+from k2eval.report.sweep import find_checkpoints, in_a_process, sweep_checkpoints
 from tests.leaderboard.synthetic import bernoulli, write_run
 
 
@@ -52,7 +52,7 @@ def test_a_series_that_is_none_is_refused(tmp_path: Path, names: tuple[str, ...]
 
 def test_each_checkpoint_gets_a_run_directory_and_a_point(tmp_path: Path) -> None:
     pattern = folders(tmp_path, "step-100", "step-200", "step-300")
-    assert sweep([pattern], tmp_path / "sweep", scripted, quiet()) == 0
+    assert sweep_checkpoints([pattern], tmp_path / "sweep", scripted, quiet()) == 0
     frame = pd.read_csv(tmp_path / "sweep" / "sweep.csv")
     assert frame["step"].tolist() == [100, 200, 300]
     assert frame["run"].tolist() == ["step-100", "step-200", "step-300"]
@@ -66,7 +66,10 @@ def test_a_run_that_is_called_otherwise_than_its_folder_has_its_step(tmp_path: P
         path.write_text(json.dumps(json.loads(path.read_text()) | {"name": "final"}))
         return 0
 
-    assert sweep([folders(tmp_path, "step-100", "step-200")], tmp_path / "sweep", evaluate, quiet()) == 0
+    assert (
+        sweep_checkpoints([folders(tmp_path, "step-100", "step-200")], tmp_path / "sweep", evaluate, quiet())
+        == 0
+    )
     assert pd.read_csv(tmp_path / "sweep" / "sweep.csv")["step"].tolist() == [100, 200]
 
 
@@ -84,7 +87,7 @@ def test_ctrl_c_lets_the_run_end_in_order(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_page_and_markdown_show_the_series(tmp_path: Path) -> None:
-    sweep([folders(tmp_path, "step-100", "step-200")], tmp_path / "sweep", scripted, quiet())
+    sweep_checkpoints([folders(tmp_path, "step-100", "step-200")], tmp_path / "sweep", scripted, quiet())
     page = (tmp_path / "sweep" / "sweep.html").read_text()
     assert 'aria-label="Tee against step"' in page
     assert page.count("<circle") == 2
@@ -95,7 +98,10 @@ def test_a_checkpoint_that_fails_does_not_stop_the_others(tmp_path: Path) -> Non
     def evaluate(checkpoint: Path, run: Path) -> int:
         return 2 if checkpoint.name == "step-100" else scripted(checkpoint, run)
 
-    assert sweep([folders(tmp_path, "step-100", "step-200")], tmp_path / "sweep", evaluate, quiet()) == 1
+    assert (
+        sweep_checkpoints([folders(tmp_path, "step-100", "step-200")], tmp_path / "sweep", evaluate, quiet())
+        == 1
+    )
     assert pd.read_csv(tmp_path / "sweep" / "sweep.csv")["step"].tolist() == [200]
 
 
@@ -104,5 +110,5 @@ def test_an_interruption_stops_the_sweep_and_keeps_what_is_there(tmp_path: Path)
         return 130 if checkpoint.name == "step-200" else scripted(checkpoint, run)
 
     pattern = folders(tmp_path, "step-100", "step-200", "step-300")
-    assert sweep([pattern], tmp_path / "sweep", evaluate, quiet()) == 130
+    assert sweep_checkpoints([pattern], tmp_path / "sweep", evaluate, quiet()) == 130
     assert pd.read_csv(tmp_path / "sweep" / "sweep.csv")["step"].tolist() == [100]

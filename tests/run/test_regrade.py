@@ -11,7 +11,7 @@ from k2eval.grading import registry
 from k2eval.grading.pool import GradingPool
 from k2eval.journal.journal import GENERATIONS, VERDICTS, read_run
 from k2eval.records import Grade, Outcome, Question
-from k2eval.run.regrade import regrade
+from k2eval.run.regrade import regrade_run
 from tests.scripted_runs import config, golds, run, student, verdicts
 
 
@@ -29,7 +29,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 async def test_grading_again_changes_nothing(tmp_path: Path) -> None:
     folder = await made(tmp_path / "run")
     before = contents(folder)
-    result = await regrade(folder, workers=1)
+    result = await regrade_run(folder, workers=1)
     assert (result.graded, result.changed, result.missing, result.infrastructure) == (12, 0, 0, 0)
     assert contents(folder) == before
 
@@ -38,7 +38,7 @@ async def test_lost_verdicts_come_back_as_they_were(tmp_path: Path) -> None:
     folder = await made(tmp_path / "run")
     before = sorted((folder / VERDICTS).read_text().splitlines())
     (folder / VERDICTS).write_text("")
-    assert (await regrade(folder, workers=1)).changed == 12
+    assert (await regrade_run(folder, workers=1)).changed == 12
     assert sorted((folder / VERDICTS).read_text().splitlines()) == before
 
 
@@ -49,7 +49,7 @@ async def test_another_grader_replaces_verdicts(tmp_path: Path, monkeypatch: pyt
         return Grade.of(Outcome.CORRECT, "by the new grader")
 
     monkeypatch.setattr(GradingPool, "grade", grade)
-    result = await regrade(folder, workers=1)
+    result = await regrade_run(folder, workers=1)
     assert (result.graded, result.changed) == (12, 12)
     assert {one.extracted for one in verdicts(folder)} == {"by the new grader"}
 
@@ -60,7 +60,7 @@ async def test_another_version_of_the_grader_is_recorded_and_is_no_change(
     folder = await made(tmp_path / "run")
     label = registry.Grader.label.fget  # type: ignore[attr-defined]
     monkeypatch.setattr(registry.Grader, "label", property(lambda grader: label(grader) + "0"))
-    assert (await regrade(folder, workers=1)).changed == 0
+    assert (await regrade_run(folder, workers=1)).changed == 0
     assert {one.grader for one in verdicts(folder)} == {read_run(folder).tasks["smoke"].grader}
     assert read_run(folder).tasks["smoke"].grader.endswith("0")
 
@@ -70,7 +70,7 @@ async def test_samples_without_their_generations_are_counted_and_keep_their_verd
     lines = (folder / GENERATIONS).read_text().splitlines(keepends=True)
     (folder / GENERATIONS).write_text("".join(lines[:-3]))
     before = (folder / VERDICTS).read_bytes()
-    result = await regrade(folder, workers=1)
+    result = await regrade_run(folder, workers=1)
     assert (result.graded, result.missing) == (9, 3)
     assert (folder / VERDICTS).read_bytes() == before
 
@@ -81,14 +81,14 @@ async def test_all_that_was_ever_asked_is_graded_whatever_the_last_start_asked(t
     )
     await made(folder, limit=5, repeats=1, overrides={"smoke": {"sampling": {"top_p": 0.5}}})
     assert read_run(folder).config.repeats == 1
-    result = await regrade(folder, workers=1)
+    result = await regrade_run(folder, workers=1)
     assert (result.graded, result.missing) == (9, 1)
 
 
 async def test_sampling_of_an_earlier_start_is_remembered(tmp_path: Path, two_tasks: None) -> None:
     folder = await made(tmp_path / "run", tasks=("toy",), limit=None, sampling={"top_p": 0.5})
     await made(folder, tasks=("other",), limit=None, sampling={"top_p": 0.7})
-    result = await regrade(folder, workers=1)
+    result = await regrade_run(folder, workers=1)
     assert (result.graded, result.changed, result.missing) == (8, 0, 0)
 
 
@@ -113,7 +113,7 @@ async def test_other_questions_are_refused(tmp_path: Path, two_tasks: None) -> N
     with (tmp_path / "tasks" / "toy.jsonl").open("a") as file:
         file.write('{"id": "9", "problem": "4 + 4", "answer": "8"}\n')
     with pytest.raises(JournalError, match=r"questions of toy are not those of the run: .* with --data"):
-        await regrade(folder, workers=1)
+        await regrade_run(folder, workers=1)
 
 
 async def test_another_prompt_is_refused(tmp_path: Path, two_tasks: None) -> None:
@@ -121,19 +121,19 @@ async def test_another_prompt_is_refused(tmp_path: Path, two_tasks: None) -> Non
     path = tmp_path / "tasks" / "toy.yaml"
     path.write_text(path.read_text().replace("{{problem}}", "Solve {{problem}}"))
     with pytest.raises(JournalError, match="The prompt of task toy changed since the run"):
-        await regrade(folder, workers=1)
+        await regrade_run(folder, workers=1)
 
 
 async def test_a_task_that_is_gone_is_named(tmp_path: Path, two_tasks: None) -> None:
     folder = await made(tmp_path / "run", tasks=("toy",), limit=None)
     (tmp_path / "tasks" / "toy.yaml").unlink()
     with pytest.raises(ConfigError, match=r"Unknown task 'toy'|Cannot read the task file .*toy.yaml"):
-        await regrade(folder, workers=1)
+        await regrade_run(folder, workers=1)
 
 
 async def test_a_folder_that_is_no_run_is_refused_and_left_alone(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="is not a run directory"):
-        await regrade(tmp_path)
+        await regrade_run(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -145,4 +145,4 @@ async def test_a_description_that_was_mangled_is_refused(tmp_path: Path) -> None
     with pytest.raises(
         JournalError, match=r"run.json is not what .* writes: field config.repeats: expected a valid integer"
     ):
-        await regrade(folder, workers=1)
+        await regrade_run(folder, workers=1)

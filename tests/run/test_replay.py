@@ -7,7 +7,7 @@ import pytest
 from k2eval.errors import EngineError, EngineStopped
 from k2eval.journal.journal import GENERATIONS, Archive, read_lines
 from k2eval.records import Generation, Request
-from k2eval.run.regrade import regrade
+from k2eval.run.regrade import regrade_run
 from tests.scripted_runs import config, golds, run, student, verdicts
 
 
@@ -56,7 +56,7 @@ async def test_grading_again_leaves_out_samples_that_are_not_finished(tmp_path: 
     first = next(iter(golds(settings)))
     with pytest.raises(EngineStopped):
         await run(settings, dying)
-    done = await regrade(settings.out)
+    done = await regrade_run(settings.out)
     assert done.missing >= 1
     assert done.graded + done.missing == 2
     assert all(verdict.score == 1.0 for verdict in verdicts(settings.out))
@@ -73,7 +73,7 @@ async def test_grading_again_knows_which_candidates_were_lost(tmp_path: Path) ->
 
     await run(settings, losing)
     assert [len(verdict.notes["lost"]) for verdict in verdicts(settings.out)] == [1, 1]
-    done = await regrade(settings.out)
+    done = await regrade_run(settings.out)
     assert (done.graded, done.missing, done.changed) == (2, 0, 0)
 
 
@@ -86,4 +86,4 @@ async def test_what_is_taken_over_makes_the_new_run_complete_by_itself(tmp_path:
     assert set(kept(plain.out)) < set(kept(settings.out))
     key = kept(plain.out)[0]
     assert Archive([plain.out]).find(key) == Archive([settings.out]).find(key)
-    assert (await regrade(plain.out)).missing == 0
+    assert (await regrade_run(plain.out)).missing == 0

@@ -4,8 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from k2eval.sandbox.inside.natural import natural
 from k2eval.sandbox.wire import Malformed, Opaque, dumps, loads

@@ -6,8 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from k2eval.sandbox import Opaque
 from k2eval.sandbox.wire import MAX_DEPTH, Malformed, dumps, loads

@@ -9,7 +9,7 @@ import pytest
 
 from k2eval.engines.measured import Load
 from k2eval.records import SpeculativeCounts
-from k2eval.speed.figures import LONG_ANSWER, figures
+from k2eval.speed.figures import LONG_ANSWER, figures_of
 from k2eval.speed.load import Trace
 
 LOAD = Load(2, 5, 10, concurrency=2)
@@ -21,7 +21,7 @@ def trace(start: float, first: float, gap: float, pieces: int, tokens: int | Non
 
 
 def test_definitions() -> None:
-    found = figures("a", LOAD, [trace(0, 0.1, 0.02, 5), trace(1, 0.3, 0.04, 5)])
+    found = figures_of("a", LOAD, [trace(0, 0.1, 0.02, 5), trace(1, 0.3, 0.04, 5)])
     assert found.ttft.mean == pytest.approx(200)
     assert found.tpot.median == pytest.approx(30)
     assert found.itl.mean == pytest.approx(30)
@@ -32,26 +32,26 @@ def test_definitions() -> None:
 
 
 def test_pieces_of_several_tokens_lower_tpot_and_not_itl() -> None:
-    found = figures("a", LOAD, [trace(0, 0.1, 0.03, 5, tokens=13)])
+    found = figures_of("a", LOAD, [trace(0, 0.1, 0.03, 5, tokens=13)])
     assert found.itl.mean == pytest.approx(30)
     assert found.tpot.mean == pytest.approx(10)
 
 
 def test_failures_count_in_no_figure_but_their_own() -> None:
     failed = Trace(0.0, [0.1], 1, 10, "EngineError: no")
-    found = figures("a", LOAD, [trace(0, 0.1, 0.02, 5), failed, failed])
+    found = figures_of("a", LOAD, [trace(0, 0.1, 0.02, 5), failed, failed])
     assert (found.failed, found.requests, found.output_tokens) == (2, 3, 5)
     assert found.errors == ("EngineError: no",)
 
 
 def test_nothing_finished_is_not_a_number() -> None:
-    found = figures("a", LOAD, [Trace(0.0, [], 0, 0, "x")])
+    found = figures_of("a", LOAD, [Trace(0.0, [], 0, 0, "x")])
     assert math.isnan(found.tokens_per_s) and math.isnan(found.ttft.mean)
 
 
 def test_acceptance_comes_from_the_counts() -> None:
     counts = SpeculativeCounts(drafts=4, drafted_tokens=12, accepted_tokens=6)
-    row = figures("a", LOAD, [trace(0, 0.1, 0.02, 5)], speculation=counts).row()
+    row = figures_of("a", LOAD, [trace(0, 0.1, 0.02, 5)], speculation=counts).row()
     assert (row["acceptance_length"], row["acceptance_rate"]) == (2.5, 0.5)
 
 
@@ -76,7 +76,7 @@ def test_the_figures_are_those_of_vllm_bench() -> None:
                 prompt_len=7, start_time=start,
             )
         )  # fmt: skip
-    mine = figures("a", LOAD, traces)
+    mine = figures_of("a", LOAD, traces)
     theirs, _ = calculate_metrics([], outputs, mine.duration_s, None, [99.0], {})
     assert mine.requests_per_s == pytest.approx(theirs.request_throughput)
     assert mine.tokens_per_s == pytest.approx(theirs.output_throughput)

@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from k2eval.speed.lossless import Divergence, divergence, drifts, gap_noise, judge
 

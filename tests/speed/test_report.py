@@ -13,7 +13,7 @@ from rich.console import Console
 
 from k2eval.engines.measured import Load
 from k2eval.errors import ConfigError
-from k2eval.speed.figures import Figures, Spread, figures
+from k2eval.speed.figures import Figures, Spread, figures_of
 from k2eval.speed.load import Trace
 from k2eval.speed.report import METRICS, print_tables, remarks, table_of, to_markdown, write
 
@@ -23,7 +23,7 @@ def some(config: str, gap: float = 0.02, requests: int = 4, concurrency: int = 2
         Trace(0.1 * number, [0.1 * number + 0.05 + gap * n for n in range(10)], 10, 30)
         for number in range(requests)
     ]
-    return figures(config, Load(requests, 10, 30, concurrency=concurrency), traces)
+    return figures_of(config, Load(requests, 10, 30, concurrency=concurrency), traces)
 
 
 def cells(measured: list[Figures]) -> dict[str, list[str]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from k2eval.records import SpeculativeCounts
 from k2eval.statistics.acceptance import add_counts, ratios, subtract_counts

@@ -6,8 +6,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from k2eval.statistics import Vote, maj_at_k, majority_at_k, majority_curve, pass_at_k, supported
 

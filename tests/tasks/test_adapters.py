@@ -6,8 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from k2eval.errors import ConfigError, DataError
 from k2eval.tasks.adapters import LETTERS, answers, choices, distinct

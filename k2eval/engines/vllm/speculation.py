@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from k2eval.config.speculative import METHODS_WITH_PATH, SHORT_NAMES
+from k2eval.config import METHODS_WITH_PATH, SHORT_NAMES
 from k2eval.errors import ConfigError, did_you_mean
 
 

@@ -1,21 +1,5 @@
 """LiveCodeBench: its rows as items, its releases and windows, its tests."""
 
-from k2eval.tasks.livecodebench.hidden_tests import Test, decode_private, decode_tests
-from k2eval.tasks.livecodebench.questions import ERRATA, PUBLIC_ONLY, best_rows, item, items
-from k2eval.tasks.livecodebench.releases import FILE, RELEASE_SIZES, Selection, contest_day, releases_of
+import lazy_loader
 
-__all__ = [
-    "ERRATA",
-    "FILE",
-    "PUBLIC_ONLY",
-    "RELEASE_SIZES",
-    "Selection",
-    "Test",
-    "best_rows",
-    "contest_day",
-    "decode_private",
-    "decode_tests",
-    "item",
-    "items",
-    "releases_of",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,6 +1,5 @@
 """SciCode: its problems as items, its given steps, its targets."""
 
-from k2eval.tasks.scicode.problems import GIVEN_STEPS, Problem, Step, items, problem_of
-from k2eval.tasks.scicode.targets import read_targets
+import lazy_loader
 
-__all__ = ["GIVEN_STEPS", "Problem", "Step", "items", "problem_of", "read_targets"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

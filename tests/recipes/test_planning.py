@@ -1,7 +1,7 @@
 import pytest
 
 from k2eval.errors import EngineError
-from k2eval.recipes.plan import ATTEMPTS, plan, read_plan
+from k2eval.recipes.planning import ATTEMPTS, plan, read_plan
 from k2eval.recipes.prompts import PLAN_HEADING, PLAN_SYSTEM
 from k2eval.records import Generation, Request
 from tests.recipes.support import Asked, boxed, sample_of

@@ -1,0 +1,27 @@
+from .pairs import (
+    Comparison as Comparison,
+    Flip as Flip,
+    Line as Line,
+    Pair as Pair,
+    compare as compare,
+)
+from .render import (
+    name_of as name_of,
+    print_comparison as print_comparison,
+    remarks as remarks,
+    score_table as score_table,
+    to_markdown as to_markdown,
+)
+
+__all__ = [
+    "Comparison",
+    "Flip",
+    "Line",
+    "Pair",
+    "compare",
+    "name_of",
+    "print_comparison",
+    "remarks",
+    "score_table",
+    "to_markdown",
+]

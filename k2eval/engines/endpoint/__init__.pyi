@@ -1,0 +1,7 @@
+from .probe import (
+    ServedProbe as ServedProbe,
+)
+
+__all__ = [
+    "ServedProbe",
+]

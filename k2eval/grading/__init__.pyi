@@ -1,0 +1,37 @@
+from . import (
+    choice as choice,
+)
+from .answer import (
+    answer_part as answer_part,
+    find_answer as find_answer,
+    tidy as tidy,
+)
+from .pool import (
+    GradingPool as GradingPool,
+    Item as Item,
+    grade_all as grade_all,
+)
+from .registry import (
+    Grader as Grader,
+    grader_for as grader_for,
+    grader_name as grader_name,
+)
+from .score import (
+    item_of_row as item_of_row,
+    score_file as score_file,
+)
+
+__all__ = [
+    "Grader",
+    "GradingPool",
+    "Item",
+    "answer_part",
+    "choice",
+    "find_answer",
+    "grade_all",
+    "grader_for",
+    "grader_name",
+    "item_of_row",
+    "score_file",
+    "tidy",
+]

@@ -1,0 +1,17 @@
+from . import (
+    livecodebench as livecodebench,
+)
+from .blocks import (
+    extract_code as extract_code,
+)
+from .scicode_program import (
+    container as container,
+    step_code as step_code,
+)
+
+__all__ = [
+    "container",
+    "extract_code",
+    "livecodebench",
+    "step_code",
+]

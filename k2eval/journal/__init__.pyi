@@ -1,0 +1,41 @@
+from .journal import (
+    GENERATIONS as GENERATIONS,
+    RUN as RUN,
+    VERDICTS as VERDICTS,
+    Archive as Archive,
+    Journal as Journal,
+    read_lines as read_lines,
+    read_run as read_run,
+)
+from .run_record import (
+    FORMAT as FORMAT,
+    CountedGenerations as CountedGenerations,
+    EngineRecord as EngineRecord,
+    MachineRecord as MachineRecord,
+    ModelRecord as ModelRecord,
+    RunRecord as RunRecord,
+    RunSpeculation as RunSpeculation,
+    SessionRecord as SessionRecord,
+    SpeculationRecord as SpeculationRecord,
+    TaskRecord as TaskRecord,
+)
+
+__all__ = [
+    "FORMAT",
+    "GENERATIONS",
+    "RUN",
+    "VERDICTS",
+    "Archive",
+    "CountedGenerations",
+    "EngineRecord",
+    "Journal",
+    "MachineRecord",
+    "ModelRecord",
+    "RunRecord",
+    "RunSpeculation",
+    "SessionRecord",
+    "SpeculationRecord",
+    "TaskRecord",
+    "read_lines",
+    "read_run",
+]

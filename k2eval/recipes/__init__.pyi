@@ -1,0 +1,61 @@
+from .answer_judge import (
+    NOTE as NOTE,
+    judged as judged,
+)
+from .best_of_n import (
+    BestOfN as BestOfN,
+)
+from .candidates import (
+    Candidate as Candidate,
+    make_candidate as make_candidate,
+)
+from .majority import (
+    Majority as Majority,
+)
+from .planning import (
+    plan as plan,
+)
+from .prompts import (
+    judge_messages as judge_messages,
+    plan_messages as plan_messages,
+    scicode_messages as scicode_messages,
+    with_plan as with_plan,
+)
+from .published import (
+    Published as Published,
+)
+from .registry import (
+    BUILT_IN as BUILT_IN,
+    Recipe as Recipe,
+    recipe_for as recipe_for,
+)
+from .sample import (
+    Generate as Generate,
+    Prepare as Prepare,
+    Sample as Sample,
+)
+from .single import (
+    plain as plain,
+)
+
+__all__ = [
+    "BUILT_IN",
+    "NOTE",
+    "BestOfN",
+    "Candidate",
+    "Generate",
+    "Majority",
+    "Prepare",
+    "Published",
+    "Recipe",
+    "Sample",
+    "judge_messages",
+    "judged",
+    "make_candidate",
+    "plain",
+    "plan",
+    "plan_messages",
+    "recipe_for",
+    "scicode_messages",
+    "with_plan",
+]

@@ -1,0 +1,39 @@
+from .closing import (
+    closing_words as closing_words,
+)
+from .identity import (
+    identity_of as identity_of,
+    merge_run as merge_run,
+)
+from .interruption import (
+    INTERRUPTED as INTERRUPTED,
+    stop_at_once as stop_at_once,
+)
+from .plan import (
+    Assignment as Assignment,
+    Work as Work,
+    outcome_of as outcome_of,
+)
+from .regrade import (
+    NotKept as NotKept,
+    check_same as check_same,
+    regrade_run as regrade_run,
+)
+from .runner import (
+    Runner as Runner,
+)
+
+__all__ = [
+    "INTERRUPTED",
+    "Assignment",
+    "NotKept",
+    "Runner",
+    "Work",
+    "check_same",
+    "closing_words",
+    "identity_of",
+    "merge_run",
+    "outcome_of",
+    "regrade_run",
+    "stop_at_once",
+]

@@ -1,0 +1,27 @@
+from .command import (
+    SpeedOptions as SpeedOptions,
+    configurations as configurations,
+    loads as loads,
+    numbers as numbers,
+    speed_command as speed_command,
+)
+from .figures import (
+    figures_of as figures_of,
+)
+from .load import (
+    put as put,
+)
+from .spec_check import (
+    spec_check_command as spec_check_command,
+)
+
+__all__ = [
+    "SpeedOptions",
+    "configurations",
+    "figures_of",
+    "loads",
+    "numbers",
+    "put",
+    "spec_check_command",
+    "speed_command",
+]

@@ -1,0 +1,31 @@
+from . import (
+    cores as cores,
+    load as load,
+)
+from .console import (
+    CLOSED_PIPE as CLOSED_PIPE,
+    ClosedPipe as ClosedPipe,
+    lose_nothing as lose_nothing,
+    silence as silence,
+    terminal as terminal,
+)
+from .files import (
+    replacing as replacing,
+    write_text as write_text,
+)
+from .shipped import (
+    shipped_path as shipped_path,
+)
+
+__all__ = [
+    "CLOSED_PIPE",
+    "ClosedPipe",
+    "cores",
+    "load",
+    "lose_nothing",
+    "replacing",
+    "shipped_path",
+    "silence",
+    "terminal",
+    "write_text",
+]
