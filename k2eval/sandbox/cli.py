@@ -38,7 +38,7 @@ def run_command(
     ] = None,
     args: Annotated[str, typer.Option(help="Arguments of the call as a JSON list.")] = "[]",
     profile: Annotated[
-        str, typer.Option(help="Packages that the program may import: plain, numpy or scientific.")
+        str, typer.Option(help="Packages that the program may import: plain, numpy, scientific or full.")
     ] = "plain",
     cpu: Annotated[float, typer.Option(help="CPU seconds that the program may use.")] = DEFAULT_LIMITS.cpu_s,
     wall: Annotated[
@@ -92,7 +92,7 @@ def run_file(
         stdin: file whose bytes become standard input.
         call: function or ``Class.method`` to call instead of running the file as a program.
         args: JSON list of positional arguments for ``call``.
-        profile: ``plain``, ``numpy`` or ``scientific``.
+        profile: ``plain``, ``numpy``, ``scientific`` or ``full``.
         cpu: CPU seconds.
         wall: real seconds; None derives a backstop from ``cpu``.
         memory: MiB.

@@ -28,7 +28,7 @@ from k2eval.grading.code.source import names_bound, split_after_future, with_pla
 from k2eval.records import Grade, Outcome, Question
 from k2eval.sandbox import Call, CallResult, Limits, RunOutcome
 
-VERSION = 2
+VERSION = 3
 
 LIMITS = Limits(cpu_s=3.0, result_bytes=1 << 20)
 """The official harness allows 3 s for all calls together; here each has them. No test expects a kilobyte."""

@@ -25,7 +25,7 @@ from k2eval.records import Grade, Json, Outcome, Question
 from k2eval.sandbox import Call, CallResult, Limits, RunOutcome, RunResult
 from k2eval.tasks.livecodebench import Test, decode_tests
 
-VERSION = 2
+VERSION = 3
 
 CPU_S = 6.0
 """CPU seconds a test, LiveCodeBench's limit."""

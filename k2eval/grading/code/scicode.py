@@ -28,7 +28,7 @@ from k2eval.records import Grade, Json, Outcome, Question
 from k2eval.sandbox import Limits, RunOutcome
 from k2eval.tasks.scicode import Problem, Step, problem_of, read_targets
 
-VERSION = 2
+VERSION = 3
 
 STEP_SECONDS = 1800.0
 """CPU seconds for the tests of one step; the official harness allows as much real time."""
