@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from k2eval.cli.app import app
-from k2eval.errors import JournalError
+from k2eval.errors import JournalError, K2EvalError
+from k2eval.interop.exported import Run
 from k2eval.journal.journal import GENERATIONS, VERDICTS, read_run
+from k2eval.leaderboard import build
 from k2eval.records import NoteKind
+from k2eval.report.breakdown import breakdown
+from k2eval.run.plan import Assignment, Work
+from k2eval.run.regrade import check_same, config_of, recorded
+from tests.journal.test_run_record import VALUES, changed, places
 
 OLD = Path(__file__).parents[1] / "data" / "run-0.1.0"
 
@@ -132,3 +143,31 @@ def test_a_damaged_description_ends_a_run_with_exit_code_2(runs: Path) -> None:
     assert ended.returncode == 2
     assert "run.json is not what `k2eval run` writes: it lacks the field seed" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+CONTENT = json.loads((OLD / "k2" / "run.json").read_text())
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(list(places(CONTENT))), st.sampled_from(VALUES))
+def test_whatever_is_damaged_no_reader_fails_but_with_a_clear_error(
+    tmp_path_factory: pytest.TempPathFactory, path: tuple[Any, ...], value: Any
+) -> None:
+    folder = shutil.copytree(OLD / "k2", tmp_path_factory.mktemp("damaged") / "k2")
+    (folder / "run.json").write_text(json.dumps(changed(CONTENT, path, value)))
+    for use in (
+        lambda: build([folder]),
+        lambda: breakdown([folder]),
+        lambda: Run(folder),
+        lambda: find(folder),
+    ):
+        with contextlib.suppress(K2EvalError):
+            use()
+
+
+def find(folder: Path) -> list[Assignment]:
+    """What ``k2eval grade`` looks for."""
+    run = read_run(folder)
+    work = Work(config_of(run, folder, None))
+    check_same(run, work)
+    return list(recorded(work, run))
