@@ -65,7 +65,7 @@ def result_of(
         signal=number,
         cpu_s=report["cpu"],
         wall_s=report["wall"],
-        peak_memory_bytes=report["memory"],
+        peak_memory_bytes=report["peak"],
         message=message,
     )
 

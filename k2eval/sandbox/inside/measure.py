@@ -38,7 +38,7 @@ EPOLL_BYTES = 256
 """What the kernel needs for a descriptor that is registered with `select.epoll`."""
 SOCKET_BYTES = 208 << 10
 """The buffer of a socket, where the machine does not say otherwise."""
-FIELD = re.compile(rb"^(RssAnon|RssShmem|VmSwap|VmPTE|Threads|Private_Dirty|Pid):\s+(\d+)", re.MULTILINE)
+FIELD = re.compile(rb"^(RssAnon|RssFile|RssShmem|VmSwap|VmPTE|Threads|Private_Dirty|Pid):\s+(\d+)", re.MULTILINE)
 MAPS_BYTES = 1 << 16
 """How much of the list of mappings is read for one sample; long lists take several."""
 
@@ -98,13 +98,14 @@ class Process:
         """Open the process's folder, which never becomes that of another process."""
         self.folder = os.open(str(pid), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=processes)
         self.threads = 1
-        self.shared_bytes = 0
+        self.shared_bytes, self.read_bytes = 0, 0
+        """What it maps of files in memory, and of files of the machine."""
 
     def memory_bytes(self) -> int:
         """Return the size of its own memory, resident or swapped out, and of its page tables."""
         fields = numbers(read("status", self.folder))
         self.threads = fields.get(b"Threads", 1)
-        self.shared_bytes = fields.get(b"RssShmem", 0) << 10
+        self.shared_bytes, self.read_bytes = fields.get(b"RssShmem", 0) << 10, fields.get(b"RssFile", 0) << 10
         return sum(fields.get(name, 0) for name in (b"RssAnon", b"VmSwap", b"VmPTE")) << 10
 
     def lives(self) -> bool:
@@ -243,7 +244,7 @@ class Program:
     def judge(self, memory_bytes: int, beside_bytes: int) -> None:
         """Note what the program holds, and kill it if that is more than its limit."""
         self.taken_bytes = memory_bytes - self.warm_bytes + beside_bytes
-        self.peak_bytes = max(self.peak_bytes, memory_bytes + beside_bytes)
+        self.peak_bytes = max(self.peak_bytes, memory_bytes + beside_bytes + self.process.read_bytes)
         if self.taken_bytes > self.limit_bytes and not self.killed:
             signal.pidfd_send_signal(self.ended, signal.SIGKILL)
             self.killed = True

@@ -15,8 +15,8 @@ NEXT, LAST, END, KILL = b"N", b"L", b"E", b"K"
 KILLED = ("", "cpu", "wall", "asked", "memory")
 """Why a run was ended."""
 MARK = b"R"
-FIELDS = ("status", "killed", "cpu", "wall", "memory", "base_memory", "again")
-PACKED = struct.Struct("<cibddqq?")
+FIELDS = ("status", "killed", "cpu", "wall", "memory", "peak", "base_memory", "again")
+PACKED = struct.Struct("<cibddqqq?")
 DESCRIPTORS = struct.Struct("2i")
 """Standard output and standard error."""
 NUMBER, MOST_FILES = struct.Struct("i"), 4
@@ -24,10 +24,10 @@ ROOM = _socket.CMSG_SPACE(DESCRIPTORS.size)
 
 
 def pack(
-    status: int, killed: str, cpu: float, wall: float, memory: int, base_memory: int, again: bool
+    status: int, killed: str, cpu: float, wall: float, memory: int, peak: int, base_memory: int, again: bool
 ) -> bytes:
     """The report on one run."""
-    return PACKED.pack(MARK, status, KILLED.index(killed), cpu, wall, memory, base_memory, again)
+    return PACKED.pack(MARK, status, KILLED.index(killed), cpu, wall, memory, peak, base_memory, again)
 
 
 def unpack(message: bytes) -> dict[str, Any]:

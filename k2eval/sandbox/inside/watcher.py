@@ -156,7 +156,7 @@ class Watcher:
             if request not in (report.NEXT, report.LAST):
                 os._exit(EXIT_CLEAN)
 
-    def run_once(self, descriptors: Sequence[int]) -> tuple[int, str, float, float, int]:
+    def run_once(self, descriptors: Sequence[int]) -> tuple[int, str, float, float, int, int]:
         """Fork one program process, wait for it within its limits; what the kernel says about it."""
         started = time.monotonic()
         child = os.fork()
@@ -238,15 +238,16 @@ class Run:
 
     def result(
         self, killed: str, started: float, cpu_before: float = 0.0
-    ) -> tuple[int, str, float, float, int]:
-        """Return the wait status, why it was killed, CPU and wall seconds, and peak memory in bytes."""
+    ) -> tuple[int, str, float, float, int, int]:
+        """Return the wait status, why it was killed, CPU and wall seconds, resident memory and all memory at their peaks."""
         status, usage = self.wait()
-        cpu, peak = usage.ru_utime + usage.ru_stime - cpu_before, usage.ru_maxrss * 1024
+        cpu, memory = usage.ru_utime + usage.ru_stime - cpu_before, usage.ru_maxrss * 1024
+        peak = memory
         if self.measured:
             for_memory, measured_peak = self.gauge.result()
             killed, peak = KILLED_MEMORY if for_memory else killed, max(peak, measured_peak)
         self.close_files()
-        return status, killed, cpu, time.monotonic() - started, peak
+        return status, killed, cpu, time.monotonic() - started, memory, peak
 
 
 def run_alone(
