@@ -164,7 +164,7 @@ def stated_value(text: str) -> str | None:
     r"""Return the value that ``text`` states last without a box; None if it states none.
 
     >>> stated_value("The answer is 56 because 7 * 8 = 56."), stated_value("So the final result is $\\frac58$.")
-    ('56', '\\\\frac58')
+    ('56', '\\frac58')
     >>> stated_value("There are 6 cases to consider."), stated_value("The answer is 7 or 8, hard to say.")
     (None, None)
     """
