@@ -39,7 +39,7 @@ _TOKEN = re.compile(
     # not the words of a sentence nor the full stop behind it.
     rf"\\[a-zA-Z]+|\\.|(?:{_NAME})(?![a-zA-Z])|\d+(?:[.,]\d+)*|\.\d+|[.,;](?=\s?[\d\\$(\[+-])"
     r"|,(?=\s{0,2}(?:(?:and|or)\s|[a-zA-Z]\s?(?:[=<>≤≥+*/^_,)-]|\\)|[a-zA-Z]\s{0,2}$))"
-    r"|(?:and|or)(?=\s{1,2}(?:[\d\\$(\[+−√±-]|[a-zA-Z](?:_?\w|_\{\w+\})?\s?(?:[=<>≤≥^*/+,.]|\\|$)))"
+    r"|(?:and|or)(?=\s{1,2}(?:[\d\\$(\[+−√±-]|[a-zA-Z](?:\d|_\w|_\{\w+\})?\s?(?:[=<>≤≥^*/+,.]|\\|$)))"
     rf"|(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])(?!\s+[a-z]{{2,}})(?!['’][a-z])|[α-ωΑ-Ω]|\.{{3}}|…|[{_SIGNS}]"
 )
 _EMPHASIS = re.compile(
@@ -164,7 +164,7 @@ def stated_value(text: str) -> str | None:
     r"""Return the value that ``text`` states last without a box; None if it states none.
 
     >>> stated_value("The answer is 56 because 7 * 8 = 56."), stated_value("So the final result is $\\frac58$.")
-    ('56', '\\\\frac58')
+    ('56', '\\frac58')
     >>> stated_value("There are 6 cases to consider."), stated_value("The answer is 7 or 8, hard to say.")
     (None, None)
     """
