@@ -22,7 +22,7 @@ from k2eval.records import Grade, Outcome, Question
 VERSION = 3
 """Changes whenever a grade could change."""
 
-_MAX_ANSWER = 8_000
+_MAX_ANSWER = 2_000
 """Characters; a longer answer is only compared as it is written."""
 
 _MATH_SPAN = re.compile(r"\\\((.+?)\\\)|\$([^$]+)\$", re.DOTALL)

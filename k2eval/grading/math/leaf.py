@@ -47,7 +47,7 @@ _BASE = re.compile(
 _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
           "ten": "10", "twelve": "12", "sixteen": "16"}  # fmt: skip
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
-_PHRASE = re.compile(r"[^\W\d_][^\W\d_ .,'’()/-]*(?:[ .,'’()/-]+[^\W\d_]*)*")
+_PHRASE = re.compile(r"[^\W\d_]++(?:[ .,'’()/-]++[^\W\d_]*+)*+")
 _SHORT_WORDS = frozenset({"sq", "men", "ways", "way", "cats", "MB", "GB", "units", "unit"})
 _NOTHING = re.compile(
     r"(?:there\s+(?:is|are|exists?)\s+)?no\s+(?:such\s+|real\s+|integer\s+|positive\s+|valid\s+)*"
