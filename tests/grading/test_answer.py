@@ -2,7 +2,9 @@ import time
 
 import pytest
 
+from k2eval.grading import choice
 from k2eval.grading.answer import EXTRACTED_LIMIT, find_answer, tidy
+from tests.grading.conftest import make_question
 
 
 @pytest.mark.parametrize(
@@ -82,3 +84,33 @@ def test_an_extracted_answer_is_short_and_valid_unicode() -> None:
     kept = tidy("\ud800\0" + "x" * 10_000) or ""
     assert len(kept) <= EXTRACTED_LIMIT + 1
     kept.encode()
+
+
+FOUR_MEGABYTES = 4 << 20
+
+
+@pytest.mark.parametrize(
+    "around", ["{}", r"\boxed{{{}}}", "Answer: {}", "<answer>{}</answer>", r"{}\boxed{{7}}"]
+)
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "answer is (E).^ ",
+        "answer is $x",
+        "answer\n",
+        "Answer: \\[",
+        "\n",
+        "A or B ",
+        "答案是",
+        "1, ",
+        "{",
+        "\\boxed{A}",
+        "So x = 1. ",
+    ],
+)
+def test_a_response_of_four_megabytes_is_read_in_little_time(piece: str, around: str) -> None:
+    text = around.format(piece * (FOUR_MEGABYTES // len(piece)))
+    start = time.process_time()
+    find_answer(text, False)
+    choice.grade(make_question("B", options=("Alpha decay", "Beta decay", "7", "x^2")), text, False)
+    assert time.process_time() - start < 2
