@@ -13,9 +13,11 @@ from functools import lru_cache
 from k2eval.grading.answer import find_answer, tidy
 from k2eval.grading.math import leaf, symbolic, units
 from k2eval.grading.math.characters import repaired
-from k2eval.grading.math.equal import same_answer, same_leaf, value_of
+from k2eval.grading.math.equation import value_of
 from k2eval.grading.math.latex import normalise, squeezed
 from k2eval.grading.math.number import exact
+from k2eval.grading.math.quantity import same_leaf
+from k2eval.grading.math.reading import same_answer
 from k2eval.grading.math.structure import parse
 from k2eval.records import Grade, Outcome, Question
 

@@ -22,7 +22,7 @@ _LIMITING = re.compile(
 )
 """Words that change what an answer says."""
 _TAIL = re.compile(
-    r"[\s,;]*(?:\\text\s*\{\s*[,;(]?\s*(?:for|where|with|here|since|because|as)\b|(?<![a-zA-Z\\])(?:for|where|with|since|because)\b)"
+    r"[\s,;(]*(?:\\text\s*\{\s*[,;(]?\s*(?:for|where|with|here|since|because|as)\b|(?<![a-zA-Z\\])(?:for|where|with|since|because)\b)"
 )
 r"""Matches where a tail begins: "\text{ for some constant } c", ", where k is an integer"."""
 _REASON = re.compile(r"[\s,;{(]*(?:\\text\s*\{\s*[,;(]?\s*)?(?:since|because|as)\b")
