@@ -121,8 +121,8 @@ def _same_items(gold: Node, answer: Node) -> bool:
         ours = [value_of(item) if item.kind == "equation" else item for item in ours]
     elif len(set(ours_named)) > 1 and not theirs_named:
         return in_order(ours, theirs)
-    elif len(set(theirs_named)) > 1 and len(set(ours_named)) <= 1 and _ALTERNATIVES.search(answer.text):
-        return False  # "x = 1 or y = -3" gives no two values of one thing
+    elif len(set(theirs_named)) > 1 and _ALTERNATIVES.search(answer.text):
+        return False  # "x = 1 or y = -3" gives neither two values of one thing nor both values
     return matched(ours, theirs, same)
 
 
@@ -192,6 +192,8 @@ def _same_column(gold: Node, answer: Node) -> bool:
         and in_order(gold.items, answer.items)
     ):
         return True
+    if len(gold.items) == 1 and answer.kind in ("tuple", "vector"):
+        return in_order(gold.items[0].items, answer.items)
     column = all(len(row.items) == 1 for row in gold.items)
     cells = tuple(row.items[0] for row in gold.items) if column else ()
     return column and answer.kind in ("tuple", "vector") and in_order(cells, answer.items)

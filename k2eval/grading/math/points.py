@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from k2eval.grading.math.budget import Undefined, Unsupported
+from k2eval.grading.math.budget import SEARCH, Budget, Undefined, Unsupported
 from k2eval.grading.math.values import Evaluator
 
 Expr = Any
@@ -32,6 +32,8 @@ _INTEGRAL = _ROUNDING | {"factorial", "factorial2", "binomial", "gcd", "lcm", "S
 _ARGUMENTS_ARE_INTEGERS = frozenset({"Mod", "mod", "factorial", "factorial2", "binomial", "gcd", "lcm", "df"})
 _SIGNED = frozenset({"Abs", "sign", "Max", "Min", "max", "min", "sgn"})
 _MAX_BREAKS = 40
+_LARGEST = 10**60
+"""Largest number of an expression around which it is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,24 @@ def domain_of(left: Expr, right: Expr) -> Domain:
     negative = frozenset(
         symbol for symbol in variables if is_signed or (symbol not in integers and _is_real(symbol))
     )
-    constants = {Fraction(int(part.p), int(part.q)) for part in parts if part.is_Rational}
+    constants = {value for part in parts if (value := _constant(part)) is not None}
     constants |= {a + b for a, b in itertools.pairwise(sorted(constants)[:12])}
-    small = tuple(sorted((c for c in constants if abs(c) < 10**15), key=abs)[:24])
+    small = tuple(sorted((c for c in constants if abs(c) < _LARGEST), key=abs)[:24])
     breaks = tuple(dict.fromkeys(b for part in parts for b in _breaks(part)))[:8]
     return Domain(variables, integers, negative, small, breaks, is_signed)
+
+
+def _constant(part: Expr) -> Fraction | None:
+    """Return the rational number that ``part`` is, 10^15 included; None if it is none, or beyond all sizes."""
+    if part.is_Rational:
+        return Fraction(int(part.p), int(part.q))
+    if not part.is_Pow or part.free_symbols:
+        return None
+    try:
+        value = Evaluator(20, Budget(50), limits=SEARCH).value(part, {})
+    except (Undefined, Unsupported, ZeroDivisionError):
+        return None
+    return value if isinstance(value, Fraction) else None
 
 
 def _is_real(symbol: Expr) -> bool:

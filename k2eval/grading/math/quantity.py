@@ -12,6 +12,8 @@ from k2eval.grading.math.number import exact
 
 _SIDE_BY_SIDE = re.compile(r"(?<![_^\w.}\\])\d+(?:\.\d+)?(?:\s+\d|\s*\{\s*\d)|^\{\s*\d+\s*\}\s*\{?\s*\d")
 """Matches numbers with no sign between them: "2 3", "{2}{3}" / not "2^{3}", "x_{2}"."""
+_LAST_LETTERS = re.compile(r"([^a-zA-Z]*\d)\s*([a-zA-Z]+)")
+"""Matches "5 m", "2.5s" / not "2x + 5"."""
 _BARE_LOG = re.compile(r"\\log(?![a-zA-Z])(?!\s*_)")
 """Matches a logarithm without a base / not \\log_2."""
 
@@ -24,6 +26,8 @@ def same_leaf(gold: str, answer: str) -> bool:
     (True, False, False)
     """
     a, b = leaf.read(without_thousands(gold)), leaf.read(without_thousands(answer))
+    if a.unit.is_known and b.unit == units.NONE:
+        b = _with_plain_unit(b, a.unit)
     if a.is_words or b.is_words:
         return a.core == b.core or squeezed(gold) == squeezed(answer)
     if a.base or b.base:
@@ -33,6 +37,13 @@ def same_leaf(gold: str, answer: str) -> bool:
     if ratio.terms(a.core) or ratio.terms(b.core):
         return not units.clash(a.unit, b.unit) and ratio.same(*_times(a, b))
     return _same_quantity(a, b)
+
+
+def _with_plain_unit(answer: leaf.Leaf, gold: units.Unit) -> leaf.Leaf:
+    """Return "5 m" with the last letter as its unit, where the gold has a unit of that kind."""
+    match = _LAST_LETTERS.fullmatch(answer.core)
+    unit = units.read(match[2]) if match else units.NONE
+    return leaf.Leaf(match[1], unit) if match and unit.is_known and unit.dimension == gold.dimension else answer
 
 
 def _times(gold: leaf.Leaf, answer: leaf.Leaf) -> tuple[str, str]:
@@ -68,6 +79,8 @@ def _in_radians(angle: leaf.Leaf) -> str:
 
 
 def _same_percent(gold: leaf.Leaf, answer: leaf.Leaf) -> bool:
+    if gold.unit.is_known or answer.unit.is_known:
+        return False
     if gold.unit is answer.unit:
         return _same_value(gold.core, answer.core)
     if gold.unit is units.PERCENT:

@@ -54,7 +54,7 @@ def agree(left: Expr, right: Expr, seed: str, is_complex: bool = False) -> bool 
             mismatches += pair.is_generic and (pair.left is None) != (pair.right is None)
             if domain.is_signed and mismatches > 1:
                 return False
-        elif not same_value(left, right, pair.point, pair.evaluator):
+        elif not _agree_at(pair, left, right):
             return False
         else:
             common += 1
@@ -88,12 +88,17 @@ def same_value(left: Expr, right: Expr, point: Point, evaluator: Evaluator) -> b
     numbers cancel. What shrinks with every digit is 0.
     """
     a, b = evaluator.value(left, point), evaluator.value(right, point)
-    if evaluator.is_close(a, b):
+    return _agree_at(_Pair(point, True, a, b, evaluator), left, right)
+
+
+def _agree_at(pair: _Pair, left: Expr, right: Expr) -> bool:
+    a, b, coarse = pair.left, pair.right, pair.evaluator
+    if coarse.is_close(a, b):
         return True
     if isinstance(a, Fraction) and isinstance(b, Fraction):
         return False
-    finer = Evaluator(3 * evaluator.digits, Budget(_STEPS), evaluator.is_complex, evaluator.limits)
-    c, d = finer.value(left, point), finer.value(right, point)
+    finer = Evaluator(3 * coarse.digits, Budget(_STEPS), coarse.is_complex, coarse.limits)
+    c, d = finer.value(left, pair.point), finer.value(right, pair.point)
     return finer.is_close(c, d) or (finer.is_noise(a, c) and finer.is_noise(b, d))
 
 
