@@ -139,6 +139,6 @@ def _same_value(option: str, answer: str) -> bool:
         return x == y
     if not (_FORMULA_SIGN.search(a) and _FORMULA_SIGN.search(b)) or _TWO_WORDS.search(option):
         return False
-    from k2eval.grading.math.equal import same_answer
+    from k2eval.grading.math.reading import same_answer
 
     return same_answer(a, b)

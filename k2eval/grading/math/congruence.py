@@ -25,6 +25,7 @@ r"""Matches what ends "5 \pmod{12}", "5 (\text{mod } 12)", "5 \bmod p" / not "\p
 _SIGN = re.compile(r"\\equiv(?![a-zA-Z])|=")
 _AND_SO_ON = re.compile(r"\\text\s*\{\s*,?\s*(?:and|or)\s*\}|\\(?:lor|vee)(?![a-zA-Z])|,")
 _NAME = re.compile(r"\s*(\\?[a-zA-Z]+(?:_\{?\w+\}?)?)\s*")
+_MAX_FAMILIES = 12
 _MAX_MODULUS = 100_000
 
 
@@ -43,8 +44,8 @@ def same(gold: str, answer: str) -> bool:
     ours, theirs = read(gold), read(answer)
     if ours is None and theirs is None:
         return _same_symbolic(gold, answer)
-    ours = ours or _family(gold)
-    theirs = theirs or _family(answer)
+    ours = ours or _families(gold)
+    theirs = theirs or _families(answer)
     if ours is None or theirs is None or (ours.name and theirs.name and ours.name != theirs.name):
         return False
     common = math.lcm(ours.modulus, theirs.modulus)
@@ -81,6 +82,15 @@ def _integers(text: str) -> list[int]:
         if None not in values
         else []
     )
+
+
+def _families(text: str) -> Classes | None:
+    """Return the classes that "x = 4k or x = 4k + 1" means."""
+    parts = [_family(piece.strip()) for piece in _AND_SO_ON.split(text)[:_MAX_FAMILIES]]
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts) or len({(part.name, part.modulus) for part in known}) > 1:
+        return None
+    return Classes(known[0].name, frozenset().union(*(part.residues for part in known)), known[0].modulus)
 
 
 def _family(text: str) -> Classes | None:

@@ -20,7 +20,7 @@ Expr = Any
 _MAX_CALLS = 40
 
 _CALL = re.compile(
-    r"(?:\\(gcd|lcm|max|min|sgn)(?![a-zA-Z])|\\text\s*\{\s*(sgn|sign|cis)\s*\}|(?<![a-zA-Z\\])(gcd|lcm|cis|sgn))"
+    r"(?:\\(gcd|lcm|max|min|sgn)(?![a-zA-Z])|\\text\s*\{\s*(sgn|sign|cis|floor|ceil|abs)\s*\}|(?<![a-zA-Z\\])(gcd|lcm|cis|sgn))"
     r"\s*(?=\(|\[|\\\{)"
 )
 r"""Matches the name in \gcd(m,n), \max\{a,b\}, \text{cis}(x) / not \max_{x} f, \gcd m."""
@@ -37,7 +37,7 @@ r"""Matches \bmod, \mod / not \pmod, \models."""
 _SUM_SIGN = re.compile(r"[+-]|\\pm(?![a-zA-Z])|[=<>]")
 _COMMA = re.compile(",")
 _BRACE = re.compile(r"\\\{")
-_ALIASES = {"sign": "sgn"}
+_ALIASES = {"sign": "sgn", "ceil": "ceiling", "abs": "Abs"}
 
 
 def parse(text: str, parse_plain: Callable[[str], Expr | None]) -> Expr | None:

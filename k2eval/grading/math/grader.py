@@ -7,19 +7,20 @@ Everything that could run for long is bounded first; what still does not end is 
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from functools import lru_cache
 
 from k2eval.grading.answer import find_answer, tidy
 from k2eval.grading.math import leaf, symbolic, units
 from k2eval.grading.math.characters import repaired
-from k2eval.grading.math.equal import same_answer, same_leaf, value_of
+from k2eval.grading.math.equation import value_of
 from k2eval.grading.math.latex import normalise, squeezed
 from k2eval.grading.math.number import exact
+from k2eval.grading.math.quantity import same_leaf
+from k2eval.grading.math.reading import same_answer
 from k2eval.grading.math.structure import parse
 from k2eval.records import Grade, Outcome, Question
 
-VERSION = 3
+VERSION = 4
 """Changes whenever a grade could change."""
 
 _MAX_ANSWER = 2_000
@@ -38,19 +39,27 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
         text: The raw response, reasoning included.
         truncated: Whether the engine stopped at its token limit.
     """
-    found = find_answer(text, truncated)
-    if found.text is None:
-        return Grade.of(Outcome.TRUNCATED if found.cut or truncated else Outcome.NO_ANSWER)
+    answer = find_answer(text, truncated)
+    if answer.text is None:
+        return Grade.of(Outcome.TRUNCATED if answer.cut or truncated else Outcome.NO_ANSWER)
     gold = str(question.gold)
     as_integer = question.metadata.get("answer_type") == "integer"
-    right = matches(gold, found.text, as_integer)
-    if not right and not as_integer and len(found.siblings) > 1 and _is_list(gold):
-        right = matches(gold, ", ".join(found.siblings))
-    return Grade.of(Outcome.CORRECT if right else Outcome.WRONG, tidy(found.text))
+    right = matches(gold, answer.text, as_integer)
+    if not right and not as_integer and len(answer.siblings) > 1 and _is_list(gold):
+        right = matches(gold, ", ".join(answer.siblings))
+    return Grade.of(Outcome.CORRECT if right else Outcome.WRONG, tidy(answer.text))
 
 
 def matches(gold: str, answer: str, as_integer: bool = False) -> bool:
-    """Whether ``answer``, as written in a box, is ``gold``.
+    r"""Return whether ``answer``, as written in a box, is ``gold``.
+
+    >>> matches(r"\frac{1}{2}", "0.5"), matches("1,2", "2 and 1"), matches("7", "7 or 8")
+    (True, True, False)
+
+    Args:
+        gold: The right answer, as the data set writes it.
+        answer: The answer, as the model wrote it.
+        as_integer: Whether the answer must be exactly the integer that the gold is.
 
     Raises:
         MemoryError: If the comparison needs more than its process may have.
@@ -58,12 +67,12 @@ def matches(gold: str, answer: str, as_integer: bool = False) -> bool:
     if len(answer) > _MAX_ANSWER:  # also keeps a megabyte away from regular expressions
         return squeezed(answer) == squeezed(gold) or _long_integer(answer) == _long_integer(gold) != ""
     try:
-        given = normalise(answer)
-        if not given:
+        plain = normalise(answer)
+        if not plain:
             return False
         if as_integer:
-            return _is_integer(gold, given)
-        return any(same_answer(candidate, given) for candidate in golds(gold))
+            return _is_integer(gold, plain)
+        return any(same_answer(reading, plain) for reading in golds(gold))
     except RecursionError:
         return False
 
@@ -88,23 +97,23 @@ def _is_list(gold: str) -> bool:
     return any(parse(reading).kind in ("list", "set") for reading in golds(gold))
 
 
-def _is_integer(gold: str, given: str) -> bool:
-    """Whether ``given`` is one value, and that value the integer ``gold``."""
-    wanted = exact(normalise(gold))
-    if wanted is None or wanted.denominator != 1:
-        return any(same_answer(candidate, given) for candidate in golds(gold))
-    node = parse(given)
+def _is_integer(gold: str, answer: str) -> bool:
+    """Return whether ``answer`` is one value, and that value the integer ``gold``."""
+    integer = exact(normalise(gold))
+    if integer is None or integer.denominator != 1:
+        return any(same_answer(reading, answer) for reading in golds(gold))
+    node = parse(answer)
     if node.kind == "equation":
         node = value_of(node)
     if node.kind != "leaf":
         return False
-    read = leaf.read(node.text)
-    if read.base not in ("", "10"):
+    number = leaf.read(node.text)
+    if number.base not in ("", "10"):
         return False
-    value = exact(read.core)
-    if value is not None and read.unit is not units.PERCENT:
-        return value == Fraction(wanted)
-    return same_leaf(str(wanted), node.text)
+    value = exact(number.core)
+    if value is not None and number.unit is not units.PERCENT:
+        return value == integer
+    return same_leaf(str(integer), node.text)
 
 
 def _long_integer(text: str) -> str:

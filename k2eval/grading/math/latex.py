@@ -21,7 +21,10 @@ _TEXT_IN_TEXT = re.compile(r"\\text\s*\{\s*\\text\s*\{([^{}]*)\}\s*\}")
 _THOUSANDS_PLAIN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _NAMED_THOUSANDS = re.compile(r"[^,=]*=\s*(?=[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\s*$)")
 _BRACE_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
-_SHORT_FRACTION = re.compile(r"\\frac(?![a-zA-Z])\s*(\d|(?<=\s)[a-zA-Z])\s*(?:(?=\{)|(\d|[a-zA-Z]))")
+_CONSTANT = r"\\(?:pi|theta|alpha|beta|lambda|phi)(?![a-zA-Z])"
+_SHORT_FRACTION = re.compile(
+    rf"\\frac(?![a-zA-Z])\s*(\d|{_CONSTANT}|(?<=\s)[a-zA-Z])\s*(?:(?=\{{)|(\d|{_CONSTANT}|[a-zA-Z]))"
+)
 _SHORT_ROOT = re.compile(r"\\sqrt\s*(\d|[a-zA-Z])")
 _HALF_BRACED = re.compile(
     r"(\\(?:frac|binom)\s*\{[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\})\s*(\d|[a-zA-Z])"

@@ -18,7 +18,8 @@ _TEXT_UNIT = re.compile(
 )
 r"""Matches what ends "5 \text{ cm}^2", "3 \text{ft} / \text{s}", "9 \text{m^{2}}" / not "\text{room 5}"."""
 _PLAIN_UNIT = re.compile(
-    r"(?:(?<=[\d})])|(?<=\\pi))\s+(?P<unit>(?:[a-zA-Z]{2,}|[a-zA-Z](?=/)|¢)\.?(?:[ /-][a-zA-Z]+\.?)*)(?P<power>\^\s*\{?\s*[23]\s*\}?)?$"
+    r"(?:(?<=[\d})])|(?<=\\pi))\s+(?P<unit>(?:[a-zA-Z]{2,}|[a-zA-Z](?=/)|¢)\.?(?:[ /-][a-zA-Z]+\.?)*)"
+    r"(?P<power>\^\s*\{?\s*[23]\s*\}?)?$"
 )
 r"""Matches what ends "12 cm", "12 km/h", "2\pi cm^2" / not "12k", "x cm"."""
 _GLUED_UNIT = re.compile(r"(?<=\d)\s*(?P<unit>[a-zA-Z]{2,}|¢)(?P<power>\^\s*\{?\s*[23]\s*\}?)?$")

@@ -22,7 +22,7 @@ _LIMITING = re.compile(
 )
 """Words that change what an answer says."""
 _TAIL = re.compile(
-    r"[\s,;]*(?:\\text\s*\{\s*[,;(]?\s*(?:for|where|with|here|since|because|as)\b|(?<![a-zA-Z\\])(?:for|where|with|since|because)\b)"
+    r"[\s,;(]*(?:\\text\s*\{\s*[,;(]?\s*(?:for|where|with|here|since|because|as)\b|(?<![a-zA-Z\\])(?:for|where|with|since|because)\b)"
 )
 r"""Matches where a tail begins: "\text{ for some constant } c", ", where k is an integer"."""
 _REASON = re.compile(r"[\s,;{(]*(?:\\text\s*\{\s*[,;(]?\s*)?(?:since|because|as)\b")
@@ -121,7 +121,12 @@ def _without_range(text: str) -> str:
     last = pieces[-1][1].strip()
     before = text[: len(text) - len(pieces[-1][1])].rstrip(" ,;")
     sides = split(last, _RELATION)
-    names = [name.strip() for name in re.split(r",", sides[0][1])]
+    names = [sides[0][1].strip()]
+    for _, piece in reversed(pieces[1:-1]):  # "a, b \\in \\mathbb{R}"
+        if not is_symbol(parse(piece)):
+            break
+        names.append(piece.strip())
+        before = before[: -len(piece)].rstrip(" ,;")
     if len(sides) < 2 or not all(is_symbol(parse(name)) for name in names) or "=" in last:
         return ""
     is_membership = sides[1][0] == r"\in" and len(sides) == 2

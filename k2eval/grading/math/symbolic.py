@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from k2eval.grading.math import functions, sampling
+from k2eval.grading.math.budget import Budget, Undefined, Unsupported
 from k2eval.grading.math.size import digits, fits
-from k2eval.grading.math.values import Budget, Evaluator, Undefined, Unsupported
+from k2eval.grading.math.values import Evaluator
 
 Expr = Any
 """A sympy expression."""
@@ -77,20 +78,24 @@ def parse(text: str) -> Expr | None:
 
 
 def _parse_plain(text: str) -> Expr | None:
-    from latex2sympy2_extended import latex2sympy
-    from latex2sympy2_extended.latex2sympy2 import ConversionConfig
-
     if _UNREADABLE.search(text):
         return None
     try:
-        expr = latex2sympy(
-            text, normalization_config=None, conversion_config=ConversionConfig(lowercase_symbols=False)
-        )
+        expr = _parser()(text)
     except (MemoryError, ImportError):
         raise
     except Exception:
         return None
     return expr if hasattr(expr, "free_symbols") else None
+
+
+@lru_cache(maxsize=1)
+def _parser() -> Callable[[str], Expr]:
+    from latex2sympy2_extended import latex2sympy
+    from latex2sympy2_extended.latex2sympy2 import ConversionConfig
+
+    config = ConversionConfig(lowercase_symbols=False)
+    return partial(latex2sympy, normalization_config=None, conversion_config=config)
 
 
 def _is_shallow(text: str) -> bool:
