@@ -2,7 +2,8 @@
 
     with Sandbox("plain") as box:
         result = box.run("print(int(input()) + 1)", stdin=b"41")
-    assert result.outcome is RunOutcome.OK and result.stdout == b"42\n"
+    assert result.outcome is RunOutcome.OK and result.stdout == b"42
+"
 
 How it isolates, and why so: ``docs/sandbox.md``.
 """

@@ -117,7 +117,7 @@ class RunResult:
     wall_s: float = 0.0
     """Real seconds."""
     peak_memory_bytes: int = 0
-    """The most memory held: resident, with the share of the warm interpreter, and, if the program ran for 20 ms or more,
+    """The most memory held: resident, with the share of the warm interpreter, and, if the program ran for 20 ms,
     page tables, the scratch, the output, and what the kernel keeps for its mappings, threads and open files."""
     message: str = ""
     """One line for people: what ended the run. Empty when the outcome is ``OK``."""

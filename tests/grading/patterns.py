@@ -9,8 +9,10 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Iterator
-from re import _constants as codes  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import (
+    _constants as codes,  # type: ignore[attr-defined]
+    _parser as parser,  # type: ignore[attr-defined]
+)
 from typing import Any
 
 
@@ -74,7 +76,7 @@ def example_of(code: Any, value: Any, parts: set[str]) -> str:
     elif code is codes.SUBPATTERN:
         text = example(value[3], parts)
     elif code is codes.BRANCH:
-        text = [example(branch, parts) for branch in value[1]][0]
+        text = next(example(branch, parts) for branch in value[1])
     elif code is codes.ATOMIC_GROUP:
         text = example(value, parts)
     elif code in (codes.ASSERT, codes.ASSERT_NOT):

@@ -10,8 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from k2eval.sandbox import Call, CallResult, Limits, RunOutcome, RunResult
 from k2eval.sandbox.channel import Channel, ChannelEnded, LimitReached

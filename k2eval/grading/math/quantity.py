@@ -43,7 +43,9 @@ def _with_plain_unit(answer: leaf.Leaf, gold: units.Unit) -> leaf.Leaf:
     """Return "5 m" with the last letter as its unit, where the gold has a unit of that kind."""
     match = _LAST_LETTERS.fullmatch(answer.core)
     unit = units.read(match[2]) if match else units.NONE
-    return leaf.Leaf(match[1], unit) if match and unit.is_known and unit.dimension == gold.dimension else answer
+    return (
+        leaf.Leaf(match[1], unit) if match and unit.is_known and unit.dimension == gold.dimension else answer
+    )
 
 
 def _times(gold: leaf.Leaf, answer: leaf.Leaf) -> tuple[str, str]:

@@ -38,7 +38,9 @@ EPOLL_BYTES = 256
 """What the kernel needs for a descriptor that is registered with `select.epoll`."""
 SOCKET_BYTES = 208 << 10
 """The buffer of a socket, where the machine does not say otherwise."""
-FIELD = re.compile(rb"^(RssAnon|RssFile|RssShmem|VmSwap|VmPTE|Threads|Private_Dirty|Pid):\s+(\d+)", re.MULTILINE)
+FIELD = re.compile(
+    rb"^(RssAnon|RssFile|RssShmem|VmSwap|VmPTE|Threads|Private_Dirty|Pid):\s+(\d+)", re.MULTILINE
+)
 MAPS_BYTES = 1 << 16
 """How much of the list of mappings is read for one sample; long lists take several."""
 

@@ -239,7 +239,7 @@ class Run:
     def result(
         self, killed: str, started: float, cpu_before: float = 0.0
     ) -> tuple[int, str, float, float, int, int]:
-        """Return the wait status, why it was killed, CPU and wall seconds, resident memory and all memory at their peaks."""
+        """Return wait status, reason of the kill, CPU and wall seconds, and the peaks of resident and of all memory."""
         status, usage = self.wait()
         cpu, memory = usage.ru_utime + usage.ru_stime - cpu_before, usage.ru_maxrss * 1024
         peak = memory
