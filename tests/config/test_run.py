@@ -98,7 +98,7 @@ def test_a_wrong_pair_is_named(pair: str, message: str) -> None:
         ("smoke: 5", r"smoke: expected a mapping such as .*, got 5"),
         ("overrides: 5", r"overrides: expected a mapping of settings, got 5"),
         ("roles: {judge: 5}", r"roles.judge: Input should be a valid dictionary, got 5"),
-        ("rnus: 4", r"Unknown setting 'rnus'. Did you mean runs"),
+        ("repaets: 4", r"Unknown setting 'repaets'. Did you mean repeats"),
         ("1: 2", r"Unknown setting 1\. "),
         ("[1, 2]", r"must hold a mapping of settings, got list"),
         ("", r"must hold a mapping of settings, got NoneType"),
