@@ -53,9 +53,7 @@ HOARDS = {
         "  for n in range(1, 60000): ctypes.memset(take(4096, PRIVATE | FIXED, 3, n << 30), 1, 1)\n"
         "except OSError: pass\ntime.sleep(5)"
     ),
-    "main stack": (
-        "sys.setrecursionlimit(10 ** 9)\ndef dive(n): return [*map(dive, (n + 1,))]\ndive(0)"
-    ),
+    "main stack": ("sys.setrecursionlimit(10 ** 9)\ndef dive(n): return [*map(dive, (n + 1,))]\ndive(0)"),
     "all kinds at once": (
         "for number in (1, 2): os.write(number, bytes(15 * MIB))\n"
         "for number in range(4): open(str(number), 'wb').write(bytes(15 * MIB))\n"
@@ -98,7 +96,9 @@ def test_the_reported_peak_is_what_the_host_sees(attacked: Sandbox) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    source = "for n in range(1, 8000): ctypes.memset(take(4096, PRIVATE | FIXED, 3, n << 30), 1, 1)\ntime.sleep(1)"
+    source = (
+        "for n in range(1, 8000): ctypes.memset(take(4096, PRIVATE | FIXED, 3, n << 30), 1, 1)\ntime.sleep(1)"
+    )
     result = attacked.run(SYSTEM + source, limits=LIMITS)
     done.set()
     watcher.join()
