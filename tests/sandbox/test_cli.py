@@ -71,3 +71,11 @@ def test_errors_go_to_standard_error_with_exit_code_2(file: Path) -> None:
     done = CliRunner().invoke(app, ["run", str(file), "--profile", "x"])
     assert done.exit_code == 2
     assert "Expected --profile" in done.stderr
+
+
+def test_half_of_a_surrogate_pair_is_printed(tmp_path: Path, plain: Sandbox) -> None:
+    path = tmp_path / "program.py"
+    path.write_text("def f(): return '\\ud800'")
+    done = CliRunner().invoke(app, ["run", str(path), "--call", "f"])
+    assert done.exit_code == 0, done.exception
+    assert json.loads(done.stdout)["result"] == "\ud800"

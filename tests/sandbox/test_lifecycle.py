@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from k2eval.sandbox import Call, Limits, RunOutcome, Sandbox, layout, outcome
+from k2eval.sandbox.box import BoxError
 from k2eval.sandbox.untested import UntestedSandbox
 from tests.sandbox.test_attacks_poison import descendants, processes_of
 
@@ -114,7 +115,7 @@ def test_a_compiler_killed_from_outside_is_no_time_out() -> None:
 
 def test_a_filter_that_cannot_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     *others, _ = layout.compiled_filters()
-    monkeypatch.setattr(layout, "compiled_filters", lambda: (*others, bytes(8)))
+    monkeypatch.setattr(layout, "compiled_filters", lambda compiles: (*others, bytes(8)))
     with UntestedSandbox("plain") as box:
         result = box.run("print(1)")
     assert result.outcome is RunOutcome.SANDBOX_ERROR
@@ -167,3 +168,13 @@ def test_descriptors_do_not_leak(plain: Sandbox) -> None:
         plain.call("def f(): return 1", [Call("f")])
         plain.record("", "emit(1)")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_box_that_died_says_so(plain: Sandbox) -> None:
+    plain.start()
+    assert plain._box is not None
+    for pid in sorted(processes_of(plain), reverse=True):
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(BoxError, match="SIGKILL"):
+        plain._box.receive(60)
+    plain.close()
