@@ -257,7 +257,7 @@ def _last_value(text: str) -> str | None:
         if last and not re.search(r"\w", line):
             return next(g for i, g in enumerate(last.groups()) if g is not None and i != 5).strip()
     line = tail.rpartition("\n")[2]
-    bare = re.sub(r"^(?:[-*•+>]\s+|[#>]+\s*)*", "", line.strip()).strip()
+    bare = re.sub(r"^(?:[-*•+>]\s++|[#>]++\s*+)*+", "", line.strip()).strip()
     return _bare_line(bare) or _conclusion(bare)
 
 

@@ -1,4 +1,4 @@
-"""All regular expressions of a package, and short texts that their parts match."""
+"""All regular expressions of a package, and texts on which they may backtrack without end."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Iterator
-from re import (
-    _constants as codes,  # type: ignore[attr-defined]
-    _parser as parser,  # type: ignore[attr-defined]
-)
+from re import _constants as codes  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 
@@ -45,49 +43,78 @@ def within(value: Any, place: str = "") -> Iterator[tuple[str, re.Pattern[str]]]
             yield from within(item, f"{place}[{key!r}]")
 
 
-def pieces(pattern: re.Pattern[str]) -> list[str]:
-    """Short texts that the parts of a pattern match, as far as its syntax says so."""
-    parts: set[str] = set()
-    example(parser.parse(pattern.pattern, pattern.flags), parts)
-    return sorted(part for part in parts if part) or ["a"]
+def pumped(pattern: re.Pattern[str], size: int) -> Iterator[str]:
+    """Texts that go round a repetition of the pattern many times and then do not match.
+
+    Each begins with what the pattern matches before the repetition, goes on with parts of what is repeated, alone and in
+    pairs, and ends with something else.
+    """
+    loops: list[tuple[str, list[str]]] = []
+    _sequence(parser.parse(pattern.pattern, pattern.flags), "", loops)
+    for before, parts in loops:
+        units = [*parts, *(first + second for first in parts for second in parts if first != second)]
+        for unit in units[:80]:
+            for end in ("", "\0", "5 x"):
+                yield before + unit * (size // len(unit) + 1) + end
 
 
-def example(tree: Any, parts: set[str]) -> str:
-    """A text that the syntax tree matches; those of its parts are added to ``parts``."""
-    text = "".join(example_of(code, value, parts) for code, value in tree)
-    if len(text) <= 30:
-        parts.add(text)
-    return text
-
-
-def example_of(code: Any, value: Any, parts: set[str]) -> str:
-    """A text for one node of a syntax tree."""
+def _sequence(tree: Any, before: str, loops: list[tuple[str, list[str]]]) -> str:
+    """A text that the syntax tree matches behind ``before``; its repetitions are added to ``loops``."""
     text = ""
-    if code in (codes.LITERAL, codes.NOT_LITERAL):
-        text = chr(value) if code is codes.LITERAL else "x"
-    elif code is codes.ANY:
-        text = "x"
-    elif code is codes.IN:
-        members = [member(*item) for item in value if item[0] is not codes.NEGATE]
-        parts.update(members)
-        text = "x" if value[0][0] is codes.NEGATE else members[0]
-    elif code in (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT):
-        text = example(value[2], parts) * max(1, min(value[0], 3))
-    elif code is codes.SUBPATTERN:
-        text = example(value[3], parts)
-    elif code is codes.BRANCH:
-        text = next(example(branch, parts) for branch in value[1])
-    elif code is codes.ATOMIC_GROUP:
-        text = example(value, parts)
-    elif code in (codes.ASSERT, codes.ASSERT_NOT):
-        example(value[1], parts)
-    if text:
-        parts.add(text)
+    for code, value in tree:
+        text += _node(code, value, before + text, loops)
     return text
 
 
-def member(code: Any, value: Any) -> str:
+def _node(code: Any, value: Any, before: str, loops: list[tuple[str, list[str]]]) -> str:
+    if code in (codes.LITERAL, codes.NOT_LITERAL):
+        return chr(value) if code is codes.LITERAL else "x"
+    if code is codes.ANY:
+        return "x"
+    if code is codes.IN:
+        return "x" if value[0][0] is codes.NEGATE else _member(*value[0])
+    if code in (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT):
+        least, most, body = value
+        text = _sequence(body, before, loops)
+        parts = [part for part in dict.fromkeys([text, *_parts(body)]) if part]
+        if most == codes.MAXREPEAT and parts:
+            loops.append((before, parts[:10]))
+        return text * min(max(least, 1), 3)
+    if code is codes.SUBPATTERN:
+        return _sequence(value[3], before, loops)
+    if code is codes.BRANCH:
+        texts: list[str] = [_sequence(branch, before, loops) for branch in value[1]]
+        return texts[0]
+    if code is codes.ATOMIC_GROUP:
+        return _sequence(value, before, loops)
+    if code in (codes.ASSERT, codes.ASSERT_NOT):
+        _sequence(value[1], before, loops)
+    return ""
+
+
+def _parts(tree: Any) -> Iterator[str]:
+    """Texts that the parts of a repeated tree match, each in its own right."""
+    for code, value in tree:
+        if code is codes.IN:
+            yield from (_member(*item) for item in value if item[0] is not codes.NEGATE)
+            yield " "
+        elif code is codes.BRANCH:
+            for branch in value[1]:
+                yield _sequence(branch, "", [])
+                yield from _parts(branch)
+        elif code is codes.SUBPATTERN:
+            yield from _parts(value[3])
+        elif code in (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT):
+            yield _sequence(value[2], "", [])
+            yield from _parts(value[2])
+        else:
+            yield _node(code, value, "", [])
+
+
+def _member(code: Any, value: Any) -> str:
     """A character of a set."""
     if code is codes.CATEGORY:
         return {"DIGIT": "1", "SPACE": " ", "WORD": "a"}.get(str(value).rpartition("_")[2], "x")
+    if code is codes.NEGATE:
+        return "x"
     return chr(value[0] if code is codes.RANGE else value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import islice
 from random import Random
@@ -16,10 +17,13 @@ from k2eval.grading.math.latex import normalise
 from k2eval.grading.math.structure import parse
 from k2eval.grading.option import letter_of
 from tests.grading.conftest import make_question
+from tests.grading.patterns import patterns, pumped
 from tests.grading.repetition import AROUND, FRAGMENTS, seconds, texts
 
 RESPONSE, ANSWER = 20_000, grader._MAX_ANSWER
 """Characters: enough for a quadratic reader to take seconds; the longest answer that is not only compared as written."""
+SHORT = 80
+"""Characters on which only a pattern of exponential time is slow."""
 LIMIT_S = 1.0
 OPTIONS = ("7", "x^2+1", "beta decay", r"\sqrt2")
 
@@ -115,8 +119,23 @@ def test_many_repeated_fragments_in_an_answer_are_read_fast(read: Callable[[str]
     search(read, ANSWER, 1500, seed=4)
 
 
-def test_the_search_finds_what_is_quadratic() -> None:
-    import re
+@pytest.mark.slow
+def test_no_pattern_backtracks_without_end() -> None:
+    for place, pattern in patterns("k2eval.grading").items():
+        for text in pumped(pattern, SHORT):
+            assert seconds(match_anywhere(pattern), text, 0.3) < 0.3, f"{place} on {text!r}"
 
+
+def match_anywhere(pattern: re.Pattern[str]) -> Callable[[str], object]:
+    return lambda text: (pattern.fullmatch(text), pattern.search(text))
+
+
+@pytest.mark.parametrize("pattern", [r"(?:a+b?)*c", r"(?:x|xx)+$", r"(?:[ ,]+\w*)*;", r"(?:'|_\w+|_)+z"])
+def test_the_search_finds_patterns_that_backtrack_without_end(pattern: str) -> None:
+    read = match_anywhere(re.compile(pattern))
+    assert any(seconds(read, text, 0.1) >= 0.1 for text in pumped(re.compile(pattern), SHORT))
+
+
+def test_the_search_finds_what_is_quadratic() -> None:
     with pytest.raises(AssertionError, match="characters"):
-        search(lambda text: re.sub(r"\s*\s*;|(?:answer is.*)+;", "", text), RESPONSE, 300, seed=5)
+        search(lambda text: re.findall(r"\s*;|[a-z ]*;|[$]*;", text), 4 * RESPONSE, 200, seed=5)

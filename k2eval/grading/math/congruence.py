@@ -19,7 +19,7 @@ from k2eval.grading.math.structure import parse
 
 _MODULUS = re.compile(
     r"[\s,(]*(?:\\[pb]?mod(?![a-zA-Z])|\\text\s*\{\s*\(?\s*mod(?:ulo|\.)?\s*\}?|(?<![a-zA-Z\\])mod(?:ulo)?(?![a-zA-Z]))"
-    r"\s*\(?\s*\{?\s*(\d+|\\?[a-zA-Z]+)[\s})]*$"
+    r"\s*+\(?\s*+\{?\s*+(\d+|\\?[a-zA-Z]+)[\s})]*$"
 )
 r"""Matches what ends "5 \pmod{12}", "5 (\text{mod } 12)", "5 \bmod p" / not "\pmod{12} + 1"."""
 _SIGN = re.compile(r"\\equiv(?![a-zA-Z])|=")

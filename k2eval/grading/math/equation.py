@@ -14,8 +14,8 @@ _FUNCTION = re.compile(r"([a-zA-Z]'*)\(([a-z](?:,[a-z])*)\)")
 """Matches f(x), g'(s,t) / not f(2), \\sin(x)."""
 LETTER = re.compile(r"\\(?:text\s*\{[^{}]*\}|[a-zA-Z]+)|[a-zA-Z]")
 _QUANTITY = re.compile(
-    r"(?:[A-Z](?:'|_\{?\w+\}?)*|\\(?:frac|overline|angle|triangle|widehat|vec|overrightarrow|cdot|odot|measuredangle|arc|text\s*\{[^{}]*\}"
-    r"|sin|cos|tan|cot|Pr)(?![a-zA-Z])|[{}()|\[\]:+/^_\s\d]|m(?=\s*\\angle))+"
+    r"(?:[A-Z](?:'|_\{?\w+\}?)*+|\\(?:frac|overline|angle|triangle|widehat|vec|overrightarrow|cdot|odot|measuredangle|arc|text\s*\{[^{}]*\}"
+    r"|sin|cos|tan|cot|Pr)(?![a-zA-Z])|[{}()|\[\]:+/^_\s\d]|m(?=\s*\\angle))++"
 )
 """Matches what a length, angle, area or ratio is called: |AB|, \\frac{NO}{BO}, \\angle ABC / not 2x+3y, x."""
 

@@ -44,7 +44,8 @@ def normalise(answer: str) -> str:
     >>> normalise(r"$\dfrac12$."), normalise("2¹⁰"), normalise("15厘米"), normalise(r"\text{twelve}")
     ('\\frac{1}{2}', '2^{10}', '15\\text{ cm}', '12')
     """
-    text = translated(plain_characters(repaired(answer)))
+    # Long runs of spaces would cost quadratic time in most patterns.
+    text = translated(plain_characters(re.sub(r"\s+", " ", repaired(answer))))
     text = _unwrap(rewritten(_unwrap(text)))
     text = re.sub(r"\\\\(?=[a-zA-Z])", r"\\", text) if r"\begin" not in text else text
     for pattern, spelling in SPELLINGS:

@@ -13,7 +13,7 @@ from k2eval.grading.math.units import Unit
 _CIRC = r"^{\circ}"
 _TRIG = re.compile(r"\\(?:arc)?(?:sin|cos|tan|cot|sec|csc)")
 _TEXT_UNIT = re.compile(
-    r"\s*(?P<per>/|\\cdot)?\s*\\text\s*\{(?P<unit>(?:[^{}\d\\$]|\\cdot|\^\s*\{?\s*-?\d\s*\}?)*)\}"
+    r"\s*(?P<per>/|\\cdot)?\s*\\text\s*\{(?P<unit>(?:[^{}\d\\$]|\\cdot|\^\s*+(?:\{\s*+-?\d\s*+\}|-?\d))*)\}"
     r"\s*(?P<power>\^\s*(?:\{\s*-?\d\s*\}|\d))?$"
 )
 r"""Matches what ends "5 \text{ cm}^2", "3 \text{ft} / \text{s}", "9 \text{m^{2}}" / not "\text{room 5}"."""
@@ -41,9 +41,9 @@ _NOT_A_UNIT = re.compile(
 _SCALES = {"dozen": "12", "hundred": "10^{2}", "thousand": "10^{3}", "million": "10^{6}", "billion": "10^{9}",
            "trillion": "10^{12}"}  # fmt: skip
 _BASE = re.compile(
-    r"(?:\\text\s*|(?=[\d({A-Z]))[({]?\s*(?P<digits>[0-9a-zA-Z]+(?:\.[0-9a-zA-Z]+)?)\s*[)}]?"
-    r"(?:\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*\(?\s*(?P<base>-?\w+)\s*\)?\s*\}?\s*\}|(?P<digit>\d))"
-    r"|\s*(?:\\text\s*\{)?\s*\(?\s*(?:in\s+)?base[\s~-]*\}?\s*(?P<said>\w+)\s*\)?\s*\}?)"
+    r"(?:\\text\s*|(?=[\d({A-Z]))[({]?\s*(?P<digits>[0-9a-zA-Z]+(?:\.[0-9a-zA-Z]+)?)\s*+[)}]?"
+    r"(?:\s*+_\s*+(?:\{\s*(?:\\text\s*\{)?\s*\(?\s*(?P<base>-?\w+)\s*\)?\s*\}?\s*\}|(?P<digit>\d))"
+    r"|\s*+(?:\\text\s*+\{)?\s*+\(?\s*+(?:in\s++)?base[\s~-]*+\}?\s*+(?P<said>\w+)\s*\)?\s*\}?)"
 )
 _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
           "ten": "10", "twelve": "12", "sixteen": "16"}  # fmt: skip

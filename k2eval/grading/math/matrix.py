@@ -16,7 +16,7 @@ from k2eval.grading.math.interval import Node
 from k2eval.grading.math.structure import parse, split
 
 _MATRIX = re.compile(
-    r"(?P<factor>.*?)\s*(?:\\cdot|\\times)?\s*(?P<matrix>\\begin\{(?P<kind>[pbB]?matrix|array)\}(?:(?!\\begin).)*\\end\{(?P=kind)\})"
+    r"(?P<factor>.*?)\s*+(?:\\cdot|\\times)?\s*+(?P<matrix>\\begin\{(?P<kind>[pbB]?matrix|array)\}(?:(?!\\begin).)*\\end\{(?P=kind)\})"
     r"\s*(?P<top>\^\s*(?:\{\s*(?:T|\\top|\\text\s*\{\s*T\s*\}|\\intercal)\s*\}|\\top|\\intercal|T))?\s*(?:/\s*(?P<by>\d+))?",
     re.DOTALL,
 )
