@@ -75,10 +75,11 @@ doctor: setup ## Check what this machine offers
 .PHONY: setup check test test-fast format docs
 setup: ## Make the environment; does nothing when it is there
 	@requirements/install.sh
-check: setup ## ruff and mypy
+check: setup ## ruff, mypy and import-linter
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@$(VENV)/bin/lint-imports --no-logo --no-cache
 test: setup ## All tests
 	@$(PY) -m pytest -n 2 --dist loadgroup
 test-fast: setup ## Tests that need neither vLLM nor much time
