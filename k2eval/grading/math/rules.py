@@ -265,7 +265,7 @@ def _gamma(at: Evaluator, x: Value) -> Value:
     x = at.to_float(x)
     if abs(x) > 10**7:
         raise Unsupported
-    at.budget.spend(at.digits * 2)
+    at.budget.spend(at.digits * 8)
     return at.mp.gamma(x)
 
 
@@ -300,7 +300,7 @@ def _binomial(at: Evaluator, n: Value, k: Value) -> Value:
         return multiply(at, *(add(at, n, Fraction(-step)) for step in range(int(k)))) / math.factorial(int(k))
     if abs(at.to_float(n)) > 10**6 or abs(at.to_float(k)) > 10**6:
         raise Unsupported
-    at.budget.spend(at.digits * 6)
+    at.budget.spend(at.digits * 16)
     return at.mp.binomial(at.to_float(n), at.to_float(k))
 
 
