@@ -31,9 +31,13 @@ _END_TOKEN = re.compile(
     # Matches the end tokens that some engines leave: "</s>", "<|im_end|>"; not "</answer>".
     r"(?:</s>|<\|[a-z_]{1,20}\|>)\s*\Z"
 )
+# Matches "\boxed" in front of a brace, an escaped character, "{" and "}"; not "\boxed 7".
 _TOKEN = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)|\\.|[{}]", re.DOTALL)
+# Matches "\boxed 7" and "\boxed A"; not "\boxed{7}" or "\boxed Alpha".
 _UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*([-+]?[0-9][0-9.,/]*|[A-Za-z])(?![A-Za-z{])")
+# Matches any character but white space.
 _VISIBLE = re.compile(r"\S")
+# Matches a word of three letters: "the"; not "\frac" or "ab".
 _PROSE = re.compile(r"(?<!\\)(?<![A-Za-z])[A-Za-z]{3,}")
 
 

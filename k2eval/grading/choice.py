@@ -47,7 +47,9 @@ _LABEL_LINE = re.compile(
     # Matches "B) Beta decay", "(B) Beta decay" and "b. Beta decay"; not "Beta decay" or "B Beta decay".
     r"[(\[]?([A-Za-z])[)\].:、]+\s*(\S.*)"
 )
+# Matches "not", "none of", "不" in front of an option; not "note" within a word.
 _NEGATIVE = re.compile(r"[\s*]*(?i:not|none|nothing|no\s+option|neither|unknown|undetermined|unclear|不)")
+# Matches the lines "B", "(B)", "B."; not "Answer: B".
 _BARE_LETTER = re.compile(r"[(\[]?([A-Z])[)\]]?[.!。]?")
 _LABELLED = 20_000
 """Characters at the end of a response that are read for a line such as "B) Beta decay"."""

@@ -19,6 +19,7 @@ _WRAPPER = re.compile(
     r"\\(?:(?:text|math)(?:bf|rm|it|sf|tt|sc|normal|cal)?|[mhf]box|boxed|bold(?:symbol)?|bm|underline|emph|bf|rm|sf|tt"
     r"|displaystyle|textnormal|operatorname|(?:L|l)arge|LARGE|(?:H|h)uge)(?![a-zA-Z])\s{0,9}"
 )
+# Matches "\," and "\quad" and "~"; not "\\,".
 _SPACE = re.compile(r"(?<!\\)\\(?:[,;: ]|q?quad(?![a-zA-Z]))|(?<!\\)~")
 _MARKS = re.compile(r"</?[a-z]{1,6}>|\\[()\[\]]|[{}$*_`\"“”#【】「」《》✓✔✅☑👉➡\ufe0f]")
 _LEADING = re.compile(
@@ -34,6 +35,7 @@ _PROSE_BEHIND = re.compile(
     # Matches " nucleus" behind the article A or the pronoun I; not " because" or " and".
     r"\s+(?!(?:because|since|as|and|or|is|for|by|due|which|with|but|while|whereas|rather|not|where)\b)[a-z]"
 )
+# Matches what makes "b" an option: the end of the line, or "b. Beta"; not "b quark".
 _LOWER_ENDS = re.compile(r"[\s.)]*(?:$|\n)|[.):]\s*\S")
 _JOINT = (
     r"(?:(?i:or|and|either|both|maybe|perhaps|possibly|also|alternatively|otherwise|probably|likely|even|else|then|vs\.?|versus"
@@ -45,6 +47,7 @@ _ONLY_JOINTS = re.compile(
     # Matches ", ", " / ", ", or maybe (", "或"; not ": Z+1, ", ". " or " because ".
     rf"{_GAP}(?:{_JOINT}{_GAP})*"
 )
+# Matches a word between options that leaves both open: "or", "maybe"; not "and".
 _ALTERNATIVE = re.compile(
     r"(?i:\b(?:or|maybe|perhaps|possibly|alternatively|otherwise|also|both|either)\b)|或|还是|還是|可能|也许"
 )
@@ -85,6 +88,7 @@ _DOUBT = re.compile(
     r"(?:(?<![A-Za-z])(?i:or|maybe|perhaps|possibly|alternatively|otherwise|unless|(?:could|might|may|can)(?:\s+also|\s+well|\s+just)*\s+be)"
     r"(?:\s+(?i:else|also|it|is|it's|could|might|be|even|option|choice|just|well|as|possibly|maybe|perhaps)\b)*[\s,(\[:]*|(?:或者?|还是|可能是)\s{0,2})$"
 )
+# Matches a capital letter in its own right; not that of "Alpha", "A2" or "A = 5".
 _CAPITAL = re.compile(r"(?<![A-Za-z0-9'’])([A-Z])(?![A-Za-z0-9'’=]|\s?=)")
 _SENTENCE_END = re.compile(r"[.!。！]\s+|\n")
 _GOES_ON = re.compile(

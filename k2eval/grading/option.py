@@ -12,6 +12,7 @@ from k2eval.grading.math.number import exact
 _LONGEST_VALUE = 200
 """Characters of an option or an answer that are compared as mathematics."""
 
+# Matches "\," and "\quad" and "~"; not "\\,".
 _SPACE = re.compile(r"(?<!\\)\\(?:[,;: ]|q?quad(?![a-zA-Z]))|(?<!\\)~")
 _DELIMITER = re.compile(r"\$|(?<!\\)\\[()\[\]]")
 _LETTER_ALONE = re.compile(
@@ -36,7 +37,9 @@ _STARTS_WITH_LETTER = re.compile(
     r"[{(\[]*[A-Za-z][)\]}]*\s*[.):]?[^{}]*[{}]?.*",
     re.DOTALL,
 )
+# Matches a sign that makes a text a formula: "2", "^", "="; not a word.
 _FORMULA_SIGN = re.compile(r"[\d\\^_=+/]")
+# Matches two words in a row: "Beta decay"; not "4 m/s".
 _TWO_WORDS = re.compile(r"[a-zA-Z]{4,} [a-zA-Z]{3,}")
 _LONGEST = 5_000
 """Characters; an answer beyond them names no option."""

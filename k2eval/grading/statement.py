@@ -72,9 +72,11 @@ _WITHDRAWN = re.compile(
     r"|(?i:i\s+(?:made\s+a|was\s+wrong|misread|forgot)|that\s+was\s+wrong"
     r"|(?:this|that|which)(?:\s+answer)?(?:\s+is|'s)\s+(?:wrong|incorrect|not\s+(?:right|correct)))\b|等等|不对[,，])"
 )
-_LEAD = re.compile(r"[\s*_:：`\"'“”~=]+")
+# Matches the marks in front of a statement: "**", ": "; not "-" or "~", which mean something.
+_LEAD = re.compile(r"[\s*_:：`\"'“”=]+")
+# Matches the end of a line, and a bullet, "#" or fence that begins the next; not "-5".
 _NEXT_LINE = re.compile(
-    r"[*_:：`\"'“”~ \t]*\n\s*(?:(?:[-*•+>]|#{1,6}|\d{1,2}\.(?=[ \t]+\S))\s+|```[a-z]*\s+)*"
+    r"[*_:：`\"'“” \t]*\n\s*(?:(?:[-*•+>]|#{1,6}|\d{1,2}\.(?=[ \t]+\S))\s+|```[a-z]*\s+)*"
 )
 
 

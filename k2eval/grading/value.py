@@ -61,8 +61,8 @@ _DOUBTS = any_of(
     "multiple, multiples, different, same as, 不, 约, 大约, 大概, 至少, 至多, 可能, 大于, 小于, 超过"
 )
 _DOUBTFUL = re.compile(
-    # Matches a lead that does not state the value behind it: "about", "not", "at least", "between"; not "another".
-    rf"(?i:{_DOUBTS})(?![a-zA-Z])"
+    # Matches a lead that does not state the value behind it: "about", "not", "between", "~"; not "another".
+    rf"(?i:{_DOUBTS})(?![a-zA-Z])|[~≈]"
 )
 _CHANGES = any_of(
     "or, but, if, unless, except, plus, minus, times, more, less, fewer, greater, larger, smaller, over, divided,"
@@ -144,6 +144,7 @@ _NUMBER = re.compile(
     # Matches "56", "-1,234.5", "5/8", "2^{10}"; not "x" or "56 apples".
     r"[-+−]?[0-9][0-9,./^°%(){}\\*+\-− ]*"
 )
+# Matches a full stop and marks at the end of a text; not one within it.
 _SENTENCE_ENDS = re.compile(r"[\s*_]*[.!。]?[\s*_]*$")
 _NOWHERE = re.compile(r"(?!)")
 _IS_THE_ANSWER = re.compile(

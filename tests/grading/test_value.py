@@ -108,6 +108,7 @@ STATED = [
     (r"\frac{5}{8}", "The answer is 5/8</s>"),
 ]  # fmt: skip
 NOT_STATED = [
+    ("56", "The answer is ~56."), ("56", "The answer is ≈ 56."),
     ("56", "There are 56 cases to consider, but I did not finish."),
     ("56", "I could not finish; x = 56 was the last case I tried."), ("56", "The answer is not 56."),
     ("56", "The answer is about 56."), ("56", "The answer is at least 56."), ("56", "The answer is 56 or 57."),

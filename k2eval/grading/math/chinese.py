@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 _HAN = "\u4e00-\u9fff"
+# Matches a Chinese character or sign; not "é".
 _IS_CHINESE = re.compile(rf"[{_HAN}。、，：；（）∶]")
 _TRADITIONAL = str.maketrans(
     "無個種為選實數萬億圓條隻張點時間長積體雙對組頁頭顆塊",
@@ -81,7 +82,9 @@ _TEN_THOUSANDS = re.compile(
 )
 _DIGITS = {digit: value for value, digit in enumerate("零一二三四五六七八九")} | {"两": 2}
 _PLACES = {"十": 10, "百": 100, "千": 1000}
+# Matches "二十三"; not "23" or "万".
 _NUMERAL = re.compile(r"[零一二三四五六七八九两十百千]{1,12}")
+# Matches "三分之二"; not "三分".
 _FRACTION = re.compile(r"([零一二三四五六七八九两十百千]{1,9})分之([零一二三四五六七八九两十百千]{1,9})")
 
 

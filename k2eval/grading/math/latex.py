@@ -17,22 +17,31 @@ from k2eval.grading.math.spellings import SPELLINGS
 from k2eval.grading.math.words import plain_words
 
 _NESTED_TEXTS = 3
+# Matches "\text{\text{5}}"; not "\text{5}".
 _TEXT_IN_TEXT = re.compile(r"\\text\s*\{\s*\\text\s*\{([^{}]*)\}\s*\}")
+# Matches "1,234" and "1,234.5"; not "1,23" or "1234".
 _THOUSANDS_PLAIN = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+# Matches "N = " in front of "1,234"; not "(1,234)" or "x=1, y=234".
 _NAMED_THOUSANDS = re.compile(r"[^,=]*=\s*(?=[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\s*$)")
+# Matches the decimal or thousands comma of "1{,}5"; not "(1,5)".
 _BRACE_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _CONSTANT = r"\\(?:pi|theta|alpha|beta|lambda|phi)(?![a-zA-Z])"
+# Matches "\frac12", "\frac1{2}", "\frac\pi4", "\frac a b"; not "\frac{1}{2}".
 _SHORT_FRACTION = re.compile(
     rf"\\frac(?![a-zA-Z])\s*(\d|{_CONSTANT}|(?<=\s)[a-zA-Z])\s*(?:(?=\{{)|(\d|{_CONSTANT}|[a-zA-Z]))"
 )
+# Matches "\sqrt2"; not "\sqrt{2}" or "\sqrt[3]{2}".
 _SHORT_ROOT = re.compile(r"\\sqrt\s*(\d|[a-zA-Z])")
+# Matches "\frac{1}2" and "\binom{n}k"; not "\frac{1}{2}".
 _HALF_BRACED = re.compile(
     r"(\\(?:frac|binom)\s*\{[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\})\s*(\d|[a-zA-Z])"
 )
 _WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"))
+# Matches a command around the whole: "\boxed{", "\text{7"; not "\text{even}".
 _BOX = re.compile(
     r"\\(?:boxed|fbox|(?:mathbf|boldsymbol|bm|pmb|mathrm|underline)(?=\s*\{[^{}]*[\d\\])|text(?:bf|it|rm|sf|tt|sc|normal)?(?=\s*\{[^{}]*\d[^{}]*\}$))\s*(?=\{)"
 )
+# Matches "0.\overline{3}", "0.1\dot3", "0.(3)"; not "0.3(2)x" or two dots.
 _REPEATING = re.compile(
     r"(?<![\d.])(\d*\.\d*)(?:\\(?:overline|bar|dot)\s*(?:\{\s*(\d+)\s*\}|(\d))|\((\d+)\))(?!\d|\\dot)"
 )

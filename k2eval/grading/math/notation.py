@@ -27,6 +27,7 @@ _END_MARK = re.compile(
     # Matches the sign at the end of a proof: "\blacksquare", "✓"; not "\square" inside.
     r"(?:\s|\\[,;: ]|\\q?quad){0,6}(?:\\(?:blacksquare|square|qed|Box|checkmark)(?![a-zA-Z])|[□■∎✓✔✅])\s*$"
 )
+# Matches "5)"; not "(5)" or "f(5)".
 _STRAY_BRACKET = re.compile(r"(-?[\d.,/]+)\)")
 _SIGN_IN_TEXT = re.compile(r"\\(?:text|mathrm|mbox|hbox|textrm)\s*\{\s*([-+−–=])\s*\}")
 _POWER_OF_TEN = re.compile(
@@ -56,7 +57,9 @@ _MULTINOMIAL = re.compile(
     # Matches "\binom{12}{3,4,5}"; not "\binom{12}{3}".
     r"\\[dt]?binom\s*\{\s*(\d{1,3})\s*\}\s*\{\s*(\d{1,3}(?:(?:\s|\\,)*,(?:\s|\\,)*\d{1,3})+)\s*\}"
 )
+# Matches "\binom83", "\binom nk"; not "\binom{8}{3}".
 _BINOMIAL = re.compile(r"\\[dt]?binom(?![a-zA-Z])\s*(\d|(?<=\s)[a-zA-Z])\s*(?:(?=\{)|(\d|[a-zA-Z]))")
+# Matches "\operatorname{cis}", "cis"; not "cistern".
 _CIS = re.compile(
     r"\\(?:text|operatorname\*?|mathrm|textrm|mathop)\s*\{\s*cis\s*\}|\\cis(?![a-zA-Z])|(?<![a-zA-Z\\])cis(?![a-zA-Z])"
 )

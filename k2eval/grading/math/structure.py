@@ -13,18 +13,28 @@ from k2eval.grading.math.brackets import matching
 from k2eval.grading.math.interval import Node, as_interval, inward, is_symbol
 from k2eval.grading.math.latex import without_thousands
 
+# Matches "=", "<", "\le", "\approx"; not "\left" or "\in".
 _RELATION = re.compile(r"\\(?:le|ge|ne|equiv|approx|sim)(?![a-zA-Z])|[<>=]")
+# Matches "\begin{pmatrix} … \end{pmatrix}", an array and cases; not a determinant, "vmatrix".
 _MATRIX = re.compile(r"\\begin\{([pbB]?matrix|array|cases)\}(?:\{[clr|]*\})?(.*)\\end\{\1\}", re.DOTALL)
+# Matches the line breaks "\\", "\\[4pt]", "\cr"; not "\,".
 _ROW = re.compile(r"\\\\(?:\s*\[[^\[\]]*\])?|\\cr(?![a-zA-Z])")
+# Matches "\text{, if }" and "if" in front of a condition; not "iff".
 _CONDITION = re.compile(r"\s*(?:\\text\s*\{\s*,?\s*(?:if|for|when)\s*\}|(?:if|for|when)(?![a-zA-Z]))")
+# Matches the end of "(1,2)^T" and "(1,2)^{\top}"; not "x^2".
 _TRANSPOSED = re.compile(r"\s*\^\s*(?:\{\s*(?:T|\\top|\\text\s*\{\s*T\s*\})\s*\}|\\top)$")
+# Matches the name of a point in "A(1,2)"; not "f(x)" or "A(1)".
 _POINT = re.compile(r"[A-Z]'?\s*(?=\(.*,.*\)$)", re.DOTALL)
+# Matches the bar of "\{x \mid x > 0\}" and the colon; not "\|".
 _SUCH_THAT = re.compile(r"\\mid(?![a-zA-Z])|\||:")
+# Matches "and", "\text{ or }", "\lor"; not "band" or "\text{and so on}".
 _WORD_SEPARATOR = re.compile(
     r"\\text\s*\{\s*,?\s*(?:and|or|OR)\s*,?\s*\}|(?<![a-zA-Z\\])(?:and|or|OR)(?![a-zA-Z])|\\(?:lor|vee|land|wedge)(?![a-zA-Z])"
 )
 _SYMBOL = r"(?:\\?[a-zA-Z]+'*|\\text\s*\{[^{}]*\})(?:_(?:\{[^{}]*\}|\w))?"
+# Matches "x", "a_{1}", "f(x)", "\text{Area}"; not "2x" or "x+1".
 _LABEL = re.compile(rf"{_SYMBOL}\s*(?:\([^()]*\))?")
+# Matches "x \in" and "(x, y) \in"; not "\infty".
 _MEMBER = re.compile(rf"({_SYMBOL}(?:\s*,\s*{_SYMBOL})*|\([^()]*\))\s*\\in(?![a-zA-Z])")
 _MAX_DEPTH = 12
 
@@ -164,7 +174,9 @@ def split(text: str, is_separator: re.Pattern[str]) -> list[tuple[str, str]]:
     return [*pieces, (sign, text[start:])]
 
 
+# Matches "," and ";"; not ".".
 _COMMA = re.compile(r"[,;]")
+# Matches "\cup"; not "\cupcake".
 _UNION = re.compile(r"\\cup(?![a-zA-Z])")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+# Matches "\text{an ellipse}"; not "\text{a_{1}}".
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _PROSE = re.compile(r"[A-Za-z0-9 .,'’()&;-]*[A-Za-z]{2}[A-Za-z0-9 .,'’()&;-]*")
 _LEAD = re.compile(
@@ -20,6 +21,7 @@ _KIND = re.compile(
     # Matches the noun that says nothing new in "odd function" and "isosceles triangle"; not in "function".
     r"(?i)(?<=^)([a-z-]{3,}|infinitely\s+many)\s+(?:solutions?|functions?|triangles?|numbers?|integers?|curves?|quadrilaterals?|sequences?)$"
 )
+# Matches "Red"; not "red", "DNA" or "Re".
 _CAPITALISED = re.compile(r"[A-Z][a-z]{2,}")
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
            "november", "december")  # fmt: skip
@@ -53,6 +55,7 @@ _NUMBERS = {word: value for value, word in enumerate(_ONES)} | {
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 _PARTS = {"half": 2, "halve": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
           "eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12}  # fmt: skip
+# Matches a word behind a number word that is no unit: "dozen", "of"; not "apples".
 _NO_UNIT = re.compile(
     r"(?i)and|or|of|more|less|fewer|dozen|times|to|point|percent|squared|cubed|factorial|plus|minus|over|not|if|hundredths?|thousandths?|each|per|by"
 )
