@@ -84,7 +84,7 @@ def test_sampling_and_repeats_are_the_same(name: str) -> None:
         ours.sampling.max_tokens,
         ours.sampling.stop,
     )
-    assert config.metadata.get("repeats", config.repeats) == ours.runs
+    assert config.metadata.get("repeats", config.repeats) == ours.repeats
 
 
 def recorded(question: Question) -> Iterator[str]:

@@ -178,7 +178,7 @@ def test_what_our_side_fails_on_is_never_a_wrong_answer(
 
 def fail_on(monkeypatch: pytest.MonkeyPatch, repeat_index: int) -> None:
     from k2eval.engines.scripted import ScriptedEngine
-    from k2eval.run import runner
+    from k2eval.run import queue
 
     answer = ScriptedEngine.generate
 
@@ -188,7 +188,7 @@ def fail_on(monkeypatch: pytest.MonkeyPatch, repeat_index: int) -> None:
         return await answer(self, request)
 
     monkeypatch.setattr(ScriptedEngine, "generate", generate)
-    monkeypatch.setattr(runner, "_ATTEMPTS", 1)
+    monkeypatch.setattr(queue, "_ATTEMPTS", 1)
 
 
 def test_log_likelihoods_are_refused(tmp_path: Path, script: Path) -> None:

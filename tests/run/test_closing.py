@@ -7,8 +7,8 @@ from typing import Any
 from k2eval.journal.run_record import EngineRecord, SessionRecord
 from k2eval.run.closing import closing_words
 from k2eval.run.session import total_speculation
-from tests.run.records import run_record, session_record
 from tests.run.test_session import SOME
+from tests.run_records import run_record, session_record
 
 
 def words(*sessions: SessionRecord, **fields: Any) -> list[str]:

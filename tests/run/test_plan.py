@@ -14,7 +14,7 @@ from k2eval.journal.run_record import RunRecord
 from k2eval.records import ROLES, NoteKind, Outcome, SampleKey, Sampling
 from k2eval.run.identity import is_complete, limits_of_context, merge_run
 from k2eval.run.plan import Work, failed
-from tests.run.records import model_record, note, run_record, task_record
+from tests.run_records import model_record, note, run_record, task_record
 from tests.scripted_runs import config
 
 

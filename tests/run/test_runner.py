@@ -21,7 +21,7 @@ from k2eval.grading.pool import GradingPool
 from k2eval.journal.journal import GENERATIONS, VERDICTS, Journal, read_lines, read_run
 from k2eval.records import Generation, Grade, NoteKind, Outcome, Question, Request, derive_seed
 from k2eval.run.runner import Runner, Summary
-from tests.run.records import note
+from tests.run_records import note
 from tests.scripted_runs import config, verdicts
 
 

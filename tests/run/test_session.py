@@ -5,7 +5,7 @@ from __future__ import annotations
 from k2eval.records import SpeculativeCounts
 from k2eval.run.session import Session, total_speculation
 from k2eval.statistics.acceptance import add_counts
-from tests.run.records import session_record
+from tests.run_records import session_record
 from tests.test_records import generation
 
 SOME = SpeculativeCounts(drafts=10, drafted_tokens=30, accepted_tokens=15, accepted_per_position=(8, 5, 2))
