@@ -48,7 +48,7 @@ def test_noise_is_no_difference_and_says_what_would_show(tmp_path: Path) -> None
     ]
     line = lines(*runs)["t"]
     shown = f"{100 * line.difference.detectable:.1f}"
-    assert line.verdict == f"no difference shown: 30 questions × 16 runs would show ±{shown} or more"
+    assert line.verdict == f"no difference shown: 30 questions × 16 repeats would show ±{shown} or more"
 
 
 def test_p_values_of_benchmarks_are_corrected_for_their_number(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_another_view_of_a_benchmark_is_no_benchmark_more(tmp_path: Path) -> Non
     [
         (0.01, 0.03, (16, 16), "better"),
         (0.03, 0.09, (16, 16), "better on its own, but not when corrected for 3 benchmarks"),
-        (0.5, 1.0, (16, 2), "no difference shown: 30 questions × 16 and 2 runs would show ±5.1 or more"),
+        (0.5, 1.0, (16, 2), "no difference shown: 30 questions × 16 and 2 repeats would show ±5.1 or more"),
     ],
 )
 def test_verdicts_in_words(p: float, corrected: float, runs: tuple[int, int], words: str) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from k2eval.errors import ConfigError
 from k2eval.interop.track import Progress, tracking
+from tests.leaderboard.synthetic import verdict
 from tests.report.scripted import smoke_run
 
 
@@ -134,7 +135,7 @@ def test_an_unknown_tracker_is_refused(tmp_path: Path, words: Console) -> None:
 
 def test_a_torn_line_waits_for_its_rest(tmp_path: Path) -> None:
     path = tmp_path / "verdicts.jsonl"
-    line = '{"task": "a", "question_id": "q", "repeat_index": 0, "score": 1.0, "outcome": "correct"}\n'
+    line = verdict("a", "q", 0, 1.0).to_line() + "\n"
     path.write_text(line[:20])
     progress = Progress(path)
     assert not progress.read()
