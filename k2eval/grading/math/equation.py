@@ -18,6 +18,8 @@ _QUANTITY = re.compile(
     r"|sin|cos|tan|cot|Pr)(?![a-zA-Z])|[{}()|\[\]:+/^_\s\d]|m(?=\s*\\angle))++"
 )
 """Matches what a length, angle, area or ratio is called: |AB|, \\frac{NO}{BO}, \\angle ABC / not 2x+3y, x."""
+_QUOTIENT = re.compile(r"\\[dt]?frac\s*\{([^{}]+)\}\s*\{([^{}]+)\}|([^/\\]+)/([^/\\]+)")
+"""Matches \\frac{a}{b}, m/n / not \\frac{x^2}{9}+1, \\frac{1}{\\sqrt{2}}."""
 
 
 def value_of(equation: Node) -> Node:
@@ -47,6 +49,11 @@ def is_measured(gold: Node) -> bool:
     if ":" in name and ":" in value:
         return all(is_label(Node("leaf", term)) for term in ratio.terms(name))
     letters = {letter for letter in LETTER.findall(value) if len(letter) == 1}
+    quotient = _QUOTIENT.fullmatch(name.strip())
+    if quotient and not letters:
+        terms = [term for term in quotient.groups() if term is not None]
+        if all(is_label(Node("leaf", term)) for term in terms):
+            return True
     has_name = re.search(r"[A-Z]", re.sub(r"\\[a-zA-Z]+", "", name)) is not None
     return (
         has_name and _QUANTITY.fullmatch(name) is not None and not any(letter.isupper() for letter in letters)

@@ -12,6 +12,8 @@ Spelling = str | Callable[[re.Match[str]], str]
 
 _FUNCTIONS = r"(?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|ln|lg|log|exp|gcd|lcm"
 _WORD = r"\\text\s*\{([^{}\d]*)\}"
+_LOGARITHM = r"\\(?:log|ln)(?:\s*_\s*(?:\{\d{1,9}\}|\d))?(?:\s*\d{1,30}|\s*\{\d{1,30}\}|\s+[a-zA-Z])"
+"""Matches "\\log 3", "\\log_{10}{3}", "\\ln x"; not "\\log(3)", "\\login"."""
 _INDEX = r"(?:\{\s*(\w+)\s*\}|(\w))"
 _C = r"\s*(?:C|\\text\s*\{\s*C\s*\})\s*"
 _CURRENCIES = {"$": "dollar", "€": "euro", "£": "gbp", "¥": "yen"}
@@ -129,6 +131,8 @@ _ROWS: list[tuple[str, Spelling]] = [
     (r"\{:\}|\\colon(?![a-zA-Z])|(?<=\d)\s*\\text\s*\{\s*to\s*\}\s*(?=\d)", ":"),
     # Matches "\log_e" and "\log_{e}"; not "\log_{ea}".
     (r"\\log\s*_\s*(?:\{\s*e\s*\}|e(?![a-zA-Z]))", r"\\ln "),
+    # Matches "\log 3 / \log 2"; not "\ln 3 / 2", which may mean either.
+    (rf"(?<![/^])(?<![/^] )({_LOGARITHM})\s*/\s*({_LOGARITHM})(?![\w^!])", r"\\frac{\1}{\2}"),
     # Matches "\lg"; not "\lgroup".
     (r"\\lg(?![a-zA-Z])", r"\\log_{10} "),
     # Matches "_{10}C_5", "C_{10}^5", "10C5"; not "C_1" or "2C".

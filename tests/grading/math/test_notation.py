@@ -105,3 +105,15 @@ def test_a_notation_is_understood(gold: str, answer: str) -> None:
 @pytest.mark.parametrize(("gold", "answer"), WRONG)
 def test_a_notation_of_another_value_is_wrong(gold: str, answer: str) -> None:
     assert not matches(gold, answer)
+
+
+def test_a_quotient_of_logarithms_needs_no_brackets() -> None:
+    assert matches(r"\log_2 3", r"\log 3 / \log 2")
+    assert not matches(r"\log_2 3", r"\log 2 / \log 3")
+    assert not matches(r"\frac{5\ln 2}{\ln 3}", r"5/\ln 3/\ln 2")
+
+
+def test_a_quotient_of_letters_is_a_name() -> None:
+    assert matches(r"\frac{a}{b}=\frac12", r"\frac12")
+    assert not matches(r"\frac{a}{b}=\frac12", "2")
+    assert not matches(r"\frac{x}{y}=\frac{y}{2}", r"\frac{y}{2}")
