@@ -37,6 +37,8 @@ class Classes:
     """What is congruent; empty where it is not named."""
     residues: frozenset[int]
     modulus: int
+    runs_over: str = ""
+    """The letter k in 12k + 5."""
 
 
 def same(gold: str, answer: str) -> bool:
@@ -48,6 +50,10 @@ def same(gold: str, answer: str) -> bool:
     theirs = theirs or _families(answer)
     if ours is None or theirs is None or (ours.name and theirs.name and ours.name != theirs.name):
         return False
+    if (ours.runs_over and ours.runs_over == theirs.name) or (
+        theirs.runs_over and theirs.runs_over == ours.name
+    ):
+        return False  # 3x + 1 is no way to write x = 1, 4, 7 ...
     common = math.lcm(ours.modulus, theirs.modulus)
     return common <= _MAX_MODULUS and _spread(ours, common) == _spread(theirs, common)
 
@@ -90,7 +96,12 @@ def _families(text: str) -> Classes | None:
     known = [part for part in parts if part is not None]
     if not known or len(known) < len(parts) or len({(part.name, part.modulus) for part in known}) > 1:
         return None
-    return Classes(known[0].name, frozenset().union(*(part.residues for part in known)), known[0].modulus)
+    return Classes(
+        known[0].name,
+        frozenset().union(*(part.residues for part in known)),
+        known[0].modulus,
+        known[0].runs_over,
+    )
 
 
 def _family(text: str) -> Classes | None:
@@ -105,7 +116,7 @@ def _family(text: str) -> Classes | None:
     if not (slope.is_Integer and start.is_Integer) or not 0 < abs(int(slope)) <= _MAX_MODULUS:
         return None
     modulus = abs(int(slope))
-    return Classes(name[1] if name else "", frozenset({int(start) % modulus}), modulus)
+    return Classes(name[1] if name else "", frozenset({int(start) % modulus}), modulus, str(variable.name))
 
 
 def _spread(classes: Classes, modulus: int) -> frozenset[int]:

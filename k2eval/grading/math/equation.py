@@ -15,7 +15,7 @@ _FUNCTION = re.compile(r"([a-zA-Z]'*)\(([a-z](?:,[a-z])*)\)")
 LETTER = re.compile(r"\\(?:text\s*\{[^{}]*\}|[a-zA-Z]+)|[a-zA-Z]")
 _QUANTITY = re.compile(
     r"(?:[A-Z](?:'|_\{?\w+\}?)*+|\\(?:frac|overline|angle|triangle|widehat|vec|overrightarrow|cdot|odot|measuredangle|arc|text\s*\{[^{}]*\}"
-    r"|sin|cos|tan|cot|Pr)(?![a-zA-Z])|[{}()|\[\]:+/^_\s\d]|m(?=\s*\\angle))++"
+    r"|sin|cos|tan|cot|Pr)(?![a-zA-Z])|[{}()|\[\]:/^_\s\d]|m(?=\s*\\angle))++"
 )
 """Matches what a length, angle, area or ratio is called: |AB|, \\frac{NO}{BO}, \\angle ABC / not 2x+3y, x."""
 _QUOTIENT = re.compile(r"\\[dt]?frac\s*\{([^{}]+)\}\s*\{([^{}]+)\}|([^/\\]+)/([^/\\]+)")

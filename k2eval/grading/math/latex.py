@@ -47,6 +47,7 @@ _REPEATING = re.compile(
 )
 
 
+@lru_cache(maxsize=2048)
 def normalise(answer: str) -> str:
     r"""Return ``answer`` in the plain form that the rest of the grader reads.
 

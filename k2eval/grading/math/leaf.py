@@ -28,6 +28,8 @@ _TEMPERATURE = re.compile(
     r"\s*(?:\^\{\\circ\})?\s*(?:\\text\s*\{\s*(?P<text>[CF]|Celsius|Fahrenheit)\s*\}|(?P<plain>[CF]|Celsius|Fahrenheit))$"
 )
 r"""Matches what ends "25^{\circ}\text{C}", "25^{\circ}F"; without a degree sign, a letter needs its \text."""
+_HOUR = re.compile(r"(?<=\d)\s*([apAP])\.\s?[mM]\.?$")
+"""Matches what ends "5:00 p.m.", "8 A.M" / not "8 am"."""
 _MINUTES = re.compile(
     r"(-?\d+)\s*\^\{\\circ\}\s*(\d+)\s*(?:'|\^\s*\{?\s*\\prime\s*\}?|′)\s*(?:(\d+(?:\.\d+)?)\s*(?:''|\"|″|\^\s*\{\s*\\prime\s*\\prime\s*\}))?"
 )
@@ -83,6 +85,7 @@ def read(text: str) -> Leaf:
     """``text`` as a leaf."""
     core = text.strip()
     core = re.sub(r"^\\text\s*\{\s*\}\s*|\s*\\text\s*\{\s*\}$", "", core)
+    core = _HOUR.sub(r"\\text{ \1m}", core)
     based = _based(core)
     if based is not None:
         return based
@@ -177,7 +180,7 @@ def _strip_units(core: str) -> tuple[str, Unit]:
 def _may_be_plain(match: re.Match[str], name: str) -> bool:
     """Return whether words without markup may be a unit: known ones, or long ones that stand apart."""
     if match.re is _TEXT_UNIT:
-        return True
+        return len(name) != 1 or units.read(name).is_known
     words = [word for word in re.split(r"[ ./-]+", name) if word and word != "per"]
     if match.re is _GLUED_UNIT:
         return all(units.is_name(word) for word in words)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from k2eval.grading.math import congruence, matrix, qualifier, solution, symbolic
 from k2eval.grading.math.equal import in_order, matched, same, shaped
@@ -20,6 +21,7 @@ _LONGEST = 600
 """Characters of an answer that is read in other ways than by its shape."""
 
 
+@lru_cache(maxsize=4096)
 def same_answer(gold: str, answer: str) -> bool:
     r"""Return whether the normalised ``answer`` is the normalised ``gold``, with its qualifiers or without.
 
