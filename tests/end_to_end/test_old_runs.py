@@ -20,7 +20,7 @@ from k2eval.interop.exported import Run
 from k2eval.journal.journal import GENERATIONS, VERDICTS, read_run
 from k2eval.leaderboard import build
 from k2eval.records import NoteKind
-from k2eval.report.breakdown import breakdown
+from k2eval.report.breakdown import break_down
 from k2eval.run.plan import Assignment, Work
 from k2eval.run.regrade import check_same, config_of, recorded
 from tests.journal.test_run_record import VALUES, changed, places
@@ -156,7 +156,7 @@ def test_whatever_is_damaged_no_reader_fails_but_with_a_clear_error(
     (folder / "run.json").write_text(json.dumps(changed(CONTENT, path, value)))
     for use in (
         lambda: build([folder]),
-        lambda: breakdown([folder]),
+        lambda: break_down([folder]),
         lambda: Run(folder),
         lambda: find(folder),
     ):
