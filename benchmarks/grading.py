@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from math_verify import parse, verify
 
-from k2eval.grading import GradingPool, Item
+from k2eval.grading import GradingJob, GradingPool
 from k2eval.records import Outcome, Question
 
 Form = tuple[str, list[str], list[str]]
@@ -147,7 +147,7 @@ def pooled(pool: GradingPool, rows: list[tuple[str, str]]) -> tuple[float, int]:
     """Seconds and right answers of the pool."""
     start = time.perf_counter()
     items = [
-        Item(Question(task="bench", id="", messages=(), gold=gold), text, grader="math")
+        GradingJob(Question(task="bench", id="", messages=(), gold=gold), text, grader="math")
         for gold, text in rows
     ]
     grades = [future.result() for future in [pool.submit(item) for item in items]]

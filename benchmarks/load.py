@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from k2eval.grading import GradingPool, Item
+from k2eval.grading import GradingJob, GradingPool
 from k2eval.grading.code import livecodebench
 from k2eval.records import Grade, Question
 from k2eval.sandbox import Sandbox
@@ -91,7 +91,7 @@ def verdicts(pool: GradingPool, wanted: list[Submission], cpu_s: float) -> list[
         gold = {"public": json.dumps(rows), "private": "[]", "function": each.function}
         metadata = {"as_code": True, "cpu_s": cpu_s}
         question = Question(task="load", id=str(index), messages=(), gold=gold, metadata=metadata)
-        items.append(Item(question, each.source, grader="benchmarks.load"))
+        items.append(GradingJob(question, each.source, grader="benchmarks.load"))
     return [future.result() for future in [pool.submit(item) for item in items]]
 
 

@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from k2eval.errors import ConfigError, DataError, did_you_mean
-from k2eval.grading import GradingPool, Item, item_of_row
+from k2eval.grading import GradingJob, GradingPool, item_of_row
 from k2eval.records import Grade, Json, Question
 from k2eval.tasks import load_questions, load_tasks
 
@@ -73,7 +73,7 @@ def grade(
             None if data is None else Path(data),
             tuple(Path(folder) for folder in folders),
         )
-        return _pool().submit(Item(question, response, truncated)).result()
+        return _pool().submit(GradingJob(question, response, truncated)).result()
     if grader not in _WITH_GOLD and "." not in grader:
         raise ConfigError(
             f"Expected grader math or choice, or a module of your own, got {grader!r}. Programs are graded by their "

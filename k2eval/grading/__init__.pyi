@@ -7,8 +7,8 @@ from .answer import (
     tidy as tidy,
 )
 from .pool import (
+    GradingJob as GradingJob,
     GradingPool as GradingPool,
-    Item as Item,
     grade_all as grade_all,
 )
 from .registry import (
@@ -23,8 +23,8 @@ from .score import (
 
 __all__ = [
     "Grader",
+    "GradingJob",
     "GradingPool",
-    "Item",
     "answer_part",
     "choice",
     "find_answer",

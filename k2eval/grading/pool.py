@@ -28,7 +28,7 @@ _BATCH = 8
 _ATTEMPTS = 2
 
 
-class Item(NamedTuple):
+class GradingJob(NamedTuple):
     """One response to grade."""
 
     question: Question
@@ -104,7 +104,7 @@ class GradingPool:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, item: Item) -> Future[Grade]:
+    def submit(self, item: GradingJob) -> Future[Grade]:
         """Queue one response; the future gives its grade.
 
         Raises:
@@ -123,8 +123,8 @@ class GradingPool:
     async def grade(
         self, question: Question, text: str, truncated: bool = False, *, grader: str | None = None
     ) -> Grade:
-        """Grade one response; see :class:`Item` for the arguments."""
-        return await asyncio.wrap_future(self.submit(Item(question, text, truncated, grader)))
+        """Grade one response; see :class:`GradingJob` for the arguments."""
+        return await asyncio.wrap_future(self.submit(GradingJob(question, text, truncated, grader)))
 
     def pids(self) -> list[int]:
         """Process ids of the living workers."""
@@ -255,7 +255,7 @@ def _verdict_on(job: _Job, error: Exception) -> Grade:
 
 
 def grade_all(
-    items: Iterable[Item], workers: int | None = None, *, limit_s: float = DEFAULT_LIMIT_S
+    items: Iterable[GradingJob], workers: int | None = None, *, limit_s: float = DEFAULT_LIMIT_S
 ) -> Iterator[Grade]:
     """Grade ``items`` in worker processes, in order; reads ahead only as far as keeps the workers busy.
 

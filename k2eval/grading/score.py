@@ -17,7 +17,7 @@ from pathlib import Path
 from k2eval.errors import ConfigError, DataError, K2EvalError
 from k2eval.grading.code.rows import Steps, asked, steps_in
 from k2eval.grading.option import letter_of
-from k2eval.grading.pool import Item, grade_all
+from k2eval.grading.pool import GradingJob, grade_all
 from k2eval.grading.registry import grader_for
 from k2eval.records import Grade, Json, Outcome, Question
 from k2eval.system import replacing
@@ -104,7 +104,7 @@ def score_file(
     rows: deque[dict[str, Json]] = deque()
     steps = steps_in(_step_rows(responses)) if questions else {}
 
-    def items() -> Iterator[Item]:
+    def items() -> Iterator[GradingJob]:
         for number, row in _rows(responses, summary):
             try:
                 item = _item_of_task(row, questions, steps) if questions else item_of_row(row, str(grader))
@@ -150,17 +150,19 @@ def _step_rows(path: Path) -> Iterator[dict[str, Json]]:
     return (row for _, row in _rows(path, unread) if "step_id" in row and "question_id" in row)
 
 
-def _item_of_task(row: dict[str, Json], questions: Callable[[str, int], Question], steps: Steps) -> Item:
+def _item_of_task(
+    row: dict[str, Json], questions: Callable[[str, int], Question], steps: Steps
+) -> GradingJob:
     question_id, repeat_index = row.get("question_id"), row.get("repeat_index", row.get("run_index", 0))
     if isinstance(question_id, bool) or not isinstance(question_id, str | int):
         raise DataError(f'expected "question_id" to be a string, got {_shown(question_id)}')
     if isinstance(repeat_index, bool) or not isinstance(repeat_index, int) or repeat_index < 0:
         raise DataError(f'expected "repeat_index" to be a number from 0, got {_shown(repeat_index)}')
     question, text = asked(questions(str(question_id), repeat_index), row, steps)
-    return Item(question, text, _is_truncated(row))
+    return GradingJob(question, text, _is_truncated(row))
 
 
-def item_of_row(row: dict[str, Json], grader: str) -> Item:
+def item_of_row(row: dict[str, Json], grader: str) -> GradingJob:
     """Return the response of a row that brings its own ``gold``, ready to be graded.
 
     Raises:
@@ -183,7 +185,7 @@ def item_of_row(row: dict[str, Json], grader: str) -> Item:
     question = Question(
         task="", id="", grader=grader, messages=(), gold=str(gold), options=options, metadata=metadata
     )
-    return Item(question, _text(row.get("response")), _is_truncated(row))
+    return GradingJob(question, _text(row.get("response")), _is_truncated(row))
 
 
 def _text(value: Json) -> str:

@@ -78,11 +78,11 @@ def grade(
     Returns:
         For each document, the grades of its responses, as plain data.
     """
-    from k2eval.grading import Item, grade_all
+    from k2eval.grading import GradingJob, grade_all
 
     questions = [Question.model_validate(json.loads(document[QUESTION])) for document in documents]
     flat = [
-        Item(question, text, getattr(text, "truncated", False))
+        GradingJob(question, text, getattr(text, "truncated", False))
         for question, texts in zip(questions, responses, strict=True)
         for text in texts
         if _failure(text) is None

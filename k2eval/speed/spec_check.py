@@ -22,7 +22,7 @@ from k2eval.config import RunConfig
 from k2eval.engines import Prompt
 from k2eval.engines.vllm import Continuation, Probe, kept_on_failure
 from k2eval.errors import ConfigError
-from k2eval.grading import Item, grade_all
+from k2eval.grading import GradingJob, grade_all
 from k2eval.records import Question, SampleKey, Sampling, SpeculativeCounts, derive_seed
 from k2eval.run import Work
 from k2eval.speed.lossless import Divergence, Drift, Judgement, divergence, drifts, gap_noise, judge
@@ -179,7 +179,7 @@ def _statistics(
     asked: Sequence[tuple[Question, Sampling]], side: Side, likelihoods: list[list[float]]
 ) -> dict[str, Sequence[Sequence[float]]]:
     items = [
-        Item(question, one.text, one.truncated)
+        GradingJob(question, one.text, one.truncated)
         for (question, _), answers in zip(asked, side.samples, strict=True)
         for one in answers
     ]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from k2eval.errors import ConfigError
-from k2eval.grading import GradingPool, Item, grade_all, process
+from k2eval.grading import GradingJob, GradingPool, grade_all, process
 from k2eval.records import Grade, Outcome
 from tests.grading.conftest import make_question
 
@@ -27,7 +27,7 @@ def pool() -> Iterator[GradingPool]:
 
 
 def grade(pool: GradingPool, text: str, *, gold: str = "x", grader: str = ROGUE) -> Grade:
-    return pool.submit(Item(make_question(gold), text, False, grader)).result(timeout=60)
+    return pool.submit(GradingJob(make_question(gold), text, False, grader)).result(timeout=60)
 
 
 def is_alive(pid: int) -> bool:
@@ -84,7 +84,7 @@ def test_a_worker_that_goes_on_within_the_limit_is_not_replaced() -> None:
     with GradingPool(1, limit_s=1.0, stall_s=60.0) as pool:
         worker = int(grade(pool, "pid").extracted or 0)
         os.kill(worker, signal.SIGSTOP)
-        future = pool.submit(Item(make_question("x"), "pid", False, ROGUE))
+        future = pool.submit(GradingJob(make_question("x"), "pid", False, ROGUE))
         time.sleep(2.5)  # more wall time than the limit of processor time
         os.kill(worker, signal.SIGCONT)
         assert int(future.result(timeout=30).extracted or 0) == worker
@@ -123,7 +123,7 @@ def test_a_worker_that_hung_is_replaced(pool: GradingPool) -> None:
 
 def test_a_hung_worker_dies_with_its_children(pool: GradingPool) -> None:
     worker = int(grade(pool, "pid").extracted or 0)
-    future = pool.submit(Item(make_question("x"), "child", False, ROGUE))
+    future = pool.submit(GradingJob(make_question("x"), "child", False, ROGUE))
     children = Path(f"/proc/{worker}/task/{worker}/children")
     assert eventually(lambda: children.read_text().split())
     child = int(children.read_text().split()[0])
@@ -144,7 +144,7 @@ def test_an_answer_whose_worker_died_once_is_graded(pool: GradingPool, tmp_path:
 
 def test_the_others_of_a_batch_survive_its_culprit(pool: GradingPool) -> None:
     texts = ["x"] * 20 + ["hang"] + ["x"] * 20 + ["die"] + ["x"] * 20
-    futures = [pool.submit(Item(make_question("x"), text, False, ROGUE)) for text in texts]
+    futures = [pool.submit(GradingJob(make_question("x"), text, False, ROGUE)) for text in texts]
     outcomes = [future.result(timeout=60).outcome for future in futures]
     assert outcomes[20] is Outcome.TIMEOUT and outcomes[41] is Outcome.GRADER_ERROR
     assert outcomes.count(Outcome.CORRECT) == 60
@@ -180,18 +180,21 @@ def test_ten_megabytes_of_text_arrive(pool: GradingPool) -> None:
 
 def test_a_grader_with_its_own_limit_is_our_failure_when_it_expires(pool: GradingPool) -> None:
     question = make_question("x", metadata={"limit_s": 0.5})
-    found = pool.submit(Item(question, "sleep 60", False, SLOW)).result(timeout=30)
+    found = pool.submit(GradingJob(question, "sleep 60", False, SLOW)).result(timeout=30)
     assert (found.outcome, found.score) == (Outcome.GRADER_ERROR, None)
 
 
 def test_a_grader_with_its_own_limit_may_exceed_the_default(pool: GradingPool) -> None:
     question = make_question("sleep 1.5", metadata={"limit_s": 30})
-    assert pool.submit(Item(question, "sleep 1.5", False, SLOW)).result(timeout=30).outcome is Outcome.CORRECT
+    assert (
+        pool.submit(GradingJob(question, "sleep 1.5", False, SLOW)).result(timeout=30).outcome
+        is Outcome.CORRECT
+    )
 
 
 def test_an_unknown_grader_is_refused_with_a_suggestion(pool: GradingPool) -> None:
     with pytest.raises(ConfigError, match="math"):
-        pool.submit(Item(make_question("x"), "x", False, "maths"))
+        pool.submit(GradingJob(make_question("x"), "x", False, "maths"))
 
 
 def test_no_workers_is_refused() -> None:
@@ -201,7 +204,7 @@ def test_no_workers_is_refused() -> None:
 
 def test_closing_does_not_wait_for_a_hung_worker() -> None:
     pool = GradingPool(1, limit_s=600)
-    future = pool.submit(Item(make_question("x"), "hang", False, ROGUE))
+    future = pool.submit(GradingJob(make_question("x"), "hang", False, ROGUE))
     assert eventually(lambda: pool.pids())
     pids = pool.pids()
     start = time.monotonic()
@@ -214,12 +217,13 @@ def test_a_closed_pool_refuses_answers() -> None:
     pool = GradingPool(1)
     pool.close()
     with pytest.raises(ConfigError, match="closed"):
-        pool.submit(Item(make_question("x"), "x", False, ROGUE))
+        pool.submit(GradingJob(make_question("x"), "x", False, ROGUE))
 
 
 def test_grade_all_keeps_the_order() -> None:
     items = (
-        Item(make_question(str(index)), str(index if index % 3 else -1), False, ROGUE) for index in range(500)
+        GradingJob(make_question(str(index)), str(index if index % 3 else -1), False, ROGUE)
+        for index in range(500)
     )
     outcomes = [found.outcome for found in grade_all(items, 2)]
     assert [outcome is Outcome.WRONG for outcome in outcomes] == [index % 3 == 0 for index in range(500)]
@@ -228,10 +232,10 @@ def test_grade_all_keeps_the_order() -> None:
 def test_grade_all_reads_no_further_than_it_must() -> None:
     seen: list[int] = []
 
-    def endless() -> Iterator[Item]:
+    def endless() -> Iterator[GradingJob]:
         for index in count():
             seen.append(index)
-            yield Item(make_question("x"), "x", False, ROGUE)
+            yield GradingJob(make_question("x"), "x", False, ROGUE)
 
     found = grade_all(endless(), 1)
     assert len(list(islice(found, 100))) == 100
@@ -242,11 +246,11 @@ def test_grade_all_reads_no_further_than_it_must() -> None:
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_no_worker_outlives_its_parent(end: signal.Signals) -> None:
     program = (
-        "from k2eval.grading import GradingPool, Item\n"
+        "from k2eval.grading import GradingPool, GradingJob\n"
         "from tests.grading.conftest import make_question\n"
         "import time\n"
         "with GradingPool(2) as pool:\n"
-        f"    futures = [pool.submit(Item(make_question('x'), 'hang', False, {ROGUE!r})) for _ in range(2)]\n"
+        f"    futures = [pool.submit(GradingJob(make_question('x'), 'hang', False, {ROGUE!r})) for _ in range(2)]\n"
         "    while len(pool.pids()) < 2: time.sleep(0.05)\n"
         "    time.sleep(0.5)\n"
         "    print(*pool.pids(), flush=True)\n"
@@ -290,5 +294,5 @@ def test_workers_start_before_the_first_answer_where_graders_are_named() -> None
 
 def test_a_grader_that_cannot_be_loaded_early_stops_no_other() -> None:
     with GradingPool(1, graders=["nonsense"]) as pool:
-        grade = pool.submit(Item(make_question(gold="35"), r"\boxed{35}")).result(timeout=60)
+        grade = pool.submit(GradingJob(make_question(gold="35"), r"\boxed{35}")).result(timeout=60)
     assert grade.outcome is Outcome.CORRECT

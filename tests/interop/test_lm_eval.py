@@ -13,7 +13,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.tasks import TaskManager, get_task_dict
 
 from k2eval.errors import DataError, K2EvalError
-from k2eval.grading.pool import Item, grade_all
+from k2eval.grading.pool import GradingJob, grade_all
 from k2eval.interop.lm_eval import score
 from k2eval.records import Grade, Outcome, Question
 from k2eval.tasks.data import QuestionSet, load_questions
@@ -111,7 +111,7 @@ def test_recorded_responses_get_the_same_score(name: str) -> None:
     ]
     task.apply_filters()
     grades = grade_all(
-        Item(question, text) for question, texts in zip(ours, responses, strict=True) for text in texts
+        GradingJob(question, text) for question, texts in zip(ours, responses, strict=True) for text in texts
     )
     for instance, texts in zip(task._instances, responses, strict=True):
         expected = [next(grades) for _ in texts]
@@ -177,7 +177,7 @@ def test_right_programs_are_right_through_both_doors(name: str, ids: list[str]) 
     ]
     task.apply_filters()
     graded = [instance.filtered_resps["k2eval"] for instance in task._instances]
-    expected = grade_all(Item(questions[one], text) for one in ids for text in texts[one])
+    expected = grade_all(GradingJob(questions[one], text) for one in ids for text in texts[one])
     assert [Grade.model_validate(one) for pair in graded for one in pair] == list(expected)
     assert [[one["score"] for one in pair] for pair in graded] == [[1.0, 0.0]] * len(ids)
 
