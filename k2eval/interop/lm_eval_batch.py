@@ -37,7 +37,7 @@ from k2eval.records import (
 from k2eval.run import Assignment, NotKept, Work, outcome_of
 from k2eval.tasks import (
     DataSpec,
-    GradingJob,
+    Item,
     Items,
     QuestionSet,
     Task,
@@ -274,7 +274,7 @@ def _foreign(asked: Sequence[Asked]) -> QuestionSet:
         repeats=_repeats(asked),
     )
     items = [
-        GradingJob(
+        Item(
             request.question.id,
             None,
             {"question": "\n\n".join(turn.content for turn in request.question.messages)},
