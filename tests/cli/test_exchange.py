@@ -28,7 +28,7 @@ def test_sweep_hands_the_options_of_run_through(tmp_path: Path, monkeypatch: pyt
         seen.append((patterns, out))
         return 1
 
-    monkeypatch.setattr(sweep, "sweep", fake)
+    monkeypatch.setattr(sweep, "sweep_checkpoints", fake)
     monkeypatch.setattr(sweep, "in_a_process", lambda arguments: seen.append(list(arguments)))
     arguments = ["--checkpoints", "a-*", "--checkpoints", "b-1", "--out", str(tmp_path), "--tasks", "smoke"]
     result = CliRunner().invoke(app, ["sweep", *arguments, "--repeats", "2", "--set", "engine.dtype=auto"])
