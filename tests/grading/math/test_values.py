@@ -4,8 +4,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from k2eval.grading.math import points, sampling, symbolic
 from k2eval.grading.math.budget import Budget, Undefined, Unsupported
