@@ -141,6 +141,7 @@ RIGHT: list[tuple[str, str]] = [
 ]  # fmt: skip
 
 WRONG: list[tuple[str, str]] = [
+    ("7", "^T"), ("(1,2)", r"^{\top}"),
     ("12", "2(10)"), (r"\frac{19}{4}", r"2\left(\frac{11}{4}\right)"), ("12", "(2)(10)"),
     ("12", r"2\binom{5}{2}"), ("12", "1 2"), ("(2,4)", "x=4, y=2"), (r"\ln 5", r"\log_{10} 5"),
     (r"\frac12", r"\frac12 \text{ or } 0.6"), ("7", "7_8"),

@@ -104,6 +104,7 @@ def _families(text: str) -> Classes | None:
     )
 
 
+@symbolic.otherwise(None)
 def _family(text: str) -> Classes | None:
     """Return the class that "x = 12k + 5" means."""
     *named, value = _SIGN.split(text, maxsplit=1)

@@ -91,7 +91,7 @@ def _single(text: str, depth: int) -> Node:
             return Node("equation", text, items, " ".join(signs))
         return Node("inequality", text, items, " ".join(signs))
     if (text[-1] in ")}" or r"\top" in text) and r"\begin" not in text:
-        text = _POINT.sub("", _TRANSPOSED.sub("", text), count=1)
+        text = _POINT.sub("", _TRANSPOSED.sub("", text), count=1) or text
     bracketed = _bracketed(text, depth)
     if bracketed is not None:
         return bracketed

@@ -66,6 +66,7 @@ def otherwise(result: D) -> Callable[[Callable[P, T]], Callable[P, T | D]]:
 
 
 @lru_cache(maxsize=4096)
+@otherwise(None)
 def parse(text: str) -> Expr | None:
     """The sympy expression that the LaTeX ``text`` means; None if it is unreadable or beyond the guards."""
     if not text or len(text) > _MAX_CHARS or not _is_shallow(text):

@@ -3,7 +3,8 @@
 import pytest
 
 from k2eval.grading.math.grader import matches
-from tests.grading.math.kinds import RIGHT, WRONG, Pair
+from tests.grading.math.kinds import RIGHT, Pair
+from tests.grading.math.lookalikes import WRONG
 
 
 def every(kinds: dict[str, list[Pair]]) -> list[object]:
