@@ -59,7 +59,7 @@ def test_an_average_over_nothing_is_unknown() -> None:
 
 
 def test_scores_of_the_wrong_shape_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"shape \(questions, runs\), got shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"shape \(questions, repeats\), got shape \(3,\)"):
         average(np.zeros(3))
 
 
