@@ -11,7 +11,7 @@ import datetime
 import hashlib
 import json
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -240,12 +240,42 @@ class Response(Record):
     """What the recipe has to say: candidates missing, votes, judgements …"""
 
 
-class Grade(Record):
-    """A grader's word on one response: a pure function of question, text and grader version."""
+def score_fault(outcome: Outcome, score: float | None) -> str | None:
+    """Return why ``score`` cannot belong to ``outcome``, or None if it can.
+
+    >>> score_fault(Outcome.WRONG, 0.5)
+    >>> score_fault(Outcome.WRONG, 1.0)
+    'expected a score below 1 for the outcome wrong, got 1.0'
+    """
+    if outcome.is_infrastructure:
+        return None if score is None else f"expected no score for the outcome {outcome}, got {score}"
+    if score is None or not 0.0 <= score <= 1.0:
+        return f"expected a score from 0 to 1 for the outcome {outcome}, got {score}"
+    if outcome is Outcome.CORRECT and score < 1.0:
+        return f"expected the score 1 for the outcome {outcome}, got {score}"
+    if outcome is not Outcome.CORRECT and score == 1.0:
+        return f"expected a score below 1 for the outcome {outcome}, got {score}"
+    return None
+
+
+class _Scored(Record):
+    """A record with a score that its outcome must allow."""
 
     outcome: Outcome
-    score: float | None
+    score: float | None = Field(strict=True)
     """1 for right, 0 for wrong, between for partial credit, None for an infrastructure failure."""
+
+    @model_validator(mode="after")
+    def _check_score(self) -> Self:
+        fault = score_fault(self.outcome, self.score)
+        if fault:
+            raise ValueError(fault)
+        return self
+
+
+class Grade(_Scored):
+    """A grader's word on one response: a pure function of question, text and grader version."""
+
     extracted: str | None = None
     """The answer as found in the text, capped in length."""
     detail: dict[str, Json] = Field(default_factory=dict)
@@ -258,14 +288,12 @@ class Grade(Record):
         return cls(outcome=outcome, score=score, extracted=extracted, detail=detail)
 
 
-class Verdict(_OfSample):
+class Verdict(_OfSample, _Scored):
     """A grade, and where it belongs. Holds nothing that differs between two identical runs."""
 
     task: str
     question_id: str
-    repeat_index: int
-    outcome: Outcome
-    score: float | None
+    repeat_index: int = Field(ge=0)
     extracted: str | None = None
     grader: str
     """Name and version of the grader, such as ``math/1``."""

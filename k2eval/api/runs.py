@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from k2eval.api.responses import Responses
-from k2eval.journal import VERDICTS, RunRecord, read_lines, read_run
+from k2eval.journal import RunRecord, read_run, read_verdicts
 from k2eval.leaderboard import Leaderboard, build, details
 from k2eval.pages import table_fragment
 from k2eval.records import SampleKey, Verdict
@@ -79,7 +79,7 @@ class Run:
 
     @cached_property
     def _verdicts(self) -> dict[SampleKey, Verdict]:
-        return {verdict.sample_key: verdict for _, verdict in read_lines(self.folder / VERDICTS, Verdict)}
+        return {verdict.sample_key: verdict for verdict in read_verdicts(self.folder, self.record)}
 
     @cached_property
     def _board(self) -> Leaderboard:

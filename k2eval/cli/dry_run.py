@@ -16,9 +16,9 @@ from k2eval.cli.hub import hub_row
 from k2eval.config import RunConfig
 from k2eval.engines import checkpoint_config, longest_context, open_engines, weight_bytes
 from k2eval.errors import ConfigError, K2EvalError
-from k2eval.journal import RUN, VERDICTS, Archive, read_lines, read_run
+from k2eval.journal import RUN, Archive, read_run, read_verdicts
 from k2eval.recipes import recipe_for
-from k2eval.records import Role, Verdict
+from k2eval.records import Role
 from k2eval.run import Work, merge_run
 from k2eval.sandbox import DoctorRow
 
@@ -192,7 +192,7 @@ def directory_words(config: RunConfig) -> str:
     fingerprints = {role: engine.info.fingerprint for role, engine in engines.items()}
     merge_run(kept, work.describe(engines["solver"].info, _all_roles(fingerprints)))
     keys = {assignment.sample_key for assignment in work.assignments()}
-    latest = {verdict.sample_key: verdict for _, verdict in read_lines(config.out / VERDICTS, Verdict)}
+    latest = {verdict.sample_key: verdict for verdict in read_verdicts(config.out, kept)}
     done = sum(key in keys and work.is_settled(verdict) for key, verdict in latest.items())
     return f"{config.out} holds this run: {done} of {len(keys)} samples are there, the rest will be made."
 

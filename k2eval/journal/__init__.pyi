@@ -1,11 +1,15 @@
 from .journal import (
+    Archive as Archive,
+    Journal as Journal,
+    read_run as read_run,
+)
+from .lines import (
     GENERATIONS as GENERATIONS,
     RUN as RUN,
     VERDICTS as VERDICTS,
-    Archive as Archive,
-    Journal as Journal,
+    line_at as line_at,
+    numbered_lines as numbered_lines,
     read_lines as read_lines,
-    read_run as read_run,
 )
 from .run_record import (
     FORMAT as FORMAT,
@@ -18,6 +22,11 @@ from .run_record import (
     SessionRecord as SessionRecord,
     SpeculationRecord as SpeculationRecord,
     TaskRecord as TaskRecord,
+)
+from .verdicts import (
+    foreign as foreign,
+    out_of_run as out_of_run,
+    read_verdicts as read_verdicts,
 )
 
 __all__ = [
@@ -36,6 +45,11 @@ __all__ = [
     "SessionRecord",
     "SpeculationRecord",
     "TaskRecord",
+    "foreign",
+    "line_at",
+    "numbered_lines",
+    "out_of_run",
     "read_lines",
     "read_run",
+    "read_verdicts",
 ]

@@ -9,25 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
-import os
-import time
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, TypeVar
-
-from pydantic import ValidationError
+from typing import Self
 
 from k2eval.errors import JournalError
+from k2eval.journal.lines import GENERATIONS, RUN, VERDICTS, Appender, line_at, read_lines, repair
 from k2eval.journal.run_record import RunRecord, read_run_record
-from k2eval.records import Generation, Record, SampleKey, Verdict
-
-RUN, GENERATIONS, VERDICTS = "run.json", "generations.jsonl", "verdicts.jsonl"
-_SYNC_EVERY_S = 2.0
-
-R = TypeVar("R", bound=Record)
+from k2eval.journal.verdicts import read_verdicts
+from k2eval.records import Generation, SampleKey, Verdict
 
 
 class Journal:
@@ -39,7 +30,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._files: dict[str, _Appender] = {}
+        self._files: dict[str, Appender] = {}
         self._offsets: dict[str, int] = {}
         self.verdicts: dict[SampleKey, Verdict] = {}
         """The latest verdict on every sample."""
@@ -61,7 +52,7 @@ class Journal:
     def __enter__(self) -> Self:
         try:
             self._replay()
-            self._files = {name: _Appender(self.folder / name) for name in (GENERATIONS, VERDICTS)}
+            self._files = {name: Appender(self.folder / name) for name in (GENERATIONS, VERDICTS)}
         except BaseException:
             self._lock.close()
             raise
@@ -73,12 +64,7 @@ class Journal:
         known = list(run.tasks) if run else []
         for offset, generation in read_lines(self.folder / GENERATIONS, Generation):
             self._offsets.setdefault(generation.key, offset)
-        for _, verdict in read_lines(self.folder / VERDICTS, Verdict):
-            if verdict.task not in known:
-                raise JournalError(
-                    f"{self.folder / VERDICTS}: expected verdicts on {', '.join(known) or 'no task'} (the tasks of "
-                    f"{RUN}), got one on {verdict.task!r}. The file seems to be another run's; restore the right one."
-                )
+        for verdict in read_verdicts(self.folder, run):
             self.verdicts[verdict.sample_key] = verdict
         if self._offsets and not known:
             raise JournalError(
@@ -112,9 +98,7 @@ class Journal:
         offset = self._offsets.get(key)
         if offset is None:
             return None
-        with (self.folder / GENERATIONS).open("rb") as file:
-            file.seek(offset)
-            return Generation.model_validate(json.loads(file.readline()))
+        return line_at(self.folder / GENERATIONS, offset, Generation)
 
     def add_generation(self, generation: Generation) -> None:
         """Keep a generation."""
@@ -172,9 +156,7 @@ class Archive:
         if key not in self._lines:
             return None
         path, offset = self._lines[key]
-        with path.open("rb") as file:
-            file.seek(offset)
-            return Generation.model_validate(json.loads(file.readline()))
+        return line_at(path, offset, Generation)
 
 
 def read_run(folder: Path) -> RunRecord:
@@ -189,119 +171,3 @@ def read_run(folder: Path) -> RunRecord:
         raise JournalError(
             f"{folder} is not a run directory: it has no {RUN}. `k2eval run --out DIR` makes one."
         ) from error
-
-
-def read_lines(path: Path, kind: type[R]) -> Iterator[tuple[int, R]]:
-    """The records of a journal file, each with its offset in bytes.
-
-    Raises:
-        JournalError: When a line is not such a record; names file and line.
-    """
-    if not path.exists():
-        return
-    offset = 0
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if line.endswith(b"\n") or _is_whole(line, kind):  # else a torn last line
-                    yield offset, _record(line, kind, f"{path}:{number}")
-                offset += len(line)
-    except OSError as error:
-        raise JournalError(f"Cannot read {path}: {error}.") from error
-
-
-def _record(line: bytes, kind: type[R], where: str) -> R:
-    try:
-        return kind.model_validate(json.loads(line))
-    except (ValueError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise JournalError(
-            f"{where}: expected a {kind.__name__.lower()} of k2eval, got {line[:80]!r} ({reason}). "
-            f"Nothing was changed; remove or mend that line, or give another --out."
-        ) from error
-
-
-def repair(path: Path, kind: type[Record]) -> None:
-    """Mend a last line without its newline, as a crash or a full disk leaves it, with a warning.
-
-    A record that is whole but for its newline is kept; anything less is cut off.
-    """
-    if not path.exists():
-        return
-    try:
-        with path.open("rb+") as file:
-            size = file.seek(0, os.SEEK_END)
-            end = _end_of_lines(file, size)
-            if end == size:
-                return
-            file.seek(end)
-            rest = file.read()
-            if _is_whole(rest, kind):
-                file.write(b"\n")
-                return
-            file.truncate(end)
-    except OSError as error:
-        raise JournalError(f"Cannot repair the unfinished last line of {path}: {error}.") from error
-    warnings.warn(f"{path}: removed an unfinished last line of {size - end} bytes.", stacklevel=2)
-
-
-def _end_of_lines(file: BinaryIO, size: int) -> int:
-    """The offset after the last newline."""
-    end = size
-    while end > 0:
-        step = min(end, 1 << 16)
-        file.seek(end - step)
-        newline = file.read(step).rfind(b"\n")
-        if newline >= 0:
-            return end - step + newline + 1
-        end -= step
-    return 0
-
-
-def _is_whole(line: bytes, kind: type[Record]) -> bool:
-    try:
-        kind.model_validate(json.loads(line))
-    except (ValueError, ValidationError):
-        return False
-    return True
-
-
-class _Appender:
-    """Appends records to one file; after a failed write the file ends where it did before."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._file = path.open("ab", buffering=0)
-        except OSError as error:
-            raise JournalError(f"Cannot write {path}: {error}. Give another --out.") from error
-        self._end = self._file.seek(0, os.SEEK_END)
-        self._synced = time.monotonic()
-
-    def append(self, record: Record) -> int:
-        line = (record.to_line() + "\n").encode("ascii")
-        start = self._end
-        try:
-            written = 0
-            while written < len(line):
-                written += self._file.write(line[written:])
-            if time.monotonic() - self._synced > _SYNC_EVERY_S:
-                os.fsync(self._file.fileno())
-                self._synced = time.monotonic()
-        except OSError as error:
-            with contextlib.suppress(OSError):  # the next start repairs what this cannot
-                os.ftruncate(self._file.fileno(), start)
-            raise JournalError(
-                f"Cannot write {self._path}: {error}. Everything finished before is kept; make room and run the same "
-                "command again."
-            ) from error
-        self._end += len(line)
-        return start
-
-    def close(self) -> None:
-        try:
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise JournalError(f"Cannot write {self._path}: {error}.") from error
-        finally:
-            self._file.close()

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from k2eval.errors import JournalError
-from k2eval.journal import VERDICTS, RunRecord, TaskRecord, read_run
+from k2eval.journal import RUN, VERDICTS, RunRecord, TaskRecord, foreign, out_of_run, read_run
 from k2eval.leaderboard.scores import INFRASTRUCTURE, RunScores, TaskScores
 from k2eval.leaderboard.verdicts import OUTCOMES, read_verdicts
 from k2eval.records import Note, NoteKind
@@ -24,6 +24,8 @@ from k2eval.records import Note, NoteKind
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 2
+_CELLS, _CELLS_PER_VERDICT = 1_000_000, 100
+"""How large a table of scores may be, of itself and for each verdict in it."""
 
 
 def load_run(path: Path) -> RunScores:
@@ -68,16 +70,36 @@ def _by_task(table: pa.Table, info: RunRecord, source: Path) -> dict[str, TaskSc
     scores: dict[str, TaskScores] = {}
     for name, task in info.tasks.items():
         chosen = np.flatnonzero(codes == names.index(name)) if name in names else np.empty(0, dtype=np.int64)
-        scores |= _scores_of(name, table.take(chosen), task)
+        scores |= _scores_of(name, table.take(chosen), task, source)
     return scores
 
 
-def _scores_of(name: str, table: pa.Table, info: TaskRecord) -> dict[str, TaskScores]:
+def _check_places(
+    name: str, question: NDArray[np.int64], repeat: NDArray[np.int64], info: TaskRecord, source: Path
+) -> None:
+    """Make sure that the run has every question and repeat, and that its table is no larger than its verdicts justify.
+
+    Raises:
+        JournalError: If it has not.
+    """
+    count, last = int(question.max(initial=-1)) + 1, int(repeat.max(initial=-1))
+    fault = out_of_run(info.repeats, info.questions, last, count)
+    if fault:
+        raise JournalError(foreign(str(source), name, fault))
+    if count * info.repeats > max(_CELLS, _CELLS_PER_VERDICT * len(repeat)):
+        raise JournalError(
+            f"{source}: {len(repeat)} verdicts on {name} cannot be of a run of {count} questions with {info.repeats} "
+            f"repeats each, as {RUN} says. Restore the {RUN} that belongs to the file."
+        )
+
+
+def _scores_of(name: str, table: pa.Table, info: TaskRecord, source: Path) -> dict[str, TaskScores]:
     """Return the scores of one benchmark and, if its questions have steps, of these."""
     ids = pc.dictionary_encode(table["question_id"].combine_chunks())
     question = ids.indices.to_numpy(zero_copy_only=False)
     repeat = table["repeat_index"].to_numpy()
-    shape = (len(ids.dictionary), max(info.repeats, int(repeat.max(initial=-1)) + 1))
+    _check_places(name, question, repeat, info, source)
+    shape = (len(ids.dictionary), info.repeats)
     last = np.full(shape, -1, dtype=np.int64)
     last[question, repeat] = np.arange(len(table))
     outcome = pc.index_in(table["outcome"], pa.array([str(outcome) for outcome in OUTCOMES])).to_numpy()

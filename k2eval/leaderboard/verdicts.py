@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from k2eval.errors import JournalError
-from k2eval.records import Outcome
+from k2eval.records import Outcome, score_fault
 
 OUTCOMES = tuple(Outcome)
 """All outcomes, in the order of their codes in arrays."""
@@ -72,8 +72,26 @@ def _read_fast(data: bytes) -> pa.Table | None:
     table = None if table is None else _with_repeats(table)
     if table is None or any(table[name].null_count for name in _REQUIRED):
         return None
-    known = pc.is_in(table["outcome"], value_set=pa.array([str(outcome) for outcome in OUTCOMES]))
-    return table if pc.all(known).as_py() and pc.min(table["repeat_index"]).as_py() >= 0 else None
+    return table if _is_sound(table) else None
+
+
+def _is_sound(table: pa.Table) -> bool:
+    """Return whether every outcome is known, every score fits it, and no repeat is negative."""
+    outcome, score = table["outcome"], table["score"]
+    known = pc.is_in(outcome, value_set=pa.array([str(outcome) for outcome in OUTCOMES]))
+    failed = pc.is_in(outcome, value_set=pa.array([str(kind) for kind in OUTCOMES if kind.is_infrastructure]))
+    right = pc.equal(outcome, str(Outcome.CORRECT))
+    fits = pc.if_else(
+        failed,
+        pc.is_null(score),
+        pc.fill_null(
+            pc.and_(
+                pc.greater_equal(score, 0.0), pc.if_else(right, pc.equal(score, 1.0), pc.less(score, 1.0))
+            ),
+            False,
+        ),
+    )
+    return bool(pc.all(pc.and_(known, fits)).as_py() and pc.min(table["repeat_index"]).as_py() >= 0)
 
 
 def _with_repeats(table: pa.Table) -> pa.Table:
@@ -106,7 +124,7 @@ def _read_slowly(path: Path, data: bytes) -> pa.Table:
 
 
 def _rows(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(data.splitlines(), start=1):
+    for number, line in enumerate(data.split(b"\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -116,15 +134,16 @@ def _rows(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
             good = isinstance(row, dict) and all(
                 type(row.get(name)) is kind for name, kind in _REQUIRED.items()
             )
-            good = (
-                good and row["repeat_index"] >= 0 and isinstance(row.get("score"), (int, float, type(None)))
+            good = good and row["repeat_index"] >= 0 and type(row.get("score")) in (int, float, type(None))
+            fault = score_fault(Outcome(row["outcome"] if good else ""), row.get("score"))
+        except (ValueError, RecursionError):
+            fault = (
+                "expected a verdict (a JSON object with task, question_id, repeat_index, outcome and score)"
             )
-            Outcome(row["outcome"] if good else "")
-        except ValueError:
+        if fault:
             raise JournalError(
-                f"{path}:{number}: expected a verdict (a JSON object with task, question_id, repeat_index, "
-                f"outcome and score), got {line[:80]!r}. Remove that line, or grade again with "
-                f"`k2eval grade {path.parent}`."
+                f"{path}:{number}: {fault}, in {line[:80]!r}. Remove that line, and the next start of the run makes "
+                "again what is then missing."
             ) from None
         row |= {name: row.get(name) or {} for name in ("tags", "detail", "notes")}
         yield {name: row.get(name) for name in SCHEMA.names}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from k2eval.errors import K2EvalError
-from k2eval.journal import GENERATIONS, VERDICTS, RunRecord, read_lines, read_run
-from k2eval.records import Json, Outcome, Question, Verdict
+from k2eval.errors import JournalError, K2EvalError
+from k2eval.journal import GENERATIONS, RunRecord, line_at, read_run, read_verdicts
+from k2eval.records import Generation, Json, Outcome, Question, Verdict
 from k2eval.statistics import Vote
 from k2eval.tasks import QuestionSet, load_questions, load_tasks
 
@@ -48,7 +47,7 @@ class Samples:
         """
         run = read_run(folder)
         verdicts: dict[str, dict[str, dict[int, Verdict]]] = {name: {} for name in run.tasks}
-        for _, verdict in read_lines(folder / VERDICTS, Verdict):
+        for verdict in read_verdicts(folder, run):
             by_question = verdicts.setdefault(verdict.task, {})
             by_question.setdefault(verdict.question_id, {})[verdict.repeat_index] = verdict
         samples = cls(folder, run, verdicts, {})
@@ -92,13 +91,8 @@ class Samples:
         """What was generated for a sample, as kept in the journal, in the order of the verdict's keys."""
         keys = verdict.generations or ((verdict.selected,) if verdict.selected else ())
         offsets = [self.offsets[key] for key in keys if key in self.offsets]
-        generations = []
-        if offsets:
-            with (self.folder / GENERATIONS).open("rb") as file:
-                for offset in offsets:
-                    file.seek(offset)
-                    generations.append(json.loads(file.readline()))
-        return generations
+        path = self.folder / GENERATIONS
+        return [line_at(path, offset, Generation).model_dump(mode="python") for offset in offsets]
 
     def _option(self, task: str, question_id: str, repeat_index: int, letter: str) -> str:
         question = self.question(task, question_id, repeat_index)
@@ -127,17 +121,24 @@ def kinds_of_outcomes() -> list[str]:
 
 
 def _offsets_in(path: Path) -> dict[str, int]:
-    """Key -> offset of its last line; keys stand near the start of a line, so texts are not parsed."""
+    """Return the offset of each key's last line. Keys stand near the start of a line, so texts are not parsed.
+
+    Raises:
+        JournalError: If a line other than a torn last one is no generation.
+    """
     offsets: dict[str, int] = {}
     if not path.exists():
         return offsets
     at = 0
-    with path.open("rb") as file:
-        for line in file:
-            key = _KEY.search(line)
-            if key and line.endswith(b"\n"):
-                offsets[key[1].decode()] = at
-            at += len(line)
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    key = _KEY.search(line)
+                    offsets[key[1].decode() if key else line_at(path, at, Generation).key] = at
+                at += len(line)
+    except (OSError, UnicodeDecodeError) as error:
+        raise JournalError(f"Cannot read {path}: {error}. Restore the file.") from error
     return offsets
 
 

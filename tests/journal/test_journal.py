@@ -25,7 +25,12 @@ def kept(key: str, text: str = "a") -> Generation:
 
 def verdict(question: str = "q", outcome: Outcome = Outcome.CORRECT, task: str = "t") -> Verdict:
     return Verdict(
-        task=task, question_id=question, repeat_index=0, outcome=outcome, score=1.0, grader="math/1"
+        task=task,
+        question_id=question,
+        repeat_index=0,
+        outcome=outcome,
+        score=float(outcome is Outcome.CORRECT),
+        grader="math/1",
     )
 
 

@@ -134,3 +134,28 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> Non
     paths = [write_run(tmp_path / parent / "plain", {"t": [[1]]}) for parent in ("sft", "rl")]
     other = write_run(tmp_path / "k2", {"t": [[1]]})
     assert [run.info.name for run in load_runs([*paths, other])] == ["sft/plain", "rl/plain", "k2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"score": 7.0}, "expected the score 1 for the outcome correct, got 7.0|from 0 to 1"),
+        ({"score": None}, "from 0 to 1 for the outcome correct"),
+        ({"score": 0.0}, "expected the score 1 for the outcome correct"),
+        ({"outcome": "engine_error"}, "expected no score for the outcome engine_error"),
+        ({"repeat_index": 99_999_999}, "expected a repeat_index from 0 to 1, got 99999999"),
+        ({"question_id": "another"}, "expected verdicts on 1 questions, got one on yet another"),
+    ],
+)
+def test_a_verdict_that_cannot_be_is_refused(tmp_path: Path, change: dict[str, object], words: str) -> None:
+    path = write_run(tmp_path / "a", {"t": [[1, 1]]}) / "verdicts.jsonl"
+    line = json.loads(path.read_text().splitlines()[0]) | change
+    path.write_text(path.read_text() + json.dumps(line) + "\n")
+    with pytest.raises(JournalError, match=words):
+        load_run(path.parent)
+
+
+def test_repeats_that_no_verdicts_justify_take_no_memory(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a", {"t": [[1, 1]]}, infos={"t": {"repeats": 2_000_000_000}})
+    with pytest.raises(JournalError, match="2000000000 repeats"):
+        load_run(folder)

@@ -1,0 +1,198 @@
+"""The lines of a journal file as records: reading, checking, repairing, appending."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from pydantic import ValidationError
+
+from k2eval.errors import JournalError
+from k2eval.records import Record
+
+RUN, GENERATIONS, VERDICTS = "run.json", "generations.jsonl", "verdicts.jsonl"
+_SYNC_EVERY_S = 2.0
+
+R = TypeVar("R", bound=Record)
+
+
+def read_lines(path: Path, kind: type[R]) -> Iterator[tuple[int, R]]:
+    """Yield the records of a journal file, each with its offset in bytes. A torn last line is left out.
+
+    Raises:
+        JournalError: If a line is not such a record. The message names file and line.
+    """
+    for _, offset, line in _whole_lines(path, kind):
+        yield offset, line
+
+
+def numbered_lines(path: Path, kind: type[R]) -> Iterator[tuple[int, R]]:
+    """Yield the records of a journal file, each with the number of its line, from 1.
+
+    Raises:
+        JournalError: If a line is not such a record. The message names file and line.
+    """
+    for number, _, line in _whole_lines(path, kind):
+        yield number, line
+
+
+def _whole_lines(path: Path, kind: type[R]) -> Iterator[tuple[int, int, R]]:
+    if not path.exists():
+        return
+    offset = 0
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.endswith(b"\n") or _is_whole(line, kind):  # else a torn last line
+                    yield number, offset, parsed(line, kind, f"{path}:{number}")
+                offset += len(line)
+    except OSError as error:
+        raise JournalError(f"Cannot read {path}: {error}.") from error
+
+
+def line_at(path: Path, offset: int, kind: type[R]) -> R:
+    """Return the record of the line that begins at a byte of a journal file.
+
+    Raises:
+        JournalError: If that line is not such a record. The message names file and line.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            line = file.readline()
+            try:
+                return parsed(line, kind, str(path))
+            except JournalError:
+                file.seek(0)
+                number = file.read(offset).count(b"\n") + 1
+        return parsed(line, kind, f"{path}:{number}")
+    except OSError as error:
+        raise JournalError(f"Cannot read {path}: {error}.") from error
+
+
+def parsed(line: bytes, kind: type[R], where: str) -> R:
+    """Return the record in a line.
+
+    Args:
+        line: One line of a journal file.
+        kind: The expected record.
+        where: File and line, for the message.
+
+    Raises:
+        JournalError: If the line is not such a record.
+    """
+    try:
+        return kind.model_validate(json.loads(line))
+    except (ValueError, RecursionError) as error:
+        raise JournalError(
+            f"{where}: expected a {kind.__name__.lower()} of k2eval, got {line[:80]!r} ({_reason(error)}). "
+            "Nothing was changed. Remove that line, and the next start makes again what is then missing; or give "
+            "another --out."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error).splitlines()[0]
+    problem = error.errors(include_url=False, include_context=False)[0]
+    field = ".".join(str(part) for part in problem["loc"])
+    words = problem["msg"].removeprefix("Value error, ")
+    return f"{field}: {words}" if field else words
+
+
+def repair(path: Path, kind: type[Record]) -> None:
+    """Mend a last line without its newline, as a crash or a full disk leaves it, with a warning.
+
+    A record that is whole but for its newline is kept; anything less is cut off.
+    """
+    if not path.exists():
+        return
+    try:
+        with path.open("rb+") as file:
+            size = file.seek(0, os.SEEK_END)
+            end = _end_of_lines(file, size)
+            if end == size:
+                return
+            file.seek(end)
+            rest = file.read()
+            if _is_whole(rest, kind):
+                file.write(b"\n")
+                return
+            file.truncate(end)
+    except OSError as error:
+        raise JournalError(f"Cannot repair the unfinished last line of {path}: {error}.") from error
+    warnings.warn(f"{path}: removed an unfinished last line of {size - end} bytes.", stacklevel=2)
+
+
+def _end_of_lines(file: BinaryIO, size: int) -> int:
+    """Return the offset after the last newline."""
+    end = size
+    while end > 0:
+        step = min(end, 1 << 16)
+        file.seek(end - step)
+        newline = file.read(step).rfind(b"\n")
+        if newline >= 0:
+            return end - step + newline + 1
+        end -= step
+    return 0
+
+
+def _is_whole(line: bytes, kind: type[Record]) -> bool:
+    try:
+        kind.model_validate(json.loads(line))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+class Appender:
+    """Appends records to one file; after a failed write the file ends where it did before."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise JournalError(f"Cannot write {path}: {error}. Give another --out.") from error
+        self._end = self._file.seek(0, os.SEEK_END)
+        self._synced = time.monotonic()
+
+    def append(self, record: Record) -> int:
+        """Append a record and return the offset of its line.
+
+        Raises:
+            JournalError: If the file cannot be written.
+        """
+        line = (record.to_line() + "\n").encode("ascii")
+        start = self._end
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:])
+            if time.monotonic() - self._synced > _SYNC_EVERY_S:
+                os.fsync(self._file.fileno())
+                self._synced = time.monotonic()
+        except OSError as error:
+            with contextlib.suppress(OSError):  # the next start repairs what this cannot
+                os.ftruncate(self._file.fileno(), start)
+            raise JournalError(
+                f"Cannot write {self._path}: {error}. Everything finished before is kept; make room and run the same "
+                "command again."
+            ) from error
+        self._end += len(line)
+        return start
+
+    def close(self) -> None:
+        """Write all to the disk, and close the file."""
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise JournalError(f"Cannot write {self._path}: {error}.") from error
+        finally:
+            self._file.close()
