@@ -1,4 +1,4 @@
-"""The run directory: ``run.json``, ``generations.jsonl`` and ``verdicts.jsonl``. The only state there is.
+"""The run directory: ``run.json``, ``generations.jsonl`` and ``verdicts.jsonl``. They hold the whole state of a run.
 
 Lines are appended as work finishes and never changed. A line cut off at the end of a file, as a crash leaves
 it, is removed with a warning; a bad line elsewhere is an error. Of several verdicts on one sample the last
@@ -34,7 +34,7 @@ class Journal:
     """One run directory, opened for writing by one process at a time.
 
     Raises:
-        JournalError: When the directory cannot be written, is in use, or holds a foreign file.
+        JournalError: If the directory cannot be written, is in use, or holds a foreign file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,7 +68,7 @@ class Journal:
         return self
 
     def _replay(self) -> None:
-        # All is read before anything is repaired: files that are not ours stay as they are.
+        # Read everything before repairing anything: a file that is not ours stays as it is.
         run = self.read_run()
         known = list(run.tasks) if run else []
         for offset, generation in read_lines(self.folder / GENERATIONS, Generation):
@@ -94,21 +94,21 @@ class Journal:
         try:
             self.close()
         except JournalError:
-            if error is None:  # else that error says more
+            if error is None:  # else the first error says more
                 raise
 
     @property
     def generation_count(self) -> int:
-        """How many different generations are kept."""
+        """The number of different generations in the journal."""
         return len(self._offsets)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was made yet, so that the directory is bound to no identity."""
+        """Whether the directory holds no generation and no verdict, so that it is bound to no identity."""
         return not self._offsets and not self.verdicts
 
     def find(self, key: str) -> Generation | None:
-        """The kept generation of this key, read from disk."""
+        """Read the generation of this key from disk; None if there is none."""
         offset = self._offsets.get(key)
         if offset is None:
             return None
@@ -117,16 +117,16 @@ class Journal:
             return Generation.model_validate(json.loads(file.readline()))
 
     def add_generation(self, generation: Generation) -> None:
-        """Keep a generation."""
+        """Append a generation."""
         self._offsets[generation.key] = self._files[GENERATIONS].append(generation)
 
     def add_verdict(self, verdict: Verdict) -> None:
-        """Keep a verdict; it replaces an earlier one on the same sample."""
+        """Append a verdict; it replaces an earlier verdict on the same sample."""
         self._files[VERDICTS].append(verdict)
         self.verdicts[verdict.sample_key] = verdict
 
     def read_run(self) -> RunRecord | None:
-        """Return what ``run.json`` says; None if there is none."""
+        """Read ``run.json``; return None if there is none."""
         return read_run(self.folder) if (self.folder / RUN).exists() else None
 
     def write_run(self, run: RunRecord) -> None:
@@ -153,10 +153,10 @@ class Journal:
 
 
 class Archive:
-    """The generations of run directories, to read and not to extend; of equal keys the first counts.
+    """The generations of run directories, for reading only; of several with one key the first counts.
 
     Raises:
-        JournalError: When a folder is not a run directory, or a line in it is bad.
+        JournalError: If a folder is not a run directory, or a line in it is bad.
     """
 
     def __init__(self, folders: Iterable[Path]) -> None:
@@ -168,7 +168,7 @@ class Archive:
                 self._lines.setdefault(generation.key, (path, offset))
 
     def find(self, key: str) -> Generation | None:
-        """The generation of this key, read from disk."""
+        """Read the generation of this key from disk; return None if no folder has it."""
         if key not in self._lines:
             return None
         path, offset = self._lines[key]
@@ -192,10 +192,10 @@ def read_run(folder: Path) -> RunRecord:
 
 
 def read_lines(path: Path, kind: type[R]) -> Iterator[tuple[int, R]]:
-    """The records of a journal file, each with its offset in bytes.
+    """Yield the records of a journal file, each with its offset in bytes.
 
     Raises:
-        JournalError: When a line is not such a record; names file and line.
+        JournalError: If a line is not such a record; names file and line.
     """
     if not path.exists():
         return
@@ -217,14 +217,14 @@ def _record(line: bytes, kind: type[R], where: str) -> R:
         reason = str(error).splitlines()[0]
         raise JournalError(
             f"{where}: expected a {kind.__name__.lower()} of k2eval, got {line[:80]!r} ({reason}). "
-            f"Nothing was changed; remove or mend that line, or give another --out."
+            f"Nothing was changed; remove or correct that line, or give another --out."
         ) from error
 
 
 def repair(path: Path, kind: type[Record]) -> None:
-    """Mend a last line without its newline, as a crash or a full disk leaves it, with a warning.
+    """Repair a last line without its newline, as a crash or a full disk leaves it.
 
-    A record that is whole but for its newline is kept; anything less is cut off.
+    A record that lacks only its newline is kept. Anything less is removed with a warning.
     """
     if not path.exists():
         return
@@ -246,7 +246,7 @@ def repair(path: Path, kind: type[Record]) -> None:
 
 
 def _end_of_lines(file: BinaryIO, size: int) -> int:
-    """The offset after the last newline."""
+    """Return the offset after the last newline."""
     end = size
     while end > 0:
         step = min(end, 1 << 16)
@@ -267,7 +267,7 @@ def _is_whole(line: bytes, kind: type[Record]) -> bool:
 
 
 class _Appender:
-    """Appends records to one file; after a failed write the file ends where it did before."""
+    """A file to append records to; after a failed write the file ends where it did before."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -289,7 +289,7 @@ class _Appender:
                 os.fsync(self._file.fileno())
                 self._synced = time.monotonic()
         except OSError as error:
-            with contextlib.suppress(OSError):  # the next start repairs what this cannot
+            with contextlib.suppress(OSError):  # else the next start repairs the line
                 os.ftruncate(self._file.fileno(), start)
             raise JournalError(
                 f"Cannot write {self._path}: {error}. Everything finished before is kept; make room and run the same "
