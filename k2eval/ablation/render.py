@@ -15,7 +15,7 @@ from k2eval.statistics import Difference, average, paired
 
 
 def print_ablation(table: Table, console: Console) -> None:
-    """Print everything, task by task and, of several tasks, all together."""
+    """Print all tables: for each task and, if there are several tasks, for all together."""
     shown = [row for row in table.rows() if row not in curve_rows(table.n)]
     if not shown:
         console.print("None of these samples is complete in any recipe: there is nothing to show.")
@@ -101,7 +101,7 @@ def _label(row: str, n: int) -> str:
 
 
 def _curve(table: Table, keys: Sequence[SampleKey], console: Console) -> None:
-    """Scores by the number of candidates, one line for each way to choose among them."""
+    """Print scores by the number of candidates, one line for each way to choose among them."""
     for kind, planned in (("", ""), ("plan-", ", planned")):
         for how, name in (("bo", "best of N"), ("maj", "maj@N"), ("oracle", "pass@N")):
             rows = [f"{kind}{how}{m}" for m in range(1, table.n + 1)]
@@ -126,7 +126,7 @@ def _judge(table: Table, keys: Sequence[SampleKey], console: Console) -> None:
 
 
 def judge_line(duels: Sequence[Duel]) -> str:
-    """What can be said of a judge."""
+    """Describe a judge: agreement of the two orders, preference for the first place, and right choices."""
     calls = [
         (named, first)
         for duel in duels
@@ -167,7 +167,7 @@ def _gap(table: Table, first: str, second: str, keys: Sequence[SampleKey]) -> st
 
 
 def gap(difference: Difference) -> str:
-    """A difference with its paired interval, in percentage points."""
+    """Format a difference with its paired interval, in percentage points."""
     if not np.isfinite(difference.value):
         return "–"
     value, low, high = (
@@ -177,15 +177,15 @@ def gap(difference: Difference) -> str:
 
 
 def _missing(table: Table, console: Console) -> None:
-    """Which rows would need new generations, and which run would make them."""
+    """Print the rows that need new generations, and the command that makes them."""
     n = table.n
     sources = {f"bo{n}": ("plain", f"bo{n}"), f"{_planned(n)}": ("plan", f"plan-bo{n}")}
     for recipe, rows in sources.items():
         absent = [row for row in rows if row not in table.rows()]
         if absent:
             console.print(
-                f"  Not in these runs: {', '.join(absent)}. `k2eval run --recipe {recipe} --reuse RUN …` makes what "
-                "is missing.",
+                f"  Not in these runs: {', '.join(absent)}. `k2eval run --recipe {recipe} --reuse RUN …` makes "
+                "them.",
                 highlight=False,
                 soft_wrap=True,
             )

@@ -1,8 +1,8 @@
-"""What planning and choosing bring, from stored samples: recipes are replayed over the journals of runs.
+"""Effects of planning and choosing, measured on stored samples: recipes are replayed over the journals of runs.
 
-No key of a generation holds the name of a recipe, so a run of ``bo3`` also holds ``plain``, ``bo2`` and
-``maj3``, and a run of ``k2`` also ``plan``. Nothing is generated here. All rows of a table are about the same
-samples: those of which every row that can be shown has all its generations.
+The key of a generation does not contain the name of a recipe, so a run of ``bo3`` also holds ``plain``, ``bo2`` and
+``maj3``, and a run of ``k2`` also holds ``plan``. Nothing is generated here. All rows of a table are about the same
+samples: those for which every row in the table has all its generations.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ async def ablate(folders: Sequence[Path], n: int = 3, data: Path | None = None) 
     Args:
         folders: Run directories of one checkpoint, asked the same questions with the same seed.
         n: Candidates of the best-of-N and majority rows.
-        data: Folder with the benchmarks' rows, where it is not that of the runs.
+        data: Folder with the benchmarks' rows, if it is not the folder of the runs.
 
     Raises:
-        JournalError: When the runs do not belong together, or their questions have changed.
+        ConfigError: If ``n`` is less than 1.
+        JournalError: If the runs do not belong together, or their questions have changed.
     """
     if n < 1:
         raise ConfigError(f"--n: expected at least 1 candidate, got {n}.")
@@ -136,7 +137,7 @@ class _Replay:
         await self._duels(name, response, sample)
 
     async def _candidates(self, kind: str, planned: bool) -> None:
-        """A candidate drawn at random, and whether any is right."""
+        """Fill the rows of a random candidate and of the oracle, which takes a right candidate if there is one."""
         n, costs, scores = self._table.n, [], []
         for index in range(n):
             try:
@@ -152,8 +153,8 @@ class _Replay:
         for m in range(1, n + 1):
             cells[f"{kind}oracle{m}"][key] = Cell(max(scores[:m]), _together(costs[:m]))
         whole = _together(costs)
-        drawn = Cost(whole.whole / n, whole.selected, whole.calls / n)
-        cells[f"{kind}random"][key] = Cell(sum(scores) / n, drawn)
+        mean = Cost(whole.whole / n, whole.selected, whole.calls / n)
+        cells[f"{kind}random"][key] = Cell(sum(scores) / n, mean)
 
     async def _duels(self, name: str, response: Response, sample: Sample) -> None:
         texts = {generation.key: generation for generation in sample.generations}
@@ -198,7 +199,7 @@ class _Replay:
         return generation
 
     async def _score(self, response: Response) -> float | None:
-        """The response's score; None where it could not be graded."""
+        """Return the response's score; None if it could not be graded."""
         if response.text not in self._graded:
             truncated = response.finish_reason == "length"
             grade = await self._pool.grade(self._assignment.question, response.text, truncated)
@@ -208,7 +209,7 @@ class _Replay:
 
 
 def _together(costs: Sequence[Cost]) -> Cost:
-    """What several candidates cost in all; of the selected one the mean."""
+    """Return the whole cost of several candidates; the selected one costs their mean."""
     return Cost(
         whole=sum(cost.whole for cost in costs),
         selected=sum(cost.selected for cost in costs) / len(costs),

@@ -1,4 +1,4 @@
-"""What differs between runs, and whether it is more than noise."""
+"""Differences between runs, and tests whether they are more than noise."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from k2eval.statistics import (
 )
 
 LEVEL = 0.05
-"""Of the tests behind "better" and "worse", over all benchmarks of a pair of runs together."""
+"""Level of the tests behind "better" and "worse", over all benchmarks of a pair of runs together."""
 
 
 class Flip(NamedTuple):
-    """A question answered right in most runs of one side and wrong in most of the other."""
+    """A question answered right in most repeats of one run and wrong in most repeats of the other."""
 
     question: str
     first: float
@@ -51,12 +51,12 @@ class Line:
     difference: Difference
     """Second minus first."""
     p: float
-    """Two-sided p-value; of benchmarks after Holm's correction for their number."""
+    """Two-sided p-value; that of a benchmark is corrected for the number of benchmarks (Holm)."""
     verdict: str
-    """In words."""
+    """The conclusion in words."""
     notes: tuple[str, ...] = ()
     flips: tuple[Flip, ...] | None = None
-    """Gained ones first, each kind with the largest change first; None where there are no pairs of questions."""
+    """Gained questions first, then lost ones, the largest change first; None if questions are not paired."""
     average: bool = False
 
 
@@ -81,15 +81,15 @@ class Comparison:
 
 
 def compare(runs: Sequence[Path], *, exclude: Path | None = None) -> Comparison:
-    """Compares the first run with each of the others.
+    """Compare the first run with each of the others.
 
     Args:
-        runs: run directories.
-        exclude: file that lists questions to leave out, as for `k2eval.leaderboard.build`.
+        runs: Run directories.
+        exclude: File that lists questions to leave out, as for `k2eval.leaderboard.build`.
 
     Raises:
-        ConfigError: fewer than two runs were given.
-        JournalError: a run directory cannot be read.
+        ConfigError: If fewer than two runs are given.
+        JournalError: If a run directory cannot be read.
     """
     if len(runs) < 2:
         raise ConfigError(f"Expected at least two run directories to compare, got {len(runs)}.")
@@ -112,12 +112,12 @@ class _Aligned:
     second: TaskScores
     paired: bool
     means: tuple[Array, Array]
-    """Per-question means; aligned when paired."""
+    """Per-question means; aligned if the questions are paired."""
     questions: tuple[str, ...]
     """Ids of the aligned questions."""
     difference: Difference
     scores: tuple[Estimate, Estimate]
-    """Of the questions that are compared, so that the difference is that of these numbers."""
+    """Averages over the questions that are compared, so that the difference is that of these numbers."""
 
     @property
     def title(self) -> str:
@@ -134,7 +134,7 @@ def _pair(first: RunScores, second: RunScores) -> Pair:
     aligned = [_align(name, first.tasks[name], second.tasks[name]) for name in shared]
     whole = [benchmark for benchmark in aligned if not benchmark.first.info.part]
     adjusted = dict(zip(map(id, whole), holm([benchmark.difference.p for benchmark in whole]), strict=True))
-    # Another view of a benchmark, such as its steps, is no benchmark more: it is corrected for their number.
+    # Another view of a benchmark, such as its steps, does not add to the number of benchmarks to correct for.
     corrected = [
         adjusted.get(id(benchmark), float(np.minimum(1.0, len(whole) * benchmark.difference.p)))
         for benchmark in aligned
@@ -150,7 +150,7 @@ def _pair(first: RunScores, second: RunScores) -> Pair:
 
 
 def _align(name: str, first: TaskScores, second: TaskScores) -> _Aligned:
-    """Pairs by question id where both were asked the same data, and falls back to all questions where not."""
+    """Pair the questions by their ids if both runs were asked the same data, else compare all questions."""
     means = question_means(first.values), question_means(second.values)
     if first.info.fingerprint != second.info.fingerprint:
         scores = average(first.values), average(second.values)
@@ -164,7 +164,7 @@ def _align(name: str, first: TaskScores, second: TaskScores) -> _Aligned:
 
 
 def _means_of(side: TaskScores, questions: Sequence[str]) -> Array:
-    """Per-question means of these questions, in this order."""
+    """Return the means of these questions, in this order."""
     chosen = set(questions)
     part = side.only(np.array([question in chosen for question in side.questions], dtype=bool))
     row_of = {question: row for row, question in enumerate(part.questions)}
@@ -187,13 +187,22 @@ def _line(benchmark: _Aligned, p: float, benchmarks: int) -> Line:
 
 
 def in_words(difference: Difference, p: float, repeats: tuple[int, int], benchmarks: int = 1) -> str:
-    """What a difference shows: "better", "worse", or how large it would have to be.
+    """State the conclusion from a difference: "better", "worse", or the size that would have been shown.
+
+    >>> gained = Difference(0.1, 0.02, 0.18, 0.04, 0.02, 0.12, 30, True)
+    >>> in_words(gained, p=0.02, repeats=(4, 4))
+    'better'
+    >>> in_words(gained, p=0.06, repeats=(4, 4), benchmarks=3)
+    'better on its own, but not when corrected for 3 benchmarks'
+    >>> small = Difference(0.01, -0.07, 0.09, 0.04, 0.8, 0.12, 30, True)
+    >>> in_words(small, p=0.8, repeats=(4, 4))
+    'no difference shown: 30 questions × 4 repeats would show ±12.0 or more'
 
     Args:
-        difference: second minus first.
-        p: its p-value, corrected for the number of benchmarks.
+        difference: The second average minus the first.
+        p: Its p-value, corrected for the number of benchmarks.
         repeats: Repeats per question on both sides.
-        benchmarks: how many were corrected for.
+        benchmarks: Number of benchmarks that p is corrected for.
     """
     if difference.questions == 0:
         return "nothing to compare: no question has scores on both sides"
@@ -234,9 +243,8 @@ def _notes(benchmark: _Aligned) -> list[str]:
 
 
 def _flips(benchmark: _Aligned) -> tuple[Flip, ...] | None:
-    if (
-        not benchmark.paired or benchmark.first.weights is not None
-    ):  # steps of questions that are shown themselves
+    # Weights belong to steps, and the questions of these steps are shown themselves.
+    if not benchmark.paired or benchmark.first.weights is not None:
         return None
     sides = zip(benchmark.questions, *benchmark.means, strict=True)
     flips = [Flip(question, float(a), float(b)) for question, a, b in sides if (a - 0.5) * (b - 0.5) < 0]
@@ -258,7 +266,7 @@ def _averages(aligned: Sequence[_Aligned], *runs: RunScores) -> list[Line]:
 
 
 def _average(name: str, members: Sequence[_Aligned], benchmarks: int) -> Line:
-    """Over ``members``, of the group's ``benchmarks`` in either run."""
+    """Average over ``members``; the group has ``benchmarks`` benchmarks in the two runs together."""
     weights = [
         float(benchmark.difference.questions) if name.endswith("micro") else 1.0 for benchmark in members
     ]
@@ -286,7 +294,7 @@ def _average(name: str, members: Sequence[_Aligned], benchmarks: int) -> Line:
 
 
 def _p_of_all(members: Sequence[_Aligned], weights: Sequence[float], difference: Difference) -> float:
-    """Sign flips over the questions of all benchmarks, each with its weight in the average; normal if unpaired."""
+    """Test by sign flips over all questions, each with its weight in the average; if unpaired, by the normal law."""
     if not difference.paired:
         return float(2 * ndtr(-abs(difference.value) / difference.se)) if difference.se > 0 else 1.0
     total = sum(weights)

@@ -24,7 +24,7 @@ EXPLANATION = (
 
 
 def to_markdown(comparison: Comparison) -> str:
-    """The comparison as a page."""
+    """Render the comparison as a Markdown page."""
     parts = ["# Comparison", EXPLANATION]
     for pair in comparison.pairs:
         parts.append(f"## {name_of(pair.second)} against {name_of(pair.first)}")
@@ -41,7 +41,7 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """The comparison on a terminal."""
+    """Print the comparison on a terminal."""
     for number, pair in enumerate(comparison.pairs):
         _say("", console) if number else None
         _say(f"{name_of(pair.second)} against {name_of(pair.first)}", console, "bold")
@@ -83,7 +83,7 @@ def score_table(pair: Pair) -> tuple[list[str], list[list[str]]]:
 
 
 def remarks(pair: Pair) -> list[str]:
-    """Return what a reader of the scores must know, each remark with the benchmarks that it is about."""
+    """Return the remarks that a reader of the scores must know, each with the benchmarks that it is about."""
     titles: dict[str, list[str]] = {}
     for line in pair.lines:
         for note in line.notes:
@@ -99,7 +99,7 @@ def remarks(pair: Pair) -> list[str]:
 
 
 def _costs(pair: Pair) -> tuple[list[str], list[list[str]]]:
-    """Tokens and speed side by side, over the benchmarks that both runs have."""
+    """Return tokens and speed side by side, over the benchmarks that both runs have."""
     lines = [line for line in pair.lines if line.name in pair.first.benchmarks]
     sides = [_cost(run, lines) for run in (pair.first, pair.second)]
     rows = []
@@ -111,7 +111,7 @@ def _costs(pair: Pair) -> tuple[list[str], list[list[str]]]:
 
 
 def _change(title: str, before: float, after: float) -> str:
-    """Of shares in points, of amounts in percent."""
+    """Format a change: of a share in points, of an amount in percent."""
     if not np.isfinite(before * after):
         return ABSENT
     if title.endswith("%"):
@@ -139,7 +139,7 @@ def _cost(run: RunScores, lines: Sequence[Line]) -> dict[str, float]:
 
 
 def _tokens(tasks: Sequence[TaskScores], field: str) -> float:
-    """Mean over graded samples; NaN where there are none."""
+    """Return the mean over graded samples; NaN if there are none."""
     values = np.concatenate([getattr(task, field)[np.isfinite(task.scores)] for task in tasks])
     return float(values.mean()) if len(values) else np.nan
 

@@ -1,4 +1,4 @@
-"""Run directories: what is in them, and the only code that writes them."""
+"""Run directories: their content, and the only code that writes them."""
 
 import lazy_loader
 

@@ -20,11 +20,8 @@ def upgraded(run: dict[str, Any], to: int) -> dict[str, Any]:
 
     A field of the wrong type stays as it is, for the reader of format 2 to refuse.
     """
-    content = {
-        "speculative": None,
-        **_renamed(run),
-        "format": to,
-    }  # a run that was killed has no total as yet
+    # A run that was killed has no total of speculation yet.
+    content = {"speculative": None, **_renamed(run), "format": to}
     for name, change in (("tasks", _tasks), ("engine", _engine), ("speculative", _speculative)):
         if isinstance(content.get(name), dict):
             content[name] = change(content[name])
@@ -32,7 +29,7 @@ def upgraded(run: dict[str, Any], to: int) -> dict[str, Any]:
 
 
 def name_in_format_1(field: str) -> str:
-    """Return what format 1 calls a field.
+    """Return the name of a field in format 1.
 
     >>> name_in_format_1("repeats"), name_in_format_1("seed")
     ('runs', 'seed')

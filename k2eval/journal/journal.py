@@ -1,4 +1,4 @@
-"""The run directory: ``run.json``, ``generations.jsonl`` and ``verdicts.jsonl``. The only state there is.
+"""The run directory: ``run.json``, ``generations.jsonl`` and ``verdicts.jsonl``. They hold the whole state of a run.
 
 Lines are appended as work finishes and never changed. A line cut off at the end of a file, as a crash leaves
 it, is removed with a warning; a bad line elsewhere is an error. Of several verdicts on one sample the last
@@ -25,7 +25,7 @@ class Journal:
     """One run directory, opened for writing by one process at a time.
 
     Raises:
-        JournalError: When the directory cannot be written, is in use, or holds a foreign file.
+        JournalError: If the directory cannot be written, is in use, or holds a foreign file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -59,7 +59,7 @@ class Journal:
         return self
 
     def _replay(self) -> None:
-        # All is read before anything is repaired: files that are not ours stay as they are.
+        # Read everything before repairing anything: a file that is not ours stays as it is.
         run = self.read_run()
         known = list(run.tasks) if run else []
         for offset, generation in read_lines(self.folder / GENERATIONS, Generation):
@@ -80,37 +80,37 @@ class Journal:
         try:
             self.close()
         except JournalError:
-            if error is None:  # else that error says more
+            if error is None:  # else the first error says more
                 raise
 
     @property
     def generation_count(self) -> int:
-        """How many different generations are kept."""
+        """The number of different generations in the journal."""
         return len(self._offsets)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was made yet, so that the directory is bound to no identity."""
+        """Whether the directory holds no generation and no verdict, so that it is bound to no identity."""
         return not self._offsets and not self.verdicts
 
     def find(self, key: str) -> Generation | None:
-        """The kept generation of this key, read from disk."""
+        """Read the generation of this key from disk; None if there is none."""
         offset = self._offsets.get(key)
         if offset is None:
             return None
         return line_at(self.folder / GENERATIONS, offset, Generation)
 
     def add_generation(self, generation: Generation) -> None:
-        """Keep a generation."""
+        """Append a generation."""
         self._offsets[generation.key] = self._files[GENERATIONS].append(generation)
 
     def add_verdict(self, verdict: Verdict) -> None:
-        """Keep a verdict; it replaces an earlier one on the same sample."""
+        """Append a verdict; it replaces an earlier verdict on the same sample."""
         self._files[VERDICTS].append(verdict)
         self.verdicts[verdict.sample_key] = verdict
 
     def read_run(self) -> RunRecord | None:
-        """Return what ``run.json`` says; None if there is none."""
+        """Read ``run.json``; return None if there is none."""
         return read_run(self.folder) if (self.folder / RUN).exists() else None
 
     def write_run(self, run: RunRecord) -> None:
@@ -137,10 +137,10 @@ class Journal:
 
 
 class Archive:
-    """The generations of run directories, to read and not to extend; of equal keys the first counts.
+    """The generations of run directories, for reading only; of several with one key the first counts.
 
     Raises:
-        JournalError: When a folder is not a run directory, or a line in it is bad.
+        JournalError: If a folder is not a run directory, or a line in it is bad.
     """
 
     def __init__(self, folders: Iterable[Path]) -> None:
@@ -152,7 +152,7 @@ class Archive:
                 self._lines.setdefault(generation.key, (path, offset))
 
     def find(self, key: str) -> Generation | None:
-        """The generation of this key, read from disk."""
+        """Read the generation of this key from disk; return None if no folder has it."""
         if key not in self._lines:
             return None
         path, offset = self._lines[key]

@@ -107,9 +107,9 @@ def _reason(error: Exception) -> str:
 
 
 def repair(path: Path, kind: type[Record]) -> None:
-    """Mend a last line without its newline, as a crash or a full disk leaves it, with a warning.
+    """Repair a last line without its newline, as a crash or a full disk leaves it.
 
-    A record that is whole but for its newline is kept; anything less is cut off.
+    A record that lacks only its newline is kept. Anything less is removed with a warning.
     """
     if not path.exists():
         return
@@ -152,7 +152,7 @@ def _is_whole(line: bytes, kind: type[Record]) -> bool:
 
 
 class Appender:
-    """Appends records to one file; after a failed write the file ends where it did before."""
+    """A file to append records to; after a failed write the file ends where it did before."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -179,7 +179,7 @@ class Appender:
                 os.fsync(self._file.fileno())
                 self._synced = time.monotonic()
         except OSError as error:
-            with contextlib.suppress(OSError):  # the next start repairs what this cannot
+            with contextlib.suppress(OSError):  # else the next start repairs the line
                 os.ftruncate(self._file.fileno(), start)
             raise JournalError(
                 f"Cannot write {self._path}: {error}. Everything finished before is kept; make room and run the same "

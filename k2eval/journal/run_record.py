@@ -1,10 +1,10 @@
-"""``run.json`` as types: all that a run directory says of itself.
+"""``run.json`` as types: the description of a run directory.
 
-Every field is written and every field is required, so that nothing which is lost or misspelt is taken for a
-default. Only ``config`` and ``sampling`` are as in a YAML file: a setting that is not there has its default. A field
-that this version does not know is refused: a later version may have added it for a reason, and the next start of the
-run would drop it from the file. A version that adds a field gives it a default, or raises ``FORMAT`` and teaches
-`read_run_record` the older one.
+Every field is written and every field is required, so that no lost or misspelt field is taken for a default. Only
+``config`` and ``sampling`` are as in a YAML file: a missing setting has its default. A field that this version does
+not know is refused: a later version may have added it for a reason, and the next start of the run would drop it from
+the file. A version that adds a field gives it a default, or raises ``FORMAT`` and teaches `read_run_record` to read
+the older format.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from k2eval.journal.format_1 import name_in_format_1, upgraded
 from k2eval.records import ROLES, Json, Note, Record, Role, Sampling, SpeculativeCounts
 
 FORMAT = 2
-"""The format that is written. Format 1 is that of k2eval 0.1.0; it is read as well."""
+"""The format of new run directories. Format 1, that of k2eval 0.1.0, can be read too."""
 
 
 def _moment(text: str) -> str:
@@ -56,7 +56,7 @@ class ModelRecord(Record):
 
 
 class EngineRecord(Record):
-    """The engine's settings, and what its user must know."""
+    """The engine's settings, and its notes for the user."""
 
     settings: dict[str, Json]
     notes: tuple[Note, ...]
@@ -72,26 +72,26 @@ class MachineRecord(Record):
 
 
 class TaskRecord(Record):
-    """A benchmark as it was asked."""
+    """A benchmark as the run asks it."""
 
     version: str
     title: str
     kind: str
     micro: str | None
-    """Name of the group of benchmarks whose average this one is part of."""
+    """Name of the group of benchmarks whose average includes this task."""
     part: StrictBool
-    """Whether it is another view of a benchmark, such as its steps: shown, but in no total or average."""
+    """Whether the task is another view of a benchmark, such as its steps: shown, but in no total or average."""
     questions: Count
-    """Questions asked in each repeat."""
+    """Number of questions asked in each repeat."""
     expected_questions: Count | None
-    """Questions the whole benchmark has."""
+    """Number of questions of the whole benchmark."""
     fingerprint: str
-    """Hash of the questions; scores on different ones are not comparable."""
+    """Hash of the questions; scores with different hashes are not comparable."""
     source: str
     repeats: Repeats
     grader: str
     protected: StrictBool
-    """Whether the authors ask that the texts not be published."""
+    """Whether the authors ask users not to publish the texts."""
     sampling: Sampling
     prompt: str
     """Hash of the prompt's template."""
@@ -102,7 +102,7 @@ class TaskRecord(Record):
 
     @property
     def settings(self) -> dict[str, Json]:
-        """All that shapes the scores besides checkpoint, recipe and questions."""
+        """Everything that shapes the scores besides checkpoint, recipe and questions."""
         own = {"prompt": self.prompt, "version": self.version, "grader": self.grader}
         return {**own, **self.sampling.model_dump(mode="json")}
 
@@ -113,9 +113,9 @@ class SessionRecord(Record):
     started: Moment
     finished: Moment
     generated: Count
-    """New generations."""
+    """Number of new generations."""
     replayed: Count
-    """Generations taken from the journal."""
+    """Number of generations taken from the journal."""
     generated_tokens: Count
     prompt_tokens: Count
     cached_tokens: Count
@@ -124,25 +124,25 @@ class SessionRecord(Record):
     work_s: Seconds
     """From the first request to the last verdict."""
     speculative: dict[str, SpeculativeCounts]
-    """Of the generations that carry their own counts, by task."""
+    """Speculation counts per task, summed over generations that carry their own counts."""
     generations_with_speculation: Count
-    """New generations that carry their own counts."""
+    """Number of new generations that carry their own counts."""
     engine_speculative: SpeculativeCounts | None
-    """All that the engines counted, unfinished requests included."""
+    """Speculation counts of the engines, unfinished requests included."""
 
 
 class SpeculationRecord(SpeculativeCounts):
     """Counts of speculation, and their ratios."""
 
     acceptance_rate: StrictFloat
-    """Accepted tokens by drafted tokens."""
+    """Accepted tokens divided by drafted tokens."""
     acceptance_length: StrictFloat
     """Mean tokens per verification step, the target's own one included."""
     acceptance_per_position: tuple[StrictFloat, ...]
 
 
 class CountedGenerations(Record):
-    """How many generations carry their own counts: vLLM gives none to an answer that ends at a stop string."""
+    """The generations that carry their own counts; vLLM gives none to an answer that ends at a stop string."""
 
     generated: Count
     counted: Count
@@ -183,14 +183,14 @@ class RunRecord(Record):
 
     @property
     def tokens_per_s(self) -> float | None:
-        """Generated tokens per second of generation; replayed generations count in neither."""
+        """Generated tokens per second of generation; replayed generations are in neither number."""
         seconds = sum(session.generation_s for session in self.sessions)
         tokens = sum(session.generated_tokens for session in self.sessions)
         return tokens / seconds if seconds > 0 and tokens > 0 else None
 
     @property
     def prompt_tokens(self) -> int:
-        """Tokens of all prompts that the engine read."""
+        """Number of prompt tokens that the engine read."""
         return sum(session.prompt_tokens for session in self.sessions)
 
     @property
@@ -215,8 +215,8 @@ def read_run_record(path: Path) -> RunRecord:
     """Read a ``run.json`` of format 2, or of format 1 as if it were of format 2.
 
     Raises:
-        FileNotFoundError, NotADirectoryError: If there is none.
-        JournalError: If it is not what `k2eval run` writes; names the file, the field and what was expected.
+        FileNotFoundError, NotADirectoryError: If there is no such file.
+        JournalError: If `k2eval run` does not write such a file; names the file, the field and the expected value.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -242,7 +242,7 @@ _REMEDY = "Restore the file, or make the run again with another --out."
 
 
 def _explained(error: ValidationError, path: Path, content: dict[str, Any]) -> str:
-    """Name the first field that is wrong, and what was expected there."""
+    """Name the first field that is wrong, and the value that was expected."""
     problem = error.errors(include_url=False)[0]
     parts = [str(part) for part in problem["loc"]]
     field = ".".join(map(name_in_format_1, parts) if content["format"] == 1 else parts)

@@ -1,4 +1,4 @@
-"""Averages over benchmarks, and how sure a rank in them is."""
+"""Averages over benchmarks, and the intervals of ranks by them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from k2eval.statistics import combine, paired_means, pool, rank_intervals, resam
 def add_averages(rows: Sequence[Row], benchmarks: Sequence[Benchmark]) -> tuple[str, ...]:
     """Add micro and macro averages of each group of benchmarks, and the macro average of all.
 
-    Micro averages weigh benchmarks by their questions, macro averages weigh them alike. Rows that lack a
-    benchmark, have not finished it, or were asked other questions, get a value with a note and no rank.
+    Micro averages weigh benchmarks by their questions, macro averages weigh them equally. A row that lacks a
+    benchmark, has not finished it, or was asked other questions gets a value with a note and no rank.
 
     Returns:
         The names of the added averages.

@@ -1,4 +1,4 @@
-"""The one table: a row per run, every number with its interval and its denominator."""
+"""The table of runs: a row per run, every number with its interval and its denominator."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from k2eval.leaderboard.published import read_published
 
 @dataclass(frozen=True, slots=True)
 class Leaderboard:
-    """Measured runs as a table, and what readers must know about it."""
+    """Measured runs as a table, with notes for its readers."""
 
     frame: pd.DataFrame
     """One row per run; percentages in percent. docs/leaderboard.md names the columns."""
@@ -27,7 +27,7 @@ class Leaderboard:
     averages: tuple[str, ...]
     """Names of the columns that average over benchmarks, such as ``math_micro``."""
     notes: tuple[str, ...]
-    """What holds for the whole table."""
+    """Notes on the whole table."""
     published: pd.DataFrame | None = None
     """Figures from publications: shown apart, never ranked."""
 
@@ -40,18 +40,18 @@ def build(
     split: Path | None = None,
     cutoff: str | None = None,
 ) -> Leaderboard:
-    """The leaderboard of run directories.
+    """Build the leaderboard of run directories.
 
     Args:
-        runs: run directories; one row each.
-        published: CSV of published figures to show beside.
-        exclude: file that lists questions to leave out, one per line (id, ``task/id`` or hash).
-        split: file that lists questions to score apart from the others, in columns of their own.
-        cutoff: ISO date; benchmarks whose questions carry dates get columns for before and from then on.
+        runs: Run directories; one row each.
+        published: CSV file of published figures to show beside the measured ones.
+        exclude: File that lists questions to leave out, one per line (id, ``task/id`` or hash).
+        split: File that lists questions to score apart from the others, in columns of their own.
+        cutoff: ISO date; benchmarks whose questions carry dates get a column for each side of the date.
 
     Raises:
-        ConfigError: no run was given, or a list or date cannot be used.
-        JournalError: a run directory cannot be read.
+        ConfigError: If no run is given, or a list or date cannot be used.
+        JournalError: If a run directory cannot be read.
     """
     if not runs:
         raise ConfigError("Expected at least one run directory, got none. Make one with `k2eval run`.")
@@ -86,7 +86,7 @@ def _column(values: Sequence[Any]) -> pd.Series:
 
 
 def _sorted(frame: pd.DataFrame, benchmarks: Sequence[Benchmark], averages: Sequence[str]) -> pd.DataFrame:
-    """Best first by the first average, or else the first benchmark; rows without a rank in it last."""
+    """Sort by the first average or, without averages, the first benchmark: best first, rows without a rank last."""
     if not benchmarks:
         return frame
     name = averages[0] if averages else benchmarks[0].name

@@ -25,21 +25,21 @@ class Benchmark:
     name: str
     title: str
     part: bool
-    """Whether it is another view of a benchmark, which no average counts."""
+    """Whether the column is another view of a benchmark, which no average counts."""
     group: str | None
-    """Group of benchmarks whose micro average it is part of."""
+    """Group of benchmarks whose micro average includes this benchmark."""
     fingerprint: str
-    """Of the questions that most rows were asked; other rows are not compared with these."""
+    """Fingerprint of the questions that most rows were asked; rows with other questions are not compared."""
     size: int
-    """How many those are."""
+    """The number of these questions."""
     questions: tuple[str, ...]
-    """Ids of those that have verdicts in any row."""
+    """Ids of the questions that have verdicts in any row."""
     comparable: tuple[int, ...]
     """Rows that were asked these questions."""
     ranked: tuple[int, ...]
-    """Those of them that are finished: the questions answered first may be the easy ones."""
+    """The comparable rows that are finished: the questions answered first may be the easy ones."""
     settings: Mapping[str, Json]
-    """Prompt, grader and sampling of most of these rows."""
+    """Prompt, grader and sampling of most comparable rows."""
     means: Array
     """Per-question means of shape (questions, rows); NaN for rows that are not comparable."""
 
@@ -52,11 +52,11 @@ class Row:
     record: dict[str, Any]
     """Column name -> value."""
     estimates: dict[str, Estimate] = field(default_factory=dict)
-    """Of each benchmark, as fractions."""
+    """The estimate of each benchmark, as fractions."""
 
 
 def benchmark_of(name: str, runs: Sequence[RunScores]) -> Benchmark:
-    """The column of benchmark ``name``; the questions that most runs were asked are the ones compared."""
+    """Return the column of benchmark ``name``, which compares the runs on the questions that most were asked."""
     having = [index for index, run in enumerate(runs) if name in run.tasks]
     asked = {index: _asked(runs[index].tasks[name]) for index in having}
     votes = Counter(asked.values())
@@ -94,7 +94,7 @@ def _most_common(settings: Sequence[Mapping[str, Json]]) -> Mapping[str, Json]:
 
 
 def differences(own: Mapping[str, Json], others: Mapping[str, Json]) -> list[str]:
-    """Return in words which settings of one run on a benchmark differ from the others'."""
+    """Name the settings of one run on a benchmark that differ from the settings of most runs."""
     words = []
     for name in dict.fromkeys([*own, *others]):
         mine, theirs = own.get(name), others.get(name)
@@ -104,12 +104,12 @@ def differences(own: Mapping[str, Json], others: Mapping[str, Json]) -> list[str
 
 
 def _asked(task: TaskScores) -> tuple[str, int]:
-    """What two rows must agree on to be compared: the data, and how much of it was asked."""
+    """Return the facts that must be equal if two rows are compared: the data, and the number of questions asked."""
     return task.info.fingerprint, task.info.questions
 
 
 def row_of(run: RunScores) -> Row:
-    """What concerns the run as a whole."""
+    """Return a row with the columns that concern the whole run."""
     info, tasks = run.info, run.benchmarks.values()
     graded = sum(task.graded for task in tasks)
     notes = [] if info.complete else ["the run is not finished"]
@@ -141,7 +141,7 @@ def row_of(run: RunScores) -> Row:
 
 
 def add_cell(row: Row, benchmark: Benchmark) -> None:
-    """Adds the columns of one benchmark to a row; they stay empty where the run does not have it."""
+    """Add the columns of one benchmark to a row; they stay empty if the run does not have the benchmark."""
     task = row.run.tasks.get(benchmark.name)
     if task is None:
         return
@@ -176,7 +176,7 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
 
 
 def _judged(task: TaskScores) -> dict[str, float]:
-    """The answer judge's score beside the rule's on the same samples, and how often they differ, in percent."""
+    """Return the score of the answer judge, that of the rule on the same samples, and the share that differs."""
     both = np.isfinite(task.judged) & np.isfinite(task.scores)
     failed: dict[str, float] = {"judge_failed": int(task.unjudged.sum())} if task.unjudged.any() else {}
     if not both.any():
@@ -194,7 +194,7 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
     info = task.info
     notes = [note.text for note in info.notes]
     expected = info.expected_questions
-    limited = any(note.kind is NoteKind.LIMITED for note in info.notes)  # says it already
+    limited = any(note.kind is NoteKind.LIMITED for note in info.notes)
     if expected is not None and info.questions < expected and not limited:
         notes.append(f"{info.questions} of {expected} questions")
     notes = list(dict.fromkeys(notes))
@@ -234,7 +234,7 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
 
 
 def add_standing(rows: Sequence[Row], benchmark: Benchmark) -> None:
-    """Marks the best of the rows that are compared, and those whose paired difference from it may be noise."""
+    """Mark the best of the compared rows, and the rows whose paired difference from the best may be noise."""
     scored = {
         index: rows[index].estimates[benchmark.name].value
         for index in benchmark.ranked
@@ -259,6 +259,10 @@ def _mean(arrays: Iterable[NDArray[np.int64]]) -> float:
 
 
 def group_title(name: str) -> str:
-    """``math_micro`` -> ``Maths micro``."""
+    """Return the title of an average.
+
+    >>> group_title("math_micro"), group_title("macro")
+    ('Maths micro', 'Macro (all)')
+    """
     group, _, kind = name.rpartition("_")
     return f"{_GROUPS.get(group, group.capitalize())} {kind}" if group else "Macro (all)"

@@ -18,17 +18,17 @@ Test = Callable[[str, TaskScores], list[bool]]
 
 @dataclass(frozen=True, slots=True)
 class QuestionList:
-    """Questions named in a file."""
+    """A list of questions, read from a file."""
 
     path: Path
     names: frozenset[str]
 
     @classmethod
     def read(cls, path: Path) -> QuestionList:
-        """Reads one question per line; empty lines and lines that start with ``#`` do not count.
+        """Read one question per line; ignore empty lines and lines that start with ``#``.
 
         Raises:
-            DataError: the file cannot be read or names nothing.
+            DataError: If the file cannot be read or names no question.
         """
         try:
             lines = path.read_text("utf-8").splitlines()
@@ -44,19 +44,19 @@ class QuestionList:
         return cls(path, names)
 
     def test(self, task: str, scores: TaskScores) -> list[bool]:
-        """For each question whether it is listed: by its id, as ``task/id``, or by the hash of its text."""
+        """Tell for each question whether the list has its id, ``task/id``, or the hash of its text."""
         return [not self.names.isdisjoint(names_of(task, question, scores)) for question in scores.questions]
 
 
 def names_of(task: str, question: str, scores: TaskScores) -> tuple[str, ...]:
-    """What a question can be called in a list: its id, ``task/id``, or the hash that the run kept of it."""
+    """Return the names that a question may have in a list: its id, ``task/id``, and the hash that the run kept."""
     known = scores.info.hashes.get(question)
     return (question, f"{task}/{question}", *([known] if known else []))
 
 
 @dataclass(frozen=True, slots=True)
 class Contamination:
-    """What to leave out and what to score apart."""
+    """The questions to leave out and those to score apart."""
 
     excluded: QuestionList | None = None
     apart: QuestionList | None = None
@@ -64,11 +64,11 @@ class Contamination:
 
     @classmethod
     def of(cls, *, exclude: Path | None, split: Path | None, cutoff: str | None) -> Contamination:
-        """From paths and an ISO date.
+        """Read the lists and check the date.
 
         Raises:
-            ConfigError: the date is none.
-            DataError: a list cannot be read.
+            ConfigError: If the cut-off is not an ISO date.
+            DataError: If a list cannot be read.
         """
         if cutoff is not None:
             try:
@@ -82,15 +82,15 @@ class Contamination:
         )
 
     def apply(self, runs: Sequence[RunScores]) -> tuple[list[RunScores], list[str]]:
-        """The runs without the excluded questions and with the split columns, and what to say about it."""
+        """Return the runs without the excluded questions and with the split columns, and the notes on both."""
         notes: list[str] = []
         changed = list(runs)
         if self.excluded is not None:
             changed = [_without(run, self.excluded) for run in changed]
-            notes.append(_said(self.excluded, "left out of every score", runs))
+            notes.append(_note_on(self.excluded, "left out of every score", runs))
         if self.apart is not None:
             changed = [_divided(run, self.apart.test, "listed", "unlisted") for run in changed]
-            notes.append(_said(self.apart, "scored apart from the others", runs))
+            notes.append(_note_on(self.apart, "scored apart from the others", runs))
         if self.cutoff is not None:
             changed = [
                 _divided(run, self._before, f"before {self.cutoff}", f"from {self.cutoff}") for run in changed
@@ -126,7 +126,7 @@ def _without(run: RunScores, listed: QuestionList) -> RunScores:
 
 
 def _divided(run: RunScores, test: Test, yes: str, no: str) -> RunScores:
-    """Adds a column for each side of ``test``; an empty list from it leaves the benchmark whole."""
+    """Add a column for each side of ``test``; if no question passes the test, leave the benchmark whole."""
     tasks = dict(run.tasks)
     for name, task in run.tasks.items():
         side = np.array(test(name, task), dtype=bool)
@@ -153,7 +153,7 @@ def _part(
     return replace(task.only(keep), info=info)
 
 
-def _said(listed: QuestionList, what: str, runs: Sequence[RunScores]) -> str:
+def _note_on(listed: QuestionList, treatment: str, runs: Sequence[RunScores]) -> str:
     met = {
         name
         for run in runs
@@ -163,4 +163,4 @@ def _said(listed: QuestionList, what: str, runs: Sequence[RunScores]) -> str:
     }
     matched = len(listed.names & met)
     share = f"{matched} of its {len(listed.names)} names match"
-    return f"Questions listed in {listed.path.name} are {what}: {share}."
+    return f"Questions listed in {listed.path.name} are {treatment}: {share}."

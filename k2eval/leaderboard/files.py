@@ -13,10 +13,10 @@ from k2eval.system import write_text
 
 
 def write(board: Leaderboard, out: Path) -> list[Path]:
-    """Writes ``OUT.csv``, ``OUT.md`` and ``OUT.html``; returns their paths.
+    """Write ``OUT.csv``, ``OUT.md`` and ``OUT.html``; return their paths.
 
     Raises:
-        ConfigError: the files cannot be written.
+        ConfigError: If the files cannot be written.
     """
     base = out.with_suffix("") if out.suffix in {".csv", ".md", ".html"} else out
     texts = {".csv": to_csv(board), ".md": to_markdown(board, base.name), ".html": to_html(board, base.name)}
@@ -33,5 +33,5 @@ def write(board: Leaderboard, out: Path) -> list[Path]:
 
 
 def to_csv(board: Leaderboard) -> str:
-    """One number per cell; percentages in percent, to six decimals; empty where there is none."""
+    """Return the table as CSV: one number per cell, percentages in percent, an empty cell for no value."""
     return cells.to_csv(board.frame)

@@ -22,7 +22,7 @@ LEGEND = (
 
 
 _LONG = 60
-"""Characters from which a cell of text is given room."""
+"""Number of characters above which a cell of text may be wide."""
 
 
 class Heading(NamedTuple):
@@ -34,7 +34,7 @@ class Heading(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """One cell: what is read, and what is sorted by (None: the text, "": no value)."""
+    """One cell: its text, and the value to sort by (None: the text; "": no value)."""
 
     text: str
     value: float | str | None = None
@@ -53,7 +53,7 @@ class Grid(NamedTuple):
 
 
 def to_html(board: Leaderboard, name: str) -> str:
-    """The leaderboard as a page that needs no network: sortable, light or dark."""
+    """Render the leaderboard as a page that needs no network: sortable, light or dark."""
     return render("leaderboard.html", title=f"Leaderboard: {name}", tables=board_tables(board))
 
 
@@ -68,7 +68,7 @@ class Tables(NamedTuple):
 
 
 def board_tables(board: Leaderboard) -> Tables:
-    """The tables of a leaderboard, with marks and notes in place."""
+    """Return the tables of a leaderboard, with their marks and notes."""
     notes = cells.Footnotes()
     measured = _measured(board, notes)
     return Tables(
@@ -138,7 +138,7 @@ def _score(record: pd.Series, name: str, notes: cells.Footnotes, shared: Sequenc
 
 
 def _bar(value: float, low: float, high: float) -> Markup:
-    """The interval on a line from 0 to 100 %."""
+    """Draw the interval on a line from 0 to 100 %."""
     return Markup(
         '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
         '<line x1="0" x2="100" y1="4" y2="4"/><line class="reach" x1="{low}" x2="{high}" y1="4" y2="4"/>'
@@ -156,7 +156,7 @@ def _plain(label: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def _text(text: str) -> Cell:
-    """A cell that sorts by the number it starts with, or else by its text."""
+    """Return a cell that is sorted by the number at its start, or without one by its text."""
     if text == cells.ABSENT:
         return Cell(text, "", "number")
     start = text.split(" ")[0].replace(",", "")

@@ -32,7 +32,7 @@ def load_run(path: Path) -> RunScores:
     """Read one run directory; the last verdict about a sample counts.
 
     Raises:
-        JournalError: If a file is missing or unreadable, or a line (other than a torn last one) is no verdict.
+        JournalError: If a file is missing or unreadable, or a line other than a torn last line is no verdict.
     """
     info = read_run(path)
     source = path / VERDICTS
@@ -45,8 +45,10 @@ def load_run(path: Path) -> RunScores:
 
 
 def load_runs(paths: Sequence[Path]) -> list[RunScores]:
-    """`load_run` for each path; runs of one name get their folders' names in front."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:  # one is parsed, outside of Python, while another is counted
+    """Load the run of each path; runs with equal names are renamed after their folders."""
+    with ThreadPoolExecutor(
+        _AT_ONCE
+    ) as pool:  # Arrow parses one run, without the GIL, while numpy counts another
         runs = list(pool.map(load_run, paths))
     names = Counter(run.info.name for run in runs)
     return [run if names[run.info.name] == 1 else _renamed(run) for run in runs]
@@ -94,7 +96,7 @@ def _check_places(
 
 
 def _scores_of(name: str, table: pa.Table, info: TaskRecord, source: Path) -> dict[str, TaskScores]:
-    """Return the scores of one benchmark and, if its questions have steps, of these."""
+    """Return the scores of one benchmark and, if its questions have steps, the scores of the steps."""
     ids = pc.dictionary_encode(table["question_id"].combine_chunks())
     question = ids.indices.to_numpy(zero_copy_only=False)
     repeat = table["repeat_index"].to_numpy()
@@ -135,7 +137,7 @@ def _scores_of(name: str, table: pa.Table, info: TaskRecord, source: Path) -> di
 def _of_steps(
     task: TaskScores, table: pa.Table, last: NDArray[np.int64], counts: NDArray[np.float64]
 ) -> TaskScores:
-    """The share of steps passed, all steps of the benchmark counting the same (SciCode's sub-problem score).
+    """Score a benchmark by its share of steps passed; all steps count the same (SciCode's sub-problem score).
 
     Steps that our own side could not grade are left out; a response without any code passes none.
     """
@@ -164,7 +166,7 @@ def _tag(table: pa.Table, name: str) -> pa.Array:
 
 
 def _placed(values: NDArray[Any], last: NDArray[np.int64], gap: float) -> NDArray[Any]:
-    """``values[last]``, with ``gap`` where ``last`` is -1."""
+    """Return ``values[last]``, with ``gap`` at the places where ``last`` is -1."""
     placed = np.full(last.shape, gap, dtype=values.dtype)
     placed[last >= 0] = values[last[last >= 0]]
     return placed

@@ -16,21 +16,21 @@ TITLES = {
     "livecodebench_v5": "LiveCodeBench v5", "scicode": "SciCode", "scicode_sub": "SciCode, steps",
     "gpqa_diamond": "GPQA-Diamond", "hle": "HLE",
 }  # fmt: skip
-"""How columns of the shipped file are headed where no measured run has the benchmark."""
+"""Titles of columns of the shipped file if no measured run has the benchmark."""
 
 TOLERANCE = 0.02
 """Percentage points: published scores seem to be averages of runs that were each rounded to two decimals."""
 
 
 def read_published(path: Path) -> pd.DataFrame:
-    """Reads a table of published figures and adds the mathematics averages that follow from them.
+    """Read a table of published figures and add the mathematics averages that follow from them.
 
     The file has the columns ``system``, ``source`` and ``note``; every other column is a benchmark with
-    scores in percent, empty where nothing was published. Where all four mathematics benchmarks are given,
+    scores in percent, empty if nothing was published. If all four mathematics benchmarks are given,
     ``math_micro_computed`` (weighted by questions) and ``math_macro_computed`` are added.
 
     Raises:
-        DataError: the file is missing, is no such table, has a row without source or a score outside 0 … 100.
+        DataError: If the file is missing, is no such table, has a row without source or a score outside 0 … 100.
     """
     try:
         frame = pd.read_csv(path, dtype=str)

@@ -21,7 +21,7 @@ PUBLISHED = (
 
 
 def to_markdown(board: Leaderboard, name: str) -> str:
-    """The whole leaderboard as a page."""
+    """Render the whole leaderboard as a Markdown page."""
     notes = cells.Footnotes()
     parts = [f"# Leaderboard: {name}", LEGEND, cells.markdown_table(*grid(board, notes, "<br>"))]
     parts.append("\n".join(f"- {line}" for line in (*board.notes, *notes.lines())))
@@ -32,7 +32,7 @@ def to_markdown(board: Leaderboard, name: str) -> str:
 
 
 def header_of(frame: pd.DataFrame, benchmark: Benchmark) -> tuple[str, bool]:
-    """What stands under a benchmark's title, and whether that holds for all rows."""
+    """Return the text under a benchmark's title, and whether it is true of all rows."""
     name = benchmark.name
     variety = (
         frame[[f"{name}_k", f"{name}_questions", f"{name}_expected_questions"]].dropna().drop_duplicates()
@@ -46,7 +46,7 @@ def header_of(frame: pd.DataFrame, benchmark: Benchmark) -> tuple[str, bool]:
 def grid(
     board: Leaderboard, notes: cells.Footnotes, line: str, only: int | None = None
 ) -> tuple[list[str], list[list[str]]]:
-    """A row per run (the first ``only``); ``line`` is a line break, and ``**`` encloses the best."""
+    """Return a header and a row per run (the first ``only``); ``line`` breaks a line, ``**`` encloses the best."""
     frame = board.frame
     under = {benchmark.name: header_of(frame, benchmark) for benchmark in board.benchmarks}
     shared = {name: cells.shared(frame, name) for name in ("", *board.averages, *under)}
@@ -82,7 +82,7 @@ def grid(
 
 
 def score_cell(record: pd.Series, name: str, notes: cells.Footnotes, shared: Sequence[str]) -> str:
-    """A score with its interval and marks, except those of its heading; ``**`` encloses the best."""
+    """Format a score with its interval, and the marks that its heading lacks; ``**`` encloses the best score."""
     text, standing = cells.score(record, name), record.get(f"{name}_standing")
     text = f"**{text}**" if standing == "best" else f"{text} ≈" if standing == "near" else text
     failed = " ⚠" if cells.number(record.get(f"{name}_failed")) > 0 else ""
@@ -90,7 +90,7 @@ def score_cell(record: pd.Series, name: str, notes: cells.Footnotes, shared: Seq
 
 
 def size_of(record: pd.Series, benchmark: Benchmark) -> str:
-    """``avg@16, 30 questions`` for one row."""
+    """Format the size of a benchmark in one row: ``avg@16, 30 questions``."""
     name = benchmark.name
     if pd.isna(record.get(f"{name}_k")):
         return ""
@@ -102,7 +102,7 @@ FACTS = ("avg@k %", "k", "Questions", "Samples", "Failed", "Truncated %", "No an
 
 
 def details(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
-    """A row per benchmark and run, with every denominator."""
+    """Return a header and a row per benchmark and run, with every denominator."""
     header = [
         "Benchmark",
         "Run",
@@ -128,7 +128,7 @@ def details(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
 
 
 def facts(record: pd.Series, name: str, notes: cells.Footnotes | None) -> list[str]:
-    """The cells of `FACTS` for one benchmark of one run."""
+    """Return the cells of `FACTS` for one benchmark of one run."""
     expected, counted = record[f"{name}_expected_questions"], record[f"{name}_questions"]
     failed = int(record[f"{name}_failed"])
     return [
@@ -144,7 +144,7 @@ def facts(record: pd.Series, name: str, notes: cells.Footnotes | None) -> list[s
 
 
 def published_table(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
-    """A row per published system, its source last."""
+    """Return a header and a row per published system, its source last."""
     frame = board.published if board.published is not None else pd.DataFrame()
     titles = {benchmark.name: benchmark.title for benchmark in board.benchmarks}
     scores = list(frame.columns.difference(["system", "source", "note"], sort=False))

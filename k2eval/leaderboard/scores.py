@@ -1,4 +1,4 @@
-"""A run as tables need it: ``run.json``, and verdicts as arrays."""
+"""A run for tables: ``run.json``, and verdicts as arrays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from k2eval.records import Outcome
 from k2eval.statistics import Scores, question_means
 
 INFRASTRUCTURE = np.array([outcome.is_infrastructure for outcome in OUTCOMES])
-"""For each code of an outcome, whether it says nothing about the model."""
+"""For each code of an outcome, whether the outcome is a failure of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class TaskScores:
     questions: tuple[str, ...]
     """Ids of the questions that have verdicts, in order of first appearance."""
     scores: Scores
-    """NaN where there is no verdict yet, or an infrastructure failure."""
+    """NaN if there is no verdict yet, or an infrastructure failure."""
     outcomes: NDArray[np.int8]
-    """Index into `OUTCOMES`, -1 where there is no verdict."""
+    """Index into `OUTCOMES`, -1 if there is no verdict."""
     output_tokens: NDArray[np.int64]
     recipe_tokens: NDArray[np.int64]
     saved_tokens: NDArray[np.int64]
@@ -35,21 +35,21 @@ class TaskScores:
     dates: tuple[str | None, ...]
     """The questions' ``date`` tags, or else ``month`` tags."""
     marked: NDArray[np.bool_]
-    """Whether the recipe left a mark on the sample, such as a candidate or a judgement that was lost."""
+    """Whether the recipe marked the sample, for example because it lost a candidate or a judgement."""
     judged: Scores
-    """Scores by the answer judge; NaN where it was not asked or had no word."""
+    """Scores by the answer judge; NaN if it was not asked or gave no score."""
     unjudged: NDArray[np.bool_]
     """Whether the answer judge failed on the sample."""
 
     weights: NDArray[np.float64] | None = None
-    """How much each question counts; None: all the same."""
+    """Weight of each question; None if all count the same."""
 
     @property
     def values(self) -> Scores:
-        """The scores, shaped so that a plain mean over questions is the weighted one.
+        """The scores, transformed so that their plain mean over questions is the weighted mean.
 
-        With weights w, mean weight W and weighted average R that is R + w (score - R) / W, the linearisation of a
-        ratio: the spread of these values over questions gives the standard error of R (Cochran 1977, ch. 2.11).
+        With weights w, mean weight W and weighted average R, a value is R + w (score - R) / W, the linearisation of a
+        ratio. The spread of these values over questions gives the standard error of R (Cochran 1977, ch. 2.11).
         """
         if self.weights is None:
             return self.scores
@@ -63,26 +63,26 @@ class TaskScores:
         return values
 
     def count(self, outcome: Outcome) -> int:
-        """Samples with this outcome."""
+        """Count the samples with this outcome."""
         return int((self.outcomes == OUTCOMES.index(outcome)).sum())
 
     @property
     def failed(self) -> int:
-        """Samples lost to infrastructure failures."""
+        """Number of samples lost to infrastructure failures."""
         return int(INFRASTRUCTURE[self.outcomes[self.outcomes >= 0]].sum())
 
     @property
     def graded(self) -> int:
-        """Samples with a score."""
+        """Number of samples with a score."""
         return int(np.isfinite(self.scores).sum())
 
     @property
     def missing(self) -> int:
-        """Samples without a verdict as yet."""
+        """Number of samples without a verdict yet."""
         return max(self.info.questions * self.info.repeats - self.failed - self.graded, 0)
 
     def only(self, keep: NDArray[np.bool_]) -> TaskScores:
-        """The same for the questions where ``keep`` is true."""
+        """Return the verdicts on the questions whose entry in ``keep`` is true."""
         chosen = np.flatnonzero(keep)
         return replace(
             self,
@@ -102,7 +102,7 @@ class TaskScores:
 
 @dataclass(frozen=True, slots=True)
 class RunScores:
-    """One run directory as tables need it."""
+    """One run directory for tables."""
 
     path: Path
     info: RunRecord
@@ -111,5 +111,5 @@ class RunScores:
 
     @property
     def benchmarks(self) -> dict[str, TaskScores]:
-        """The tasks, without those that are another view of one."""
+        """The tasks, without those that are another view of a task."""
         return {name: task for name, task in self.tasks.items() if not task.info.part}

@@ -16,13 +16,13 @@ from k2eval.leaderboard.columns import group_title
 from k2eval.leaderboard.render import FACTS, facts, grid
 
 _NAMES, _EACH = 31, 18
-"""Columns of a terminal that the names and each run take when runs stand side by side."""
+"""Width, in characters, of the names and of each run when runs stand side by side."""
 _SHOWN = 12
-"""Runs shown on a terminal; all of them are in the files."""
+"""Number of runs shown on a terminal; the files have all of them."""
 
 
 def print_table(board: Leaderboard, console: Console) -> None:
-    """The leaderboard on a terminal: one run with all denominators, several side by side, best first."""
+    """Print the leaderboard: one run with all denominators, several runs side by side, best first."""
     notes = cells.Footnotes()
     if len(board.frame) == 1:
         record = board.frame.iloc[0]
@@ -59,7 +59,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 
 def _turned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
-    """A column per run: its first cell becomes the header."""
+    """Turn rows into columns: one column per run, its first cell the header."""
     lines = [[name, *column] for name, column in zip(header, zip(*rows, strict=True), strict=True)]
     return lines[0], lines[1:]
 
@@ -67,7 +67,7 @@ def _turned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[
 def _single(
     board: Leaderboard, record: pd.Series, notes: cells.Footnotes
 ) -> tuple[list[str], list[list[str]]]:
-    """One run, a row per benchmark and average."""
+    """Return a header and a row per benchmark and average of one run."""
     rows = [[benchmark.title, *facts(record, benchmark.name, notes)] for benchmark in board.benchmarks]
     for name in board.averages:
         mark = notes.mark(record[f"{name}_notes"])
@@ -94,7 +94,7 @@ def _single(
 
 
 def _speed(record: pd.Series) -> str:
-    """Tokens per second and acceptance length, where known."""
+    """Format tokens per second and acceptance length, if known."""
     speed = cells.plain(record["tokens_per_s"], ",.0f")
     drafts = cells.plain(record["acceptance_length"], ".2f")
     words = [f"{speed} tokens/s"] if speed != cells.ABSENT else []
@@ -103,7 +103,7 @@ def _speed(record: pd.Series) -> str:
 
 
 def _terminal(cell: str) -> Text:
-    """The cell with what ``**`` encloses in bold; brackets in names stay what they are."""
+    """Return the cell, the parts that ``**`` encloses in bold; brackets in names stay as they are."""
     text = Text()
     for index, part in enumerate(cell.split("**")):
         text.append(part, style="bold" if index % 2 else None)

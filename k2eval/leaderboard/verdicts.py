@@ -1,4 +1,4 @@
-"""``verdicts.jsonl`` -> columns, fast where it can be and line by line where it must be."""
+"""``verdicts.jsonl`` -> columns: by Arrow's parser if possible, else line by line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCHEMA = pa.schema(
         "task": pa.string(),
         "question_id": pa.string(),
         "repeat_index": pa.int64(),
-        "run_index": pa.int64(),  # its name in k2eval 0.1.0
+        "run_index": pa.int64(),  # the name of repeat_index in k2eval 0.1.0
         "outcome": pa.string(),
         "score": pa.float64(),
         "output_tokens": pa.int64(),
@@ -39,15 +39,15 @@ SCHEMA = pa.schema(
     }
 )
 _BLOCK = 1 << 21
-"""Bytes that one thread parses at a time."""
+"""Number of bytes that one thread parses at a time."""
 _REQUIRED = {"task": str, "question_id": str, "repeat_index": int, "outcome": str}
 
 
 def read_verdicts(path: Path) -> tuple[pa.Table, bool]:
-    """The columns of `SCHEMA` of a ``verdicts.jsonl``, and whether a torn last line was left out.
+    """Read the columns of `SCHEMA` from a ``verdicts.jsonl``, and tell whether a torn last line was left out.
 
     Raises:
-        JournalError: the file cannot be read, or a line other than a torn last one is no verdict.
+        JournalError: If the file cannot be read, or a line other than a torn last line is no verdict.
     """
     if not path.exists():
         return SCHEMA.empty_table(), False
@@ -65,7 +65,7 @@ def read_verdicts(path: Path) -> tuple[pa.Table, bool]:
 
 
 def _read_fast(data: bytes) -> pa.Table | None:
-    """All lines by Arrow's parser; None where it meets anything but plain verdicts."""
+    """Parse all lines with Arrow; return None if it meets anything but plain verdicts."""
     table = _parsed(data, _BLOCK)
     if table is None and len(data) > _BLOCK:  # a line may be longer than a block
         table = _parsed(data, min(len(data), 1 << 30))
@@ -95,7 +95,7 @@ def _is_sound(table: pa.Table) -> bool:
 
 
 def _with_repeats(table: pa.Table) -> pa.Table:
-    """Fill ``repeat_index`` from its name in k2eval 0.1.0."""
+    """Fill ``repeat_index`` from ``run_index``, its name in k2eval 0.1.0."""
     column = pc.coalesce(table["repeat_index"], table["run_index"])
     return table.set_column(table.schema.get_field_index("repeat_index"), "repeat_index", column)
 
@@ -112,7 +112,7 @@ def _parsed(data: bytes, block: int) -> pa.Table | None:
 
 
 def _read_slowly(path: Path, data: bytes) -> pa.Table:
-    """Line by line: for text that Arrow refuses (unpaired surrogates), and to name the line that is wrong."""
+    """Parse line by line, for text that Arrow refuses (unpaired surrogates) and to name the line that is wrong."""
     rows = list(_rows(path, data))
     try:
         return pa.Table.from_pylist(rows, schema=SCHEMA)

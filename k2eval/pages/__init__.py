@@ -1,4 +1,4 @@
-"""Self-contained HTML pages: templates, style and script in one file, nothing loaded from elsewhere."""
+"""Self-contained HTML pages: content, style and script in one file, nothing loaded from elsewhere."""
 
 import lazy_loader
 

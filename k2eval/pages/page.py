@@ -14,13 +14,13 @@ from k2eval.records import Json
 
 
 def render(template: str, *, scripts: tuple[str, ...] = (), styles: tuple[str, ...] = (), **data: Any) -> str:
-    """Fills a template of this package; values are escaped unless they are `markupsafe.Markup`.
+    """Fill a template of this package; values are escaped unless they are `markupsafe.Markup`.
 
     Args:
-        template: file name, such as ``leaderboard.html``.
-        scripts: names of the scripts to put into the page.
-        styles: names of further style sheets; ``base.css`` is always there.
-        data: what the template uses.
+        template: File name, such as ``leaderboard.html``.
+        scripts: Names of the scripts to put into the page.
+        styles: Names of further style sheets; ``base.css`` is always in the page.
+        data: Values for the template.
     """
     style = Markup("\n").join(Markup(_text(name)) for name in ("base.css", *styles))
     script = Markup("\n").join(Markup(_text(name)) for name in ("base.js", *scripts))
@@ -28,7 +28,7 @@ def render(template: str, *, scripts: tuple[str, ...] = (), styles: tuple[str, .
 
 
 def script_json(value: Json) -> Markup:
-    """JSON that may stand inside a ``<script>`` element: ASCII, and without any ``<``."""
+    """Return JSON that may be inside a ``<script>`` element: ASCII, and without any ``<``."""
     return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))
 
 

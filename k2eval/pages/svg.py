@@ -9,7 +9,7 @@ from math import ceil, floor, isfinite, log2, log10
 from markupsafe import Markup, escape
 
 COLOURS = 6
-"""Classes ``c0`` … of the style sheet; more series start again."""
+"""Number of classes ``c0`` … of the style sheet; further series start again at ``c0``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class Series:
 
 
 def for_screens(chart: Callable[[bool], Markup]) -> Markup:
-    """A wide chart and, for phones, one that has its words above its bars; the style sheet shows one of them."""
+    """Return a wide chart and a narrow one for phones, with words above its bars; the style sheet shows one of them."""
     both = Markup('<div class="wide">{}</div><div class="narrow">{}</div>')
     return both.format(chart(False), chart(True))
 
 
 def forest(groups: Sequence[tuple[str, Sequence[Mark]]], label: str, narrow: bool = False) -> Markup:
-    """Values with their intervals on one axis from 0 to 100 %, in titled groups."""
+    """Draw values with their intervals on one axis from 0 to 100 %, in titled groups."""
     width, row = (380, 18) if narrow else (820, 20)
     words_end = width - 8 if narrow else width - 120
     scale = _scale(0, 100, *((20, width - 20) if narrow else (210, width - 130)))
@@ -67,10 +67,10 @@ def forest(groups: Sequence[tuple[str, Sequence[Mark]]], label: str, narrow: boo
 
 
 def curves(series: Sequence[Series], label: str, x_title: str, *, linear: bool = False) -> Markup:
-    """Curves over a logarithmic or linear x axis, y from 0 to 100 %, intervals as bands."""
+    """Draw curves over a logarithmic or linear x axis, y from 0 to 100 %, intervals as bands."""
     width, height = 400, 250
-    shown = [one for one in series if one.points]
-    xs = [x for one in shown for x, *_ in one.points]
+    drawable = [curve for curve in series if curve.points]
+    xs = [x for curve in drawable for x, *_ in curve.points]
     if not xs:
         return Markup("")
     on_axis = float if linear else log2
@@ -84,24 +84,24 @@ def curves(series: Sequence[Series], label: str, x_title: str, *, linear: bool =
     ticks = _round_ticks(min(xs), max(xs)) if linear else _ticks(min(xs), max(xs))
     parts += [_text(scale(on_axis(tick)), height - 18, _si(tick), "middle") for tick in ticks]
     parts.append(_text((40 + width - 12) / 2, height - 3, x_title, "middle soft"))
-    for one in shown:
-        places = [(scale(on_axis(x)), *(y_of(value) for value in rest)) for x, *rest in one.points]
-        colour = f"c{one.colour % COLOURS}"
-        if not one.dashed and len(places) > 1:
+    for curve in drawable:
+        places = [(scale(on_axis(x)), *(y_of(value) for value in rest)) for x, *rest in curve.points]
+        colour = f"c{curve.colour % COLOURS}"
+        if not curve.dashed and len(places) > 1:
             around = [(x, high) for x, _, _, high in places] + [(x, low) for x, _, low, _ in reversed(places)]
             parts.append(Markup('<polygon class="band {}" points="{}"/>').format(colour, _points(around)))
-        kind = f"curve {colour}{' dashed' if one.dashed else ''}"
+        kind = f"curve {colour}{' dashed' if curve.dashed else ''}"
         line = Markup('<polyline class="{}" points="{}"/>').format(
             kind, _points([place[:2] for place in places])
         )
         parts.append(line)
-        if not one.dashed:
-            parts += [_dot(x, y, one.colour, 2.5) for x, y, _, _ in places if len(places) <= 16]
+        if not curve.dashed:
+            parts += [_dot(x, y, curve.colour, 2.5) for x, y, _, _ in places if len(places) <= 16]
     return _svg(width, height, label, parts)
 
 
 def stacks(rows: Sequence[tuple[str, Sequence[tuple[str, int]]]], label: str, narrow: bool = False) -> Markup:
-    """Shares of a whole as one bar per row; each part is (CSS class, count)."""
+    """Draw shares of a whole as one bar per row; each part is (CSS class, count)."""
     left, width, row = (8, 380, 22) if narrow else (210, 820, 22)
     parts, y = [], 0
     for title, counts in rows:
@@ -149,7 +149,7 @@ def _points(places: Sequence[Sequence[float]]) -> Markup:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Powers of two within the range, at most seven."""
+    """Return powers of two within the range, at most seven."""
     powers = [2.0**power for power in range(int(log2(low)) - 1, int(log2(high)) + 2)]
     powers = [power for power in powers if low * 0.999 <= power <= high * 1.001] or [low]
     step = -(-len(powers) // 7)
@@ -157,7 +157,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _round_ticks(low: float, high: float) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten within the range, at most seven."""
+    """Return multiples of 1, 2 or 5 times a power of ten within the range, at most seven."""
     span = (high - low) or abs(low) or 1.0
     step = next(
         factor * 10.0**power

@@ -1,4 +1,4 @@
-"""Counts of speculative decoding: sums, ratios, and the words for them."""
+"""Counts of speculative decoding: sums, ratios, and a line of text that states them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from k2eval.records import Json, SpeculativeCounts
 
 
 def add_counts(first: SpeculativeCounts | None, second: SpeculativeCounts) -> SpeculativeCounts:
-    """Return the sum of two counts; of no first one, the second."""
+    """Return the sum of two counts. Without a first count, return the second."""
     return _combined(first, second, 1) if first else second
 
 
 def subtract_counts(
     later: SpeculativeCounts | None, earlier: SpeculativeCounts | None
 ) -> SpeculativeCounts | None:
-    """Return what was counted between two readings; None if nothing was."""
+    """Return the counts between two readings; None if nothing was drafted between them."""
     if later is None or earlier is None:
         return later
     counts = _combined(later, earlier, -1)
@@ -36,7 +36,7 @@ def ratios(counts: SpeculativeCounts) -> dict[str, Json]:
     """Return acceptance rate, mean acceptance length and acceptance per position.
 
     The length counts the target's own token of each verification step, as vLLM does: 1 + accepted / drafts. Steps
-    without a draft (``ngram`` finds none in text that never repeats) are in none of these.
+    without a draft are not counted; ``ngram`` drafts nothing in a text that never repeats.
 
     >>> ratios(SpeculativeCounts(drafts=10, drafted_tokens=30, accepted_tokens=15))["acceptance_length"]
     2.5
@@ -53,7 +53,11 @@ def _ratio(part: int, whole: int) -> float:
 
 
 def in_words(counts: SpeculativeCounts) -> str:
-    """Return one line: acceptance length, rate and per position."""
+    """Return one line with acceptance length, acceptance rate and acceptance per position.
+
+    >>> in_words(SpeculativeCounts(drafts=10, drafted_tokens=30, accepted_tokens=15))
+    'acceptance length 2.50, 50.0 % of 30 drafted tokens accepted (by position, %: -)'
+    """
     shares = ratios(counts)
     positions = " ".join(f"{100 * rate:.0f}" for rate in shares["acceptance_per_position"])
     return (

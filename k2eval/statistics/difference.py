@@ -1,4 +1,4 @@
-"""Whether two runs differ: paired and unpaired comparisons of per-question means."""
+"""Paired and unpaired comparisons of two runs by their per-question means."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.special import stdtr
 from k2eval.statistics.estimate import Array, Scores, detectable, question_means, t_quantile
 
 EXACT_UP_TO = 20
-"""Non-zero differences up to which the sign-flip test goes through all signs (2^20 sums)."""
+"""Largest number of non-zero differences for which the sign-flip test tries all signs (2^20 sums)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class Difference:
     high: float
     se: float
     p: float
-    """Two-sided p-value of "no difference": sign flips over questions when paired, Welch's t otherwise."""
+    """Two-sided p-value of "no difference": by sign flips over questions if paired, else by Welch's t-test."""
     detectable: float
     """The true difference that such a comparison shows in 80 % of cases."""
     questions: int
-    """Questions compared; the smaller number of the two sides when unpaired."""
+    """Number of questions compared; the smaller number of the two sides if unpaired."""
     paired: bool
 
     @property
@@ -41,21 +41,27 @@ NO_DIFFERENCE_KNOWN = Difference(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan,
 
 
 def paired(first: Scores, second: Scores, confidence: float = 0.95, test: bool = True) -> Difference:
-    """Compares two sets of scores question by question; row i of both is the same question.
+    """Compare two sets of scores question by question; row i of both is the same question.
 
     The difference is the mean over questions of the difference of their means, with a t-interval over
-    questions; the numbers of repeats may differ. Where all differences are equal there is no spread to judge by:
-    then each arm reaches as far as if the share of questions that could still be unlike those seen (Clopper
-    and Pearson's upper limit of 0 out of n) were all won or all lost.
+    questions. The numbers of repeats may differ. If all differences are equal, there is no spread to make an
+    interval from. Then a share of all questions could still be unlike those seen: Clopper and Pearson's upper
+    limit of 0 out of n. The arms of the interval assume that this whole share was won, or that it was lost.
+
+    >>> plain = np.array([[0.0, 1.0], [0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]])
+    >>> better = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0], [1.0, 1.0], [0.0, 1.0]])
+    >>> difference = paired(plain, better)
+    >>> f"{difference.value:.2f} ({difference.low:.2f} – {difference.high:.2f}), p = {difference.p}"
+    '0.40 (0.12 – 0.68), p = 0.125'
 
     Args:
-        first: shape (questions, repeats).
-        second: shape (questions, other repeats).
-        confidence: of the interval.
-        test: False leaves the p-value NaN, which is much faster.
+        first: Scores of shape (questions, repeats).
+        second: Scores of shape (questions, other repeats).
+        confidence: The interval's confidence.
+        test: Whether to test; False leaves the p-value NaN, which is much faster.
 
     Raises:
-        ValueError: the numbers of questions differ.
+        ValueError: If the numbers of questions differ.
     """
     if len(first) != len(second):
         raise ValueError(f"expected the same questions on both sides, got {len(first)} and {len(second)}")
@@ -63,7 +69,7 @@ def paired(first: Scores, second: Scores, confidence: float = 0.95, test: bool =
 
 
 def paired_means(first: Array, second: Array, confidence: float = 0.95, test: bool = True) -> Difference:
-    """`paired`, from per-question means of shape (questions,)."""
+    """Compare as `paired` does, from per-question means of shape (questions,)."""
     gaps = second - first
     gaps = gaps[np.isfinite(gaps)]
     n = len(gaps)
@@ -83,15 +89,21 @@ def paired_means(first: Array, second: Array, confidence: float = 0.95, test: bo
 
 
 def unpaired(first: Scores, second: Scores, confidence: float = 0.95) -> Difference:
-    """Compares scores on different questions: Welch's t-interval and test on per-question means.
+    """Compare scores on different questions: Welch's t-interval and test on per-question means.
 
-    Much blunter than `paired`, as the choice of questions no longer cancels.
+    This comparison is much blunter than `paired`, as the choice of questions no longer cancels.
+
+    >>> plain = np.array([[0.0, 1.0], [0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]])
+    >>> better = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0], [1.0, 1.0], [0.0, 1.0]])
+    >>> difference = unpaired(plain, better)
+    >>> f"{difference.value:.2f} ({difference.low:.2f} – {difference.high:.2f}), p = {difference.p:.3f}"
+    '0.40 (-0.13 – 0.93), p = 0.117'
     """
     return unpaired_means(question_means(first), question_means(second), confidence)
 
 
 def unpaired_means(first: Array, second: Array, confidence: float = 0.95) -> Difference:
-    """`unpaired`, from per-question means."""
+    """Compare as `unpaired` does, from per-question means."""
     first, second = (means[np.isfinite(means)] for means in (first, second))
     n = min(len(first), len(second))
     if n == 0:
@@ -114,11 +126,14 @@ def unpaired_means(first: Array, second: Array, confidence: float = 0.95) -> Dif
 
 
 def sign_flip_p(gaps: Array, draws: int = 100_000, seed: int = 0) -> float:
-    """The two-sided p-value of the sign-flip permutation test of per-question differences.
+    """Return the two-sided p-value of the sign-flip permutation test of per-question differences.
 
-    Under "no difference" the sign of each question's difference is a coin toss. Up to 20 non-zero
-    differences all signs are gone through; beyond that ``draws`` random ones with a fixed seed, and the
-    observed signs count as one of them, so that p is never 0.
+    Under "no difference" the sign of each question's difference is a coin toss. The test tries all signs of up
+    to 20 non-zero differences. For more differences it draws ``draws`` random signs with a fixed seed. The
+    observed signs count as one of these draws, so that p is never 0.
+
+    >>> sign_flip_p(np.array([0.5, 0.5, 0.25, 0.5, 0.5]))  # 2 of the 32 signs reach this sum
+    0.0625
     """
     gaps = gaps[np.abs(gaps) > 1e-12]
     if len(gaps) == 0:
@@ -130,17 +145,23 @@ def sign_flip_p(gaps: Array, draws: int = 100_000, seed: int = 0) -> float:
             sums = np.concatenate([sums + gap, sums - gap])
         return float((np.abs(sums + gaps[0]) >= limit).mean())
     rng = np.random.default_rng(seed)
-    extreme, done = 1, 0
-    while done < draws:
-        batch = min(draws - done, max(1, 4_000_000 // len(gaps)))
+    extreme, drawn = 1, 0
+    while drawn < draws:
+        batch = min(draws - drawn, max(1, 4_000_000 // len(gaps)))
         signs = rng.integers(0, 2, (batch, len(gaps)), dtype=np.int8)
         extreme += int((np.abs(2.0 * (signs @ gaps) - gaps.sum()) >= limit).sum())
-        done += batch
+        drawn += batch
     return extreme / (draws + 1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment of p-values for testing several benchmarks at once; NaN stays NaN."""
+    """Adjust the p-values of several benchmarks by Holm's step-down procedure; NaN stays NaN.
+
+    The adjustment is that of Holm (1979, Scandinavian Journal of Statistics 6).
+
+    >>> holm([0.01, 0.04, float("nan"), 0.03])
+    [0.03, 0.06, nan, 0.06]
+    """
     p = np.asarray(p_values, dtype=float)
     adjusted = np.full(len(p), np.nan)
     known = np.flatnonzero(np.isfinite(p))
@@ -151,12 +172,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def combine(differences: Sequence[Difference], weights: Sequence[float], p: float = np.nan) -> Difference:
-    """The difference of weighted averages over benchmarks; intervals as in `k2eval.statistics.pool`.
+    """Combine differences into that of weighted averages over benchmarks; intervals as in `k2eval.statistics.pool`.
+
+    >>> one_benchmark = Difference(0.4, 0.1, 0.7, 0.1, 0.1, 0.4, 5, True)
+    >>> both = combine([one_benchmark, one_benchmark], [1, 1])
+    >>> f"{both.value:.2f} ({both.low:.2f} – {both.high:.2f})"
+    '0.40 (0.19 – 0.61)'
 
     Args:
-        differences: one per benchmark.
-        weights: numbers of questions for micro, equal ones for macro.
-        p: p-value of the whole, such as `sign_flip_p` of all gaps, each times its benchmark's share.
+        differences: One difference per benchmark.
+        weights: The numbers of questions for a micro-average, equal weights for a macro-average.
+        p: The p-value of the whole, such as `sign_flip_p` of all gaps, each times its benchmark's share.
     """
     shares = np.asarray(weights, dtype=float) / np.sum(weights)
     value, low, high, se, least = (
@@ -164,7 +190,7 @@ def combine(differences: Sequence[Difference], weights: Sequence[float], p: floa
         for name in ("value", "low", "high", "se", "detectable")
     )
     centre = float(shares @ value)
-    down, up, together, shown = (
+    down, up, together, least_shown = (
         float(np.sqrt(((shares * arm) ** 2).sum()))
         for arm in (value - low, high - value, np.nan_to_num(se), least)
     )
@@ -174,7 +200,7 @@ def combine(differences: Sequence[Difference], weights: Sequence[float], p: floa
         high=min(centre + up, 1.0),
         se=together,
         p=p,
-        detectable=shown,
+        detectable=least_shown,
         questions=sum(difference.questions for difference in differences),
         paired=all(difference.paired for difference in differences),
     )

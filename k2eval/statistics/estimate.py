@@ -1,4 +1,4 @@
-"""Averages over questions, their intervals, and where their uncertainty comes from."""
+"""Averages over questions, their intervals, and the sources of their uncertainty."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.special import betaincinv, stdtrit
 
 Array: TypeAlias = NDArray[np.float64]
 Scores: TypeAlias = NDArray[np.float64]
-"""Shape (questions, repeats); scores in [0, 1]; NaN where a sample is missing."""
+"""Shape (questions, repeats); scores in [0, 1]; NaN if a sample is missing."""
 
 Method = Literal["t", "wilson", "clopper-pearson", "bootstrap", "mover", "none"]
 
@@ -27,11 +27,11 @@ class Estimate:
     se: float
     """Standard error, clustered by question."""
     questions: int
-    """Questions with at least one score."""
+    """Number of questions with at least one score."""
     samples: int
-    """Scores that went into it."""
+    """Number of scores averaged."""
     method: Method
-    """How the interval was made."""
+    """The kind of interval."""
 
     @property
     def margin(self) -> float:
@@ -43,7 +43,11 @@ NOTHING = Estimate(np.nan, np.nan, np.nan, np.nan, 0, 0, "none")
 
 
 def question_means(scores: Scores) -> Array:
-    """Each question's average over its repeats, NaN for a question without any score; shape (questions,)."""
+    """Return each question's average over its repeats, NaN for a question without a score; shape (questions,).
+
+    >>> question_means(np.array([[1.0, 0.0], [1.0, np.nan]]))
+    array([0.5, 1. ])
+    """
     scores = _checked(scores)
     known = np.isfinite(scores)
     counts = known.sum(axis=1)
@@ -53,28 +57,34 @@ def question_means(scores: Scores) -> Array:
 
 
 def average(scores: Scores, confidence: float = 0.95) -> Estimate:
-    """avg@k: the mean of the per-question means, with a t-interval over questions.
+    """Return avg@k: the mean of the per-question means, with a t-interval over questions.
 
-    Runs of one question are not independent, so the standard error is that of the per-question means
-    (Miller 2024, arXiv 2411.00640, section 2.2). It holds both the choice of questions and the noise of the
-    repeats, whatever the number of repeats of each question. See `average_of` for what happens near 0 and 1.
+    Repeats of one question are not independent, so the standard error is that of the per-question means
+    (Miller 2024, arXiv 2411.00640, section 2.2). It includes both the choice of questions and the noise of the
+    repeats, for any number of repeats of each question. `average_of` describes the interval near 0 and 1.
+
+    >>> estimate = average(np.tile([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]], (10, 1)))
+    >>> f"{estimate.value:.2f} ({estimate.low:.2f} – {estimate.high:.2f}), {estimate.questions} questions"
+    '0.50 (0.34 – 0.66), 30 questions'
+    >>> average(np.zeros((30, 16))).high  # 0 of 30 questions, however many repeats
+    0.11570330822202778
     """
     estimate = average_of(question_means(scores), confidence)
     return replace(estimate, samples=int(np.isfinite(scores).sum()))
 
 
 def average_of(means: Array, confidence: float = 0.95) -> Estimate:
-    """The mean of per-question values in [0, 1] (NaN: no value) with its interval.
+    """Return the mean of per-question values in [0, 1] with its interval; NaN is no value.
 
-    A t-interval is blind where it matters most: when all questions score 0 its width is 0. So where it
-    reaches beyond 0 or 1, or where there is no spread to make it from (one question, or equal means),
-    the interval is Clopper and Pearson's for a proportion, with the *questions* as trials and the sum of
-    their means as successes. A score between 0 and 1 varies at most as much as one that is 0 or 1, so that
-    interval is, if anything, too wide.
+    A t-interval fails near 0 and 1: if all questions score 0, its width is 0. The interval is Clopper and
+    Pearson's for a proportion if the t-interval would reach beyond 0 or 1, or if there is no spread to make it
+    from (one question, or equal means). The *questions* are its trials, the sum of their means its successes.
+    A score between 0 and 1 varies at most as much as a score of 0 or 1, so this interval errs on the side of being
+    too wide.
 
-    Where it comes near (the average is beyond a quarter or three, and an interval of twice the width would
-    reach beyond 0 or 1) the means are skewed, and a symmetric interval holds the truth in about 92 % of cases.
-    There it is the score interval, see `wilson`.
+    The interval is Wilson's (see `wilson`) if the average is below 1/4 or above 3/4 and a t-interval of twice
+    the width would reach beyond 0 or 1. Such means are skewed, and a t-interval would hold the truth in only
+    about 92 % of cases.
     """
     means = means[np.isfinite(means)]
     n = len(means)
@@ -94,13 +104,13 @@ def average_of(means: Array, confidence: float = 0.95) -> Estimate:
 
 
 def bootstrap(scores: Scores, confidence: float = 0.95, draws: int = 10_000, seed: int = 0) -> Estimate:
-    """avg@k with a bootstrap-t interval over questions, repeatable for a given ``seed``.
+    """Return avg@k with a bootstrap-t interval over questions; the same ``seed`` gives the same interval.
 
     Quantiles of the resampled t statistics take the place of the t distribution's (Efron and Tibshirani 1993, An
     Introduction to the Bootstrap, section 12.5), on the scale of arcsin √p, which evens out the spread of
-    proportions. The statistic of a resample without spread is infinite. No end is further out than Clopper
-    and Pearson's with the questions as trials (see `average_of`), which is also the interval where all
-    questions agree.
+    proportions. The statistic of a resample without spread is infinite. No end is further out than that of
+    Clopper and Pearson's interval with the questions as trials (see `average_of`). If all questions agree, that
+    interval is the result.
     """
     means = question_means(scores)
     means = means[np.isfinite(means)]
@@ -122,13 +132,19 @@ def bootstrap(scores: Scores, confidence: float = 0.95, draws: int = 10_000, see
 
 
 def pool(estimates: Sequence[Estimate], weights: Sequence[float]) -> Estimate:
-    """A weighted average over benchmarks: numbers of questions as weights give micro, equal ones macro.
+    """Return a weighted average over benchmarks.
 
-    The interval is recovered from those of the parts, arm by arm (MOVER; Zou and Donner 2008,
-    doi:10.1002/sim.3095), so that a benchmark at 0 % adds its honest upper arm and not a variance of zero.
+    Numbers of questions as weights give the micro-average, equal weights the macro-average. The interval is
+    recovered from the intervals of the parts, arm by arm (MOVER; Zou and Donner 2008, doi:10.1002/sim.3095). So a
+    benchmark at 0 % adds its true upper arm and not a variance of zero.
+
+    >>> none_right, all_right = average(np.zeros((30, 2))), average(np.ones((10, 2)))
+    >>> micro = pool([none_right, all_right], [30, 10])
+    >>> f"{micro.value:.2f} ({micro.low:.2f} – {micro.high:.2f})"
+    '0.25 (0.17 – 0.34)'
 
     Raises:
-        ValueError: the numbers of estimates and weights differ, or a weight is negative.
+        ValueError: If the numbers of estimates and weights differ, or a weight is negative.
     """
     shares = np.asarray(weights, dtype=float)
     if len(estimates) != len(shares) or (shares < 0).any():
@@ -155,23 +171,27 @@ def pool(estimates: Sequence[Estimate], weights: Sequence[float]) -> Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Where the uncertainty of avg@k comes from; fractions, NaN where one run per question cannot tell."""
+    """The sources of the uncertainty of avg@k, as fractions; NaN if a single repeat cannot tell."""
 
     total_se: float
-    """Standard error for questions like these: what the interval of `average` is made from."""
+    """Standard error for questions like these; the interval of `average` is made from it."""
     question_se: float
     """The part that more repeats cannot remove: other questions would have been harder or easier."""
     run_se: float
-    """The part that more repeats do remove: the same questions would have been answered otherwise."""
+    """The part that more repeats do remove: the same questions would have been answered differently."""
     run_sd: float
-    """Standard deviation of the score of one single run over these very questions."""
+    """Standard deviation of the score of a single repeat of these questions."""
 
 
 def spread(scores: Scores) -> Spread:
-    """Splits the standard error of avg@k into question sampling and run noise (one-way random effects).
+    """Split the standard error of avg@k into question sampling and noise of repeats (one-way random effects).
 
-    The noise of one question's mean is its sample variance over its number of repeats; questions with one repeat
-    take the mean variance of the others. Question sampling is what is left, and never below zero.
+    The noise of one question's mean is its sample variance divided by its number of repeats. A question with one
+    repeat takes the mean variance of the others. Question sampling is the rest of the variance, never below zero.
+
+    >>> parts = spread(np.tile([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]], (10, 1)))
+    >>> f"{parts.total_se:.3f}² = {parts.question_se:.3f}² + {parts.run_se:.3f}²"
+    '0.076² = 0.054² + 0.053²'
     """
     scores = _checked(scores)
     counts = np.isfinite(scores).sum(axis=1)
@@ -192,13 +212,16 @@ def spread(scores: Scores) -> Spread:
 
 
 def detectable(se: float, questions: int, confidence: float = 0.95, power: float = 0.8) -> float:
-    """The minimum detectable effect: the true difference that a test would show ``power`` of the time.
+    """Return the minimum detectable effect: the true difference that a test would show ``power`` of the time.
+
+    >>> round(detectable(0.04, 30), 3)
+    0.116
 
     Args:
-        se: standard error of the difference.
-        questions: number of questions; the degrees of freedom are one less.
-        confidence: one minus the level of the two-sided test.
-        power: probability to show a difference of that size.
+        se: Standard error of the difference.
+        questions: Number of questions; the degrees of freedom are one less.
+        confidence: One minus the level of the two-sided test.
+        power: Probability that the test shows a difference of that size.
     """
     if questions < 2:
         return float("nan")
@@ -206,12 +229,18 @@ def detectable(se: float, questions: int, confidence: float = 0.95, power: float
 
 
 def t_quantile(confidence: float, df: float) -> float:
-    """The factor by which a two-sided t-interval exceeds the standard error."""
+    """Return the factor by which a two-sided t-interval exceeds the standard error."""
     return float(stdtrit(df, (1 + confidence) / 2))
 
 
 def clopper_pearson(successes: float, trials: float, confidence: float = 0.95) -> tuple[float, float]:
-    """The exact interval of a proportion; ``successes`` may be fractional (beta quantiles)."""
+    """Return the exact interval of a proportion (Clopper and Pearson 1934, Biometrika 26).
+
+    The ends are quantiles of beta distributions, so ``successes`` may be fractional.
+
+    >>> clopper_pearson(0, 30)
+    (0.0, 0.11570330822202778)
+    """
     tail = (1 - confidence) / 2
     failures = trials - successes
     low = 0.0 if successes <= 0 else float(betaincinv(successes, failures + 1, tail))
@@ -220,11 +249,15 @@ def clopper_pearson(successes: float, trials: float, confidence: float = 0.95) -
 
 
 def wilson(value: float, se: float, quantile: float) -> tuple[float, float]:
-    """Wilson's score interval of a proportion with standard error ``se``.
+    """Return Wilson's score interval of a proportion with standard error ``se``.
 
-    It takes as many trials as would give a plain proportion that standard error, the effective sample size of
-    survey statistics (Korn and Graubard 1998, Survey Methodology 24), and the quantile of t for that of the
-    normal distribution.
+    The number of trials is the number that would give a plain proportion that standard error: the effective
+    sample size of survey statistics (Korn and Graubard 1998, Survey Methodology 24). The quantile is that of t
+    instead of the normal distribution.
+
+    >>> low, high = wilson(0.908, 0.025, t_quantile(0.95, 29))
+    >>> f"{low:.3f} – {high:.3f}"
+    '0.844 – 0.947'
     """
     spread = (quantile * se) ** 2 / (value * (1 - value))
     centre = (value + spread / 2) / (1 + spread)

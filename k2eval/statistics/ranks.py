@@ -1,4 +1,4 @@
-"""How sure a place in a ranking is."""
+"""Intervals of places in a ranking."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ class RankInterval(NamedTuple):
 
 
 def resample(means: Array, draws: int = 2_000, seed: int = 0) -> Array:
-    """Average scores of several rows on resampled questions; shape (draws, rows).
+    """Return the average scores of several rows on resampled questions; shape (draws, rows).
 
-    All rows get the same questions in one draw, so that what the questions have in common cancels.
+    All rows get the same questions in one draw, so that the difficulty of the questions cancels.
+
+    >>> resample(np.array([[1.0, 0.5], [0.0, 1.0]]), draws=5).shape
+    (5, 2)
 
     Args:
-        means: per-question means of shape (questions, rows), NaN where a row lacks a question.
-        draws: number of bootstrap samples.
-        seed: of the resampling.
+        means: Per-question means of shape (questions, rows), NaN if a row lacks a question.
+        draws: Number of bootstrap samples.
+        seed: Seed of the resampling.
     """
     n = len(means)
     if n == 0:
@@ -44,14 +47,18 @@ def resample(means: Array, draws: int = 2_000, seed: int = 0) -> Array:
 
 
 def rank_intervals(values: Array, draws: Array, confidence: float = 0.95) -> list[RankInterval | None]:
-    """The rank of each row and the range its rank takes over bootstrap draws.
+    """Return the rank of each row, and the range that its rank takes over bootstrap draws.
 
-    Equal values share the better place. Rows whose value is NaN are not ranked (None).
+    Equal values share the better place. A row whose value is NaN is not ranked: it gets None.
+
+    >>> means = np.array([[1.0, 0.5], [0.0, 1.0], [1.0, 1.0], [0.5, 0.5]])
+    >>> rank_intervals(means.mean(axis=0), resample(means))
+    [RankInterval(rank=2, low=1, high=2), RankInterval(rank=1, low=1, high=2)]
 
     Args:
-        values: the rows' scores, shape (rows,).
-        draws: bootstrap scores of the rows, shape (draws, rows).
-        confidence: share of draws within the range.
+        values: Scores of the rows, shape (rows,).
+        draws: Bootstrap scores of the rows, shape (draws, rows).
+        confidence: Share of draws within the range.
     """
     ranked = np.flatnonzero(np.isfinite(values))
     intervals: list[RankInterval | None] = [None] * len(values)
@@ -68,6 +75,6 @@ def rank_intervals(values: Array, draws: Array, confidence: float = 0.95) -> lis
 
 
 def _places(values: Array) -> NDArray[np.int64]:
-    """1 + the number of strictly better values; ties within rounding share a place."""
+    """Return 1 + the number of strictly better values for each value; ties within rounding share a place."""
     ordered = np.sort(values)
     return 1 + len(values) - np.searchsorted(ordered, values + 1e-12, side="right").astype(np.int64)

@@ -1,4 +1,4 @@
-"""What more attempts would bring: unbiased pass@k and majority votes."""
+"""Gains from more attempts: unbiased pass@k and majority votes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from k2eval.statistics.estimate import Array, Estimate, Scores, average_of
 
 
 def pass_at_k(scores: Scores, confidence: float = 0.95) -> list[Estimate]:
-    """pass@k for k = 1 … repeats: the chance that at least one of k repeats is fully right (score 1).
+    """Return pass@k for k = 1 … repeats: the chance that at least one of k repeats is fully right (score 1).
 
-    Per question with n repeats of which c are right it is 1 - C(n-c, k) / C(n, k), the unbiased estimator of
-    Chen et al. 2021 (arXiv 2107.03374), averaged over the questions that have at least k repeats;
-    ``Estimate.questions`` says how many those were.
+    For a question with n repeats of which c are right, pass@k is 1 - C(n-c, k) / C(n, k), the unbiased estimator
+    of Chen et al. 2021 (arXiv 2107.03374). It is averaged over the questions that have at least k repeats.
+    ``Estimate.questions`` is their number.
+
+    >>> curve = pass_at_k(np.array([[1.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0]]))
+    >>> [round(estimate.value, 3) for estimate in curve]
+    [0.5, 0.75, 0.875, 1.0]
     """
     known = np.isfinite(scores)
     n = known.sum(axis=1)
@@ -32,17 +36,21 @@ def pass_at_k(scores: Scores, confidence: float = 0.95) -> list[Estimate]:
 
 
 def supported(curve: Sequence[Estimate]) -> list[Estimate]:
-    """The part of a curve of pass@k or maj@k that at least nine in ten of its questions stand behind.
+    """Return the part of a curve of pass@k or maj@k that is made from at least nine in ten of its questions.
 
-    Where samples are missing, the last points are made from the few questions that have them all, and would
-    rise or fall for that reason alone.
+    If samples are missing, the last points are made from the few questions that have all samples. They would rise
+    or fall for that reason alone.
+
+    >>> curve = pass_at_k(np.array([[1.0, 1.0], [0.0, np.nan]]))  # the second point has one question of two
+    >>> len(curve), len(supported(curve))
+    (2, 1)
     """
     most = curve[0].questions if curve else 0
     return [estimate for estimate in curve if estimate.questions >= 0.9 * most]
 
 
 class Vote(NamedTuple):
-    """One run's say in a majority vote."""
+    """The vote of one repeat."""
 
     answer: str | None
     """The extracted answer; None casts no vote, but still uses up an attempt."""
@@ -50,16 +58,20 @@ class Vote(NamedTuple):
 
 
 def majority_at_k(votes: Sequence[Sequence[Vote]], confidence: float = 0.95) -> list[Estimate]:
-    """maj@k for k = 1 … repeats: the chance that the answer given most often in k repeats is right.
+    """Return maj@k for k = 1 … repeats: the chance that the most frequent answer of k repeats is right.
 
-    It is the exact expectation over all subsets of k repeats and all their orders, no simulation. Two repeats vote
-    for the same answer when their extracted answers are equal, or when both are right (then both equal the
-    gold answer, however they are written). Ties go to the answer seen first, which over all orders gives each
-    of t tied answers the chance 1/t. Without any vote the question is lost.
+    The chance is the exact expectation over all subsets of k repeats and all their orders, not a simulation. Two
+    repeats vote for the same answer if their extracted answers are equal, or if both are right: then both equal
+    the gold answer, in whatever notation. Ties go to the answer seen first. Over all orders, that gives each of t
+    tied answers the chance 1/t. Without any vote the question is lost.
+
+    >>> votes = [Vote("7", True), Vote("5", False), Vote("7", True)]
+    >>> [round(estimate.value, 3) for estimate in majority_at_k([votes])]
+    [0.667, 0.667, 1.0]
 
     Args:
-        votes: for each question the votes of its repeats; infrastructure failures are left out by the caller.
-        confidence: of the intervals over questions.
+        votes: The votes of the repeats of each question. The caller leaves out failures of our own.
+        confidence: Confidence of the intervals over questions.
     """
     longest = max((len(question) for question in votes), default=0)
     table = np.full((len(votes), longest), np.nan)
@@ -69,17 +81,26 @@ def majority_at_k(votes: Sequence[Sequence[Vote]], confidence: float = 0.95) -> 
 
 
 def maj_at_k(answers: Sequence[str | None], scores: Sequence[float]) -> float:
-    """maj@k of one question with its k runs, as in `majority_at_k`; a run is right when it scores 1."""
+    """Return maj@k of one question with its k repeats, as `majority_at_k` does; a repeat is right if it scores 1.
+
+    >>> maj_at_k(["7", "5", "7"], [1, 0, 1])
+    1.0
+    >>> maj_at_k(["7", "5"], [1, 0])  # a tie
+    0.5
+    """
     votes = [Vote(answer, score >= 1.0) for answer, score in zip(answers, scores, strict=True)]
     return float(majority_curve(votes)[-1]) if votes else float("nan")
 
 
 def majority_curve(votes: Sequence[Vote]) -> Array:
-    """The exact maj@k of one question for k = 1 … len(votes).
+    """Return the exact maj@k of one question for k = 1 … len(votes).
 
-    The right answer wins with j votes when every other answer has at most j. With n_h repeats for answer h and
-    m repeats without one, the number of k-subsets in which that happens with t ties is the coefficient of
-    x^k y^t in C(n_right, j) x^j (1+x)^m prod_h (sum_{i<j} C(n_h, i) x^i + y C(n_h, j) x^j).
+    The right answer wins with j votes if every other answer has at most j. Let n_h repeats give answer h and m
+    repeats give none. Then the number of k-subsets in which the right answer wins with t ties is the coefficient
+    of x^k y^t in C(n_right, j) x^j (1+x)^m prod_h (sum_{i<j} C(n_h, i) x^i + y C(n_h, j) x^j).
+
+    >>> majority_curve([Vote("7", True), Vote(None, False)])  # a repeat without an answer casts no vote
+    array([0.5, 1. ])
     """
     n = len(votes)
     right = sum(vote.right for vote in votes)
@@ -100,7 +121,7 @@ def majority_curve(votes: Sequence[Vote]) -> Array:
 
 
 def _outvoted(rivals: Counter[int], j: int, degree: int) -> Array:
-    """Coefficients (ties, subset size) of the product over rival answers with at most ``j`` votes each."""
+    """Return the coefficients (ties, subset size) of the product over rival answers with at most ``j`` votes each."""
     ways = np.zeros((1, degree + 1))
     ways[0, 0] = 1.0
     for size, count in rivals.items():
