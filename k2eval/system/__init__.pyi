@@ -16,6 +16,10 @@ from .files import (
 from .shipped import (
     shipped_path as shipped_path,
 )
+from .temporary import (
+    remove_stale_folders as remove_stale_folders,
+    temporary_folder as temporary_folder,
+)
 
 __all__ = [
     "CLOSED_PIPE",
@@ -23,9 +27,11 @@ __all__ = [
     "cores",
     "load",
     "lose_nothing",
+    "remove_stale_folders",
     "replacing",
     "shipped_path",
     "silence",
+    "temporary_folder",
     "terminal",
     "write_text",
 ]

@@ -25,8 +25,8 @@ from k2eval.engines.vllm.requests import THINK_TAGS, Prompts, elapsed, sampling_
 from k2eval.engines.vllm.setup import (
     defaults,
     executor,
-    folder_for_sockets,
     is_cpu,
+    own_temporary_folder,
     reason,
     redirected,
     root_cause,
@@ -94,7 +94,7 @@ class VllmEngine:
         async with contextlib.AsyncExitStack() as stack:
             self._log_start = log_start = self._log.stat().st_size if self._log and self._log.exists() else 0
             stack.enter_context(redirected(self._log))
-            stack.enter_context(folder_for_sockets())
+            stack.enter_context(own_temporary_folder())
             self._children = children = Children()
             stack.callback(children.close)
             starting = asyncio.ensure_future(asyncio.to_thread(self._start))

@@ -16,9 +16,9 @@ import psutil
 
 from k2eval.engines.checkpoint import longest_context, weight_bytes
 from k2eval.errors import ConfigError, EngineError
-from k2eval.system import cores
+from k2eval.system import cores, temporary_folder
 
-_LONG = 50
+_LONG = 64
 """Characters of a folder's name in which the name of a socket would become longer than the 107 that are allowed."""
 
 
@@ -60,18 +60,27 @@ def kept_on_failure(log: Path | None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def folder_for_sockets() -> Iterator[None]:
-    """A folder for vLLM's sockets, which stay behind where its processes are killed; unless the user names one."""
-    name = "VLLM_RPC_BASE_PATH"
-    if name in os.environ or len(tempfile.gettempdir()) > _LONG:
-        yield
-        return
-    with tempfile.TemporaryDirectory(prefix="k2eval-", ignore_cleanup_errors=True) as folder:
-        os.environ[name] = folder
+def own_temporary_folder() -> Iterator[None]:
+    """Give vLLM's processes a temporary folder of their own, since they leave sockets and files behind if killed.
+
+    PyTorch's cache of compiled code stays where it is, so that later starts find it.
+    """
+    with temporary_folder() as folder:
+        settings = {"TMPDIR": str(folder)}
+        if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
+            settings["TORCHINDUCTOR_CACHE_DIR"] = str(folder.parent / f"torchinductor_{os.geteuid()}")
+        if "VLLM_RPC_BASE_PATH" not in os.environ and len(str(folder)) <= _LONG:
+            settings["VLLM_RPC_BASE_PATH"] = str(folder)
+        before = {name: os.environ.get(name) for name in settings}
+        os.environ.update(settings)
         try:
             yield
         finally:
-            os.environ.pop(name, None)
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
 
 def _flush() -> None:

@@ -1,0 +1,57 @@
+"""Temporary folders of killed processes are removed at the next start."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from k2eval.system import remove_stale_folders, temporary_folder
+
+KILLED = """
+import os, signal
+from k2eval.system import temporary_folder
+with temporary_folder() as folder:
+    print(folder, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield tmp_path
+    tempfile.tempdir = None
+
+
+def test_the_folder_of_a_killed_process_is_removed(place: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True, check=False)
+    assert Path(killed.stdout.strip()).is_dir()
+    with temporary_folder():
+        pass
+    assert list(place.iterdir()) == []
+
+
+def test_the_folder_of_a_living_process_stays(place: Path) -> None:
+    with temporary_folder() as folder:
+        remove_stale_folders()
+        assert folder.is_dir()
+
+
+@pytest.mark.parametrize("name", ["k2eval-notes", "k2eval-999999999", "other-999999999-a"])
+def test_the_folders_of_others_stay(place: Path, name: str) -> None:
+    (place / name).mkdir()
+    remove_stale_folders()
+    assert (place / name).is_dir()
+
+
+def test_a_link_is_not_followed(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    target = tmp_path_factory.mktemp("target")
+    (target / "file").touch()
+    (place / "k2eval-999999999-a").symlink_to(target)
+    remove_stale_folders()
+    assert os.listdir(target) == ["file"]
