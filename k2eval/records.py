@@ -122,6 +122,15 @@ class Sampling(Record):
     """Extra arguments of the chat template, such as ``enable_thinking``."""
 
 
+class ReasoningFormat(Record):
+    """How a checkpoint marks what it thinks before it answers; see `k2eval.reasoning`."""
+
+    name: str = "auto"
+    """A name that `k2eval.reasoning` knows, or ``custom``."""
+    pairs: tuple[tuple[str, str], ...] = ()
+    """The marks that open and end reasoning, of a format without a known name."""
+
+
 class Question(Record):
     """One item of a task, as asked in one repeat."""
 
@@ -236,6 +245,8 @@ class Response(Record):
     """Tokens of the selected generation."""
     recipe_tokens: int
     """Output tokens of all generations."""
+    reasoning: ReasoningFormat = ReasoningFormat()
+    """The format of whoever wrote the text."""
     notes: dict[str, Json] = Field(default_factory=dict)
     """What the recipe has to say: candidates missing, votes, judgements …"""
 

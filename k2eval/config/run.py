@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from k2eval.config.speculative import parse as parse_speculative
 from k2eval.errors import ConfigError, did_you_mean
+from k2eval.reasoning import format_named
 
 EngineKind = Literal["vllm", "endpoint", "scripted"]
 
@@ -79,6 +80,8 @@ class RunConfig(_Repeated):
     """
     reuse: tuple[Path, ...] = ()
     """Run directories whose generations are taken over where this run would ask for the very same ones."""
+    reasoning: str | dict[str, str] = "auto"
+    """How the checkpoint marks its reasoning: a name that `k2eval.reasoning` knows, or ``start`` and ``end``."""
     speculative: dict[str, Any] | None = None
     """vLLM's ``speculative_config``; a short form such as ``ngram,tokens=4`` is turned into one."""
     workers: int | None = Field(None, ge=1)
@@ -88,6 +91,15 @@ class RunConfig(_Repeated):
     @classmethod
     def _read_one_folder(cls, value: Any) -> Any:
         return (value,) if isinstance(value, (str, Path)) else value
+
+    @field_validator("reasoning", mode="before")
+    @classmethod
+    def _check_reasoning(cls, value: Any) -> Any:
+        try:
+            format_named(value)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return value
 
 
 SECTIONS = ("engine", "sampling", "roles", "speculative")

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from pydantic import Field
 
-from k2eval.records import Generation, Json, Note, Record, Request, SpeculativeCounts
+from k2eval.records import Generation, Json, Note, ReasoningFormat, Record, Request, SpeculativeCounts
 
 
 class EngineInfo(Record):
@@ -24,6 +24,10 @@ class EngineInfo(Record):
     """Whether the same request with the same seed gives the same tokens, whatever runs beside it."""
     context: int | None = None
     """Longest prompt plus answer in tokens; None where unknown."""
+    reasoning: ReasoningFormat = ReasoningFormat()
+    """How the checkpoint marks its reasoning."""
+    reasoning_from: str = ""
+    """Where that was found, such as ``the chat template``."""
     settings: dict[str, Json] = Field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     """A missing chat template, a server that was left out …"""

@@ -1,0 +1,172 @@
+"""Marks in a text: where a format's reasoning may begin and end, and which marks are only spoken of.
+
+A reasoner repeats its instructions ("think inside <think> and </think>"), and an answer may explain them. Such a mark
+neither opens nor ends anything. It is known by its neighbours alone, so that a stream can be read as it comes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from k2eval.reasoning.formats import HARMONY, MARKS, THINK, pairs_of
+from k2eval.records import ReasoningFormat
+
+BEFORE = 128
+"""Characters before a mark that decide about it."""
+AFTER = 12
+"""Characters behind a mark that decide about it."""
+SPAN = 60
+"""Characters within which an end mark on the same line belongs to a start mark that is spoken of."""
+HEAD = 64
+"""Visible characters at the start of a response that tell which family of marks it uses."""
+
+_SURE_TAGS = 3
+"""The first tags of ``think`` may end reasoning that no tag opened; the others are common words of XML, too."""
+_QUOTES = "\"'`*“”‘’«»「」『』()"
+_WORDS_BEFORE = re.compile(
+    # Matches "close with the " and "inside "; not "is 4." or "12 ".
+    r"(?:^|[\s(,;:])(?:a|an|the|this|that|these|my|its|and|or|with|in|inside|within|by|of|to|at|as|into|after|before|"
+    r"until|between|from|behind|closing|opening|ending|use|using|write|put|add|emit|output|say|type|print|produce|"
+    r"tags?|tokens?|markers?)[ \t]\Z",
+    re.IGNORECASE,
+)
+# Matches " tag", " and " behind a mark; not " And" or "and".
+_WORDS_AFTER = re.compile(r"[ \t](?:tags?|tokens?|markers?|blocks?|and|or)(?![a-zA-Z])")
+_PHRASE = 16
+"""Characters that hold the longest of the words before a mark."""
+_SENTENCE_END = re.compile(r"[.!?:。！？：][ \t]*\Z")
+
+_CHANNEL = r"<\|channel\|>[ \t]*{}(?:[^<\n]|<\|constrain\|>){{0,120}}<\|message\|>"
+_HEADER_PLACE = re.compile(r"(?:\A|<\|(?:end|return|call)\|>|<\|start\|>assistant[^<\n]{0,60})\s*\Z")
+"""Text before a header of gpt-oss: none, the end of another message, or the start of one."""
+_STRIPPED = re.compile(r"\s*analysis")
+_STRIPPED_SURELY = re.compile(r"\s*analysis(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """The marks of one format, ready to be searched for."""
+
+    marks: re.Pattern[str]
+    """Its group ``start`` matches a mark that opens reasoning, its group ``end`` one that ends it."""
+    longest: int
+    """Characters of the longest mark."""
+    ends: Mapping[str, frozenset[str]]
+    """The marks that end what a mark opened."""
+    alone: frozenset[str]
+    """The marks that end reasoning which no mark opened, since the chat template had opened it."""
+    heads: Callable[[str], bool] | None = None
+    """Whether a mark heads a message, by the text before it; None for tags, which count by both neighbours."""
+
+
+@lru_cache(maxsize=64)
+def grammar_of_pairs(form: ReasoningFormat) -> Grammar:
+    """Return the grammar of a format with pairs of marks."""
+    pairs = pairs_of(form)
+    ends: dict[str, frozenset[str]] = {}
+    for start, end in pairs:
+        ends[start] = ends.get(start, frozenset()) | {end}
+    marks = f"(?P<start>{_either(start for start, _ in pairs)})|(?P<end>{_either(end for _, end in pairs)})"
+    longest = max(len(mark) for pair in pairs for mark in pair)
+    alone = (end for _, end in pairs[: _SURE_TAGS if form.name == "think" else None])
+    return Grammar(re.compile(marks), longest, ends, frozenset(alone))
+
+
+def _either(marks: Iterable[str]) -> str:
+    return "|".join(re.escape(mark) for mark in sorted(set(marks), key=len, reverse=True))
+
+
+def heads_message(before: str) -> bool:
+    """Return whether a header of gpt-oss stands where a message begins, by the text before it."""
+    return _HEADER_PLACE.search(before) is not None
+
+
+def heads_stripped_message(before: str) -> bool:
+    """Return the same for a header whose special tokens were skipped: it is glued to the text before it."""
+    return before[-1:] not in (" ", "\t", *_QUOTES) or not before
+
+
+_CHANNELS = Grammar(
+    re.compile(
+        f"(?P<start>{_CHANNEL.format('(?:analysis|commentary)')})|(?P<end>{_CHANNEL.format('final')})"
+    ),
+    longest=280,
+    ends={},
+    alone=frozenset(),
+    heads=heads_message,
+)
+_STRIPPED_CHANNELS = Grammar(
+    re.compile(r"(?P<start>\A\s*analysis|assistant(?:analysis|commentary))|(?P<end>assistantfinal)"),
+    longest=19,
+    ends={},
+    alone=frozenset(),
+    heads=heads_stripped_message,
+)
+"""What is left of the channels if special tokens were skipped: "analysisWe add.assistantfinal4"."""
+
+
+def grammar_of(form: ReasoningFormat, head: str) -> Grammar | None:
+    """Return the grammar that a response is read by; None if the format knows no reasoning.
+
+    Args:
+        form: The format of whoever wrote the response.
+        head: The start of the response, at least `HEAD` characters after its leading white space if it has as many.
+    """
+    if form.name == "none":
+        return None
+    if form.name == "auto":
+        form = opened_by(head) or THINK
+    if form.name == "harmony":
+        return _STRIPPED_CHANNELS if _STRIPPED.match(head) else _CHANNELS
+    return grammar_of_pairs(form)
+
+
+def opened_by(head: str) -> ReasoningFormat | None:
+    """Return the format whose mark opens a response; None if none does.
+
+    >>> opened_by("[THINK]Well")
+    ReasoningFormat(name='mistral', pairs=())
+    """
+    words = head.lstrip()
+    if words.startswith("<|channel|>") or _STRIPPED_SURELY.match(head):
+        return HARMONY
+    for name, pairs in MARKS.items():
+        if any(words.startswith(start) for start, _ in pairs):
+            return ReasoningFormat(name=name)
+    return None
+
+
+def is_quoted(before: str, after: str) -> bool:
+    """Return whether a mark is spoken of: in quotes, or in the middle of a phrase.
+
+    Args:
+        before: The text in front of the mark, on its line and before.
+        after: The text behind the mark.
+
+    >>> is_quoted("I should close with ", " and then answer"), is_quoted("So it is 4.", "The answer")
+    (True, False)
+    """
+    if before[-1:] and after[:1] and before[-1] in _QUOTES and after[0] in _QUOTES:
+        return True
+    return bool(_WORDS_BEFORE.search(before[-_PHRASE:]) or _WORDS_AFTER.match(after))
+
+
+def may_open(before: str, after: str) -> bool:
+    """Return whether a start mark within an answer stands where reasoning may begin again.
+
+    That is at the start of a line, or glued to its first word right behind a sentence.
+    """
+    line = before.rpartition("\n")[2]
+    if not line.strip():
+        return not _WORDS_AFTER.match(after)
+    glued = after[:1].isalnum() or after[:1] == "\n"
+    return glued and _SENTENCE_END.search(before[-_PHRASE:]) is not None and not is_quoted(before, after)
+
+
+def may_end_again(before: str) -> bool:
+    """Return whether an end mark within an answer takes the text before it for reasoning: never in running prose."""
+    line = before.rpartition("\n")[2]
+    return not line.strip() or not line[-1].isspace()
