@@ -59,7 +59,7 @@ def evaluate(
             if ``engine`` is an object.
         tasks: Names of tasks, as ``k2eval tasks`` lists them.
         out: Run directory.
-        recipe: How a response is made: a name, as ``k2eval recipes`` lists them, or an async function of a
+        recipe: The recipe of each response: a name, as ``k2eval recipes`` lists them, or an async function of a
             :class:`Sample`.
         repeats: Independent repeats of every question; each task's own default if None.
         engine: ``vllm``, ``endpoint`` or ``scripted``; or a mapping of ``kind`` and the engine's arguments, such as
@@ -71,7 +71,7 @@ def evaluate(
         seed: Seed that the seeds of all requests derive from.
         data: Folder with the benchmarks' rows; ``K2EVAL_DATA``, or else the hub, if None.
         include_path: Folders with your own tasks.
-        reuse: Run directories whose generations are taken over if they are the same.
+        reuse: Run directories whose generations are used again if their keys are equal.
         speculative: Speculative decoding, such as ``"ngram"``.
         workers: Grading processes; k2eval chooses if None.
         progress: Whether to show progress: on the standard error stream, or below the cell of a notebook.
@@ -130,7 +130,7 @@ async def evaluate_async(
         seed: Seed that the seeds of all requests derive from.
         data: Folder with the benchmarks' rows.
         include_path: Folders with your own tasks.
-        reuse: Run directories whose generations are taken over if they are the same.
+        reuse: Run directories whose generations are used again if their keys are equal.
         speculative: Speculative decoding.
         workers: Grading processes.
         progress: Whether to show progress.
@@ -189,7 +189,7 @@ def _paths(paths: Paths) -> tuple[Path, ...]:
 
 
 def _name_of(recipe: Recipe) -> str:
-    """The import path of a recipe, which is its name in a run directory."""
+    """Return the import path of a recipe, which is its name in a run directory."""
     name = f"{getattr(recipe, '__module__', '')}:{getattr(recipe, '__qualname__', '')}"
     if import_object(name, "recipe") is not recipe:
         raise ConfigError(

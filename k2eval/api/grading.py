@@ -44,8 +44,8 @@ def grade(
         options: The texts of the options, for ``choice``.
         answer_type: ``integer`` if only an integer may be the answer, for ``math``.
         task: Name of a task, in place of ``gold``.
-        question_id: Which of its questions; ``k2eval tasks TASK --questions`` lists them.
-        repeat_index: Which repeat, for tasks whose options stand in another order in each.
+        question_id: Id of a question of the task; ``k2eval tasks TASK --questions`` lists them.
+        repeat_index: Index of the repeat, for tasks whose options are in another order in each repeat.
         data: Folder with the benchmarks' rows.
         include_path: Folders with your own tasks.
         truncated: Whether the engine stopped at its token limit.
@@ -114,7 +114,7 @@ def _read_questions(
 
 @cache
 def _pool() -> GradingPool:
-    """One process that grades, started by the first call."""
+    """Start one process that grades, at the first call."""
     pool = GradingPool(1)
     atexit.register(pool.close)
     return pool

@@ -26,7 +26,7 @@ class Run:
         folder: The run directory.
 
     Raises:
-        JournalError: If it is no run directory.
+        JournalError: If the folder is not a run directory.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -46,7 +46,7 @@ class Run:
 
     @property
     def failed(self) -> int:
-        """Samples that could not be finished on our side. They are in no score."""
+        """Number of samples that could not be finished on our side. They are in no score."""
         return int(self._board.frame["failed"].iloc[0])
 
     @cached_property
@@ -62,7 +62,7 @@ class Run:
         rows: dict[str, dict[str, Any]] = {name: {"score": row[name]} for name in names}
         for column, value in row.items():
             owners = [name for name in (*names, *self._board.averages) if f"{column}_".startswith(f"{name}_")]
-            owner = max(owners, key=len, default="")  # scicode_sub_low is of scicode_sub, not of scicode
+            owner = max(owners, key=len, default="")  # scicode_sub_low belongs to scicode_sub
             if owner in rows and column != owner:
                 rows[owner][str(column).removeprefix(f"{owner}_")] = value
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("task")
@@ -109,6 +109,6 @@ def load_run(folder: str | Path) -> Run:
     """Load a run directory that ``k2eval run`` or :func:`evaluate` wrote.
 
     Raises:
-        JournalError: If it is no run directory.
+        JournalError: If the folder is not a run directory.
     """
     return Run(folder)

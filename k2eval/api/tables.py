@@ -109,7 +109,7 @@ def build_leaderboard(
         published: Whether to show published figures beside; or a CSV of your own with such figures.
         exclude: File that lists questions to leave out, one per line (id, ``task/id`` or hash).
         split: File that lists questions to score apart from the others, in columns of their own.
-        cutoff: Date in ISO form; benchmarks whose questions carry dates get columns for before and from then on.
+        cutoff: ISO date; benchmarks whose questions carry dates get a column for each side of the date.
 
     Raises:
         ConfigError: If no run is given, or a list or date cannot be used.
@@ -133,7 +133,7 @@ def compare_runs(
 
     Args:
         first: Run directory or run.
-        others: At least one more.
+        others: One or more further run directories or runs.
         exclude: File that lists questions to leave out, as for :func:`build_leaderboard`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Scores in more detail: pass@k and maj@k of each benchmark, and of its questions by difficulty, platform, level …"""
+"""Detailed scores: pass@k and maj@k of each benchmark, and of its questions by difficulty, platform, level …"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from k2eval.report.samples import Samples
 from k2eval.statistics import Estimate, average, majority_at_k, pass_at_k, supported
 
 MOST_VALUES = 24
-"""A tag with more values than this, such as a contest's date, is broken down by only where it is asked for."""
+"""Most values of a tag that is broken down by unasked; a tag with more, such as a contest's date, must be named."""
 EXPLANATION = (
     "Percent, with 95 % intervals clustered by question. pass@k: at least one of k repeats is right (unbiased); "
     "maj@k: the most frequent answer of k repeats is right (ties by first seen)."
@@ -30,20 +30,20 @@ ByQuestion = Mapping[str, Mapping[int, Verdict]]
 
 
 def break_down(runs: Sequence[Path], by: Sequence[str] = (), data: Path | None = None) -> pd.DataFrame:
-    """One row per run, benchmark and value of a tag, the whole benchmark first (tag and value empty).
+    """Return one row per run, benchmark and value of a tag; the whole benchmark comes first, with tag and value empty.
 
     Args:
-        runs: run directories.
-        by: tags to break down by; where empty, all that have 2 to `MOST_VALUES` values.
-        data: where the questions are; needed for maj@k of choices alone, whose options change places.
+        runs: Run directories.
+        by: Tags to break down by; if empty, all tags that have 2 to `MOST_VALUES` values.
+        data: Folder with the questions; needed only for maj@k of choices, whose options change places.
 
     Returns:
         Columns ``run``, ``task``, ``title``, ``tag``, ``value``, ``questions``, ``samples``, ``k``, then
         ``avg``, ``pass@K`` and ``maj@K`` for K = 2, 4, 8 … and k, each with ``_low`` and ``_high``; in percent.
 
     Raises:
-        ConfigError: no question has a tag that was asked for.
-        JournalError: a run directory cannot be read.
+        ConfigError: If no question has one of the tags in ``by``.
+        JournalError: If a run directory cannot be read.
     """
     samples = [Samples.load(run, data) for run in runs]
     known = {tag for run in samples for verdicts in run.verdicts.values() for tag in _tags(verdicts)}
@@ -74,7 +74,7 @@ def _rows(samples: Samples, by: Sequence[str]) -> Iterator[dict[str, object]]:
 
 
 def _groups(verdicts: ByQuestion, by: Sequence[str]) -> Iterator[tuple[str, str, list[str]]]:
-    """(tag, value, question ids); first all of them, then each value of each tag."""
+    """Yield (tag, value, question ids): first all questions, then those of each value of each tag."""
     if not verdicts:
         return
     yield "", "", list(verdicts)
@@ -97,7 +97,7 @@ def _tag(runs: Mapping[int, Verdict], tag: str) -> str | None:
 
 
 def _natural(value: str) -> tuple[float, str]:
-    """Numbers by size, then words; easy before medium before hard."""
+    """Return a sort key: numbers by size, then words; easy before medium before hard."""
     order = {"easy": "0", "medium": "1", "hard": "2"}
     try:
         return float(value), value
@@ -132,13 +132,13 @@ def _figure(name: str, estimate: Estimate) -> dict[str, object]:
 
 
 def figures_of(frame: pd.DataFrame) -> list[str]:
-    """Names of the scores in a breakdown: avg, then pass@K by K, then maj@K by K."""
+    """Return the names of the scores in a breakdown: avg, then pass@K by K, then maj@K by K."""
     curves = [name for name in frame.columns if "@" in name and not name.endswith(("_low", "_high"))]
     return ["avg", *sorted(curves, key=lambda name: (name[:3] != "pas", int(name.partition("@")[2])))]
 
 
 def tables(frame: pd.DataFrame) -> Iterator[tuple[str, list[str], list[list[str]]]]:
-    """(title, header, rows) for people: the benchmarks, then for each tag avg and the longest pass@K and maj@K."""
+    """Yield (title, header, rows): the benchmarks, then for each tag avg and the largest pass@K and maj@K."""
     if frame.empty:
         return
     names = figures_of(frame)
@@ -151,7 +151,7 @@ def tables(frame: pd.DataFrame) -> Iterator[tuple[str, list[str], list[list[str]
 
 
 def _table(part: pd.DataFrame, heading: str, names: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """Intermediate points of a curve stand without their intervals, which the CSV has."""
+    """Return a header and rows; only the last point of a curve has its interval, the CSV has all of them."""
     several = part["run"].nunique() > 1
     shown = [name for name in names if part[name].notna().any()]
     ends = {name.partition("@")[0]: name for name in shown}.values()
@@ -172,7 +172,7 @@ def _table(part: pd.DataFrame, heading: str, names: Sequence[str]) -> tuple[list
 
 
 def print_breakdown(frame: pd.DataFrame, console: Console) -> None:
-    """The breakdown on a terminal."""
+    """Print the breakdown on a terminal."""
     for title, header, rows in tables(frame):
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
         for index, name in enumerate(header):
@@ -184,10 +184,10 @@ def print_breakdown(frame: pd.DataFrame, console: Console) -> None:
 
 
 def write_breakdown(frame: pd.DataFrame, out: Path) -> list[Path]:
-    """Writes ``OUT.csv`` and ``OUT.md``; returns their paths.
+    """Write ``OUT.csv`` and ``OUT.md``; return their paths.
 
     Raises:
-        ConfigError: the files cannot be written.
+        ConfigError: If the files cannot be written.
     """
     base = out.with_suffix("") if out.suffix in (".csv", ".md") else out
     parts = ["# Breakdown", EXPLANATION]

@@ -1,4 +1,4 @@
-"""Runs -> one page, with the texts of samples inside it or, where they are many, in files beside it."""
+"""Runs -> one page; the texts of samples are in the page or, if they are many, in files beside the page."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from k2eval.report.samples import Samples, payload
 
 PAGE, TEXTS = "report.html", "samples"
 EMBEDDED = 6_000_000
-"""Bytes of sample texts up to which they stand in the page itself."""
+"""Most bytes of sample texts that are put into the page itself."""
 _PREVIEW, _EXTRACTED = 160, 60
 _NAMED = 5
-"""Runs named in the title."""
+"""Most runs that the title names."""
 
 
 def write_report(
@@ -31,22 +31,22 @@ def write_report(
     exclude: Path | None = None,
     embedded: int = EMBEDDED,
 ) -> Path:
-    """Writes ``OUT/report.html``, and ``OUT/samples/`` where the texts are too long for one file.
+    """Write ``OUT/report.html``, and ``OUT/samples/`` if the texts are too long for one file.
 
     Args:
-        runs: run directories.
-        out: directory to write to; made if missing.
-        include_protected: show texts of benchmarks whose authors ask not to publish them (GPQA, HLE).
-        data: where the questions are, as for ``k2eval run``; the run's own setting where None.
-        exclude: file that lists questions to leave out of all scores.
-        embedded: bytes of texts up to which they are put into the page.
+        runs: Run directories.
+        out: Directory to write to; made if missing.
+        include_protected: Show texts of benchmarks whose authors ask not to publish them (GPQA, HLE).
+        data: Folder with the questions, as for ``k2eval run``; None for the run's own setting.
+        exclude: File that lists questions to leave out of all scores.
+        embedded: Most bytes of texts that are put into the page.
 
     Returns:
         The path of the page.
 
     Raises:
-        ConfigError: no run was given, or the directory cannot be written.
-        JournalError: a run directory cannot be read.
+        ConfigError: If no run is given, or the directory cannot be written.
+        JournalError: If a run directory cannot be read.
     """
     board = build(runs, exclude=exclude)
     scored = load_runs(runs)
@@ -72,9 +72,9 @@ def write_report(
 class _Index(NamedTuple):
     tasks: list[str]
     questions: dict[str, list[str]]
-    """Ids by task, in the order of the page."""
+    """Ids of questions by task, in the order of the page."""
     described: Json
-    """What the page's script starts from."""
+    """The data that the page's script starts with."""
 
 
 def _page(
@@ -114,7 +114,7 @@ def _page(
 
 
 def _index(scored: Sequence[RunScores], samples: Sequence[Samples], hidden: set[str]) -> _Index:
-    """Every sample's outcome and answer, small enough to stand in the page."""
+    """Return every sample's outcome and answer, small enough to be put into the page."""
     tasks = list(dict.fromkeys(name for run in scored for name in run.benchmarks))
     questions = {
         task: list(dict.fromkeys(question for run in samples for question in run.verdicts.get(task, {})))
@@ -143,7 +143,7 @@ def _index(scored: Sequence[RunScores], samples: Sequence[Samples], hidden: set[
 
 
 def _cells(samples: Samples, task: str, question: str, hidden: bool) -> Json:
-    """[kind, outcome, tokens, score, extracted] of each run index; null where there is no verdict."""
+    """Return [kind, outcome, tokens, score, extracted] of each repeat; None if there is no verdict."""
     by_repeat = samples.verdicts.get(task, {}).get(question, {})
     repeats = max(by_repeat, default=-1) + 1
     row: list[Json] = []
@@ -172,7 +172,7 @@ def _texts(
     """Return the payloads by their path, or None once they have been written to files beside the page."""
     embedding: dict[str, Json] = {}
     size = 0
-    for earlier in (out / TEXTS).glob("*/*/*.js"):  # of another report, perhaps with protected texts
+    for earlier in (out / TEXTS).glob("*/*/*.js"):  # they may hold protected texts of an earlier report
         earlier.unlink()
     for path, shown in _payloads(index, samples, hidden):
         if size <= embedded:

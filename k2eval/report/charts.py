@@ -1,4 +1,4 @@
-"""What the charts of a report show."""
+"""The charts of a report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from k2eval.records import Outcome
 from k2eval.statistics import Estimate, Vote, average_of, majority_at_k, pass_at_k, supported
 
 Votes = dict[str, list[list[Vote]]]
-"""Benchmark -> for each question the votes of its runs."""
+"""Benchmark -> for each question the votes of its repeats."""
 
 _BINS = 8
 _SHOWN = ("correct", "partial", "wrong", "no_answer", "truncated", "program", "infrastructure")
@@ -29,7 +29,7 @@ class Figure(NamedTuple):
 
 
 def forest(board: Leaderboard, runs: Sequence[RunScores]) -> Markup:
-    """All averages and benchmarks of all runs with their intervals."""
+    """Draw all averages and benchmarks of all runs with their intervals."""
     colours = {run.info.name: index for index, run in enumerate(runs)}
     titles = {benchmark.name: benchmark.title for benchmark in board.benchmarks}
     groups = []
@@ -44,17 +44,17 @@ def forest(board: Leaderboard, runs: Sequence[RunScores]) -> Markup:
 
 
 def attempts(runs: Sequence[RunScores], votes: Sequence[Votes]) -> list[Figure]:
-    """pass@k (solid, with bands) and maj@k (dashed), one chart per benchmark with more than one run."""
+    """Draw pass@k (solid, with bands) and maj@k (dashed), one chart per benchmark with more than one repeat."""
     figures = []
     for name, title in _benchmarks(runs).items():
         series = []
-        for index, (run, said) in enumerate(zip(runs, votes, strict=True)):
+        for index, (run, votes_of_run) in enumerate(zip(runs, votes, strict=True)):
             task = run.tasks.get(name)
             if task is None or task.scores.shape[1] < 2:
                 continue
             series.append(svg.Series(run.info.name, _curve(pass_at_k(task.scores)), index))
-            if name in said:
-                curve = _curve(majority_at_k(said[name]))
+            if name in votes_of_run:
+                curve = _curve(majority_at_k(votes_of_run[name]))
                 series.append(svg.Series(f"{run.info.name}, majority", curve, index, dashed=True))
         if series:
             figures.append(Figure(title, svg.curves(series, f"{title}: pass@k and maj@k", "k")))
@@ -62,7 +62,7 @@ def attempts(runs: Sequence[RunScores], votes: Sequence[Votes]) -> list[Figure]:
 
 
 def lengths(runs: Sequence[RunScores]) -> list[Figure]:
-    """Score against output length: samples in bins of equal size by their tokens, one chart per benchmark."""
+    """Draw score against output length: samples in bins of equal size by their tokens, one chart per benchmark."""
     figures = []
     for name, title in _benchmarks(runs).items():
         series = [
@@ -77,7 +77,7 @@ def lengths(runs: Sequence[RunScores]) -> list[Figure]:
 
 
 def outcomes(runs: Sequence[RunScores]) -> Markup:
-    """What became of all samples, one bar per benchmark and run."""
+    """Draw the outcomes of all samples, one bar per benchmark and run."""
     rows = []
     for name, title in _benchmarks(runs).items():
         for run in runs:
@@ -88,7 +88,7 @@ def outcomes(runs: Sequence[RunScores]) -> Markup:
 
 
 def kind_of(outcome: Outcome, score: float | None) -> str:
-    """The class of the style sheet that a sample's outcome is shown in."""
+    """Return the class of the style sheet for a sample's outcome."""
     if outcome.is_infrastructure:
         return "infrastructure"
     if outcome.value in ("no_answer", "truncated"):
@@ -113,7 +113,7 @@ def _curve(estimates: Sequence[Estimate]) -> list[tuple[float, float, float, flo
 
 
 def _by_length(task: TaskScores) -> list[tuple[float, float, float, float]]:
-    """(median tokens, mean score, interval) of each bin; samples count as independent within a bin."""
+    """Return (median tokens, mean score, interval) of each bin; samples in a bin count as independent."""
     known = np.isfinite(task.scores) & (task.output_tokens > 0)
     tokens, scores = task.output_tokens[known], task.scores[known]
     order = np.argsort(tokens, kind="stable")
@@ -128,7 +128,7 @@ def _by_length(task: TaskScores) -> list[tuple[float, float, float, float]]:
 
 def _kinds(task: TaskScores) -> list[tuple[str, int]]:
     counts = dict.fromkeys(_SHOWN, 0)
-    made = task.outcomes >= 0
-    for code, score in zip(task.outcomes[made], task.scores[made], strict=True):
+    present = task.outcomes >= 0
+    for code, score in zip(task.outcomes[present], task.scores[present], strict=True):
         counts[kind_of(OUTCOMES[code], float(score))] += 1
     return list(counts.items())

@@ -28,12 +28,12 @@ class Samples:
     """Task -> question id -> repeat index -> the last verdict."""
     questions: dict[str, QuestionSet]
     notes: list[str] = field(default_factory=list)
-    """Why the texts of some questions are not shown."""
+    """Reasons why the texts of some questions are not shown."""
     _offsets: dict[str, int] | None = None
 
     @property
     def offsets(self) -> dict[str, int]:
-        """Where each generation's line begins."""
+        """The offset of each generation's line in its file."""
         if self._offsets is None:
             self._offsets = _offsets_in(self.folder / GENERATIONS)
         return self._offsets
@@ -43,7 +43,7 @@ class Samples:
         """Read verdicts and find generations; texts of questions are shown if their data is at hand.
 
         Raises:
-            JournalError: If the directory is no run, or a line of it cannot be read.
+            JournalError: If the folder is not a run directory, or a line in it cannot be read.
         """
         run = read_run(folder)
         verdicts: dict[str, dict[str, dict[int, Verdict]]] = {name: {} for name in run.tasks}
@@ -55,21 +55,21 @@ class Samples:
         return samples
 
     def protected(self, task: str) -> bool:
-        """Whether the authors of a benchmark ask that its texts not be published."""
+        """Tell whether the authors of a benchmark ask users not to publish its texts."""
         return task in self.run.tasks and self.run.tasks[task].protected
 
     def question(self, task: str, question_id: str, repeat_index: int) -> Question | None:
-        """The question as it was asked in one run, if its data is at hand."""
+        """Return the question as one repeat asked it; None if its data is not at hand."""
         if task not in self.questions:
             return None
         questions = self.questions[task].questions(repeat_index)
         return next((question for question in questions if question.id == question_id), None)
 
     def votes(self, task: str) -> list[list[Vote]] | None:
-        """What each run answered; None for programs, and for choices whose options are not at hand.
+        """Return the votes of the repeats; None for programs, and for choices whose options are not at hand.
 
-        Programs can be told right from wrong, but not equal from different. Options are shown in another order
-        in each run, so a letter says nothing until it is the option's text.
+        Programs can be told right from wrong, but not equal from different. Each repeat shows the options in another
+        order, so a letter must be replaced by its option's text.
         """
         grader = self.run.tasks[task].grader.partition("/")[0]
         letters = grader == "choice"
@@ -88,7 +88,7 @@ class Samples:
         return table
 
     def generations(self, verdict: Verdict) -> list[dict[str, Any]]:
-        """What was generated for a sample, as kept in the journal, in the order of the verdict's keys."""
+        """Return the generations of a sample as the journal has them, in the order of the verdict's keys."""
         keys = verdict.generations or ((verdict.selected,) if verdict.selected else ())
         offsets = [self.offsets[key] for key in keys if key in self.offsets]
         path = self.folder / GENERATIONS
@@ -116,7 +116,7 @@ class Samples:
 
 
 def kinds_of_outcomes() -> list[str]:
-    """All outcomes as the page names them."""
+    """Return the names of all outcomes, as the page uses them."""
     return [outcome.value for outcome in Outcome]
 
 
@@ -143,7 +143,7 @@ def _offsets_in(path: Path) -> dict[str, int]:
 
 
 def payload(samples: Samples, task: str, question_id: str) -> Json:
-    """All that the viewer shows of one question in one run directory."""
+    """Return the data that the viewer shows of one question in one run directory."""
     prompts: list[str] = []
     shown: dict[str, Json] = {}
     for repeat_index, verdict in sorted(samples.verdicts[task].get(question_id, {}).items()):
@@ -167,7 +167,7 @@ def payload(samples: Samples, task: str, question_id: str) -> Json:
 
 
 def _gold(question: Question) -> str | None:
-    """The gold answer where it is one; tests of programs are not shown."""
+    """Return the gold answer if it is a text; tests of programs are not shown."""
     return question.gold[:500] if isinstance(question.gold, str) else None
 
 

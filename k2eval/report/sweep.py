@@ -25,7 +25,7 @@ _USABLE = (0, 1)
 """Exit codes of ``k2eval run`` after which the run directory holds scores."""
 
 Evaluate = Callable[[Path, Path], int]
-"""(checkpoint, run directory) -> exit code, as `k2eval run` has them."""
+"""(checkpoint, run directory) -> exit code, with the meanings of `k2eval run`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +70,21 @@ def _matches(pattern: Path) -> list[Path]:
 def sweep_checkpoints(patterns: Sequence[str], out: Path, evaluate: Evaluate, console: Console) -> int:
     """Evaluate each checkpoint into ``OUT/<its name>`` and draw the series.
 
-    `k2eval run` resumes and loads no engine for a run that is complete. So the same command continues after an
-    interruption, and takes in checkpoints that have been written since. The tables and the page are written anew
+    `k2eval run` resumes a run, and loads no engine for a run that is complete. So the same command continues after an
+    interruption, and includes checkpoints that have been written since. The tables and the page are written again
     after every checkpoint.
 
     Args:
         patterns: As for `find_checkpoints`.
         out: Folder of the run directories, ``sweep.csv``, ``sweep.md`` and ``sweep.html``.
-        evaluate: How one checkpoint is evaluated, such as `in_a_process`.
-        console: Where progress is printed.
+        evaluate: The function that evaluates one checkpoint, such as the result of `in_a_process`.
+        console: The console to print progress to.
 
     Returns:
         0, or 1 if a checkpoint could not be evaluated fully, or 130 after an interruption.
     """
     checkpoints = find_checkpoints(patterns)
-    done: list[tuple[Checkpoint, Path]] = []
+    evaluated: list[tuple[Checkpoint, Path]] = []
     code = 0
     for number, checkpoint in enumerate(checkpoints, start=1):
         console.print(
@@ -96,14 +96,14 @@ def sweep_checkpoints(patterns: Sequence[str], out: Path, evaluate: Evaluate, co
             return _INTERRUPTED
         code = max(code, min(ended, 1))
         if ended in _USABLE:
-            done.append((checkpoint, run))
-            write_sweep(done, out)
+            evaluated.append((checkpoint, run))
+            write_sweep(evaluated, out)
         else:
             console.print(
                 f"Step {checkpoint.step} could not be evaluated (exit code {ended}).", style="bold red"
             )
-    if done:
-        board, _ = series_of(done)
+    if evaluated:
+        board, _ = series_of(evaluated)
         print_table(board, console)
         console.print(f"Wrote {out / 'sweep.html'}", markup=False, soft_wrap=True)
     return code
@@ -113,12 +113,12 @@ def in_a_process(arguments: Sequence[str]) -> Evaluate:
     """Evaluate with ``k2eval run`` in a process of its own, so that each engine leaves nothing behind.
 
     Args:
-        arguments: Those of ``k2eval run``, without ``--model`` and ``--out``.
+        arguments: The arguments of ``k2eval run``, without ``--model`` and ``--out``.
     """
 
     def evaluate(checkpoint: Path, run: Path) -> int:
         command = [sys.executable, "-m", "k2eval", "run", "--model", str(checkpoint), "--out", str(run)]
-        # Ctrl-C reaches the run as well, which ends in order; it must not be killed while it does.
+        # Ctrl-C also reaches the run, which ends in order. It must not be killed meanwhile.
         before = signal.signal(signal.SIGINT, lambda number, frame: None)
         try:
             return subprocess.run([*command, *arguments], check=False).returncode
@@ -128,23 +128,23 @@ def in_a_process(arguments: Sequence[str]) -> Evaluate:
     return evaluate
 
 
-def series_of(done: Sequence[tuple[Checkpoint, Path]]) -> tuple[Leaderboard, pd.DataFrame]:
+def series_of(evaluated: Sequence[tuple[Checkpoint, Path]]) -> tuple[Leaderboard, pd.DataFrame]:
     """Return the leaderboard of a series, and its table in order of steps with a column ``step`` in front."""
-    board = build([run for _, run in done])
-    # A run is called what its run.json says, which need not be its folder's name.
-    names = [run.info.name for run in load_runs([run for _, run in done])]
-    steps = {name: checkpoint.step for name, (checkpoint, _) in zip(names, done, strict=True)}
+    board = build([run for _, run in evaluated])
+    # The name of a run is in its run.json and may differ from its folder's name.
+    names = [run.info.name for run in load_runs([run for _, run in evaluated])]
+    steps = {name: checkpoint.step for name, (checkpoint, _) in zip(names, evaluated, strict=True)}
     frame = board.frame.assign(step=board.frame["run"].map(steps)).sort_values("step")
     return board, frame[["step", *board.frame.columns]].reset_index(drop=True)
 
 
-def write_sweep(done: Sequence[tuple[Checkpoint, Path]], out: Path) -> list[Path]:
+def write_sweep(evaluated: Sequence[tuple[Checkpoint, Path]], out: Path) -> list[Path]:
     """Write ``sweep.csv``, ``sweep.md`` and ``sweep.html`` of the checkpoints evaluated so far.
 
     Raises:
         ConfigError: If the files cannot be written.
     """
-    board, frame = series_of(done)
+    board, frame = series_of(evaluated)
     texts = {
         "sweep.csv": cells.to_csv(frame),
         "sweep.md": _markdown(board, frame),

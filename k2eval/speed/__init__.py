@@ -1,4 +1,4 @@
-"""How fast a configuration answers: loads, timings, figures, and tables of them."""
+"""The speed of configurations: loads, timings, figures and tables."""
 
 import lazy_loader
 

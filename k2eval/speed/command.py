@@ -28,15 +28,15 @@ from k2eval.tasks import task_files
 
 N = TypeVar("N", int, float)
 WARM_UP = 2
-"""Requests before the first load: kernels, graphs and connections are made on first use."""
+"""Number of requests before the first load: kernels, graphs and connections are made on first use."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeedOptions:
-    """What ``k2eval speed`` was asked."""
+    """The options of ``k2eval speed``."""
 
     configs: tuple[tuple[str, RunConfig], ...]
-    """Title and configuration."""
+    """Titles with their configurations."""
     loads: tuple[Load, ...]
     task: str | None = None
     """Ask this task's questions instead of random prompts."""
@@ -49,36 +49,39 @@ def configurations(
     sets: Sequence[str],
     endpoint: str | None,
 ) -> tuple[tuple[str, RunConfig], ...]:
-    """One configuration per YAML file, or one from flags alone; flags and ``--set`` hold for all of them.
+    """Return one configuration per YAML file, or one from flags alone; flags and ``--set`` apply to all.
 
     Raises:
-        ConfigError: When a file is wrong, or no model is named.
+        ConfigError: If a file is wrong, or no model is named.
     """
-    # What a run needs and a measurement does not.
-    needed = {"tasks": "none", "out": Path()}
+    # A run needs these settings, a measurement does not.
+    unused = {"tasks": "none", "out": Path()}
     if endpoint:
         sets = ["engine.kind=endpoint", f"engine.base_url={endpoint}", *sets]
-    found = []
+    configs = []
     for file in files or (None,):
-        given = needed | {key: value for key, value in flags.items() if value is not None}
-        if endpoint and given.get("model") is None and file is None:
-            given["model"] = "default"
-        config = load_config(file=file, flags=given, sets=sets, task_names=task_files())
+        settings = unused | {key: value for key, value in flags.items() if value is not None}
+        if endpoint and settings.get("model") is None and file is None:
+            settings["model"] = "default"
+        config = load_config(file=file, flags=settings, sets=sets, task_names=task_files())
         title = file.stem if file else (config.speculative or {}).get("method") or Path(config.model).name
-        found.append((str(title), config))
-    titles = [title for title, _ in found]
+        configs.append((str(title), config))
+    titles = [title for title, _ in configs]
     if len(set(titles)) < len(titles):
-        found = [(str(file), config) for file, (_, config) in zip(files, found, strict=True)]
-    return tuple(found)
+        configs = [(str(file), config) for file, (_, config) in zip(files, configs, strict=True)]
+    return tuple(configs)
 
 
 def numbers(text: str, kind: type[N]) -> list[N]:
-    """Positive numbers separated by commas.
+    """Parse positive numbers separated by commas.
+
+    >>> numbers("1, 16,64", int)
+    [1, 16, 64]
 
     Raises:
-        ConfigError: When a part is no positive number.
+        ConfigError: If a part is not a positive number.
     """
-    found: list[N] = []
+    parsed: list[N] = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         try:
             number = kind(part)
@@ -88,8 +91,8 @@ def numbers(text: str, kind: type[N]) -> list[N]:
             raise ConfigError(
                 f"Expected positive numbers separated by commas, such as 1,16,64, got {text!r}."
             )
-        found.append(number)
-    return found
+        parsed.append(number)
+    return parsed
 
 
 def loads(
@@ -103,7 +106,7 @@ def loads(
     ignore_eos: bool,
     seed: int = 0,
 ) -> tuple[Load, ...]:
-    """The loads of a measurement, in order; without ``requests``, four rounds of each level and at least 8."""
+    """Return the loads of a measurement, in order; without ``requests``, four rounds of each level and at least 8."""
     common = Load(requests or 0, output_tokens, input_tokens, None, None, temperature, ignore_eos, seed)
     levels = [
         replace(common, concurrency=level, requests=requests or max(8, 4 * level)) for level in concurrency
@@ -115,7 +118,7 @@ def loads(
 
 
 def speed_command(options: SpeedOptions) -> int:
-    """Measure, print and write; 1 when a request failed."""
+    """Measure, print and write; return 1 if a request failed."""
     console = terminal()
     measured: list[Figures] = []
     for title, config in options.configs:
@@ -125,7 +128,7 @@ def speed_command(options: SpeedOptions) -> int:
         command = "k2eval " + shlex.join(sys.argv[1:])
         for path in write(measured, options.out, command):
             console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
-    return int(any(one.failed for one in measured))
+    return int(any(figures.failed for figures in measured))
 
 
 async def _measure(title: str, config: RunConfig, options: SpeedOptions, console: Console) -> list[Figures]:
@@ -154,12 +157,12 @@ async def _under(
     before = await target.speculation()
     traces = await put(load, target, _prompts(load, questions, load.title, load.requests))
     drafted = subtract_counts(await target.speculation(), before)
-    seen = {"gpu_gib": peak.gpu_gib, "rss_gib": peak.rss_gib} if peak else {}
-    return figures_of(title, load, traces, speculation=drafted, **seen)
+    memory = {"gpu_gib": peak.gpu_gib, "rss_gib": peak.rss_gib} if peak else {}
+    return figures_of(title, load, traces, speculation=drafted, **memory)
 
 
 def _prompts(load: Load, questions: list[tuple[Message, ...]], label: str, count: int) -> list[Prompt]:
-    """The same ones for every configuration, other ones for every load."""
+    """Return prompts: the same for every configuration, different ones for every load."""
     seeds = [int(digest(load.seed, label, number)[:8], 16) for number in range(count)]
     if not questions:
         return [Prompt(tokens=load.input_tokens, seed=seed) for seed in seeds]
@@ -169,11 +172,9 @@ def _prompts(load: Load, questions: list[tuple[Message, ...]], label: str, count
 def _questions(task: str, config: RunConfig) -> list[tuple[Message, ...]]:
     from k2eval.tasks import load_questions, load_tasks
 
-    [found] = load_tasks([task], config.overrides, config.include_path)
-    return [
-        question.messages
-        for question in load_questions(found, data=config.data, limit=config.limit).questions()
-    ]
+    [loaded] = load_tasks([task], config.overrides, config.include_path)
+    questions = load_questions(loaded, data=config.data, limit=config.limit)
+    return [question.messages for question in questions.questions()]
 
 
 @asynccontextmanager

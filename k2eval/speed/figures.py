@@ -1,8 +1,8 @@
 """Timings -> figures, by the same definitions as ``vllm bench serve``.
 
-TTFT is the time from sending a request to its first piece. TPOT, of one request, is (last piece - first piece) /
-(tokens - 1). The inter-token latency (ITL) is the time between two pieces, over all requests: with speculation, or
-from a server that bundles, a piece can hold several tokens, so ITL can rise while TPOT falls.
+TTFT is the time from sending a request to its first piece. The TPOT of one request is (last piece - first piece) /
+(tokens - 1). The inter-token latency (ITL) is the time between two pieces, over all requests. With speculation, or
+from a server that bundles tokens, a piece can hold several tokens. So ITL can rise while TPOT falls.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from k2eval.speed.load import Trace
 from k2eval.statistics import ratios
 
 LONG_ANSWER = 32_000
-"""Tokens of the long answer whose time is told."""
+"""Number of tokens of the long answer whose time is estimated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Mean, median and 99th percentile, in milliseconds; NaN where nothing was measured."""
+    """Mean, median and 99th percentile, in milliseconds; NaN if nothing was measured."""
 
     mean: float
     median: float
@@ -31,7 +31,7 @@ class Spread:
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> Spread:
-        """The spread of some times."""
+        """Compute the spread of times in seconds."""
         if not seconds:
             return cls(np.nan, np.nan, np.nan)
         values = 1000 * np.asarray(seconds)
@@ -40,7 +40,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one configuration did under one load."""
+    """The figures of one configuration under one load."""
 
     config: str
     load: str
@@ -55,12 +55,12 @@ class Figures:
     tokens_per_s: float
     """Output tokens of finished requests per second, all requests together."""
     tokens_per_s_each: float
-    """Mean over requests of 1 / TPOT: what one reader sees."""
+    """Mean over requests of 1 / TPOT, the speed of a single answer."""
     ttft: Spread
     tpot: Spread
     itl: Spread
     long_answer_s: float
-    """Seconds for an answer of `LONG_ANSWER` tokens: mean TTFT, then mean TPOT for each further token."""
+    """Seconds for an answer of `LONG_ANSWER` tokens: mean TTFT, plus mean TPOT for each further token."""
     acceptance_length: float = np.nan
     acceptance_rate: float = np.nan
     peak_gpu_gib: float = np.nan
@@ -69,7 +69,7 @@ class Figures:
     """Kinds of failures, the most frequent first."""
 
     def row(self) -> dict[str, Json]:
-        """The same, flat: one number per column."""
+        """Return the figures as a flat row: one number per column."""
         flat: dict[str, Json] = {}
         for name, value in asdict(self).items():
             if isinstance(value, dict):
@@ -88,13 +88,13 @@ def figures_of(
     gpu_gib: float = np.nan,
     rss_gib: float = np.nan,
 ) -> Figures:
-    """Sum up what one load gave.
+    """Compute the figures of one load from its traces.
 
     Args:
         config: Name of the configuration.
-        load: What was put on it.
-        traces: One per request.
-        speculation: What was drafted and accepted meanwhile.
+        load: The load that was measured.
+        traces: One trace per request.
+        speculation: Counts of speculative decoding during the load.
         gpu_gib: Peak GPU memory.
         rss_gib: Peak resident memory.
     """
@@ -106,7 +106,7 @@ def figures_of(
     tpot = Spread.of(per_token)
     gaps = [gap for trace in good for gap in np.diff(trace.arrivals).tolist()]
     kinds = [trace.error or "" for trace in traces if trace.error is not None]
-    found = ratios(speculation) if speculation else {}
+    acceptance = ratios(speculation) if speculation else {}
     return Figures(
         config=config,
         load=load.title,
@@ -122,8 +122,8 @@ def figures_of(
         tpot=tpot,
         itl=Spread.of(gaps),
         long_answer_s=(ttft.mean + (LONG_ANSWER - 1) * tpot.mean) / 1000,
-        acceptance_length=found.get("acceptance_length", np.nan),
-        acceptance_rate=found.get("acceptance_rate", np.nan),
+        acceptance_length=acceptance.get("acceptance_length", np.nan),
+        acceptance_rate=acceptance.get("acceptance_rate", np.nan),
         peak_gpu_gib=gpu_gib,
         peak_rss_gib=rss_gib,
         errors=tuple(sorted(set(kinds), key=kinds.count, reverse=True)[:3]),

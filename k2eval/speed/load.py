@@ -1,4 +1,4 @@
-"""Putting a load on an engine, and noting when each piece of each answer arrived."""
+"""Put a load on an engine, and record the time at which each piece of each answer arrives."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ async def put(load: Load, target: Target, prompts: Sequence[Prompt]) -> list[Tra
     """Put a load on a target; a failed request is a trace with its error.
 
     Args:
-        load: How requests come.
-        target: What answers.
-        prompts: Taken in turn, from the start again when there are fewer than requests.
+        load: The way in which requests come.
+        target: The engine or server that answers.
+        prompts: Taken in turn, again from the start if there are fewer prompts than requests.
 
     Raises:
-        EngineStopped: When the engine died.
+        EngineStopped: If the engine died.
     """
     chosen = [prompts[number % len(prompts)] for number in range(load.requests)]
     if load.concurrency:

@@ -1,8 +1,8 @@
-"""Whether two ways of generating are the same: greedy texts token by token, samples by statistics.
+"""Compare two ways of generating: greedy texts token by token, samples by statistics.
 
-Speculative decoding leaves the target's distribution as it is only if verification is exact. In floating point it
-computes several tokens in one pass, so that two almost equally likely tokens can change places: a *tie*. How far
-apart they may be is measured, not assumed: the same tokens, computed one at a time and all at once.
+Speculative decoding leaves the target's distribution as it is only if verification is exact. It computes several
+tokens in one pass. In floating point, two almost equally likely tokens can then change places: a *tie*. The
+largest distance of a tie is measured, not assumed: the same tokens are computed one at a time and all at once.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 from k2eval.statistics import Array, detectable, holm, question_means, sign_flip_p
 
 LEVEL = 0.01
-"""Below this p-value, after Holm's correction, samples are said to differ."""
+"""Samples differ if a p-value, after Holm's correction, is below this level."""
 _CLOSE = 1.0
-"""Nats between the two likeliest tokens within which noise is measured: where it could change their order."""
+"""Noise is measured where the two likeliest tokens are within this distance in nats, as it could change their order."""
 _LEAST_NOISE = 1e-4
 
 Top = Sequence[tuple[int, float]]
@@ -26,30 +26,30 @@ Top = Sequence[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """Where two greedy outputs first differ."""
+    """The first place where two greedy outputs differ."""
 
     prompt: str
     """Task and question."""
     position: int
     """Index of the first token that differs."""
     plain: int | None
-    """Token without speculation; None where that output had ended."""
+    """Token without speculation; None if that output had ended."""
     other: int | None
     gap: float
-    """Nats by which the target prefers its own token to the other one; infinite where that is not among its top two."""
+    """Nats by which the target prefers its own token to the other; infinite if the other is not among its top two."""
     tie: bool
 
 
 def gap_noise(decoded: Sequence[Sequence[Top]], rescored: Sequence[Sequence[dict[int, float]]]) -> float:
-    """Largest change, in nats, of the gap between the two likeliest tokens when computed in another batch shape.
+    """Return the largest change, in nats, of the gap between the two likeliest tokens in another batch shape.
 
     Args:
-        decoded: For each output the top two at each position, as they were when the output was written.
+        decoded: For each output the top two tokens at each position, from the pass that wrote the output.
         rescored: The same positions with log-probabilities from one pass over the whole output.
     """
     changes: list[tuple[float, float]] = []
-    for one, again in zip(decoded, rescored, strict=True):
-        for top, scores in zip(one, again, strict=True):
+    for output, again in zip(decoded, rescored, strict=True):
+        for top, scores in zip(output, again, strict=True):
             if len(top) > 1 and all(token in scores for token, _ in top[:2]):
                 (first, high), (second, low) = top[:2]
                 gap = high - low
@@ -61,10 +61,10 @@ def gap_noise(decoded: Sequence[Sequence[Top]], rescored: Sequence[Sequence[dict
 def divergence(
     prompt: str, plain: Sequence[int], top: Sequence[Top], other: Sequence[int], noise: float
 ) -> Divergence | None:
-    """Where two greedy outputs first differ; None where they are the same.
+    """Find the first place where two greedy outputs differ; return None if they are equal.
 
-    It is a tie where the target's two likeliest tokens are the two that were written, and no further apart than
-    twice the noise: each of the two computations carries it.
+    The difference is a tie if the target's two likeliest tokens are the two that were written, and no further apart
+    than twice the noise, since each of the two computations has that noise.
     """
     if tuple(plain) == tuple(other):
         return None
@@ -86,31 +86,31 @@ class Drift:
     plain: float
     speculative: float
     shows: float
-    """The true difference that so many questions and samples show in 80 % of cases."""
+    """The true difference that this number of questions and samples shows in 80 % of cases."""
     p: float
-    """Of sign flips over questions, after Holm's correction."""
+    """P-value of sign flips over questions, after Holm's correction."""
 
 
 def drifts(
     plain: dict[str, Sequence[Sequence[float]]], speculative: dict[str, Sequence[Sequence[float]]]
 ) -> list[Drift]:
-    """Tests whether samples differ, statistic by statistic.
+    """Test whether samples differ, statistic by statistic.
 
     Args:
         plain: Name of the statistic -> a value for each question and sample, of shape (questions, samples); NaN
-            where there is none.
-        speculative: The same; its samples are others, so questions are paired and samples are not.
+            if there is none.
+        speculative: The same with speculation. The samples are others, so only questions are paired.
     """
-    found = []
+    tests = []
     for name in plain:
         left, right = (np.asarray(side[name], dtype=float) for side in (plain, speculative))
         gaps = question_means(right) - question_means(left)
         gaps = gaps[np.isfinite(gaps)]
         se = float(gaps.std(ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else np.nan
         shows = detectable(se, len(gaps)) if len(gaps) > 1 else np.nan
-        found.append((name, _mean(left), _mean(right), shows, sign_flip_p(gaps)))
-    adjusted = holm([p for *_, p in found])
-    return [Drift(*one[:4], p) for one, p in zip(found, adjusted, strict=True)]
+        tests.append((name, _mean(left), _mean(right), shows, sign_flip_p(gaps)))
+    adjusted = holm([p for *_, p in tests])
+    return [Drift(*test[:4], p) for test, p in zip(tests, adjusted, strict=True)]
 
 
 def _mean(values: Array) -> float:
@@ -120,7 +120,7 @@ def _mean(values: Array) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the check showed."""
+    """The result of the check."""
 
     lossless: bool
     sentence: str
@@ -133,16 +133,16 @@ def judge(
     drifted: Sequence[Drift],
     drafted_tokens: int,
 ) -> Judgement:
-    """The check in one sentence that says what to do."""
+    """State the result of the check in one sentence that also says what to do."""
     if not drafted_tokens:
         return Judgement(
             False,
             "Nothing was drafted, so nothing was tested: give longer answers (--max-tokens), other tasks, or another "
             "way of drafting.",
         )
-    broken = [one for one in divergences if not one.tie]
+    broken = [divergent for divergent in divergences if not divergent.tie]
     if broken:
-        worst = max(broken, key=lambda one: one.gap)
+        worst = max(broken, key=lambda divergent: divergent.gap)
         distance = f"by {worst.gap:.2f} nats" if np.isfinite(worst.gap) else "by far"
         return Judgement(
             False,
@@ -150,10 +150,10 @@ def judge(
             f"{worst.prompt} at token {worst.position}, where it prefers its own token {distance} (noise "
             f"{noise:.4f}). Run without speculation, or with another vLLM or method, and check again.",
         )
-    moved = [one for one in drifted if one.p < LEVEL]
+    moved = [drift for drift in drifted if drift.p < LEVEL]
     if moved:
         words = ", ".join(
-            f"{one.name} {one.plain:.4g} → {one.speculative:.4g} (p {one.p:.2g})" for one in moved
+            f"{drift.name} {drift.plain:.4g} → {drift.speculative:.4g} (p {drift.p:.2g})" for drift in moved
         )
         return Judgement(
             False,
@@ -166,7 +166,7 @@ def judge(
         if divergences
         else ""
     )
-    least = min((one.p for one in drifted), default=1.0)
+    least = min((drift.p for drift in drifted), default=1.0)
     return Judgement(
         True,
         f"Lossless as far as this shows: {same} of {outputs} greedy outputs are identical{ties}, and at temperature 1 "

@@ -1,4 +1,4 @@
-"""Peak memory while something runs: GPUs through NVML, this process and its children through their RSS."""
+"""Peak memory of a measurement: GPUs through NVML, this process and its children through their RSS."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _EVERY_S = 0.2
 
 @dataclass(slots=True)
 class Peak:
-    """The largest values seen, in GiB; NaN where they cannot be read."""
+    """The largest values seen, in GiB; NaN if they cannot be read."""
 
     gpu_gib: float = np.nan
-    """Memory in use on all visible GPUs together, whoever uses it; vLLM reserves its share at the start."""
+    """Memory in use on all visible GPUs together, by any process; vLLM reserves its share at the start."""
     rss_gib: float = np.nan
-    """Resident memory of this process and all below it; pages that they share count in each."""
+    """Resident memory of this process and its descendants; shared pages count in each process."""
 
     def look(self, nvml: Any) -> None:
         """Take one reading."""
@@ -33,7 +33,7 @@ class Peak:
 
 @contextlib.contextmanager
 def watch() -> Iterator[Peak]:
-    """Watches memory from a thread, several times a second."""
+    """Watch memory from a thread, several times a second."""
     peak, done, nvml = Peak(), threading.Event(), _nvml()
 
     def sample() -> None:
@@ -61,12 +61,12 @@ def _resident() -> float:
 
 
 def _nvml() -> Any:
-    """NVML's Python module, initialised; None where there is no NVIDIA GPU."""
+    """Return NVML's Python module, initialised; None if there is no NVIDIA GPU."""
     for name in ("pynvml", "vllm.third_party.pynvml"):
         try:
             module = importlib.import_module(name)
             module.nvmlInit()
-        except Exception:  # not installed, or no driver: there is nothing to measure
+        except Exception:  # without NVML or its driver there is nothing to measure
             continue
         return module
     return None

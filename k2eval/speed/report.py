@@ -39,7 +39,7 @@ METRICS = {
     "Peak GPU memory, GiB": ("peak_gpu_gib", ",.2f"),
     "Peak resident memory, GiB": ("peak_rss_gib", ",.2f"),
 }
-"""Title -> column and format; in the order of the tables."""
+"""Title -> column and format, in the order of the tables."""
 EXPLANATION = (
     "TTFT: time to first token. TPOT: time per further token of one answer. ITL: time between two arrivals, each of "
     "which may hold several tokens. Changes are against the first configuration."
@@ -48,7 +48,7 @@ _SAME_LENGTH = 0.02
 
 
 def table_of(measured: Sequence[Figures]) -> tuple[list[str], list[list[str]]]:
-    """Configurations under one load side by side; metrics that none of them has are left out."""
+    """Return a table of configurations under one load, side by side; metrics that none of them has are left out."""
     rows = [figures.row() for figures in measured]
     header = ["Metric", measured[0].config]
     for figures in measured[1:]:
@@ -78,7 +78,7 @@ def _change(before: float, after: float) -> str:
 
 
 def remarks(measured: Sequence[Figures]) -> list[str]:
-    """What a reader must know before quoting a figure of this load."""
+    """Return the remarks that a reader must know before quoting a figure of this load."""
     first, lines = measured[0], []
     for figures in measured:
         if figures.failed:
@@ -101,14 +101,14 @@ def remarks(measured: Sequence[Figures]) -> list[str]:
 
 
 def by_load(measured: Sequence[Figures]) -> list[list[Figures]]:
-    """Groups of the same load, in order of first appearance."""
+    """Group figures by load, in order of first appearance."""
     order = list(dict.fromkeys(figures.load for figures in measured))
     ordered = sorted(measured, key=lambda figures: order.index(figures.load))
     return [list(group) for _, group in groupby(ordered, key=lambda figures: figures.load)]
 
 
 def print_tables(measured: Sequence[Figures], console: Console) -> None:
-    """All loads on a terminal."""
+    """Print the tables of all loads on a terminal."""
     for group in by_load(measured):
         header, rows = table_of(group)
         title = f"{group[0].load}: {group[0].requests} requests"
@@ -123,7 +123,7 @@ def print_tables(measured: Sequence[Figures], console: Console) -> None:
 
 
 def to_markdown(measured: Sequence[Figures], command: str) -> str:
-    """A page with all loads."""
+    """Render a Markdown page with all loads."""
     parts = ["# Speed", f"`{command}`", EXPLANATION]
     for group in by_load(measured):
         header, rows = table_of(group)
@@ -137,10 +137,10 @@ def to_markdown(measured: Sequence[Figures], command: str) -> str:
 
 
 def write(measured: Sequence[Figures], out: Path, command: str) -> list[Path]:
-    """Writes ``OUT.csv``, ``OUT.md`` and ``OUT.png``; returns their paths.
+    """Write ``OUT.csv``, ``OUT.md`` and ``OUT.png``; return their paths.
 
     Raises:
-        ConfigError: the files cannot be written.
+        ConfigError: If the files cannot be written.
     """
     base = out.with_suffix("") if out.suffix in {".csv", ".md", ".png"} else out
     paths = [base.with_name(base.name + suffix) for suffix in (".csv", ".md", ".png")]
@@ -158,7 +158,7 @@ def write(measured: Sequence[Figures], out: Path, command: str) -> list[Path]:
 
 
 def plot(measured: Sequence[Figures], path: Path) -> None:
-    """Output tokens/s against median TPOT and against median TTFT, one line per configuration."""
+    """Plot output tokens/s against median TPOT and against median TTFT, one line per configuration."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
@@ -166,17 +166,17 @@ def plot(measured: Sequence[Figures], path: Path) -> None:
     for axes, name, title in zip(
         sides, ("tpot", "ttft"), ("per further token", "to the first token"), strict=True
     ):
-        for number, config in enumerate(dict.fromkeys(one.config for one in measured)):
+        for number, config in enumerate(dict.fromkeys(figures.config for figures in measured)):
             # Arrivals at a rate and requests kept in flight are two curves.
             for arriving, marker in ((False, "o-"), (True, "s--")):
-                mine = [
-                    one
-                    for one in measured
-                    if one.config == config and one.load.endswith("second") == arriving
+                group = [
+                    figures
+                    for figures in measured
+                    if figures.config == config and figures.load.endswith("second") == arriving
                 ]
                 label = config + (", arriving" if arriving else "")
-                if mine:
-                    _curve(axes, mine, name, marker, number, label)
+                if group:
+                    _curve(axes, group, name, marker, number, label)
         axes.set_xlabel(f"median time {title}, ms")
         axes.grid(alpha=0.3)
         axes.margins(x=0.15)
@@ -186,22 +186,22 @@ def plot(measured: Sequence[Figures], path: Path) -> None:
     figure.savefig(path, dpi=130, format="png")
 
 
-def _curve(axes: Any, mine: Sequence[Figures], name: str, marker: str, number: int, label: str) -> None:
-    across = [getattr(one, name).median for one in mine]
-    axes.plot(across, [one.tokens_per_s for one in mine], marker, color=f"C{number}", label=label)
+def _curve(axes: Any, group: Sequence[Figures], name: str, marker: str, number: int, label: str) -> None:
+    across = [getattr(figures, name).median for figures in group]
+    axes.plot(across, [figures.tokens_per_s for figures in group], marker, color=f"C{number}", label=label)
     rightmost = max(filter(math.isfinite, across), default=math.nan)
-    for place, one in zip(across, mine, strict=True):
+    for place, figures in zip(across, group, strict=True):
         named = any(
-            text.get_text() == one.load
+            text.get_text() == figures.load
             and math.isclose(text.xy[0], place, rel_tol=0.1)
-            and math.isclose(text.xy[1], one.tokens_per_s, rel_tol=0.1)
+            and math.isclose(text.xy[1], figures.tokens_per_s, rel_tol=0.1)
             for text in axes.texts
         )
-        if math.isfinite(place) and math.isfinite(one.tokens_per_s) and not named:
-            side = "right" if place == rightmost and len(mine) > 1 else "left"
+        if math.isfinite(place) and math.isfinite(figures.tokens_per_s) and not named:
+            side = "right" if place == rightmost and len(group) > 1 else "left"
             axes.annotate(
-                one.load,
-                (place, one.tokens_per_s),
+                figures.load,
+                (place, figures.tokens_per_s),
                 fontsize=7,
                 color=f"C{number}",
                 ha=side,

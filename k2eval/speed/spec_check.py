@@ -1,6 +1,6 @@
-"""``k2eval spec-check``: the same prompts with and without speculation, and whether anything but speed changed.
+"""``k2eval spec-check``: run the same prompts with and without speculation, and test that only speed changes.
 
-The speculating engine runs first; the plain one answers the same prompts, then scores the other's samples, so that
+The speculating engine runs first. The plain engine answers the same prompts, then scores the samples of both. So
 two engine starts are enough.
 """
 
@@ -35,11 +35,11 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Side:
-    """What one engine did with the prompts."""
+    """The answers of one engine to the prompts."""
 
     greedy: list[Continuation] = field(default_factory=list)
     samples: list[list[Continuation]] = field(default_factory=list)
-    """Of shape (questions, samples)."""
+    """Samples at temperature 1, of shape (questions, samples)."""
     seconds: float = 0.0
     tokens: int = 0
     speculation: SpeculativeCounts | None = None
@@ -47,7 +47,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the check found."""
+    """The findings of the check."""
 
     outputs: int
     divergences: list[Divergence]
@@ -59,7 +59,7 @@ class Findings:
 
 
 def spec_check_command(config: RunConfig, samples: int, max_tokens: int, log: Path | None) -> int:
-    """Check and print; 0 when lossless as far as shown, 1 when not."""
+    """Check and print; return 0 if nothing shows a loss, else 1."""
     if not config.speculative:
         raise ConfigError("Nothing to check: give --speculative, such as draft=PATH,tokens=3 or ngram.")
     if config.engine.kind != "vllm":
@@ -68,7 +68,7 @@ def spec_check_command(config: RunConfig, samples: int, max_tokens: int, log: Pa
         )
     console = terminal()
     work = Work(config)
-    asked = [
+    prompted = [
         (
             question,
             work.sampling_of(questions).model_copy(update={"temperature": 1.0, "max_tokens": max_tokens}),
@@ -77,65 +77,65 @@ def spec_check_command(config: RunConfig, samples: int, max_tokens: int, log: Pa
         for question in questions.questions()
     ]
     console.print(
-        f"[bold]{config.model}[/] with and without {config.speculative}: {len(asked)} prompts, once greedily and "
+        f"[bold]{config.model}[/] with and without {config.speculative}: {len(prompted)} prompts, once greedily and "
         f"{samples} times at temperature 1, up to {max_tokens} tokens each",
         soft_wrap=True,
         highlight=False,
     )
     with kept_on_failure(log) as file:
-        findings = asyncio.run(check(config, asked, samples, file))
+        findings = asyncio.run(check(config, prompted, samples, file))
     report(findings, console)
     return int(not findings.judgement.lossless)
 
 
 async def check(
-    config: RunConfig, asked: Sequence[tuple[Question, Sampling]], samples: int, log: Path | None
+    config: RunConfig, prompted: Sequence[tuple[Question, Sampling]], samples: int, log: Path | None
 ) -> Findings:
     """Run both engines one after the other and compare.
 
     Args:
         config: Model, engine arguments and speculation.
-        asked: Questions and how to sample them; greedy outputs follow the same limits.
+        prompted: Questions with their sampling; greedy outputs have the same limits.
         samples: Answers to each question at temperature 1.
-        log: File that takes what the engines print.
+        log: File for the output of the engines.
     """
     from k2eval.engines.vllm import VllmEngine
 
     arguments = config.engine.arguments
     async with Probe(VllmEngine(config.model, arguments, config.speculative, log)) as probe:
-        speculative = await _answer(probe, asked, samples, config.seed)
+        speculative = await _answer(probe, prompted, samples, config.seed)
     # vLLM needs the first engine's memory back before the second one asks for it.
     await asyncio.sleep(1.0)
     async with Probe(VllmEngine(config.model, arguments, None, log)) as probe:
-        # Other seeds than the first engine's: where those are honoured, the very same samples would prove nothing.
-        plain = await _answer(probe, asked, samples, config.seed + 1, top=2)
-        prompts = [probe.prompt_ids(Prompt(messages=question.messages)) for question, _ in asked]
+        # The seeds differ from the first engine's: if engines honour seeds, equal samples would prove nothing.
+        plain = await _answer(probe, prompted, samples, config.seed + 1, top=2)
+        prompts = [probe.prompt_ids(Prompt(messages=question.messages)) for question, _ in prompted]
         again = await _all(
-            probe.score(ids, one.ids, top=2) for ids, one in zip(prompts, plain.greedy, strict=True)
+            probe.score(ids, output.ids, top=2) for ids, output in zip(prompts, plain.greedy, strict=True)
         )
         likelihoods = [await _likelihoods(probe, prompts, side) for side in (plain, speculative)]
-    noise = gap_noise([one.top for one in plain.greedy], again)
-    found = [
-        divergence(f"{question.task} {question.id}", one.ids, one.top, other.ids, noise)
-        for (question, _), one, other in zip(asked, plain.greedy, speculative.greedy, strict=True)
+    noise = gap_noise([output.top for output in plain.greedy], again)
+    compared = [
+        divergence(f"{question.task} {question.id}", output.ids, output.top, other.ids, noise)
+        for (question, _), output, other in zip(prompted, plain.greedy, speculative.greedy, strict=True)
     ]
-    divergences = [one for one in found if one is not None]
+    divergences = [divergent for divergent in compared if divergent is not None]
     measured = [
-        _statistics(asked, side, likelihood)
+        _statistics(prompted, side, likelihood)
         for side, likelihood in zip((plain, speculative), likelihoods, strict=True)
     ]
     drifted = drifts(*measured)
     drafted = speculative.speculation.drafted_tokens if speculative.speculation else 0
-    judgement = judge(len(asked), divergences, noise, drifted, drafted)
-    return Findings(len(asked), divergences, noise, drifted, plain, speculative, judgement)
+    judgement = judge(len(prompted), divergences, noise, drifted, drafted)
+    return Findings(len(prompted), divergences, noise, drifted, plain, speculative, judgement)
 
 
 async def _answer(
-    probe: Probe, asked: Sequence[tuple[Question, Sampling]], samples: int, seed: int, *, top: int = 0
+    probe: Probe, prompted: Sequence[tuple[Question, Sampling]], samples: int, seed: int, *, top: int = 0
 ) -> Side:
     side = Side()
-    prompts = [probe.prompt_ids(Prompt(messages=question.messages)) for question, _ in asked]
-    greedy = [sampling.model_copy(update={"temperature": 0.0}) for _, sampling in asked]
+    prompts = [probe.prompt_ids(Prompt(messages=question.messages)) for question, _ in prompted]
+    greedy = [sampling.model_copy(update={"temperature": 0.0}) for _, sampling in prompted]
     side.greedy = await _all(
         probe.complete(ids, sampling, 0, top=top) for ids, sampling in zip(prompts, greedy, strict=True)
     )
@@ -145,27 +145,27 @@ async def _answer(
         probe.complete(
             ids, sampling, derive_seed(seed, SampleKey(question.task, question.id, number), "spec-check")
         )
-        for ids, (question, sampling) in zip(prompts, asked, strict=True)
+        for ids, (question, sampling) in zip(prompts, prompted, strict=True)
         for number in range(samples)
     )
     side.seconds = time.perf_counter() - start
     side.samples = [flat[place : place + samples] for place in range(0, len(flat), samples)]
-    side.tokens = sum(len(one.ids) for one in flat)
+    side.tokens = sum(len(sample.ids) for sample in flat)
     side.speculation = await probe.speculation()
     return side
 
 
 async def _likelihoods(probe: Probe, prompts: Sequence[list[int]], side: Side) -> list[list[float]]:
-    """Mean log-probability per token that the plain target gives each sample."""
+    """Return the mean log-probability per token that the plain target gives each sample."""
     scored = await _all(
-        probe.score(ids, one.ids)
+        probe.score(ids, sample.ids)
         for ids, answers in zip(prompts, side.samples, strict=True)
-        for one in answers
+        for sample in answers
     )
-    written = [one.ids for answers in side.samples for one in answers]
+    tokens = [sample.ids for answers in side.samples for sample in answers]
     means = [
         float(np.mean([entry[token] for entry, token in zip(scores, ids, strict=True)])) if ids else np.nan
-        for scores, ids in zip(scored, written, strict=True)
+        for scores, ids in zip(scored, tokens, strict=True)
     ]
     width = len(side.samples[0]) if side.samples else 1
     return [means[start : start + width] for start in range(0, len(means), width)]
@@ -176,32 +176,32 @@ async def _all(coroutines: Iterable[Awaitable[T]]) -> list[T]:
 
 
 def _statistics(
-    asked: Sequence[tuple[Question, Sampling]], side: Side, likelihoods: list[list[float]]
+    prompted: Sequence[tuple[Question, Sampling]], side: Side, likelihoods: list[list[float]]
 ) -> dict[str, Sequence[Sequence[float]]]:
     items = [
-        GradingJob(question, one.text, one.truncated)
-        for (question, _), answers in zip(asked, side.samples, strict=True)
-        for one in answers
+        GradingJob(question, sample.text, sample.truncated)
+        for (question, _), answers in zip(prompted, side.samples, strict=True)
+        for sample in answers
     ]
     grades = [grade.score for grade in grade_all(items)]
     scores = iter([np.nan if score is None else score for score in grades])
     return {
         "score": [[next(scores) for _ in answers] for answers in side.samples],
-        "tokens per answer": [[float(len(one.ids)) for one in answers] for answers in side.samples],
+        "tokens per answer": [[float(len(sample.ids)) for sample in answers] for answers in side.samples],
         "log-probability per token": likelihoods,
     }
 
 
 def report(findings: Findings, console: Console) -> None:
-    """Print the findings, the sentence last."""
+    """Print the findings, the conclusion last."""
     say = console.print
     same = findings.outputs - len(findings.divergences)
     say(f"Greedy: {same} of {findings.outputs} outputs identical, token by token.", highlight=False)
-    for one in sorted(findings.divergences, key=lambda one: -one.gap)[:_SHOWN]:
-        kind = "a tie" if one.tie else "[bold red]not a tie[/]"
-        gap = f"{one.gap:.4f} nats" if np.isfinite(one.gap) else "not among the target's top two"
+    for divergent in sorted(findings.divergences, key=lambda divergent: -divergent.gap)[:_SHOWN]:
+        kind = "a tie" if divergent.tie else "[bold red]not a tie[/]"
+        gap = f"{divergent.gap:.4f} nats" if np.isfinite(divergent.gap) else "not among the target's top two"
         say(
-            f"  {one.prompt}: first differs at token {one.position}, {gap}: {kind}",
+            f"  {divergent.prompt}: first differs at token {divergent.position}, {gap}: {kind}",
             soft_wrap=True,
             highlight=False,
         )

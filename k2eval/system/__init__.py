@@ -1,4 +1,4 @@
-"""What a process asks of its machine: cores, terminal, files."""
+"""The machine of a process: cores, terminal, files."""
 
 import lazy_loader
 

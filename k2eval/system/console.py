@@ -1,4 +1,4 @@
-"""Where words and tables go, and what happens when nobody reads them any more."""
+"""The output of text and tables, and the end of a command whose reader has gone."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from typing import TextIO, cast
 from rich.console import Console
 
 CLOSED_PIPE = 141
-"""Exit code of a command whose reader has gone, as the shell reports it for any filter: 128 + SIGPIPE."""
+"""Exit code of a command whose reader has gone, 128 + SIGPIPE, as the shell reports it for any filter."""
 
 
 class ClosedPipe(Exception):
-    """Whoever read the output has stopped reading, as ``head`` does; there is nobody to tell more."""
+    """The reader of the output has stopped reading, as ``head`` does."""
 
 
 class Outlet(io.TextIOBase):
     """A text stream over a descriptor of its own, which stays open while engines send their output elsewhere.
 
-    It keeps no buffer, so nothing is left over that could fail when Python ends.
+    The stream keeps no buffer, so no rest of it can fail when Python ends.
 
     Args:
-        stream: Where the text goes. Must be a real file.
+        stream: The stream to write to, a real file.
 
     Raises:
         OSError: If the stream has no descriptor, as under a test runner.
@@ -46,7 +46,7 @@ class Outlet(io.TextIOBase):
         return True
 
     def isatty(self) -> bool:
-        """Return whether the text goes to a terminal."""
+        """Tell whether the text goes to a terminal."""
         return os.isatty(self._descriptor)
 
     def fileno(self) -> int:
@@ -54,7 +54,7 @@ class Outlet(io.TextIOBase):
         return self._descriptor
 
     def lose_nothing(self) -> None:
-        """If the reader goes from now on, continue on standard error, or on the terminal behind it."""
+        """Continue on standard error, or else on the terminal, if the reader goes from now on."""
         self._loses_nothing = True
 
     def write(self, text: str) -> int:
@@ -113,13 +113,13 @@ def terminal(*, stderr: bool = False) -> Console:
 
 
 def lose_nothing(console: Console) -> None:
-    """Keep what is printed from now on, even if Ctrl-C has ended the reader of a pipe as well: show it elsewhere."""
+    """Show all further output elsewhere if the reader has gone, as a pipe's reader may do after Ctrl-C."""
     if isinstance(console.file, Outlet):
         console.file.lose_nothing()
 
 
 def silence(stream: TextIO) -> None:
-    """Flush ``stream``; if its reader has gone, make sure that Python's end finds nothing to complain about."""
+    """Flush ``stream``; if its reader has gone, discard the rest, so that Python ends without an error."""
     try:
         stream.flush()
     except (OSError, ValueError):

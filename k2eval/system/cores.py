@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 
 FEW = 4
-"""Up to so many, an engine that computes on them needs all of them."""
+"""With at most this number of cores, an engine that computes on them needs all of them."""
 
 
 def count() -> int:
-    """Cores that this process may use."""
+    """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def are_few() -> bool:
-    """Whether the graders should take only what the engine leaves."""
+    """Tell whether the graders should use only the time that the engine leaves."""
     return count() <= FEW
 
 
 def for_grading() -> int:
-    """Grading processes beside an engine: all cores but one, which feeds it."""
+    """Return the number of grading processes beside an engine: one per core, except the core that feeds the engine."""
     return max(1, min(32, count() - 1))

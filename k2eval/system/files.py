@@ -1,4 +1,4 @@
-"""Files are replaced in one step: a reader sees the earlier content or the new one, never a part."""
+"""Replace files in one step: a reader sees the earlier content or the new content, never a part."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def replacing(path: Path) -> Iterator[Path]:
     file, such as ``/dev/stdout``, is written to directly. Temporary files of processes that were killed are removed.
 
     Raises:
-        OSError: If the file cannot be written. The earlier file is unchanged then.
+        OSError: If the file cannot be written; the earlier file is then unchanged.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -79,7 +79,7 @@ def _literal(name: str) -> str:
 
 
 def _sync(folder: Path) -> None:
-    """Make the move itself last; some file systems cannot, and the content is safe without."""
+    """Write the move itself to the disk; some file systems cannot, and the content is safe without."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

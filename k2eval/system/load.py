@@ -1,4 +1,4 @@
-"""How much of the processors others use: the kernel's counters, less what this process and its children took."""
+"""Use of the processors by others: the kernel's counters less the time of this process and its children."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import psutil
 
 _STAT = Path("/proc/stat")
 _IDLE = (3, 4)
-"""Columns of ``/proc/stat`` in which nothing runs: idle, and waiting for a disk."""
+"""Columns of ``/proc/stat`` for time in which nothing runs: idle, and waiting for a disk."""
 _GUEST = 8
-"""From this column on, time is counted that is in the others already."""
+"""The first column of ``/proc/stat`` whose time is already in earlier columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Sample:
 
     at: float
     everyone: float
-    """By all processes, on the cores that this process may use; time taken by other virtual machines included."""
+    """Time of all processes on the cores that this process may use, and time taken by other virtual machines."""
     ours: float
-    """By this process and its children."""
+    """Time of this process and its children."""
 
 
 def sample() -> Sample:
@@ -33,7 +33,7 @@ def sample() -> Sample:
 
 
 def others_since(before: Sample) -> float:
-    """Return how many cores other processes kept busy, on average, since ``before``."""
+    """Return the mean number of cores that other processes kept busy since ``before``."""
     now = sample()
     span = max(now.at - before.at, 1e-9)
     return max(0.0, (now.everyone - before.everyone) - (now.ours - before.ours)) / span

@@ -8,10 +8,10 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def shipped_path(*path: str) -> Path:
-    """Return where a file or folder of the repository's root is, in a checkout as in an installed package.
+    """Return the path of a file or folder of the repository's root, in a checkout or in an installed package.
 
-    ``setup.py`` puts ``tasks`` of the repository into wheels as ``k2eval/_tasks``. A checkout has no such folder,
-    so that its own files are read there, also if it is installed with ``pip install -e``.
+    ``setup.py`` puts ``tasks`` of the repository into wheels as ``k2eval/_tasks``. A checkout has no such folder. So
+    its own files are read, even if it is installed with ``pip install -e``.
     """
     first, *rest = path
     packed = _PACKAGE / f"_{first}"

@@ -1,4 +1,4 @@
-"""Rows to items, for the two plain shapes of benchmark: a short answer, and a choice of options."""
+"""Rows -> items, for the two plain kinds of benchmark: short answers and choices of options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def answers(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
-    """Items with a short answer. The same in every run; the template sees ``problem``."""
+    """Make items with a short answer, the same in every repeat; the template gets ``problem``."""
     items = []
     for number, row in enumerate(rows, start=1):
         problem = required(row, spec, "problem", number)
@@ -33,11 +33,11 @@ def answers(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
 
 
 def choices(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
-    """Items with options, in an order that is a function of the question's id and the run index alone.
+    """Make items with options, in an order that depends only on the question's id and the repeat index.
 
-    The correct option stands in the field ``answer`` and the others in ``wrong`` (field names separated
-    by commas), or all in a list field ``options`` with ``answer`` its index. The template sees
-    ``question`` and ``choices``, the options as lines ``A. …``.
+    The correct option is in the field ``answer`` and the others in the fields that ``wrong`` lists (separated by
+    commas). Or all are in a list field ``options``, and ``answer`` is the index of the correct one. The template
+    gets ``question`` and ``choices``, the options as lines ``A. …``.
     """
     items = []
     for number, row in enumerate(rows, start=1):
@@ -46,16 +46,16 @@ def choices(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
         identity = item_id(row, spec, question)
         order = list(range(len(texts)))
         random.Random(digest("option order", identity, repeat_index)).shuffle(order)
-        shown = tuple(texts[position] for position in order)
+        shuffled = tuple(texts[position] for position in order)
         items.append(
             Item(
                 id=identity,
                 gold=LETTERS[order.index(right)],
                 fields={
                     "question": question,
-                    "choices": "\n".join(f"{LETTERS[i]}. {text}" for i, text in enumerate(shown)),
+                    "choices": "\n".join(f"{LETTERS[i]}. {text}" for i, text in enumerate(shuffled)),
                 },
-                options=shown,
+                options=shuffled,
                 tags=tags_of(row, spec),
             )
         )
@@ -81,7 +81,7 @@ def _options_of(row: Row, spec: TaskSpec, number: int) -> tuple[list[str], int]:
     right_text = required(row, spec, "answer", number)
     if "wrong" not in spec.fields:
         raise ConfigError(
-            f"Task {spec.task}: metadata.k2eval.fields must name 'wrong' or 'options'; neither is there."
+            f"Task {spec.task}: metadata.k2eval.fields must name 'wrong' or 'options', got neither."
         )
     wrong = [name.strip() for name in spec.fields["wrong"].split(",")]
     texts = [right_text, *(_text(row, name, spec, number) for name in wrong)]
@@ -89,10 +89,10 @@ def _options_of(row: Row, spec: TaskSpec, number: int) -> tuple[list[str], int]:
 
 
 def required(row: Row, spec: TaskSpec, role: str, number: int) -> str:
-    """The text of the field that plays ``role``.
+    """Return the text of the field that plays ``role``.
 
     Raises:
-        DataError: When it is missing or empty.
+        DataError: If the field is missing or empty.
     """
     return _text(row, spec.fields.get(role, role), spec, number)
 
@@ -114,20 +114,20 @@ def _text(row: Row, name: str, spec: TaskSpec, number: int) -> str:
 
 
 def item_id(row: Row, spec: TaskSpec, text: str) -> str:
-    """The row's own id where it has one, else a digest of its text."""
+    """Return the row's own id, or a digest of its text if it has none."""
     name = spec.fields.get("id")
     value = row.get(name) if name else None
     return str(value) if value not in (None, "") else digest(text)[:12]
 
 
 def tags_of(row: Row, spec: TaskSpec) -> dict[str, str]:
-    """The row's tags as texts, without the empty ones."""
+    """Return the row's tags as texts, without the empty ones."""
     values = {tag: row.get(name) for tag, name in spec.tags.items()}
     return {tag: str(value) for tag, value in values.items() if value not in (None, "", [])}
 
 
 def distinct(items: Sequence[Item]) -> list[Item]:
-    """The items with ``-2``, ``-3`` … appended to ids that occur again, so that each is its own."""
+    """Return the items with distinct ids: ``-2``, ``-3`` … is appended to an id that occurs again."""
     from dataclasses import replace
 
     taken = {item.id for item in items}

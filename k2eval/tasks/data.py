@@ -1,4 +1,4 @@
-"""Where questions come from: a local folder first, then the pinned Hugging Face dataset."""
+"""Sources of questions: a local folder first, then the pinned Hugging Face dataset."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from k2eval.tasks.task import DataSpec, Item, Items, Row, Task
 
 @dataclass(slots=True)
 class QuestionSet:
-    """The questions of one task as found."""
+    """The questions of one task, as they were found."""
 
     task: Task
     rows: list[Row]
@@ -30,7 +30,7 @@ class QuestionSet:
     _questions: dict[int, list[Question]] = field(default_factory=dict)
 
     def items(self, repeat_index: int = 0) -> list[Item]:
-        """The items as asked in one run, cut to the limit."""
+        """Return the items of one repeat, at most as many as the limit."""
         if repeat_index not in self._items:
             items = self.task.adapter()(self.rows, self.task.spec, repeat_index)
             if not items.items:
@@ -47,25 +47,25 @@ class QuestionSet:
         return self._items[repeat_index].items[: self.limit]
 
     def questions(self, repeat_index: int = 0) -> list[Question]:
-        """The questions as asked in one run."""
+        """Return the questions of one repeat."""
         if repeat_index not in self._questions:
             self._questions[repeat_index] = [self.task.ask(item) for item in self.items(repeat_index)]
         return self._questions[repeat_index]
 
     @property
     def found(self) -> int:
-        """How many questions there are, whatever the limit."""
+        """The number of questions in the source, whatever the limit."""
         self.items()
         return len(self._items[0].items)
 
     @property
     def expected(self) -> int | None:
-        """How many questions the benchmark has."""
+        """The number of questions of the whole benchmark."""
         return self.task.spec.questions
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What a reader of the scores must know about these questions."""
+        """The notes on these questions for a reader of the scores."""
         self.items()
         notes = list(self._items[0].notes)
         if self.expected is not None and self.found != self.expected:
@@ -77,21 +77,24 @@ class QuestionSet:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of ids, prompts' content and golds of all questions, whatever the limit."""
+        """A digest of ids, prompt fields and golds of all questions, whatever the limit."""
         self.items()
         return digest([[item.id, item.fields, item.gold] for item in self._items[0].items])[:16]
 
     @property
     def hashes(self) -> dict[str, str]:
-        """What each question asks, hashed, by id; see :func:`text_hash`."""
+        """The hash of each question's text (see `text_hash`), by id."""
         return {item.id: text_hash(item) for item in self.items()}
 
 
 def text_hash(item: Item) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of a question's text, runs of white space as one blank.
+    """Return the first 16 hexadecimal digits of the SHA-256 of a question's text, white space as single blanks.
 
-    The text is the item's field ``problem`` or ``question``, so that lists of questions which a model has
-    seen can be made without k2eval.
+    The text is the item's field ``problem`` or ``question``. So lists of questions that a model has seen can be made
+    without k2eval.
+
+    >>> text_hash(Item(id="1", gold="2", fields={"problem": "What is  1 + 1?"}))
+    '72f8917549de2d6d'
     """
     text = (
         item.fields.get("problem") or item.fields.get("question") or json.dumps(item.fields, sort_keys=True)
@@ -103,12 +106,12 @@ def load_questions(task: Task, *, data: Path | None, limit: int | None = None) -
     """Find and read the questions of a task.
 
     Args:
-        task: Which.
-        data: The local data folder; ``K2EVAL_DATA`` where None. Rows name it in ``_data``.
-        limit: Keep only so many, the first ones.
+        task: The task.
+        data: The local data folder; ``K2EVAL_DATA`` if None. Rows name it in ``_data``.
+        limit: Keep only the first N questions.
 
     Raises:
-        DataError: When they are nowhere, cannot be read, or are not what the task expects.
+        DataError: If the questions are not found, cannot be read, or are not as the task expects.
     """
     folder = data or (Path(os.environ["K2EVAL_DATA"]) if os.environ.get("K2EVAL_DATA") else None)
     rows, source = _find(task, folder)
@@ -141,11 +144,10 @@ def _find(task: Task, folder: Path | None) -> tuple[list[Row], str]:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a ``.jsonl`` or ``.jsonl.gz`` file, with the source file's name in ``_file`` and its
-    path in ``_path``.
+    """Yield the rows of a ``.jsonl`` or ``.jsonl.gz`` file, with its name in ``_file`` and its path in ``_path``.
 
     Raises:
-        DataError: When the file cannot be read or a line is not a JSON object.
+        DataError: If the file cannot be read or a line is not a JSON object.
     """
     opener = gzip.open if path.suffix == ".gz" else open
     try:

@@ -1,4 +1,4 @@
-"""HumanEval's rows as items: complete a Python function from its header and docstring."""
+"""Rows of HumanEval -> items: complete a Python function from its header and docstring."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from k2eval.tasks.task import Item, Items, Row, TaskSpec
 
 
 def items(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
-    """The adapter of the HumanEval task: rows of ``openai/openai_humaneval``."""
+    """Make items of rows of ``openai/openai_humaneval``, as the adapter of the HumanEval task."""
     return Items([item(row) for row in rows], [])
 
 
 def item(row: Row) -> Item:
-    """One row. The test is a function ``check(candidate)``, trusted text of the data set."""
+    """Make an item of one row; its test is a function ``check(candidate)``, trusted text of the data set."""
     lacking = [name for name in ("task_id", "prompt", "test", "entry_point") if not row.get(name)]
     if lacking:
         raise DataError(

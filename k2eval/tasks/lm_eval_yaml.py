@@ -1,4 +1,4 @@
-"""The keys of a task file that lm-eval has as well, read by lm-eval's own reader and checked."""
+"""Read the keys of a task file that lm-eval has too, with lm-eval's own reader, and check them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from k2eval.records import Sampling
 
 @cache
 def _loader() -> Any:
-    """lm-eval's module that reads task files, without the rest of lm-eval, whose import takes a second.
+    """Load lm-eval's module that reads task files, without the rest of lm-eval, whose import takes a second.
 
     Raises:
-        ConfigError: When lm-eval is not installed, or has no such module.
+        ConfigError: If lm-eval is not installed, or has no such module.
     """
     package = find_spec("lm_eval")
     place = Path(package.origin if package and package.origin else "lm_eval").parent / "tasks/_yaml_loader.py"
@@ -33,10 +33,10 @@ def _loader() -> Any:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A task file as a mapping, its includes merged and its functions left as names.
+    """Read a task file as a mapping: includes are merged, functions stay names.
 
     Raises:
-        ConfigError: When it cannot be read.
+        ConfigError: If the file cannot be read.
     """
     loader = _loader()
     try:
@@ -47,7 +47,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def text(content: Mapping[str, Any], key: str, path: Path) -> str:
-    """A value that must be a text with something in it."""
+    """Return the text of a key that must be there and not empty."""
     value = content.get(key)
     if not isinstance(value, str) or not value:
         raise ConfigError(f"{path}: {key} must be a text, got {value!r}.")
@@ -57,7 +57,7 @@ def text(content: Mapping[str, Any], key: str, path: Path) -> str:
 def repeats(content: Mapping[str, Any], path: Path) -> int:
     """Return the default number of repeats: ``metadata.repeats``, or else lm-eval's own ``repeats``.
 
-    ``metadata.runs``, its name in k2eval 0.1.0, is still read.
+    ``metadata.runs``, the name of ``metadata.repeats`` in k2eval 0.1.0, is still read.
     """
     key = "runs" if "runs" in content["metadata"] else "repeats"
     if key == "runs":
@@ -83,18 +83,18 @@ _LM_EVAL_SAMPLING = {
 
 
 def sampling(content: Mapping[str, Any], path: Path) -> Sampling:
-    """The sampling that lm-eval's ``generation_kwargs`` ask for."""
-    given = content.get("generation_kwargs") or {}
-    if not isinstance(given, Mapping):
-        raise ConfigError(f"{path}: generation_kwargs must be a mapping, got {given!r:.200}.")
-    unknown = [key for key in given if key not in _LM_EVAL_SAMPLING and key != "do_sample"]
+    """Return the sampling that lm-eval's ``generation_kwargs`` set."""
+    settings = content.get("generation_kwargs") or {}
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"{path}: generation_kwargs must be a mapping, got {settings!r:.200}.")
+    unknown = [key for key in settings if key not in _LM_EVAL_SAMPLING and key != "do_sample"]
     if unknown:
         raise ConfigError(
             f"{path}: unknown generation_kwargs {unknown}. Known: {', '.join(_LM_EVAL_SAMPLING)}."
         )
-    fields = {_LM_EVAL_SAMPLING[key]: value for key, value in given.items() if key != "do_sample"}
+    fields = {_LM_EVAL_SAMPLING[key]: value for key, value in settings.items() if key != "do_sample"}
     if isinstance(fields.get("stop"), str):
         fields["stop"] = [fields["stop"]]
-    if given.get("do_sample") is False:
+    if settings.get("do_sample") is False:
         fields["temperature"] = 0.0  # as lm-eval does
     return Sampling.model_validate(fields)

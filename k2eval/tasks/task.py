@@ -1,8 +1,8 @@
 """Tasks: benchmarks as YAML files that stock lm-eval loads too.
 
 The prompt (``description``, ``doc_to_text``), the sampling (``generation_kwargs``) and the default number of
-repeats (``repeats``) are lm-eval's own keys. What lm-eval has no key for stands under ``metadata.k2eval`` and is
-a :class:`TaskSpec`.
+repeats (``repeats``) are lm-eval's own keys. Everything that lm-eval has no key for is under ``metadata.k2eval``, a
+`TaskSpec`.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ Row = Mapping[str, Any]
 
 
 class DataSpec(BaseModel):
-    """Where the rows of a task come from."""
+    """The sources of a task's rows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     files: tuple[str, ...] = ()
-    """Globs below the data folder, in order of preference; the first that matches is read, all its matches."""
+    """Globs below the data folder, in order of preference; all matches of the first glob with a match are read."""
     bundled: str | None = None
-    """A file beside the task file, or else below the tasks folder; the task needs no data folder and no network."""
+    """A file beside the task file, or below the tasks folder; such a task needs no data folder and no network."""
     hub: str | None = None
     """Name of the Hugging Face dataset."""
     config: str | None = None
     split: str = "train"
     revision: str | None = None
-    """Pinned revision; where None, the newest is taken and recorded."""
+    """Pinned revision; if None, the newest is taken and recorded."""
     hub_files: tuple[str, ...] = ()
     """JSON-lines files to read from the dataset's repository instead of its split."""
 
 
 class Bounds(BaseModel):
-    """Which values of a row's field are wanted."""
+    """The range of a row's field outside of which the row is left out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,7 +58,7 @@ class Bounds(BaseModel):
 
 
 class TaskSpec(BaseModel):
-    """What k2eval needs to know of a task beyond lm-eval's keys."""
+    """The properties of a task that lm-eval has no keys for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,21 +69,21 @@ class TaskSpec(BaseModel):
     """Whether the task counts in the mathematics micro-average."""
     grader: str
     questions: int | None = Field(None, ge=1)
-    """How many questions the benchmark has; a smaller find is said wherever scores are shown."""
+    """The number of questions of the benchmark; every table of scores tells if fewer are found."""
     data: DataSpec
     adapter: str = "k2eval.tasks.adapters:answers"
-    """Import path of the function that makes items of rows."""
+    """Import path of the function that makes items from rows."""
     fields: dict[str, str] = Field(default_factory=dict)
-    """Names of the rows' fields, by the adapter's own names (``id``, ``problem``, ``answer`` …)."""
+    """The adapter's names of fields (``id``, ``problem``, ``answer`` …) -> names in the rows."""
     tags: dict[str, str] = Field(default_factory=dict)
-    """What results can be broken down by: tag name to field name."""
+    """Tags by which results can be broken down: tag name -> field name."""
     where: dict[str, Bounds] = Field(default_factory=dict)
     """Rows to keep, by numeric field."""
     answer_type: Literal["integer"] | None = None
     protected: bool = False
-    """Whether the authors ask that the texts not be published; reports then leave them out."""
+    """Whether the authors ask users not to publish the texts; reports then leave them out."""
     solver: str | None = None
-    """Import path of the function that solves a question in several steps; one prompt where None."""
+    """Import path of the function that solves a question in several steps; None for a single prompt."""
     options: dict[str, Json] = Field(default_factory=dict)
     """Options of the adapter or the grader, open to ``--set TASK.option=value``."""
 
@@ -95,22 +95,22 @@ class Item:
     id: str
     gold: Json
     fields: dict[str, Json]
-    """What the prompt template sees."""
+    """Values for the prompt template."""
     options: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, Json] = field(default_factory=dict)
 
 
 class Items(NamedTuple):
-    """What an adapter makes of the rows."""
+    """The result of an adapter."""
 
     items: list[Item]
     notes: list[Note]
-    """What a reader of the scores must know, such as how many questions lack hidden tests."""
+    """Notes for a reader of the scores, such as the number of questions without hidden tests."""
 
 
 Adapter = Callable[[Sequence[Row], TaskSpec, int], Items]
-"""Makes items of rows for one run index; equal arguments give equal items."""
+"""A function that makes items from rows for one repeat index; equal arguments give equal items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +129,10 @@ class Task:
     """The file with its rows, if they come with the task file."""
 
     def ask(self, item: Item) -> Question:
-        """The question that an item is, with its prompt rendered.
+        """Render the prompt of an item, and return its question.
 
         Raises:
-            ConfigError: When the template names a field that the item lacks.
+            ConfigError: If the template names a field that the item lacks.
         """
         try:
             messages = [
@@ -157,7 +157,7 @@ class Task:
         )
 
     def adapter(self) -> Adapter:
-        """The function that makes items of this task's rows."""
+        """Return the function that makes items from this task's rows."""
         adapter: Adapter = import_object(self.spec.adapter, f"adapter of task {self.name}")
         return adapter
 
@@ -170,11 +170,18 @@ def _template(text: str) -> Template:
     return _JINJA.from_string(text)
 
 
-def import_object(path: str, what: str) -> Any:
-    """The object at ``package.module:name``.
+def import_object(path: str, purpose: str) -> Any:
+    """Import the object at ``package.module:name``.
+
+    >>> import_object("math:sqrt", "example")(9)
+    3.0
+
+    Args:
+        path: The import path.
+        purpose: Purpose of the object, for the error message.
 
     Raises:
-        ConfigError: When there is none.
+        ConfigError: If there is no such object.
     """
     module, separator, name = path.partition(":")
     try:
@@ -183,7 +190,7 @@ def import_object(path: str, what: str) -> Any:
         return getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise ConfigError(
-            f"Cannot import {path!r} ({what}): expected package.module:name; {error}."
+            f"Cannot import {path!r} ({purpose}): expected package.module:name; {error}."
         ) from error
 
 
@@ -193,11 +200,11 @@ def tasks_folder() -> Path:
 
 
 def tasks_folders(include: Sequence[Path] = ()) -> tuple[Path, ...]:
-    """Return all folders with task files, in the order of their weight: the first that has a task counts.
+    """Return all folders with task files, in order of precedence: the first folder that has a task wins.
 
     Args:
-        include: Folders of ``--include-path``. They come first, then those that ``K2EVAL_TASKS`` lists, separated
-            as in ``PATH``, and at last k2eval's own.
+        include: Folders of ``--include-path``. They come first, then the folders that ``K2EVAL_TASKS`` lists
+            (separated as in ``PATH``), and k2eval's own folder last.
     """
     listed = [Path(entry) for entry in os.environ.get("K2EVAL_TASKS", "").split(os.pathsep) if entry]
     return tuple(dict.fromkeys([*(folder.absolute() for folder in (*include, *listed)), tasks_folder()]))
@@ -210,11 +217,11 @@ def load_tasks(
 ) -> list[Task]:
     """Load the tasks of these names, in this order, each once.
 
-    Warns if a task of the user stands in for one of k2eval's own.
+    Warn if a user's task replaces one of k2eval's own.
 
     Args:
-        names: Which.
-        overrides: Changes, by task name.
+        names: Names of tasks.
+        overrides: Changes by task name.
         include: Folders with the user's own tasks, besides those of ``K2EVAL_TASKS``.
 
     Raises:
@@ -237,7 +244,7 @@ def load_tasks(
 def task_files(include: Sequence[Path] = ()) -> dict[str, Path]:
     """Return all task files by task name: k2eval's own first, then those that the user adds.
 
-    A task of the user counts in place of one of k2eval's of the same name.
+    A user's task replaces k2eval's own task of the same name.
 
     Args:
         include: Folders with the user's own tasks, besides those of ``K2EVAL_TASKS``.
@@ -249,7 +256,7 @@ def task_files(include: Sequence[Path] = ()) -> dict[str, Path]:
 
 
 def _by_name(include: Sequence[Path]) -> dict[str, tuple[Path, Path]]:
-    """Each task's file, and the tasks folder that it was found in."""
+    """Return each task's file and the tasks folder that contains it."""
     files: dict[str, tuple[Path, Path]] = {}
     for folder in reversed(tasks_folders(include)):
         files |= {name: (path, folder) for name, path in _names_in(folder).items()}
@@ -276,7 +283,7 @@ def _names_in(folder: Path) -> dict[str, Path]:
 
 @cache
 def _name_of(path: Path, changed_ns: int) -> str:
-    """The name of the task in a file, read again if the file changed."""
+    """Return the name of the task in a file; read the file again if it changed."""
     return str(read(path).get("task", path.stem))
 
 
@@ -285,8 +292,8 @@ def load_task(path: Path, overrides: TaskOverrides | None = None, folder: Path |
 
     Args:
         path: The file.
-        overrides: Changes to it.
-        folder: The tasks folder that it belongs to; the file's own folder if None.
+        overrides: Changes to the task.
+        folder: The tasks folder that contains the file; the file's own folder if None.
 
     Raises:
         ConfigError: If a key is missing or a value has the wrong type.
@@ -332,10 +339,10 @@ def _bundled(name: str, task_file: Path, folder: Path) -> Path:
 
 
 def sampling_with(sampling: Sampling, changes: Mapping[str, Any]) -> Sampling:
-    """``sampling`` with some fields changed.
+    """Return ``sampling`` with some fields changed.
 
     Raises:
-        ConfigError: When a field is unknown or its value is not valid.
+        ConfigError: If a field is unknown or its value is not valid.
     """
     for key in changes:
         if key not in Sampling.model_fields:

@@ -1,4 +1,4 @@
-"""LiveCodeBench: its rows as items, its releases and windows, its tests."""
+"""LiveCodeBench: its rows, its releases and windows of dates, its tests."""
 
 import lazy_loader
 

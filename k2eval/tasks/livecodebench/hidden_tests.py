@@ -1,4 +1,4 @@
-"""LiveCodeBench's tests: public ones are JSON, hidden ones come packed and are unpacked where they run."""
+"""Tests of LiveCodeBench: public tests are JSON, hidden tests are packed and are unpacked in the grader."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from k2eval.records import Json
 TestType = Literal["stdin", "functional"]
 
 MAX_TEST_BYTES = 1 << 30
-"""Hidden tests that unpack to more than this are taken for a fault."""
+"""Hidden tests that unpack to more bytes than this are an error."""
 
 _TEXT = frozenset({"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"})
 _AROUND_A_TEXT = frozenset({"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"})
@@ -26,7 +26,7 @@ _AROUND_A_TEXT = frozenset({"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_
 
 @dataclass(frozen=True)
 class Test:
-    """One test: what goes in and what must come out, as the data set writes them."""
+    """One test: input and expected output, as the data set writes them."""
 
     input: str
     output: str
@@ -35,14 +35,14 @@ class Test:
 
 @lru_cache(maxsize=8)
 def decode_tests(public: str, private: str) -> tuple[Test, ...]:
-    """All tests of a question, public ones first, as LiveCodeBench runs them.
+    """Decode all tests of a question, public tests first, in the order in which LiveCodeBench runs them.
 
     Args:
         public: The column ``public_test_cases``: JSON.
         private: The column ``private_test_cases``: JSON, or base64 of zlib of a pickled JSON string.
 
     Raises:
-        DataError: The columns are neither, or hold no test at all.
+        DataError: If a column has another form, or the columns hold no test.
     """
     tests = [*_tests(_json(public, "public_test_cases")), *_tests(decode_private(private))]
     if not tests:
@@ -51,10 +51,10 @@ def decode_tests(public: str, private: str) -> tuple[Test, ...]:
 
 
 def decode_private(encoded: str) -> Json:
-    """The column ``private_test_cases`` in either of its two forms, read without unpickling.
+    """Decode the column ``private_test_cases`` in either of its two forms, without unpickling.
 
     Raises:
-        DataError: It is in neither form.
+        DataError: If the column is in neither form.
     """
     if not encoded or encoded.lstrip()[:1] == "[":
         return _json(encoded or "[]", "private_test_cases")
@@ -73,10 +73,10 @@ def decode_private(encoded: str) -> Json:
 
 
 def _pickled_text(packed: bytes) -> str:
-    """The one text that a pickle consists of, found without unpickling anything.
+    """Return the single text in a pickle, without unpickling anything.
 
     Raises:
-        ValueError: The pickle holds anything else.
+        ValueError: If the pickle holds anything else.
     """
     texts = []
     for opcode, argument, _ in pickletools.genops(packed):

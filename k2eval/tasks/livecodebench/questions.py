@@ -1,4 +1,4 @@
-"""Rows of ``livecodebench/code_generation_lite`` as items of a task."""
+"""Rows of ``livecodebench/code_generation_lite`` -> items of a task."""
 
 from __future__ import annotations
 
@@ -39,30 +39,30 @@ ERRATA = {
 }
 """Questions with known faults, by id: ``ERRATA.md`` of LiveCodeBench at revision b0fc86b (2025-07-08).
 
-LeetCode's problems are named by title there; in the order above: find-words-containing-character,
+``ERRATA.md`` names LeetCode's problems by title. In the order above, these are: find-words-containing-character,
 find-the-peaks, generate-binary-strings-without-adjacent-zeros, apply-operations-to-make-string-empty,
 most-frequent-ids."""
 
 
 def items(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
-    """The adapter of LiveCodeBench's tasks: the questions that ``spec.options`` select, oldest contest first.
+    """Make items of the questions that ``spec.options`` select, oldest contest first.
 
-    Options: ``release`` (``v1`` … ``v6``), ``from`` and ``until`` (contest dates, inclusive), ``added`` (only
-    what the release added), ``parity`` (``official`` for the official grader's way of running programs).
+    Options: ``release`` (``v1`` … ``v6``), ``from`` and ``until`` (contest dates, inclusive), ``added`` (only the
+    questions that the release added), ``parity`` (``official`` for the official grader's way of running programs).
     """
     parity = spec.options.get("parity")
     if parity not in (None, "official"):
         raise ConfigError(f"Task {spec.task}: parity should be official or not set, got {parity!r}.")
     selection = Selection.of(spec.options)
-    chosen = [row for row in best_rows(rows) if selection.holds(row)]
-    chosen.sort(key=lambda row: (contest_day(row), str(row["question_id"])))
-    found = [item(row, official=parity == "official") for row in chosen]
-    return Items(found, _notes(found, official=parity == "official"))
+    selected = [row for row in best_rows(rows) if selection.holds(row)]
+    selected.sort(key=lambda row: (contest_day(row), str(row["question_id"])))
+    items = [item(row, official=parity == "official") for row in selected]
+    return Items(items, _notes(items, official=parity == "official"))
 
 
 def best_rows(rows: Iterable[Row]) -> list[Row]:
-    """One row a question, in the order of first appearance; of several, the one with most hidden tests."""
-    chosen: dict[str, Row] = {}
+    """Return one row per question, in order of first appearance; of several rows, the one with most hidden tests."""
+    best: dict[str, Row] = {}
     for row in rows:
         lacking = [column for column in _COLUMNS if column not in row]
         if lacking:
@@ -71,13 +71,13 @@ def best_rows(rows: Iterable[Row]) -> list[Row]:
                 f"columns {', '.join(row)}"
             )
         name = str(row["question_id"])
-        if name not in chosen or _hidden_size(row) > _hidden_size(chosen[name]):
-            chosen[name] = row
-    return list(chosen.values())
+        if name not in best or _hidden_size(row) > _hidden_size(best[name]):
+            best[name] = row
+    return list(best.values())
 
 
 def item(row: Row, *, official: bool = False) -> Item:
-    """One row. Tests stay encoded in ``gold``, for the grader to decode where it runs."""
+    """Make an item of one row; its tests stay encoded in ``gold``, and the grader decodes them."""
     name = str(row["question_id"])
     metadata: dict[str, Json] = {"parity": "official"} if official else {}
     if name in ERRATA:
@@ -117,11 +117,11 @@ def _notes(items: Sequence[Item], *, official: bool) -> list[Note]:
 
 
 def _function(row: Row) -> str | None:
-    """The name of the function to call; None for programs that read standard input."""
+    """Return the name of the function to call; None for programs that read standard input."""
     metadata = row["metadata"]
     try:
-        held = json.loads(metadata or "{}") if isinstance(metadata, str | None) else metadata
-        name = held.get("func_name")
+        mapping = json.loads(metadata or "{}") if isinstance(metadata, str | None) else metadata
+        name = mapping.get("func_name")
     except (ValueError, AttributeError) as error:
         raise DataError(
             f"question {row['question_id']!r}: metadata should be a JSON object: {error}"
@@ -130,11 +130,11 @@ def _function(row: Row) -> str | None:
 
 
 def _text(tests: Json) -> str:
-    """A column of tests as text, also where a copy of the data set holds it as a list."""
+    """Return a column of tests as text; some copies of the data set hold it as a list."""
     return tests if isinstance(tests, str) else json.dumps(tests or [])
 
 
 def _hidden_size(row: Row) -> int:
-    """Length of the encoded hidden tests; 0 for an empty list."""
+    """Return the length of the encoded hidden tests; 0 for an empty list."""
     encoded = _text(row["private_test_cases"]).strip()
     return 0 if encoded in ("", "[]") else len(encoded)

@@ -1,8 +1,8 @@
-"""Which questions of LiveCodeBench count: its six releases, and windows of contest dates.
+"""Selections of LiveCodeBench's questions: by its six releases, and by windows of contest dates.
 
 The data set grew in releases, each of which contains the one before. A *release* and a *window* are different
-filters (January 2025 lies in two releases), so a published number is reproduced only by naming both. Sizes:
-LiveCodeBench's README at revision 28fef95.
+filters (January 2025 is in two releases). So both are needed to reproduce a published number. The sizes are those
+of LiveCodeBench's README at revision 28fef95.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from k2eval.errors import ConfigError, DataError, did_you_mean
 from k2eval.records import Json
 
 RELEASE_SIZES = {"v1": 400, "v2": 511, "v3": 612, "v4": 713, "v5": 880, "v6": 1055}
-"""How many questions each release holds, those of the releases before it included."""
+"""Number of questions of each release, those of earlier releases included."""
 
 FILE = "_file"
-"""The column in which `k2eval.tasks.data` names the file that a row came from."""
+"""The column in which `k2eval.tasks.data` puts the name of a row's file."""
 
 _V3_OR_V4 = {"3026", "3579", "3583"}
 _V5 = {"arc184_c", "arc184_d", "arc184_e"}
@@ -27,7 +27,7 @@ _HUB_FILES = {f"test{n}.jsonl": f"v{n}" for n in range(2, 7)}
 
 @dataclass(frozen=True)
 class Selection:
-    """Which questions of LiveCodeBench a task asks."""
+    """The questions of LiveCodeBench that a task asks."""
 
     release: str = "v6"
     """The newest release whose questions count."""
@@ -36,7 +36,7 @@ class Selection:
     until: date | None = None
     """Last contest date, inclusive to the end of the day."""
     added: bool = False
-    """Only what this release added to the one before."""
+    """Whether to select only the questions that this release added to the one before."""
 
     def __post_init__(self) -> None:
         if self.release not in RELEASE_SIZES:
@@ -47,10 +47,10 @@ class Selection:
 
     @classmethod
     def of(cls, options: Mapping[str, Json]) -> Selection:
-        """The selection that a task's options name.
+        """Return the selection that a task's options describe.
 
         Raises:
-            ConfigError: A release or a date is not one.
+            ConfigError: If the release is unknown or a date is not an ISO date.
         """
         return cls(
             release=str(options.get("release") or "v6"),
@@ -60,10 +60,10 @@ class Selection:
         )
 
     def holds(self, row: Mapping[str, Json]) -> bool:
-        """Whether a row of the data set belongs to this selection.
+        """Tell whether a row of the data set belongs to this selection.
 
         Raises:
-            DataError: It depends on a release that the row does not tell.
+            DataError: If the answer depends on a release that the row does not tell.
         """
         day = contest_day(row)
         if (self.since and day < self.since) or (self.until and day > self.until):
@@ -73,14 +73,14 @@ class Selection:
         if len(held) == 1:
             return held.pop()
         raise DataError(
-            f"question {row['question_id']!r} is of release {' or '.join(sorted(releases))}, so it cannot be "
-            f"told whether {self.release} holds it. The hub's files do tell: put test.jsonl, test2.jsonl … "
+            f"question {row['question_id']!r} is of release {' or '.join(sorted(releases))}, so it is "
+            f"unknown whether {self.release} holds it. The hub's files do tell: put test.jsonl, test2.jsonl … "
             "under these names into the data folder, or choose release v1, v2, v4, v5 or v6."
         )
 
 
 def contest_day(row: Mapping[str, Json]) -> date:
-    """The day of the contest that a row comes from."""
+    """Return the day of the contest that a row comes from."""
     value = row["contest_date"]
     if isinstance(value, datetime):
         return value.date()
@@ -94,11 +94,11 @@ def contest_day(row: Mapping[str, Json]) -> date:
 
 
 def releases_of(row: Mapping[str, Json]) -> frozenset[str]:
-    """The release that a row was added in; two of them where only the hub's file names can tell.
+    """Return the release that added a row; two releases if only the hub's file names can tell which.
 
-    Rows do not say it. The borders of v1, v4, v5 and v6 were read off published result files of 400, 713, 880
-    and 1,055 questions (LiveCodeBench/submissions, xiangww0108/LiveCodeBench): they are contest dates with
-    few exceptions. The border of v2 is the date that gives its published size; none gives v3's.
+    Rows do not name their release. The borders of v1, v4, v5 and v6 come from published result files of 400, 713,
+    880 and 1,055 questions (LiveCodeBench/submissions, xiangww0108/LiveCodeBench): they are contest dates with few
+    exceptions. The border of v2 is the date that gives its published size. No date gives the size of v3.
     """
     name = str(row.get("question_id"))
     hub_file = str(row.get(FILE, "")).rsplit("/", 1)[-1]
@@ -106,20 +106,18 @@ def releases_of(row: Mapping[str, Json]) -> frozenset[str]:
         return frozenset({_HUB_FILES[hub_file]})
     day = contest_day(row).isoformat()
     if name in _V3_OR_V4:
-        found = {"v3", "v4"}
-    elif name in _V5:
-        found = {"v5"}
-    elif day < "2024-03-09":
-        found = {"v1"}
-    elif day <= "2024-05-31":
-        found = {"v2"}
-    elif day <= "2024-09-30":
-        found = {"v3", "v4"}
-    elif day < "2025-01-05" and not name.startswith("abc387_"):
-        found = {"v5"}
-    else:
-        found = {"v6"}
-    return frozenset(found)
+        return frozenset({"v3", "v4"})
+    if name in _V5:
+        return frozenset({"v5"})
+    if day < "2024-03-09":
+        return frozenset({"v1"})
+    if day <= "2024-05-31":
+        return frozenset({"v2"})
+    if day <= "2024-09-30":
+        return frozenset({"v3", "v4"})
+    if day < "2025-01-05" and not name.startswith("abc387_"):
+        return frozenset({"v5"})
+    return frozenset({"v6"})
 
 
 def _date(options: Mapping[str, Json], name: str) -> date | None:

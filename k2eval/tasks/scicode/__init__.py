@@ -1,4 +1,4 @@
-"""SciCode: its problems as items, its given steps, its targets."""
+"""SciCode: its problems, its given steps, its targets."""
 
 import lazy_loader
 

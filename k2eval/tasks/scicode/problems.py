@@ -1,4 +1,4 @@
-"""Rows of ``SciCode1/SciCode`` as items: one main problem each, solved and graded step by step."""
+"""Rows of ``SciCode1/SciCode`` -> items: one main problem each, solved and graded step by step."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Step(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     step_number: str
-    """Such as ``10.2``."""
+    """Number such as ``10.2``."""
     step_description_prompt: str
     step_background: str = ""
     function_header: str
     """The header and docstring of the function or class that the step asks for."""
     return_line: str = ""
     test_cases: tuple[str, ...] = ()
-    """Python text with the free name ``target``; the tests of a step share one namespace, in order."""
+    """Python texts with the free name ``target``; the tests of a step share one namespace, in order."""
     ground_truth_code: str | None = None
-    """Known in the development split only."""
+    """Known only in the development split."""
     given_code: str | None = None
     """The code of a given step."""
 
@@ -43,7 +43,7 @@ class Step(BaseModel):
 
     @property
     def name(self) -> str:
-        """The function or class that the step asks for."""
+        """The name of the function or class that the step asks for."""
         for line in self.function_header.splitlines():
             words = line.replace("(", " ").replace(":", " ").split()
             if len(words) > 1 and words[0] in ("def", "class") and not line.startswith(" "):
@@ -64,27 +64,27 @@ class Problem(BaseModel):
     sub_steps: tuple[Step, ...]
 
     def earlier(self, step: Step) -> tuple[Step, ...]:
-        """The steps before ``step``."""
+        """Return the steps before ``step``."""
         return self.sub_steps[: self.sub_steps.index(step)]
 
 
 def items(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
-    """The adapter of SciCode's tasks: one item a main problem.
+    """Make one item per main problem, as the adapter of SciCode's tasks.
 
-    Options: ``background`` (whether the steps' background is shown), ``step_seconds`` (CPU seconds for the
-    tests of a step; 1800 unless set) and ``targets`` (path of the HDF5 file
-    with the targets, where it does not lie beside the rows).
+    Options: ``background`` (whether to show the steps' background), ``step_seconds`` (CPU seconds for the tests of a
+    step; 1800 unless set) and ``targets`` (path of the HDF5 file with the targets, if it is not beside the rows).
     """
     folders = _folders(rows)
     targets = [str(spec.options["targets"])] if spec.options.get("targets") else target_files(folders)
-    found = [item(row, folders, targets, background=bool(spec.options.get("background"))) for row in rows]
+    problems = [item(row, folders, targets, background=bool(spec.options.get("background"))) for row in rows]
     if (seconds := spec.options.get("step_seconds")) is not None:
-        found = [replace(each, metadata={**each.metadata, "step_seconds": float(seconds)}) for each in found]
-    return Items(found, _notes(found, targets))
+        limit = {"step_seconds": float(seconds)}
+        problems = [replace(problem, metadata={**problem.metadata, **limit}) for problem in problems]
+    return Items(problems, _notes(problems, targets))
 
 
 def item(row: Row, folders: Sequence[Path], targets: Sequence[Json], *, background: bool) -> Item:
-    """One main problem. Paths stand in ``metadata``, since they say nothing about the question."""
+    """Make an item of one main problem; paths are in ``metadata``, as they are no part of the question."""
     try:
         steps = [
             {key: value for key, value in step.items() if value is not None} for step in row["sub_steps"]
@@ -113,7 +113,7 @@ def item(row: Row, folders: Sequence[Path], targets: Sequence[Json], *, backgrou
 
 
 def problem_of(question: Question) -> Problem:
-    """The main problem that a question of a SciCode task asks."""
+    """Return the main problem that a question of a SciCode task asks."""
     return Problem.model_validate(question.metadata["problem"])
 
 
@@ -133,7 +133,7 @@ def _shown(step: Step, background: bool) -> dict[str, Json]:
 
 
 def _folders(rows: Sequence[Row]) -> list[Path]:
-    """Where the rows' companions may lie: beside their files, or in the data folder."""
+    """Return the folders that may hold files beside the rows: the folders of the rows, and that of the data."""
     beside = {Path(str(row["_path"])).parent for row in rows if row.get("_path")}
     data = {Path(str(row["_data"])) / "scicode" for row in rows if row.get("_data")}
     return [*sorted(beside), *sorted(data - beside)]

@@ -1,8 +1,8 @@
-"""Reads what SciCode's tests compare with: HDF5 files in the layout of the official ``test_data.h5``.
+"""Read the targets of SciCode's tests: HDF5 files in the layout of the official ``test_data.h5``.
 
-``STEP/testN`` holds one value a name (``var1``, ``var2`` …): a number, an array, a text, or a group with a
-``list``, a ``sparse_matrix`` or the entries of a dictionary. Values are read as the official reader does
-(``scicode/parse/parse.py`` at revision 588b406), only those that are asked for.
+``STEP/testN`` holds one value per name (``var1``, ``var2`` …): a number, an array, a text, or a group with a
+``list``, a ``sparse_matrix`` or the entries of a dictionary. Values are read as by the official reader
+(``scicode/parse/parse.py`` at revision 588b406).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from k2eval.records import Json
 
 @lru_cache(maxsize=64)
 def read_targets(files: tuple[str, ...], step: str, count: int) -> tuple[Any, ...]:
-    """The targets of a step's tests, in order.
+    """Return the targets of a step's tests, in order.
 
     Args:
         files: Paths of HDF5 files; the first that has the step is read.
         step: Number of the step, such as ``10.2``.
-        count: How many tests the step has.
+        count: Number of tests of the step.
 
     Raises:
-        DataError: No file has the step, or a test's target is missing.
+        DataError: If no file has the step, or a test's target is missing.
     """
     for path in files:
         try:
@@ -46,23 +46,21 @@ def read_targets(files: tuple[str, ...], step: str, count: int) -> tuple[Any, ..
 
 
 def steps_with_targets(files: Sequence[Json]) -> frozenset[str]:
-    """The steps whose targets stand in any of the files; files that cannot be read hold none."""
-    found: set[str] = set()
+    """Return the steps whose targets are in one of the files; a file that cannot be read holds none."""
+    steps: set[str] = set()
     for path in files:
         try:
             with h5py.File(str(path)) as file:
-                found |= set(file)
+                steps |= set(file)
         except OSError:
             continue
-    return frozenset(found)
+    return frozenset(steps)
 
 
 def _test(file: h5py.File, step: str, number: int, path: str) -> Any:
     group = file.get(f"{step}/test{number}")
     if not isinstance(group, h5py.Group) or not len(group):
-        raise DataError(
-            f"{path}: expected the group {step}/test{number} with at least one value; it is not there."
-        )
+        raise DataError(f"{path}: expected the group {step}/test{number} with at least one value, got none.")
     values = [_value(group[name]) for name in group]
     return values[0] if len(values) == 1 else tuple(values)
 
@@ -83,7 +81,7 @@ def _entry(item: h5py.Dataset | h5py.Group) -> Any:
 
 
 def _key(name: str, item: h5py.Dataset | h5py.Group) -> str | float:
-    """Names that are numbers were numbers, except those of matrices and texts."""
+    """Return the key of an entry: a name that is a number was a number, except with matrices and texts."""
     if isinstance(item, h5py.Group) or isinstance(item[()], bytes):
         return name
     try:
@@ -107,6 +105,6 @@ def _plain(value: Any) -> Any:
 
 
 def target_files(folders: Sequence[Path]) -> list[Json]:
-    """Paths of all HDF5 files in the folders, the official file first."""
-    found = {path for folder in folders for pattern in ("*.h5", "*.hdf5") for path in folder.glob(pattern)}
-    return [str(path) for path in sorted(found, key=lambda path: (path.name != "test_data.h5", str(path)))]
+    """Return the paths of all HDF5 files in the folders, the official file first."""
+    files = {path for folder in folders for pattern in ("*.h5", "*.hdf5") for path in folder.glob(pattern)}
+    return [str(path) for path in sorted(files, key=lambda path: (path.name != "test_data.h5", str(path)))]
