@@ -12,7 +12,7 @@ from rich.console import Console
 
 from k2eval.config.run import RunConfig
 from k2eval.engines.scripted import ScriptedEngine
-from k2eval.journal.journal import VERDICTS, read_lines
+from k2eval.journal import VERDICTS, read_lines
 from k2eval.records import Request, Role, Verdict
 from k2eval.run.plan import Work
 from k2eval.run.runner import Runner, Summary

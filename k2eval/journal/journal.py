@@ -7,8 +7,8 @@ counts, and of several generations with one key the first.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,9 @@ from k2eval.journal.lines import GENERATIONS, RUN, VERDICTS, Appender, line_at, 
 from k2eval.journal.run_record import RunRecord, read_run_record
 from k2eval.journal.verdicts import read_verdicts
 from k2eval.records import Generation, SampleKey, Verdict
+from k2eval.system import write_text
+
+LOCK = ".lock"
 
 
 class Journal:
@@ -36,7 +39,7 @@ class Journal:
         """The latest verdict on every sample."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (folder / ".lock").open("w")
+            self._lock = (folder / LOCK).open("w")
         except OSError as error:
             raise JournalError(
                 f"Cannot write to the run directory {folder}: {error}. Give another with --out."
@@ -115,17 +118,56 @@ class Journal:
 
     def write_run(self, run: RunRecord) -> None:
         """Replace ``run.json`` in one step."""
-        temporary = self.folder / (RUN + ".tmp")
         try:
-            temporary.write_text(run.to_json(), encoding="utf-8")
-            temporary.replace(self.folder / RUN)
+            write_text(self.folder / RUN, run.to_json())
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
             raise JournalError(
                 f"Cannot write {self.folder / RUN}: {error}. Everything finished before is kept; make room and run the "
                 "same command again."
             ) from error
+
+    def check(self) -> None:
+        """Make sure that the directory is still there and can be written.
+
+        Deleted files are written again, since what they held is still at hand.
+
+        Raises:
+            JournalError: If the directory was deleted, moved or made read-only. The message says what is where.
+        """
+        lost = [file for file in self._files.values() if not file.is_in_place]
+        if not lost:
+            try:
+                os.utime(self.folder / LOCK)
+            except FileNotFoundError:
+                (self.folder / LOCK).touch()
+            except OSError as error:
+                raise JournalError(
+                    f"{self.folder} can no longer be written: {error.strerror}. Everything finished before is kept "
+                    "there. Make it writable and run the same command again."
+                ) from error
+            return
+        places = [file.place for file in lost]
+        moved = next((place.parent for place in places if place is not None), None)
+        if moved is not None:
+            raise JournalError(
+                f"{self.folder} was moved to {moved} while the run went on. Everything finished before is there. Move "
+                f"it back, or give --out {moved}, and run the same command again."
+            )
+        raise JournalError(self._restored(lost))
+
+    def _restored(self, lost: Iterable[Appender]) -> str:
+        try:
+            for file in lost:
+                file.restore()
+        except OSError as error:
+            return (
+                f"{self.folder} was deleted while the run went on, and cannot be written again: {error}. What was in "
+                "it is lost. Give another --out."
+            )
+        return (
+            f"{self.folder} was deleted while the run went on. Everything finished before was written there again. "
+            "Run the same command again to go on."
+        )
 
     def close(self) -> None:
         """Close the files; another process may then open the directory."""

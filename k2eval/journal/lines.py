@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import time
 import warnings
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 
 from k2eval.errors import JournalError
 from k2eval.records import Record
+from k2eval.system import replacing
 
 RUN, GENERATIONS, VERDICTS = "run.json", "generations.jsonl", "verdicts.jsonl"
 _SYNC_EVERY_S = 2.0
@@ -187,6 +189,36 @@ class Appender:
             ) from error
         self._end += len(line)
         return start
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the path still leads to this file."""
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self._path.stat())
+        except OSError:
+            return False
+
+    @property
+    def place(self) -> Path | None:
+        """The path that leads to this file now; None if it was deleted, or if the system does not tell."""
+        with contextlib.suppress(OSError):
+            path = Path(f"/proc/self/fd/{self._file.fileno()}").readlink()
+            if path.exists() and os.path.samestat(os.fstat(self._file.fileno()), path.stat()):
+                return path
+        return None
+
+    def restore(self) -> None:
+        """Write the content of this file, which was deleted, to its path again.
+
+        Raises:
+            OSError: If that fails.
+        """
+        with (
+            Path(f"/proc/self/fd/{self._file.fileno()}").open("rb") as content,
+            replacing(self._path) as path,
+            path.open("wb") as copy,
+        ):
+            shutil.copyfileobj(content, copy)
 
     def close(self) -> None:
         """Write all to the disk, and close the file."""

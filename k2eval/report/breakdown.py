@@ -18,6 +18,7 @@ from k2eval.leaderboard import cells
 from k2eval.records import Verdict
 from k2eval.report.samples import Samples
 from k2eval.statistics import Estimate, average, majority_at_k, pass_at_k, supported
+from k2eval.system import write_text
 
 MOST_VALUES = 24
 """Most values of a tag that is broken down by unasked; a tag with more, such as a contest's date, must be named."""
@@ -199,9 +200,8 @@ def write_breakdown(frame: pd.DataFrame, out: Path) -> list[Path]:
     }
     paths = [base.with_name(base.name + suffix) for suffix in texts]
     try:
-        base.parent.mkdir(parents=True, exist_ok=True)
         for path, text in zip(paths, texts.values(), strict=True):
-            path.write_text(text, "utf-8")
+            write_text(path, text)
     except OSError as error:
         raise ConfigError(f"Cannot write {base}: {error.strerror}. Choose another --out.") from error
     return paths

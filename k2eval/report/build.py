@@ -13,6 +13,7 @@ from k2eval.pages import render, script_json
 from k2eval.records import Json
 from k2eval.report import charts
 from k2eval.report.samples import Samples, payload
+from k2eval.system import write_text
 
 PAGE, TEXTS = "report.html", "samples"
 EMBEDDED = 6_000_000
@@ -61,7 +62,7 @@ def write_report(
         out.mkdir(parents=True, exist_ok=True)
         texts = _texts(index, samples, hidden, out, embedded)
         page = _page(board, scored, samples, hidden, index.described, texts)
-        (out / PAGE).write_text(page, "utf-8")
+        write_text(out / PAGE, page)
     except OSError as error:
         raise ConfigError(
             f"Cannot write the report to {out}: {error.strerror}. Choose another --out."
@@ -198,5 +199,4 @@ def _payloads(index: _Index, samples: Sequence[Samples], hidden: set[str]) -> It
 def _write_beside(out: Path, path: str, shown: Json) -> None:
     """Write a script, since pages from disk may load scripts but not read files."""
     file = out / TEXTS / f"{path}.js"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"k2evalText({json.dumps(path)}, {script_json(shown)});\n", "utf-8")
+    write_text(file, f"k2evalText({json.dumps(path)}, {script_json(shown)});\n", durable=False)

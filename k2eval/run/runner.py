@@ -13,7 +13,7 @@ from rich.console import Console
 
 from k2eval.config import RunConfig
 from k2eval.engines import Engine
-from k2eval.errors import EngineError, JournalError
+from k2eval.errors import EngineError, JournalError, first_error
 from k2eval.grading import GradingPool, grader_name
 from k2eval.journal import Archive, Journal, RunRecord
 from k2eval.records import Role, SampleKey
@@ -26,7 +26,7 @@ from k2eval.run.queue import SampleQueue
 from k2eval.run.session import Session, total_speculation
 from k2eval.system import cores
 
-_SAVE_EVERY_S = 10.0
+_SAVE_EVERY_S, _CHECK_EVERY_S = 10.0, 2.0
 
 
 @dataclass(slots=True)
@@ -198,16 +198,25 @@ def _was_asked_to_stop(interruption: Interruption, error: BaseException) -> bool
 
 @contextlib.asynccontextmanager
 async def _saving(start: _Start) -> AsyncIterator[None]:
-    """Write ``run.json`` every few seconds meanwhile."""
+    """Look after the run directory meanwhile, and write ``run.json`` every few seconds.
+
+    Raises:
+        JournalError: If the directory can no longer be written. What goes on in the block is cancelled then.
+    """
 
     async def save() -> None:
         while True:
-            await asyncio.sleep(_SAVE_EVERY_S)
+            for _ in range(round(_SAVE_EVERY_S / _CHECK_EVERY_S)):
+                await asyncio.sleep(_CHECK_EVERY_S)
+                start.journal.check()
             start.save()
 
-    saver = asyncio.create_task(save())
     try:
-        yield
-    finally:
-        saver.cancel()
-        await asyncio.wait([saver])
+        async with asyncio.TaskGroup() as group:
+            saver = group.create_task(save())
+            try:
+                yield
+            finally:
+                saver.cancel()
+    except BaseExceptionGroup as errors:
+        raise first_error(errors) from errors

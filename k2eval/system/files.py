@@ -13,11 +13,15 @@ _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>[0-9]+)\.tmp")
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Give a temporary file to write to, and move it to ``path`` when the block ends without an error.
 
     Folders are made if they are missing. A link is followed, so that its target is replaced. A path that is no regular
     file, such as ``/dev/stdout``, is written to directly. Temporary files of processes that were killed are removed.
+
+    Args:
+        path: The file to replace.
+        durable: Whether to wait until the disk has the content. Thousands of small files take long then.
 
     Raises:
         OSError: If the file cannot be written; the earlier file is then unchanged.
@@ -38,29 +42,32 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
         if target.exists():
             temporary.chmod(target.stat().st_mode & 0o777)
         temporary.replace(target)
-        _sync(target.parent)
+        if durable:
+            _sync(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str, *, errors: str = "strict") -> None:
+def write_text(path: Path, text: str, *, errors: str = "strict", durable: bool = True) -> None:
     """Replace ``path`` by ``text`` in UTF-8.
 
     Args:
         path: The file.
         text: Its new content.
         errors: Treatment of characters that UTF-8 cannot hold (unpaired surrogates), as of :meth:`str.encode`.
+        durable: Whether to wait until the disk has the content.
 
     Raises:
         OSError: If the file cannot be written.
     """
     with (
-        replacing(path) as temporary,
+        replacing(path, durable=durable) as temporary,
         temporary.open("w", encoding="utf-8", errors=errors, newline="") as file,
     ):
         file.write(text)

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from k2eval.cli import app
-from k2eval.journal.journal import GENERATIONS, VERDICTS
+from k2eval.journal import GENERATIONS, VERDICTS
 
 
 def k2eval(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from k2eval.journal.journal import VERDICTS
+from k2eval.journal import VERDICTS
 from k2eval.system.console import CLOSED_PIPE
 from tests.report.scripted import smoke_run
 

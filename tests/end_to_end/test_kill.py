@@ -16,7 +16,7 @@ from rich.console import Console
 
 from k2eval.config.run import load_config
 from k2eval.engines.vllm.engine import VllmEngine
-from k2eval.journal.journal import GENERATIONS, VERDICTS, read_lines, read_run
+from k2eval.journal import GENERATIONS, VERDICTS, read_lines, read_run
 from k2eval.records import Generation
 from k2eval.run.runner import Runner
 from tests.vllm_engine import Lent

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from k2eval.cli.app import app
 from k2eval.errors import JournalError, K2EvalError
 from k2eval.interop.exported import Run
-from k2eval.journal.journal import GENERATIONS, VERDICTS, read_run
+from k2eval.journal import GENERATIONS, VERDICTS, read_run
 from k2eval.leaderboard import build
 from k2eval.records import NoteKind
 from k2eval.report.breakdown import break_down

@@ -11,7 +11,7 @@ from lm_eval import simple_evaluate
 from lm_eval.tasks import TaskManager
 
 from k2eval.interop.lm_eval_model import register
-from k2eval.journal.journal import GENERATIONS, read_lines
+from k2eval.journal import GENERATIONS, read_lines
 from k2eval.records import Generation
 from k2eval.tasks.task import tasks_folder
 

@@ -17,7 +17,7 @@ from k2eval.errors import ConfigError, EngineError
 from k2eval.interop.lm_eval import add_to_path, with_chat
 from k2eval.interop.lm_eval_batch import Chat
 from k2eval.interop.lm_eval_model import K2EvalModel, register
-from k2eval.journal.journal import read_run
+from k2eval.journal import read_run
 from k2eval.run.runner import Runner
 from k2eval.tasks.task import tasks_folder
 from tests import scripted_runs as runs

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from k2eval.journal.journal import read_run
+from k2eval.journal import read_run
 from k2eval.testing import make_tiny_checkpoint
 from tests.interop.support import evaluate, generations, responses, write_sums
 

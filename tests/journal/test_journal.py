@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from k2eval.errors import JournalError
-from k2eval.journal.journal import GENERATIONS, RUN, VERDICTS, Archive, Journal, read_lines, read_run
+from k2eval.journal import GENERATIONS, RUN, VERDICTS, Archive, Journal, read_lines, read_run
 from k2eval.records import Generation, Outcome, Verdict
 from tests.run_records import run_record
 from tests.test_records import generation
@@ -193,7 +193,7 @@ def test_a_full_disk_is_an_error_that_loses_nothing(tmp_path: Path) -> None:
         import resource, sys
         from pathlib import Path
         from k2eval.errors import JournalError
-        from k2eval.journal.journal import Journal
+        from k2eval.journal import Journal
         from tests.journal.test_journal import DESCRIPTION, kept
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
         with Journal(Path({str(tmp_path / "run")!r})) as journal:

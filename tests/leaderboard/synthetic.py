@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from k2eval.journal.journal import RUN, VERDICTS
+from k2eval.journal import RUN, VERDICTS
 from k2eval.journal.run_record import TaskRecord
 from k2eval.records import Grade, Outcome, Verdict
 from tests.run_records import model_record, run_record, session_record, task_record

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from k2eval.errors import EngineError, EngineStopped
-from k2eval.journal.journal import read_run
+from k2eval.journal import read_run
 from k2eval.recipes.answer_judge import NOTE, SCHEMA, ask_for, judged, read_equivalent
 from k2eval.records import Outcome, Request, Verdict
 from k2eval.run.regrade import regrade_run

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from k2eval.errors import ConfigError
-from k2eval.journal.journal import RUN, VERDICTS
+from k2eval.journal import RUN, VERDICTS
 from k2eval.report.breakdown import break_down, tables, write_breakdown
 from tests.report.scripted import smoke_run
 

@@ -9,7 +9,7 @@ import pytest
 from k2eval.config.run import TaskOverrides
 from k2eval.engines.scripted import ScriptedEngine
 from k2eval.errors import ConfigError, EngineError, JournalError
-from k2eval.journal.journal import RUN, read_run
+from k2eval.journal import RUN, read_run
 from k2eval.journal.run_record import RunRecord
 from k2eval.records import ROLES, NoteKind, Outcome, SampleKey, Sampling
 from k2eval.run.identity import is_complete, limits_of_context, merge_run

@@ -9,7 +9,7 @@ import pytest
 from k2eval.errors import ConfigError, JournalError
 from k2eval.grading import registry
 from k2eval.grading.pool import GradingPool
-from k2eval.journal.journal import GENERATIONS, VERDICTS, read_run
+from k2eval.journal import GENERATIONS, VERDICTS, read_run
 from k2eval.records import Grade, Outcome, Question
 from k2eval.run.regrade import regrade_run
 from tests.scripted_runs import config, golds, run, student, verdicts

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from k2eval.errors import EngineError, EngineStopped
-from k2eval.journal.journal import GENERATIONS, Archive, read_lines
+from k2eval.journal import GENERATIONS, Archive, read_lines
 from k2eval.records import Generation, Request
 from k2eval.run.regrade import regrade_run
 from tests.scripted_runs import config, golds, run, student, verdicts

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import signal
 from collections import Counter
 from pathlib import Path
@@ -18,8 +19,9 @@ from k2eval.engines.protocol import EngineInfo
 from k2eval.engines.scripted import Script, ScriptedEngine
 from k2eval.errors import EngineError, EngineStopped, JournalError, PromptTooLong
 from k2eval.grading.pool import GradingPool
-from k2eval.journal.journal import GENERATIONS, VERDICTS, Journal, read_lines, read_run
+from k2eval.journal import GENERATIONS, VERDICTS, Journal, read_lines, read_run
 from k2eval.records import Generation, Grade, NoteKind, Outcome, Question, Request, derive_seed
+from k2eval.run import runner
 from k2eval.run.runner import Runner, Summary
 from tests.run_records import note
 from tests.scripted_runs import config, verdicts
@@ -407,3 +409,30 @@ async def test_twenty_thousand_samples_need_little_memory(
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert used < 300_000, f"{used} KiB"
     assert json.loads((tmp_path / "run" / "run.json").read_text())["complete"] is True
+
+
+class Destructive(ScriptedEngine):
+    """Answers four requests, then deletes a folder and hangs."""
+
+    folder: Path
+
+    async def generate(self, request: Request) -> Generation:
+        if len(self.requests) < 4:
+            return await super().generate(request)
+        await asyncio.sleep(0.1)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        await asyncio.sleep(60)
+        raise AssertionError("nobody noticed")
+
+
+async def test_a_directory_that_is_deleted_meanwhile_is_noticed_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "_CHECK_EVERY_S", 0.05)
+    engine = Destructive(right)
+    engine.folder = tmp_path / "run"
+    with pytest.raises(JournalError, match="was deleted while the run went on"):
+        await Runner(config(tmp_path / "run"), {"solver": engine}, Console(file=io.StringIO())).run()
+    assert len(generations(tmp_path / "run")) == 4
+    summary, _ = await carry_out(config(tmp_path / "run"))
+    assert (summary.done, summary.generated) == (12, 8)

@@ -12,7 +12,7 @@ from rich.console import Console
 from k2eval.config.run import RunConfig
 from k2eval.engines.opening import open_engines
 from k2eval.errors import EngineStopped
-from k2eval.journal.journal import GENERATIONS, read_run
+from k2eval.journal import GENERATIONS, read_run
 from k2eval.records import Outcome
 from k2eval.run.runner import Runner, Summary
 from tests.engines.endpoint.fake_server import MODEL, Body, FakeServer, Reply, chunk, error, well

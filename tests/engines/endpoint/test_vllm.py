@@ -16,7 +16,7 @@ import pytest
 
 from k2eval.engines.endpoint.engine import EndpointEngine
 from k2eval.errors import PromptTooLong
-from k2eval.journal.journal import read_run
+from k2eval.journal import read_run
 from k2eval.recipes.prompts import JUDGE_SCHEMA
 from k2eval.records import Message, Request, Sampling
 from k2eval.testing import make_tiny_checkpoint

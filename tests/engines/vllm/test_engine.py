@@ -14,7 +14,7 @@ from k2eval.engines.checkpoint import checkpoint_fingerprint, longest_context
 from k2eval.engines.vllm.engine import VllmEngine
 from k2eval.engines.vllm.setup import reason, redirected, root_cause
 from k2eval.errors import ConfigError, EngineError, PromptTooLong
-from k2eval.journal.journal import read_run
+from k2eval.journal import read_run
 from k2eval.records import Message, Outcome, Request, Sampling
 from k2eval.run.runner import Runner
 from tests.scripted_runs import config, verdicts
