@@ -25,6 +25,7 @@ from k2eval.system import ClosedPipe
 
 _PLAIN_EVERY_S = 15.0
 _LOOK_EVERY_S = 1.0
+_MANY_UNGRADED = 64
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class Progress:
         self._live: Live | None = None
         self._started = self._printed = time.monotonic()
         self._time_left = TimeLeft()
+        self._ungraded = self._places_waiting = 0
 
     @contextlib.contextmanager
     def starting(self, engine: Engine) -> Iterator[None]:
@@ -138,6 +140,24 @@ class Progress:
         self._time_left.count()
         self._print_sometimes()
 
+    @contextlib.contextmanager
+    def grading(self) -> Iterator[None]:
+        """Count a response that has no grade yet."""
+        self._ungraded += 1
+        try:
+            yield
+        finally:
+            self._ungraded -= 1
+
+    @contextlib.contextmanager
+    def waiting(self, full: bool) -> Iterator[None]:
+        """Count a place of the engine that stays empty, if so many responses have no grade yet that it must wait."""
+        self._places_waiting += full
+        try:
+            yield
+        finally:
+            self._places_waiting -= full
+
     def _render(self) -> Group:
         table = Table(box=None, pad_edge=False)
         for heading in ("task", "done", "score %", "truncated %", "no answer %", "failed on our side"):
@@ -163,6 +183,10 @@ class Progress:
         speed = self._session.tokens_per_s
         if speed is not None:
             parts.append(f"{speed:,.0f} tokens/s")
+        if self._places_waiting:
+            parts.append(f"the engine waits for grades ({self._ungraded:,} answers have none yet)")
+        elif self._ungraded >= _MANY_UNGRADED:
+            parts.append(f"{self._ungraded:,} answers wait for their grades")
         elapsed = time.monotonic() - self._started
         return ", ".join([*parts, f"{clock(elapsed)} so far", left])
 

@@ -80,7 +80,8 @@ class SampleQueue:
             if response is None:
                 continue
             if self._work.is_graded(assignment):
-                await self._backlog.acquire()
+                with self._progress.waiting(self._backlog.locked()):
+                    await self._backlog.acquire()
                 group.create_task(self._grade(assignment, response))
             else:
                 self._progress.on_response(assignment.question.task)
@@ -131,9 +132,10 @@ class SampleQueue:
 
     async def _grade(self, assignment: Assignment, response: Response) -> None:
         try:
-            grade = await self._pool.grade(
-                assignment.question, response.text, response.finish_reason == "length"
-            )
+            with self._progress.grading():
+                grade = await self._pool.grade(
+                    assignment.question, response.text, response.finish_reason == "length"
+                )
         finally:
             self._backlog.release()
         verdict = verdict_of(assignment, response, grade)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import time
 from pathlib import Path
@@ -70,3 +71,24 @@ def test_the_speed_shown_is_that_of_the_session(console: Console, monkeypatch: p
     with Progress({"t": 1}, console, session):
         time.sleep(0.05)  # graders go on: not the engine's time
     assert expected in printed(console)
+
+
+def test_answers_that_pile_up_before_their_graders_are_shown(console: Console) -> None:
+    with contextlib.ExitStack() as stack, Progress({"t": 100}, console, Session()) as progress:
+        for _ in range(70):
+            stack.enter_context(progress.grading())
+    assert "70 answers wait for their grades" in printed(console)
+
+
+def test_an_engine_that_must_wait_for_grades_is_shown(console: Console) -> None:
+    progress = Progress({"t": 100}, console, Session())
+    with progress.grading(), progress.waiting(True), progress:
+        pass
+    assert "the engine waits for grades (1 answers have none yet)" in printed(console)
+
+
+def test_a_few_ungraded_answers_are_ordinary(console: Console) -> None:
+    progress = Progress({"t": 100}, console, Session())
+    with progress.grading(), progress.waiting(False), progress:
+        pass
+    assert "grades" not in printed(console)
