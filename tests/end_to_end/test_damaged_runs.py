@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,9 @@ def hold(folder: Path, command: tuple[str, ...]) -> None:
     before = Path.cwd()
     os.chdir(folder)
     try:
-        result = CliRunner().invoke(app, command)
+        with warnings.catch_warnings():  # about a torn last line
+            warnings.simplefilter("ignore")
+            result = CliRunner().invoke(app, command)
     finally:
         os.chdir(before)
     if isinstance(result.exception, K2EvalError):
