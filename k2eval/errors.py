@@ -1,4 +1,4 @@
-"""What can go wrong, by who can mend it.
+"""Exception hierarchy, grouped by the part that failed.
 
     K2EvalError
     ├── ConfigError          the command line, a YAML file or a recipe says something impossible
@@ -47,7 +47,13 @@ class SandboxUnavailable(K2EvalError):
 
 
 def did_you_mean(got: str, known: list[str]) -> str:
-    """A sentence that names the near matches of ``got`` among ``known``, or all of them when none is near."""
+    """Return a sentence that names the near matches of ``got`` among ``known``, or all names if none is near.
+
+    >>> did_you_mean("plian", ["plain", "plan", "k2"])
+    'Did you mean plan or plain?'
+    >>> did_you_mean("x", ["plain", "k2"])
+    'Known: k2, plain.'
+    """
     import difflib
 
     near = difflib.get_close_matches(got, known, n=3, cutoff=0.5)
@@ -57,7 +63,7 @@ def did_you_mean(got: str, known: list[str]) -> str:
 
 
 def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first of the errors that ended a task group; the others are its echoes."""
+    """Return the first of the errors that ended a task group; the others follow from it."""
     error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

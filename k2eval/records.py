@@ -1,8 +1,8 @@
-"""The words of k2eval as types.
+"""The vocabulary of k2eval as types.
 
-A *question* is asked in *repeats* (0 … k-1). A *recipe* turns it into one *response* by way of one or more
-*generations*, each the engine's answer to one *request*. A grader's *grade* of a response, together with
-where it belongs, is a *verdict*. Generations and verdicts are what a run directory keeps.
+A *question* is asked in *repeats* (0 … k-1). A *recipe* makes one *response* from one or more *generations*. A
+generation is the engine's answer to one *request*. A *verdict* is a grader's *grade* of a response, with the key of
+its sample. A run directory keeps generations and verdicts.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Json = Any
-"""Anything ``json.loads`` can return."""
+"""Any value that ``json.loads`` can return."""
 
 FinishReason = Literal["stop", "length"]
 
 Role = Literal["solver", "planner", "judge", "answer_judge"]
-"""Who is asked: each role may have an engine of its own."""
+"""The role of a request; each role may have its own engine."""
 ROLES: tuple[Role, ...] = ("solver", "planner", "judge", "answer_judge")
 
 
@@ -31,21 +31,25 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def to_line(self) -> str:
-        """One line of JSON, ASCII only, so that unpaired surrogates in model text survive."""
+        r"""Return one line of JSON, ASCII only, so that unpaired surrogates in model text survive.
+
+        >>> Message(role="user", content="2 × 3?").to_line()
+        '{"content": "2 \\u00d7 3?", "role": "user"}'
+        """
         return json.dumps(self.model_dump(mode="python", exclude_defaults=True), sort_keys=True)
 
 
 class Outcome(StrEnum):
-    """What became of one response."""
+    """The outcome of one response."""
 
     CORRECT = "correct"
     WRONG = "wrong"
     NO_ANSWER = "no_answer"
-    """The model finished, but no answer could be found in its words."""
+    """The model finished, but no answer was found in its text."""
     TRUNCATED = "truncated"
-    """The token limit, or an unclosed reasoning block, came before an answer."""
+    """The token limit cut the text, or its reasoning never ended, before an answer."""
     TIMEOUT = "timeout"
-    """A program, or the comparison of an answer, ran into its time limit."""
+    """A program, or the comparison of an answer, reached its time limit."""
     MEMORY = "memory"
     OUTPUT_LIMIT = "output_limit"
     RUNTIME_ERROR = "runtime_error"
@@ -61,7 +65,7 @@ class Outcome(StrEnum):
 
     @property
     def is_infrastructure(self) -> bool:
-        """Whether this says nothing about the model: never averaged as a wrong answer, always shown."""
+        """Whether the failure is ours: it is never averaged as a wrong answer, and always shown."""
         return self in _INFRASTRUCTURE
 
 
@@ -74,9 +78,9 @@ class NoteKind(StrEnum):
     LIMITED = "limited"
     """Only the first questions were asked."""
     MISSING = "missing"
-    """Questions, or a part of what they are graded by, are not at hand."""
+    """Questions, or data that their grader needs, are not at hand."""
     QUESTIONS = "questions"
-    """The questions themselves: known faults, how they count."""
+    """The questions themselves: known faults, or their weights."""
     GRADING = "grading"
     """The way in which answers are graded."""
     CONTEXT = "context"
@@ -84,15 +88,15 @@ class NoteKind(StrEnum):
     SEEDS = "seeds"
     """Seeds that are not honoured, or were not checked."""
     SERVER = "server"
-    """Servers that were left out, were asked again, or count in a way of their own."""
+    """Servers that were left out, were asked again, or count tokens in their own way."""
     ENGINE = "engine"
     """The checkpoint or its engine."""
     OTHER = "other"
-    """A note of k2eval 0.1.0, which kept notes without their kind."""
+    """A note of k2eval 0.1.0, which kept notes without a kind."""
 
 
 class Note(Record):
-    """A fact that a reader of the scores must know. Programs go by its kind, never by its text."""
+    """A fact that a reader of the scores must know. Programs use its kind, never its text."""
 
     kind: NoteKind
     text: str
@@ -106,24 +110,24 @@ class Message(Record):
 
 
 class Sampling(Record):
-    """How an engine draws one answer. The defaults are K2-Think's protocol (arXiv 2509.07604)."""
+    """The sampling of one answer. The defaults are K2-Think's protocol (arXiv 2509.07604)."""
 
     temperature: float = Field(1.0, ge=0.0)
     top_p: float = Field(0.95, gt=0.0, le=1.0)
     top_k: int = 0
-    """0 leaves the vocabulary whole."""
+    """0 means the whole vocabulary."""
     min_p: float = Field(0.0, ge=0.0, le=1.0)
     max_tokens: int = Field(64_000, ge=1)
     stop: tuple[str, ...] = ("</answer>",)
-    """Stop strings; they stay in the text, so that a finished answer can be told from a cut one."""
+    """Stop strings; they stay in the text, so that a finished answer differs from one that was cut."""
     json_schema: dict[str, Json] | None = None
-    """When set, the answer is constrained to this JSON schema."""
+    """If set, the answer is constrained to this JSON schema."""
     chat_template: dict[str, Json] = Field(default_factory=dict)
     """Extra arguments of the chat template, such as ``enable_thinking``."""
 
 
 class ReasoningFormat(Record):
-    """How a checkpoint marks what it thinks before it answers; see `k2eval.reasoning`."""
+    """The marks around a checkpoint's reasoning; see `k2eval.reasoning`."""
 
     name: str = "auto"
     """A name that `k2eval.reasoning` knows, or ``custom``."""
@@ -132,21 +136,21 @@ class ReasoningFormat(Record):
 
 
 class Question(Record):
-    """One item of a task, as asked in one repeat."""
+    """One item of a task, as one repeat asks it."""
 
     task: str
     id: str
     grader: str = ""
-    """Name of the grader; where empty, the question's shape tells."""
+    """Name of the grader; if empty, it follows from the question's shape."""
     messages: tuple[Message, ...]
     gold: Json
-    """What the grader compares with: an answer string, a letter, or tests."""
+    """The right answer for the grader: a text, a letter, or tests."""
     options: tuple[str, ...] = ()
-    """Texts of the options in the order shown (A, B, …); empty where there are none."""
+    """Texts of the options in the order of the prompt (A, B, …); empty if there are none."""
     tags: dict[str, str] = Field(default_factory=dict)
-    """What results can be broken down by: difficulty, platform, date …"""
+    """Tags by which results can be broken down: difficulty, platform, date …"""
     metadata: dict[str, Json] = Field(default_factory=dict)
-    """What else the recipe or the grader of this task needs."""
+    """Further data for the recipe or the grader of this task."""
 
 
 class Request(Record):
@@ -157,17 +161,17 @@ class Request(Record):
     question_id: str
     repeat_index: int
     stage: str
-    """Which step of the recipe: ``plan``, ``solve``, ``judge.0-1`` …; unique within a response."""
+    """The step of the recipe: ``plan``, ``solve``, ``judge.0-1`` …; unique within a response."""
     messages: tuple[Message, ...]
     sampling: Sampling
     seed: int
 
 
 class SpeculativeCounts(Record):
-    """What speculative decoding did for one generation."""
+    """Counts of speculative decoding, for one generation or a sum of several."""
 
     drafts: int
-    """Verification steps that had a draft."""
+    """Number of verification steps that had a draft."""
     drafted_tokens: int
     accepted_tokens: int
     accepted_per_position: tuple[int, ...] = ()
@@ -196,10 +200,10 @@ class Generation(_OfSample):
     """The raw text, reasoning and stop string included."""
     finish_reason: FinishReason
     prefill: str = ""
-    """What the chat template already opened for the model at the end of the prompt, such as ``<think>``."""
+    """The start of the answer that the chat template put at the end of the prompt, such as ``<think>``."""
     prompt_tokens: int
     cached_tokens: int = 0
-    """Prompt tokens served from the prefix cache."""
+    """Number of prompt tokens served from the prefix cache."""
     output_tokens: int
     queue_s: float | None = None
     """Seconds between arrival at the engine and scheduling."""
@@ -209,7 +213,7 @@ class Generation(_OfSample):
     """Seconds between arrival at the engine and the last token."""
     seed: int
     model: str = ""
-    """Name the engine goes by."""
+    """The engine's name for its model."""
     speculative: SpeculativeCounts | None = None
 
     @classmethod
@@ -217,7 +221,7 @@ class Generation(_OfSample):
         """Return the generation that answers ``request``.
 
         Args:
-            request: Gives the generation its key, its place and its seed.
+            request: The request, which gives the generation its key, its sample and its seed.
             answer: All other fields.
         """
         return cls(
@@ -232,7 +236,7 @@ class Generation(_OfSample):
 
 
 class Response(Record):
-    """What a recipe answers for one question in one repeat."""
+    """The text that a recipe finally answers for one question in one repeat."""
 
     text: str
     """The selected text, raw, with the template's prefill in front."""
@@ -240,19 +244,19 @@ class Response(Record):
     selected: str
     """Key of the generation that was selected."""
     generations: tuple[str, ...]
-    """Keys of all generations that were made for it, planner and judge included."""
+    """Keys of all generations made for the response, planner and judge included."""
     output_tokens: int
-    """Tokens of the selected generation."""
+    """Number of tokens of the selected generation."""
     recipe_tokens: int
-    """Output tokens of all generations."""
+    """Number of output tokens of all generations."""
     reasoning: ReasoningFormat = ReasoningFormat()
-    """The format of whoever wrote the text."""
+    """The format of the checkpoint that wrote the text."""
     notes: dict[str, Json] = Field(default_factory=dict)
-    """What the recipe has to say: candidates missing, votes, judgements …"""
+    """Notes of the recipe: missing candidates, votes, judgements …"""
 
 
 def score_fault(outcome: Outcome, score: float | None) -> str | None:
-    """Return why ``score`` cannot belong to ``outcome``, or None if it can.
+    """Return the reason why ``score`` cannot belong to ``outcome``; None if it can.
 
     >>> score_fault(Outcome.WRONG, 0.5)
     >>> score_fault(Outcome.WRONG, 1.0)
@@ -274,7 +278,7 @@ class _Scored(Record):
 
     outcome: Outcome
     score: float | None = Field(strict=True)
-    """1 for right, 0 for wrong, between for partial credit, None for an infrastructure failure."""
+    """1 if right, 0 if wrong, between 0 and 1 for partial credit, None for an infrastructure failure."""
 
     @model_validator(mode="after")
     def _check_score(self) -> Self:
@@ -285,22 +289,26 @@ class _Scored(Record):
 
 
 class Grade(_Scored):
-    """A grader's word on one response: a pure function of question, text and grader version."""
+    """A grader's result on one response: a pure function of question, text and grader version."""
 
     extracted: str | None = None
-    """The answer as found in the text, capped in length."""
+    """The answer found in the text, limited in length."""
     detail: dict[str, Json] = Field(default_factory=dict)
-    """Why, capped in size: the failed test, an error's last line …"""
+    """The reason, limited in size: the failed test, an error's last line …"""
 
     @classmethod
     def of(cls, outcome: Outcome, extracted: str | None = None, **detail: Json) -> Grade:
-        """A grade whose score follows from its outcome."""
+        """Return a grade whose score follows from its outcome.
+
+        >>> Grade.of(Outcome.CORRECT).score, Grade.of(Outcome.TRUNCATED).score, Grade.of(Outcome.GRADER_ERROR).score
+        (1.0, 0.0, None)
+        """
         score = None if outcome.is_infrastructure else float(outcome is Outcome.CORRECT)
         return cls(outcome=outcome, score=score, extracted=extracted, detail=detail)
 
 
 class Verdict(_OfSample, _Scored):
-    """A grade, and where it belongs. Holds nothing that differs between two identical runs."""
+    """A grade with its sample and its cost. No field differs between two identical runs."""
 
     task: str
     question_id: str
@@ -319,7 +327,7 @@ class Verdict(_OfSample, _Scored):
 
     @property
     def sample_key(self) -> SampleKey:
-        """Which sample this is about."""
+        """The key of the sample."""
         return SampleKey(self.task, self.question_id, self.repeat_index)
 
 
@@ -332,16 +340,24 @@ class SampleKey(NamedTuple):
 
 
 def digest(*parts: Json) -> str:
-    """A stable 128-bit hexadecimal digest of JSON-like ``parts``, the same on every machine."""
+    """Return a 128-bit hexadecimal digest of JSON-like ``parts``, the same on every machine.
+
+    >>> digest("aime24", "1", 0)
+    'fd827e8c4a252f2ae3123798dffdab43'
+    """
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def derive_seed(run_seed: int, sample: SampleKey, stage: str) -> int:
-    """Return the seed of one request: 31 bits that depend on run seed, sample and stage alone."""
+    """Return the seed of one request: 31 bits that depend only on run seed, sample and stage.
+
+    >>> derive_seed(0, SampleKey("aime24", "1", 0), "solve")
+    1138903899
+    """
     return int(digest(run_seed, *sample, stage)[:8], 16) & 0x7FFF_FFFF
 
 
 def now() -> str:
-    """The time, in UTC, to the second."""
+    """Return the time in UTC, to the second."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

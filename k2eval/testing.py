@@ -1,4 +1,4 @@
-"""Seams for tests, benchmarks and rehearsals: a real checkpoint that is made in a second and knows nothing."""
+"""Help for tests and benchmarks: a real checkpoint that is made in a second and knows nothing."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def make_tiny_checkpoint(
     """Write a Qwen2 checkpoint with random weights and a byte-level tokenizer.
 
     Args:
-        folder: Where to; made if missing.
-        layers: Decoder layers.
+        folder: Folder to write to; made if missing.
+        layers: Number of decoder layers.
         width: Hidden size, a multiple of 64.
-        context: Longest prompt plus answer, in tokens.
-        seed: Of the weights.
+        context: Longest prompt plus answer in tokens.
+        seed: Seed of the weights.
 
     Returns:
         The folder. Its answers are noise: scores made with it mean nothing.

@@ -1,4 +1,4 @@
-"""Other people's formats, in both directions."""
+"""Formats and programs of others, in both directions."""
 
 import lazy_loader
 

@@ -11,7 +11,7 @@ VERSION = 1
 
 
 def grade(question: Question, text: str, truncated: bool) -> NoReturn:
-    """Refuses: there is nothing here that could tell right from wrong.
+    """Refuse to grade: nothing here can tell right from wrong.
 
     Raises:
         K2EvalError: Always.

@@ -1,7 +1,7 @@
 """A run in the schema of Every Eval Ever, version 0.3.0 (https://github.com/evaleval/every_eval_ever).
 
-For each task one aggregate file and, beside it, one line for each graded sample, laid out as the project's data
-store is: ``data/TASK/DEVELOPER/MODEL/UUID.json`` and ``UUID_samples.jsonl``.
+Each task gets an aggregate file ``data/TASK/DEVELOPER/MODEL/UUID.json`` and, beside it, ``UUID_samples.jsonl`` with
+a line for each graded sample. The layout is that of the project's data store.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def write(run: Run, folder: Folder, organization: str = "unspecified") -> None:
     """Write both files of every task."""
     developer, model = _model_name(run)
     for name in run.scores:
-        stem = uuid.UUID(identity(run, name), version=4)  # the form that the schema asks for, and repeatable
+        stem = uuid.UUID(identity(run, name), version=4)  # the schema asks for this form; it is repeatable
         base = f"data/{name}/{developer}/{model}/{stem}"
         evaluation = f"{name}/{developer}/{model}/{_epoch(run)}"
         rows = 0
@@ -48,7 +48,7 @@ def write(run: Run, folder: Folder, organization: str = "unspecified") -> None:
 
 
 def _model_name(run: Run) -> tuple[str, str]:
-    """Developer and model: a hub name's two parts; of a local checkpoint the folder's name alone."""
+    """Return developer and model: the two parts of a hub name, or "unknown" and the folder's name."""
     path = Path(run.model)
     if not path.is_absolute() and not path.exists() and len(path.parts) == 2:
         return path.parts[0], path.parts[1]
@@ -210,7 +210,7 @@ def _attribution(sample: Sample) -> list[Json]:
 
 
 def _usage(sample: Sample) -> dict[str, int] | None:
-    """Tokens of the whole recipe."""
+    """Return the token counts of the whole recipe."""
     if not sample.generations:
         return None
     read = sum(generation["prompt_tokens"] for generation in sample.generations)

@@ -1,4 +1,4 @@
-"""Run directories in other people's formats."""
+"""Write run directories in formats of others."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from k2eval.interop.exported import Folder, Run
 
 
 class Export(NamedTuple):
-    """What was written."""
+    """The result of an export."""
 
     files: list[Path]
     notes: list[str]
-    """What is missing in them, and why."""
+    """Notes on data that the files lack, with the reasons."""
 
 
 def export_run(
@@ -27,19 +27,19 @@ def export_run(
     include_protected: bool = False,
     organization: str = "unspecified",
 ) -> Export:
-    """Writes a run directory in another format.
+    """Write a run directory in another format.
 
     Args:
         folder: The run directory.
         form: One of `FORMATS`.
         out: Folder to write to.
-        data: The data folder, for prompts and golds; ``K2EVAL_DATA`` where None.
+        data: The data folder, for prompts and golds; ``K2EVAL_DATA`` if None.
         include_protected: Whether to write texts whose authors ask not to publish them.
-        organization: Who evaluated, for formats that say so.
+        organization: Name of the evaluating organization, for formats that have it.
 
     Raises:
-        ConfigError: When there is no such format, nothing is graded, or the folder cannot be written.
-        JournalError: When ``folder`` is no run directory.
+        ConfigError: If there is no such format, nothing is graded, or the folder cannot be written.
+        JournalError: If ``folder`` is not a run directory.
     """
     if form not in FORMATS:
         raise ConfigError(f"Unknown format {form!r}. {did_you_mean(form, list(FORMATS))}")

@@ -1,8 +1,8 @@
 """A run as evaluation results for a Hugging Face model card.
 
-``.eval_results/TASK.yaml`` is what the hub shows beside a model and gathers into a benchmark's leaderboard
-(https://huggingface.co/docs/hub/eval-results); it names a dataset of the hub, so tasks without one are only in
-``model-index.yaml``, the older form, which goes between the ``---`` lines of the card's README.md.
+The hub shows ``.eval_results/TASK.yaml`` beside a model and collects these files into a benchmark's leaderboard
+(https://huggingface.co/docs/hub/eval-results). Such a file names a dataset of the hub, so a task without one is only
+in ``model-index.yaml``. That older form goes between the ``---`` lines of the card's README.md.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _percent(run: Run, name: str) -> float:
 
 
 def _revision(run: Run, name: str) -> str | None:
-    """The revision of the hub's dataset, where the questions came from there."""
+    """Return the revision of the hub's dataset; None if the questions came from elsewhere."""
     revision = run.task(name).source.partition("@")[2]
     return revision if revision and revision != "cached" else None
 

@@ -1,6 +1,6 @@
 """A run as logs of Inspect: one ``.eval`` file for each task, for ``inspect view`` and ``read_eval_log``.
 
-A ``.eval`` file is a ZIP archive with the header, summaries of all samples, and one file for each sample; it is
+A ``.eval`` file is a ZIP archive with the header, summaries of all samples, and one file for each sample. It is
 written sample by sample. The format is that of inspect-ai 0.3 (log version 2); inspect-ai itself is not needed.
 """
 
@@ -18,7 +18,7 @@ from k2eval.records import Json, Outcome
 VERSION = 2
 _SCORER = "k2eval"
 _SHOWN = 500
-"""Characters of a question in the list of samples."""
+"""Most characters of a question in the list of samples."""
 
 
 def write(run: Run, folder: Folder) -> None:
@@ -30,7 +30,7 @@ def write(run: Run, folder: Folder) -> None:
             spec = _spec(run, name)
             _put(archive, "_journal/start.json", {"version": VERSION, "eval": spec, "plan": _plan(run)})
             summaries = []
-            for sample in _each(run, name):
+            for sample in _samples(run, name):
                 entry = _sample(run, sample)
                 _put(archive, f"samples/{entry['id']}_epoch_{entry['epoch']}.json", entry)
                 summaries.append(_summary(entry))
@@ -43,7 +43,7 @@ def _put(archive: zipfile.ZipFile, name: str, content: Json) -> None:
     archive.writestr(name, json.dumps(content))
 
 
-def _each(run: Run, name: str) -> Iterator[Sample]:
+def _samples(run: Run, name: str) -> Iterator[Sample]:
     for samples in run.by_question(name):
         yield from samples
 
@@ -179,7 +179,7 @@ def _score(sample: Sample) -> dict[str, Json]:
 
 
 def _others(sample: Sample) -> list[Json]:
-    """Plans, candidates and judgements: what was generated besides the selected response."""
+    """Return all generations but the selected one: plans, candidates and judgements."""
     return [
         {
             "stage": generation["stage"],
@@ -198,7 +198,7 @@ def _usage(sample: Sample) -> dict[str, Any]:
 
 
 def _total(summaries: Iterable[Mapping[str, Any]]) -> dict[str, Json]:
-    """What all samples used, by model."""
+    """Sum the tokens of all samples, by model."""
     total: dict[str, Counter[str]] = {}
     for summary in summaries:
         for model, usage in summary["model_usage"].items():

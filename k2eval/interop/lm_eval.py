@@ -1,8 +1,8 @@
-"""Stock lm-eval's way into our tasks: what the YAML files under ``tasks/`` call.
+"""The functions that the YAML files under ``tasks/`` name, so that stock lm-eval can run our tasks.
 
-lm-eval asks for the dataset, hands all responses of a task to a filter at once, and aggregates what
-``process_results`` returns per question. Documents carry the whole question, so that the same graders give
-the same grades through both doors.
+lm-eval asks for the dataset, gives all responses of a task to a filter at once, and aggregates the metrics that
+``process_results`` returns for each question. Documents carry the whole question. So the same graders give the same
+grades in lm-eval and in k2eval.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ QUESTION = "k2eval_question"
 
 
 class Answer(str):
-    """A response's text, with what lm-eval has no place for; made by ``--model k2eval``."""
+    """A response's text with facts that lm-eval has no field for; ``--model k2eval`` makes it."""
 
     truncated: bool
     """Whether the engine stopped at its token limit."""
     failure: Grade | None
-    """Why there is no response, where our own side failed."""
+    """The reason why there is no response, if our own side failed."""
 
     def __new__(cls, text: str, *, truncated: bool = False, failure: Grade | None = None) -> Self:
-        """The text, and what is known of it."""
+        """Make a text with these facts."""
         answer = super().__new__(cls, text)
         answer.truncated, answer.failure = truncated, failure
         return answer
 
 
 def dataset(*, k2eval: Mapping[str, Json], data: str | None = None, repeats: int = 1, **_: Any) -> Any:
-    """The documents of one task, as lm-eval's ``custom_dataset``.
+    """Load the documents of one task, as lm-eval's ``custom_dataset``.
 
     Args:
         k2eval: The task's ``metadata.k2eval``.
-        data: The data folder (``--metadata '{"data": "…"}'``); ``K2EVAL_DATA`` where None.
+        data: The data folder (``--metadata '{"data": "…"}'``); ``K2EVAL_DATA`` if None.
         repeats: Number of repeats that become documents, for tasks whose prompts differ between repeats.
 
     Returns:
@@ -72,8 +72,8 @@ def grade(
 ) -> list[list[dict[str, Json]]]:
     """Grade all responses of a task in worker processes, as lm-eval's custom filter.
 
-    Models of lm-eval's own give texts without finish reasons, so a text cut after its reasoning cannot be told
-    from a finished one; an unclosed ``<think>`` still counts as truncated. ``--model k2eval`` gives an `Answer`.
+    lm-eval's own models give texts without finish reasons. So a text that was cut after its reasoning looks finished;
+    an unclosed ``<think>`` still counts as truncated. ``--model k2eval`` gives an `Answer`, which tells.
 
     Returns:
         For each document, the grades of its responses, as plain data.
@@ -98,26 +98,26 @@ def _failure(text: str) -> Grade | None:
 
 
 def score(document: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float]:
-    """The metrics of one question from the grades of its responses, as lm-eval's ``process_results``.
+    """Compute the metrics of one question from the grades of its responses, as lm-eval's ``process_results``.
 
     Raises:
-        K2EvalError: When no response could be graded; an infrastructure failure is never a wrong answer.
+        K2EvalError: If no response could be graded; an infrastructure failure is never a wrong answer.
     """
     grades = [Grade.model_validate(grade) for grade in results[0]]
     if all(grade.score is None for grade in grades):
         raise K2EvalError(
             f"None of {len(grades)} responses to question {document['id']} could be graded: {grades[0].detail}. "
-            "Mend the grader or the sandbox (`k2eval doctor`) and run again."
+            "Find the reason with `k2eval doctor`, repair it, and run again."
         )
     return question_metrics(grades, [grade.extracted for grade in grades])
 
 
 def question_metrics(grades: Sequence[Grade | Verdict], answers: Sequence[str | None]) -> dict[str, float]:
-    """The metrics of one question; NaN where no response of it has a score.
+    """Compute the metrics of one question; NaN if none of its responses has a score.
 
     Args:
-        grades: Of its responses.
-        answers: What each response votes for.
+        grades: Grades of the responses.
+        answers: The answer that each response votes for.
     """
     from k2eval.statistics import maj_at_k
 
@@ -142,9 +142,9 @@ def _share(grades: Sequence[Grade | Verdict], outcome: Outcome) -> float:
 
 
 def add_to_path(tasks: Path) -> None:
-    """Let lm-eval find the task files below ``tasks`` in this process, whatever ``--include_path`` says.
+    """Let lm-eval find the task files below ``tasks`` in this process, besides those of ``--include_path``.
 
-    Its command line takes one such folder only, and a user's own must not hide ours.
+    lm-eval's command line takes only one such folder, and a user's own folder must not hide ours.
     """
     from lm_eval.tasks import TaskManager
 
@@ -161,7 +161,7 @@ def add_to_path(tasks: Path) -> None:
 
 
 def with_chat(arguments: Sequence[str]) -> list[str]:
-    """Return lm-eval's arguments, asking for chat messages if the model is ours, which asks in nothing else."""
+    """Return lm-eval's arguments; if the model is ours, they ask for chat messages, as our model needs them."""
     values = dict(itertools.pairwise(arguments))
     values |= dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     ours = "k2eval" in (values.get("--model"), values.get("-M"))

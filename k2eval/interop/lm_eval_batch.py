@@ -1,8 +1,8 @@
 """A batch of lm-eval's requests as samples of a run.
 
-lm-eval repeats a request by listing the very same instance several times: each occurrence is a run index of its
-own here, with a seed of its own. Tasks of ours keep their question ids, prompts and graders, so that what is
-generated through lm-eval and through ``k2eval run`` has the same keys and may lie in the same run directory.
+lm-eval repeats a request by listing the same instance several times. Here each occurrence has its own repeat index
+and its own seed. Our own tasks keep their question ids, prompts and graders. So generations made through lm-eval and
+through ``k2eval run`` have the same keys and may be in the same run directory.
 """
 
 from __future__ import annotations
@@ -56,54 +56,55 @@ class Chat(str):
 
     @classmethod
     def of(cls, turns: Sequence[Mapping[str, Any]]) -> Chat:
-        """The prompt of these messages."""
+        """Make the prompt of these messages."""
         return cls(json.dumps(list(turns), ensure_ascii=False))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One occurrence of an instance in a batch."""
+class Occurrence:
+    """One occurrence of an instance in a batch: a request for one sample."""
 
     question: Question
     repeat_index: int
     sampling: Sampling
     until: tuple[str, ...]
     own: bool
-    """Whether the task is one of ours."""
+    """Whether the task is one of our own."""
 
     @property
     def sample_key(self) -> SampleKey:
-        """Which sample it is."""
+        """The key of the sample."""
         return SampleKey(self.question.task, self.question.id, self.repeat_index)
 
 
 def read_batch(
     instances: Sequence[Any], default_max_tokens: int, chat_template: Mapping[str, Json]
-) -> list[Asked]:
-    """What lm-eval asks for, in its order.
+) -> list[Occurrence]:
+    """Read lm-eval's requests, in its order.
 
     Raises:
-        ConfigError: When a request cannot be asked as a chat, or its sampling is unknown.
+        ConfigError: If a request cannot be asked as a chat, or its sampling is unknown.
     """
-    known, seen, read = task_files(), Counter[int](), []
+    own_tasks, counts, occurrences = task_files(), Counter[int](), []
     for instance in instances:
-        occurrence = seen[id(instance)]
-        seen[id(instance)] += 1
+        number = counts[id(instance)]
+        counts[id(instance)] += 1
         sampling, until = _sampling(instance, default_max_tokens, chat_template)
         messages = _messages(instance)
         name = str(instance.task_name)
         line = instance.doc.get(QUESTION) if isinstance(instance.doc, Mapping) else None
-        if line is not None and name in known:
+        if line is not None and name in own_tasks:
             question = Question.model_validate({**json.loads(line), "messages": messages})
-            repeat_index = int(instance.doc.get("repeat_index", 0)) * (instance.repeats or 1) + occurrence
+            repeat_index = int(instance.doc.get("repeat_index", 0)) * (instance.repeats or 1) + number
         else:
             part = f".{instance.idx}" if instance.idx else ""
             question = Question(
                 task=name, id=f"{instance.doc_id}{part}", grader=ELSEWHERE, messages=messages, gold=None
             )
-            repeat_index = occurrence
-        read.append(Asked(question, repeat_index, sampling, until, question.grader != ELSEWHERE))
-    return read
+            repeat_index = number
+        own = question.grader != ELSEWHERE
+        occurrences.append(Occurrence(question, repeat_index, sampling, until, own))
+    return occurrences
 
 
 def _messages(instance: Any) -> tuple[Message, ...]:
@@ -159,60 +160,60 @@ def _sampling(
 
 
 class Batch(Work):
-    """What lm-eval asks for, as the work of a run. Keeps the responses, which lm-eval wants back."""
+    """lm-eval's requests as the work of a run. Keeps the responses, which lm-eval needs back."""
 
-    def __init__(self, config: RunConfig, asked: Sequence[Asked]) -> None:
-        self._asked = {request.sample_key: request for request in asked}
+    def __init__(self, config: RunConfig, occurrences: Sequence[Occurrence]) -> None:
+        self._occurrences = {request.sample_key: request for request in occurrences}
         self.responses: dict[SampleKey, Response] = {}
-        """Responses that were made, or needed no engine."""
+        """Responses that were made now, or whose generations the run directory has."""
         self.failures: dict[SampleKey, Grade] = {}
-        """Why there is no response, if our own side failed."""
+        """The reason for each response that is missing because our own side failed."""
         super().__init__(config)
         self._tasks = {questions.task.name: questions.task for questions in self.sets}
 
     def __len__(self) -> int:
-        """Return how many samples lm-eval asks for."""
-        return len(self._asked)
+        """Return the number of samples that lm-eval asks for."""
+        return len(self._occurrences)
 
     @property
     def own(self) -> list[SampleKey]:
-        """The samples that our own graders decide about."""
-        return [key for key, request in self._asked.items() if request.own]
+        """The samples that our own graders grade."""
+        return [key for key, request in self._occurrences.items() if request.own]
 
     def _load(self) -> list[QuestionSet]:
-        by_task: dict[str, list[Asked]] = {}
-        for request in self._asked.values():
+        by_task: dict[str, list[Occurrence]] = {}
+        for request in self._occurrences.values():
             by_task.setdefault(request.question.task, []).append(request)
-        return [self._own(asked) if asked[0].own else _foreign(asked) for asked in by_task.values()]
+        return [self._own(task) if task[0].own else _foreign(task) for task in by_task.values()]
 
-    def _own(self, asked: Sequence[Asked]) -> QuestionSet:
-        first = asked[0]
+    def _own(self, occurrences: Sequence[Occurrence]) -> QuestionSet:
+        first = occurrences[0]
         [task] = load_tasks([first.question.task], include=self.config.include_path)
         questions = load_questions(task, data=self.config.data)
-        questions.limit = len({request.question.id for request in asked})
+        questions.limit = len({request.question.id for request in occurrences})
         same = next(
             question
             for question in questions.questions(first.repeat_index)
             if question.id == first.question.id
         )
-        changes: dict[str, Any] = {"sampling": first.sampling, "repeats": _repeats(asked)}
+        changes: dict[str, Any] = {"sampling": first.sampling, "repeats": _repeats(occurrences)}
         if same.messages != first.question.messages:
             changes |= {"system": "", "prompt": f"lm-eval: {task.system}\n\n{task.prompt}"}
         questions.task = replace(task, **changes)
         return questions
 
     def describe_task(self, questions: QuestionSet) -> TaskRecord:
-        """Return a task's entry in ``run.json``; tasks that lm-eval grades are in no total of ours."""
+        """Return a task's entry in ``run.json``; a task that lm-eval grades is in none of our totals."""
         described = super().describe_task(questions)
         return described.model_copy(update={"part": questions.task.spec.grader == ELSEWHERE})
 
     def assignments(self) -> Iterator[Assignment]:
-        """Yield all samples of our tasks, to be graded; of others those that an engine is needed for."""
-        for request in self._asked.values():
+        """Yield all samples of our own tasks, to grade them, and the samples of other tasks that need an engine."""
+        for request in self._occurrences.values():
             if request.own or request.sample_key not in self.responses:
                 yield self._assignment(request)
 
-    def _assignment(self, request: Asked) -> Assignment:
+    def _assignment(self, request: Occurrence) -> Assignment:
         task = self._tasks[request.question.task]
         path = task.spec.solver
         solver = import_object(path, f"solver of task {task.name}") if path else None
@@ -221,15 +222,15 @@ class Batch(Work):
         )
 
     def is_graded(self, assignment: Assignment) -> bool:
-        """Return whether a grader of ours decides about the sample."""
+        """Tell whether one of our graders grades the sample."""
         return assignment.question.grader != ELSEWHERE
 
     def is_settled(self, verdict: Verdict) -> bool:
-        """Return whether nothing is left to do about a sample; its response must be at hand, for lm-eval."""
+        """Tell whether a sample needs no more work; its response must be at hand, for lm-eval."""
         return super().is_settled(verdict) and verdict.sample_key in self.responses
 
     async def respond(self, sample: Sample) -> Response:
-        """Make the response to a sample, and keep it or why there is none."""
+        """Make the response to a sample, and keep it, or the reason why there is none."""
         key = SampleKey(sample.question.task, sample.question.id, sample.repeat_index)
         try:
             self.responses[key] = await super().respond(sample)
@@ -241,7 +242,7 @@ class Batch(Work):
         return self.responses[key]
 
     async def replay(self, fingerprints: dict[Role, str]) -> None:
-        """Find the responses whose generations the run directory holds already."""
+        """Make the responses whose generations the run directory already has."""
         if not (self.config.out / RUN).exists():
             return
         archive = Archive([self.config.out])
@@ -251,18 +252,18 @@ class Batch(Work):
                 raise NotKept("not in the journal")
             return generation
 
-        for request in self._asked.values():
+        for request in self._occurrences.values():
             with contextlib.suppress(NotKept):
                 await self.respond(self._assignment(request).sample(self.config.seed, fingerprints, ask))
 
 
-def _repeats(asked: Sequence[Asked]) -> int:
-    return max(request.repeat_index for request in asked) + 1
+def _repeats(occurrences: Sequence[Occurrence]) -> int:
+    return max(request.repeat_index for request in occurrences) + 1
 
 
-def _foreign(asked: Sequence[Asked]) -> QuestionSet:
-    """Return the questions of a task that is not ours, described as far as lm-eval lets see."""
-    name = asked[0].question.task
+def _foreign(occurrences: Sequence[Occurrence]) -> QuestionSet:
+    """Return the questions of a task that is not our own, described as far as lm-eval tells."""
+    name = occurrences[0].question.task
     spec = TaskSpec(task=name, title=name, kind="general", grader=ELSEWHERE, data=DataSpec())
     task = Task(
         name=name,
@@ -270,8 +271,8 @@ def _foreign(asked: Sequence[Asked]) -> QuestionSet:
         spec=spec,
         system="",
         prompt="",
-        sampling=asked[0].sampling,
-        repeats=_repeats(asked),
+        sampling=occurrences[0].sampling,
+        repeats=_repeats(occurrences),
     )
     items = [
         Item(
@@ -279,7 +280,7 @@ def _foreign(asked: Sequence[Asked]) -> QuestionSet:
             None,
             {"question": "\n\n".join(turn.content for turn in request.question.messages)},
         )
-        for request in asked
+        for request in occurrences
         if request.repeat_index == 0
     ]
     note = Note(kind=NoteKind.GRADING, text="graded by lm-eval")

@@ -1,7 +1,7 @@
 """A run as lm-eval's own files: ``MODEL/results_DATE.json`` and ``MODEL/samples_TASK_DATE.jsonl``.
 
-Keys, metrics and standard errors are those that lm-eval writes for the same responses to our tasks, so that
-whatever reads its files reads these.
+Keys, metrics and standard errors are those that lm-eval writes for the same responses to our tasks. So a program
+that reads lm-eval's files can read these.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """k2eval as a model of stock lm-eval: any generative task runs through our recipes, journal and engines.
 
-``lm_eval --model k2eval --model_args pretrained=CHECKPOINT,recipe=plain,out=DIR`` once k2eval is registered:
-by its entry point where lm-eval reads those (after 0.4.13), by ``python -m k2eval lm-eval …`` or `register` before.
+``lm_eval --model k2eval --model_args pretrained=CHECKPOINT,recipe=plain,out=DIR`` works if k2eval is registered.
+lm-eval after 0.4.13 reads k2eval's entry point. Before, use ``python -m k2eval lm-eval …`` or `register`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from k2eval.config import load_config
 from k2eval.engines import open_engines
 from k2eval.errors import ConfigError, EngineError
 from k2eval.interop.lm_eval import Answer
-from k2eval.interop.lm_eval_batch import Asked, Batch, Chat, read_batch
+from k2eval.interop.lm_eval_batch import Batch, Chat, Occurrence, read_batch
 from k2eval.journal import RUN, Journal, read_run
 from k2eval.records import Json
 from k2eval.run import INTERRUPTED, Runner
@@ -32,29 +32,29 @@ NAME = "k2eval"
 
 
 class K2EvalModel(LM):  # type: ignore[misc]
-    """What ``--model k2eval`` stands for.
+    """The model of ``--model k2eval``.
 
     Args:
         pretrained: Checkpoint folder, hub name, or a served model's name; for the scripted engine its file.
-        out: Run directory; the same one again goes on where the last start ended.
-        recipe: How a response is made; see ``k2eval recipes``.
+        out: Run directory; if it already holds this run, the run resumes.
+        recipe: Recipe of each response; see ``k2eval recipes``.
         seed: Seed that all requests' seeds derive from.
         engine: ``vllm``, ``endpoint`` or ``scripted``.
         speculative: Speculative decoding in the short form, such as ``ngram``.
-        config: YAML file as for ``k2eval run``, for roles and whatever else has no argument here.
+        config: YAML file as for ``k2eval run``, for roles and other settings that have no argument here.
         data: Folder with the rows of our benchmarks.
         workers: Grading processes for our tasks.
-        max_gen_toks: Longest answer where a task names none.
-        think_end_token: Ends the reasoning of answers to tasks that are not ours; only what follows is graded.
+        max_gen_toks: Longest answer in tokens, if a task sets none.
+        think_end_token: End of the reasoning in answers to tasks that are not ours; only the text after it is graded.
         chat_template_args: Extra arguments of the chat template.
         enable_thinking: The chat template's argument of that name.
-        batch_size: lm-eval's; ignored, as are the next two: the runner keeps the engine full.
+        batch_size: Ignored, like the next two arguments of lm-eval: the runner keeps the engine full.
         max_batch_size: Ignored.
         device: Ignored.
-        engine_arguments: Everything else goes to the engine, such as ``max_model_len=8192``.
+        engine_arguments: Arguments of the engine, such as ``max_model_len=8192``.
 
     Raises:
-        ConfigError: When something of this is missing, unknown or impossible.
+        ConfigError: If an argument is missing, unknown or impossible.
     """
 
     def __init__(
@@ -98,28 +98,30 @@ class K2EvalModel(LM):  # type: ignore[misc]
         self._console = terminal(stderr=True)
 
     def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
-        """Answers a batch of requests; repeats of one are drawn with seeds of their own.
+        """Answer a batch of requests; each repeat of a request has its own seed.
 
         Raises:
-            EngineError: When samples of tasks that are not ours could not be finished on our side.
+            EngineError: If samples of tasks that are not ours could not be finished on our side.
         """
-        asked = read_batch(requests, self._max_tokens, self._chat_template)
-        if not asked:
+        occurrences = read_batch(requests, self._max_tokens, self._chat_template)
+        if not occurrences:
             return []
-        names = tuple(dict.fromkeys(request.question.task for request in asked))
-        batch = Batch(self._config.model_copy(update={"tasks": names}), asked)
+        names = tuple(dict.fromkeys(request.question.task for request in occurrences))
+        batch = Batch(self._config.model_copy(update={"tasks": names}), occurrences)
         asyncio.run(_answer(batch, self._console))
-        lost = [request for request in asked if not request.own and request.sample_key in batch.failures]
+        lost = [
+            request for request in occurrences if not request.own and request.sample_key in batch.failures
+        ]
         if lost:
             reason = batch.failures[lost[0].sample_key].detail["reason"]
             raise EngineError(
-                f"{len(lost)} of {len(asked)} samples could not be finished on our side, such as question "
+                f"{len(lost)} of {len(occurrences)} samples could not be finished on our side, such as question "
                 f"{lost[0].question.id} of {lost[0].question.task}: {reason} All others are kept in "
                 f"{self._config.out}; the same command tries these again."
             )
-        return [self._answer_to(request, batch) for request in asked]
+        return [self._answer_to(request, batch) for request in occurrences]
 
-    def _answer_to(self, request: Asked, batch: Batch) -> Answer:
+    def _answer_to(self, request: Occurrence, batch: Batch) -> Answer:
         response = batch.responses.get(request.sample_key)
         if response is None:
             return Answer("", failure=batch.failures[request.sample_key])
@@ -132,10 +134,10 @@ class K2EvalModel(LM):  # type: ignore[misc]
         return Answer(text, truncated=truncated)
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> NoReturn:
-        """Refuses.
+        """Refuse log-likelihood requests.
 
         Raises:
-            ConfigError: Always; k2eval generates and scores no given continuations.
+            ConfigError: Always, as k2eval generates text and does not score given continuations.
         """
         names = ", ".join(sorted({str(request.task_name) for request in requests})[:5])
         raise ConfigError(
@@ -148,11 +150,11 @@ class K2EvalModel(LM):  # type: ignore[misc]
     def apply_chat_template(
         self, chat_history: Sequence[Mapping[str, Any]], add_generation_prompt: bool = True
     ) -> str:
-        """The messages as they are: the engine applies the checkpoint's own template."""
+        """Return the messages unchanged: the engine applies the checkpoint's own template."""
         return Chat.of(chat_history)
 
     def chat_template(self, chat_template: bool | str = False) -> str:
-        """What lm-eval logs as the template."""
+        """Return the text that lm-eval logs as the template."""
         if isinstance(chat_template, str) and chat_template != "default":
             raise ConfigError(
                 f"--apply_chat_template {chat_template}: k2eval uses the checkpoint's own template. Leave the name out."
@@ -161,11 +163,11 @@ class K2EvalModel(LM):  # type: ignore[misc]
 
     @property
     def tokenizer_name(self) -> str:
-        """What lm-eval's request cache goes by."""
+        """The name that lm-eval's request cache uses."""
         return f"{NAME}-chat"
 
     def get_model_info(self) -> dict[str, Json]:
-        """What lm-eval writes beside the results."""
+        """Return the facts that lm-eval writes beside the results."""
         info: dict[str, Json] = {
             "run_directory": str(self._config.out),
             "recipe": self._config.recipe,
@@ -182,7 +184,7 @@ async def _answer(batch: Batch, console: Console) -> None:
     """Fill the batch's responses and failures.
 
     Raises:
-        SystemExit: After Ctrl-C, with exit code 130.
+        SystemExit: If Ctrl-C was pressed, with exit code 130.
     """
     runner = Runner(batch.config, open_engines(batch.config), console, batch)
     await batch.replay(runner.engines.fingerprints)
@@ -200,6 +202,6 @@ async def _answer(batch: Batch, console: Console) -> None:
 
 
 def register() -> None:
-    """Makes ``--model k2eval`` known to lm-eval in this process."""
+    """Register ``--model k2eval`` with lm-eval in this process."""
     if NAME not in MODEL_REGISTRY:
         register_model(NAME)(K2EvalModel)

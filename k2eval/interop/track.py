@@ -1,7 +1,7 @@
 """A run's progress and scores in Weights & Biases or Trackio, if the user asks for it.
 
-Everything happens in a thread that follows the run directory, so that a tracker which is slow, out of reach or
-broken costs the run nothing but a line of warning.
+A thread follows the run directory. So a tracker that is slow, out of reach or broken costs the run nothing but a
+line of warning.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TRACKERS = ("wandb", "trackio")
 PROJECT = "k2eval"
 _EVERY_S = 30.0
 _PATIENCE_S = 60.0
-"""How long the end of a run waits for the tracker's last words."""
+"""Seconds that the end of a run waits for the tracker's last report."""
 
 
 @contextmanager
@@ -39,18 +39,18 @@ def tracking(
     every_s: float = _EVERY_S,
     patience_s: float = _PATIENCE_S,
 ) -> Iterator[None]:
-    """While it is open, what happens in the run directory ``out`` is sent to a tracker.
+    """Send the progress of the run directory ``out`` to a tracker while the block runs.
 
     Args:
-        name: One of `TRACKERS`, or None for none.
+        name: One of `TRACKERS`, or None for no tracking.
         out: The run directory.
         settings: The run's configuration.
-        console: Where failures are said; they never stop the run.
+        console: The console for failures, which never stop the run.
         every_s: Seconds between two reports.
-        patience_s: Seconds that the end waits for the last report.
+        patience_s: Seconds to wait for the last report at the end.
 
     Raises:
-        ConfigError: When there is no such tracker.
+        ConfigError: If there is no such tracker.
     """
     if name is None:
         yield
@@ -62,7 +62,7 @@ def tracking(
     try:
         yield
     finally:
-        follower.done.set()
+        follower.ended.set()
         follower.thread.join(patience_s)
         if follower.thread.is_alive():
             console.print(
@@ -77,7 +77,7 @@ class _Follower:
     settings: Mapping[str, Json]
     console: Console
     every_s: float
-    done: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,7 +110,7 @@ class _Follower:
         tracker.init(project=project, name=self.out.name, config=dict(self.settings))
         log: Callable[[dict[str, float]], None] = tracker.log
         progress = Progress(self.out / VERDICTS)
-        while not self.done.wait(self.every_s):
+        while not self.ended.wait(self.every_s):
             if progress.read():
                 log(progress.figures())
         if progress.read():
@@ -127,14 +127,14 @@ class _Sample(NamedTuple):
 
 @dataclass(slots=True)
 class Progress:
-    """What the verdicts of a growing file say so far."""
+    """Figures from the verdicts of a growing file."""
 
     path: Path
     _offset: int = 0
     _latest: dict[SampleKey, _Sample] = field(default_factory=dict)
 
     def read(self) -> bool:
-        """Take in what was added; whether there was anything."""
+        """Read the lines that were added; tell whether there were any."""
         if not self.path.exists():
             return False
         with self.path.open("rb") as file:
@@ -148,7 +148,7 @@ class Progress:
         return end > 0
 
     def figures(self) -> dict[str, float]:
-        """For each task samples done, mean score, share truncated and mean tokens."""
+        """Return for each task the number of samples, mean score, share truncated and mean tokens."""
         figures: dict[str, float] = {}
         for task in sorted({key.task for key in self._latest}):
             samples = [sample for key, sample in self._latest.items() if key.task == task]
@@ -163,7 +163,7 @@ class Progress:
 
 
 def final_figures(out: Path) -> dict[str, float]:
-    """avg@k with its interval, failures of each task, and the run's speed."""
+    """Return avg@k with its interval and the failures of each task, and the run's speed."""
     from k2eval.leaderboard import load_run
     from k2eval.statistics import average
 
