@@ -127,7 +127,7 @@ class Sampling(Record):
 
 
 class ReasoningFormat(Record):
-    """How a checkpoint marks what it thinks before it answers; see `k2eval.reasoning`."""
+    """The marks around a checkpoint's reasoning; see `k2eval.reasoning`."""
 
     name: str = "auto"
     """A name that `k2eval.reasoning` knows, or ``custom``."""
@@ -250,13 +250,13 @@ class Response(Record):
     recipe_tokens: int
     """Number of output tokens of all generations."""
     reasoning: ReasoningFormat = ReasoningFormat()
-    """The format of whoever wrote the text."""
+    """The format of the checkpoint that wrote the text."""
     notes: dict[str, Json] = Field(default_factory=dict)
     """Notes of the recipe: missing candidates, votes, judgements …"""
 
 
 def score_fault(outcome: Outcome, score: float | None) -> str | None:
-    """Return why ``score`` cannot belong to ``outcome``, or None if it can.
+    """Return the reason why ``score`` cannot belong to ``outcome``; None if it can.
 
     >>> score_fault(Outcome.WRONG, 0.5)
     >>> score_fault(Outcome.WRONG, 1.0)

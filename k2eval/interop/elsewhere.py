@@ -1,4 +1,4 @@
-"""Stands where a run directory names a grader, for tasks of lm-eval's own: lm-eval grades those itself."""
+"""The grader of lm-eval's own tasks in a run directory: lm-eval grades those tasks itself."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ async def test_the_judge_of_a_task_in_steps_is_held_against_whole_solutions(tmp_
     await run(settings, script)
     table = await ablate([settings.out], n=2)
     duels = [duel for listed in table.duels["bo2"].values() for duel in listed]
-    assert [(duel.orders, duel.right) for duel in duels] == [((0, 1), {0})] * 2
+    assert [(duel.orders, duel.right) for duel in duels] == [((0, 1), frozenset({0}))] * 2
     assert score(table, "random") == 0.5
 
 

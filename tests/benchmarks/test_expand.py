@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,7 @@ class Fused(torch.nn.Module):
             }
         self.sizes = {name: torch.nn.Parameter(torch.full(size, torch.nan)) for name, size in sizes.items()}
 
-    def named_parameters(self, *args: object, **kwargs: object):  # type: ignore[no-untyped-def,override]
+    def named_parameters(self, *args: object, **kwargs: object) -> Iterator[tuple[str, torch.nn.Parameter]]:
         return iter(self.sizes.items())
 
 

@@ -219,7 +219,7 @@ def test_with_pytorch_loaded_a_process_ends_at_once_and_with_its_exit_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ended: list[int] = []
-    monkeypatch.setattr(app.os, "_exit", ended.append)
+    monkeypatch.setattr(os, "_exit", ended.append)
     monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
     app.leave([2])
     assert ended == [2]
@@ -227,7 +227,7 @@ def test_with_pytorch_loaded_a_process_ends_at_once_and_with_its_exit_code(
 
 def test_a_process_that_failed_otherwise_ends_as_usual(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
-    monkeypatch.setattr(app.os, "_exit", ended.append)
+    monkeypatch.setattr(os, "_exit", ended.append)
     monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
     app.leave([])
     assert not ended

@@ -44,7 +44,7 @@ def test_tokens_and_speed_stand_side_by_side(comparison: Comparison) -> None:
 
 
 def test_flipped_questions_are_listed(comparison: Comparison) -> None:
-    flip = next(line for line in comparison.pairs[0].lines if line.flips).flips[0]
+    flip = next(line.flips for line in comparison.pairs[0].lines if line.flips)[0]
     row = f"| {flip.question} | {100 * flip.first:.0f} % | {100 * flip.second:.0f} % |"
     assert row in to_markdown(comparison)
     assert f"{flip.question} ({100 * flip.first:.0f} → {100 * flip.second:.0f} %)" in printed(comparison)

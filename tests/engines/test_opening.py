@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from k2eval.engines.endpoint.engine import EndpointEngine
-from k2eval.engines.opening import open_engines
+from k2eval.engines.opening import open_engine, open_engines
 from k2eval.errors import ConfigError
 from tests.scripted_runs import config
 
@@ -46,3 +46,8 @@ def test_roles_of_one_engine_share_it(tmp_path: Path) -> None:
 def test_wrong_roles(tmp_path: Path, roles: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         opened(tmp_path, **roles)
+
+
+def test_only_vllm_speculates(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="for the vllm engine only"):
+        open_engine("scripted", str(tmp_path / "x"), {}, {"method": "ngram"})

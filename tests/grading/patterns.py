@@ -9,11 +9,10 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Iterator
-from re import (
-    _constants as codes,  # type: ignore[attr-defined]
-    _parser as parser,  # type: ignore[attr-defined]
-)
 from typing import Any
+
+codes = importlib.import_module("re._constants")
+parser = importlib.import_module("re._parser")
 
 
 def patterns(package: str) -> dict[str, re.Pattern[str]]:
@@ -81,7 +80,8 @@ def _node(code: Any, value: Any, before: str, loops: list[tuple[str, list[str]]]
         parts = [part for part in dict.fromkeys([text, *_parts(body)]) if part]
         if most == codes.MAXREPEAT and parts:
             loops.append((before, parts[:10]))
-        return text * min(max(least, 1), 3)
+        times: int = min(max(least, 1), 3)
+        return text * times
     if code is codes.SUBPATTERN:
         return _sequence(value[3], before, loops)
     if code is codes.BRANCH:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_a_batch_of_two_tasks_goes_through_one_engine(tmp_path: Path) -> None:
     arguments = {
         "engine": "vllm", "pretrained": checkpoint, "out": tmp_path / "run", "max_model_len": 1024, "enforce_eager": True,
     }  # fmt: skip
-    options = {"limit": 2, "gen_kwargs": {"max_gen_toks": 16}}
+    options: dict[str, Any] = {"limit": 2, "gen_kwargs": {"max_gen_toks": 16}}
     results = evaluate(["sums", "smoke"], arguments, write_sums(tmp_path / "mine"), **options)
     run = read_run(tmp_path / "run")
     assert run.complete

@@ -7,7 +7,8 @@ import pytest
 
 from k2eval.errors import JournalError
 from k2eval.journal import Journal
-from tests.journal.test_journal import DESCRIPTION, generation
+from tests.journal.test_journal import DESCRIPTION
+from tests.test_records import generation
 
 
 @pytest.fixture

@@ -73,4 +73,5 @@ def bernoulli(questions: int, runs: int, mean: float, seed: int, shift: float = 
     rng = np.random.default_rng(seed)
     chance = np.clip(rng.beta(mean, 1 - mean, questions) + shift, 0, 1)
     draws = np.random.default_rng([seed, int(1000 * (shift + 1))]).random((questions, runs))
-    return (draws < chance[:, None]).astype(float).tolist()
+    scores: list[list[float]] = (draws < chance[:, None]).astype(float).tolist()
+    return scores

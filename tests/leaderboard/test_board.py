@@ -68,7 +68,7 @@ def test_other_questions_are_marked_and_not_compared(tmp_path: Path) -> None:
         write_run(tmp_path / "c", {"t": EASY}, infos={"t": {"fingerprint": "different"}}),
     ]
     frame = build(runs).frame.set_index("run")
-    assert "other questions (fingerprint differen)" in frame.loc["c", "t_notes"][0]
+    assert "other questions (fingerprint differen)" in frame["t_notes"]["c"][0]
     assert frame["t_standing"].to_dict() == {"a": "best", "b": "best", "c": ""}
 
 
@@ -102,8 +102,8 @@ def test_a_part_of_the_questions_is_marked_and_not_compared(tmp_path: Path) -> N
 def test_rows_that_lack_a_benchmark_are_not_ranked(tmp_path: Path) -> None:
     both = [write_run(tmp_path / name, {"t": HARD, "u": HARD}) for name in "ab"]
     frame = build([*both, write_run(tmp_path / "c", {"t": EASY})]).frame.set_index("run")
-    assert np.isnan(frame.loc["c", "math_micro_rank"])
-    assert "over 1 of 2 benchmarks: not ranked" in frame.loc["c", "math_micro_notes"]
+    assert np.isnan(frame["math_micro_rank"]["c"])
+    assert "over 1 of 2 benchmarks: not ranked" in frame["math_micro_notes"]["c"]
     assert frame.index[-1] == "c"
 
 
@@ -165,7 +165,7 @@ def test_an_unfinished_row_is_never_the_best(tmp_path: Path) -> None:
 
 
 def test_truncation_missing_answers_tokens_and_speed_are_columns(tmp_path: Path) -> None:
-    scores = [[Outcome.TRUNCATED, Outcome.NO_ANSWER, Outcome.NO_ANSWER, 1]]
+    scores: list[list[float | Outcome]] = [[Outcome.TRUNCATED, Outcome.NO_ANSWER, Outcome.NO_ANSWER, 1]]
     row = build([write_run(tmp_path / "a", {"t": scores})]).frame.iloc[0]
     assert (row["truncated"], row["no_answer"]) == (25, 50)
     assert (row["tokens"], row["recipe_tokens"], row["tokens_per_s"]) == (100, 300, 500)
@@ -177,7 +177,7 @@ def test_a_run_that_only_failed_has_no_score(tmp_path: Path) -> None:
         write_run(tmp_path / "b", {"t": [[1.0]]}),
     ]
     frame = build(runs).frame.set_index("run")
-    assert np.isnan(frame.loc["a", "t"])
+    assert np.isnan(frame["t"]["a"])
     assert frame.index.tolist() == ["b", "a"]
 
 

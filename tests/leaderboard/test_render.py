@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -24,7 +25,10 @@ def printed(board: object, width: int = 160) -> str:
 
 @pytest.fixture
 def runs(tmp_path: Path) -> list[Path]:
-    infos = {"t": {"title": "Tee", "expected_questions": 60}, "u": {"title": "You"}}
+    infos: dict[str, dict[str, Any]] = {
+        "t": {"title": "Tee", "expected_questions": 60},
+        "u": {"title": "You"},
+    }
     paths = []
     for name, shift in (("good", 0.0), ("bad", -0.3)):
         tasks = {task: bernoulli(40, 8, 0.5, seed, shift) for seed, task in enumerate("tu")}

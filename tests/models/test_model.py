@@ -1,6 +1,7 @@
 """Our own implementation against transformers', and the sampler against the model."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ from models.nano import sampler as sampling  # noqa: E402
 from models.nano.distil import match  # noqa: E402
 from models.nano.learn import next_token_loss  # noqa: E402
 from models.nano.model import Nano, Shape, blend, load_checkpoint, save_checkpoint  # noqa: E402
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 SHAPE = Shape(layers=2, heads=2, inner=64, vocabulary=300)
 
@@ -29,17 +33,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Nano:
 
 
 @pytest.fixture(scope="module")
-def stock(model: Nano) -> "transformers.PreTrainedModel":
+def stock(model: Nano) -> "PreTrainedModel":
     return transformers.Qwen2ForCausalLM.from_pretrained(str(model.folder), dtype=torch.float32)
 
 
-def test_scores_are_those_of_transformers(model: Nano, stock: "transformers.PreTrainedModel") -> None:
+def test_scores_are_those_of_transformers(model: Nano, stock: "PreTrainedModel") -> None:
     ids = torch.randint(0, 300, (2, 60))
     with torch.no_grad():
         torch.testing.assert_close(model.logits(model(ids)), stock(ids).logits, rtol=1e-3, atol=1e-3)
 
 
-def test_greedy_replies_are_those_of_transformers(model: Nano, stock: "transformers.PreTrainedModel") -> None:
+def test_greedy_replies_are_those_of_transformers(model: Nano, stock: "PreTrainedModel") -> None:
     prompts = [torch.randint(0, 300, (size,)).tolist() for size in (5, 40, 17)]
     draw = sampling.Sampler(model, end=299, most=12, greedy=True, batch=4, longest=48)
     for prompt, reply in zip(prompts, draw(prompts), strict=True):

@@ -14,15 +14,14 @@ SHIPPED = Path(__file__).parents[2] / "leaderboards" / "published.csv"
 
 @pytest.fixture
 def page(tmp_path: Path) -> Path:
+    fast, slow = session_record(), session_record(generated_tokens=10, generation_s=0.001)
     runs = [
         write_run(
-            tmp_path / name, {t: bernoulli(30, 4, 0.5, seed, shift) for seed, t in enumerate("tu")}, **fields
+            tmp_path / name,
+            {t: bernoulli(30, 4, 0.5, seed, shift) for seed, t in enumerate("tu")},
+            sessions=(session,),
         )
-        for name, shift, fields in (
-            ("<b>bad", -0.3, {}),
-            ("good", 0.1, {}),
-            ("mid", 0.0, {"sessions": (session_record(generated_tokens=10, generation_s=0.001),)}),
-        )
+        for name, shift, session in (("<b>bad", -0.3, fast), ("good", 0.1, fast), ("mid", 0.0, slow))
     ]
     return write(build(runs, published=SHIPPED), tmp_path / "board")[2]
 

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -11,12 +12,12 @@ from k2eval.records import Request
 from tests.recipes.support import Asked, answering, boxed, sample_of, verdict
 
 
-def prefers(wanted: object) -> object:
-    """A judge that finds one answer wherever it is shown."""
+def prefers(answer: int) -> Callable[[Request], str]:
+    """Return a judge that finds one answer in either place."""
 
     def judge(request: Request) -> str:
         first, _ = request.messages[-1].content.split("Response 1:")
-        return verdict(0 if f"{{{wanted}}}" in first.split("Response 0:")[1] else 1)
+        return verdict(0 if f"{{{answer}}}" in first.split("Response 0:")[1] else 1)
 
     return judge
 

@@ -137,7 +137,7 @@ def test_what_the_engine_said_stays_until_it_has_started_again() -> None:
 
 
 def test_options_that_yaml_reads_as_dates_can_be_written_and_are_no_difference(tmp_path: Path) -> None:
-    dated = {"overrides": {"nano_code": {"options": {"until": datetime.date(2099, 1, 1)}}}}
+    dated: dict[str, Any] = {"overrides": {"nano_code": {"options": {"until": datetime.date(2099, 1, 1)}}}}
     run = described(tasks=("nano_code",), **dated)
     (tmp_path / RUN).write_text(run.to_json())
     merged = merge_run(read_run(tmp_path), described(tasks=("nano_code",), **dated))

@@ -22,6 +22,7 @@ from k2eval.grading.pool import GradingPool
 from k2eval.journal import GENERATIONS, VERDICTS, Journal, read_lines, read_run
 from k2eval.records import Generation, Grade, NoteKind, Outcome, Question, Request, derive_seed
 from k2eval.run import runner
+from k2eval.run.plan import Work
 from k2eval.run.runner import Runner, Summary
 from tests.run_records import note
 from tests.scripted_runs import config, verdicts
@@ -130,10 +131,7 @@ async def test_a_prompt_that_is_too_long_fails_that_question_alone(tmp_path: Pat
             raise PromptTooLong("the prompt has 9 tokens, the context 8")
         return right(request)
 
-    first = next(
-        iter(Runner(config(tmp_path / "x"), {"solver": ScriptedEngine(right)}, Console()).work.assignments())
-    )
-    first = first.question.id
+    first = next(Work(config(tmp_path / "x")).assignments()).question.id
     summary, _ = await carry_out(config(tmp_path / "run"), script)
     assert (summary.done, summary.infrastructure) == (12, 2)
     assert asked[first] == 2, "asking again cannot help"

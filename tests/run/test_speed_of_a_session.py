@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from k2eval.run import session as module
 from k2eval.run.session import Session
 from tests.run.records import generation
 
@@ -20,7 +19,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(module.time, "monotonic", clock)
+    monkeypatch.setattr("k2eval.run.session.time.monotonic", clock)
     return clock
 
 

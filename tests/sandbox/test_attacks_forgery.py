@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from k2eval.records import Json
 from k2eval.sandbox import Call, Limits, RunOutcome, RunResult, Sandbox
 
 LIMITS = Limits(cpu_s=1, wall_s=8, memory_mb=256)
-TESTS = [([2, 3], 5), ([10, -4], 6), ([[1], [2]], [1, 2])]
+TESTS: list[tuple[list[Json], Json]] = [([2, 3], 5), ([10, -4], 6), ([[1], [2]], [1, 2])]
 
 
 def passes(result: RunResult) -> bool:

@@ -15,6 +15,7 @@ import pytest
 
 from k2eval.sandbox import Call, Limits, RunOutcome, Sandbox, layout, outcome
 from k2eval.sandbox.box import BoxError
+from k2eval.sandbox.filter import compiled_filters
 from k2eval.sandbox.untested import UntestedSandbox
 from tests.sandbox.test_attacks_poison import descendants, processes_of
 
@@ -114,7 +115,7 @@ def test_a_compiler_killed_from_outside_is_no_time_out() -> None:
 
 
 def test_a_filter_that_cannot_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    *others, _ = layout.compiled_filters()
+    *others, _ = compiled_filters()
     monkeypatch.setattr(layout, "compiled_filters", lambda compiles: (*others, bytes(8)))
     with UntestedSandbox("plain") as box:
         result = box.run("print(1)")

@@ -64,5 +64,5 @@ def test_other_fractions_and_decimals_are_malformed(text: str) -> None:
 
 
 def test_objects_and_generators_stay_what_they_are() -> None:
-    for value in (object(), (n for n in ()), len, Liar, NotImplemented):
+    for value in (object(), (n for n in range(0)), len, Liar, NotImplemented):
         assert natural(value) is value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, strategies as st
 
 from k2eval.speed.lossless import Divergence, divergence, drifts, gap_noise, judge
 
+Statistics = dict[str, Sequence[Sequence[float]]]
 TOP = [((5, -0.1), (6, -2.5)), ((7, -0.69), (8, -0.70)), ((9, -0.2), (4, -1.8))]
 
 
@@ -55,13 +57,14 @@ def test_noise_is_the_largest_change_of_a_close_gap() -> None:
     assert gap_noise([TOP], [again]) == pytest.approx(0.05)
 
 
-def sides(shift: float, questions: int = 40, samples: int = 4) -> tuple[dict[str, list[list[float]]], ...]:
+def sides(shift: float, questions: int = 40, samples: int = 4) -> tuple[Statistics, Statistics]:
     draw = np.random.default_rng(3)
     level = draw.normal(0, 5, (questions, 1))
-    return tuple(
-        {name: (level + draw.normal(more, 1, (questions, samples))).tolist() for name in ("a", "b")}
-        for more in (0.0, shift)
-    )
+
+    def side(more: float) -> Statistics:
+        return {name: (level + draw.normal(more, 1, (questions, samples))).tolist() for name in ("a", "b")}
+
+    return side(0.0), side(shift)
 
 
 def test_samples_of_one_distribution_do_not_drift() -> None:
@@ -76,7 +79,7 @@ def test_a_shift_below_the_spread_between_questions_is_seen() -> None:
 
 def test_missing_values_are_left_out() -> None:
     [drift] = drifts({"a": [[1.0, math.nan], [2.0, 2.0]]}, {"a": [[1.0, 1.0], [math.nan, math.nan]]})
-    assert (drift.plain, drift.speculative, drift.p) == (pytest.approx(5 / 3), 1.0, 1.0)
+    assert (drift.plain, drift.speculative, drift.p) == pytest.approx((5 / 3, 1.0, 1.0))
 
 
 TIE = Divergence("aime24 1", 4, 7, 8, 0.01, True)

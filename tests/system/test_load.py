@@ -21,7 +21,7 @@ def stat(**cores: tuple[int, ...]) -> str:
 @pytest.fixture
 def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(load, "_STAT", tmp_path / "stat")
-    monkeypatch.setattr(load.os, "sched_getaffinity", lambda pid: {0, 1})
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
     monkeypatch.setattr(load, "_ours", lambda: 0.0)
     return tmp_path / "stat"
 

@@ -14,6 +14,7 @@ from k2eval.engines.opening import open_engines
 from k2eval.errors import EngineStopped
 from k2eval.journal import GENERATIONS, read_run
 from k2eval.records import Outcome
+from k2eval.run.plan import Work
 from k2eval.run.runner import Runner, Summary
 from tests.engines.endpoint.fake_server import MODEL, Body, FakeServer, Reply, chunk, error, well
 from tests.scripted_runs import config, golds, verdicts
@@ -56,7 +57,9 @@ async def test_what_fails_is_named_and_made_up_for_by_the_next_start(tmp_path: P
         good = solver(settings)
         first = next(iter(golds(settings)))
         words = [
-            one.question.messages[-1].content for one in _questions(settings) if one.question.id == first
+            assignment.question.messages[-1].content
+            for assignment in Work(settings).assignments()
+            if assignment.question.id == first
         ]
         server.behave = lambda body: bad if body["messages"][-1]["content"] in words else good(body)
         summary = await run(settings)
@@ -95,9 +98,3 @@ async def test_the_key_is_written_nowhere(tmp_path: Path, monkeypatch: pytest.Mo
         server.behave = lambda body: error(500, "sk-very-secret") if body["seed"] % 2 else good(body)
         await run(settings)
     assert all("sk-very-secret" not in path.read_text() for path in settings.out.iterdir() if path.is_file())
-
-
-def _questions(settings: RunConfig) -> list[object]:
-    from k2eval.run.plan import Work
-
-    return list(Work(settings).assignments())

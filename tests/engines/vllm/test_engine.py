@@ -122,8 +122,12 @@ async def test_a_limit_beyond_the_context_is_cut_at_the_context(engine: VllmEngi
 
 @with_engine
 async def test_a_json_schema_binds_the_answer(engine: VllmEngine) -> None:
-    schema = {"type": "object", "properties": {"index": {"enum": [0, 1]}}, "required": ["index"]}
-    schema["additionalProperties"] = False
+    schema = {
+        "type": "object",
+        "properties": {"index": {"enum": [0, 1]}},
+        "required": ["index"],
+        "additionalProperties": False,
+    }
     answer = await engine.generate(request(json_schema=schema, max_tokens=400))
     assert json.loads(answer.text)["index"] in (0, 1)
 

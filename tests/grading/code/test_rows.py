@@ -4,7 +4,7 @@ import pytest
 
 from k2eval.errors import DataError
 from k2eval.grading.code.rows import asked, steps_in
-from k2eval.records import Question
+from k2eval.records import Json, Question
 
 QUESTION = Question(task="t", id="10", messages=(), gold={}, metadata={"kept": 1})
 
@@ -36,7 +36,7 @@ def test_a_step_is_named_in_full(step: object) -> None:
 
 
 def test_earlier_steps_come_from_the_other_rows_where_they_are_unambiguous() -> None:
-    rows = [
+    rows: list[dict[str, Json]] = [
         {"question_id": "10", "step_id": "10.1", "code": "one"},
         {"question_id": "10", "step_id": "10.2", "response": "<think>x</think>```python\ntwo\n```"},
         {"question_id": "10", "step_id": "10.3", "code": "three"},

@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -11,8 +12,9 @@ from k2eval.grading.math.budget import Budget, Undefined, Unsupported
 from k2eval.grading.math.values import Evaluator
 
 
-def value(text: str, is_complex: bool = False, **variables: int | Fraction) -> object:
+def value(text: str, is_complex: bool = False, **variables: int | Fraction) -> Any:
     expr = symbolic.parse(text)
+    assert expr is not None
     point = {symbol: Fraction(variables[str(symbol.name)]) for symbol in expr.free_symbols}
     return Evaluator(50, Budget(10_000), is_complex).value(expr, point)
 

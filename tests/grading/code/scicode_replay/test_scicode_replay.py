@@ -182,7 +182,7 @@ def test_a_module_that_is_missing_here_is_our_failure() -> None:
 class Forged:
     """Records that no honest recording gives."""
 
-    ANY = (
+    ANY: tuple[list[Any], ...] = (
         [("test", 0), ("call", "f", ("object", 0), [])],
         [("test", 0), ("call", "f", 4.0)],
         [("test", 0), ("call", "g", 4.0, [])],
