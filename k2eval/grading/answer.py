@@ -35,6 +35,12 @@ _END_TOKEN = re.compile(
 _TOKEN = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)|\\.|[{}]", re.DOTALL)
 # Matches "\boxed 7" and "\boxed A"; not "\boxed{7}" or "\boxed Alpha".
 _UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*([-+]?[0-9][0-9.,/]*|[A-Za-z])(?![A-Za-z{])")
+# Matches "x = $\boxed{"; not "2x = \boxed{" or "= \boxed{".
+_NAMED = re.compile(
+    r"(?<![\w\\}])([a-zA-Z](?:_\w|_\{\w{1,3}\})?)\s*=\s*(?:\$|\\\()?\s*\\(?:boxed|fbox)\s*\{$"
+)
+# Matches the name in "x = 1"; not "2x = 1".
+_EQUATION = re.compile(r"[a-zA-Z](?:_\w|_\{\w{1,3}\})?\s*=")
 # Matches any character but white space.
 _VISIBLE = re.compile(r"\S")
 # Matches a word of three letters: "the"; not "\frac" or "ab".
@@ -60,6 +66,8 @@ class Answer:
     """All boxes on the line of the last one, itself included: "\\boxed{1} and \\boxed{2}"."""
     end: int = 0
     """Where the last box ends; 0 without one."""
+    named: str = ""
+    r"""The boxes of that line with the names in front of them, "x=\\boxed{1}, y=\\boxed{2}"; empty without names."""
     cut: bool = False
     """Whether the response ended before it came to an answer."""
 
@@ -87,7 +95,7 @@ def find_answer(text: str, truncated: bool, unboxed: Callable[[str], str | None]
     >>> find_answer("The answer is 56 apples.", truncated=False).text
     '56 apples'
     >>> find_answer("<think>It is \\boxed{1}", truncated=True)
-    Answer(text=None, siblings=(), end=0, cut=True)
+    Answer(text=None, siblings=(), end=0, named='', cut=True)
     """
     part = answer_part(text)
     if not part.complete:
@@ -137,7 +145,17 @@ def _boxed(text: str) -> Answer:
     ):
         first -= 1
     siblings = tuple(text[a:b].strip() for a, b in spans[first:])
-    return Answer(text[start:end].strip(), siblings, end)
+    return Answer(text[start:end].strip(), siblings, end, _with_names(text, spans[first:]))
+
+
+def _with_names(text: str, spans: list[tuple[int, int]]) -> str:
+    r"""Return "x = 1, y = 2" for "x = \boxed{1}" and "y = \boxed{2}" on one line; empty if a name is missing."""
+    equations = []
+    for start, end in spans:
+        name = _NAMED.search(text, max(0, start - 60), start)
+        equations.append((name[1] + " = " if name else "") + text[start:end].strip())
+    is_named = len(spans) > 1 and all(_EQUATION.match(equation) for equation in equations)
+    return ", ".join(equations) if is_named else ""
 
 
 def _box_spans(text: str) -> tuple[list[tuple[int, int]], int | None]:

@@ -32,16 +32,27 @@ _DECLARED = re.compile(
     r"(?:correct|right|best|answer)\b"
     r"|(?:^|[\n.:]\s?|(?i:so|thus|hence|therefore),?\s)[(*\s]{0,4}+([A-Z])[)*]{0,3}\s{1,3}is\s{1,3}"
     r"(?:the\s{1,3}(?:correct\s|right\s|best\s)?(?:answer|choice|option)|(?:correct|right)(?=[*\s]{0,4}(?:[.!\n]|$)))"
+    r"|(?:^|\n)[\s*#]{0,4}(?i:(?:final\s|correct\s)?answer)[*\s]{0,4}[-–—→]{1,2}>?\s{0,2}[(\[*]{0,3}([A-Z])[)\]*]{0,3}(?=[*\s]{0,3}(?:[.\n]|$))"
     r"|(?<![A-Za-z])I(?:\s(?:would|will)|'d|'ll)?\s(?:choose|select|pick|go\swith)\s(?:option\s)?[(*]{0,3}([A-Z])[)*]{0,3}(?=[.!\s]{0,3}(?:\n|$))"
     r"|(?:^|[\n。，,：:]|所以|因此|故)[\s*]{0,3}+(?:选项|選項)?[\s*(]{0,3}+([A-Z])[\s*)]{0,3}(?:选项|選項|项|項)?[\s]{0,2}(?:是|为|為)?"
     r"(?:正确|正確|最佳)(?:的)?(?:答案|选项|選項)?(?=[\s*]{0,3}(?:[。！.!]|\n|$))"
 )
 _LETTER_LINE = re.compile(
     # Matches the lines "B", "(B).", "So, B", "I would go with option B." and "b"; not "I", "A nucleus" or "B and C".
-    r"(?:(?i:so|thus|hence|therefore|finally|∴),?\s+)?"
+    r"(?:(?i:so|thus|hence|therefore|finally|∴),?\s+|(?:故|所以|因此|应|應)?[选選](?:择|擇)?\s?)?"
     r"(?:(?i:(?:(?:the|my)\s+)?(?:(?:correct|final|best|right)\s+)?(?:answer|choice|option)(?:\s+is|\s*:)?|(?:i\s+(?:think|believe)\s+)?(?:it|that)(?:'s|\s+is|\s+must\s+be)"
     r"|(?:i|let's|i'll|i'd|we)(?:\s+would|\s+will)?\s+(?:choose|select|pick|say|go\s+with|go\s+for))\s+(?:option\s+|choice\s+)?)?"
     r"(?:[(\[]\s?([A-Za-z])\s?[)\]]|([A-HJ-Z])|(?<![\w\s])([b-hj-z])\)?)[.!。\s]*"
+)
+_COMES_TO = re.compile(
+    # Matches the end of "This matches option B.", "which corresponds to (C)" and "..., so B."; not "unlike option B".
+    r"(?i:\b(?:corresponds?\s+to|matches|is|agrees\s+with|gives|leads\s+to|points\s+to|selects?)\s+(?:the\s+)?(?:option|choice|answer))\s*[(\[]?([A-Z])[)\]]?[.!\s]*$"
+    r"|(?i:corresponds?\s+to|matches)\s*[(\[]([A-Z])[)\]][.!\s]*$"
+    r"|(?:^|[,;]\s)\s*(?i:so|thus|hence|therefore),?\s+(?i:option\s+|choice\s+|answer\s+|it\s+is\s+|it's\s+)?[(\[]?([A-Z])[)\]]?[.!\s]*$"
+)
+_OPEN = re.compile(
+    # Matches words that leave an option open or exclude it: "or", "not", "if"; not "for".
+    r"(?i:\b(?:or|not|no|nor|neither|either|if|unless|except|could|might|may|maybe|perhaps|wrong|incorrect|never|cannot|seems?|tempting|but)\b)|n't|\?"
 )
 _LABEL_LINE = re.compile(
     # Matches "B) Beta decay", "(B) Beta decay" and "b. Beta decay"; not "Beta decay" or "B Beta decay".
@@ -97,8 +108,35 @@ def _unboxed(text: str, options: tuple[str, ...]) -> str | None:
     alone = _last_line(text, options)
     if alone is not None:
         return alone
-    stated = _stated(text, options)
-    return _labelled_line(text, options) if stated is None else stated
+    for reading in (_stated, _labelled_line, _concluded, _text_line):
+        option = reading(text, options)
+        if option is not None:
+            return option
+    return None
+
+
+def _concluded(text: str, options: tuple[str, ...]) -> str | None:
+    """Return the option that the last sentence comes to: "This matches option B.", "..., so B."."""
+    sentence = re.split(r"(?<=[.!?:。])\s|\n", letter.plain(text[-letter.LIMIT :]))[-1]
+    conclusion = _COMES_TO.search(sentence)
+    name = next(filter(None, conclusion.groups())) if conclusion else ""
+    if not conclusion or name not in letters(options) or _OPEN.search(sentence):
+        return None
+    others = {
+        other for other in re.findall(r"(?<![A-Za-z])[B-HJ-Z](?![A-Za-z])", sentence[: conclusion.start()])
+    }
+    return name if not others & set(letters(options)) - {name} else None
+
+
+def _text_line(text: str, options: tuple[str, ...]) -> str | None:
+    """Return the option whose text is the last line, unless another line is the text of another option."""
+    lines = [line for line in text[-_LABELLED:].splitlines() if line.strip()]
+    named = [by_exact_text(line.strip(" *_`"), options) for line in lines if len(line.strip(" *_`")) > 1]
+    return (
+        named[-1]
+        if named and lines and len(set(filter(None, named))) == 1 and len(lines[-1].strip(" *_`")) > 1
+        else None
+    )
 
 
 def _last_line(text: str, options: tuple[str, ...]) -> str | None:

@@ -22,6 +22,8 @@ _WRAPPER = re.compile(
 # Matches "\," and "\quad" and "~"; not "\\,".
 _SPACE = re.compile(r"(?<!\\)\\(?:[,;: ]|q?quad(?![a-zA-Z]))|(?<!\\)~")
 _MARKS = re.compile(r"</?[a-z]{1,6}>|\\[()\[\]]|[{}$*_`\"“”#【】「」《》✓✔✅☑👉➡\ufe0f]")
+# Matches "<B>"; not "<b>", which is markup.
+_POINTED = re.compile(r"<([A-Z])>")
 _LEADING = re.compile(
     # Matches "option ", "(", "therefore option: (" and "选项"; not "options " or "an ".
     r"(?:[\s:：>=—–→(\['‘]|(?i:therefore|thus|clearly|then|hence|simply|indeed|definitely|most\s+likely|likely|probably|the)\b"
@@ -57,6 +59,8 @@ _OWN_STATEMENT = re.compile(
     r"|[)\]]?\s{0,2}(?:项|選項|选项)?(?:错|錯|不|是错|没|被)"
 )
 _GOOD = r"(?:an?\s+|the\s+)?(?:correct|right|true|possible|acceptable|valid|plausible|fine|good|answer)\b"
+# Matches " or not" behind an option; not " or".
+_OR_NOT = re.compile(r"(?i:\s+or\s+not\b)")
 _ALSO_RIGHT = re.compile(
     # Matches " is also right", " works too", " could be" and "也对"; not " is right" or " is also a mistake".
     rf"(?i:[)\]]?\s+(?:(?:could|might|may|can)\s+(?:also\s+)?be\s+{_GOOD}|(?:is|are|seems?|looks?)\s+(?:also|both|equally|just\s+as)\s+{_GOOD}"
@@ -68,12 +72,6 @@ _DENIED = re.compile(
     # Matches " is wrong", " is not right", " cannot be" behind an option; not " is right" or " because".
     r"(?i:[)\]]?\s+(?:(?:is|was|are)\s+(?:not|wrong|incorrect|false|excluded|eliminated|ruled|out|impossible|never)\b"
     r"|isn't|cannot|can't|fails?\b))|\s*(?:项|选项)?(?:是错|错|不)"
-)
-_RIGHT = re.compile(
-    # Matches " is also right", " works too" and "也对"; not " is right" or " is not right either".
-    r"(?i:[)\]]?\s+(?:(?:is|are|would\s+be|could\s+be|might\s+be|may\s+be|seems?|looks?)\s+(?:also|both|equally|just\s+as)\b"
-    r"|also\s+(?:works?|fits?|holds?|applies)\b|(?:works?|fits?|holds?|applies|is\s+(?:correct|right|possible|fine))(?:\s+equally)?"
-    r"\s+(?:too|well|as\s+well)\b|(?:could|might|may)\s+(?:also\s+)?(?:be|work)\b))|[)\]]?\s{0,2}(?:项|选项)?(?:也|都)"
 )
 _RIGHT = re.compile(
     # Matches " is correct", " are possible"; not " is not correct" or " is the distractor".
@@ -113,7 +111,7 @@ def plain(text: str) -> str:
     >>> plain(r"\textbf{(Ｂ)}"), plain("**B**")
     ('(B)', 'B')
     """
-    return _MARKS.sub("", unwrapped(folded(text))).strip()
+    return _MARKS.sub("", _POINTED.sub(r"\1", unwrapped(folded(text)))).strip()
 
 
 def settled(text: str, known: str) -> str | None:
@@ -142,6 +140,8 @@ def settled(text: str, known: str) -> str | None:
         return None
     if letter not in known or _DENIED.match(rest):
         return None
+    if _OR_NOT.match(rest):
+        return SEVERAL
     return SEVERAL if rest.lstrip().startswith(("?", "？")) or names_another(rest, letter, known) else letter
 
 

@@ -56,6 +56,9 @@ _CUE_ELSEWHERE = re.compile(
     r"(?:(?P<open>不是|不为|不為|不可能是|可能是|可能为)|[*_`\s】\]]{0,6}(?:是|为|為|选择|選擇|选|選|[:：=])|[】\]]|\s(?=\s?[（(]?[A-Z][)）]?\s?(?:[。.]|$|\n))|[*_\s]{0,4}\n)"
     r"|正确的(?:是|为)|題选|题(?:应)?选|(?:^|\n)\s?[选選答]\s?[:：]"
     r"|(?<!不)(?:故|所以|因此|应|應|应该|應該|本题|本題|我|综上)[,，]?(?:答案|应该|应|應)?(?:选择|選擇|选|選)(?:答案|选项|選項)?"
+    r"|(?<!\w)(?i:die\s(?:richtige\s|endgültige\s|korrekte\s)?(?:antwort|lösung)\s(?:ist|lautet)(?:\salso|\sdaher|\ssomit)?"
+    r"|la\s(?:bonne\s)?réponse\s(?:finale\s|correcte\s)?est(?:\sdonc)?|la\s(?:respuesta|solución)\s(?:final\s|correcta\s)?es"
+    r"|la\srisposta\s(?:finale\s|corretta\s)?è|a\sresposta\s(?:final\s|correta\s|certa\s)?é)(?=\s|:|$)"
     r"|(?<!\w)(?i:antwort|lösung|réponse|respuesta|risposta|resposta|ответ)[*_\s]{0,4}(?=[:：])"
     r"|(?:答え|解答|정답|답)[*_\s]{0,4}(?:は|[:：])"
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterator
 
 from k2eval.grading.phrases import any_of
 from k2eval.grading.statement import statements
@@ -131,6 +132,14 @@ _CONCLUDES_INSIDE = re.compile(
     # Matches " therefore " in "The value is therefore 5"; not "thus" at the start, which is the rule above.
     r"\s(?i:therefore|thus|hence|consequently)\s"
 )
+_RESULTS = any_of(
+    "probability, value, number, sum, area, product, minimum, maximum, length, ratio, remainder, solution, solutions,"
+    "root, roots, point, points, total, limit, integral, volume, perimeter, radius, result, distance, angle, difference"
+)
+_RESULT_IS = re.compile(
+    # Matches "The probability is" and "The minimum value equals"; not "The probability of B is" or "The term is".
+    rf"(?i:the\s(?:[a-z]{{1,12}}\s){{0,2}}?(?:{_RESULTS})\s(?:is|are|equals)\s)"
+)
 _GUESSES = any_of(
     "if, suppose, assume, try, check, consider, case, cases, when, maybe, perhaps, might, may, could, would, need, let,"
     "guess, say, not, cannot, can't, at least, at most, until, unless, whether, about, approximately, roughly, next,"
@@ -144,6 +153,8 @@ _NUMBER = re.compile(
     # Matches "56", "-1,234.5", "5/8", "2^{10}"; not "x" or "56 apples".
     r"[-+−]?[0-9][0-9,./^°%(){}\\*+\-− ]*"
 )
+# Matches a word: "the"; not "and", "or" or "\\frac".
+_PROSE = re.compile(r"(?<!\\)(?<![A-Za-z])(?!and\b)[A-Za-z]{3,}")
 # Matches a full stop and marks at the end of a text; not one within it.
 _SENTENCE_ENDS = re.compile(r"[\s*_]*[.!。]?[\s*_]*$")
 _NOWHERE = re.compile(r"(?!)")
@@ -237,8 +248,8 @@ def _with_unit(value: str, rest: str, unit_ends: re.Pattern[str]) -> str:
 def _in_sentence(text: str) -> str | None:
     """Return the value or the words of a sentence: "the probability is 5/8", "an ellipse"."""
     sentence = re.split(r"(?<=[^\d])[.!。]\s|[.。!]$|\n|。", text, maxsplit=1)[0].strip(" *_\"'“”`")
-    for verb in reversed(list(_COPULA.finditer(sentence))):
-        lead, tail = sentence[: verb.start()], sentence[verb.end() :].strip()
+    for begin, end in _verbs(sentence):
+        lead, tail = sentence[:begin], sentence[end:].strip()
         if _SPECULATES.search(lead):
             return None
         if not _DOUBTFUL.match(tail) and (value := _value(tail)):
@@ -247,6 +258,20 @@ def _in_sentence(text: str) -> str | None:
         0
     ].strip(" ,*_")
     return clause if _WORDS.fullmatch(clause) and not _EMPTY_WORDS.match(clause) else None
+
+
+def _verbs(sentence: str) -> Iterator[tuple[int, int]]:
+    """Yield where the verbs of ``sentence`` begin and end, the last one first, without the signs of a formula."""
+    verbs = list(_COPULA.finditer(sentence))
+    for index in reversed(range(len(verbs))):
+        words = [verb for verb in verbs[:index] if verb[0] not in "=:："]
+        behind = sentence[verbs[index].end() :]
+        if verbs[index][0] == "=" and (
+            behind.count("$") % 2
+            or (words and not _PROSE.search(sentence, words[-1].end(), verbs[index].start()))
+        ):
+            continue  # that of "x = 1" in "The solutions are x = 1 and x = 2"
+        yield verbs[index].span()
 
 
 def _last_value(text: str) -> str | None:
@@ -284,7 +309,7 @@ def _bare_line(line: str) -> str | None:
 def _conclusion(line: str) -> str | None:
     """Return the value that the sentence ``line`` ends with, if the sentence concludes: "So the total is 56."."""
     begins = deque(_CONCLUDES.finditer(line), 1)
-    if not begins and not _CONCLUDES_INSIDE.search(line):
+    if not begins and not _CONCLUDES_INSIDE.search(line) and not _RESULT_IS.match(line):
         return None
     clause = line[begins[0].end() :] if begins else line
     if _SPECULATES.search(clause):
@@ -292,8 +317,8 @@ def _conclusion(line: str) -> str | None:
     value = _value(clause, _NOWHERE)
     if value:
         return value
-    for verb in reversed(list(_COPULA.finditer(clause))):
-        tail = clause[verb.end() :].strip()
+    for _, end in _verbs(clause):
+        tail = clause[end:].strip()
         tail = re.sub(rf"^{_ADVERB.pattern}", "", tail)
         if value := _value(tail, _SENTENCE_ENDS):
             return value

@@ -66,6 +66,19 @@ def test_a_response_at_its_token_limit_needs_a_closed_answer(text: str) -> None:
     assert found.text is None and found.cut
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (r"$x = \boxed{1}$, $y=\boxed{2}$", "x = 1, y = 2"),
+        (r"\boxed{x=1},\quad\boxed{y=2}", "x=1, y=2"),
+        (r"\boxed{1} and y = \boxed{2}", ""),
+        (r"x = \boxed{1}", ""),
+    ],
+)
+def test_boxes_on_the_last_line_keep_their_names(text: str, named: str) -> None:
+    assert find_answer(text, False).named == named
+
+
 def test_boxes_on_the_last_line_are_siblings() -> None:
     assert find_answer("\\boxed{0}\n\\boxed{1} and \\boxed{2}", False).siblings == ("1", "2")
 

@@ -8,6 +8,10 @@ from k2eval.records import Outcome
 from tests.grading.conftest import make_question
 
 STATED = [
+    ("56", "Die Antwort ist 56."), ("56", "La réponse finale est 56."), ("56", "La respuesta es $56$."),
+    ("56", "Let us count.\n\nThe total number is 56."), (r"\frac{5}{8}", "The probability is $\\frac{5}{8}$."),
+    ("(3,4)", "The point is (3, 4)."), ("1,2", "The solutions are $x = 1$ and $x = 2$."),
+    ("1,2", "So the solutions are x = 1 and x = 2."),
     ("56", "The answer is 56 apples."), ("56", "The answer is 56. I hope this helps!"),
     ("56", "The answer is 56 because 7*8=56."), ("(3,4)", "The final answer is (3, 4)."),
     ("56", "We have y = 3.\nx = 56"), ("56", "**Final Answer**\n\n\\[\n56\n\\]"), ("56", "### Answer\n\n56"),
@@ -158,7 +162,8 @@ NOT_STATED = [
     (r"\frac{5}{8}", "I am not sure, p = 5/8 might work."), (r"\frac{5}{8}", "答案不是5/8。"),
     (r"\frac{5}{8}", "答案是5/8或3/8。"), (r"\frac{5}{8}", "答案大于5/8。"), (r"\frac{5}{8}", "设概率为5/8。"),
     (r"\frac{5}{8}", "如果概率是5/8，则"), (r"\frac{5}{8}", "The answer is 3/8. The complement is 5/8."),
-    (r"\frac{5}{8}", "The answer cannot be 5/8."),
+    (r"\frac{5}{8}", "The answer cannot be 5/8."), ("2", "So the solutions are x = 1 and x = 2."),
+    ("2", "So the solutions are $x = 1$ and $x = 2$."), (r"\frac{5}{8}", "The probability of red is 5/8."),
 ]  # fmt: skip
 
 

@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
+_ALONE = re.compile(r"(?:^|(?<=[-+=]))\s*\[([^\[\],;]*(?:\\frac|\\sqrt|/)[^\[\],;]*)\]\s*(?=$|[-+])")
+"""Matches brackets that group nothing, "[\\frac{n}{2}] + 1" / not "2[n/2+1]" or "[1,2]"."""
+
+
+def floored(text: str) -> str:
+    r"""Return ``text`` with brackets that group nothing as what they then mean, the integer part.
+
+    >>> floored(r"[\frac{n}{2}]+1"), floored(r"2[n/2+1]"), floored("[3/4]")
+    ('\\lfloor \\frac{n}{2}\\rfloor+1', '2[n/2+1]', '[3/4]')
+    """
+    if "[" not in text:
+        return text
+    has_variable = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z](?![a-zA-Z])")
+    return _ALONE.sub(lambda m: rf"\lfloor {m[1]}\rfloor" if has_variable.search(m[1]) else m[0], text)
+
 
 def matching(text: str, at: int) -> int:
     """Where the bracket that opens at ``at`` closes; -1 if it does not. Brackets pair by depth, not kind."""

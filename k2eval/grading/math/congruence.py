@@ -46,8 +46,8 @@ def same(gold: str, answer: str) -> bool:
     ours, theirs = read(gold), read(answer)
     if ours is None and theirs is None:
         return _same_symbolic(gold, answer)
-    ours = ours or _families(gold)
-    theirs = theirs or _families(answer)
+    ours = ours or families(gold)
+    theirs = theirs or families(answer)
     if ours is None or theirs is None or (ours.name and theirs.name and ours.name != theirs.name):
         return False
     if (ours.runs_over and ours.runs_over == theirs.name) or (
@@ -90,7 +90,7 @@ def _integers(text: str) -> list[int]:
     )
 
 
-def _families(text: str) -> Classes | None:
+def families(text: str) -> Classes | None:
     """Return the classes that "x = 4k or x = 4k + 1" means."""
     parts = [_family(piece.strip()) for piece in _AND_SO_ON.split(text)[:_MAX_FAMILIES]]
     known = [part for part in parts if part is not None]

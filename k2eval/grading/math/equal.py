@@ -42,6 +42,11 @@ _ALTERNATIVES = re.compile(
 """Matches "or" in all spellings / not "for"."""
 
 
+_CONJUNCTION = re.compile(r"(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])|\\&")
+_NAME = re.compile(r"\\text\s*\{\s*([^{}]*[a-zA-Z][^{}]*?)\s*\}|([a-zA-Z]+)")
+"""Matches "\\text{Alice}" and "A" / not "2" or "x_1"."""
+
+
 def same(gold: Node, answer: Node) -> bool:
     """Return whether ``answer`` is the ``gold``.
 
@@ -123,7 +128,19 @@ def _same_items(gold: Node, answer: Node) -> bool:
         return in_order(ours, theirs)
     elif len(set(theirs_named)) > 1 and _ALTERNATIVES.search(answer.text):
         return False  # "x = 1 or y = -3" gives neither two values of one thing nor both values
-    return matched(ours, theirs, same)
+    return in_order(ours, theirs) if _is_ranking(gold) else matched(ours, theirs, same)
+
+
+def _is_ranking(gold: Node) -> bool:
+    r"""Return whether a list of names or letters has an order that is not that of the alphabet.
+
+    Whoever writes a set of names down has no reason for another order; a ranking has one.
+    """
+    if gold.kind != "list" or _CONJUNCTION.search(gold.text):
+        return False
+    names = [_NAME.fullmatch(item.text.strip()) for item in gold.items]
+    words = [(name[1] or name[2]).casefold() for name in names if name]
+    return len(words) == len(names) and words != sorted(words)
 
 
 def matched(ours: Sequence[Node], theirs: Sequence[Node], how: Callable[[Node, Node], bool]) -> bool:

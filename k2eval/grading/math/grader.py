@@ -47,6 +47,8 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     right = matches(gold, answer.text, as_integer)
     if not right and not as_integer and len(answer.siblings) > 1 and _is_list(gold):
         right = matches(gold, ", ".join(answer.siblings))
+    if not right and answer.named:
+        right = matches(gold, answer.named)
     return Grade.of(Outcome.CORRECT if right else Outcome.WRONG, tidy(answer.text))
 
 

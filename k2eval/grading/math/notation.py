@@ -86,7 +86,7 @@ _MAPS_TO = re.compile(
 )
 _IDENTICALLY = re.compile(
     # Matches "f \equiv 0" and "P(x) \equiv 1"; not "x \equiv 3 \pmod 7".
-    r"\s*([fghFGHPQ])(\s*\(\s*[a-z]\s*\))?\s*\\equiv(?![a-zA-Z])\s*(?!.*(?:mod|\())"
+    r"(?<![a-zA-Z\\])([fghFGHPQ])(\s*\(\s*[a-z]\s*\))?\s*\\equiv(?![a-zA-Z])\s*(?![^,]{0,200}mod)(?=-?[\da-z]|\\frac)"
 )
 _ONLY_ABOUT = re.compile(
     # Matches "x \approx " in front of its one value; not "x = \frac13 \approx 0.333".
@@ -169,11 +169,7 @@ def _whole(text: str) -> str:
     maps = _MAPS_TO.match(text)
     if maps:
         return text[maps.end() :] if maps[1] is None else f"{maps[1]}({maps[2]})={text[maps.end() :]}"
-    text = (
-        _IDENTICALLY.sub(lambda m: f"{m[1]}{m[2] or '(x)'}=", text, count=1)
-        if _IDENTICALLY.match(text)
-        else text
-    )
+    text = _IDENTICALLY.sub(lambda m: f"{m[1]}{m[2] or '(x)'}=", text)
     about = _ONLY_ABOUT.match(text)
     return text[about.end() :] if about else text
 

@@ -52,8 +52,10 @@ def without(text: str) -> str:
 
 def parameter(text: str) -> str | None:
     """Return the one letter that ``text`` declares to be any number; None if there is none, or several."""
-    names = {first or second for first, second in _PARAMETER.findall(text)}
-    return names.pop() if len(names) == 1 and all(len(name) == 1 for name in names) else None
+    names = {
+        name.strip() for first, second in _PARAMETER.findall(text) for name in (first or second).split(",")
+    }
+    return names.pop() if len(names) == 1 else None
 
 
 def _last_part(text: str) -> str:
@@ -134,7 +136,20 @@ def _without_range(text: str) -> str:
         return ""
     if not all(_mentions(before, name) for name in names) or parse(before).kind == "inequality":
         return ""
+    values = [piece.partition("=") for _, piece in split(before, _COMMA)]
+    if any(left.strip() in names and sign and not _meets(value, last) for left, sign, value in values):
+        return ""  # "n = 1, n \\ge 3" lists values of n
     return before
+
+
+def _meets(value: str, bound: str) -> bool:
+    r"""Return whether the number ``value`` lies within ``bound``, as 5 within "x > 0"."""
+    number, sides = exact(value.strip()), split(bound, _RELATION)
+    limit = exact(sides[1][1].strip()) if len(sides) == 2 else None
+    if number is None or limit is None:
+        return False
+    tests = {">": number > limit, "<": number < limit, r"\ge": number >= limit, r"\le": number <= limit}
+    return tests.get(sides[1][0], False)
 
 
 def _mentions(text: str, name: str) -> bool:

@@ -10,13 +10,17 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from k2eval.grading.math import congruence, matrix, qualifier, solution, symbolic
+from k2eval.grading.math import congruence, family, matrix, progression, qualifier, solution, symbolic
+from k2eval.grading.math.brackets import floored
 from k2eval.grading.math.equal import in_order, matched, same, shaped
 from k2eval.grading.math.equation import LETTER, value_of
-from k2eval.grading.math.interval import Node
+from k2eval.grading.math.interval import Node, is_symbol, variable
 from k2eval.grading.math.number import exact
 from k2eval.grading.math.structure import parse
 
+_USUAL_PARAMETERS = frozenset("kmnlcCt")
+_CONSTANT = re.compile(r"[+]\s*[cC](?![a-zA-Z])")
+"""Matches the constant in "x^{2} + C" / not that in "c x"."""
 _LONGEST = 600
 """Characters of an answer that is read in other ways than by its shape."""
 
@@ -30,18 +34,57 @@ def same_answer(gold: str, answer: str) -> bool:
     >>> same_answer("a_n=2^{n}", r"a_n=2^{n} \text{ for } n \ge 1"), same_answer("5", r"5 \text{ or more}")
     (True, False)
     """
-    if _same_reading(gold, answer):
+    gold = _with_alternatives(floored(gold))
+    if r"\lfloor" in gold:
+        answer = floored(answer)
+    if _same_reading(gold, answer) or family.same(gold, answer):
         return True
     if len(gold) > _LONGEST or len(answer) > _LONGEST:
         return False
     bare_gold, bare_answer = qualifier.without(gold), qualifier.without(answer)
+    bare_answer = _in_letters_of(gold, answer, bare_gold, bare_answer)
     if (bare_gold, bare_answer) == (gold, answer):
         return False
-    ours, theirs = qualifier.parameter(gold), qualifier.parameter(answer)
-    if ours and theirs and ours != theirs and ours not in LETTER.findall(bare_answer):
-        bare_answer = LETTER.sub(lambda m: ours if m[0] == theirs else m[0], bare_answer)
     readings = {(bare_gold, bare_answer), (gold, bare_answer), (bare_gold, answer)} - {(gold, answer)}
     return any(_same_reading(*reading) for reading in sorted(readings))
+
+
+def _with_alternatives(gold: str) -> str:
+    r"""Return a gold such as "n=1, n \\ge 3", which no number meets, with the "or" that is meant."""
+    items = parse(gold).items if "=" in gold and parse(gold).kind == "list" else ()
+    points = [
+        item for item in items if item.kind == "equation" and item.detail == "=" and is_symbol(item.items[0])
+    ]
+    is_mixed = (
+        points
+        and len(points) < len(items)
+        and all(
+            item in points
+            or (item.kind == "inequality" and variable(item) == points[0].items[0].text.strip())
+            for item in items
+        )
+    )
+    return r" \text{ or } ".join(item.text for item in items) if is_mixed else gold
+
+
+def _in_letters_of(gold: str, answer: str, bare_gold: str, bare_answer: str) -> str:
+    r"""Return ``bare_answer`` with the letter of its parameter, "n \\in \\mathbb{Z}", as the gold calls it."""
+    ours, theirs = qualifier.parameter(gold), qualifier.parameter(answer)
+    letters = [set(LETTER.findall(text)) for text in (bare_gold, bare_answer)]
+    own_constant, their_constant = letters[0] & {"c", "C"}, letters[1] & {"c", "C"}
+    if (
+        len(own_constant | their_constant) == 2
+        and own_constant
+        and their_constant
+        and _CONSTANT.search(bare_gold)
+    ):
+        [ours], [theirs] = own_constant, their_constant
+    if theirs and not ours:
+        own = (letters[0] - letters[1]) & _USUAL_PARAMETERS
+        ours = own.pop() if len(own) == 1 and theirs not in LETTER.findall(gold) else None
+    if not ours or not theirs or ours == theirs or ours in LETTER.findall(bare_answer):
+        return bare_answer
+    return LETTER.sub(lambda m: ours if m[0] == theirs else m[0], bare_answer)
 
 
 def _same_reading(gold: str, answer: str) -> bool:
@@ -53,6 +96,8 @@ def _same_reading(gold: str, answer: str) -> bool:
     if _same_but_for_braces(ours, theirs) or congruence.same(gold, answer):
         return True
     if _same_solutions(gold, answer) or _same_vector(ours, theirs):
+        return True
+    if progression.same(gold, answer):
         return True
     if ours.kind == "list" and re.fullmatch(r"[\d,]+", answer):  # "1,234" is one number or two
         items = tuple(Node("leaf", item) for item in answer.split(","))

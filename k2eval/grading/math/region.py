@@ -159,6 +159,13 @@ def _relation(left: Node, sign: str, right: Node) -> Region | None:
             parts = [_relation(near, sign, Node("leaf", item.text)) for item in far.items]
             known = [part for part in parts if part is not None]
             return _merged(known, all) if len(known) == len(parts) else None
+        if _INFINITY.fullmatch(far.text.strip()) and is_symbol(near):
+            is_below = "-" in far.text
+            return (
+                Region((), lambda side: True, near.text.strip())
+                if (relation == ">") == is_below and relation in "<>"
+                else None
+            )
         limit = _number(far)
         if limit is not None:
             return _about(near, relation, limit)

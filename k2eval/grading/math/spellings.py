@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 Spelling = str | Callable[[re.Match[str]], str]
 
-_FUNCTIONS = r"(?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|ln|lg|log|exp|gcd|lcm"
+_FUNCTIONS = r"(?:arc)?(?:sin|cos|tan|cot|sec|csc)h?|ln|lg|log|exp|gcd|lcm"
 _WORD = r"\\text\s*\{([^{}\d]*)\}"
 _LOGARITHM = r"\\(?:log|ln)(?:\s*_\s*(?:\{\d{1,9}\}|\d))?(?:\s*\d{1,30}|\s*\{\d{1,30}\}|\s+[a-zA-Z])"
 """Matches "\\log 3", "\\log_{10}{3}", "\\ln x"; not "\\log(3)", "\\login"."""
@@ -25,7 +25,7 @@ def _binomial(n: str, k: str) -> str:
 
 def _money(match: re.Match[str]) -> str:
     """Return an amount with its currency behind it; a bare dollar sign beside another one is LaTeX's."""
-    amount = match["number"] + (match["scale"] or "")
+    amount = match["number"] + (match["part"] or match["scale"] or "")
     sign = match["sign"]
     is_latex = sign == "$" and match.string.count("$") - match.string.count("\\$") > 1
     return amount if is_latex else rf"{amount}\text{{ {_CURRENCIES[sign[-1]]}}}"
@@ -52,6 +52,8 @@ _ROWS: list[tuple[str, Spelling]] = [
         r"|operatorname\*?|underline|emph)(?=\s*\{)",
         r"\\text",
     ),
+    # Matches the number in "\text{42} ways"; not "x_\text{2}" or "\text{room 5}".
+    (r"(?<![_^\w}])\\text\s*\{\s*(-?\d[\d,]*(?:\.\d+)?)\s*\}(?=\s|$)", r"\1"),
     # Matches "\text{e}", "\text{i}", "\text{, }"; not "\text{m}".
     (r"\\text\s*\{\s*([ei]|[,;:])\s*\}", r"\1 "),
     # Matches "\text{sin}", "\text{gcd}"; not "\text{since}".
@@ -108,6 +110,7 @@ _ROWS: list[tuple[str, Spelling]] = [
     # Matches "\$12.50", "\$1{,}250", "£5", "\$3 million"; not "\$x" or "5\$".
     (
         r"(?P<sign>\\\$|[$€£¥])\s*(?P<number>[-+]?(?:\d|\{,\}|[,.](?=\d))+)"
+        r"(?P<part>\s*\\frac\s*(?:\{\s*\d+\s*\}\s*\{\s*\d+\s*\}|\d\d))?"
         r"(?P<scale>\s*(?:\\text\s*\{\s*)?(?:hundred|thousand|million|billion|trillion)(?![a-zA-Z])\s*\}?)?",
         _money,
     ),

@@ -29,7 +29,7 @@ _POINT = re.compile(r"[A-Z]'?\s*(?=\(.*,.*\)$)", re.DOTALL)
 _SUCH_THAT = re.compile(r"\\mid(?![a-zA-Z])|\||:")
 # Matches "and", "\text{ or }", "\lor"; not "band" or "\text{and so on}".
 _WORD_SEPARATOR = re.compile(
-    r"\\text\s*\{\s*,?\s*(?:and|or|OR)\s*,?\s*\}|(?<![a-zA-Z\\])(?:and|or|OR)(?![a-zA-Z])|\\(?:lor|vee|land|wedge)(?![a-zA-Z])"
+    r"\\text\s*\{\s*,?\s*(?:and|or|OR)\s*,?\s*\}|(?<![a-zA-Z\\])(?:and|or|OR)(?![a-zA-Z])|\\(?:lor|vee|land|wedge)(?![a-zA-Z])|\\&"
 )
 _SYMBOL = r"(?:\\?[a-zA-Z]+'*|\\text\s*\{[^{}]*\})(?:_(?:\{[^{}]*\}|\w))?"
 # Matches "x", "a_{1}", "f(x)", "\text{Area}"; not "2x" or "x+1".
@@ -69,6 +69,8 @@ def _row(row: str, depth: int) -> Node:
 
 def _sequence(is_union: bool, text: str, parts: list[str], depth: int) -> Node:
     items = tuple(_parse(part, depth + 1) for part in parts)
+    if is_union and all(item.kind == "set" for item in items):
+        return Node("set", text, tuple(member for item in items for member in item.items))
     if not is_union:
         spread = tuple(leaf for item in items for leaf in (item.items if item.kind == "list" else (item,)))
         all_intervals = all(as_interval(item) for item in items) and not any(i.kind == "tuple" for i in items)

@@ -44,6 +44,15 @@ _REALS = re.compile(
     # Matches "all real numbers", "any real x", "every real value"; not "real" or "all integers".
     r"(?i:(?:for\s+)?(?:all|any|every)\s+real(?:s|\s+(?:numbers?|values?|[a-z])(?:\s+of\s+[a-z])?)?)"
 )
+_ENDLESS = re.compile(
+    # Matches "infinitely many", "There are infinitely many solutions"; not "finitely many".
+    r"(?i:(?:there\s+are\s+|it\s+has\s+)?infinitely\s+many(?:\s+(?:solutions?|numbers?|integers?|values?|pairs?|primes?))?|infinite)"
+)
+_ALL_BUT = re.compile(
+    # Matches "all real numbers except -3", "every real x other than 2"; not "all integers except 2".
+    r"(?i:(?:all|any|every)\s+real(?:s|\s+(?:numbers?|values?|[a-z])(?:\s+of\s+[a-z])?)?,?\s+(?:except|excluding|other\s+than|but)"
+    r"(?:\s+for)?\s+(?:[a-z]\s*=\s*)?(-?\s?[\d./]+(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+)-?\s?[\d./]+)*))"
+)
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
     " eighteen nineteen"
@@ -70,6 +79,10 @@ _NAMES = re.compile(
 )
 
 
+# Matches "and" and "&" between names; not in "Sandy".
+_JOINED = re.compile(r"\band\b|&")
+
+
 @lru_cache(maxsize=4096)
 def plain_words(text: str) -> str:
     r"""Return an answer in words in one form; any other answer as it is.
@@ -77,20 +90,25 @@ def plain_words(text: str) -> str:
     >>> plain_words(r"\text{an ellipse}"), plain_words("14th of March"), plain_words(r"\text{two thirds}")
     ('\\text{ellipse}', '\\text{March 14}', '\\frac{2}{3}')
     >>> plain_words(r"\text{Bob and Alice}"), plain_words("x + 1"), plain_words(r"\text{not odd}")
-    ('\\text{Bob}, \\text{Alice}', 'x + 1', '\\text{not odd}')
+    ('\\text{Bob} \\text{ and } \\text{Alice}', 'x + 1', '\\text{not odd}')
     """
     if len(text) > 200:
         return text
     words = re.sub(r"\s+", " ", _TEXT.sub(r" \1 ", text)).strip().rstrip(".").strip()
     is_text = r"\text" in text
     if is_text and _NAMES.fullmatch(words):
-        return ", ".join(rf"\text{{{name}}}" for name in _BETWEEN_NAMES.split(words))
+        return _list_of(words)
     if not _PROSE.fullmatch(words):
         return text
     if _NOTHING.fullmatch(words):
         return r"\emptyset"
     if _REALS.fullmatch(words):
         return r"\mathbb{R}"
+    if _ENDLESS.fullmatch(words):
+        return r"\infty"
+    excepted = _ALL_BUT.fullmatch(words)
+    if excepted:
+        return rf"\mathbb{{R}}\setminus\{{{excepted[1]}\}}"
     lead = _LEAD.match(words)
     bare = words[lead.end() :] if lead else words
     number = _number(words) or _number(bare)
@@ -100,13 +118,19 @@ def plain_words(text: str) -> str:
         if date := pattern.fullmatch(bare):
             return rf"\text{{{_date(date)}}}"
     if _NAMES.fullmatch(bare) and (is_text or re.search(r"[a-z]{2}", bare.replace("and", ""))):
-        return ", ".join(rf"\text{{{name}}}" for name in _BETWEEN_NAMES.split(bare))
+        return _list_of(bare)
     short = _KIND.sub(r"\1", bare) if not re.match(r"(?i:no|not|one|two|three|all|any)\b", bare) else bare
     if _CAPITALISED.fullmatch(short):
         return rf"\text{{{short}}}"
     if short == words or not (is_text or re.search(r"[A-Za-z]{3}", short)):
         return text
     return rf"\text{{{short}}}"
+
+
+def _list_of(names: str) -> str:
+    """Return a list of names, whose last two "and" joins if it does so in ``names``: such a list has no order."""
+    *first, last = (rf"\text{{{name}}}" for name in _BETWEEN_NAMES.split(names))
+    return ", ".join(first) + (r" \text{ and } " if _JOINED.search(names) else ", ") + last
 
 
 def _date(date: re.Match[str]) -> str:

@@ -4,6 +4,30 @@ Pair = tuple[str, str]
 """A gold and an answer."""
 
 RIGHT: dict[str, list[Pair]] = {
+    "kinds of numbers, in words and in signs": [
+        (r"\text{odd } n", r"n \text{ is odd}"), ("n is odd", r"\text{all odd positive integers } n"),
+        (r"\text{even } n", r"n\equiv0\pmod 2"), ("even $k$", "2m"),
+        (r"\text{All numbers of the form }5k+2", r"n\equiv-3\pmod 5"),
+        ("multiples of 6", r"\text{all } n \text{ divisible by } 6"), ("All powers of 3", r"m=3^k, k\ge 0"),
+        ("All powers of 3", r"3^k \text{ for nonnegative integers } k"), ("All powers of 2", "powers of two"),
+        ("p is prime", r"\text{all prime numbers}"), ("n is prime or 1", r"n = 1 \text{ or } n \text{ is prime}"),
+        ("All prime numbers, 8 and 9.", r"8, 9 \text{ and all primes}"),
+        ("All positive integers", r"n\in\mathbb{Z}^+"), ("All positive integers", r"\mathbb{Z}_{>0}"),
+        (r"\text{all integers}", r"\mathbb Z"), (r"\text{perfect squares}", r"n \text{ is a perfect square}"),
+    ],
+    "lists with dots, points and bounds, letters of parameters": [
+        (r"1,2,\ldots,40", r"\{1, 2, 3, \dots, 40\}"), (r"0,1,\ldots,n", r"\{0,1,2,\dots,n\}"),
+        (r"\{-2,-1,0,1,2\}", r"\{-2,\ldots,2\}"), (r"2,4,6,\ldots", r"\{2,4,6,8,\dots\}"),
+        (r"n=2, n\ge 5", r"n=2 \text{ or } n\ge5"), ("7", "x=7, x>0"),
+        (r"\frac{\pi}{4}+k\pi", r"x=\frac{\pi}{4}+\pi n,\ n\in\mathbb{Z}"), ("F(x)=x^3+c", "x^3+C"),
+        (r"\{4,9\}", r"\{4\}\cup\{9\}"), ("4, 9", r"4\ \&\ 9"),
+        (r"f(x)=1, f(x)=2x", r"f\equiv 1\text{ or }f(x)=2x"),
+        (r"\lfloor n/3\rfloor", r"\left[\frac{n}{3}\right]"), (r"\left[\frac n3\right]+1", r"\lfloor n/3\rfloor+1"),
+        (r"\text{infinitely many}", r"\infty"), (r"\mathbb{R}", r"-\infty<x<\infty"),
+        (r"(-\infty,4)\cup(4,\infty)", r"\text{all real numbers except }4"), (r"\$7.50", r"\$7\frac12"),
+        (r"\arctan\frac13", r"\operatorname{arccot}3"), ("31", r"\mathbf{31} \text{ ways}"),
+        (r"\text{Carl, Ann, Bob}", r"\text{Carl, Ann, Bob}"), (r"\text{Carl and Ann}", r"\text{Ann and Carl}"),
+    ],
     "floor, ceil, min, max, |x|, mod, sums, factorials": [
         (r"\lfloor x\rfloor", r"x-\{x\}"), (r"\lceil x\rceil", r"-\lfloor -x\rfloor"),
         (r"\lfloor x\rfloor+1", r"\lfloor x+1\rfloor"),

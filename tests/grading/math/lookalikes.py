@@ -3,6 +3,27 @@
 from tests.grading.math.kinds import Pair
 
 WRONG: dict[str, list[Pair]] = {
+    "kinds of numbers, in words and in signs": [
+        (r"\text{odd } n", r"n \text{ is even}"), (r"\text{odd } n", r"\text{odd primes } n"),
+        (r"\text{odd } n", r"n\equiv1\pmod4"), (r"\text{odd } n", r"\text{not odd}"), (r"\text{odd } n", "all n"),
+        (r"\text{All numbers of the form }5k+2", "5k+3"), ("multiples of 6", "multiples of 3"),
+        ("All powers of 3", r"m=3^k, k\ge 1"), ("All powers of 3", "3^k-1"), ("All powers of 3", "3k"),
+        ("All powers of 2", r"\text{all odd powers of 2}"), ("p is prime", r"p\text{ is not prime}"),
+        ("p is prime", r"\text{prime powers}"), ("p is prime", r"p=1\text{ or }p\text{ is prime}"),
+        ("1 and odd prime numbers", r"1 \text{ and all primes}"), ("All positive integers", r"\mathbb{Z}"),
+        ("All positive integers", r"\text{all non-negative integers}"),
+        ("All positive integers", r"\text{all positive odd integers}"),
+        ("all multiples of 9, excluding 0", "9k"), (r"\text{perfect squares}", r"\text{squares of primes}"),
+    ],
+    "lists with dots, points and bounds, letters of parameters, rankings": [
+        (r"1,2,\ldots,40", r"1,2,\ldots,39"), (r"1,2,\ldots,40", r"0,1,\ldots,40"), (r"1,2,\ldots,40", "1,2,40"),
+        (r"1,2,\ldots,40", r"1,2,\ldots"), (r"1,3,5,\ldots", r"1,2,3,\ldots"), (r"2,4,8,\ldots", r"2,4,6,\ldots"),
+        (r"n=2, n\ge 5", "n=2"), (r"n=2, n\ge 5", r"n\ge5"), (r"n=2, n\ge 5", "n=2, n>5"), ("2", r"n=2, n\ge 5"),
+        (r"\frac{\pi}{4}+k\pi", r"x=\frac{\pi}{4}+2\pi n,\ n\in\mathbb{Z}"), ("cx", "Cx+1"),
+        (r"\left[\frac n3\right]", r"\frac n3"), (r"\left[\frac n3\right]", r"\lceil n/3\rceil"),
+        (r"\text{infinitely many}", r"\text{finitely many}"), (r"\text{infinitely many}", r"-\infty"),
+        (r"\text{Carl, Ann, Bob}", r"\text{Ann, Bob, Carl}"), ("C, A, B", "A, B, C"), ("d, a, c, b", "d, a, b, c"),
+    ],
     "floor, ceil, min, max, |x|, mod, sums, factorials": [
         (r"\lfloor x\rfloor", "x"), (r"\lfloor x\rfloor", r"\lceil x\rceil-1"), (r"x-\lfloor x\rfloor", "x"),
         (r"\lfloor n/100\rfloor", "0"), (r"\lfloor n/10^6\rfloor", "0"), (r"\min(n,1000)", "n"),
