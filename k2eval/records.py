@@ -144,6 +144,18 @@ class Sampling(Record):
         fields: dict[str, Json] = handler(self)
         return {key: value for key, value in fields.items() if key not in SWITCHES or value is not None}
 
+    @property
+    def thinking_in_words(self) -> str:
+        """The switches that are set, in a few words; empty if none is.
+
+        >>> Sampling(thinking=True, thinking_budget=4096).thinking_in_words
+        'on, budget 4,096'
+        """
+        words = [] if self.thinking is None else ["on" if self.thinking else "off"]
+        words += [] if self.reasoning_effort is None else [f"effort {self.reasoning_effort}"]
+        words += [] if self.thinking_budget is None else [f"budget {self.thinking_budget:,}"]
+        return ", ".join(words)
+
     def identity(self) -> dict[str, Json]:
         """Return the fields that a generation's key holds.
 

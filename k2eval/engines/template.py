@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import datetime
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -21,7 +21,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from k2eval.engines.checkpoint import checkpoint_file
-from k2eval.engines.thinking import template_arguments
+from k2eval.engines.thinking import FLAGS, TEMPLATE_NAMES, template_arguments
 from k2eval.errors import ConfigError
 from k2eval.records import Json, Message, Sampling
 
@@ -36,11 +36,13 @@ _KEPT = 64
 """Repeats of a question come side by side, so few prompts are worth keeping."""
 _FAILURES = (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 """What a template may fail with: its own words, or an operation on an argument that is not there."""
-_NOT_SWITCHES = frozenset(
+_NOT_ARGUMENTS = frozenset(
     {"messages", "tools", "documents", "add_generation_prompt", "continue_final_message", "raise_exception",
      "strftime_now", "builtin_tools", "tools_in_user_message", "available_tools", "controls"}
 )  # fmt: skip
-_SYSTEM, _QUESTION = "Obey rule 7305.", "Which is 2618?"
+_SWITCH_NAMES = frozenset(name for names in TEMPLATE_NAMES.values() for name in names)
+_SYSTEM, _QUESTION = "7305-9141", "2618-5077"
+"""Turns to try a template with: texts that no template holds, or begins or ends like."""
 
 
 class Prompt(NamedTuple):
@@ -64,9 +66,7 @@ class ChatTemplate:
     def __init__(self, model: str, source: str, render: Render, tokens: Sequence[str] = ()) -> None:
         self.source = source
         self.arguments = frozenset(
-            name
-            for name in variables(source) - _NOT_SWITCHES - set(tokens)
-            if not name.endswith("_token") and not name.startswith("_")
+            name for name in variables(source) - _NOT_ARGUMENTS - set(tokens) if not name.endswith("_token")
         )
         """Names of the arguments that it reads, such as ``enable_thinking``."""
         self._model = model
@@ -97,9 +97,8 @@ class ChatTemplate:
         alone, both = self._try(_turns(_QUESTION), given), self._try(_turns(_QUESTION, _SYSTEM), given)
         if alone is None or both is None or _QUESTION not in alone:
             return ""
-        before = alone.partition(_QUESTION)[0]
-        text = max(_texts(before, both.partition(_QUESTION)[0]), key=len, default="")
-        return text.strip() if len(text.split()) > 2 else ""
+        text = _apart(alone.partition(_QUESTION)[0], both.partition(_QUESTION)[0]).strip()
+        return text if len(text.split()) > 2 else ""
 
     def _render_uncached(self, messages: tuple[Message, ...], given: str) -> Prompt:
         arguments = json.loads(given)
@@ -110,11 +109,9 @@ class ChatTemplate:
         try:
             return Prompt(self._raw(turns, arguments), folds)
         except _FAILURES as error:
-            missing = sorted(self.arguments - set(arguments))
-            names = ", ".join(missing)
+            missing = [_flag_for(name) for name in sorted(self.arguments - set(arguments))]
             remedy = (
-                f"Of its arguments, these are not set: {names}. Set them with --set sampling.chat_template.NAME=VALUE"
-                " (--thinking, --reasoning-effort and --thinking-budget set the usual ones)."
+                f"It reads arguments that are not set: {', '.join(missing)}."
                 if missing
                 else "Correct the template, or the arguments under sampling.chat_template."
             )
@@ -154,15 +151,19 @@ def fold(messages: Sequence[Message]) -> tuple[Message, ...]:
 
 
 def variables(source: str) -> frozenset[str]:
-    """Return the names that a template takes from outside.
+    """Return the names that a template takes from outside; not those that it sets itself, switches of thinking aside.
 
     >>> sorted(variables("{% if enable_thinking is defined %}{{ messages[0].content }}{% endif %}"))
     ['enable_thinking', 'messages']
     """
     try:
-        return frozenset(meta.find_undeclared_variables(_environment().parse(source)))
+        tree = _environment().parse(source)
+        free = meta.find_undeclared_variables(tree)
     except TemplateError:
         return frozenset()
+    # A name that is set in one branch counts as free in the others; a switch may be set where it is not given.
+    own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
+    return frozenset(free) - (own - _SWITCH_NAMES)
 
 
 def template_of_tokenizer(model: str, tokenizer: Any) -> ChatTemplate | None:
@@ -276,15 +277,26 @@ def _read(path: Path) -> str:
         raise ConfigError(f"Cannot read {path}: {error}. Copy the checkpoint again.") from error
 
 
+def _flag_for(name: str) -> str:
+    """Return how an argument of a template is set."""
+    switch = next((switch for switch, names in TEMPLATE_NAMES.items() if name in names), None)
+    return f"{FLAGS[switch]} VALUE" if switch else f"--set sampling.chat_template.{name}=VALUE"
+
+
 def _turns(question: str, system: str | None = None) -> list[dict[str, str]]:
     turns = [{"role": "system", "content": system}] if system else []
     return [*turns, {"role": "user", "content": question}]
 
 
-def _texts(before: str, other: str) -> list[str]:
-    """Return the pieces of ``before``, cut at tags and line ends, that ``other`` does not hold."""
-    pieces = re.split(r"<[^<>\s]*>|\[/?[A-Z_]+\]|\n", before)
-    return [piece for piece in pieces if piece.strip() and piece not in other]
+def _apart(text: str, other: str) -> str:
+    """Return ``text`` without what it begins and ends with as ``other`` does."""
+    start = _same(text, other)
+    return text[start : len(text) - _same(text[start:][::-1], other[start:][::-1])]
+
+
+def _same(text: str, other: str) -> int:
+    """Return how many characters both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(text, other, strict=False)))
 
 
 class _Generation(Extension):

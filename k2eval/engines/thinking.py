@@ -87,19 +87,3 @@ def no_switch(model: str, switch: str, reads: Collection[str]) -> str:
         f"The chat template of {model} has no switch for {_WORDS[switch]} ({FLAGS[switch]}). The arguments that it "
         f"reads: {known}. Leave {FLAGS[switch]} out, or set an argument with --set sampling.chat_template.NAME=VALUE."
     )
-
-
-def in_words(sampling: Mapping[str, Json] | Sampling) -> str:
-    """Return the switches that are set as a few words; nothing if none is.
-
-    >>> in_words(Sampling(thinking=True, thinking_budget=4096))
-    'on, budget 4,096'
-    """
-    values = (
-        sampling if isinstance(sampling, Mapping) else {name: getattr(sampling, name) for name in SWITCHES}
-    )
-    thinking, effort, budget = (values.get(name) for name in SWITCHES)
-    words = [] if thinking is None else ["on" if thinking else "off"]
-    words += [] if effort is None else [f"effort {effort}"]
-    words += [] if budget is None else [f"budget {budget:,}"]
-    return ", ".join(words)
