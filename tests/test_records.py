@@ -1,12 +1,13 @@
 """Records: lines that survive any text, digests and seeds that stay what they are."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
-from k2eval.records import Generation, Grade, Outcome, SampleKey, Sampling, derive_seed, digest
+from k2eval.records import SWITCHES, Generation, Grade, Outcome, SampleKey, Sampling, derive_seed, digest
 
 
 def generation(text: str = "a") -> Generation:
@@ -76,3 +77,25 @@ def test_only_infrastructure_failures_have_no_score(outcome: Outcome) -> None:
     ours = {Outcome.GRADER_ERROR, Outcome.ENGINE_ERROR, Outcome.PROMPT_TOO_LONG}
     assert (Grade.of(outcome).score is None) == (outcome in ours)
     assert (Grade.of(outcome).score == 1.0) == (outcome is Outcome.CORRECT)
+
+
+def test_switches_that_are_not_set_are_not_written() -> None:
+    assert not set(SWITCHES) & set(Sampling().model_dump())
+    assert Sampling(thinking=False).model_dump()["thinking"] is False
+
+
+@pytest.mark.parametrize(
+    "switches", [{"thinking": False}, {"reasoning_effort": "low"}, {"thinking_budget": 0}]
+)
+def test_switches_are_part_of_what_a_generation_is_found_by(switches: dict[str, Any]) -> None:
+    assert Sampling(**switches).identity() != Sampling().identity()
+
+
+def test_what_was_generated_without_thinking_by_0_1_0_is_found_again() -> None:
+    before = Sampling(chat_template={"enable_thinking": False}).model_dump(mode="json")
+    assert Sampling(thinking=False).identity() == before
+
+
+def test_a_sampling_is_read_as_it_was_written() -> None:
+    sampling = Sampling(thinking=True, reasoning_effort="low", thinking_budget=5)
+    assert Sampling.model_validate_json(sampling.model_dump_json()) == sampling

@@ -147,7 +147,7 @@ def _question_finder(
 ) -> Callable[[str, int], Question]:
     flags = {"model": "none", "tasks": name, "out": Path(), "include_path": tuple(include)}
     config = load_config(file=None, flags=flags, sets=sets, task_names=task_files)
-    [task] = load_tasks([name], config.overrides, include)
+    [task] = load_tasks([name], {name: config.overrides_of(name)}, include)
     questions = load_questions(task, data=data)
     by_repeat: dict[int, dict[str, Question]] = {}
 

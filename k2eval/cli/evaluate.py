@@ -15,12 +15,16 @@ from k2eval.cli.options import (
     MODEL,
     RUN,
     WORK,
+    BudgetOption,
     DataOption,
+    EffortOption,
     IncludeOption,
     ModelOption,
     RunArgument,
     SetOption,
     SpeculativeOption,
+    SystemOption,
+    ThinkingOption,
     to_path,
 )
 
@@ -127,6 +131,10 @@ def run(
         ),
     ] = None,
     speculative: SpeculativeOption = None,
+    system: SystemOption = None,
+    thinking: ThinkingOption = None,
+    reasoning_effort: EffortOption = None,
+    thinking_budget: BudgetOption = None,
     track: Annotated[
         Literal["wandb", "trackio"] | None,
         typer.Option(
@@ -153,6 +161,8 @@ def run(
     flags: dict[str, Any] = {
         "model": model, "tasks": tasks, "recipe": recipe, "repeats": repeats if repeats is not None else runs,
         "out": out, "data": data, "limit": limit, "seed": seed, "workers": workers, "speculative": speculative,
+        "system": system, "thinking": thinking, "reasoning_effort": reasoning_effort,
+        "thinking_budget": thinking_budget,
         "reuse": tuple(reuse) if reuse else None, "include_path": tuple(include_path) if include_path else None,
     }  # fmt: skip
     if dry_run:

@@ -53,47 +53,64 @@ def export(
 
 def sweep(
     context: typer.Context,
-    checkpoints: Annotated[
-        list[str],
-        typer.Option(
-            metavar="PATTERN",
-            help="Checkpoint folder or quoted pattern, such as 'out/step-*'. May be given several times.",
-        ),
-    ],
     out: Annotated[
         Path,
         typer.Option(
             parser=to_path,
             metavar="DIR",
-            help="Folder for the run directory of each checkpoint, and for the tables.",
+            help="Folder for the run directory of each checkpoint or value, and for the tables.",
         ),
     ],
+    checkpoints: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Checkpoint folder or quoted pattern, such as 'out/step-*'. May be given several times.",
+        ),
+    ] = None,
+    over: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SWITCH=VALUE,…",
+            help="Instead of checkpoints: a switch of thinking and its values, such as "
+            "reasoning_effort=low,medium,high, thinking=on,off or thinking_budget=1024,8192.",
+        ),
+    ] = None,
 ) -> None:
-    """Evaluate a series of checkpoints and draw score against step. Takes the options of `k2eval run` as well."""
+    """Evaluate a series of checkpoints and draw score against step, or of values of a switch against tokens.
+
+    Takes the options of `k2eval run` as well.
+    """
     assert context.parent is not None
     group = context.parent.command
     assert isinstance(group, typer.core.TyperGroup)
     # Reads the options of `run` once, so that a mistake is reported before the first checkpoint.
     group.commands["run"].make_context("run", ["--model", "-", "--out", "-", *context.args])
-    raise typer.Exit(sweep_command(checkpoints, out, context.args))
+    raise typer.Exit(sweep_command(checkpoints or [], over, out, context.args))
 
 
-def sweep_command(checkpoints: Sequence[str], out: Path, arguments: Sequence[str]) -> int:
+def sweep_command(checkpoints: Sequence[str], over: str | None, out: Path, arguments: Sequence[str]) -> int:
     """Evaluate a series; ``arguments`` are those of ``k2eval run``.
 
     Raises:
-        ConfigError: If the arguments name a model or a directory, or the checkpoints are no series.
+        ConfigError: If the arguments name what differs between the runs, or there is no series.
     """
     from k2eval.errors import ConfigError
-    from k2eval.report import in_a_process, sweep_checkpoints
+    from k2eval.report import find_values, in_a_process, sweep_checkpoints, sweep_switch
     from k2eval.system import terminal
 
-    for option in ("--model", "--out"):
-        if any(argument == option or argument.startswith(option + "=") for argument in arguments):
+    if bool(checkpoints) == bool(over):
+        raise ConfigError("Expected either --checkpoints or --over, to know in what the runs differ.")
+    option = "--" + find_values(over)[0].column.replace("_", "-") if over else "--model"
+    for own in (option, "--out"):
+        if any(argument == own or argument.startswith(own + "=") for argument in arguments):
             raise ConfigError(
-                f"`k2eval sweep` sets {option} for each checkpoint itself. Leave {option} out of the options of `run`."
+                f"`k2eval sweep` sets {own} for each run itself. Leave {own} out of the options of `run`."
             )
-    return sweep_checkpoints(checkpoints, out, in_a_process(arguments), terminal())
+    evaluate = in_a_process(arguments, option)
+    if over:
+        return sweep_switch(over, out, evaluate, terminal())
+    return sweep_checkpoints(checkpoints, out, evaluate, terminal())
 
 
 def lm_eval(context: typer.Context) -> None:

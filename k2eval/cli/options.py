@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -83,6 +83,45 @@ SpeculativeOption = Annotated[
         rich_help_panel=MODEL,
         help="Speculative decoding to use: draft=PATH,tokens=3 | ngram | suffix | eagle=PATH | eagle3=PATH | mtp | "
         "off. [default: off]",
+    ),
+]
+
+SystemOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="keep|none|TEXT",
+        rich_help_panel=MODEL,
+        help="System text of all tasks: keep each task's own, none for no system turn, or the text to use. "
+        "[default: keep]",
+    ),
+]
+
+ThinkingOption = Annotated[
+    Literal["on", "off"] | None,
+    typer.Option(
+        rich_help_panel=MODEL,
+        help="Whether the model thinks first, if its chat template or server has a switch for it. "
+        "[default: as the template has it]",
+    ),
+]
+
+EffortOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="low|medium|high|TEXT",
+        rich_help_panel=MODEL,
+        help="How hard the model thinks, in its own word. [default: as the template has it]",
+    ),
+]
+
+BudgetOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="N",
+        rich_help_panel=MODEL,
+        help="The most tokens that the model may think, if its chat template or engine can bound it. "
+        "[default: no bound]",
     ),
 ]
 

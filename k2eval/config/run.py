@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from k2eval.config.speculative import parse as parse_speculative
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.reasoning import format_named
+from k2eval.records import SWITCHES
 
 EngineKind = Literal["vllm", "endpoint", "scripted"]
 
@@ -32,6 +33,19 @@ class _Repeated(_Config):
         return content
 
 
+class _Switched(_Repeated):
+    """A section that says how much the model thinks; None leaves it to what is more general."""
+
+    thinking: bool | None = None
+    reasoning_effort: str | None = Field(None, min_length=1)
+    thinking_budget: int | None = Field(None, ge=0)
+
+    @property
+    def switches(self) -> dict[str, Any]:
+        """The switches that are set, as fields of `Sampling`."""
+        return {name: getattr(self, name) for name in SWITCHES if getattr(self, name) is not None}
+
+
 class EngineConfig(_Config):
     """Which engine answers, and its own arguments."""
 
@@ -41,17 +55,18 @@ class EngineConfig(_Config):
     """Passed to the engine as they are: for vLLM any engine argument, for an endpoint its options."""
 
 
-class TaskOverrides(_Repeated):
+class TaskOverrides(_Switched):
     """What a run changes about one task; None leaves what the task's YAML says."""
 
     sampling: dict[str, Any] = Field(default_factory=dict)
     system: str | None = None
+    """As `RunConfig.system`, which it wins over."""
     repeats: int | None = Field(None, ge=1)
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the task itself, such as LiveCodeBench's ``from`` and ``until``."""
 
 
-class RunConfig(_Repeated):
+class RunConfig(_Switched):
     """One checkpoint × recipe × tasks. Everything a run directory is made from."""
 
     model: str
@@ -67,6 +82,8 @@ class RunConfig(_Repeated):
     """Folders with task files of the user's own, besides those of ``K2EVAL_TASKS``; they win over k2eval's own."""
     limit: int | None = Field(None, ge=1)
     """At most this many questions of each task, the first ones."""
+    system: str | None = None
+    """System text of all tasks: ``keep`` for each task's own, ``none`` for no system turn, or the text itself."""
     sampling: dict[str, Any] = Field(default_factory=dict)
     """Sampling changes for all tasks."""
     overrides: dict[str, TaskOverrides] = Field(default_factory=dict)
@@ -75,8 +92,9 @@ class RunConfig(_Repeated):
     roles: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Other engines and sampling for ``planner``, ``judge`` or ``answer_judge``; the solver where absent.
 
-    Each is a mapping of ``model``, ``kind`` and engine arguments, and ``sampling``, changes to how the role
-    draws. Naming ``answer_judge``, with an empty mapping too, is what switches it on.
+    Each is a mapping of ``model``, ``kind`` and engine arguments, and of ``sampling``, ``thinking``,
+    ``reasoning_effort`` and ``thinking_budget``, changes to how the role draws. Naming ``answer_judge``, with an
+    empty mapping too, is what switches it on.
     """
     reuse: tuple[Path, ...] = ()
     """Run directories whose generations are taken over where this run would ask for the very same ones."""
@@ -86,6 +104,18 @@ class RunConfig(_Repeated):
     """vLLM's ``speculative_config``; a short form such as ``ngram,tokens=4`` is turned into one."""
     workers: int | None = Field(None, ge=1)
     """Grading processes; None leaves it to k2eval."""
+
+    def overrides_of(self, task: str) -> TaskOverrides:
+        """Return what the run changes about one task, changes for all tasks included."""
+        own = self.overrides.get(task, TaskOverrides())
+        sampling = {**self.sampling, **self.switches, **own.sampling, **own.switches}
+        system = self.system if own.system is None else own.system
+        return own.model_copy(update={"sampling": sampling, "system": system})
+
+    def role_sampling(self, role: str) -> dict[str, Any]:
+        """Return what the run changes about the sampling of a role other than the solver."""
+        settings = self.roles.get(role, {})
+        return {**settings.get("sampling", {}), **{key: settings[key] for key in SWITCHES if key in settings}}
 
     @field_validator("include_path", mode="before")
     @classmethod

@@ -14,12 +14,14 @@ from .opening import (
 from .protocol import (
     Engine as Engine,
     EngineInfo as EngineInfo,
+    Previews as Previews,
 )
 
 __all__ = [
     "Engine",
     "EngineInfo",
     "Load",
+    "Previews",
     "Prompt",
     "Target",
     "checkpoint_config",

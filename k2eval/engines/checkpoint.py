@@ -83,6 +83,26 @@ def weight_bytes(model: str) -> int:
     return sum(path.stat().st_size for path in Path(model).glob("*.safetensors")) if _is_local(model) else 0
 
 
+def checkpoint_file(model: str, name: str, revision: str | None = None) -> Path | None:
+    """Return a file of a checkpoint; None if it has no such file, or the hub cannot be asked.
+
+    Args:
+        model: A folder, or a name on the hub.
+        name: The file's name, such as ``tokenizer_config.json``.
+        revision: Commit, tag or branch on the hub.
+    """
+    if _is_local(model):
+        path = Path(model) / name
+        return path if path.is_file() else None
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return Path(hf_hub_download(model, name, revision=revision))
+    except (HfHubHTTPError, OSError, ValueError):
+        return None
+
+
 def _is_local(model: str) -> bool:
     try:
         if Path(model).exists():

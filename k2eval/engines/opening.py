@@ -9,7 +9,7 @@ from typing import Any
 from k2eval.config import RunConfig, parse
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.records import ROLES, Role, Sampling, digest
+from k2eval.records import ROLES, SWITCHES, Role, Sampling, digest
 from k2eval.tasks import sampling_with
 
 LOG = "engine.log"
@@ -43,7 +43,9 @@ def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, 
         if role is None:
             raise ConfigError(f"Unknown role {name!r}. {did_you_mean(name, list(ROLES[1:]))}")
         arguments = dict(settings)
-        sampling_with(Sampling(), arguments.pop("sampling", {}))
+        sampling_with(Sampling(), config.role_sampling(role))
+        for key in ("sampling", *SWITCHES):
+            arguments.pop(key, None)
         if not arguments:
             continue
         model = arguments.pop("model", config.model)

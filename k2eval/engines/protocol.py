@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from pydantic import Field
 
@@ -63,4 +64,21 @@ class Engine(Protocol):
 
     async def generate(self, request: Request) -> Generation:
         """Answer one request."""
+        ...
+
+
+@runtime_checkable
+class Previews(Protocol):
+    """An engine that can show its prompts before it starts."""
+
+    def preview(self, request: Request, switches: Collection[str] = ()) -> str | None:
+        """Return the prompt of a request as text; None if only the loaded checkpoint knows it.
+
+        Args:
+            request: What is asked.
+            switches: Fields of its sampling that the user set, and that must not be without effect.
+
+        Raises:
+            ConfigError: If the prompt cannot be written, or a switch has no effect.
+        """
         ...

@@ -137,7 +137,18 @@ def row_of(run: RunScores) -> Row:
         "acceptance_length": info.acceptance_length(),
         "notes": tuple(notes),
     }
-    return Row(run, record)
+    thinking = _thinking(run)
+    return Row(run, record | ({"thinking": thinking} if thinking else {}))
+
+
+def _thinking(run: RunScores) -> str:
+    """How much the model was told to think: in all tasks, or task by task where that differs."""
+    words = {
+        task.info.title or name: task.info.sampling.thinking_in_words for name, task in run.benchmarks.items()
+    }
+    if len(set(words.values())) <= 1:
+        return next(iter(words.values()), "")
+    return "; ".join(f"{title}: {text or 'by its template'}" for title, text in words.items())
 
 
 def add_cell(row: Row, benchmark: Benchmark) -> None:

@@ -102,6 +102,8 @@ def _measured(board: Leaderboard, notes: cells.Footnotes) -> Grid:
         ("Acceptance length", "", "acceptance_length", ".2f"),
     ]
     costs = [cost for cost in costs if frame[cost[2]].notna().any()]
+    with_thinking = "thinking" in frame
+    headings += [Heading("Thinking")] if with_thinking else []
     headings += [Heading(title, small) for title, small, _, _ in costs]
     rows = []
     for _, record in frame.iterrows():
@@ -113,6 +115,7 @@ def _measured(board: Leaderboard, notes: cells.Footnotes) -> Grid:
         for benchmark in board.benchmarks:
             size = "" if under[benchmark.name][1] else size_of(record, benchmark)
             row.append(_score(record, benchmark.name, notes, shared[benchmark.name], size))
+        row += [Cell(record["thinking"] or cells.ABSENT, record["thinking"])] if with_thinking else []
         row += [_number(record[name], form) for _, _, name, form in costs]
         rows.append(row)
     return Grid("Measured runs", headings, rows)

@@ -59,6 +59,8 @@ def grid(
         f"{benchmark.title}{notes.mark(shared[benchmark.name])}{line}{under[benchmark.name][0]}"
         for benchmark in board.benchmarks
     ]
+    with_thinking = "thinking" in frame
+    header += ["Thinking"] if with_thinking else []
     header += ["Truncated %", "No answer %", "Tokens", "Tokens, whole recipe", "Tokens/s"]
     with_drafts = bool(frame["acceptance_length"].notna().any())
     header += ["Acceptance length"] if with_drafts else []
@@ -73,6 +75,7 @@ def grid(
             size = "" if under[benchmark.name][1] else size_of(record, benchmark)
             cell = score_cell(record, benchmark.name, notes, shared[benchmark.name])
             row.append(cell + (line + size if size else ""))
+        row += [record["thinking"] or cells.ABSENT] if with_thinking else []
         row += [cells.plain(record["truncated"]), cells.plain(record["no_answer"])]
         row += [cells.plain(record["tokens"], ",.0f"), cells.plain(record["recipe_tokens"], ",.0f")]
         row += [cells.plain(record["tokens_per_s"], ",.0f")]

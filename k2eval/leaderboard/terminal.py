@@ -94,10 +94,12 @@ def _single(
 
 
 def _speed(record: pd.Series) -> str:
-    """Format tokens per second and acceptance length, if known."""
+    """Format switches of thinking, tokens per second and acceptance length, if known."""
     speed = cells.plain(record["tokens_per_s"], ",.0f")
     drafts = cells.plain(record["acceptance_length"], ".2f")
-    words = [f"{speed} tokens/s"] if speed != cells.ABSENT else []
+    thinking = record.get("thinking")
+    words = [f"thinking {thinking}"] if thinking else []
+    words += [f"{speed} tokens/s"] if speed != cells.ABSENT else []
     words += [f"acceptance length {drafts}"] if drafts != cells.ABSENT else []
     return "".join(f"; {word}" for word in words)
 

@@ -8,6 +8,8 @@ from math import ceil, floor, isfinite, log2, log10
 
 from markupsafe import Markup, escape
 
+_ROOM = 20
+"""Height above a point that its label needs."""
 COLOURS = 6
 """Number of classes ``c0`` … of the style sheet; further series start again at ``c0``."""
 
@@ -31,6 +33,8 @@ class Series:
     points: Sequence[tuple[float, float, float, float]]
     colour: int
     dashed: bool = False
+    labels: Sequence[str] = ()
+    """A word for each point."""
 
 
 def for_screens(chart: Callable[[bool], Markup]) -> Markup:
@@ -95,6 +99,10 @@ def curves(series: Sequence[Series], label: str, x_title: str, *, linear: bool =
             kind, _points([place[:2] for place in places])
         )
         parts.append(line)
+        parts += [
+            _text(min(max(x, 60), width - 30), y - 7 if y > _ROOM else y + 14, label, "middle")
+            for (x, y, *_), label in zip(places, curve.labels, strict=False)
+        ]
         if not curve.dashed:
             parts += [_dot(x, y, curve.colour, 2.5) for x, y, _, _ in places if len(places) <= 16]
     return _svg(width, height, label, parts)

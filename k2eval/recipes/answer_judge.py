@@ -51,7 +51,7 @@ SAMPLING = Sampling(
     max_tokens=4_096,
     stop=(),
     json_schema=SCHEMA,
-    chat_template={"enable_thinking": False},
+    thinking=False,
 )
 """Greedy at first; where the reply is unusable it is asked again at temperature 0.6."""
 

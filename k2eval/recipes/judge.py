@@ -36,7 +36,7 @@ SAMPLING = Sampling(
     max_tokens=4_096,
     stop=(),
     json_schema=JUDGE_SCHEMA,
-    chat_template={"enable_thinking": False},
+    thinking=False,
 )
 """How a verdict is drawn, unless the run changes ``roles.judge.sampling``. Not greedy: an unusable verdict
 is asked for again, and greedy decoding would give it again. The explanation takes the place of thinking,

@@ -21,11 +21,7 @@ def planner_sampling(task: Sampling) -> Sampling:
     template has a switch for it.
     """
     return task.model_copy(
-        update={
-            "max_tokens": min(task.max_tokens, _BUDGET),
-            "stop": ("</plan>",),
-            "chat_template": {**task.chat_template, "enable_thinking": False},
-        }
+        update={"max_tokens": min(task.max_tokens, _BUDGET), "stop": ("</plan>",), "thinking": False}
     )
 
 

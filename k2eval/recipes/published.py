@@ -138,7 +138,7 @@ async def _plan(sample: Sample, stage: str, topics: Sequence[str]) -> str:
         "disclose the final answer or a possible one, and give no hint of it. Put the plan between <plan> and "
         "</plan>."
     )
-    sampling = _sampling(sample, chat_template={**sample.sampling.chat_template, "enable_thinking": False})
+    sampling = _sampling(sample, thinking=False)
     generation = await sample.generate(
         stage, (_user(prompt),), sampling=sample.sampling_for("planner", sampling), role="planner"
     )
@@ -160,7 +160,7 @@ def _with_ideas(messages: Sequence[Message], ideas: str) -> tuple[Message, ...]:
 async def _judge(sample: Sample, champion: Candidate, challenger: Candidate) -> int | None:
     """The published judge's index, 0 for the champion; None if no attempt was usable."""
     content = f"Question: {sample.problem}\nResponse 0: {_shown(champion)}\nResponse 1: {_shown(challenger)}"
-    sampling = sample.sampling_for("judge", _sampling(sample, json_schema=INDEX_SCHEMA, chat_template={}))
+    sampling = sample.sampling_for("judge", _sampling(sample, json_schema=INDEX_SCHEMA))
     messages = (Message(role="system", content=_JUDGE_SYSTEM), _user(content))
     for attempt in range(ATTEMPTS):
         stage = again(f"judge.{champion.index}-{challenger.index}", attempt)

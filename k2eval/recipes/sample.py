@@ -56,8 +56,19 @@ class Sample:
         return "\n\n".join(turn.content for turn in self.question.messages if turn.role != "system")
 
     def sampling_for(self, role: Role, default: Sampling) -> Sampling:
-        """``default`` with what the run changes about this role's sampling."""
-        return Sampling.model_validate({**default.model_dump(), **self.role_sampling.get(role, {})})
+        """``default`` with what the run changes about this role's sampling.
+
+        The chat template's arguments are the solver's, since a template may demand them in every role, and so are
+        effort and budget of thinking; unless ``default`` or the role has its own.
+        """
+        own = self.role_sampling.get(role, {})
+        fields = (
+            self.sampling.model_dump(include={"reasoning_effort", "thinking_budget"}) | default.model_dump()
+        )
+        fields["chat_template"] = {**self.sampling.chat_template, **default.chat_template}
+        if "chat_template" in own:  # which stands in the place of all arguments, the switch among them
+            fields.pop("thinking", None)
+        return Sampling.model_validate({**fields, **own})
 
     async def generate(
         self,
@@ -86,7 +97,7 @@ class Sample:
                 self.task_version,
                 stage,
                 [[message.role, message.content] for message in messages],
-                drawn.model_dump(mode="json"),
+                drawn.identity(),
                 self.run_seed,
                 self.fingerprints[role],
             ),

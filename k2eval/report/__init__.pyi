@@ -10,16 +10,20 @@ from .samples import (
     Samples as Samples,
 )
 from .sweep import (
+    find_values as find_values,
     in_a_process as in_a_process,
     sweep_checkpoints as sweep_checkpoints,
+    sweep_switch as sweep_switch,
 )
 
 __all__ = [
     "Samples",
     "break_down",
+    "find_values",
     "in_a_process",
     "print_breakdown",
     "sweep_checkpoints",
+    "sweep_switch",
     "write_breakdown",
     "write_report",
 ]

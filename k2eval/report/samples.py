@@ -105,7 +105,7 @@ class Samples:
         config = self.run.config
         for name, described in self.run.tasks.items():
             try:
-                [task] = load_tasks([name], config.overrides, config.include_path)
+                [task] = load_tasks([name], {name: config.overrides_of(name)}, config.include_path)
                 questions = load_questions(task, data=data or config.data)
                 if questions.fingerprint != described.fingerprint:
                     raise K2EvalError("the questions found are not those of the run")

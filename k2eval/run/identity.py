@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from k2eval.errors import JournalError
 from k2eval.journal import RunRecord, TaskRecord
-from k2eval.records import Json, Note, NoteKind, SampleKey
+from k2eval.records import SWITCHES, Json, Note, NoteKind, SampleKey, Sampling
 
 # Engine arguments that change what a checkpoint says, unlike those that change how fast it says it.
 _SHAPING_ARGUMENTS = (
@@ -37,15 +37,17 @@ def identity_of(run: RunRecord) -> dict[str, Json]:
         facts[f"{name}.prompt"] = task.prompt
         facts[f"{name}.options"] = task.options
         facts[f"{name}.questions"] = task.fingerprint
-        for key, value in task.sampling.model_dump(mode="json").items():
-            facts[f"{name}.sampling.{key}"] = value
+        drawn = task.sampling.model_dump(mode="json")
+        for key in Sampling.model_fields:
+            facts[f"{name}.sampling.{key}"] = drawn.get(key)
     return facts
 
 
 def _shaping(role: Mapping[str, Json]) -> dict[str, Json]:
     """Return what shapes a role's words; not where it is served, or how fast."""
     shaping = ("model", "sampling", "speculative", *_SHAPING_ARGUMENTS)
-    return {key: value for key, value in role.items() if key in shaping and value}
+    facts = {key: value for key, value in role.items() if key in shaping and value}
+    return facts | {key: role[key] for key in SWITCHES if role.get(key) is not None}
 
 
 def merge_run(before: RunRecord | None, now: RunRecord) -> RunRecord:
@@ -69,6 +71,11 @@ def merge_run(before: RunRecord | None, now: RunRecord) -> RunRecord:
         )
     tasks = {name: _fuller(before.tasks.get(name), task) for name, task in now.tasks.items()}
     overrides = {**before.config.overrides, **now.config.overrides}
+    if before.config.system != now.config.system:  # what holds for all tasks now did not for those of before
+        earlier = {name: before.config.overrides_of(name) for name in before.tasks if name not in now.tasks}
+        overrides |= {
+            name: own.model_copy(update={"system": own.system or "keep"}) for name, own in earlier.items()
+        }
     return now.model_copy(
         update={
             # What the engine said once it had started holds until it has started again.

@@ -73,9 +73,9 @@ class Work:
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
-        self._recipe: Recipe = recipe_for(config.recipe)
+        self.recipe: Recipe = recipe_for(config.recipe)
         self.role_sampling: dict[Role, Mapping[str, Json]] = {
-            role: config.roles.get(role, {}).get("sampling", {}) for role in ROLES[1:]
+            role: config.role_sampling(role) for role in ROLES[1:]
         }
         self.answer_judged = "answer_judge" in config.roles
         """Whether a model gives its word on answers beside the rule."""
@@ -84,7 +84,8 @@ class Work:
             self.sampling_of(questions)
 
     def _load(self) -> list[QuestionSet]:
-        tasks = load_tasks(self.config.tasks, self.config.overrides, self.config.include_path)
+        overrides = {name: self.config.overrides_of(name) for name in self.config.tasks}
+        tasks = load_tasks(self.config.tasks, overrides, self.config.include_path)
         return [load_questions(task, data=self.config.data, limit=self.config.limit) for task in tasks]
 
     def repeats_of(self, questions: QuestionSet) -> int:
@@ -95,8 +96,7 @@ class Work:
     def sampling_of(self, questions: QuestionSet) -> Sampling:
         """The task's sampling with the changes of this run; changes per task win over those for all."""
         task = questions.task
-        own = self.config.overrides.get(task.name)
-        return sampling_with(task.sampling, {**self.config.sampling, **(own.sampling if own else {})})
+        return sampling_with(task.sampling, self.config.overrides_of(task.name).sampling)
 
     def assignments(self) -> Iterator[Assignment]:
         """All samples, the repeats of a question side by side so that they share its prefill."""
@@ -125,7 +125,7 @@ class Work:
 
     async def respond(self, sample: Sample) -> Response:
         """Make the response to a sample by the recipe."""
-        return await self._recipe(sample)
+        return await self.recipe(sample)
 
     def is_graded(self, assignment: Assignment) -> bool:
         """Return whether a grader of ours decides about the sample."""

@@ -13,7 +13,7 @@ from k2eval.errors import EngineError, EngineStopped, JournalError, first_error
 from k2eval.grading import GradingPool
 from k2eval.journal import Journal, RunRecord, read_run
 from k2eval.recipes import judged
-from k2eval.records import Generation, Json, Request, Role, SampleKey, Verdict
+from k2eval.records import SWITCHES, Generation, Json, Request, Role, SampleKey, Verdict
 from k2eval.run.identity import is_complete
 from k2eval.run.plan import Assignment, Work, verdict_of
 from k2eval.system import cores
@@ -123,15 +123,19 @@ def _with_graders(run: RunRecord, work: Work) -> RunRecord:
 
 def config_of(run: RunRecord, folder: Path, data: Path | None, include: Sequence[Path] = ()) -> RunConfig:
     """Return the configuration that makes all that the run holds, whatever its last start asked for."""
+    unset = dict.fromkeys(SWITCHES)  # a task's sampling holds them
     overrides = {}
     for name, task in run.tasks.items():
         before = run.config.overrides.get(name, TaskOverrides())
         changes: dict[str, Json] = {
             "sampling": task.sampling.model_dump(mode="json"),
             "repeats": task.repeats,
+            "options": task.options,
         }
-        overrides[name] = before.model_copy(update={**changes, "options": task.options})
+        overrides[name] = before.model_copy(update={**unset, **changes})
     changes = {
+        **unset,
+        "sampling": {},
         "out": folder,
         "tasks": tuple(run.tasks),
         "overrides": overrides,

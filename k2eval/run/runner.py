@@ -23,6 +23,7 @@ from k2eval.run.interruption import Interruption
 from k2eval.run.plan import Assignment, Work, model_record
 from k2eval.run.progress import Progress
 from k2eval.run.queue import SampleQueue
+from k2eval.run.rehearsal import rehearse
 from k2eval.run.session import Session, total_speculation
 from k2eval.system import cores
 
@@ -80,6 +81,7 @@ class Runner:
             start = _Start(self.work, self.engines, journal, merge_run(before, now))
             missing = start.missing(assignments)
             if missing:
+                await rehearse(self.work, self.engines, missing)
                 start.save()
                 try:
                     await self._make(start, assignments, missing)

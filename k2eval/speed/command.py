@@ -172,7 +172,7 @@ def _prompts(load: Load, questions: list[tuple[Message, ...]], label: str, count
 def _questions(task: str, config: RunConfig) -> list[tuple[Message, ...]]:
     from k2eval.tasks import load_questions, load_tasks
 
-    [loaded] = load_tasks([task], config.overrides, config.include_path)
+    [loaded] = load_tasks([task], {task: config.overrides_of(task)}, config.include_path)
     questions = load_questions(loaded, data=config.data, limit=config.limit)
     return [question.messages for question in questions.questions()]
 

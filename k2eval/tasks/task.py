@@ -309,7 +309,7 @@ def load_task(path: Path, overrides: TaskOverrides | None = None, folder: Path |
         raise ConfigError(f"{path}: metadata.k2eval.options must be a mapping, got {options!r:.200}.")
     for key in changes.options:
         if key not in options:
-            known = [*options, "sampling", "system", "repeats"]
+            known = [*options, *(name for name in TaskOverrides.model_fields if name != "options")]
             raise ConfigError(f"Task {content.get('task')} has no option {key!r}. {did_you_mean(key, known)}")
     block["options"] = {**options, **changes.options}
     try:
@@ -318,7 +318,7 @@ def load_task(path: Path, overrides: TaskOverrides | None = None, folder: Path |
             name=text(content, "task", path),
             version=str(metadata.get("version", "1")),
             spec=spec,
-            system=changes.system if changes.system is not None else str(content.get("description") or ""),
+            system=system_text(changes.system, str(content.get("description") or "")),
             prompt=text(content, "doc_to_text", path),
             sampling=sampling_with(sampling(content, path), changes.sampling),
             repeats=changes.repeats or repeats(content, path),
@@ -331,6 +331,21 @@ def load_task(path: Path, overrides: TaskOverrides | None = None, folder: Path |
             f"{path}: task is {task.name!r} but metadata.k2eval.task is {spec.task!r}; make them equal."
         )
     return task
+
+
+def system_text(setting: str | None, own: str) -> str:
+    """Return a task's system text; nothing means no system turn.
+
+    Args:
+        setting: What the run says: None or ``keep``, ``none``, or a text.
+        own: What the task says.
+
+    >>> system_text("none", "Be brief."), system_text("Think.", "Be brief."), system_text("keep", "Be brief.")
+    ('', 'Think.', 'Be brief.')
+    """
+    if setting is None or setting == "keep":
+        return own
+    return "" if setting == "none" else setting
 
 
 def _bundled(name: str, task_file: Path, folder: Path) -> Path:

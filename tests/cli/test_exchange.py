@@ -29,12 +29,12 @@ def test_sweep_hands_the_options_of_run_through(tmp_path: Path, monkeypatch: pyt
         return 1
 
     monkeypatch.setattr(sweep, "sweep_checkpoints", fake)
-    monkeypatch.setattr(sweep, "in_a_process", lambda arguments: seen.append(list(arguments)))
+    monkeypatch.setattr(sweep, "in_a_process", lambda arguments, option: seen.append([option, *arguments]))
     arguments = ["--checkpoints", "a-*", "--checkpoints", "b-1", "--out", str(tmp_path), "--tasks", "smoke"]
     result = CliRunner().invoke(app, ["sweep", *arguments, "--repeats", "2", "--set", "engine.dtype=auto"])
     assert result.exit_code == 1, result.output
     assert seen == [
-        ["--tasks", "smoke", "--repeats", "2", "--set", "engine.dtype=auto"],
+        ["--model", "--tasks", "smoke", "--repeats", "2", "--set", "engine.dtype=auto"],
         (["a-*", "b-1"], tmp_path),
     ]
 
@@ -49,4 +49,17 @@ def test_sweep_says_a_mistake_before_the_first_checkpoint(tmp_path: Path) -> Non
 
 def test_sweep_sets_model_and_directory_itself(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Leave --model out"):
-        sweep_command(["a-*"], tmp_path, ["--model", "m"])
+        sweep_command(["a-*"], None, tmp_path, ["--model", "m"])
+
+
+def test_a_sweep_over_a_switch_sets_the_switch_itself(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Leave --reasoning-effort out"):
+        sweep_command([], "reasoning_effort=low,high", tmp_path, ["--reasoning-effort=low"])
+
+
+@pytest.mark.parametrize(("checkpoints", "over"), [([], None), (["a-*"], "thinking=on,off")])
+def test_a_sweep_is_either_over_checkpoints_or_over_a_switch(
+    tmp_path: Path, checkpoints: list[str], over: str | None
+) -> None:
+    with pytest.raises(ConfigError, match="either --checkpoints or --over"):
+        sweep_command(checkpoints, over, tmp_path, [])

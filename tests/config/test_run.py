@@ -52,6 +52,26 @@ def test_flags_that_were_not_given_leave_the_file_alone(yaml: Any) -> None:
     assert load(file=yaml("repeats: 4"), repeats=None).repeats == 4
 
 
+def test_switches_of_thinking_mean_the_same_as_flags_in_a_file_and_as_sets(yaml: Any) -> None:
+    by_flag = load(thinking="on", reasoning_effort="high", thinking_budget=512, system="none")
+    file = yaml("{thinking: on, reasoning_effort: high, thinking_budget: 512, system: none}")
+    assert load(file=file) == by_flag
+    assert by_flag.switches == {"thinking": True, "reasoning_effort": "high", "thinking_budget": 512}
+
+
+def test_switches_of_one_task_and_of_one_role_are_sets() -> None:
+    config = load("smoke.thinking=off", "roles.judge.reasoning_effort=low", "smoke.system=none")
+    assert config.overrides_of("smoke").sampling == {"thinking": False}
+    assert config.role_sampling("judge") == {"reasoning_effort": "low"}
+    assert config.overrides["smoke"].system == "none"
+
+
+@pytest.mark.parametrize("flags", [{"thinking": "maybe"}, {"reasoning_effort": ""}, {"thinking_budget": -1}])
+def test_a_switch_with_a_wrong_value_is_refused(flags: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(flags))):
+        load(**flags)
+
+
 def test_task_names_may_be_separated_by_commas_and_spaces() -> None:
     assert load(tasks="aime24, smoke,").tasks == ("aime24", "smoke")
 

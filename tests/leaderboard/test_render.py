@@ -10,7 +10,7 @@ from rich.console import Console
 
 from k2eval.errors import ConfigError
 from k2eval.leaderboard import build, print_table, write
-from k2eval.records import Outcome
+from k2eval.records import Outcome, Sampling
 from tests.leaderboard.synthetic import bernoulli, verdict, write_run
 from tests.run_records import model_record, note
 
@@ -151,3 +151,33 @@ def test_a_note_with_a_semicolon_is_one_footnote(tmp_path: Path) -> None:
     infos = {"t": {"notes": (note("one; and more"),)}}
     _, page, _ = write(build([write_run(tmp_path / "a", {"t": [[1.0]]}, infos=infos)]), tmp_path / "board")
     assert "⁽¹⁾ one; and more\n" in page.read_text()
+
+
+def thinking(folder: Path, *samplings: Sampling) -> list[Path]:
+    return [
+        write_run(folder / f"r{number}", {"t": [[1.0], [0.0]]}, infos={"t": {"sampling": sampling}})
+        for number, sampling in enumerate(samplings)
+    ]
+
+
+def test_switches_of_thinking_have_a_column_in_every_form(tmp_path: Path) -> None:
+    high = Sampling(thinking=True, reasoning_effort="high", thinking_budget=4096)
+    board = build(thinking(tmp_path, high, Sampling()))
+    assert sorted(board.frame["thinking"]) == ["", "on, effort high, budget 4,096"]
+    assert all("on, effort high, budget 4,096" in path.read_text() for path in write(board, tmp_path / "b"))
+    assert "effort high" in printed(board)
+
+
+def test_one_run_says_its_switches_of_thinking_in_its_title(tmp_path: Path) -> None:
+    assert "; thinking off" in printed(build(thinking(tmp_path, Sampling(thinking=False))))
+
+
+def test_without_switches_there_is_no_column(tmp_path: Path) -> None:
+    board = build(thinking(tmp_path, Sampling(), Sampling()))
+    assert "thinking" not in board.frame and "Thinking" not in printed(board)
+
+
+def test_switches_that_differ_between_tasks_are_told_by_task(tmp_path: Path) -> None:
+    infos = {"t": {"title": "Tee", "sampling": Sampling(thinking=False)}, "u": {"title": "You"}}
+    run = write_run(tmp_path / "a", {"t": [[1.0]], "u": [[1.0]]}, infos=infos)
+    assert build([run]).frame["thinking"].tolist() == ["Tee: off; You: by its template"]

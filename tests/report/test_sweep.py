@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from k2eval.errors import ConfigError
-from k2eval.report.sweep import find_checkpoints, in_a_process, sweep_checkpoints
-from tests.leaderboard.synthetic import bernoulli, write_run
+from k2eval.records import Sampling
+from k2eval.report.sweep import find_checkpoints, find_values, in_a_process, sweep_checkpoints, sweep_switch
+from tests.leaderboard.synthetic import bernoulli, verdict, write_run
 
 
 def folders(tmp_path: Path, *names: str) -> str:
@@ -33,12 +34,12 @@ def scripted(checkpoint: Path, run: Path) -> int:
 
 def test_checkpoints_are_ordered_by_step_and_not_by_name(tmp_path: Path) -> None:
     pattern = folders(tmp_path, "step-100", "step-20", "step-3")
-    assert [checkpoint.step for checkpoint in find_checkpoints([pattern])] == [3, 20, 100]
+    assert [checkpoint.place for checkpoint in find_checkpoints([pattern])] == [3, 20, 100]
 
 
 def test_the_last_number_of_the_name_is_the_step(tmp_path: Path) -> None:
     pattern = folders(tmp_path, "qwen3-4b-step1200")
-    assert find_checkpoints([pattern])[0].step == 1200
+    assert find_checkpoints([pattern])[0].place == 1200
 
 
 @pytest.mark.parametrize(
@@ -112,3 +113,52 @@ def test_an_interruption_stops_the_sweep_and_keeps_what_is_there(tmp_path: Path)
     pattern = folders(tmp_path, "step-100", "step-200", "step-300")
     assert sweep_checkpoints([pattern], tmp_path / "sweep", evaluate, quiet()) == 130
     assert pd.read_csv(tmp_path / "sweep" / "sweep.csv")["step"].tolist() == [100]
+
+
+def by_effort(value: Path | str, run: Path) -> int:
+    """The harder it thinks, the better it is, and the longer it takes."""
+    number = ["low", "medium", "high"].index(str(value))
+    lines = [
+        verdict("t", f"q{question}", repeat, float(question % 3 < number + 1), recipe_tokens=1000 * 4**number)
+        for question in range(12)
+        for repeat in range(2)
+    ]
+    sampling = Sampling(reasoning_effort=str(value))
+    if not run.exists():
+        write_run(
+            run, {"t": [[1.0, 1.0]] * 12}, infos={"t": {"title": "Tee", "sampling": sampling}}, lines=lines
+        )
+    return 0
+
+
+def test_a_sweep_over_a_switch_shows_scores_against_tokens(tmp_path: Path) -> None:
+    assert sweep_switch("reasoning_effort=low,medium,high", tmp_path, by_effort, quiet()) == 0
+    frame = pd.read_csv(tmp_path / "sweep.csv")
+    assert frame["reasoning_effort"].tolist() == ["low", "medium", "high"]
+    assert frame["t_recipe_tokens"].tolist() == [1000, 4000, 16000]
+    page = (tmp_path / "sweep.html").read_text()
+    assert 'aria-label="Tee against tokens of an answer"' in page
+    assert all(f">{value}</text>" in page for value in ("low", "medium", "high"))
+    assert "| high | " in (tmp_path / "sweep.md").read_text()
+
+
+def test_the_option_of_a_switch_is_given_to_each_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "k2eval.py").write_text("import sys\nsys.exit(sys.argv[2:4] != ['--thinking', 'off'])\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert in_a_process([], "--thinking")("off", tmp_path / "run") == 0
+
+
+@pytest.mark.parametrize(
+    ("over", "words"),
+    [
+        ("effort=low,high", "Did you mean reasoning_effort"),
+        ("reasoning_effort=low", "two or more different values such as low,medium,high"),
+        ("reasoning_effort=low,low", "different"),
+        ("thinking=yes,no", "such as on,off"),
+        ("thinking_budget=1k,2k", "such as 1024"),
+    ],
+)
+def test_values_that_are_no_series_are_refused(over: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        find_values(over)

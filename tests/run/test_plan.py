@@ -62,6 +62,12 @@ def test_a_wrong_sampling_is_refused_before_anything_starts() -> None:
         {"engine": {"arguments": {"max_model_len": 100}}},
         {"speculative": {"method": "ngram"}},
         {"overrides": {"smoke": {"system": "Be brief."}}},
+        {"system": "none"},
+        {"thinking": False},
+        {"reasoning_effort": "low"},
+        {"thinking_budget": 100},
+        {"overrides": {"smoke": {"thinking": True}}},
+        {"roles": {"judge": {"thinking": False}}},
         {"roles": {"judge": {"model": "other"}}},
         {"name": "another checkpoint"},
     ],
@@ -123,6 +129,58 @@ def test_tasks_of_earlier_starts_stay_with_their_changes() -> None:
     merged = merge_run(before, described(overrides={"smoke": {"sampling": {"top_p": 0.5}}}))
     assert set(merged.tasks) == {"smoke", "other"}
     assert merged.config.overrides["other"] == TaskOverrides(repeats=1)
+
+
+@pytest.mark.parametrize("system", ["none", "Be brief."])
+def test_tasks_of_earlier_starts_keep_their_system_text(system: str) -> None:
+    before = described(system=system)
+    later = described(tasks=("nano_math",))
+    config_now = merge_run(before, later).config
+    assert config_now.overrides_of("smoke").system == system
+    assert config_now.overrides_of("nano_math").system is None
+
+
+def test_tasks_of_earlier_starts_keep_their_own_system_text() -> None:
+    merged = merge_run(described(), described(tasks=("nano_math",), system="none"))
+    assert merged.config.overrides_of("smoke").system == "keep"
+
+
+@pytest.mark.parametrize(
+    ("fields", "system"),
+    [
+        ({}, "own"),
+        ({"system": "keep"}, "own"),
+        ({"system": "none"}, ""),
+        ({"system": "Be brief."}, "Be brief."),
+        ({"system": "none", "overrides": {"smoke": {"system": "Be brief."}}}, "Be brief."),
+        ({"system": "Be brief.", "overrides": {"smoke": {"system": ""}}}, ""),
+        ({"system": "none", "overrides": {"smoke": {"system": "keep"}}}, "own"),
+    ],
+    ids=str,
+)
+def test_the_system_text_of_all_tasks_yields_to_that_of_one(fields: dict[str, Any], system: str) -> None:
+    own = Work(config(Path("x"))).sets[0].task.system
+    assert own
+    assert Work(config(Path("x"), **fields)).sets[0].task.system == (own if system == "own" else system)
+
+
+@pytest.mark.parametrize("task", ["smoke", "nano_science"])
+def test_without_system_text_no_stage_of_a_solver_has_a_system_turn(task: str) -> None:
+    work = Work(config(Path("x"), tasks=(task,), system="none", limit=1))
+    [assignment, *_] = work.assignments()
+    assert [turn.role for turn in assignment.question.messages] == ["user"]
+
+
+def test_a_switch_for_one_task_wins_over_that_for_all() -> None:
+    own = {"smoke": {"reasoning_effort": "low", "sampling": {"thinking_budget": 7}}}
+    work = Work(config(Path("x"), thinking=True, reasoning_effort="high", overrides=own))
+    assert work.sampling_of(work.sets[0]).thinking_in_words == "on, effort low, budget 7"
+
+
+def test_a_switch_of_a_role_changes_its_sampling_alone() -> None:
+    work = Work(config(Path("x"), roles={"judge": {"thinking": True, "sampling": {"top_p": 0.5}}}))
+    assert work.role_sampling["judge"] == {"thinking": True, "top_p": 0.5}
+    assert work.sampling_of(work.sets[0]).thinking is None
 
 
 def test_what_the_engine_said_stays_until_it_has_started_again() -> None:

@@ -10,7 +10,7 @@ import os
 import signal
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ from k2eval.engines.protocol import EngineInfo
 from k2eval.engines.vllm import cpu_repair, speculation
 from k2eval.engines.vllm.children import Children
 from k2eval.engines.vllm.counters import EngineCounters
+from k2eval.engines.vllm.preview import FOLDED, Preview
 from k2eval.engines.vllm.requests import THINK_TAGS, Prompts, elapsed, sampling_params, speculative_counts
 from k2eval.engines.vllm.setup import (
     defaults,
@@ -74,7 +75,8 @@ class VllmEngine:
         self.capacity = 2 * 256
         self._engine: Any = None
         self._tokenizer: Any = None
-        self._prompts: Prompts
+        self._prompts = Prompts(model, None)
+        self._preview = Preview(model, self._arguments)
         self._context = 0
         self._notes: list[Note] = []
         self._skip_special_tokens = True
@@ -154,6 +156,7 @@ class VllmEngine:
         self._check_arguments()
         if self._speculative:
             speculation.check_words(self._speculative, self._version)
+        self._settings |= self._preview.reasoning(self._version)
         if on_cpu:
             self._settings.setdefault("worker_extension_cls", cpu_repair.EXTENSION)
         chosen = executor(self._settings, on_cpu)
@@ -243,13 +246,16 @@ class VllmEngine:
             # A copy: while vLLM starts, another thread may add settings.
             settings={key: _plain(value) for key, value in dict(self._settings).items()}
             | ({"speculative_config": self._speculative} if self._speculative else {}),
-            notes=(*self._notes, *self._notes_on_waiting()),
+            notes=(*self._notes, *self._notes_on_prompts(), *self._notes_on_waiting()),
             speculation=self.counters.speculation,
             stage=current_stage(self._log, self._log_start)
             if self._log and self._log_start is not None
             else "",
             log=self._log,
         )
+
+    def _notes_on_prompts(self) -> list[Note]:
+        return [FOLDED] if self._preview.folds or self._prompts.folds else []
 
     def _notes_on_waiting(self) -> list[Note]:
         text = self._waiting.note if self._waiting else None
@@ -265,6 +271,10 @@ class VllmEngine:
         """The checkpoint's tokenizer, once the engine has been entered."""
         return self._tokenizer
 
+    def preview(self, request: Request, switches: Collection[str] = ()) -> str | None:
+        """Show the prompt of a request before vLLM starts; see :class:`k2eval.engines.protocol.Previews`."""
+        return self._preview.show(request, switches)
+
     def prompt_ids(self, request: Request) -> list[int]:
         """The tokens that a request's prompt becomes."""
         return list(self._prompts.of(request)[0])
@@ -279,7 +289,8 @@ class VllmEngine:
             )
         room = self._context - len(ids)
         started = time.perf_counter()
-        parameters = sampling_params(request, room, self._skip_special_tokens)
+        budget = self._prompts.budget(request.sampling)
+        parameters = sampling_params(request, room, self._skip_special_tokens, budget)
         output = await self._await_output(request, ids, parameters)
         duration = time.perf_counter() - started
         completion = output.outputs[0]

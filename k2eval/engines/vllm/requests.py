@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import TemplateError
-
-from k2eval.errors import ConfigError
-from k2eval.records import Message, Request, Sampling, SpeculativeCounts
+from k2eval.engines.template import template_of_tokenizer
+from k2eval.engines.thinking import unknown_switches
+from k2eval.records import Request, Sampling, SpeculativeCounts
 
 THINK_TAGS = ("<think>", "</think>")
 _KEPT = 64
@@ -17,7 +15,7 @@ _KEPT = 64
 
 
 class Prompts:
-    """Prompts as tokens, by the checkpoint's chat template where it has one.
+    """Prompts as tokens, by the checkpoint's chat template if it has one.
 
     Args:
         model: The checkpoint's name, for messages.
@@ -25,40 +23,46 @@ class Prompts:
     """
 
     def __init__(self, model: str, tokenizer: Any) -> None:
-        self._model = model
         self._tokenizer = tokenizer
-        self._render = lru_cache(maxsize=_KEPT)(self._render_uncached)
+        self._template = template_of_tokenizer(model, tokenizer)
+        self.folds = False
+        """Whether system text was put into a user turn, since the template has no system turn."""
+        self._encode = lru_cache(maxsize=_KEPT)(self._encode_uncached)
 
     def of(self, request: Request) -> tuple[tuple[int, ...], str]:
-        """The tokens of a request's prompt, and the part of the answer that the prompt already holds.
+        """Return the tokens of a request's prompt, and the part of the answer that the prompt already holds.
 
         Raises:
-            ConfigError: When the chat template refuses the prompt.
+            ConfigError: If the chat template refuses the prompt.
         """
-        return self._render(request.messages, json.dumps(request.sampling.chat_template, sort_keys=True))
-
-    def _render_uncached(self, messages: tuple[Message, ...], template: str) -> tuple[tuple[int, ...], str]:
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        if getattr(self._tokenizer, "chat_template", None):
-            try:
-                text = self._tokenizer.apply_chat_template(
-                    turns, tokenize=False, add_generation_prompt=True, **json.loads(template)
-                )
-            except TemplateError as error:
-                raise ConfigError(
-                    f"The chat template of {self._model} refuses a prompt with the turns "
-                    f"{', '.join(turn['role'] for turn in turns)}: {error}. Where it knows no system turn, "
-                    "--set TASK.system='' leaves it out."
-                ) from error
-            ids = self._tokenizer.encode(text, add_special_tokens=False)
+        if self._template is None:
+            text = "\n\n".join(message.content for message in request.messages)
         else:
-            text = "\n\n".join(turn["content"] for turn in turns)
-            ids = self._tokenizer.encode(text)
-        return tuple(ids), THINK_TAGS[0] if text.rstrip().endswith(THINK_TAGS[0]) else ""
+            prompt = self._template.render(request.messages, self._template.given(request.sampling))
+            text, self.folds = prompt.text, self.folds or prompt.folded
+        return self._encode(text), THINK_TAGS[0] if text.rstrip().endswith(THINK_TAGS[0]) else ""
+
+    def budget(self, sampling: Sampling) -> int | None:
+        """Return the budget of thinking that vLLM must keep, since the chat template knows none."""
+        if sampling.thinking_budget is None or sampling.thinking is False:
+            return None
+        reads = self._template.arguments if self._template else frozenset()
+        return sampling.thinking_budget if unknown_switches(["thinking_budget"], reads) else None
+
+    def _encode_uncached(self, text: str) -> tuple[int, ...]:
+        # A template writes its own special tokens, such as the one at the beginning; plain text lacks it.
+        return tuple(self._tokenizer.encode(text, add_special_tokens=self._template is None))
 
 
-def sampling_params(request: Request, room: int, skip_special_tokens: bool) -> Any:
-    """The ``SamplingParams`` of a request; ``room`` is how many tokens the context still holds."""
+def sampling_params(request: Request, room: int, skip_special_tokens: bool, budget: int | None = None) -> Any:
+    """Return the ``SamplingParams`` of a request.
+
+    Args:
+        request: What is asked.
+        room: How many tokens the context still holds.
+        skip_special_tokens: Whether special tokens are left out of the text.
+        budget: The most tokens of thinking, if vLLM is to hold the answer to it.
+    """
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
@@ -76,6 +80,7 @@ def sampling_params(request: Request, room: int, skip_special_tokens: bool) -> A
         skip_special_tokens=skip_special_tokens,
         structured_outputs=constraint,
         output_kind=RequestOutputKind.FINAL_ONLY,
+        **({} if budget is None else {"thinking_token_budget": budget}),
     )
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from k2eval.engines.checkpoint import checkpoint_fingerprint, longest_context
 from k2eval.engines.vllm.engine import VllmEngine
+from k2eval.engines.vllm.requests import Prompts
 from k2eval.engines.vllm.setup import reason, redirected, root_cause
 from k2eval.errors import ConfigError, EngineError, PromptTooLong
 from k2eval.journal import read_run
@@ -165,7 +166,8 @@ async def test_without_a_template_prompts_are_plain_text(
     engine: VllmEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine.tokenizer, "chat_template", None)
-    assert len(engine.prompt_ids(request("plain"))) == 5
+    ids, prefill = Prompts("m", engine.tokenizer).of(request("plain"))
+    assert len(ids) == 5 and not prefill
 
 
 @with_engine

@@ -1,0 +1,86 @@
+"""What a checkpoint will be asked, and by which switches, known from its files before vLLM starts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from typing import Any
+
+from k2eval.engines.template import TemplateFiles, read_template
+from k2eval.engines.thinking import FLAGS, no_switch, unknown_switches
+from k2eval.errors import ConfigError
+from k2eval.records import Note, NoteKind, Request
+
+FOLDED = Note(
+    kind=NoteKind.ENGINE,
+    text="the chat template has no system turn: system text stands at the start of the first user turn",
+)
+_OF_REASONING = ("reasoning_config", "reasoning_parser")
+
+
+class Preview:
+    """The prompts of one checkpoint.
+
+    Args:
+        model: A folder or a hub name.
+        arguments: vLLM's engine arguments.
+    """
+
+    def __init__(self, model: str, arguments: Mapping[str, Any]) -> None:
+        self._model = model
+        self._arguments = arguments
+        self.folds = False
+        """Whether system text was put into a user turn."""
+        self.keeps_budgets = False
+        """Whether vLLM itself must end thinking, since the chat template knows no budget."""
+
+    @cached_property
+    def files(self) -> TemplateFiles:
+        """The checkpoint's chat template."""
+        tokenizer = self._arguments.get("tokenizer") or self._model
+        revision = self._arguments.get("tokenizer_revision") or self._arguments.get("revision")
+        return read_template(str(tokenizer), revision)
+
+    def show(self, request: Request, switches: Collection[str] = ()) -> str | None:
+        """See :class:`k2eval.engines.protocol.Previews`."""
+        if not self.files.is_known:
+            return None
+        template = self.files.template
+        if "chat_template" not in request.sampling.chat_template:
+            self._check(switches, template.arguments if template else frozenset())
+        if template is None:
+            return "\n\n".join(message.content for message in request.messages)
+        prompt = template.render(request.messages, template.given(request.sampling))
+        self.folds = self.folds or prompt.folded
+        return prompt.text
+
+    def _check(self, switches: Collection[str], reads: Collection[str]) -> None:
+        for switch in unknown_switches(switches, reads):
+            if switch != "thinking_budget":
+                raise ConfigError(no_switch(self._model, switch, reads))
+            self.keeps_budgets = True
+
+    def reasoning(self, version: str) -> dict[str, Any]:
+        """Return the engine arguments by which vLLM, of this version, keeps budgets of thinking; none if it need not.
+
+        Raises:
+            ConfigError: If this vLLM keeps none, or nobody says where thinking begins and ends.
+        """
+        if not self.keeps_budgets:
+            return {}
+        from vllm import SamplingParams
+
+        if not hasattr(SamplingParams, "thinking_token_budget"):
+            raise ConfigError(
+                f"The chat template of {self._model} knows no budget of thinking, and vLLM {version} keeps none. Leave "
+                f"{FLAGS['thinking_budget']} out, or install a newer vLLM."
+            )
+        if any(self._arguments.get(name) for name in _OF_REASONING):
+            return {}
+        template = self.files.template
+        if template is None or "<think>" not in template.source:
+            raise ConfigError(
+                f"The chat template of {self._model} knows no budget of thinking ({FLAGS['thinking_budget']}), and "
+                "vLLM must be told where thinking begins and ends to keep one. Set --set engine.reasoning_parser=NAME."
+            )
+        return {"reasoning_config": {"reasoning_start_str": "<think>", "reasoning_end_str": "</think>"}}

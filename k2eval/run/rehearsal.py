@@ -1,0 +1,119 @@
+"""What a run will ask, stage by stage, before anything is started: recipes are played with answers made up."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from itertools import count
+from typing import NamedTuple
+
+from k2eval.engines import Previews
+from k2eval.errors import ConfigError, K2EvalError
+from k2eval.recipes import Recipe, judged
+from k2eval.records import SWITCHES, Generation, Grade, Json, Outcome, Question, Request, Role
+from k2eval.run.engines import RoleEngines
+from k2eval.run.plan import Assignment, Work, verdict_of
+
+_CANDIDATES = 2
+"""With two of them every stage of a recipe is seen."""
+_MOST = 200
+"""Requests after which a recipe is stopped."""
+
+
+class Asked(NamedTuple):
+    """One request of a recipe."""
+
+    role: Role
+    request: Request
+
+
+class _Enough(K2EvalError):
+    """The recipe asks on and on."""
+
+
+async def rehearse(work: Work, engines: RoleEngines, assignments: Iterable[Assignment]) -> list[Asked]:
+    """Return what the first question of each task is asked, and have the engines show each prompt.
+
+    Args:
+        work: What there is to do, and how.
+        engines: Not started yet.
+        assignments: The samples to be made.
+
+    Raises:
+        ConfigError: If a prompt cannot be written, or a switch of thinking that the user set has no effect.
+    """
+    firsts = {assignment.question.task: assignment for assignment in reversed(list(assignments))}
+    asked = [entry for assignment in firsts.values() for entry in await stages(work, engines, assignment)]
+    seen = set()
+    for role, request in asked:
+        engine = engines[role]
+        what = (role, request.messages, request.sampling.to_line())
+        if isinstance(engine, Previews) and what not in seen:
+            seen.add(what)
+            try:
+                engine.preview(request, _switches_set_by_user(work, role, request))
+            except ConfigError as error:
+                raise ConfigError(f"{request.task}, stage {request.stage} ({role}): {error}") from error
+    return asked
+
+
+async def stages(work: Work, engines: RoleEngines, assignment: Assignment) -> list[Asked]:
+    """Return all that a recipe asks about one sample, until the answers that are made up lead no further."""
+    asked: list[Asked] = []
+    numbers = count()
+
+    async def ask(request: Request, role: Role) -> Generation:
+        if len(asked) >= _MOST:
+            raise _Enough("enough was asked")
+        asked.append(Asked(role, request))
+        text = _answer(assignment.question, role, request, next(numbers))
+        return Generation.answering(
+            request, text=text, finish_reason="stop", prompt_tokens=1, output_tokens=1, duration_s=0.0
+        )
+
+    recipe = _short(work.recipe)
+    try:
+        sample = assignment.sample(work.config.seed, engines.fingerprints, ask)
+        response = await recipe(sample)
+        if work.answer_judged:
+            verdict = verdict_of(assignment, response, Grade.of(Outcome.WRONG))
+            await judged(assignment.sample(work.config.seed, engines.fingerprints, ask), response, verdict)
+    except Exception as error:
+        # A recipe of the user's may stumble over answers that are made up; the run itself will tell.
+        if not isinstance(error, K2EvalError) and ":" not in work.config.recipe:
+            raise
+    return asked
+
+
+def _short(recipe: Recipe) -> Recipe:
+    if (
+        dataclasses.is_dataclass(recipe)
+        and not isinstance(recipe, type)
+        and getattr(recipe, "n", 0) > _CANDIDATES
+    ):
+        return dataclasses.replace(recipe, n=_CANDIDATES)
+    return recipe
+
+
+def _answer(question: Question, role: Role, request: Request, number: int) -> str:
+    """Return an answer that leads on: candidates that differ, a usable plan, a usable verdict."""
+    if role == "solver":
+        answer = "AB"[number % 2] if question.options else str(number)
+        return f"```python\nanswer = {number}\n```\n\\boxed{{{answer}}}"
+    schema = request.sampling.json_schema
+    if role == "planner" and schema is None:
+        return "<plan>Think step by step.</plan>"
+    properties: dict[str, Json] = (schema or {}).get("properties", {})
+    return json.dumps({name: _value(entry) for name, entry in properties.items()})
+
+
+def _value(entry: Json) -> Json:
+    kind = entry.get("type") if isinstance(entry, dict) else None
+    return {"boolean": True, "integer": 0, "number": 0, "array": ["x"]}.get(str(kind), "x")
+
+
+def _switches_set_by_user(work: Work, role: Role, request: Request) -> list[str]:
+    config = work.config
+    own = config.overrides_of(request.task).sampling if role == "solver" else config.role_sampling(role)
+    return [name for name in SWITCHES if own.get(name) is not None]
