@@ -11,7 +11,7 @@ import datetime
 import hashlib
 import json
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,8 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+
+from k2eval.values import Count, Integer, Number, Text
 
 Json = Any
 """Any value that ``json.loads`` can return."""
@@ -123,13 +125,13 @@ SWITCHES = ("thinking", "reasoning_effort", "thinking_budget")
 class Sampling(Record):
     """The sampling of one answer. The defaults are K2-Think's protocol (arXiv 2509.07604)."""
 
-    temperature: float = Field(1.0, ge=0.0)
-    top_p: float = Field(0.95, gt=0.0, le=1.0)
-    top_k: int = 0
-    """0 means the whole vocabulary."""
-    min_p: float = Field(0.0, ge=0.0, le=1.0)
-    max_tokens: int = Field(64_000, ge=1)
-    stop: tuple[str, ...] = ("</answer>",)
+    temperature: Number = Field(1.0, ge=0.0, le=100.0)
+    top_p: Number = Field(0.95, gt=0.0, le=1.0)
+    top_k: Integer = Field(0, ge=-1, le=1_000_000_000)
+    """0 or -1 means the whole vocabulary."""
+    min_p: Number = Field(0.0, ge=0.0, le=1.0)
+    max_tokens: Count = 64_000
+    stop: tuple[Annotated[Text, Field(min_length=1)], ...] = ("</answer>",)
     """Stop strings; they stay in the text, so that a finished answer differs from one that was cut."""
     json_schema: dict[str, Json] | None = None
     """If set, the answer is constrained to this JSON schema."""
@@ -138,9 +140,9 @@ class Sampling(Record):
     thinking: bool | None = None
     """Whether the model thinks first; None leaves it to its chat template. Which argument of the template, or
     which field of a server, this and the next two are, the engine finds out."""
-    reasoning_effort: str | None = Field(None, min_length=1)
+    reasoning_effort: Annotated[Text, Field(min_length=1)] | None = None
     """How hard it thinks, in the model's own word: ``low``, ``medium``, ``high`` …"""
-    thinking_budget: int | None = Field(None, ge=0)
+    thinking_budget: Annotated[Integer, Field(ge=0)] | None = None
     """The most tokens that it may think."""
 
     @model_serializer(mode="wrap")

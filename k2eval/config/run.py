@@ -5,15 +5,24 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from k2eval.config.speculative import parse as parse_speculative
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.reasoning import format_named
 from k2eval.records import SWITCHES
+from k2eval.values import Count, FilePath, Integer, Text, fault_of_text
 
 EngineKind = Literal["vllm", "endpoint", "scripted"]
 
@@ -37,8 +46,8 @@ class _Switched(_Repeated):
     """A section that says how much the model thinks; None leaves it to what is more general."""
 
     thinking: bool | None = None
-    reasoning_effort: str | None = Field(None, min_length=1)
-    thinking_budget: int | None = Field(None, ge=0)
+    reasoning_effort: Annotated[Text, Field(min_length=1)] | None = None
+    thinking_budget: Annotated[Integer, Field(ge=0)] | None = None
 
     @property
     def switches(self) -> dict[str, Any]:
@@ -55,13 +64,27 @@ class EngineConfig(_Config):
     """Passed to the engine as they are: for vLLM any engine argument, for an endpoint its options."""
 
 
+def _role(role: dict[str, Any]) -> dict[str, Any]:
+    """Check what every role has, whatever its engine."""
+    for name in ("model", "kind"):
+        value = role.get(name, "")
+        if not isinstance(value, str):
+            raise ValueError(f"{name}: expected a text")
+        fault = fault_of_text(value)
+        if fault:
+            raise ValueError(f"{name}: {fault}")
+    if not isinstance(role.get("sampling", {}), dict):
+        raise ValueError("sampling: expected a mapping such as {temperature: 0.6}")
+    return role
+
+
 class TaskOverrides(_Switched):
     """What a run changes about one task; None leaves what the task's YAML says."""
 
     sampling: dict[str, Any] = Field(default_factory=dict)
-    system: str | None = None
+    system: Text | None = None
     """As `RunConfig.system`, which it wins over."""
-    repeats: int | None = Field(None, ge=1)
+    repeats: Count | None = None
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the task itself, such as LiveCodeBench's ``from`` and ``until``."""
 
@@ -69,40 +92,40 @@ class TaskOverrides(_Switched):
 class RunConfig(_Switched):
     """One checkpoint × recipe × tasks. Everything a run directory is made from."""
 
-    model: str
+    model: Text
     """A local checkpoint folder, a hub name, or the name an endpoint serves."""
-    tasks: tuple[str, ...] = Field(min_length=1)
-    recipe: str = "plain"
-    repeats: int | None = Field(None, ge=1)
+    tasks: tuple[Text, ...] = Field(min_length=1)
+    recipe: Text = "plain"
+    repeats: Count | None = None
     """Independent repeats of every question; None takes each task's own default."""
-    seed: int = 0
-    out: Path
-    data: Path | None = None
-    include_path: tuple[Path, ...] = ()
+    seed: Integer = Field(0, gt=-(2**63), lt=2**63)
+    out: FilePath
+    data: FilePath | None = None
+    include_path: tuple[FilePath, ...] = ()
     """Folders with task files of the user's own, besides those of ``K2EVAL_TASKS``; they win over k2eval's own."""
-    limit: int | None = Field(None, ge=1)
+    limit: Count | None = None
     """At most this many questions of each task, the first ones."""
-    system: str | None = None
+    system: Text | None = None
     """System text of all tasks: ``keep`` for each task's own, ``none`` for no system turn, or the text itself."""
     sampling: dict[str, Any] = Field(default_factory=dict)
     """Sampling changes for all tasks."""
     overrides: dict[str, TaskOverrides] = Field(default_factory=dict)
     """Changes per task."""
     engine: EngineConfig = EngineConfig()
-    roles: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    roles: dict[Text, Annotated[dict[str, Any], AfterValidator(_role)]] = Field(default_factory=dict)
     """Other engines and sampling for ``planner``, ``judge`` or ``answer_judge``; the solver where absent.
 
     Each is a mapping of ``model``, ``kind`` and engine arguments, and of ``sampling``, ``thinking``,
     ``reasoning_effort`` and ``thinking_budget``, changes to how the role draws. Naming ``answer_judge``, with an
     empty mapping too, is what switches it on.
     """
-    reuse: tuple[Path, ...] = ()
+    reuse: tuple[FilePath, ...] = ()
     """Run directories whose generations are taken over where this run would ask for the very same ones."""
     reasoning: str | dict[str, str] = "auto"
     """How the checkpoint marks its reasoning: a name that `k2eval.reasoning` knows, or ``start`` and ``end``."""
     speculative: dict[str, Any] | None = None
     """vLLM's ``speculative_config``; a short form such as ``ngram,tokens=4`` is turned into one."""
-    workers: int | None = Field(None, ge=1)
+    workers: Annotated[Count, Field(le=4096)] | None = None
     """Grading processes; None leaves it to k2eval."""
 
     def overrides_of(self, task: str) -> TaskOverrides:

@@ -85,8 +85,12 @@ def from_file(path: Path, *, delay_s: float = 0.0, capacity: int = 64) -> Script
     occurs in the prompt answers, its responses taken in turn by run index; ``match`` may be empty.
 
     Raises:
-        ConfigError: When the file cannot be read or a line has another shape.
+        ConfigError: If the file cannot be read, a line has another shape, or a number is none.
     """
+    for name, value, least in (("delay_s", delay_s, 0), ("capacity", capacity, 1)):
+        kinds = (int, float) if name == "delay_s" else (int,)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value < 1e9:
+            raise ConfigError(f"engine.{name}: expected a number from {least}, got {value!r:.100}.")
     rules: list[tuple[str, Sequence[str]]] = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -95,13 +99,18 @@ def from_file(path: Path, *, delay_s: float = 0.0, capacity: int = 64) -> Script
     for number, line in enumerate(lines, start=1):
         try:
             rule = json.loads(line)
-            rules.append((str(rule["match"]), [str(text) for text in rule["responses"]]))
-            if not rules[-1][1]:
-                raise ValueError("no responses")
-        except (ValueError, KeyError, TypeError) as error:
+            match, responses = rule["match"], rule["responses"]
+            if not isinstance(match, str) or not isinstance(responses, list) or not responses:
+                raise TypeError("another shape")
+            if not all(isinstance(text, str) for text in responses):
+                raise TypeError("a response that is no text")
+            rules.append((match, responses))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConfigError(
                 f'{path}:{number}: expected {{"match": "…", "responses": ["…"]}}, got {line[:80]!r}.'
             ) from error
+    if not rules:
+        raise ConfigError(f'{path}: expected lines {{"match": "…", "responses": ["…"]}}, got none.')
 
     def script(request: Request) -> str:
         prompt = "\n".join(message.content for message in request.messages)

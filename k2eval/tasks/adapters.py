@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from k2eval.errors import ConfigError, DataError
 from k2eval.records import digest
 from k2eval.tasks.task import Item, Items, Row, TaskSpec
+from k2eval.values import fault_of_text
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -77,7 +79,8 @@ def _options_of(row: Row, spec: TaskSpec, number: int) -> tuple[list[str], int]:
                 f"Task {spec.task}, row {number}: expected a list of at most {len(LETTERS)} options, none empty, and "
                 f"the index of the right one, got {texts!r:.100} and {right!r:.50}."
             )
-        return [str(text).strip() for text in texts], right
+        place = f"Task {spec.task}, row {number}, options"
+        return [sound(str(text).strip(), place, text) for text in texts], right
     right_text = required(row, spec, "answer", number)
     if "wrong" not in spec.fields:
         raise ConfigError(
@@ -110,20 +113,45 @@ def _text(row: Row, name: str, spec: TaskSpec, number: int) -> str:
         )
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value)
+    return sound(str(value), f"Task {spec.task}, row {number}, field {name!r}", value)
+
+
+def sound(text: str, place: str, value: object) -> str:
+    """Return ``text`` if models and graders can read it.
+
+    Args:
+        text: A text of a row.
+        place: Where it stands, for the message.
+        value: What the row holds there.
+
+    Raises:
+        DataError: If it cannot be written as UTF-8, or is a number that is not finite.
+    """
+    fault = fault_of_text(text)
+    if isinstance(value, float) and not math.isfinite(value):
+        fault = f"expected a finite number, got {value}"
+    if fault:
+        raise DataError(f"{place}: {fault}. Correct the row.")
+    return text
 
 
 def item_id(row: Row, spec: TaskSpec, text: str) -> str:
     """Return the row's own id, or a digest of its text if it has none."""
     name = spec.fields.get("id")
     value = row.get(name) if name else None
-    return str(value) if value not in (None, "") else digest(text)[:12]
+    if value in (None, ""):
+        return digest(text)[:12]
+    return sound(str(value), f"Task {spec.task}, field {name!r} of a row", value)
 
 
 def tags_of(row: Row, spec: TaskSpec) -> dict[str, str]:
     """Return the row's tags as texts, without the empty ones."""
     values = {tag: row.get(name) for tag, name in spec.tags.items()}
-    return {tag: str(value) for tag, value in values.items() if value not in (None, "", [])}
+    return {
+        tag: sound(str(value), f"Task {spec.task}, tag {tag!r} of a row", value)
+        for tag, value in values.items()
+        if value not in (None, "", [])
+    }
 
 
 def distinct(items: Sequence[Item]) -> list[Item]:

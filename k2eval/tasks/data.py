@@ -162,7 +162,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 def _row(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}:{number}: expected a JSON object, got {line[:80]!r} ({error}).") from error
     if not isinstance(row, dict):
         raise DataError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}.")
