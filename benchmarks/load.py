@@ -5,8 +5,8 @@
 The submissions go through LiveCodeBench's grader and the grading pool, with ``--cpu`` seconds per test instead of 6 to
 save time. They are right and wrong programs, crashes, sleepers, threads, and loops of fixed work from 5 % to 300 % of
 the limit. Those planned to within 20 % of the limit are marked and excepted. In the second pass one spinning process
-per core runs beside, at a higher priority than the grading. Verdicts that differ are printed. The last line counts them.
-The exit code is 1 if an unmarked verdict differs. Let nothing else run meanwhile.
+per core runs beside, at a higher priority than the grading. Verdicts that differ are printed; the last line counts
+them. The exit code is 1 if an unmarked verdict differs. Let nothing else run meanwhile.
 """
 
 from __future__ import annotations
