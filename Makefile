@@ -72,7 +72,7 @@ doctor: setup ## Check what this machine offers
 	@$(K2) doctor
 
 ##@ Develop
-.PHONY: setup check test test-fast format docs
+.PHONY: setup check test test-fast coverage format docs
 setup: ## Make the environment; does nothing when it is there
 	@requirements/install.sh
 check: setup ## ruff, mypy and import-linter
@@ -84,6 +84,9 @@ test: setup ## All tests
 	@$(PY) -m pytest -n 2 --dist loadgroup
 test-fast: setup ## Tests that need neither vLLM nor much time
 	@$(PY) -m pytest -n 2 -m "not slow"
+coverage: setup ## Branch coverage of the fast tests, child processes included
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@$(PY) -m pytest -n 2 -q -m "not slow" --cov --cov-report=term
 format: setup ## Format the code
 	@$(PY) -m ruff check --fix -q . ; $(PY) -m ruff format -q .
 

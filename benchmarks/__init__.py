@@ -1,1 +1,1 @@
-"""Speed and fidelity, each a command whose last line is a ratio measured in one run."""
+"""Benchmarks of speed and fidelity, each a command whose last line is a ratio measured in one run."""

@@ -1,9 +1,9 @@
-"""How many drafted tokens a trained pair accepts, by the number drafted: a Markdown table over tasks and positions.
+"""Acceptance of a trained pair by the number of drafted tokens: a Markdown table over tasks and positions.
 
     python -m benchmarks.acceptance --model models/nano/rl --draft models/nano/draft --tokens 1,2,3,4,5
 
-Each number of tokens is a run of k2eval at the tasks' own temperature, kept under ``--out``; what is there is not run
-again.
+Each number of tokens is a run of k2eval at the tasks' own temperature, kept under ``--out``. A run that is there is not
+made again.
 """
 
 from __future__ import annotations
@@ -30,33 +30,33 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="Questions of each task.")
     parser.add_argument("--out", type=Path, default=Path("build/acceptance"))
     options = parser.parse_args()
-    found = {int(tokens): run(options, int(tokens)) for tokens in options.tokens.split(",")}
-    print("\n".join(table(found, options.tasks.split(","))))
+    results = {int(tokens): run(options, int(tokens)) for tokens in options.tokens.split(",")}
+    print("\n".join(table(results, options.tasks.split(","))))
 
 
 def run(options: argparse.Namespace, tokens: int) -> dict[str, Any]:
-    """The ``speculative`` entry of a run with so many drafted tokens."""
+    """Make a run with this number of drafted tokens, and return its ``speculative`` entry."""
     out = options.out / f"{options.sample}-{tokens}"
     command = [
         sys.executable, "-m", "k2eval", "run", "--model", options.model, "--tasks", options.tasks, "--repeats", "1",
         "--speculative", f"draft={options.draft},tokens={tokens},sample={options.sample}", "--out", str(out),
     ]  # fmt: skip
     command += ["--limit", str(options.limit)] if options.limit else []
-    # Exit code 1 says that some samples could not be finished; what was drafted for the others counts.
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-    if done.returncode not in (0, 1):
-        raise SystemExit(f"k2eval ended with {done.returncode}: {' '.join(command)}")
+    # Exit code 1 means that some samples could not be finished; the drafts of the others count.
+    process = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    if process.returncode not in (0, 1):
+        raise SystemExit(f"k2eval ended with {process.returncode}: {' '.join(command)}")
     speculative: dict[str, Any] = json.loads((out / "run.json").read_text(encoding="utf-8"))["speculative"]
     return speculative
 
 
-def table(found: dict[int, dict[str, Any]], tasks: list[str]) -> list[str]:
-    """One row for each number of drafted tokens: length over all and by task, rate, share accepted by position."""
+def table(results: dict[int, dict[str, Any]], tasks: list[str]) -> list[str]:
+    """Return a row per number of drafted tokens: length over all and by task, rate, share accepted by position."""
     lines = [
         f"| drafted | acceptance length | {' | '.join(tasks)} | accepted, % | by position, % |",
         "| ---: |" + " ---: |" * (len(tasks) + 2) + " --- |",
     ]
-    for tokens, entry in found.items():
+    for tokens, entry in results.items():
         lengths = [entry["tasks"].get(task, {}).get("acceptance_length") for task in tasks]
         cells = [f"{length:.2f}" if length else "-" for length in (entry["acceptance_length"], *lengths)]
         positions = " ".join(f"{100 * rate:.0f}" for rate in entry["acceptance_per_position"])

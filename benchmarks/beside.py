@@ -1,15 +1,15 @@
-"""What grading programs beside generation costs the engine: the same generations with and without the grader at work.
+"""The cost of grading programs beside generation: the same generations with and without the grader at work.
 
     python -m benchmarks.beside [--repeats 8] [--rounds 5] [--every 16] [--model models/nano/rl]
 
 Both sides are whole runs of ``nano_code`` through vLLM, with the journal and as many grading processes as a run has.
-On one side a program is judged in the sandbox as soon as it is there, on the other a grader says "wrong" without
-looking. The small model writes some 170 tokens for a program; one that reasons first writes thousands. With ``--every``
-16, one answer in 16 is judged, which is a program for every 2,700 tokens; with 1, all are.
+On one side a program is judged in the sandbox as soon as it is there. On the other side a grader says "wrong" without
+reading the program. The small model writes about 170 tokens for a program; a model that reasons first writes thousands.
+With ``--every 16``, one answer in 16 is judged, which is a program for every 2,700 tokens. With 1, all are judged.
 
-Seeds are equal, so both make the same tokens. What counts is the time from the first request to the last generation, so
-the tail of the grading does not. The sides alternate, each round in a fresh process; the last line is the slowdown of
-the engine between the medians; the goal is at most 3 %. Let nothing else run meanwhile.
+Seeds are equal, so both sides make the same tokens. The time is that from the first request to the last generation, so
+the tail of the grading does not count. The sides alternate, each round in a fresh process. The last line is the
+slowdown of the engine between the medians; the goal is at most 3 %. Let nothing else run meanwhile.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from k2eval.records import Generation, Grade, Outcome, Question, Request
 VERSION = 1
 SIDES = ("graded", "ungraded")
 EVERY = "K2EVAL_BENCHMARK_EVERY"
-"""Which answers are judged: one in so many; 0 for none."""
+"""One answer in this number is judged; 0 means none."""
 prepare, time_limit = livecodebench.prepare, livecodebench.time_limit
 
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
-    """Judge one answer in so many, chosen by its text, and call the others wrong."""
+    """Judge one answer in every N, chosen by its text, and call the others wrong."""
     every = int(os.environ[EVERY])
     chosen = every and zlib.crc32(text.encode()) % every == 0
     return livecodebench.grade(question, text, truncated) if chosen else Grade.of(Outcome.WRONG)

@@ -1,4 +1,4 @@
-"""How busy k2eval keeps an engine, and bare vLLM on the same requests beside it."""
+"""The load of an engine under k2eval, and under bare vLLM with the same requests."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from k2eval.engines.vllm import Probe, Step, VllmEngine
 
 TAIL = 0.02
 START_S = 15.0
-"""What an engine takes to start at least; until then the graders have started too."""
+"""Seconds that an engine takes to start at least; meanwhile the graders start too."""
 ROUNDS = 4
 """After round 0, in which vLLM compiles kernels and k2eval starts its graders."""
 
 
 async def busy(probe: Probe, options: argparse.Namespace, tasks: list[str], say: Callable[..., None]) -> None:
-    """Both sides on one engine: k2eval's runner with journal and grading, and bare vLLM; caches emptied between."""
+    """Measure k2eval's runner with journal and grading, and bare vLLM, on one engine; empty the caches between."""
     from k2eval.config import RunConfig
 
     plain = options.recipe == "plain"
@@ -37,16 +37,16 @@ async def busy(probe: Probe, options: argparse.Namespace, tasks: list[str], say:
                 sampling={"max_tokens": options.longest},
             )  # fmt: skip
             first = await bare_speed(probe, config) if plain and number % 2 else None
-            found = await run(probe, config, options.max_num_seqs)
+            result = await run(probe, config, options.max_num_seqs)
             bare = first or (await bare_speed(probe, config) if plain else None)
-        ratio = found["tokens_per_s"] / bare if bare else None
+        ratio = result["tokens_per_s"] / bare if bare else None
         say(
             "busy",
             round=number,
             recipe=options.recipe,
             bare_tokens_per_s=bare,
             ratio=ratio,
-            **found,
+            **result,
         )
 
 
@@ -72,7 +72,7 @@ async def run(probe: Probe, config: Any, places: int) -> dict[str, Any]:
 
 
 async def beside(probe: Probe, options: argparse.Namespace, say: Callable[..., None]) -> None:
-    """Programs graded in the sandbox beside the engine, and the same generations ungraded, in turn."""
+    """Measure, in turn, programs graded in the sandbox beside the engine and the same generations ungraded."""
     from rich.console import Console
 
     from benchmarks.beside import EVERY, SIDES, Timed, write_tasks
@@ -100,14 +100,14 @@ async def beside(probe: Probe, options: argparse.Namespace, say: Callable[..., N
 
 
 def taken(steps: Sequence[Step], places: int, finished: list[float], samples: int | None = None) -> float:
-    """Mean share of an engine's places that were taken, over time, until the last 2 % of the answers were left.
+    """Return the mean share of an engine's places that were taken, over time, until 2 % of the answers were left.
 
     Args:
         steps: Scheduler steps with their time and the requests that ran.
-        places: Requests that may run at once.
-        finished: When each answer was there.
-        samples: Answers that were to be had all along; where None those that were left at each step, so that places
-            for which no work is left do not count.
+        places: Number of requests that may run at once.
+        finished: Time at which each answer was there.
+        samples: Number of answers that could be asked for at any time. If None, those that were left at each step, so
+            that places without work do not count.
     """
     done = sorted(finished)
     end = done[max(0, int((1 - TAIL) * len(done)) - 1)]
@@ -121,12 +121,12 @@ def taken(steps: Sequence[Step], places: int, finished: list[float], samples: in
 
 
 async def bare_speed(probe: Probe, config: Any) -> float:
-    """Output tokens/s of the same requests given to vLLM all at once, nothing kept and nothing graded."""
+    """Return output tokens/s of the same requests given to vLLM all at once, nothing kept and nothing graded."""
     from k2eval.records import SampleKey, derive_seed
     from k2eval.run import Work
 
     await probe.refresh()
-    wanted = [
+    requests = [
         (
             probe.prompt_ids(Prompt(messages=assignment.question.messages)),
             assignment.sampling,
@@ -135,7 +135,7 @@ async def bare_speed(probe: Probe, config: Any) -> float:
         for assignment in Work(config).assignments()
     ]
     start = time.perf_counter()
-    answers = await asyncio.gather(*(probe.complete(*one) for one in wanted))
+    answers = await asyncio.gather(*(probe.complete(*request) for request in requests))
     return sum(len(answer.ids) for answer in answers) / (time.perf_counter() - start)
 
 

@@ -1,15 +1,15 @@
-"""Grow a small checkpoint to a large shape without changing what it says.
+"""Grow a small checkpoint to a large shape without changing its answers.
 
-A large model with random weights accepts no draft, and a small trained one measures how fast kernels are launched. This
-puts the small one inside the large shape, so that real cost meets real acceptance:
+A large model with random weights accepts no draft. A small trained model measures only how fast kernels are launched.
+This module puts the small model inside the large shape, so that real cost meets real acceptance:
 
-- the hidden state is written several times side by side and read from its first copy; the rest stays zero. With so
-  many copies that their share of the width is a power of 4, the weights of RMSNorm are rescaled by a power of 2, which
-  bfloat16 holds exactly; its epsilon follows;
-- heads go to the first places of their key-value groups, smaller heads to those rotary pairs that turn as fast;
-- layers are spread evenly; those between them, and all that is padded, have random weights that end in zero output
-  projections, so that they cost what they cost and say nothing;
-- tokens beyond the small vocabulary get very negative logits from one constant coordinate of the hidden state.
+- The hidden state is written several times side by side and read from its first copy; the rest stays zero. If the
+  copies' share of the width is a power of 4, the weights of RMSNorm are rescaled by a power of 2, which bfloat16 holds
+  exactly; its epsilon follows.
+- Heads go to the first places of their key-value groups, smaller heads to the rotary pairs that turn as fast.
+- Layers are spread evenly. The layers between them, and all padding, have random weights that end in zero output
+  projections. So they cost their normal time and change nothing.
+- Tokens beyond the small vocabulary get very negative logits from one constant coordinate of the hidden state.
 
 Nothing large is stored: :mod:`benchmarks.fill` writes into a model that vLLM loaded with ``load_format="dummy"``.
 """
@@ -30,7 +30,7 @@ _CONSTANT = 2.0**-10
 _GAIN = 1.0e7
 """Weight of that coordinate in the last norm: logits of padded tokens become about -1e4 and less."""
 _SPREAD = 0.02
-"""Of the random weights; that of Qwen2's initialisation."""
+"""Standard deviation of the random weights, that of Qwen2's initialisation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Shape:
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> Shape:
-        """The sizes that a ``config.json`` names."""
+        """Read the sizes from the content of a ``config.json``."""
         heads, width = int(config["num_attention_heads"]), int(config["hidden_size"])
         return cls(
             layers=int(config["num_hidden_layers"]),
@@ -88,7 +88,7 @@ SHAPES = {
 
 
 def copies(small: int, large: int) -> int:
-    """How often a state is written side by side: the most that leave its share of the width a power of 4, else 1."""
+    """Return the largest number of copies of a state whose share of the width is a power of 4, or else 1."""
     fitting = [count for count in range(1, large // small + 1) if large % (count * small) == 0]
     exact = [count for count in fitting if (large // (count * small)).bit_length() % 2 == 1
              and (large // (count * small)).bit_count() == 1]  # fmt: skip
@@ -102,7 +102,7 @@ class Expansion:
     Args:
         folder: The small checkpoint, a Qwen2 with safetensors.
         large: The shape to fill.
-        seed: Of the weights that say nothing.
+        seed: Seed of the weights that change nothing.
     """
 
     def __init__(self, folder: Path, large: Shape, seed: int = 0) -> None:
@@ -144,7 +144,7 @@ class Expansion:
         return folder
 
     def write(self, folder: Path) -> Path:
-        """Write the whole checkpoint; for small shapes, on devices where vLLM packs weights out of reach."""
+        """Write the whole checkpoint, for small shapes on devices whose weights vLLM packs out of reach."""
         from safetensors.torch import save_file
 
         self.write_config(folder)
@@ -155,7 +155,7 @@ class Expansion:
     def tensors(
         self, device: str = "cpu", dtype: torch.dtype = torch.float32
     ) -> Iterator[tuple[str, Tensor]]:
-        """All weights of the large model under transformers' names, one at a time."""
+        """Yield all weights of the large model under transformers' names, one at a time."""
         random = torch.Generator(device).manual_seed(self._seed)
         yield "model.embed_tokens.weight", self._embedding(device, dtype)
         for layer in range(self.large.layers):
@@ -240,7 +240,7 @@ class Expansion:
         return [group * room + number for group in range(self.small.groups) for number in range(per)]
 
     def _rows(self, name: str, device: str) -> Tensor:
-        """Where the rows of a small projection (for ``o``, its columns) go."""
+        """Return the places of the rows of a small projection (for ``o``, of its columns)."""
         ratio, half, large_half = (
             self.large.head // self.small.head,
             self.small.head // 2,
@@ -253,7 +253,7 @@ class Expansion:
         return torch.tensor(places, device=device)
 
     def _touched(self, name: str, device: str) -> Tensor:
-        """All rows of the heads that the small model uses, and of the queries that share their keys."""
+        """Return all rows of the heads that the small model uses, and of the queries that share their keys."""
         heads = self._heads(name)
         return torch.tensor(
             [head * self.large.head + place for head in heads for place in range(self.large.head)],

@@ -13,12 +13,12 @@ from k2eval.engines.vllm import Repairing
 
 
 class Filler(Repairing):
-    """What vLLM's workers can do beside their own work: ``worker_extension_cls="benchmarks.fill.Filler"``."""
+    """Additional methods of vLLM's workers: ``worker_extension_cls="benchmarks.fill.Filler"``."""
 
     model_runner: Any
 
     def card(self) -> tuple[str, float]:
-        """The device's name, and the bytes/s that a large copy reads and writes."""
+        """Return the device's name, and the bytes/s that a large copy reads and writes."""
         return (torch.cuda.get_device_name(), copy_speed()) if torch.cuda.is_available() else ("cpu", 0.0)
 
     def fill(self, folder: str, shape: dict[str, int], draft: bool = False) -> int:
@@ -35,7 +35,7 @@ class Filler(Repairing):
 
 
 def copy_speed(size: int = 1 << 29, repeats: int = 40) -> float:
-    """Bytes/s of copies on the GPU, counting what is read and what is written; the median of several."""
+    """Return bytes/s of copies on the GPU, counting bytes read and bytes written; the median of several copies."""
     source = torch.empty(size, dtype=torch.uint8, device="cuda").random_()
     target = torch.empty_like(source)
     times: list[float] = []
@@ -54,10 +54,10 @@ _FUSED = {"q_proj": ("qkv_proj", 0), "k_proj": ("qkv_proj", 1), "v_proj": ("qkv_
 
 
 def fill(model: Any, expansion: Expansion) -> int:
-    """Copy an expansion into a vLLM Qwen2 model on one device, in place; returns the number of weights.
+    """Copy an expansion into a vLLM Qwen2 model on one device, in place; return the number of weights.
 
     Raises:
-        ValueError: When the model has other weights than those that were made.
+        ValueError: If the weights of the model are not those of the expansion.
     """
     parameters = dict(model.named_parameters())
     large, filled, offsets, count = expansion.large, set(), {}, 0

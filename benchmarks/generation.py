@@ -1,7 +1,7 @@
-"""k2eval against bare vLLM: the same requests, journal and grading included, engine start-up apart.
+"""Compare k2eval with bare vLLM on the same requests: journal and grading count, the engine's start does not.
 
-Both sides answer the same questions with the same engine settings. They alternate, each round in a fresh
-process; the ratio is that of the medians of seconds per output token.
+Both sides answer the same questions with the same engine settings. They alternate, each round in a fresh process. The
+ratio is that of the medians of seconds per output token.
 """
 
 from __future__ import annotations

@@ -3,16 +3,16 @@
     python -m benchmarks.gpu roof same drafts --small models/nano/rl --draft models/nano/draft --shape 32b
     python -m benchmarks.gpu busy --small models/nano/rl --shape 7b
 
-``roof``: tokens/s at 1, 16, 64 and 256 requests against what reading weights and keys allows. ``same``: whether the
-grown model writes what the small one writes. ``busy``: k2eval's ``plain`` recipe on many questions and runs, the share
-of the engine's places that are taken until the last 2 % of the answers, and bare vLLM on the same requests.
+``roof``: tokens/s at 1, 16, 64 and 256 requests against the limit from reading weights and keys. ``same``: whether the
+grown model and the small one write the same texts. ``busy``: k2eval's ``plain`` recipe on many questions and repeats,
+the share of the engine's places that are taken until 2 % of the answers are left, and bare vLLM on the same requests.
 ``beside``: the engine's speed while programs are graded beside it, and while nothing is graded. ``drafts``: real
 questions at 1 and 256 requests, without and with speculation.
 
 The large model is the small one grown to the shape (:mod:`benchmarks.expand`), in memory: a folder with config and
-tokenizer is made under ``--scratch``, vLLM loads it with dummy weights, and a worker extension fills them in. All that
-needs no speculation shares one start of the engine. Each result is printed, and appended to ``--out`` as one JSON line,
-as soon as it is there; a table of all comes last, also when ``--minutes`` are over.
+tokenizer is made under ``--scratch``, vLLM loads it with dummy weights, and a worker extension fills them in. All
+measurements without speculation share one start of the engine. Each result is printed, and appended to ``--out`` as
+one JSON line, as soon as it is there. A table of all results comes last, even if ``--minutes`` are over.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ COLUMNS = {
 
 def main() -> None:
     options = parser().parse_args()
-    options.engine = dict(setting(given) for given in options.engine)
+    options.engine = dict(setting(text) for text in options.engine)
     options.scratch.mkdir(parents=True, exist_ok=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     results = Results(options)
@@ -66,15 +66,17 @@ def main() -> None:
         raise SystemExit(f"Stopped: {options.minutes:g} minutes are over. What stands above was measured.")
 
 
-def setting(given: str) -> tuple[str, Any]:
-    """NAME=VALUE, the value as YAML reads it."""
-    name, _, value = given.partition("=")
+def setting(text: str) -> tuple[str, Any]:
+    """Parse NAME=VALUE; the value is read as YAML."""
+    name, _, value = text.partition("=")
     return name, yaml.safe_load(value)
 
 
 def parser() -> argparse.ArgumentParser:
-    found = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = found.add_argument
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
     add("what", choices=MEASURES, nargs="+")
     add("--small", type=Path, required=True, help="Trained checkpoint to grow.")
     add("--draft", type=Path, help="Trained draft with the same tokenizer.")
@@ -103,11 +105,11 @@ def parser() -> argparse.ArgumentParser:
     add("--scratch", type=Path, default=Path("/tmp/k2eval-gpu"))
     add("--out", type=Path, default=Path(os.environ.get("OUT", ".")) / "gpu.jsonl")
     add("--minutes", type=float, default=9.0, help="Stop then; ending the engine takes some seconds more.")
-    return found
+    return parser
 
 
 class Results:
-    """What was measured, on the terminal, in a file, and in a table at the end."""
+    """The results, on the terminal, in a file, and in a table at the end."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
@@ -168,28 +170,28 @@ class Results:
 
 
 async def measure_all(options: argparse.Namespace, results: Results) -> None:
-    wanted = set(options.what)
-    if "drafts" in wanted and options.draft is None:
+    measures = set(options.what)
+    if "drafts" in measures and options.draft is None:
         raise SystemExit("drafts needs --draft: a trained draft with the same tokenizer as --small.")
     async with asyncio.timeout(60 * options.minutes):
-        small = await small_answers(options) if "same" in wanted else []
+        small = await small_answers(options) if "same" in measures else []
         async with grown(options) as probe:
             card = await card_of(probe, options)
             results.say("card", **card)
             await put(Load(4, 16, 32, concurrency=4), probe, random_prompts(options, 4))
-            if "same" in wanted:
+            if "same" in measures:
                 large = await greedy(probe, options)
                 equal = sum(one.ids == two.ids for one, two in zip(small, large, strict=True))
                 results.say("same", outputs=len(large), equal=equal)
-            if "roof" in wanted:
+            if "roof" in measures:
                 await roof(probe, options, results, card)
-            if "drafts" in wanted:
+            if "drafts" in measures:
                 await ask(probe, options, results, "plain")
-            if "busy" in wanted:
+            if "busy" in measures:
                 await busy(probe, options, (options.tasks or GRADED).split(","), results.say)
-            if "beside" in wanted:
+            if "beside" in measures:
                 await beside(probe, options, results.say)
-        for tokens in levels(options.draft_tokens) if "drafts" in wanted else ():
+        for tokens in levels(options.draft_tokens) if "drafts" in measures else ():
             async with grown(options, draft_tokens=tokens) as probe:
                 await put(Load(4, 16, 32, concurrency=4), probe, random_prompts(options, 4))
                 await ask(probe, options, results, "drafts", tokens)
@@ -199,29 +201,31 @@ async def roof(probe: Probe, options: argparse.Namespace, results: Results, card
     shape = SHAPES[options.shape]
     for level in levels(options.levels):
         load = Load(max(2, level), options.output_tokens, options.input_tokens, concurrency=level)
-        found = await measure(probe, load, random_prompts(options, load.requests), options.shape)
+        figures = await measure(probe, load, random_prompts(options, load.requests), options.shape)
         context = options.input_tokens + options.output_tokens / 2
         read = read_per_step(shape) + level * context * kept_per_token(shape)
         for name, bandwidth in (("copy", card["copy"]), ("data_sheet", card["data_sheet"])):
-            found[f"of_{name}"] = found["tokens_per_s"] / (level * bandwidth / read) if bandwidth else None
-        results.say("roof", level=level, read_per_step=read, **found)
+            figures[f"of_{name}"] = (
+                figures["tokens_per_s"] / (level * bandwidth / read) if bandwidth else None
+            )
+        results.say("roof", level=level, read_per_step=read, **figures)
 
 
 async def ask(
     probe: Probe, options: argparse.Namespace, results: Results, what: str, drafted: int | None = None
 ) -> None:
-    """Questions, with answers that end where the model ends them: a draft was trained on nothing beyond."""
+    """Ask questions whose answers end where the model ends them, as the draft was trained on nothing beyond."""
     for level in levels(options.draft_levels):
         load = Load(
             max(16, 2 * level), options.longest, concurrency=level, ignore_eos=False,
             temperature=options.temperature,
         )  # fmt: skip
-        found = await measure(probe, load, questions(options, load.requests), options.shape)
-        results.say(what, level=level, draft_tokens=drafted, **found)
+        figures = await measure(probe, load, questions(options, load.requests), options.shape)
+        results.say(what, level=level, draft_tokens=drafted, **figures)
 
 
 async def measure(probe: Probe, load: Load, prompts: list[Prompt], title: str) -> dict[str, Any]:
-    # What is compiled or captured for this many requests is so before they are measured.
+    # Compile and capture for this number of requests before measuring.
     await put(replace(load, requests=load.concurrency or 1, output_tokens=4), probe, prompts)
     await probe.refresh()
     before = await probe.speculation()
@@ -233,7 +237,7 @@ async def measure(probe: Probe, load: Load, prompts: list[Prompt], title: str) -
     length = sum(span for span, _ in spans)
     row = figures_of(title, load, traces, speculation=drafted).row()
     return row | {
-        # Fewer than the level where the KV cache cannot hold them all.
+        # Fewer than the level if the KV cache cannot hold them all.
         "running": sum(span * running for span, running in spans) / length if length else None,
         "waiting_most": max((step.waiting for step in steps), default=0),
         "accepted_per_position": drafted.accepted_per_position if drafted else None,
@@ -251,8 +255,8 @@ async def small_answers(options: argparse.Namespace) -> list[Continuation]:
 
 async def greedy(probe: Probe, options: argparse.Namespace) -> list[Continuation]:
     sampling = Sampling(temperature=0.0, max_tokens=options.output_tokens)
-    prompts = [probe.prompt_ids(one) for one in questions(options, min(64, options.questions))]
-    return list(await asyncio.gather(*(probe.complete(one, sampling, 0) for one in prompts)))
+    prompts = [probe.prompt_ids(prompt) for prompt in questions(options, min(64, options.questions))]
+    return list(await asyncio.gather(*(probe.complete(ids, sampling, 0) for ids in prompts)))
 
 
 def levels(text: str) -> list[int]:
@@ -264,13 +268,13 @@ def random_prompts(options: argparse.Namespace, count: int) -> list[Prompt]:
 
 
 def questions(options: argparse.Namespace, count: int) -> list[Prompt]:
-    """So many questions, the tasks in turn, from the start again when there are no more."""
+    """Return ``count`` questions, the tasks in turn, again from the start if there are no more."""
     from k2eval.tasks import load_questions, load_tasks
 
     tasks = load_tasks((options.tasks or ASKED).split(","))
     sets = [load_questions(task, data=options.data).questions() for task in tasks]
-    found = [one.messages for row in zip(*sets, strict=False) for one in row]
-    return [Prompt(messages=found[number % len(found)], seed=number) for number in range(count)]
+    prompts = [question.messages for row in zip(*sets, strict=False) for question in row]
+    return [Prompt(messages=prompts[number % len(prompts)], seed=number) for number in range(count)]
 
 
 if __name__ == "__main__":

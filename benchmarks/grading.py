@@ -1,7 +1,7 @@
-"""Verdicts on mathematics per second: the grading pool with all processors against serial math-verify.
+"""Compare verdicts on mathematics per second: the grading pool with all processors, and serial math-verify.
 
 Both grade the same responses: questions with several attempts each, right and wrong, written in many ways.
-Every repeat has fresh numbers, so nothing is replayed from a cache of the one before, and the two take turns.
+Every repeat has fresh numbers, so no cache of an earlier repeat helps. The two sides take turns.
 Start-up and imports are not counted. The last line is the ratio of the medians.
 
     python -m benchmarks.grading [--questions 60] [--attempts 16] [--repeats 3] [--workers N]
@@ -123,7 +123,7 @@ OPENINGS = [
 
 
 def workload(seed: int, questions: int, attempts: int) -> list[tuple[str, str]]:
-    """Golds and responses in a random order of questions, the attempts of one question together."""
+    """Return golds and responses in a random order of questions, the attempts of one question together."""
     rng = random.Random(seed)
     rows = []
     for index in range(questions):
@@ -137,14 +137,14 @@ def workload(seed: int, questions: int, attempts: int) -> list[tuple[str, str]]:
 
 
 def serial(rows: list[tuple[str, str]]) -> tuple[float, int]:
-    """Seconds and right answers of math-verify, one after the other."""
+    """Return the seconds and the number of right answers of math-verify, one answer after the other."""
     start = time.perf_counter()
     right = sum(verify(parse(f"${gold}$"), parse(text)) for gold, text in rows)
     return time.perf_counter() - start, right
 
 
 def pooled(pool: GradingPool, rows: list[tuple[str, str]]) -> tuple[float, int]:
-    """Seconds and right answers of the pool."""
+    """Return the seconds and the number of right answers of the pool."""
     start = time.perf_counter()
     items = [
         GradingJob(Question(task="bench", id="", messages=(), gold=gold), text, grader="math")

@@ -1,4 +1,4 @@
-"""A large model that a small trained one was grown into, running in vLLM; and what its GPU can read at most."""
+"""A large model, grown from a small trained one, running in vLLM; and the bytes that its GPU can read at most."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DATA_SHEET = {"H100": 3.35e12, "H200": 4.8e12}
 
 @asynccontextmanager
 async def grown(options: argparse.Namespace, *, draft_tokens: int = 0) -> AsyncIterator[Probe]:
-    """The small model in the large shape, in vLLM, with the grown draft where tokens are to be drafted."""
+    """Start the small model in the large shape in vLLM, with the grown draft if tokens are to be drafted."""
     large = SHAPES[options.shape]
     expansion, place = Expansion(options.small, large), options.scratch / options.shape
     folder = expansion.write(place) if options.store else expansion.write_config(place)
@@ -59,7 +59,7 @@ async def grown(options: argparse.Namespace, *, draft_tokens: int = 0) -> AsyncI
 
 
 def draft_shape(options: argparse.Namespace) -> Shape:
-    """The draft's own shape with the target's vocabulary, or the one that was asked for."""
+    """Return the draft's own shape with the target's vocabulary, or the shape of the options."""
     if options.draft_shape:
         return SHAPES[options.draft_shape]
     own = Shape.of(json.loads((options.draft / "config.json").read_text(encoding="utf-8")))
@@ -76,7 +76,7 @@ def draft_shape(options: argparse.Namespace) -> Shape:
 
 
 async def card_of(probe: Probe, options: argparse.Namespace) -> dict[str, Any]:
-    """The card's name and what its memory reads: by its data sheet, and as a copy measures it; bytes/s."""
+    """Return the card's name and the bytes/s that its memory reads: by its data sheet, and measured by a copy."""
     if options.store:
         return {"card": "", "data_sheet": None, "copy": None}
     [(name, copied)] = await probe.engine.llm.collective_rpc("card")
@@ -85,11 +85,11 @@ async def card_of(probe: Probe, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def read_per_step(shape: Shape) -> float:
-    """Bytes of weights that one step of decoding reads, in bfloat16; the embedding is looked up, not read."""
+    """Return the bytes of weights that one step of decoding reads, in bfloat16, without the embedding."""
     attention = (2 * shape.heads + 2 * shape.groups) * shape.head * shape.width
     return 2.0 * (shape.layers * (attention + 3 * shape.inner * shape.width) + shape.vocabulary * shape.width)
 
 
 def kept_per_token(shape: Shape) -> float:
-    """Bytes of keys and values that one token of context holds, in bfloat16, all read at each step."""
+    """Return the bytes of keys and values of one token of context, in bfloat16, all read at each step."""
     return 2.0 * 2 * shape.layers * shape.groups * shape.head

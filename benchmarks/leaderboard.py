@@ -1,4 +1,4 @@
-"""The leaderboard of 100 runs × 17,000 made-up verdicts: at most 10 s and 1 GB.
+"""Measure the leaderboard of 100 runs × 17,000 made-up verdicts: at most 10 s and 1 GB.
 
     python -m benchmarks.leaderboard [--runs 100] [--verdicts 17000]
 
@@ -31,7 +31,7 @@ SHARES = {
 
 
 def make(folder: Path, verdicts: int, seed: int) -> Path:
-    """One run directory with verdicts as long as real ones."""
+    """Make a run directory with verdicts as long as real ones."""
     rng = random.Random(seed)
     scale = verdicts / RUNS / sum(SHARES.values())
     tasks = {name: max(1, round(share * scale)) for name, share in SHARES.items()}
@@ -89,7 +89,7 @@ def _verdict(rng: random.Random, task: str, number: int, index: int, right: bool
 
 
 def measure(runs: list[Path], out: Path) -> None:
-    """Builds and writes the leaderboard in this process; prints seconds, peak megabytes and CPU seconds."""
+    """Build and write the leaderboard in this process; print seconds, peak megabytes and CPU seconds."""
     start = time.perf_counter()
     from k2eval.leaderboard import build, write
 

@@ -1,12 +1,12 @@
-"""Whether verdicts depend on the load: the same 200 submissions graded on an idle machine and on a busy one.
+"""Test whether verdicts depend on the load: the same 200 submissions graded on an idle and on a busy machine.
 
     python -m benchmarks.load [--submissions 200] [--cpu 1.0] [--busy CORES]
 
-They go through LiveCodeBench's grader and the grading pool, with ``--cpu`` seconds a test in place of 6 to save
-time. Among them are right and wrong programs, crashes, sleepers, threads, and loops of fixed work from 5 % to 300 % of
-the limit; those planned to within 20 % of it are marked and excepted. In the second pass one spinning process a core
-runs beside, at a higher priority than the grading. Verdicts that differ are printed; the last line counts them, and the
-exit code is 1 where one differs that is not marked. Let nothing else run meanwhile.
+The submissions go through LiveCodeBench's grader and the grading pool, with ``--cpu`` seconds per test instead of 6 to
+save time. They are right and wrong programs, crashes, sleepers, threads, and loops of fixed work from 5 % to 300 % of
+the limit. Those planned to within 20 % of the limit are marked and excepted. In the second pass one spinning process
+per core runs beside, at a higher priority than the grading. Verdicts that differ are printed; the last line counts
+them. The exit code is 1 if an unmarked verdict differs. Let nothing else run meanwhile.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ class Submission:
 
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
-    """LiveCodeBench's grader with the time limit that the question names."""
+    """Grade with LiveCodeBench's grader and the time limit that the question names."""
     livecodebench.LIMITS = replace(livecodebench.LIMITS, cpu_s=question.metadata["cpu_s"])
     return livecodebench.grade(question, text, truncated)
 
 
 def calibrate(cpu_s: float) -> int:
-    """Rounds of the loop that take the whole limit in the sandbox."""
+    """Return the rounds of the loop that take the whole limit in the sandbox."""
     rounds = 300_000
     with Sandbox("plain") as box:
         seconds = statistics.median(box.run(f"{WORK}\nwork({rounds})").cpu_s for _ in range(5))
@@ -83,15 +83,15 @@ def submissions(count: int, limit_rounds: int) -> list[Submission]:
     return [kinds[index % len(kinds)] for index in range(count)]
 
 
-def verdicts(pool: GradingPool, wanted: list[Submission], cpu_s: float) -> list[Grade]:
+def verdicts(pool: GradingPool, planned: list[Submission], cpu_s: float) -> list[Grade]:
     items = []
-    for index, each in enumerate(wanted):
-        kind = "functional" if each.function else "stdin"
-        rows = [{"input": given, "output": out, "testtype": kind} for given, out in each.tests]
-        gold = {"public": json.dumps(rows), "private": "[]", "function": each.function}
+    for index, submission in enumerate(planned):
+        kind = "functional" if submission.function else "stdin"
+        rows = [{"input": stdin, "output": out, "testtype": kind} for stdin, out in submission.tests]
+        gold = {"public": json.dumps(rows), "private": "[]", "function": submission.function}
         metadata = {"as_code": True, "cpu_s": cpu_s}
         question = Question(task="load", id=str(index), messages=(), gold=gold, metadata=metadata)
-        items.append(GradingJob(question, each.source, grader="benchmarks.load"))
+        items.append(GradingJob(question, submission.source, grader="benchmarks.load"))
     return [future.result() for future in [pool.submit(item) for item in items]]
 
 
@@ -116,26 +116,26 @@ def main() -> None:
     parser.add_argument("--busy", type=int, default=cores, help="Spinning processes in the second pass.")
     parser.add_argument("--workers", type=int, default=cores)
     options = parser.parse_args()
-    wanted = submissions(options.submissions, calibrate(options.cpu))
+    planned = submissions(options.submissions, calibrate(options.cpu))
     passes: list[list[Grade]] = []
     with GradingPool(options.workers) as pool:
         for name, spinners in (("idle", 0), ("busy", options.busy)):
             started = time.monotonic()
             with spinning(spinners):
-                passes.append(verdicts(pool, wanted, options.cpu))
+                passes.append(verdicts(pool, planned, options.cpu))
             counts = ", ".join(
                 f"{n} {outcome}" for outcome, n in Counter(g.outcome for g in passes[-1]).items()
             )
             print(f"{name}: {counts} in {time.monotonic() - started:.0f} s", flush=True)
     differing: Counter[bool] = Counter()
-    for each, idle, busy in zip(wanted, *passes, strict=True):
+    for submission, idle, busy in zip(planned, *passes, strict=True):
         if (idle.outcome, idle.detail) != (busy.outcome, busy.detail):
-            differing[each.marked] += 1
-            mark = " (within 20 % of the limit)" if each.marked else ""
-            print(f"{each.name}{mark}: {idle.outcome} idle, {busy.outcome} busy")
-    marked = sum(each.marked for each in wanted)
+            differing[submission.marked] += 1
+            mark = " (within 20 % of the limit)" if submission.marked else ""
+            print(f"{submission.name}{mark}: {idle.outcome} idle, {busy.outcome} busy")
+    marked = sum(submission.marked for submission in planned)
     print(
-        f"differing verdicts: {differing[False]} of {len(wanted) - marked}; "
+        f"differing verdicts: {differing[False]} of {len(planned) - marked}; "
         f"{differing[True]} of {marked} within 20 % of the limit"
     )
     sys.exit(1 if differing[False] else 0)

@@ -1,14 +1,14 @@
-"""The recipe ``k2`` as k2eval runs it, against the same work done stage by stage.
+"""Compare the recipe ``k2`` as k2eval runs it with the same work done stage by stage.
 
 Both sides make the same generations with the same engine settings, journal and grading included. On one side
 each sample goes on to its next stage as soon as it can. On the other all plans come first, then all
-solutions, then all judgements: requests of a later stage wait until no request of an earlier one is under
+solutions, then all judgements: requests of a later stage wait until no request of an earlier stage is under
 way. The sides alternate, each round in a fresh process. The last line is the quotient of the median times;
 the goal is at most 0.8.
 
-What is gained is the idle engine at the end of each stage, while its longest answers finish. So the quotient
-depends on how many requests there are for each of the engine's slots, and on how much of a step's time is the
-same for one request as for many. Measured: 0.72 for 10 questions (the default) and 0.88 for 30 on 2 CPU cores,
+The gain is the time of an idle engine at the end of each stage, while its longest answers finish. So the quotient
+depends on the number of requests for each of the engine's slots, and on the part of a step's time that does not
+depend on the number of requests. Measured: 0.72 for 10 questions (the default) and 0.88 for 30 on 2 CPU cores,
 0.82 for 30 on an H200 with a small model. Simulated with the step times of a 32B model on an H200, answers of
 exponentially distributed length and 256 slots: 0.74 for 26 samples, 0.80 for 104 and 0.87 for 480.
 """

@@ -1,10 +1,10 @@
-"""The sandbox's speed: runs, batches and calls a second, beside LiveCodeBench's own grader or plain subprocesses.
+"""Measure the sandbox: runs, batches and calls per second, beside LiveCodeBench's own grader or plain subprocesses.
 
     python -m benchmarks.sandbox [--official CHECKOUT] [--workers 2] [--seconds 5]
 
 ``--official`` names a checkout of github.com/LiveCodeBench/LiveCodeBench; its grader then gets the same submissions
-and tests, with as many processes. Without it every test is a plain ``python -I -S`` by `subprocess`, without any
-isolation and, for functional submissions, one process a submission. Both sides must find every submission correct.
+and tests, with as many processes. Without ``--official`` every test is a plain ``python -I -S`` by `subprocess`,
+without isolation; functional submissions get one process each. Both sides must find every submission correct.
 """
 
 from __future__ import annotations
@@ -94,16 +94,16 @@ def solve(values: list[int], k: int) -> list[int]:
 
 
 def grade(box: Sandbox, shape: Shape) -> bool:
-    """One submission graded with the sandbox, the comparison outside."""
+    """Grade one submission with the sandbox; the comparison is outside."""
     if shape.function is None:
-        wanted = [expected.encode().split() for _, expected in shape.tests]
+        outputs = [expected.encode().split() for _, expected in shape.tests]
         inputs = [text.encode() for text, _ in shape.tests]
         results = box.run_batch(
-            shape.source, inputs, stop=lambda n, result: result.stdout.split() != wanted[n]
+            shape.source, inputs, stop=lambda n, result: result.stdout.split() != outputs[n]
         )
-        return len(results) == len(wanted) and all(
+        return len(results) == len(outputs) and all(
             result.outcome is RunOutcome.OK and result.stdout.split() == expected
-            for result, expected in zip(results, wanted, strict=True)
+            for result, expected in zip(results, outputs, strict=True)
         )
     answers = [json.loads(expected) for _, expected in shape.tests]
     calls = [
@@ -127,7 +127,7 @@ def work(shape: Shape, seconds: float, start: float, out: multiprocessing.Queue[
 
 
 def sandbox_rate(shape: Shape, workers: int, seconds: float) -> float:
-    """Submissions a second with the sandbox."""
+    """Return submissions per second with the sandbox."""
     context = multiprocessing.get_context("spawn")
     out: multiprocessing.Queue[int] = context.Queue()
     start = time.time() + 6.0
@@ -154,7 +154,7 @@ print(count / seconds)
 
 
 def official_rate(shape: Shape, workers: int, seconds: float, checkout: Path) -> float:
-    """Submissions a second with LiveCodeBench's own grader."""
+    """Return submissions per second with LiveCodeBench's own grader."""
     tests = {
         "inputs": [text for text, _ in shape.tests],
         "outputs": [expected for _, expected in shape.tests],
@@ -177,7 +177,7 @@ def official_rate(shape: Shape, workers: int, seconds: float, checkout: Path) ->
 
 
 def plain_rate(shape: Shape, workers: int, seconds: float) -> float:
-    """Submissions a second with plain subprocesses."""
+    """Return submissions per second with plain subprocesses."""
     source = shape.source
     if shape.function is not None:
         source += f"\nimport sys\nfor line in sys.stdin:\n  print(Solution().{shape.function}(*eval(line)))\n"
@@ -230,7 +230,7 @@ print(sorted(times)[len(times) // 2])
 
 
 def isolation_cost() -> tuple[float, float, float]:
-    """Median milliseconds of: a bare fork of a warm interpreter, one `run`, one run of a batch."""
+    """Return the median milliseconds of a bare fork of a warm interpreter, of one `run`, and of one run of a batch."""
     from k2eval.sandbox import STANDARD
 
     names = " ".join(name for name in STANDARD.split() if "." not in name)

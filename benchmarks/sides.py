@@ -1,4 +1,4 @@
-"""Two sides of a measurement: whole runs in turn, each round in a fresh process."""
+"""Measure two sides: whole runs in turn, each round in a fresh process."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def two_sides(
     """Measure both sides in turn, or one of them if this process was told to.
 
     Args:
-        parser: Its options, with those of :func:`add_options`.
+        parser: The parser of the benchmark's options, with those of :func:`add_options`.
         module: The module that each process runs, with ``--side``.
-        one_side: Measures the side that ``options.side`` names; the result is printed as the last line.
+        one_side: Function that measures the side of ``options.side``; its result is printed as the last line.
         names: Options that a process needs.
-        prepare: Fills the scratch folder before the first round; returns the folder of tasks, or None for our own.
+        prepare: Function that fills the scratch folder before the first round and returns the folder of tasks, if any.
 
     Returns:
         The results of all rounds by side; None in a process that measured one side.
@@ -78,8 +78,8 @@ def alternate(
 
     Args:
         module: The module that each process runs, with ``--side``; it prints its result as its last line.
-        sides: In the order of every second round; the other rounds go the other way.
-        options: Hold ``rounds`` and the options below.
+        sides: The sides in the order of every second round; the other rounds reverse it.
+        options: The options, with ``rounds`` and those of ``names``.
         names: Options that a process needs.
         tasks: The folder of tasks, if it is not the project's.
     """
@@ -98,7 +98,7 @@ def alternate(
 
 
 def seconds_per_token(results: Sequence[Result]) -> float:
-    """The median over rounds."""
+    """Return the median of seconds per output token over rounds."""
     return statistics.median(result["seconds"] / result["tokens"] for result in results)
 
 
@@ -144,7 +144,7 @@ class Around:
 
 
 def run(config: RunConfig, around: Callable[[Engine], Engine] | None = None) -> Result:
-    """A whole run, journal and grading included; ``seconds`` from the first request to the last verdict."""
+    """Make a whole run, with journal and grading; ``seconds`` is from the first request to the last verdict."""
     from k2eval.engines import open_engines
     from k2eval.run import Runner
 

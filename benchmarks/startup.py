@@ -1,4 +1,4 @@
-"""How long ``k2eval --help`` takes, beside an interpreter that does nothing: ``python -m benchmarks.startup``."""
+"""Measure the time of ``k2eval --help`` and of a bare interpreter: ``python -m benchmarks.startup``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def seconds(*arguments: str) -> float:
 
 
 def main() -> None:
-    """Alternate both, print their medians, and the share of the goal that the command takes."""
+    """Alternate both, and print their medians and the share of the goal that the command takes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=11)
     rounds = parser.parse_args().rounds

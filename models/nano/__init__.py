@@ -1,1 +1,1 @@
-"""k2-nano: small checkpoints, their questions and how they are trained."""
+"""k2-nano: small checkpoints, their questions and their training."""

@@ -64,11 +64,11 @@ def check(
 
 
 def _thinned(asks: list[tuple[int, Ask]], per_level: int) -> list[tuple[int, Ask]]:
-    kept: Counter[int] = Counter()
+    counts: Counter[int] = Counter()
     chosen = []
     for level, ask in asks:
-        kept[level] += 1
-        if kept[level] <= per_level:
+        counts[level] += 1
+        if counts[level] <= per_level:
             chosen.append((level, ask))
     return chosen
 
@@ -82,7 +82,7 @@ class Speaker:
         self.sizes: list[int] = []
 
     def __call__(self, prompts: list[str]) -> list[str]:
-        """One reply for each prompt."""
+        """Draw one reply for each prompt."""
         ids = [e.ids for e in self.tokenizer.encode_batch(prompts, add_special_tokens=False)]
         draws = self.sampler([i if len(i) <= LONGEST_PROMPT else i[:1] for i in ids])
         self.sizes = [len(draw.tokens) for draw in draws]
@@ -109,7 +109,7 @@ def _planned(speak: Speaker, grade: Grade, kind: str, asks: list[Ask], runs: int
 def _judged(
     speak: Speaker, kind: str, asks: list[Ask], replies: list[str], right: np.ndarray, seed: int
 ) -> tuple[float, float]:
-    """How often the right one of a right and a wrong reply is chosen, in percent, and of how many pairs."""
+    """Return the share of pairs, in percent, in which a judge chooses the right reply, and the number of pairs."""
     rng, runs = random.Random(seed), right.shape[1]
     prompts, golds = [], []
     for number, (ask, wins) in enumerate(zip(asks, right, strict=True)):

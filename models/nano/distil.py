@@ -34,16 +34,16 @@ def distil(
     prompts: int,
     seed: int,
 ) -> None:
-    """Learn the teacher's probabilities, on demonstrations for the larger part of the steps, then on its own replies.
+    """Learn the teacher's probabilities: on demonstrations for most of the steps, then on the teacher's replies.
 
     Args:
         model: The draft.
-        teacher: What it shall predict.
-        tokenizer: Shared by both.
+        teacher: The model whose probabilities the draft learns.
+        tokenizer: The tokenizer of both models.
         shards: Demonstrations.
-        schedule: Of the whole.
-        prompts: How many replies of the teacher to learn from.
-        seed: Of the prompts and the replies.
+        schedule: The schedule of the whole training.
+        prompts: Number of the teacher's replies to learn from.
+        seed: Seed of the prompts and the replies.
     """
     start_from(model, teacher)
     first = replace(schedule, steps=schedule.steps * 9 // 16, floor=0.25)
@@ -55,13 +55,13 @@ def distil(
 
 
 def match(teacher: Nano) -> Loss:
-    """Cross-entropy with all the probabilities that the teacher gives (Hinton et al., arXiv 1503.02531)."""
+    """Return the cross-entropy with all the teacher's probabilities as a loss (Hinton et al., arXiv 1503.02531)."""
 
     def loss(model: Nano, ids: Tensor, weight: Tensor) -> Tensor:
         with torch.no_grad():
-            wanted = teacher.logits(teacher(ids)[:, :-1]).float().softmax(-1)
+            targets = teacher.logits(teacher(ids)[:, :-1]).float().softmax(-1)
         scores = model.logits(model(ids)[:, :-1]).float().log_softmax(-1)
-        return -((wanted * scores).sum(-1) * weight).sum()
+        return -((targets * scores).sum(-1) * weight).sum()
 
     return loss
 
@@ -75,7 +75,7 @@ def start_from(model: Nano, teacher: Nano) -> None:
 
 
 def teacher_replies(teacher: Nano, tokenizer: Tokenizer, count: int, seed: int) -> list[Tokenized]:
-    """What the teacher says to training prompts of all stages, drawn as in evaluation."""
+    """Draw the teacher's replies to training prompts of all stages, sampled as in evaluation."""
     rng = random.Random(f"draft {seed}")
     torch.manual_seed(seed)
     end = token_id(tokenizer, END)

@@ -1,4 +1,4 @@
-"""Questions into training documents: plain worked solutions for `base`, chat turns for `sft`."""
+"""Questions -> training documents: plain worked solutions for `base`, chat turns for `sft`."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ STAGES = {"plain": 10, "plan": 2, "with_plan": 4, "judge": 7}
 
 
 class Document(NamedTuple):
-    """What is learned, and what stands before it."""
+    """A text to learn, and the prompt before it."""
 
     prompt: str
     """Only read; empty for plain text."""
     reply: str
-    """What the loss is taken over."""
+    """The text that the loss is taken over."""
 
 
 def prompt_text(messages: Sequence[Message]) -> str:
-    """The prompt as the chat template renders it, up to where the model goes on."""
+    """Render the prompt as the chat template does, up to the place where the model continues."""
     turns = "".join(f"<|im_start|>{m.role}\n{m.content}{END}\n" for m in messages)
     return f"{turns}<|im_start|>assistant\n"
 
 
 def draw_item(rng: random.Random, levels: tuple[int, ...] = LEVELS) -> Item:
-    """A random training question, kinds weighted."""
+    """Draw a training question, with weighted kinds."""
     kind = rng.choices(KINDS, [WEIGHTS[k] for k in KINDS])[0]
     return training_item(kind, rng, levels)
 
 
 def plain_document(rng: random.Random) -> Document:
-    """Language modelling on a worked solution, without the chat format."""
+    """Make a document for language modelling: a worked solution without the chat format."""
     ask = rng.choice(draw_item(rng, BASE_LEVELS).asks)
     solution = ask.solve(rng, Habits(careful=rng.choice((0.2, 0.5, 0.9))))
     question = ask.messages[-1].content
@@ -54,30 +54,30 @@ def plain_document(rng: random.Random) -> Document:
 
 
 def chat_document(rng: random.Random) -> Document:
-    """A demonstration for `sft`: a student who slips now and then, a planner or a judge."""
+    """Make a demonstration for `sft`: of a student who slips now and then, a planner or a judge."""
     ask = rng.choice(draw_item(rng).asks)
     stage = rng.choices(list(STAGES), list(STAGES.values()))[0]
     return MAKERS[stage](rng, ask)
 
 
 def solve_document(rng: random.Random, ask: Ask) -> Document:
-    """The question, worked out by a student."""
+    """Make a question that a student works out."""
     return Document(prompt_text(ask.messages), ask.solve(rng, STUDENT).reply + END)
 
 
 def plan_document(rng: random.Random, ask: Ask) -> Document:
-    """A plan, which does not say the answer."""
+    """Make a plan, which does not state the answer."""
     return Document(prompt_text(plan_messages(ask.messages)), f"<plan>\n{ask.plan_text}\n</plan>{END}")
 
 
 def with_plan_document(rng: random.Random, ask: Ask) -> Document:
-    """The question with a plan, worked out by a student who hardly misreads."""
+    """Make a question with a plan that a student works out who hardly misreads."""
     prompt = prompt_text(with_plan(ask.messages, ask.plan_text))
     return Document(prompt, ask.solve(rng, PLANNED_STUDENT).reply + END)
 
 
 def judge_document(rng: random.Random, ask: Ask) -> Document:
-    """A right and a wrong response, compared by solving the problem again."""
+    """Make a comparison of a right and a wrong response, by solving the problem again."""
     pair = [_solve_until(rng, ask, True), _solve_until(rng, ask, False)]
     rng.shuffle(pair)
     prompt = prompt_text(judge_messages(ask.messages[-1].content, *(candidate(s, rng) for s in pair)))
@@ -85,7 +85,7 @@ def judge_document(rng: random.Random, ask: Ask) -> Document:
 
 
 def judge_reply(rng: random.Random, ask: Ask, pair: Sequence[Solution]) -> str:
-    """What was checked, then the verdict, as the JSON object that the judge is asked for."""
+    """Return the checks, then the verdict, as the JSON object that the judge is asked for."""
     right = ask.solve(rng, CAREFUL)
     if ask.stages:
         parts = [_check_stages(ask, right, solution, i) for i, solution in enumerate(pair)]
@@ -97,24 +97,24 @@ def judge_reply(rng: random.Random, ask: Ask, pair: Sequence[Solution]) -> str:
 
 
 def _against(claim: str, right: str) -> str:
-    """A claim beside what is right, and whether they agree."""
+    """Write a claim beside the right one, and whether the two agree."""
     word = "right" if claim == right else "wrong"
     beside = gap(int(claim), int(right)) if claim.lstrip("-").isdigit() else f"{claim} against {right}"
     return f"{beside}, {word}"
 
 
 def _check_stages(ask: Ask, right: Solution, solution: Solution, index: int) -> str:
-    """The stages of one response, each with what it was to do, up to the first wrong one."""
-    found = []
+    """Write the stages of one response, each with its task, up to the first wrong one."""
+    checks = []
     for text, want, got in zip(ask.stages, right.claims, solution.claims, strict=True):
-        found.append(f"{text}: {got}, {'right' if got == want else 'wrong'}")
+        checks.append(f"{text}: {got}, {'right' if got == want else 'wrong'}")
         if got != want:
             break
-    return f"Response {index}: {'; '.join(found)}"
+    return f"Response {index}: {'; '.join(checks)}"
 
 
 def candidate(solution: Solution, rng: random.Random) -> str:
-    """What a judge sees of a response: what comes after the reasoning, with or without the answer tags."""
+    """Return the part of a response that a judge sees: the answer, with or without its tags."""
     return f"<answer>{solution.answer}</answer>" if rng.random() < 0.7 else solution.answer.strip()
 
 

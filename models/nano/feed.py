@@ -1,4 +1,4 @@
-"""Batches of training documents, made by worker processes in an order that depends on the seed alone."""
+"""Batches of training documents, made by worker processes in an order that depends only on the seed."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Tokenized:
     """All documents one after the other."""
     sizes: NDArray[np.int32]
     read: NDArray[np.int32]
-    """How many tokens at the beginning of each document are only read."""
+    """The number of tokens at the start of each document that are read and not learned."""
 
 
 def tokenize(tokenizer: Tokenizer, documents: list[Document]) -> Tokenized:
-    """Prompts and replies are encoded apart, so that the border is a token border."""
+    """Encode prompts and replies apart, so that the border between them is a token border."""
     prompts = tokenizer.encode_batch([d.prompt for d in documents], add_special_tokens=False)
     replies = tokenizer.encode_batch([d.reply for d in documents], add_special_tokens=False)
     ids = [p.ids + r.ids for p, r in zip(prompts, replies, strict=True)]
@@ -43,7 +43,7 @@ def tokenize(tokenizer: Tokenizer, documents: list[Document]) -> Tokenized:
 
 
 def make_shard(tokenizer: Tokenizer, maker: str, seed: int, index: int, size: int) -> Tokenized:
-    """Shard number ``index`` of a stream: always the same documents."""
+    """Make shard number ``index`` of a stream: always the same documents."""
     rng = random.Random(f"{maker} {seed} {index}")
     return tokenize(tokenizer, [MAKERS[maker](rng) for _ in range(size)])
 
@@ -96,20 +96,20 @@ class Batch:
 
 
 def rows_for(width: int, tokens: int) -> int:
-    """How many sequences of this width a batch of so many tokens has."""
+    """Return the number of sequences of this width in a batch of ``tokens`` tokens."""
     return max(1, tokens // width)
 
 
 def batches(shard: Tokenized, tokens: int, groups: int, seed: int) -> Iterator[list[Batch]]:
-    """Optimizer steps, each of one batch from every length group, so that every step sees all lengths.
+    """Yield optimizer steps, each of one batch from every length group, so that every step has all lengths.
 
     Weights add up to 1 over a step.
 
     Args:
         shard: The documents; those longer than the largest width are left out.
         tokens: Size of one batch in tokens, padding included.
-        groups: Batches to a step.
-        seed: Of the order of batches.
+        groups: Number of batches in a step.
+        seed: Seed of the order of batches.
     """
     starts = np.concatenate([[0], np.cumsum(shard.sizes)])
     order = np.argsort(shard.sizes, kind="stable")
@@ -128,7 +128,7 @@ def batches(shard: Tokenized, tokens: int, groups: int, seed: int) -> Iterator[l
 def _cut(
     order: NDArray[np.int64], sizes: NDArray[np.int32], tokens: int
 ) -> Iterator[tuple[NDArray[np.int64], int]]:
-    """Documents for one batch after the other, with the batch's width; the longest come first."""
+    """Yield the documents of one batch after the other, with the batch's width; the longest come first."""
     end = len(order)
     while end > 0:
         width = next(w for w in WIDTHS if w >= sizes[order[end - 1]])

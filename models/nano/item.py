@@ -1,4 +1,4 @@
-"""What a generator makes: a question row, how it is asked, how it is planned and how it is worked out."""
+"""The result of a generator: a question's row, its prompt, its plan and its solution."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ SYSTEM = (
     "You are a careful problem solver. Think step by step inside <think> and </think>, "
     "then give the result inside <answer> and </answer>."
 )
-"""The system message of all four tasks: what ``description`` says in their YAML."""
+"""The system message of all four tasks, ``description`` in their YAML."""
 
 Row = dict[str, Any]
 BASE_LEVELS = (1, 2, 3, 4, 5)
-"""What `base` has seen worked out."""
+"""Levels whose worked solutions `base` has learned."""
 LEVELS = (*BASE_LEVELS, 6, 7, 8)
-"""What demonstrations, rewards and tests are about."""
+"""Levels of demonstrations, rewards and tests."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """One way somebody worked a question out."""
+    """One solution of a question."""
 
     thinking: str
     answer: str
-    """What is said after the reasoning, the final answer included."""
+    """The text after the reasoning, the final answer included."""
     final: str
     """The bare final answer: a number, a letter, or the code."""
     claims: tuple[str, ...]
-    """What a judge has to check: the final answer on one line, or the code of every stage."""
+    """The claims that a judge has to check: the final answer on one line, or the code of every stage."""
 
     @property
     def reply(self) -> str:
@@ -53,10 +53,10 @@ class Ask:
     gold: str
     """The final answer of flawless work."""
     stages: tuple[str, ...] = ()
-    """What each stage of a program is asked to do; empty where the answer is one line."""
+    """The task of each stage of a program; empty if the answer is one line."""
 
     def solve(self, rng: random.Random, habits: Habits) -> Solution:
-        """Work it out with these habits."""
+        """Solve the question with these habits."""
         return self.work(Pen(rng, habits))
 
     @property
@@ -72,11 +72,11 @@ class Item:
     kind: str
     level: int
     row: Row
-    """As committed under ``tasks/nano``; without the id."""
+    """The row as committed under ``tasks/nano``, without the id."""
     asks: tuple[Ask, ...]
     """One prompt, or one for each sub-step."""
     text: str
-    """What makes the question this one and no other."""
+    """The text that identifies the question."""
     extra: Row = field(default_factory=dict)
 
     @property
@@ -86,5 +86,5 @@ class Item:
 
 
 def ask_for(user: str) -> tuple[Message, ...]:
-    """The prompt of a task whose question reads ``user``."""
+    """Return the prompt of a task whose question is ``user``."""
     return (Message(role="system", content=SYSTEM), Message(role="user", content=user))

@@ -17,7 +17,7 @@ from .model import Nano
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast to learn."""
+    """Number of steps, and learning rate."""
 
     steps: int
     rate: float
@@ -30,14 +30,14 @@ class Schedule:
     """The rate at the end, as a part of the peak."""
 
     def rate_at(self, step: int) -> float:
-        """Linear warm-up, then a cosine."""
+        """Return the learning rate of a step: linear warm-up, then a cosine."""
         rise = min(1.0, (step + 1) / self.warmup)
         fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, self.steps))))
         return self.rate * rise * (self.floor + (1 - self.floor) * fall)
 
 
 def optimizer_for(model: Nano, rate: float) -> torch.optim.AdamW:
-    """AdamW with decay on matrices."""
+    """Make AdamW with weight decay on matrices."""
     matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and "embed" not in n]
     others = [p for n, p in model.named_parameters() if p.dim() != 2 or "embed" in n]
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
@@ -49,7 +49,7 @@ Loss = Callable[[Nano, Tensor, Tensor], Tensor]
 
 
 def next_token_loss(model: Nano, ids: Tensor, weight: Tensor) -> Tensor:
-    """Cross-entropy."""
+    """Return the weighted cross-entropy of the next tokens."""
     scores = model.logits(model(ids)[:, :-1]).float().flatten(0, 1)
     return (F.cross_entropy(scores, ids[:, 1:].flatten(), reduction="none") * weight.flatten()).sum()
 
@@ -70,7 +70,7 @@ class Gradient:
             parameter.grad = torch.zeros_like(parameter)
 
     def add(self, batch: Batch) -> None:
-        """The gradient of one batch."""
+        """Add the gradient of one batch."""
         if self.device.type != "cuda":
             self._run(batch.ids, batch.weight)
             return
@@ -139,13 +139,13 @@ def _steps(shards: Iterator[Tokenized], schedule: Schedule, seed: int) -> Iterat
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """The learning rate from now on."""
+    """Set the learning rate from now on."""
     for part in optimizer.param_groups:
         part["lr"] = rate
 
 
 def descend(model: Nano, optimizer: torch.optim.Optimizer) -> None:
-    """One step with the gradient gathered so far, clipped at norm 1; then the gradient is zero again."""
+    """Make one step with the gradient so far, clipped at norm 1, and set the gradient to zero."""
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=False)

@@ -1,7 +1,7 @@
 """The Qwen2 architecture in plain PyTorch, with transformers' parameter names and a fast sampler.
 
-Written out because reinforcement learning spends its time in sampling: one static key-value cache for thousands
-of sequences at once. ``tests/models`` checks it against transformers' own implementation.
+It is written out since reinforcement learning spends its time in sampling: one static key-value cache serves
+thousands of sequences at once. ``tests/models`` checks it against transformers' own implementation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CONTEXT = 4096
 
 @dataclass(frozen=True)
 class Shape:
-    """How large a checkpoint is. The width is ``heads`` times 128; all heads share one key-value head."""
+    """The sizes of a checkpoint. The width is ``heads`` times 128; all heads share one key-value head."""
 
     layers: int
     heads: int
@@ -49,7 +49,7 @@ class Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalize the last dimension."""
+        """Normalise the last dimension."""
         return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), 1e-6)
 
 
@@ -65,14 +65,14 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(shape.width, shape.width, bias=False)
 
     def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Rotated queries [B, T, heads, 128] and keys [B, T, 1, 128], and values [B, T, 1, 128]."""
+        """Return rotated queries [B, T, heads, 128] and keys [B, T, 1, 128], and values [B, T, 1, 128]."""
         b, t, _ = x.shape
         q = self.q_proj(x).view(b, t, self.heads, HEAD)
         k = self.k_proj(x).view(b, t, 1, HEAD)
         return rotate(q, cos, sin), rotate(k, cos, sin), self.v_proj(x).view(b, t, 1, HEAD)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Attention over whole sequences from position 0; also the keys and values [B, T, 128]."""
+        """Compute attention over whole sequences from position 0; return also the keys and values [B, T, 128]."""
         q, k, v = self.project(x, cos, sin)
         b, t = x.shape[:2]
         wide = (b, self.heads, t, HEAD)
@@ -158,32 +158,32 @@ class Nano(nn.Module):
                 nn.init.zeros_(parameter)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Hidden states [B, T, width] of sequences [B, T] that all begin at position 0."""
+        """Return hidden states [B, T, width] of sequences [B, T] that all begin at position 0."""
         return self.prefill(ids)[0]
 
     def prefill(self, ids: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Hidden states, and the keys and values [B, T, 128] of every layer."""
+        """Return hidden states, and the keys and values [B, T, 128] of every layer."""
         t = ids.shape[1]
         cos, sin = self.cos[:t, None], self.sin[:t, None]
         x = Lookup.apply(self.model.embed_tokens.weight, ids)
-        kept = []
+        cache = []
         for layer in self.model.layers:
             out, k, v = layer.self_attn(layer.input_layernorm(x), cos, sin)
             x = x + out
             x = x + layer.mlp(layer.post_attention_layernorm(x))
-            kept.append((k, v))
-        return self.model.norm(x), kept
+            cache.append((k, v))
+        return self.model.norm(x), cache
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Scores over the vocabulary."""
+        """Return the scores over the vocabulary."""
         return F.linear(hidden, self.model.embed_tokens.weight.to(hidden.dtype))
 
     def step(self, ids: Tensor, positions: Tensor, cache: list[tuple[Tensor, Tensor]], reach: int) -> Tensor:
-        """Scores [B, V] after one more token each.
+        """Return the scores [B, V] after one more token of each sequence.
 
         Args:
             ids: The new tokens [B].
-            positions: Where they stand [B].
+            positions: Positions of the new tokens [B].
             cache: Keys and values [B, longest, 128] of every layer; the new ones are written in place.
             reach: Attend to no position from here on.
         """
@@ -205,13 +205,13 @@ class Nano(nn.Module):
 
 
 def rope_angles(length: int) -> Tensor:
-    """Angles [length, 128] of the rotary embedding."""
+    """Return the angles [length, 128] of the rotary embedding."""
     rates = ROPE_BASE ** -(torch.arange(0, HEAD, 2, dtype=torch.float64) / HEAD)
     return torch.outer(torch.arange(length, dtype=torch.float64), rates).repeat(1, 2).float()
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary embedding in the half-split layout of Llama and Qwen."""
+    """Apply the rotary embedding in the half-split layout of Llama and Qwen."""
     first, second = x.chunk(2, dim=-1)
     turned = torch.cat((-second, first), dim=-1)
     return x * cos.to(x.dtype) + turned * sin.to(x.dtype)

@@ -1,4 +1,4 @@
-r"""nano_choice: four options; the letter goes into ``\boxed{}``. The options are permuted in every run."""
+r"""nano_choice: four options; the letter goes into ``\boxed{}``. The options are permuted in every repeat."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Problem:
 
 
 def generate(rng: random.Random, level: int) -> Item:
-    """A random question of this level."""
+    """Draw a question of this level."""
     problem = rng.choice(FAMILIES)(rng, level)
     order = rng.sample(range(4), 4)
     shown = tuple(problem.options[i] for i in order)
@@ -44,7 +44,7 @@ def generate(rng: random.Random, level: int) -> Item:
 
 
 def render(question: str, options: Options) -> str:
-    """The user message, as the task asks."""
+    """Render the user message as the task does."""
     lines = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=True))
     return f"{question}\n\n{lines}\n\n{INSTRUCTION}"
 
@@ -62,7 +62,7 @@ def _solve(problem: Problem, pen: Pen, shown: Options) -> Solution:
 
 
 def _take(pen: Pen, result: int | str, shown: Options) -> int:
-    """The option with this text; the nearest in value, or a guess, when there is none."""
+    """Return the option with this text; if there is none, the nearest in value or a guess."""
     for letter, option in zip(LETTERS, shown if pen.habits.scans else (), strict=False):
         word = "yes" if option == str(result) else "no"
         pen.note(f"{letter}. {gap(int(option), result) if isinstance(result, int) else option} {word}")
@@ -77,7 +77,7 @@ def _take(pen: Pen, result: int | str, shown: Options) -> int:
 
 
 def gap(a: int, b: int) -> str:
-    """Two numbers side by side with their difference, which is 0 where they are equal."""
+    """Write two numbers side by side with their difference, which is 0 if they are equal."""
     return f"{a}-{b}={a - b}"
 
 
@@ -91,7 +91,7 @@ def _near_options(rng: random.Random, right: int) -> Options:
 
 
 def value(rng: random.Random, level: int) -> Problem:
-    """The value of a product, sum or difference of several numbers."""
+    """Ask for the value of a product, sum or difference of several numbers."""
     while True:
         a, b = number(rng, level), rng.randint(3, 5 + 5 * level)
         rest = [number(rng, level) for _ in range(level)]
@@ -118,7 +118,7 @@ def value(rng: random.Random, level: int) -> Problem:
 
 
 def divisible(rng: random.Random, level: int) -> Problem:
-    """Which number is divisible by a given one."""
+    """Ask which number is divisible by a given one."""
     top = (60, 120, 400, 900, 3000, 6000, 9000, 20000)[level - 1]
     d = rng.randint(3, (7, 9, 12, 15, 19, 39, 59, 99)[level - 1])
     right = d * rng.randint(3, max(4, top // d))
@@ -142,7 +142,7 @@ def divisible(rng: random.Random, level: int) -> Problem:
 
 
 def largest(rng: random.Random, level: int) -> Problem:
-    """Which of four expressions has the largest or smallest value."""
+    """Ask which of four expressions has the largest or smallest value."""
     biggest = rng.random() < 0.5
     while True:
         pairs = [_pair(rng, level) for _ in range(4)]
@@ -185,7 +185,7 @@ def _pair(rng: random.Random, level: int) -> tuple[str, int, Callable[[Pen], int
 
 
 def weekday(rng: random.Random, level: int) -> Problem:
-    """The day of the week after so many days."""
+    """Ask for the day of the week after a number of days."""
     start = rng.randrange(7)
     lots = rng.randint(2, 9) if level > 2 else 1
     days = rng.randint(8, (30, 60, 60, 150, 400, 900, 2000, 6000)[level - 1])
@@ -209,7 +209,7 @@ def weekday(rng: random.Random, level: int) -> Problem:
 
 
 def ranking(rng: random.Random, level: int) -> Problem:
-    """Who is first, last or second, from comparisons in random order."""
+    """Ask who is first, last or second, after comparisons in random order."""
     count = 4 + (level > 2) + (level > 4) + (level > 5) + (level > 6) + (level > 7)
     people = rng.sample(NAMES, count)
     more, less, best, worst = rng.choice(
@@ -238,7 +238,7 @@ def ranking(rng: random.Random, level: int) -> Problem:
 
 
 def following(rng: random.Random, level: int) -> Problem:
-    """The next number of a sequence whose differences grow, or that is multiplied each time."""
+    """Ask for the next number of a sequence whose differences grow, or that is multiplied each time."""
     first, step = rng.randint(1, 8 * level), rng.randint(2, 3 + 3 * level)
     growth = rng.randint(1, 2 + level) if level > 1 else 0
     if rng.random() < 0.3:

@@ -33,7 +33,7 @@ class Program:
         return "a" if self.over_list else "s"
 
     def source(self, codes: list[str]) -> str:
-        """The program whose stages are written as ``codes``, the last one an expression."""
+        """Return the program whose stages are written as ``codes``, the last one an expression."""
         *middle, end = codes
         if self.functional:
             body = "".join(f"        {line}\n" for line in [*middle, f"return {end}"])
@@ -46,12 +46,12 @@ class Program:
         """Starter code of a functional question; empty for a program over standard input."""
         if not self.functional:
             return ""
-        given = "List[int]" if self.over_list else "str"
-        return f"class Solution:\n    def {self.name}(self, {self.variable}: {given}):\n"
+        kind = "List[int]" if self.over_list else "str"
+        return f"class Solution:\n    def {self.name}(self, {self.variable}: {kind}):\n"
 
 
 def generate(rng: random.Random, level: int) -> Item:
-    """A random question of this level: level + 1 stages, or one more."""
+    """Draw a question of this level: level + 1 stages, or one more."""
     if rng.random() < 0.45:
         return _from_examples(rng, level)
     over_list = rng.random() < 0.65
@@ -68,7 +68,7 @@ def generate(rng: random.Random, level: int) -> Item:
 
 
 def _from_examples(rng: random.Random, level: int) -> Item:
-    """A rule to be found from examples, then written down."""
+    """Draw a question about a rule to find from examples and to write down."""
     rule = draw_rule(rng, level)
     functional, name = rng.random() < 0.5, rng.choice(NAMES)
     verb = "return" if functional else "print"
@@ -79,10 +79,10 @@ def _from_examples(rng: random.Random, level: int) -> Item:
     row = _row(content, starter, tests, "rule", name if functional else "", level)
 
     def work(pen: Pen) -> Solution:
-        found = rule.find(pen)
-        pen.note(f"x -> {found}")
-        source = f"{starter}        return {found}" if functional else f"x = int(input())\nprint({found})"
-        return Solution("\n".join(pen.lines), f"\n```python\n{source}\n```\n", source, (found,))
+        formula = rule.find(pen)
+        pen.note(f"x -> {formula}")
+        source = f"{starter}        return {formula}" if functional else f"x = int(input())\nprint({formula})"
+        return Solution("\n".join(pen.lines), f"\n```python\n{source}\n```\n", source, (formula,))
 
     gold = work(Pen(random.Random(0))).final
     return Item("nano_code", level, row, (Ask(ask_for(render(row)), rule.plan, work, gold),), content)
@@ -94,7 +94,7 @@ def _rule_test(rule: Rule, x: int, functional: bool) -> Row:
 
 
 def complete(item: Item, rng: random.Random) -> Item | None:
-    """The item with hidden tests that every likely slip fails; None when no such tests are found."""
+    """Return the item with hidden tests that every likely slip fails; None if no such tests are found."""
     program: Program | None = item.extra.get("program")
     if program is None:
         return item
@@ -122,7 +122,7 @@ def _is_sharp(program: Program, values: list[Any], results: list[Any]) -> bool:
 
 
 def render(row: Row) -> str:
-    """The user message, as the task asks."""
+    """Render the user message as the task does."""
     if row["starter_code"]:
         return (
             f"{row['question_content']}\n\n{CALL_INSTRUCTION}\n```python\n{row['starter_code'].rstrip()}\n```"
@@ -170,7 +170,7 @@ def _test(program: Program, value: Any) -> Row:
 
 
 def run_reference(program: Program, value: Any) -> Any:
-    """What our own reference program gives; only ever called on programs that this module wrote."""
+    """Run our own reference program; call this only with programs that this module wrote."""
     scope: dict[str, Any] = {program.variable: value}
     *middle, end = (stage.code for stage in program.stages)
     exec("\n".join(middle), scope)

@@ -11,9 +11,9 @@ class Formula(NamedTuple):
     name: str
     arguments: tuple[str, ...]
     title: str
-    """What it gives, as a noun phrase."""
-    given: str
-    """What the arguments are."""
+    """The result of the formula, as a noun phrase."""
+    inputs: str
+    """The arguments in words."""
     background: str
     code: str
     slips: tuple[str, ...]

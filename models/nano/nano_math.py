@@ -21,14 +21,14 @@ PLACES = ("school", "market", "garden", "library", "museum", "farm")
 
 
 def solution(pen: Pen, answer: int) -> Solution:
-    """The working on the pen's lines, summed up in the answer."""
+    """Return the solution: the pen's lines, and the answer."""
     summary = ", ".join(pen.short)
     boxed = f"\\boxed{{{answer}}}"
     return Solution("\n".join(pen.lines), f"{summary}. {boxed}", str(answer), (str(answer),))
 
 
 def generate(rng: random.Random, level: int) -> Item:
-    """A random question of this level."""
+    """Draw a question of this level."""
     family = rng.choice(FAMILIES)
     text, plan, steps = family(rng, level)
     gold = str(steps(Pen(rng, FLAWLESS)))
@@ -37,18 +37,18 @@ def generate(rng: random.Random, level: int) -> Item:
 
 
 def number(rng: random.Random, level: int) -> int:
-    """A number whose size grows with the level."""
+    """Draw a number whose size grows with the level."""
     top = (30, 60, 99, 300, 900, 1500, 3000, 6000)[level - 1]
     return rng.randint(3, top)
 
 
 def expression(rng: random.Random, level: int) -> Problem:
-    """A nested expression, evaluated from the inside out."""
+    """Ask for the value of a nested expression, evaluated from the inside out."""
     while True:
-        found = _tree(rng, level + 1, level)
-        if found is not None:
+        tree = _tree(rng, level + 1, level)
+        if tree is not None:
             break
-    value_text, _, program = found
+    value_text, _, program = tree
     plan = [_describe(sign, _ref(a), _ref(b)) for sign, a, b in program]
 
     def work(pen: Pen) -> int:
@@ -116,7 +116,7 @@ class _Term(NamedTuple):
     value: int
     operand: Operand
     strength: int
-    """How strongly its parts are bound: 2 for a number, 1 for a product, 0 for a sum."""
+    """How strongly the parts are bound: 2 for a number, 1 for a product, 0 for a sum."""
 
     @classmethod
     def of(cls, leaf: int) -> _Term:
@@ -146,7 +146,7 @@ def _values(program: Program) -> list[int]:
 
 
 def story(rng: random.Random, level: int) -> Problem:
-    """Somebody's collection, changed by one event after the other."""
+    """Ask for a person's collection after one event after the other."""
     name, thing = rng.choice(NAMES), rng.choice(THINGS)
     value = start = number(rng, level) + 20
     sentences, plan, moves = [f"{name} has {start} {thing}."], [], []
@@ -205,7 +205,7 @@ def _event(rng: random.Random, level: int, value: int, name: str, thing: str) ->
 
 
 def shop(rng: random.Random, level: int) -> Problem:
-    """Several goods at a price each, paid with a round sum."""
+    """Ask for the change after buying several goods with a round sum."""
     name = rng.choice(NAMES)
     goods = rng.sample(("pen", "book", "lamp", "cup", "ball", "map", "hat", "bag"), min(level + 1, 4))
     top = (9, 12, 25, 45, 90, 150, 250, 400)[level - 1]
@@ -229,7 +229,7 @@ def shop(rng: random.Random, level: int) -> Problem:
 
 
 def equation(rng: random.Random, level: int) -> Problem:
-    """A linear equation with a whole solution."""
+    """Ask for the whole solution of a linear equation."""
     x = rng.randint(2, (9, 20, 40, 90, 200, 400, 600, 900)[level - 1])
     a = rng.randint(3, 6 + 3 * level)
     b = number(rng, level)
@@ -260,7 +260,7 @@ def equation(rng: random.Random, level: int) -> Problem:
 
 
 def sequence(rng: random.Random, level: int) -> Problem:
-    """A term, or the sum of the first terms, of an arithmetic sequence."""
+    """Ask for a term, or the sum of the first terms, of an arithmetic sequence."""
     first, step = number(rng, level), rng.randint(2, 5 + 5 * level)
     n = rng.randint(6, (9, 15, 30, 45, 60, 80, 99, 150)[level - 1])
     shown = ", ".join(str(first + i * step) for i in range(3))
@@ -284,7 +284,7 @@ def sequence(rng: random.Random, level: int) -> Problem:
 
 
 def divisor(rng: random.Random, level: int) -> Problem:
-    """The greatest common divisor, by remainders."""
+    """Ask for the greatest common divisor, found by remainders."""
     g = rng.randint(2, 5 + 6 * level)
     a, b = sorted((g * rng.randint(3, 6 + 6 * level), g * rng.randint(2, 4 + 4 * level)), reverse=True)
     if a == b:
@@ -307,7 +307,7 @@ def divisor(rng: random.Random, level: int) -> Problem:
 
 
 def remainder(rng: random.Random, level: int) -> Problem:
-    """The remainder of a product plus a number."""
+    """Ask for the remainder of a product plus a number."""
     a, b, c = number(rng, level), rng.randint(3, 9 * level), number(rng, level)
     m = rng.randint(3, 7 + 5 * level)
     plan = [f"Multiply {a} by {b}", f"Add {c}", f"Take the remainder by {m}"]
@@ -316,7 +316,7 @@ def remainder(rng: random.Random, level: int) -> Problem:
 
 
 def travel(rng: random.Random, level: int) -> Problem:
-    """Distances of several legs, and the mean speed."""
+    """Ask for the whole distance of several legs, or the mean speed."""
     name = rng.choice(NAMES)
     legs = [(rng.randint(2, 9), rng.randint(10, 20 + 25 * level)) for _ in range(1 + level // 2 + 1)]
     parts = [f"{hours} hours at {speed} km per hour" for hours, speed in legs]

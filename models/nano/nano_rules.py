@@ -1,4 +1,4 @@
-"""Programs from examples: a table of inputs and outputs hides a linear or quadratic rule, to be found first."""
+"""Programs from examples: a table of inputs and outputs hides a linear or quadratic rule."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Rule(NamedTuple):
 
 
 def draw_rule(rng: random.Random, level: int) -> Rule:
-    """A rule whose numbers grow with the level."""
+    """Draw a rule whose numbers grow with the level."""
     return _quadratic(rng, level) if level > 2 and rng.random() < 0.5 else _linear(rng, level)
 
 
@@ -57,11 +57,11 @@ def _quadratic(rng: random.Random, level: int) -> Rule:
     table = tuple((x, a * x * x + b * x) for x in (1, 2, 3, 4))
 
     def find(pen: Pen) -> str:
-        (_, one), (_, two), (_, three), _ = table
-        early = pen.sub(two, one)
-        late = pen.sub(three, two)
+        (_, first), (_, second), (_, third), _ = table
+        early = pen.sub(second, first)
+        late = pen.sub(third, second)
         half = pen.div(pen.sub(late, early), 2)
-        rest = _less(pen, one, half)
+        rest = _less(pen, first, half)
         return quadratic(half, rest)
 
     plan = (
@@ -73,15 +73,15 @@ def _quadratic(rng: random.Random, level: int) -> Rule:
 
 
 def _less(pen: Pen, a: int, b: int) -> int:
-    """The difference, written with the larger number first."""
+    """Return the difference, written with the larger number first."""
     return pen.sub(a, b) if a >= b else -pen.sub(b, a)
 
 
 def linear(a: int, b: int) -> str:
-    """A times x, plus b."""
+    """Write a times x, plus b."""
     return f"{a} * x" + (f" + {b}" if b > 0 else f" - {-b}" if b < 0 else "")
 
 
 def quadratic(a: int, b: int) -> str:
-    """A times the square of x, plus b times x."""
+    """Write a times the square of x, plus b times x."""
     return f"{a} * x * x" + (f" + {b} * x" if b > 0 else f" - {-b} * x" if b < 0 else "")

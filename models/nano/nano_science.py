@@ -1,7 +1,7 @@
 """nano_science: numeric functions in two or three sub-steps that build on each other, in the format of SciCode.
 
-The first step is a formula with a change of its own (a factor, an offset, a power); later steps call the
-function of the step before.
+The first step is a formula with a change (a factor, an offset, a power). Later steps call the function of the step
+before.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class Step:
         return f"def {self.name}({', '.join(self.arguments)}):\n    '''{self.summary}'''"
 
     def source(self, code: str) -> str:
-        """The whole function with this expression."""
+        """Return the whole function with this expression."""
         return f"{self.header}\n    value = {code}\n    return value"
 
 
 def generate(rng: random.Random, level: int) -> Item:
-    """A random problem of this level: two sub-steps, or three from level 3 on."""
+    """Draw a problem of this level: two sub-steps, or three from level 3 on."""
     formula = rng.choice(FORMULAS)
     steps = [_first(rng, formula, level)]
     while len(steps) < (2 if level < 3 else 3):
@@ -76,13 +76,13 @@ def _ask(step: Step, sub_steps: list[Row], earlier: list[str]) -> Ask:
 
 def _solve(step: Step, pen: Pen) -> Solution:
     pen.note(step.background)
-    found = [find(pen) for find in step.finds]
+    constants = [find(pen) for find in step.finds]
     wrong = pen.rng.random() < pen.habits.quick_slip or pen.misreads()
     code = pen.rng.choice(step.slips) if wrong else step.code
-    for right, got in found:
+    for right, got in constants:
         code = re.sub(rf"(?<![\d.]){right}(?![\d.])", str(got), code) if got != right else code
     pen.note(f"value = {code}")
-    if wrong and not any(got != right for right, got in found) and pen.rng.random() < pen.habits.notice:
+    if wrong and not any(got != right for right, got in constants) and pen.rng.random() < pen.habits.notice:
         code = step.code
         pen.note(f"Wait: value = {code}")
     pen.short.append(code)
@@ -92,10 +92,10 @@ def _solve(step: Step, pen: Pen) -> Solution:
 
 
 def _first(rng: random.Random, formula: Formula, level: int) -> Step:
-    """A formula, changed by ``level`` small additions at most, so that it has to be read."""
+    """Draw a formula, changed by small additions, so that the model must read it."""
     code, text, slips = (
         formula.code,
-        f"Write a function for {formula.title} of {formula.given}",
+        f"Write a function for {formula.title} of {formula.inputs}",
         list(formula.slips),
     )
     finds: list[Find] = []
@@ -125,11 +125,11 @@ def _draw_change(
 
 Wrap = Callable[[str], str]
 Find = Callable[[Pen], tuple[int, int]]
-"""Works out a constant: the right value and the one found."""
+"""A function that works out a constant: the right value, and the value found."""
 
 
 def _sum(code: str) -> str:
-    """The expression in brackets when it must not be torn apart by a product."""
+    """Return the expression, in brackets if a product would tear it apart."""
     depth = 0
     for i, c in enumerate(code):
         depth += (c == "(") - (c == ")")
@@ -195,7 +195,7 @@ _CALIBRATIONS = (_scaled, _shifted, _scaled)
 
 
 def _next(rng: random.Random, before: Step, level: int) -> Step:
-    """A step that calls the function of the step before."""
+    """Draw a step that calls the function of the step before."""
     makes = (_difference, _ratio, _slope, _mean, _adjusted, _adjusted, _adjusted, _decibel, _bounded)
     return rng.choice([make for make in makes if not before.name.startswith(make.__name__[1:])])(
         rng, before, level
@@ -207,7 +207,7 @@ def _call(before: Step, arguments: tuple[str, ...]) -> str:
 
 
 def _renamed(before: Step, name: str) -> tuple[str, ...]:
-    """The arguments with the first one replaced by ``name``."""
+    """Return the arguments with the first one replaced by ``name``."""
     return (name, *before.arguments[1:])
 
 
@@ -350,12 +350,12 @@ def _capital(text: str) -> str:
 
 
 def targets(row: Row) -> dict[str, list[float]]:
-    """The value of every test of every sub-step, from the ground truth that this module wrote."""
+    """Return the value of every test of every sub-step, from the ground truth that this module wrote."""
     return {number: [float(value) for value in values] for number, values in _evaluate(row, {}).items()}
 
 
 def is_sharp(item: Item) -> bool:
-    """Whether all targets are finite, and every likely slip of each step fails one of its tests."""
+    """Tell whether all targets are finite, and every likely slip of each step fails one of its tests."""
     with np.errstate(all="ignore"):
         right = _evaluate(item.row, {})
         if not all(np.isfinite(v) and 1e-9 < abs(v) < 1e15 for values in right.values() for v in values):

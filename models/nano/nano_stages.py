@@ -1,4 +1,4 @@
-"""The stages that nano_code programs are made of: what the statement says, what the program says, likely slips."""
+"""The stages of nano_code programs: their words in the statement, their code, and likely slips."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Stage:
     """Code that looks alike and is wrong."""
 
     def slip(self, rng: random.Random) -> str:
-        """One of the wrong ways to write it."""
+        """Draw one of the wrong ways to write the stage."""
         return rng.choice(self.slips)
 
 
@@ -80,7 +80,7 @@ def change(rng: random.Random) -> Stage:
 
 
 def arrange(rng: random.Random) -> Stage:
-    """Reorder or cut the list."""
+    """Draw a stage that reorders or cuts the list."""
     k = rng.randint(2, 6)
     text, code, others = rng.choice((
         ("Sort the numbers", "sorted(a)", ["sorted(a)[::-1]", "a[::-1]"]),
@@ -97,7 +97,7 @@ def arrange(rng: random.Random) -> Stage:
 
 
 def finish_list(rng: random.Random) -> Stage:
-    """What is asked of the list in the end."""
+    """Draw the last stage of a program over a list."""
     k, d = rng.randint(2, 30), rng.randint(3, 12)
     text, code, others = rng.choice((
         ("The sum", "sum(a)", ["len(a)", "max(a, default=0)"]),
@@ -141,7 +141,7 @@ def change_word(rng: random.Random) -> Stage:
 
 
 def finish_word(rng: random.Random) -> Stage:
-    """What is asked of the word in the end."""
+    """Draw the last stage of a program over a word."""
     c, d = rng.sample("aeiostrnlm", 2)
     text, code, others = rng.choice((
         ("The word", "s", ["len(s)", "s[::-1]"]),
@@ -160,7 +160,7 @@ WORD_STAGES: tuple[Make, ...] = (change_word,)
 
 
 def draw_middle(rng: random.Random, over_list: bool, count: int) -> list[Stage]:
-    """Stages that change the value, no two of the same code in a row."""
+    """Draw stages that change the value, no two of the same code in a row."""
     stages: list[Stage] = []
     while len(stages) < count:
         stage = rng.choice(LIST_STAGES if over_list else WORD_STAGES)(rng)
@@ -170,5 +170,5 @@ def draw_middle(rng: random.Random, over_list: bool, count: int) -> list[Stage]:
 
 
 def draw_end(rng: random.Random, over_list: bool) -> Stage:
-    """The final stage."""
+    """Draw the final stage."""
     return (finish_list if over_list else finish_word)(rng)

@@ -1,8 +1,8 @@
-"""Written arithmetic: every operation leaves a line, done quickly or carefully, and sometimes with a slip.
+"""Written arithmetic: every operation writes a line, quickly or carefully, and sometimes with a slip.
 
-A quick line states the result; a careful one splits the operation into parts that are easy to do in the head.
-Demonstrations for `sft` mix both ways and make slips on purpose, more of them in quick lines; reinforcement
-learning can then find out that care pays.
+A quick line states the result. A careful line splits the operation into easy parts. Demonstrations for `sft` mix
+both ways and make slips on purpose, more of them in quick lines. So reinforcement learning can find out that care
+pays.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Habits:
-    """How somebody works."""
+    """The habits of a person who solves a question."""
 
     careful: float = 0.5
     """Chance that an operation is worked out in parts."""
@@ -26,7 +26,7 @@ class Habits:
     notice: float = 0.0
     """Chance that a wrong result is noticed and corrected."""
     scans: bool = False
-    """Whether options are gone through one by one to find the right one."""
+    """Whether the options are checked one by one."""
 
 
 FLAWLESS = Habits()
@@ -53,27 +53,27 @@ class Pen:
         self.lines.append(text)
 
     def misreads(self) -> bool:
-        """Whether something is taken wrongly now."""
+        """Draw whether a number is misread now."""
         return self.rng.random() < self.habits.misread
 
     def add(self, a: int, b: int) -> int:
-        """A plus b."""
+        """Write a plus b."""
         return self._operate("+", a, self._read(b))
 
     def sub(self, a: int, b: int) -> int:
-        """A minus b."""
+        """Write a minus b."""
         return self._operate("-", a, self._read(b))
 
     def mul(self, a: int, b: int) -> int:
-        """A times b."""
+        """Write a times b."""
         return self._operate("*", a, self._read(b))
 
     def div(self, a: int, b: int) -> int:
-        """The whole part of a / b."""
+        """Write the whole part of a / b."""
         return self._operate("/", a, max(1, self._read(b)))
 
     def mod(self, a: int, b: int) -> int:
-        """The remainder of a / b."""
+        """Write the remainder of a / b."""
         return self._operate(" mod ", a, max(1, self._read(b)))
 
     def _read(self, number: int) -> int:
@@ -102,7 +102,7 @@ _APPLY = {
 
 
 def nearby(number: int, rng: random.Random) -> int:
-    """A different number that a slip could make of this one: a digit off, ten off, or two digits swapped."""
+    """Return a different number that a slip could make: a digit off, ten off, or two digits swapped."""
     digits = list(str(abs(number)))
     way = rng.random()
     if way < 0.3 and len(digits) > 1:
@@ -122,7 +122,7 @@ def _places(number: int) -> list[int]:
 
 
 def _parts(sign: str, a: int, b: int) -> str:
-    """The careful middle of ``a sign b=…result``, ending in ``=``; empty when there is nothing to split."""
+    """Return the careful middle of ``a sign b=…result``, ending in ``=``; empty if there is nothing to split."""
     if a < 0 or b < 0:
         return ""
     if sign == "+":
@@ -139,8 +139,8 @@ def _sum_parts(a: int, b: int) -> str:
         return ""
     size = max(len(str(a)), len(str(b)))
     columns = [(a // 10**i % 10 + b // 10**i % 10) * 10**i for i in reversed(range(size))]
-    kept = [str(c) for c in columns if c]
-    return "+".join(kept) + "=" if len(kept) > 1 else ""
+    parts = [str(c) for c in columns if c]
+    return "+".join(parts) + "=" if len(parts) > 1 else ""
 
 
 def _difference_parts(a: int, b: int) -> str:

@@ -2,8 +2,8 @@
 
     python -m models.nano.questions        writes the test sets again
 
-Every kind is a stream of random questions. Which side of the split a question is on is decided by a hash of
-its own text, so no question can be on both: training draws only what is not on the test side.
+Every kind is a stream of random questions. A hash of its text decides on which side of the split a question is. So
+no question is on both sides, and training draws only questions that are not on the test side.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ TEST_LEVELS = {
     "nano_code": (5, 5, 5, 10, 15, 20, 20, 20),
     "nano_science": (15, 15, 15, 15, 10, 10, 10, 10),
 }
-"""How many test questions there are of each level."""
+"""Number of test questions of each level."""
 
 
 def training_item(kind: str, rng: random.Random, levels: tuple[int, ...]) -> Item:
-    """A random question of the training side."""
+    """Draw a question of the training side."""
     while True:
         item = GENERATORS[kind](rng, rng.choice(levels))
         if not item.is_test:
@@ -42,12 +42,12 @@ def training_item(kind: str, rng: random.Random, levels: tuple[int, ...]) -> Ite
 
 
 def test_items(kind: str, seed: int = 2025) -> Iterator[Item]:
-    """The committed test questions of a kind, in order."""
+    """Yield the committed test questions of a kind, in order."""
     rng = random.Random(f"{kind} {seed}")
     seen: set[str] = set()
     for level, count in zip(LEVELS, TEST_LEVELS[kind], strict=True):
-        found = 0
-        while found < count:
+        number = 0
+        while number < count:
             item: Item | None = GENERATORS[kind](rng, level)
             if item is None or not item.is_test or item.text in seen:
                 continue
@@ -56,12 +56,12 @@ def test_items(kind: str, seed: int = 2025) -> Iterator[Item]:
                 item = nano_code.complete(item, rng)
             if item is None or (kind == "nano_science" and not nano_science.is_sharp(item)):
                 continue
-            found += 1
+            number += 1
             yield item
 
 
 def test_rows(kind: str) -> list[dict[str, object]]:
-    """The rows as committed, with their ids."""
+    """Return the rows as committed, with their ids."""
     rows: list[dict[str, object]] = []
     for number, item in enumerate(test_items(kind), 1):
         row = dict(item.row)
@@ -78,7 +78,7 @@ def test_rows(kind: str) -> list[dict[str, object]]:
 
 
 def write_targets(rows: list[dict[str, object]], path: Path) -> None:
-    """The targets of nano_science in SciCode's layout: ``STEP/testN/var1``."""
+    """Write the targets of nano_science in SciCode's layout: ``STEP/testN/var1``."""
     import h5py
 
     with h5py.File(path, "w", libver="latest") as file:

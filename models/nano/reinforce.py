@@ -1,8 +1,8 @@
 """Reinforcement learning with verifiable rewards: GRPO over questions, planned questions and judgements.
 
-Every round draws several replies to each of many prompts, rewards the right ones and moves the policy towards
-replies that did better than the others to the same prompt (Shao et al., arXiv 2402.03300; no division by the
-standard deviation, as in Liu et al., arXiv 2503.20783; no reference policy). Pairs for judging are right and
+Every round draws several replies to each of many prompts, and rewards the right ones. The policy moves towards
+replies that did better than the others to the same prompt (Shao et al., arXiv 2402.03300). There is no division by
+the standard deviation (as in Liu et al., arXiv 2503.20783) and no reference policy. Pairs for judging are right and
 wrong replies of the round before. Demonstrations of planning are mixed in, so that planning is not forgotten.
 """
 
@@ -36,7 +36,7 @@ Grade = Callable[[list[Try]], list[float]]
 
 @dataclass(frozen=True)
 class Policy:
-    """How reinforcement learning goes about it."""
+    """The settings of reinforcement learning."""
 
     rounds: int
     """The learning rate falls as over so many rounds."""
@@ -52,17 +52,17 @@ class Policy:
     clip: float = 0.2
     minibatches: int = 4
     shares: tuple[float, float, float] = (0.55, 0.2, 0.25)
-    """Of plain questions, questions with a plan and judgements."""
+    """Shares of plain questions, questions with a plan, and judgements."""
     keep: float = 0.1
     """Weight of the demonstrations of planning."""
     share: float = 0.5
-    """How much of the way is kept in the end: weights averaged with those before (Ramé et al., arXiv 2406.16768).
+    """Share of the trained weights in the final average with the weights before (Ramé et al., arXiv 2406.16768).
 
-    The average answers better than either end, and varies more than the end, so that votes bring more."""
+    The average answers better than both models, and varies more than the trained one, so that votes gain more."""
 
 
 class Prompt(NamedTuple):
-    """What is sampled from, and what a right reply is."""
+    """A prompt to sample from, and its right answer."""
 
     text: str
     kind: str
@@ -80,7 +80,7 @@ class Rounds:
         self.pairs: list[Prompt] = []
 
     def run(self) -> None:
-        """All rounds, with a line for every tenth."""
+        """Run all rounds, and print a line for every tenth."""
         torch.manual_seed(self.seed)
         rng = random.Random(f"rl {self.seed}")
         optimizer = optimizer_for(self.model, self.policy.rate)
@@ -101,7 +101,7 @@ class Rounds:
                 tallies.clear()
 
     def draw_prompts(self, rng: random.Random) -> list[Prompt]:
-        """The prompts of one round."""
+        """Draw the prompts of one round."""
         plain, planned, judged = (round(s * self.policy.prompts) for s in self.policy.shares)
         prompts = []
         for i in range(plain + planned):
@@ -115,7 +115,7 @@ class Rounds:
         return [prompt for prompt, size in zip(chosen, sizes, strict=True) if size <= LONGEST_PROMPT]
 
     def roll_out(self, prompts: list[Prompt]) -> tuple[list[Draw], list[list[float]]]:
-        """Replies to each prompt, one prompt after the other, and their rewards."""
+        """Draw replies to each prompt, one prompt after the other, and their rewards."""
         many = self.policy.replies
         self.sampler.refresh()
         draws = self.sampler([ids for ids in self._encode(prompts) for _ in range(many)])
@@ -173,8 +173,8 @@ class Rounds:
         device = lot.ids.device.type
         with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
             scores = self.model.logits(self.model(lot.ids)[:, :-1]).float()
-        found = scores.log_softmax(-1).gather(-1, lot.ids[:, 1:, None])[..., 0]
-        ratio = (found - lot.old).exp()
+        logprobs = scores.log_softmax(-1).gather(-1, lot.ids[:, 1:, None])[..., 0]
+        ratio = (logprobs - lot.old).exp()
         bound = ratio.clamp(1 - self.policy.clip, 1 + self.policy.clip)
         return -torch.minimum(ratio * lot.gain, bound * lot.gain).sum()
 

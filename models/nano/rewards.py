@@ -1,4 +1,4 @@
-"""Verifiable rewards: is a reply right?"""
+"""Verifiable rewards for replies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Try(NamedTuple):
 
 
 def reward(attempt: Try) -> float:
-    """1 for a right reply, else 0."""
+    """Return 1 for a right reply, else 0."""
     if attempt.kind == JUDGE:
         return float(verdict(attempt.reply) == int(attempt.gold))
     grader = _GRADERS.get(attempt.kind)
@@ -42,25 +42,27 @@ _OPTIONS = ("first", "second", "third", "fourth")
 
 
 def verdict(reply: str) -> int | None:
-    """The index that a judge names, or None when the reply is not the object asked for."""
+    """Return the index that a judge names; None if the reply is not the expected object."""
     try:
-        found = json.loads(reply)
+        content = json.loads(reply)
     except ValueError:
         return None
     index = (
-        found.get("index") if isinstance(found, dict) and isinstance(found.get("explanation"), str) else None
+        content.get("index")
+        if isinstance(content, dict) and isinstance(content.get("explanation"), str)
+        else None
     )
     return index if index in (0, 1) and not isinstance(index, bool) else None
 
 
 def after_thinking(reply: str) -> str | None:
-    """What a reply says after its reasoning; None when the reasoning is not closed."""
+    """Return the text after the reasoning; None if the reasoning is not closed."""
     _, closed, rest = reply.rpartition("</think>")
     return rest if closed else None
 
 
 def final_answer(kind: str, reply: str) -> str | None:
-    """The final answer in its canonical form; None when there is none."""
+    """Return the final answer in its canonical form; None if there is none."""
     answer = after_thinking(reply)
     if answer is None or "</answer>" not in answer:
         return None
@@ -72,7 +74,7 @@ def final_answer(kind: str, reply: str) -> str | None:
 
 
 def canonical(kind: str, final: str) -> str | None:
-    """An answer in the form in which equal answers are equal texts; a program by its syntax tree."""
+    """Return an answer in the form in which equal answers are equal texts; a program as its syntax tree."""
     if kind in ("nano_math", "nano_choice"):
         return final.strip()
     try:

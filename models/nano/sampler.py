@@ -1,4 +1,4 @@
-"""Samples many replies at once from a small model, with a static key-value cache and GPU graphs."""
+"""Sample many replies at once from a small model, with a static key-value cache and GPU graphs."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ class Draw:
     tokens: list[int]
     """Without the prompt; the end token included where the model came to it."""
     logprobs: list[float]
-    """Of the tokens, at temperature 1 over the whole vocabulary."""
+    """Log-probabilities of the tokens, at temperature 1 over the whole vocabulary."""
     finished: bool
 
 
 class Sampler:
-    """Draws replies from a copy of a model, in bfloat16 on a GPU. Random numbers come from torch's own seed.
+    """A sampler with its own copy of a model, in bfloat16 on a GPU. Random numbers come from torch's own seed.
 
     Args:
-        model: Its weights are copied; :meth:`refresh` copies them again.
+        model: The model whose weights are copied; :meth:`refresh` copies them again.
         end: The token that ends a reply.
         most: The largest number of tokens of a reply.
         top_p: Keep the smallest set of tokens with this probability together.
         greedy: Take the likeliest token instead of drawing.
-        batch: How many are sampled at once.
+        batch: Number of replies sampled at once.
         longest: The longest prompt, in tokens.
-        shared: A copy of the model to use instead of one more.
+        shared: A copy of the model to use instead of a new copy.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Sampler:
         return [self._cut(tokens[row], logprobs[row]) for row in range(len(prompts))]
 
     def _run(self, reach: int, begin: int) -> None:
-        """Go on from token number ``begin`` until all are done."""
+        """Continue from token number ``begin`` until all replies have ended."""
         for i in range(begin, self.most):
             self._go(-(-(reach + i + 1) // _STRIDE) * _STRIDE)
             if i % 16 == 15:
@@ -160,8 +160,8 @@ class Sampler:
         ids, lengths = ids.to(device), lengths.to(device)
         for start in range(0, self.batch, 512):
             part = slice(start, start + 512)
-            hidden, kept = self.model.prefill(ids[part])
-            for (keys, values), (k, v) in zip(self.cache, kept, strict=True):
+            hidden, cache = self.model.prefill(ids[part])
+            for (keys, values), (k, v) in zip(self.cache, cache, strict=True):
                 keys[part, :longest], values[part, :longest] = k, v
             rows = torch.arange(len(hidden), device=device)
             self.scores[part] = self.model.logits(hidden[rows, lengths[part] - 1]).float()
@@ -209,7 +209,7 @@ class Sampler:
 
 
 def pick(scores: Tensor, top_p: float, greedy: bool) -> tuple[Tensor, Tensor]:
-    """One token for each row of scores, and its log-probability before any cut."""
+    """Pick one token for each row of scores, and return its log-probability before any cut."""
     logprobs = scores.log_softmax(-1)
     if greedy:
         new = scores.argmax(-1)

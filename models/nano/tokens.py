@@ -24,7 +24,7 @@ _WORDS = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\
 
 
 def train_tokenizer(seed: int, documents: int = 20_000) -> Tokenizer:
-    """A tokenizer fitted to a sample of the training documents."""
+    """Train a tokenizer on a sample of the training documents."""
     rng = random.Random(seed)
     texts = ["".join(plain_document(rng)) if i % 2 else "".join(chat_document(rng)) for i in range(documents)]
     tokenizer = Tokenizer(models.BPE())
@@ -60,7 +60,7 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, end: str = END) -> None:
 
 
 def wrapped(tokenizer: Tokenizer, end: str = END) -> Any:
-    """The tokenizer with its chat template, as transformers' class."""
+    """Return the tokenizer with its chat template, as transformers' class."""
     from transformers import PreTrainedTokenizerFast
 
     fast = PreTrainedTokenizerFast(

@@ -2,8 +2,8 @@
 
 Stages, in order: ``tokenizer``, ``base`` (language modelling on worked solutions), ``sft`` (demonstrations in the
 chat format), ``rl`` (verifiable rewards) and ``draft`` (distillation of `rl` for speculative decoding). Each
-stage reads what the ones before wrote below ``--out``, and is skipped when its own result is there; so an
-interrupted training goes on with the same command. ``--small`` rehearses everything on a CPU in minutes.
+stage reads the results of earlier stages below ``--out``, and is skipped if its own result is there. So the same
+command continues an interrupted training. ``--small`` rehearses everything on a CPU in minutes.
 """
 
 from __future__ import annotations
@@ -85,27 +85,27 @@ class Training:
         train_tokenizer(self.seed).save(str(self.tokenizer_file))
 
     def base(self) -> None:
-        """Language modelling on worked solutions."""
+        """Train `base` by language modelling on worked solutions."""
         torch.manual_seed(self.seed)
         model = Nano(self.plan.nano).to(self.device)
         self._fit(model, "base", self.plan.base)
         self._save(model, "base")
 
     def sft(self) -> None:
-        """Demonstrations: reasoning, planning, judging."""
+        """Train `sft` on demonstrations of reasoning, planning and judging."""
         model = self.load("base", self.plan.nano)
         self._fit(model, "chat", self.plan.sft)
         self._save(model, "sft")
 
     def rl(self) -> None:
-        """Verifiable rewards; what is kept lies between the model before and after."""
+        """Train `rl` with verifiable rewards; blend its weights with those of `sft`."""
         model = self.load("sft", self.plan.nano)
         Rounds(model, self.read_tokenizer(), self.grade, self.plan.rl, self.seed).run()
         blend(model, self.load("sft", self.plan.nano), self.plan.rl.share)
         self._save(model, "rl")
 
     def draft(self) -> None:
-        """Distillation of `rl`: first on demonstrations, then on its own replies."""
+        """Train `draft` by distilling `rl`: first on demonstrations, then on the replies of `rl`."""
         torch.manual_seed(self.seed + 1)
         teacher = self.load("rl", self.plan.nano)
         model = Nano(self.plan.draft).to(self.device)
@@ -123,20 +123,20 @@ class Training:
 
     @property
     def tokenizer_file(self) -> Path:
-        """Where the tokenizer is kept between stages."""
+        """The file of the tokenizer between stages."""
         return self.out / "tokenizer.json"
 
     def read_tokenizer(self) -> Tokenizer:
-        """The tokenizer of this training."""
+        """Read the tokenizer of this training."""
         return Tokenizer.from_file(str(self.tokenizer_file))
 
     def load(self, name: str, shape: Shape) -> Nano:
-        """A checkpoint of this training, on the device."""
+        """Load a checkpoint of this training onto the device."""
         model: Nano = load_checkpoint(self.out / name, shape).to(self.device)
         return model
 
     def is_done(self, stage: str) -> bool:
-        """Whether the stage's result is there."""
+        """Tell whether the stage's result is there."""
         result = self.tokenizer_file if stage == "tokenizer" else self.out / stage / "model.safetensors"
         return result.exists()
 
@@ -168,7 +168,7 @@ class Shards:
 
 
 def pooled(workers: int) -> Grade:
-    """Rewards from worker processes."""
+    """Return a function that computes rewards in worker processes."""
     pool = multiprocessing.get_context("spawn").Pool(workers)
 
     def grade(tries: list[Try]) -> list[float]:
