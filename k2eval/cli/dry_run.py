@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from k2eval.errors import ConfigError, K2EvalError
 from k2eval.journal import RUN, Archive, read_run, read_verdicts
 from k2eval.recipes import recipe_for
 from k2eval.records import Role
-from k2eval.run import Work, merge_run
+from k2eval.run import RoleEngines, Work, merge_run, rehearse
 from k2eval.sandbox import DoctorRow
 
 
@@ -125,7 +126,10 @@ def checks(config: RunConfig, plans: list[TaskPlan]) -> Iterator[DoctorRow]:
         fingerprints.update({role: engine.info.fingerprint for role, engine in engines.items()})
         return checkpoint_words(config)
 
-    yield _try("model", checkpoint)
+    model = _try("model", checkpoint)
+    yield model
+    if model.ok and plans and not any(plan.problem for plan in plans):
+        yield _try("prompts", lambda: prompt_words(config))
     if config.reuse:
         yield _try("reuse", lambda: reuse_words(config.reuse))
     if needs_hub(config, plans):
@@ -145,6 +149,19 @@ def recipe_words(recipe: str) -> str:
     count = candidates(recipe)
     many = f", up to {count} answers for each sample; plans and judgements come on top" if count > 1 else ""
     return f"{recipe}{many}."
+
+
+def prompt_words(config: RunConfig) -> str:
+    """Say that the prompts of all stages can be written.
+
+    Raises:
+        ConfigError: If the chat template refuses one, or a switch of thinking has no effect.
+    """
+    work, engines = Work(config), RoleEngines(open_engines(config))
+    asked = asyncio.run(rehearse(work, engines, work.assignments()))
+    stages = dict.fromkeys(f"{entry.request.stage.partition('.')[0]} ({entry.role})" for entry in asked)
+    notes = "".join(f" Note: {note.text}." for note in engines.solver.notes)
+    return f"the stages {', '.join(stages)} can be asked.{notes}"
 
 
 def reuse_words(folders: Sequence[Path]) -> str:
