@@ -159,7 +159,7 @@ def prompt_words(config: RunConfig) -> str:
     """
     work, engines = Work(config), RoleEngines(open_engines(config))
     asked = asyncio.run(rehearse(work, engines, work.assignments()))
-    stages = dict.fromkeys(f"{entry.request.stage.partition('.')[0]} ({entry.role})" for entry in asked)
+    stages = dict.fromkeys(f"{entry.step} ({entry.role})" for entry in asked)
     notes = "".join(f" Note: {note.text}." for note in engines.solver.notes)
     return f"the stages {', '.join(stages)} can be asked.{notes}"
 

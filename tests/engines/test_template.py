@@ -66,7 +66,7 @@ def test_folding_keeps_later_turns() -> None:
 
 @given(st.lists(st.sampled_from(["system", "user", "assistant"]), min_size=1, max_size=5))
 def test_folding_loses_no_text_and_leaves_no_system_turn(roles: list[str]) -> None:
-    turns = [Message(role=role, content=f"text-{index}") for index, role in enumerate(roles)]  # type: ignore[arg-type]
+    turns = [Message(role=role, content=f"text-{index}") for index, role in enumerate(roles)]
     folded = fold(turns)
     assert all(any(turn.content in other.content for other in folded) for turn in turns)
     assert all(turn.role != "system" for turn in folded)

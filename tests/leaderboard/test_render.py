@@ -178,6 +178,9 @@ def test_without_switches_there_is_no_column(tmp_path: Path) -> None:
 
 
 def test_switches_that_differ_between_tasks_are_told_by_task(tmp_path: Path) -> None:
-    infos = {"t": {"title": "Tee", "sampling": Sampling(thinking=False)}, "u": {"title": "You"}}
+    infos: dict[str, dict[str, Any]] = {
+        "t": {"title": "Tee", "sampling": Sampling(thinking=False)},
+        "u": {"title": "You"},
+    }
     run = write_run(tmp_path / "a", {"t": [[1.0]], "u": [[1.0]]}, infos=infos)
     assert build([run]).frame["thinking"].tolist() == ["Tee: off; You: by its template"]

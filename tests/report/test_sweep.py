@@ -24,9 +24,9 @@ def quiet() -> Console:
     return Console(file=io.StringIO(), width=120)
 
 
-def scripted(checkpoint: Path, run: Path) -> int:
+def scripted(checkpoint: Path | str, run: Path) -> int:
     """Later steps are better."""
-    step = int(checkpoint.name.split("-")[1])
+    step = int(Path(checkpoint).name.split("-")[1])
     if not run.exists():
         write_run(run, {"t": bernoulli(30, 4, 0.5, 1, step / 1000 - 0.3)}, infos={"t": {"title": "Tee"}})
     return 0
@@ -61,7 +61,7 @@ def test_each_checkpoint_gets_a_run_directory_and_a_point(tmp_path: Path) -> Non
 
 
 def test_a_run_that_is_called_otherwise_than_its_folder_has_its_step(tmp_path: Path) -> None:
-    def evaluate(checkpoint: Path, run: Path) -> int:
+    def evaluate(checkpoint: Path | str, run: Path) -> int:
         scripted(checkpoint, run)
         path = run / "run.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | {"name": "final"}))
@@ -96,8 +96,8 @@ def test_page_and_markdown_show_the_series(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
-    def evaluate(checkpoint: Path, run: Path) -> int:
-        return 2 if checkpoint.name == "step-100" else scripted(checkpoint, run)
+    def evaluate(checkpoint: Path | str, run: Path) -> int:
+        return 2 if Path(checkpoint).name == "step-100" else scripted(checkpoint, run)
 
     assert (
         sweep_checkpoints([folders(tmp_path, "step-100", "step-200")], tmp_path / "sweep", evaluate, quiet())
@@ -107,8 +107,8 @@ def test_a_checkpoint_that_fails_does_not_stop_the_others(tmp_path: Path) -> Non
 
 
 def test_an_interruption_stops_the_sweep_and_keeps_what_is_there(tmp_path: Path) -> None:
-    def evaluate(checkpoint: Path, run: Path) -> int:
-        return 130 if checkpoint.name == "step-200" else scripted(checkpoint, run)
+    def evaluate(checkpoint: Path | str, run: Path) -> int:
+        return 130 if Path(checkpoint).name == "step-200" else scripted(checkpoint, run)
 
     pattern = folders(tmp_path, "step-100", "step-200", "step-300")
     assert sweep_checkpoints([pattern], tmp_path / "sweep", evaluate, quiet()) == 130
