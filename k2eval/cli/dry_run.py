@@ -119,12 +119,10 @@ def candidates(recipe: str) -> int:
 def checks(config: RunConfig, plans: list[TaskPlan]) -> Iterator[DoctorRow]:
     """Yield a row for the recipe, the checkpoint, the hub and the run directory."""
     yield _try("recipe", lambda: recipe_words(config.recipe))
-    fingerprints: dict[Role, str] = {}
 
     def checkpoint() -> str:
         engines = open_engines(config)
-        fingerprints.update({role: engine.info.fingerprint for role, engine in engines.items()})
-        return checkpoint_words(config)
+        return checkpoint_words(config, engines["solver"].info.commit)
 
     model = _try("model", checkpoint)
     yield model
@@ -174,7 +172,7 @@ def reuse_words(folders: Sequence[Path]) -> str:
     return f"the generations in {', '.join(map(str, folders))} can be read."
 
 
-def checkpoint_words(config: RunConfig) -> str:
+def checkpoint_words(config: RunConfig, commit: str | None) -> str:
     """Say what is known of the model without loading it."""
     if config.engine.kind != "vllm":
         return f"{config.model}, through the {config.engine.kind} engine, which was not asked."
@@ -184,7 +182,7 @@ def checkpoint_words(config: RunConfig) -> str:
         check_checkpoints(config.model, config.speculative, config.engine.arguments)
     settings = checkpoint_config(config.model)
     if not settings:
-        return f"{config.model} is on the hub; it was not looked at."
+        return f"{config.model} is on the hub, at commit {commit}; its weights were not looked at."
     kind = ", ".join(settings.get("architectures") or ["an unnamed architecture"])
     return f"{config.model}: {kind}, {weight_bytes(config.model) / 2**20:,.0f} MiB of weights."
 
