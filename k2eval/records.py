@@ -13,14 +13,7 @@ import json
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from k2eval.values import Count, Integer, Number, Text
 
@@ -138,36 +131,19 @@ class Sampling(Record):
     chat_template: dict[str, Json] = Field(default_factory=dict)
     """Extra arguments of the chat template."""
     thinking: bool | None = None
-    """Whether the model thinks first; None leaves it to its chat template. Which argument of the template, or
-    which field of a server, this and the next two are, the engine finds out."""
+    """Whether the model thinks first; None leaves it to the chat template. The engine knows the argument or field."""
     reasoning_effort: Annotated[Text, Field(min_length=1)] | None = None
     """How hard it thinks, in the model's own word: ``low``, ``medium``, ``high`` …"""
     thinking_budget: Annotated[Integer, Field(ge=0)] | None = None
     """The most tokens that it may think."""
 
     @model_serializer(mode="wrap")
-    def _leave_out_unset_switches(self, handler: SerializerFunctionWrapHandler) -> dict[str, Json]:
+    def _leave_out_unset_switches(self, handler: Any) -> dict[str, Json]:
         fields: dict[str, Json] = handler(self)
         return {key: value for key, value in fields.items() if key not in SWITCHES or value is not None}
 
-    @property
-    def thinking_in_words(self) -> str:
-        """The switches that are set, in a few words; empty if none is.
-
-        >>> Sampling(thinking=True, thinking_budget=4096).thinking_in_words
-        'on, budget 4,096'
-        """
-        words = [] if self.thinking is None else ["on" if self.thinking else "off"]
-        words += [] if self.reasoning_effort is None else [f"effort {self.reasoning_effort}"]
-        words += [] if self.thinking_budget is None else [f"budget {self.thinking_budget:,}"]
-        return ", ".join(words)
-
     def identity(self) -> dict[str, Json]:
-        """Return the fields that a generation's key holds.
-
-        Thinking counts as the template's argument ``enable_thinking``, by which k2eval 0.1.0 switched it, so that
-        what was generated then is found again.
-        """
+        """Return what a generation's key holds; thinking as the template's argument by which 0.1.0 switched it."""
         fields: dict[str, Json] = self.model_dump(mode="json")
         thinking = fields.pop("thinking", None)
         if thinking is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from k2eval.errors import ConfigError, K2EvalError
 from k2eval.journal import RUN, Archive, read_run, read_verdicts
 from k2eval.recipes import recipe_for
 from k2eval.records import Role
-from k2eval.run import Work, merge_run
+from k2eval.run import RoleEngines, Work, merge_run, rehearse
 from k2eval.sandbox import DoctorRow
 
 
@@ -118,14 +119,15 @@ def candidates(recipe: str) -> int:
 def checks(config: RunConfig, plans: list[TaskPlan]) -> Iterator[DoctorRow]:
     """Yield a row for the recipe, the checkpoint, the hub and the run directory."""
     yield _try("recipe", lambda: recipe_words(config.recipe))
-    fingerprints: dict[Role, str] = {}
 
     def checkpoint() -> str:
         engines = open_engines(config)
-        fingerprints.update({role: engine.info.fingerprint for role, engine in engines.items()})
-        return checkpoint_words(config)
+        return checkpoint_words(config, engines["solver"].info.commit)
 
-    yield _try("model", checkpoint)
+    model = _try("model", checkpoint)
+    yield model
+    if model.ok and plans and not any(plan.problem for plan in plans):
+        yield _try("prompts", lambda: prompt_words(config))
     if config.reuse:
         yield _try("reuse", lambda: reuse_words(config.reuse))
     if needs_hub(config, plans):
@@ -147,6 +149,19 @@ def recipe_words(recipe: str) -> str:
     return f"{recipe}{many}."
 
 
+def prompt_words(config: RunConfig) -> str:
+    """Say that the prompts of all stages can be written.
+
+    Raises:
+        ConfigError: If the chat template refuses one, or a switch of thinking has no effect.
+    """
+    work, engines = Work(config), RoleEngines(open_engines(config))
+    asked = asyncio.run(rehearse(work, engines, work.assignments()))
+    stages = dict.fromkeys(f"{entry.step} ({entry.role})" for entry in asked)
+    notes = "".join(f" Note: {note.text}." for note in engines.solver.notes)
+    return f"the stages {', '.join(stages)} can be asked.{notes}"
+
+
 def reuse_words(folders: Sequence[Path]) -> str:
     """Say that the generations of other runs can be read.
 
@@ -157,7 +172,7 @@ def reuse_words(folders: Sequence[Path]) -> str:
     return f"the generations in {', '.join(map(str, folders))} can be read."
 
 
-def checkpoint_words(config: RunConfig) -> str:
+def checkpoint_words(config: RunConfig, commit: str | None) -> str:
     """Say what is known of the model without loading it."""
     if config.engine.kind != "vllm":
         return f"{config.model}, through the {config.engine.kind} engine, which was not asked."
@@ -167,7 +182,7 @@ def checkpoint_words(config: RunConfig) -> str:
         check_checkpoints(config.model, config.speculative, config.engine.arguments)
     settings = checkpoint_config(config.model)
     if not settings:
-        return f"{config.model} is on the hub; it was not looked at."
+        return f"{config.model} is on the hub, at commit {commit}; its weights were not looked at."
     kind = ", ".join(settings.get("architectures") or ["an unnamed architecture"])
     return f"{config.model}: {kind}, {weight_bytes(config.model) / 2**20:,.0f} MiB of weights."
 

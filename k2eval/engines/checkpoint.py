@@ -14,8 +14,8 @@ _SAMPLED_BYTES = 1 << 20
 _SUFFIXES = (".json", ".safetensors", ".bin", ".txt", ".model", ".jinja")
 
 
-def checkpoint_fingerprint(model: str) -> str:
-    """A digest that changes when a local checkpoint changes; the name's digest for a hub model.
+def checkpoint_fingerprint(model: str, commit: str | None = None) -> str:
+    """A digest that changes when a checkpoint changes; of a hub model, that of its name and commit.
 
     Small files are read whole. Of each weights file the size and four samples of 1 MiB are read, so that
     a checkpoint of hundreds of gigabytes costs milliseconds. Where the folder lies does not count.
@@ -24,8 +24,8 @@ def checkpoint_fingerprint(model: str) -> str:
         ConfigError: When a local folder is not a checkpoint.
     """
     folder = Path(model)
-    if not _is_local(model):
-        return digest("hub", model)
+    if not is_local(model):
+        return digest("hub", model, commit) if commit else digest("hub", model)
     checkpoint_config(model)
     hashed = hashlib.sha256()
     try:
@@ -49,7 +49,7 @@ def checkpoint_config(model: str) -> dict[str, Any]:
         ConfigError: When there is no checkpoint, or its configuration cannot be read.
     """
     folder = Path(model)
-    if not _is_local(model):
+    if not is_local(model):
         return {}
     if not folder.is_dir():
         raise ConfigError(
@@ -80,7 +80,7 @@ def longest_context(model: str) -> int | None:
 
 def weight_bytes(model: str) -> int:
     """Size of a local checkpoint's weights on disk; 0 for a hub model."""
-    return sum(path.stat().st_size for path in Path(model).glob("*.safetensors")) if _is_local(model) else 0
+    return sum(path.stat().st_size for path in Path(model).glob("*.safetensors")) if is_local(model) else 0
 
 
 def checkpoint_file(model: str, name: str, revision: str | None = None) -> Path | None:
@@ -91,7 +91,7 @@ def checkpoint_file(model: str, name: str, revision: str | None = None) -> Path 
         name: The file's name, such as ``tokenizer_config.json``.
         revision: Commit, tag or branch on the hub.
     """
-    if _is_local(model):
+    if is_local(model):
         path = Path(model) / name
         return path if path.is_file() else None
     from huggingface_hub import hf_hub_download
@@ -103,7 +103,12 @@ def checkpoint_file(model: str, name: str, revision: str | None = None) -> Path 
         return None
 
 
-def _is_local(model: str) -> bool:
+def is_local(model: str) -> bool:
+    """Return whether a model lies in a folder here; otherwise its name is one on the hub.
+
+    Raises:
+        ConfigError: If it is neither.
+    """
     try:
         if Path(model).exists():
             return True

@@ -19,6 +19,8 @@ class EngineInfo(Record):
     """The model's name as the user gave it."""
     fingerprint: str
     """Changes when the checkpoint changes; part of every generation's key."""
+    commit: str | None = None
+    """The commit of a model on the hub."""
     engine: str
     """Engine, version and device, such as ``vllm 0.32.0 (cpu)``."""
     honours_seeds: bool

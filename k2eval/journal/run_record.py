@@ -53,6 +53,8 @@ class ModelRecord(Record):
     engine: str
     context: Count | None
     """Longest prompt plus answer in tokens; None if the engine does not tell."""
+    commit: str | None = None
+    """The commit of a model on the hub; None of a folder or a server."""
 
 
 class EngineRecord(Record):

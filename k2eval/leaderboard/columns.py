@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k2eval.leaderboard.scores import RunScores, TaskScores
-from k2eval.records import Json, NoteKind, Outcome, digest
+from k2eval.records import Json, NoteKind, Outcome, Sampling, digest
 from k2eval.statistics import Array, Estimate, average, paired_means, question_means, spread
 
 _GROUPS = {"math": "Maths"}
@@ -141,10 +141,23 @@ def row_of(run: RunScores) -> Row:
     return Row(run, record | ({"thinking": thinking} if thinking else {}))
 
 
+def thinking_in_words(sampling: Sampling) -> str:
+    """Return the switches of thinking that are set, in a few words; nothing if none is.
+
+    >>> thinking_in_words(Sampling(thinking=True, thinking_budget=4096))
+    'on, budget 4,096'
+    """
+    words = [] if sampling.thinking is None else ["on" if sampling.thinking else "off"]
+    words += [] if sampling.reasoning_effort is None else [f"effort {sampling.reasoning_effort}"]
+    words += [] if sampling.thinking_budget is None else [f"budget {sampling.thinking_budget:,}"]
+    return ", ".join(words)
+
+
 def _thinking(run: RunScores) -> str:
     """How much the model was told to think: in all tasks, or task by task where that differs."""
     words = {
-        task.info.title or name: task.info.sampling.thinking_in_words for name, task in run.benchmarks.items()
+        task.info.title or name: thinking_in_words(task.info.sampling)
+        for name, task in run.benchmarks.items()
     }
     if len(set(words.values())) <= 1:
         return next(iter(words.values()), "")

@@ -1,6 +1,9 @@
 from .closing import (
     closing_words as closing_words,
 )
+from .engines import (
+    RoleEngines as RoleEngines,
+)
 from .identity import (
     identity_of as identity_of,
     merge_run as merge_run,
@@ -19,14 +22,21 @@ from .regrade import (
     check_same as check_same,
     regrade_run as regrade_run,
 )
+from .rehearsal import (
+    Asked as Asked,
+    rehearse as rehearse,
+    stages as stages,
+)
 from .runner import (
     Runner as Runner,
 )
 
 __all__ = [
     "INTERRUPTED",
+    "Asked",
     "Assignment",
     "NotKept",
+    "RoleEngines",
     "Runner",
     "Work",
     "check_same",
@@ -35,5 +45,7 @@ __all__ = [
     "merge_run",
     "outcome_of",
     "regrade_run",
+    "rehearse",
+    "stages",
     "stop_at_once",
 ]

@@ -9,9 +9,10 @@ from k2eval.errors import JournalError
 from k2eval.journal import RunRecord, TaskRecord
 from k2eval.records import SWITCHES, Json, Note, NoteKind, SampleKey, Sampling
 
-# Engine arguments that change what a checkpoint says, unlike those that change how fast it says it.
+# Engine arguments that change what a checkpoint says, unlike those that change how fast it says it. The revision of a
+# hub model is not among them: the fingerprint holds the commit, whatever name was given to it.
 _SHAPING_ARGUMENTS = (
-    "dtype", "quantization", "max_model_len", "revision", "tokenizer", "hf_overrides", "load_format", "chat_template",
+    "dtype", "quantization", "max_model_len", "tokenizer", "hf_overrides", "load_format", "chat_template",
 )  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def merge_run(before: RunRecord | None, now: RunRecord) -> RunRecord:
         )
         raise JournalError(
             f"{now.config.out} holds a different run. What differs:\n{lines}\n"
-            "Give another --out, or the settings of that run; more tasks or more repeats may be added to it."
+            f"{_remedy(before, now)}; more tasks or more repeats may be added to it."
         )
     tasks = {name: _fuller(before.tasks.get(name), task) for name, task in now.tasks.items()}
     overrides = {**before.config.overrides, **now.config.overrides}
@@ -91,6 +92,13 @@ def merge_run(before: RunRecord | None, now: RunRecord) -> RunRecord:
     )
 
 
+def _remedy(before: RunRecord, now: RunRecord) -> str:
+    there = before.model.commit
+    if there and now.model.commit != there and before.model.name == now.model.name:
+        return f"The model has moved on the hub. Give another --out, or that commit with --set engine.revision={there}"
+    return "Give another --out, or the settings of that run"
+
+
 def _fuller(before: TaskRecord | None, now: TaskRecord) -> TaskRecord:
     """Return the task as it is now, with the most questions and repeats that were ever asked."""
     if before is None:
@@ -110,7 +118,8 @@ def _shown(key: str, value: Json, run: RunRecord) -> str:
     if key == "model":  # a name for people, a digest since two checkpoints may share a name
         same = len(set(value.values())) == 1
         digests = [f"{'' if same else role + ' '}{str(digest)[:12]}" for role, digest in value.items()]
-        return f"{run.model.name} ({', '.join(dict.fromkeys(digests))})"
+        commit = f" at commit {run.model.commit}" if run.model.commit else ""
+        return f"{run.model.name}{commit} ({', '.join(dict.fromkeys(digests))})"
     text = repr(value)
     return text if len(text) <= 200 else text[:200] + "…"
 

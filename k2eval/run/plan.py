@@ -183,7 +183,13 @@ class Work:
 
 def model_record(info: EngineInfo) -> ModelRecord:
     """Return the model's entry in ``run.json``."""
-    return ModelRecord(name=info.name, fingerprint=info.fingerprint, engine=info.engine, context=info.context)
+    return ModelRecord(
+        name=info.name,
+        fingerprint=info.fingerprint,
+        engine=info.engine,
+        context=info.context,
+        commit=info.commit,
+    )
 
 
 def verdict_of(assignment: Assignment, response: Response, grade: Grade) -> Verdict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable
 from itertools import count
 from typing import NamedTuple
@@ -26,6 +27,11 @@ class Asked(NamedTuple):
 
     role: Role
     request: Request
+
+    @property
+    def step(self) -> str:
+        """The stage's name without the numbers of candidates, steps and attempts."""
+        return re.split(r"[.-]\d", self.request.stage)[0]
 
 
 class _Enough(K2EvalError):

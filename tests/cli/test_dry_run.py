@@ -16,6 +16,7 @@ from k2eval.cli.app import app
 from k2eval.cli.dry_run import dry_run, plan_of
 from k2eval.config.run import RunConfig
 from k2eval.sandbox.types import DoctorRow
+from tests.chat_templates import DEMANDS_EFFORT, GEMMA_2, checkpoint
 from tests.report.scripted import smoke_run
 
 
@@ -108,3 +109,26 @@ def test_the_command_needs_no_engine(script: Path) -> None:
     result = CliRunner().invoke(app, [*arguments, "--out", str(script.parent / "run")])
     assert result.exit_code == 0, result.output
     assert not (script.parent / "run").exists()
+
+
+def test_prompts_of_all_stages_are_tried(script: Path) -> None:
+    code, text = shown(config(script, recipe="k2", roles={"answer_judge": {}}))
+    assert code == 0
+    assert (
+        "prompts: the stages plan (planner), solve (solver), judge (judge)" in text
+        and "answer_judge (answer_judge) can be asked" in text
+    )
+
+
+def test_a_template_that_demands_an_argument_fails_the_dry_run(tmp_path: Path) -> None:
+    model = checkpoint(tmp_path / "model", DEMANDS_EFFORT)
+    run = RunConfig.model_validate({"model": model, "tasks": ("smoke",), "out": tmp_path / "run"})
+    code, text = shown(run)
+    assert code == 2 and "prompts: smoke, stage solve (solver)" in text
+    assert shown(run.model_copy(update={"reasoning_effort": "low"}))[0] == 0
+
+
+def test_the_dry_run_says_that_system_text_is_folded(tmp_path: Path) -> None:
+    model = checkpoint(tmp_path / "model", GEMMA_2)
+    _, text = shown(RunConfig.model_validate({"model": model, "tasks": ("smoke",), "out": tmp_path / "run"}))
+    assert "system text stands at the start of the first user turn" in text

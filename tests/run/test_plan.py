@@ -174,7 +174,8 @@ def test_without_system_text_no_stage_of_a_solver_has_a_system_turn(task: str) -
 def test_a_switch_for_one_task_wins_over_that_for_all() -> None:
     own = {"smoke": {"reasoning_effort": "low", "sampling": {"thinking_budget": 7}}}
     work = Work(config(Path("x"), thinking=True, reasoning_effort="high", overrides=own))
-    assert work.sampling_of(work.sets[0]).thinking_in_words == "on, effort low, budget 7"
+    drawn = work.sampling_of(work.sets[0])
+    assert (drawn.thinking, drawn.reasoning_effort, drawn.thinking_budget) == (True, "low", 7)
 
 
 def test_a_switch_of_a_role_changes_its_sampling_alone() -> None:

@@ -37,11 +37,10 @@ async def shown(folder: Path, **fields: Any) -> Mapping[str, tuple[Request, list
     """What each stage asks, by its name without numbers."""
     engine = Previewing()
     work = Work(config(folder, **fields))
-    await rehearse(work, RoleEngines({"solver": engine}), work.assignments())
+    asked = await rehearse(work, RoleEngines({"solver": engine}), work.assignments())
     assert not engine.requests
-    return {
-        request.stage.partition(".")[0].partition("-")[0]: (request, names) for request, names in engine.shown
-    }
+    steps = {entry.request.key: entry.step for entry in asked}
+    return {steps[request.key]: (request, names) for request, names in engine.shown}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from k2eval.engines.checkpoint import checkpoint_fingerprint
+from k2eval.engines.checkpoint import checkpoint_fingerprint, is_local
+from k2eval.engines.hub import pinned
 from k2eval.engines.protocol import EngineInfo
 from k2eval.engines.vllm import cpu_repair, speculation
 from k2eval.engines.vllm.children import Children
@@ -63,11 +64,12 @@ class VllmEngine:
         log: Path | None = None,
     ) -> None:
         self._model = model
-        self._arguments = dict(arguments or {})
+        self._arguments = pinned(model, arguments or {})
         self._speculative = dict(speculative) if speculative else None
         self._log = log
         self._log_start: int | None = None
-        self._fingerprint = checkpoint_fingerprint(model)
+        self._commit = None if is_local(model) else str(self._arguments["revision"])
+        self._fingerprint = checkpoint_fingerprint(model, self._commit)
         self._version = vllm_version()
         self._settings: dict[str, Any] = dict(self._arguments)
         self._device = ""
@@ -239,6 +241,7 @@ class VllmEngine:
         return EngineInfo(
             name=self._model,
             fingerprint=self._fingerprint,
+            commit=self._commit,
             engine=f"vllm {self._version}" + (f" ({self._device})" if self._device else ""),
             # Speculation draws from other random streams than plain decoding (vllm-project/vllm#6038).
             honours_seeds=self._speculative is None,
