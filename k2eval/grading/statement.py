@@ -60,13 +60,15 @@ _CUE_ELSEWHERE = re.compile(
     r"|la\s(?:bonne\s)?réponse\s(?:finale\s|correcte\s)?est(?:\sdonc)?|la\s(?:respuesta|solución)\s(?:final\s|correcta\s)?es"
     r"|la\srisposta\s(?:finale\s|corretta\s)?è|a\sresposta\s(?:final\s|correta\s|certa\s)?é)(?=\s|:|$)"
     r"|(?<!\w)(?i:antwort|lösung|réponse|respuesta|risposta|resposta|ответ)[*_\s]{0,4}(?=[:：])"
-    r"|(?:答え|解答|정답|답)[*_\s]{0,4}(?:は|[:：])"
+    r"|(?:答え|解答|正解|정답|답)[*_\s]{0,4}(?:は|은|이|[:：])"
 )
 _SUPPOSED = re.compile(
     # Matches the end of "Suppose that the correct "; not that of "I think the ".
     r"(?i:\b(?:if|suppose|supposing|assume|assuming|whether|unless|could|would|might)"
     r"(?:\s+that)?\s+(?:the|our|my|an?|your)\s+(?:correct\s+|final\s+|right\s+)?|(?:如果|假设|假設|假如|若|设|設))$"
 )
+# Matches "if", "had we", "were"; not "iffy".
+_IF = re.compile(r"\b(?i:if|unless|were|had|without)\b")
 _WITHDRAWN = re.compile(
     # Matches a sentence that begins with "Wait", "No," or "Let me reconsider" and "that is wrong"; not "Note".
     r"(?:^|[.!?:;。！？\n])[*_(\s]{0,6}+(?:(?i:wait|hmm+|oops|on\s+second\s+thought|correction|scratch\s+that)\b"
@@ -114,7 +116,7 @@ def statements(text: str) -> Iterator[Statement]:
         groups = cue.groupdict()
         if groups.get("line") and not _is_heading(text, cue):
             continue
-        if _SUPPOSED.search(text[max(0, cue.start() - 60) : cue.start()]):
+        if _SUPPOSED.search(text[max(0, cue.start() - 60) : cue.start()]) or _is_hypothetical(text, cue):
             continue
         if _WITHDRAWN.search(text, cue.end(), end):
             return
@@ -129,6 +131,12 @@ def statements(text: str) -> Iterator[Statement]:
             is_open=bool(groups.get("wrong") or groups.get("open")),
         )
         end = cue.start()
+
+
+def _is_hypothetical(text: str, cue: re.Match[str]) -> bool:
+    """Return whether a sentence says what the answer would be in another case: "If 0 counted, it would be 18"."""
+    before = re.split(r"[.!?\n]\s", text[max(0, cue.start() - 200) : cue.start()])[-1]
+    return re.search(r"\b(?i:would|could|might)\b", cue[0]) is not None and _IF.search(before) is not None
 
 
 def _is_heading(text: str, cue: re.Match[str]) -> bool:

@@ -82,7 +82,7 @@ _REASONS = any_of(
 _ENDS = re.compile(
     # Matches behind a value what ends it: a full stop, ", as claimed", " because", " (see above)"; not " apples".
     r"[\s*_\"'”]*(?:$|[.!。！](?:[\s*_\"'”)]|$)|[;；]|\n|[,，:：(（—–]|\s-\s"
-    rf"|(?i:{_REASONS})(?![a-zA-Z])|因为|所以)"
+    rf"|(?i:{_REASONS})(?![a-zA-Z])|因为|所以|です|である|となる|になります|입니다|이다)"
 )
 _ENDS_UNIT = re.compile(
     # Matches behind a unit what ends it: as above, and " in" or " of" in "56 ways of doing it"; not " and 3 feet".

@@ -8,7 +8,8 @@ from k2eval.records import Outcome
 from tests.grading.conftest import make_question
 
 STATED = [
-    ("56", "Die Antwort ist 56."), ("56", "La réponse finale est 56."), ("56", "La respuesta es $56$."),
+    ("56", "Answer: $56$.\n\nNote: if zero counted, the answer would be $57$."), ("56", "よって答えは56です。"),
+    ("56", "따라서 정답은 56입니다."), ("56", "Die Antwort ist 56."), ("56", "La réponse finale est 56."), ("56", "La respuesta es $56$."),
     ("56", "Let us count.\n\nThe total number is 56."), (r"\frac{5}{8}", "The probability is $\\frac{5}{8}$."),
     ("(3,4)", "The point is (3, 4)."), ("1,2", "The solutions are $x = 1$ and $x = 2$."),
     ("1,2", "So the solutions are x = 1 and x = 2."),
@@ -162,7 +163,8 @@ NOT_STATED = [
     (r"\frac{5}{8}", "I am not sure, p = 5/8 might work."), (r"\frac{5}{8}", "答案不是5/8。"),
     (r"\frac{5}{8}", "答案是5/8或3/8。"), (r"\frac{5}{8}", "答案大于5/8。"), (r"\frac{5}{8}", "设概率为5/8。"),
     (r"\frac{5}{8}", "如果概率是5/8，则"), (r"\frac{5}{8}", "The answer is 3/8. The complement is 5/8."),
-    (r"\frac{5}{8}", "The answer cannot be 5/8."), ("2", "So the solutions are x = 1 and x = 2."),
+    (r"\frac{5}{8}", "The answer cannot be 5/8."), ("57", "Answer: 56.\n\nIf zero counted, the answer would be 57."),
+    ("2", "So the solutions are x = 1 and x = 2."),
     ("2", "So the solutions are $x = 1$ and $x = 2$."), (r"\frac{5}{8}", "The probability of red is 5/8."),
 ]  # fmt: skip
 

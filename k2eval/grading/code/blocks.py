@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from k2eval.grading.answer import Part, answer_part
-from k2eval.grading.code.source import defines, parsed
+from k2eval.grading.code.source import defines, definitions, names_missing, parsed, split_after_future
 
 _PYTHON = re.compile(
     r"(?:lang(?:uage)?-)?\.?(?:python|pypy|ipython|cython|sage|jupyter|py)[0-9.]*(?:-\w+)?|\S+\.(?:py|ipynb)",
@@ -34,6 +34,12 @@ _DEEPER = 4
 """A fence this much further in than the one that opened the block belongs to the code: to a docstring, say."""
 _UNKNOWN = 1 << 30
 
+_ROUNDS = 5
+"""Times that helpers are looked for: those of the program, those of its helpers, and so on."""
+# Matches "> ```python", a fence in a quotation; not ">>> ```".
+_QUOTED_FENCE = re.compile(r"^ {0,3}> ?(?:`{3}|~{3})", re.MULTILINE)
+# Matches the mark of a quoted line; not that of a session at Python's prompt.
+_QUOTE = re.compile(r" {0,3}>(?!>) ?")
 _SESSION = re.compile(r"\s*(?:>>>|In \[\d+\]:)")
 _READS = re.compile(r"\b(?:input|stdin|open|fileinput|read|readlines?|loadtxt|fromfile|genfromtxt|mmap)\b")
 _WRITES = re.compile(r"\b(?:print|stdout|write|writelines|writev|savetxt)\b")
@@ -79,13 +85,14 @@ class CodeBlock:
 def extract_code(answer: str, *names: str) -> str | None:
     """Return the program of an ``answer`` whose reasoning has been split off, or None if there is none.
 
-    The program is the last complete block that is marked as Python. Only if no block is marked may an unmarked one,
-    or one with another label, be the program: the last of those that do most of what programs do. Whatever follows
-    the block does not matter.
+    The program is the last complete block that is marked as Python and does more than ``n = 3``. Only if no block is
+    marked may an unmarked one, or one with another label, be the program: the last of those that do most of what
+    programs do. Whatever follows the block does not matter.
 
     Args:
         answer: Markdown.
-        names: What the program should define. Blocks that define any of it come before all others.
+        names: What the program should define. Blocks that define any of it come before all others, and get the
+            imports and helpers that they need from other blocks.
 
     >>> extract_code("```python\\nprint(1)\\n```\\nIt prints\\n```\\nn = 1\\n```")
     'print(1)'
@@ -94,12 +101,28 @@ def extract_code(answer: str, *names: str) -> str | None:
     marked = [block for block in blocks if block.is_python and not block.is_session]
     others = [block for block in blocks if not block.is_python and not block.is_session]
     for group in (marked, others) if names else ():
-        fitting = [block.code for block in group if any(defines(block.code, name) for name in names)]
-        if fitting:
-            return fitting[-1]
+        fits = [any(defines(block.code, name) for name in names) for block in group]
+        if any(fits):
+            last = max(place for place, is_fit in enumerate(fits) if is_fit)
+            helpers = [block.code for block, is_fit in zip(group, fits, strict=True) if not is_fit]
+            return _with_helpers(group[last].code, helpers, names)
     if marked:
-        return marked[-1].code
+        return next((block.code for block in reversed(marked) if not _is_note(block.code)), marked[-1].code)
     return _most_like_a_program(others) or _last_of(blocks)
+
+
+def _with_helpers(code: str, others: Sequence[str], names: Sequence[str]) -> str:
+    """Return ``code`` behind the imports and helpers that it needs and that stand in blocks of their own."""
+    for _ in range(_ROUNDS):
+        missing = names_missing(code).difference(names)
+        if not missing:
+            break
+        found = next((text for other in reversed(others) if (text := definitions(other, missing))), "")
+        if not found:
+            break
+        future, rest = split_after_future(code)
+        code = "\n".join(filter(None, (future, found, rest)))
+    return code
 
 
 def _most_like_a_program(blocks: Sequence[CodeBlock]) -> str | None:
@@ -126,6 +149,11 @@ def _activity(code: str) -> int:
         return 0
     acts = _WRITES.search(code) or any(_is_of_a_program(node) for node in body)
     return (3 if _READS.search(code) else 2) if acts else 1
+
+
+def _is_note(code: str) -> bool:
+    """Return whether ``code`` is Python that does nothing: an example of the input, such as ``n = 3``."""
+    return parsed(code) is not None and _activity(code) < 2
 
 
 def _is_of_a_program(node: ast.stmt) -> bool:
@@ -166,14 +194,24 @@ def code_blocks(text: str) -> Iterator[CodeBlock]:
                 # Behind words, such as the mark of a list, the fence does not tell where its block stands.
                 deepest = _UNKNOWN if fence.before else fence.indent + _DEEPER - 1
         else:
-            code = "\n".join(body)
-            yield CodeBlock(info, textwrap.dedent(code) if deepest == _UNKNOWN else code)
+            yield _block(info, "\n".join(body), deepest == _UNKNOWN)
             marks = ""
 
 
+def _block(info: str, code: str, is_behind_words: bool) -> CodeBlock:
+    """Return a block without a byte order mark, and with the language that it may name in its first line."""
+    code = (textwrap.dedent(code) if is_behind_words else code).removeprefix("\ufeff")
+    first, _, rest = code.partition("\n")
+    names_itself = not info and first.strip().casefold() in ("python", "python3", "py") and rest.strip()
+    return CodeBlock(first.strip(), rest) if names_itself else CodeBlock(info, code)
+
+
 def _lines(text: str) -> Iterator[str]:
+    is_quoted = _QUOTED_FENCE.search(text) is not None
     for line in text.split("\n"):
         line = line.removesuffix("\r")
+        if is_quoted and (mark := _QUOTE.match(line)):
+            line = line[mark.end() :]
         glued = _GLUED.match(line) if "```" in line else None
         yield from glued.group("closing", "rest") if glued else (line,)
 

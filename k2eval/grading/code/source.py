@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import io
+import symtable
 import tokenize
 import warnings
 from collections.abc import Iterator
@@ -67,6 +69,64 @@ def defines(code: str, name: str) -> bool:
     if name not in code:
         return False
     return any(name in _bound_by(node) and not _is_empty(node) for node in _module_level(code))
+
+
+def names_missing(code: str) -> frozenset[str]:
+    """Return the names that ``code`` takes from outside: neither bound in it nor built in.
+
+    >>> sorted(names_missing("def f(x):\\n    return helper(len(x), y)"))
+    ['helper', 'y']
+    """
+    if parsed(code) is None:
+        return frozenset()
+    try:
+        todo = [symtable.symtable(code, "program", "exec")]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset()
+    missing: set[str] = set()
+    while todo:
+        table = todo.pop()
+        todo.extend(table.get_children())
+        missing |= {
+            symbol.get_name()
+            for symbol in table.get_symbols()
+            if symbol.is_global() and symbol.is_referenced()
+        }
+    return frozenset(missing - names_bound(code) - set(dir(builtins)))
+
+
+def definitions(code: str, names: frozenset[str]) -> str:
+    """Return the imports, functions, classes and constants of ``code`` that bind any of ``names``, and nothing else.
+
+    >>> definitions("import math\\nprint(math.pi)\\ndef f(): pass\\nn = input()", frozenset({"math", "n"}))
+    'import math'
+    """
+    lines = with_plain_lines(code).split("\n")
+    kept = []
+    for node in parsed(code) or []:
+        is_constant = isinstance(node, ast.Assign) and _is_literal(node.value)
+        if not (is_constant or isinstance(node, (*_SCOPES, ast.Import, ast.ImportFrom))):
+            continue
+        if names.intersection(_bound_by(node)):
+            above = [each.lineno for each in getattr(node, "decorator_list", [])]
+            kept += lines[min([node.lineno, *above]) - 1 : node.end_lineno]
+    return "\n".join(kept)
+
+
+def _is_literal(node: ast.expr) -> bool:
+    plain = (
+        ast.Constant,
+        ast.List,
+        ast.Tuple,
+        ast.Dict,
+        ast.Set,
+        ast.UnaryOp,
+        ast.BinOp,
+        ast.operator,
+        ast.unaryop,
+        ast.expr_context,
+    )
+    return all(isinstance(each, plain) for each in ast.walk(node))
 
 
 def returns_something(code: str) -> bool:

@@ -29,7 +29,7 @@ from k2eval.grading.math.equation import (
     renamed,
     value_of,
 )  # fmt: skip
-from k2eval.grading.math.interval import Node, as_interval, variable
+from k2eval.grading.math.interval import Node, as_interval, is_symbol, variable
 from k2eval.grading.math.latex import squeezed
 from k2eval.grading.math.quantity import same_leaf
 from k2eval.grading.math.structure import is_label, parse
@@ -85,7 +85,7 @@ def _regions(gold: Node, answer: Node) -> tuple[region.Region, region.Region] | 
 
 
 def _same_equation(gold: Node, answer: Node) -> bool:
-    named = is_label(gold.items[0]) or is_label(gold.items[-1])
+    named = is_label(gold.items[0]) or is_label(gold.items[-1]) or _is_tuple_of_names(gold.items[0])
     if answer.kind != "equation":
         return (named or is_measured(gold)) and same(value_of(gold), answer)
     both_named = named and (is_label(answer.items[0]) or is_label(answer.items[-1]))
@@ -100,6 +100,10 @@ def _same_equation(gold: Node, answer: Node) -> bool:
         return same(value_of(gold), parse(value))
     sides = gold.items[0].text, gold.items[-1].text
     return symbolic.proportional(sides, (answer.items[0].text, answer.items[-1].text), positive=False)
+
+
+def _is_tuple_of_names(node: Node) -> bool:
+    return node.kind == "tuple" and all(is_symbol(item) for item in node.items)
 
 
 # ---------------------------------------------------------------------------------------------- several values

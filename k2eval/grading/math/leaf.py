@@ -34,6 +34,8 @@ _MINUTES = re.compile(
     r"(-?\d+)\s*\^\{\\circ\}\s*(\d+)\s*(?:'|\^\s*\{?\s*\\prime\s*\}?|′)\s*(?:(\d+(?:\.\d+)?)\s*(?:''|\"|″|\^\s*\{\s*\\prime\s*\\prime\s*\}))?"
 )
 r"""Matches degrees, minutes and seconds of arc: "22^{\circ} 30'" / not "30'"."""
+_PART = re.compile(r"(?<![\w.])(\d{1,9}(?:\.\d{1,9})?)\s*([a-zA-Z]{1,12})\.?(?![\w^])\s*,?")
+"""Matches "5 hours" in "5 hours 30 minutes" / not "cm^2"."""
 _PERCENT = re.compile(r"\s*(?:%|\\text\s*\{\s*(?:percent|per cent|pct)\s*\}|(?<=[\d}) ])(?:percent|pct))$")
 _NOT_A_UNIT = re.compile(
     r"\b(?:approx\w*|about|nearly|roughly|almost|remainder|if|for|when|where|mod|not|otherwise|base|and|or|is|times|minus|plus|over|no|nor|with|some|all|pi|least|most"
@@ -89,6 +91,9 @@ def read(text: str) -> Leaf:
     based = _based(core)
     if based is not None:
         return based
+    parts = _in_parts(core)
+    if parts is not None:
+        return parts
     words = _words(core)
     if words in _NUMBERS:
         return Leaf(str(_NUMBERS.index(words)))
@@ -104,6 +109,24 @@ def read(text: str) -> Leaf:
         else:
             core, unit = core.replace(_CIRC, " ").strip(), units.DEGREE
     return Leaf(core, unit)
+
+
+def _in_parts(text: str) -> Leaf | None:
+    """Return "5 hours 30 minutes" as minutes; None if ``text`` is no sum of falling units of one dimension."""
+    parts = _PART.findall(_TEXT.sub(r" \1 ", text))
+    if not 2 <= len(parts) <= 4 or _PART.sub("", _TEXT.sub(r" \1 ", text)).strip():
+        return None
+    known = [units.read(name) for _, name in parts]
+    factors = [unit.factor for unit in known]
+    if not all(unit.is_known for unit in known) or len({unit.dimension for unit in known}) > 1:
+        return None
+    if factors != sorted(factors, reverse=True) or len(set(factors)) < len(factors):
+        return None
+    total = sum(
+        (Fraction(number) * factor for (number, _), factor in zip(parts, factors, strict=True)), Fraction(0)
+    )
+    total /= factors[-1]
+    return Leaf(rf"\frac{{{total.numerator}}}{{{total.denominator}}}", known[-1])
 
 
 def _angle_or_temperature(core: str) -> tuple[str, Unit] | None:

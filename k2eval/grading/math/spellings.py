@@ -54,6 +54,8 @@ _ROWS: list[tuple[str, Spelling]] = [
     ),
     # Matches the number in "\text{42} ways"; not "x_\text{2}" or "\text{room 5}".
     (r"(?<![_^\w}])\\text\s*\{\s*(-?\d[\d,]*(?:\.\d+)?)\s*\}(?=\s|$)", r"\1"),
+    # Matches the triangle in "S_{\triangle ABC}"; not that in "\triangle ABC".
+    (r"(?<=_\{)\s*\\triangle(?![a-zA-Z])\s*", ""),
     # Matches "\text{e}", "\text{i}", "\text{, }"; not "\text{m}".
     (r"\\text\s*\{\s*([ei]|[,;:])\s*\}", r"\1 "),
     # Matches "\text{sin}", "\text{gcd}"; not "\text{since}".

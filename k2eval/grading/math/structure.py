@@ -100,12 +100,22 @@ def _single(text: str, depth: int) -> Node:
     if r"\pm" in text or r"\mp" in text:
         upper = text.replace(r"\pm", "+").replace(r"\mp", "-")
         lower = text.replace(r"\pm", "-").replace(r"\mp", "+")
-        return Node("list", text, (Node("leaf", _sign(upper)), Node("leaf", _sign(lower))))
+        return Node("list", text, (_signed(_sign(upper), depth), _signed(_sign(lower), depth)))
     return Node("leaf", text)
 
 
 def _sign(text: str) -> str:
     return text.strip().removeprefix("+").strip()
+
+
+def _signed(text: str, depth: int) -> Node:
+    r"""Return one of the two values of "\\pm(1,2)", whose sign goes to each item of a tuple."""
+    positive = _bracketed(text.removeprefix("-").strip(), depth) if text.endswith(")") else None
+    if positive is None or positive.kind != "tuple":
+        return Node("leaf", text)
+    if not text.startswith("-"):
+        return positive
+    return Node("tuple", text, tuple(Node("leaf", f"-({item.text})") for item in positive.items))
 
 
 def _bracketed(text: str, depth: int) -> Node | None:

@@ -36,6 +36,10 @@ DOCSTRING = 'def f():\n    """\n    ```\n    f()\n    ```\n    """'
         ("- ```python\n  if x:\n      y = 1\n      ```\n", "if x:\n    y = 1"),
         ("\t```python\n\tx = 1\n\t```", "x = 1"),
         ("```python\nx = 1\n```<|im_end|>", "x = 1"),
+        ("> ```python\n> x = 1\n> ```\n", "x = 1"),
+        ("```\npython\nprint(1)\n```", "print(1)"),
+        ("\ufeff```python\n\ufeffx = 1\n```", "x = 1"),
+        ("```python\nprint(input())\n```\nExample:\n```python\nn = 3\n```", "print(input())"),
     ],
 )
 def test_the_last_complete_python_block_is_the_program(answer: str, code: str) -> None:
@@ -118,6 +122,21 @@ def test_a_program_of_any_length_is_found() -> None:
     answer = f"```python\n# {'x' * 1_200_000}\nprint(1)\n```\n{'word ' * 300_000}"
     code = extract_code(code_part(answer).text)
     assert code is not None and code.endswith("print(1)")
+
+
+IMPORTS = "import math\nprint(math.pi)"
+HELPER = "from math import pi\n\ndef helper(x):\n    return pi * x\nn = input()"
+USER = "def f(x):\n    n = 2\n    return helper(x) + n"
+
+
+def test_helpers_in_blocks_of_their_own_belong_to_the_function() -> None:
+    code = extract_code(f"```python\n{HELPER}\n```\n```python\n{USER}\n```", "f")
+    assert code == f"from math import pi\ndef helper(x):\n    return pi * x\n{USER}"
+
+
+def test_a_function_that_needs_nothing_stays_alone() -> None:
+    code = "def f(x):\n    return x"
+    assert extract_code(f"```python\n{IMPORTS}\n```\n```python\n{code}\n```", "f") == code
 
 
 def test_blocks_come_in_order_with_their_names() -> None:

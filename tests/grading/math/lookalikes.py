@@ -21,6 +21,8 @@ WRONG: dict[str, list[Pair]] = {
         (r"n=2, n\ge 5", "n=2"), (r"n=2, n\ge 5", r"n\ge5"), (r"n=2, n\ge 5", "n=2, n>5"), ("2", r"n=2, n\ge 5"),
         (r"\frac{\pi}{4}+k\pi", r"x=\frac{\pi}{4}+2\pi n,\ n\in\mathbb{Z}"), ("cx", "Cx+1"),
         (r"\left[\frac n3\right]", r"\frac n3"), (r"\left[\frac n3\right]", r"\lceil n/3\rceil"),
+        (r"(a,b)=p(1,2)+q(3,1)", "p(1,2)-q(3,1)"), ("(0,0), (2,3), (-2,-3)", r"(0,0), (\pm2,\mp3)"),
+        (r"\text{2 hours 15 minutes}", r"2\text{ hours}"), (r"\text{2 hours 15 minutes}", r"2\text{ hours }5\text{ minutes}"),
         (r"\text{infinitely many}", r"\text{finitely many}"), (r"\text{infinitely many}", r"-\infty"),
         (r"\text{Carl, Ann, Bob}", r"\text{Ann, Bob, Carl}"), ("C, A, B", "A, B, C"), ("d, a, c, b", "d, a, b, c"),
     ],
