@@ -1,6 +1,9 @@
 from .closing import (
     closing_words as closing_words,
 )
+from .engines import (
+    RoleEngines as RoleEngines,
+)
 from .identity import (
     identity_of as identity_of,
     merge_run as merge_run,
@@ -27,6 +30,7 @@ __all__ = [
     "INTERRUPTED",
     "Assignment",
     "NotKept",
+    "RoleEngines",
     "Runner",
     "Work",
     "check_same",
