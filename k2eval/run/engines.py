@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from k2eval.config import RunConfig
 from k2eval.engines import Engine, EngineInfo
-from k2eval.reasoning import Found, find_format
+from k2eval.reasoning import AUTO, Found, find_format
 from k2eval.records import ROLES, Note, ReasoningFormat, Role, SpeculativeCounts
 from k2eval.statistics import add_counts
 
@@ -19,7 +19,7 @@ class RoleEngines:
         config: What the run is asked to do; tells the reasoning format of engines that do not know theirs.
     """
 
-    def __init__(self, engines: Mapping[Role, Engine], config: RunConfig) -> None:
+    def __init__(self, engines: Mapping[Role, Engine], config: RunConfig | None = None) -> None:
         self._found = {role: _found(config, role) for role in ROLES}
         self._of_role: dict[Role, Engine] = {role: engines.get(role, engines["solver"]) for role in ROLES}
         self.distinct: list[Engine] = list({id(engine): engine for engine in self._of_role.values()}.values())
@@ -78,7 +78,9 @@ class RoleEngines:
         return total
 
 
-def _found(config: RunConfig, role: Role) -> Found:
+def _found(config: RunConfig | None, role: Role) -> Found:
+    if config is None:
+        return Found(AUTO, "each response tells")
     own = dict(config.roles.get(role, {}))
     if role == "solver" or not own:
         return find_format(config.model, config.reasoning, config.engine.arguments)

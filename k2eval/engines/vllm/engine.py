@@ -162,7 +162,7 @@ class VllmEngine:
         self._check_arguments()
         if self._speculative:
             speculation.check_words(self._speculative, self._version)
-        self._settings |= self._preview.reasoning(self._version)
+        self._settings |= self._preview.reasoning(self._version, self._reasoning.form)
         if on_cpu:
             self._settings.setdefault("worker_extension_cls", cpu_repair.EXTENSION)
         chosen = executor(self._settings, on_cpu)

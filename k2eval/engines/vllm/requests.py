@@ -57,7 +57,12 @@ class Prompts:
 
 
 def sampling_params(
-    request: Request, room: int, skip_special_tokens: bool, budget: int | None = None, *, watched: bool = False
+    request: Request,
+    room: int,
+    skip_special_tokens: bool,
+    budget: int | None = None,
+    *,
+    watched: bool = False,
 ) -> Any:
     """Return the ``SamplingParams`` of a request.
 

@@ -208,7 +208,7 @@ def _tokenizer(family: Family, folder: Path, scripts: Sequence[Script]) -> Mappi
     )
     tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in family.added])
     tokenizer.save(str(folder / "tokenizer.json"))
-    by_text = {token: tokenizer.token_to_id(token) for token in own}
+    by_text: dict[str, int] = {token: int(tokenizer.token_to_id(token) or 0) for token in own}
     by_text |= {piece: vocabulary[symbol] for piece, symbol in zip(pieces, symbols, strict=True)}
     return {**{symbol: vocabulary[symbol] for symbol in alphabet if symbol not in by_text}, **by_text}
 
