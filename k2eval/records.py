@@ -91,6 +91,8 @@ class NoteKind(StrEnum):
     """Seeds that are not honoured, or were not checked."""
     SERVER = "server"
     """Servers that were left out, were asked again, or count tokens in their own way."""
+    REASONING = "reasoning"
+    """Reasoning that could not be told from the answer, or was cut."""
     ENGINE = "engine"
     """The checkpoint or its engine."""
     OTHER = "other"

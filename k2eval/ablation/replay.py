@@ -60,7 +60,7 @@ async def ablate(folders: Sequence[Path], n: int = 3, data: Path | None = None) 
         for assignment in work.assignments():
             table.asked += 1
             await window.acquire()
-            replay = _Replay(assignment, work.config.seed, runs[0].engine.fingerprints, archive, pool, table)
+            replay = _Replay(assignment, work.config.seed, runs[0], archive, pool, table)
             group.create_task(replay.run()).add_done_callback(lambda _: window.release())
     return table
 
@@ -98,13 +98,13 @@ class _Replay:
         self,
         assignment: Assignment,
         seed: int,
-        fingerprints: dict[Role, str],
+        run: RunRecord,
         archive: Archive,
         pool: GradingPool,
         table: Table,
     ) -> None:
         self._assignment = assignment
-        self._seed, self._fingerprints = seed, fingerprints
+        self._seed, self._run = seed, run
         self._archive, self._pool, self._table = archive, pool, table
         self._generations: dict[str, Generation] = {}
         self._graded: dict[str, float] = {}
@@ -179,7 +179,9 @@ class _Replay:
         self._table.duels.setdefault(name, {})[self._assignment.sample_key] = duels
 
     def _sample(self) -> Sample:
-        sample = self._assignment.sample(self._seed, self._fingerprints, self._ask)
+        sample = self._assignment.sample(
+            self._seed, self._run.engine.fingerprints, self._ask, self._run.reasoning
+        )
         if sample.solver is not None:
             sample.solver = self._solve
         return sample
@@ -202,7 +204,9 @@ class _Replay:
         """Return the response's score; None if it could not be graded."""
         if response.text not in self._graded:
             truncated = response.finish_reason == "length"
-            grade = await self._pool.grade(self._assignment.question, response.text, truncated)
+            grade = await self._pool.grade(
+                self._assignment.question, response.text, truncated, reasoning=response.reasoning
+            )
             self._graded[response.text] = np.nan if grade.score is None else grade.score
         score = self._graded[response.text]
         return None if np.isnan(score) else score

@@ -42,6 +42,7 @@ def evaluate(
     include_path: Paths = (),
     reuse: Paths = (),
     speculative: str | Mapping[str, Json] | None = None,
+    reasoning: str | Mapping[str, str] = "auto",
     workers: int | None = None,
     progress: bool = True,
 ) -> Run:
@@ -73,6 +74,7 @@ def evaluate(
         include_path: Folders with your own tasks.
         reuse: Run directories whose generations are used again if their keys are equal.
         speculative: Speculative decoding, such as ``"ngram"``.
+        reasoning: How the checkpoint marks its reasoning, as ``k2eval run --reasoning``.
         workers: Grading processes; k2eval chooses if None.
         progress: Whether to show progress: on the standard error stream, or below the cell of a notebook.
 
@@ -109,6 +111,7 @@ async def evaluate_async(
     include_path: Paths = (),
     reuse: Paths = (),
     speculative: str | Mapping[str, Json] | None = None,
+    reasoning: str | Mapping[str, str] = "auto",
     workers: int | None = None,
     progress: bool = True,
 ) -> Run:
@@ -132,6 +135,7 @@ async def evaluate_async(
         include_path: Folders with your own tasks.
         reuse: Run directories whose generations are used again if their keys are equal.
         speculative: Speculative decoding.
+        reasoning: How the checkpoint marks its reasoning.
         workers: Grading processes.
         progress: Whether to show progress.
 
@@ -172,6 +176,7 @@ async def evaluate_async(
             "include_path": _paths(include_path),
             "reuse": _paths(reuse),
             "speculative": speculative,
+            "reasoning": reasoning,
             "workers": workers,
         },
         task_names=task_files,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
 from k2eval.errors import ConfigError, DataError, did_you_mean
 from k2eval.grading import GradingJob, GradingPool, item_of_row
+from k2eval.reasoning import format_named
 from k2eval.records import Grade, Json, Question
 from k2eval.tasks import load_questions, load_tasks
 
@@ -29,6 +30,7 @@ def grade(
     data: str | Path | None = None,
     include_path: str | Path | Sequence[str | Path] = (),
     truncated: bool = False,
+    reasoning: str | Mapping[str, str] = "auto",
 ) -> Grade:
     r"""Grade one response: against a gold answer, or as the answer to a question of a task.
 
@@ -49,9 +51,10 @@ def grade(
         data: Folder with the benchmarks' rows.
         include_path: Folders with your own tasks.
         truncated: Whether the engine stopped at its token limit.
+        reasoning: How the model marks its reasoning, as ``k2eval run --reasoning``; the text tells if it is ``auto``.
 
     Raises:
-        ConfigError: If neither or both of ``gold`` and ``task`` are given, or there is no such grader.
+        ConfigError: If neither or both of ``gold`` and ``task`` are given, or there is no such grader or format.
         DataError: If ``gold`` or ``options`` are not as the grader needs them, or there is no such question.
 
     >>> import k2eval
@@ -64,6 +67,7 @@ def grade(
         raise ConfigError(
             "Expected either gold=…, or task=… and question_id=…, to know what the response is graded against."
         )
+    form = format_named(reasoning)
     if task is not None:
         folders = (include_path,) if isinstance(include_path, (str, Path)) else include_path
         question = _question(
@@ -73,7 +77,7 @@ def grade(
             None if data is None else Path(data),
             tuple(Path(folder) for folder in folders),
         )
-        return _pool().submit(GradingJob(question, response, truncated)).result()
+        return _pool().submit(GradingJob(question, response, truncated, reasoning=form)).result()
     if grader not in _WITH_GOLD and "." not in grader:
         raise ConfigError(
             f"Expected grader math or choice, or a module of your own, got {grader!r}. Programs are graded by their "
@@ -82,7 +86,7 @@ def grade(
     row: dict[str, Json] = {"response": response, "gold": gold, "truncated": truncated}
     row |= {} if options is None else {"options": list(options)}
     row |= {} if answer_type is None else {"answer_type": answer_type}
-    return _pool().submit(item_of_row(row, grader)).result()
+    return _pool().submit(item_of_row(row, grader)._replace(reasoning=form)).result()
 
 
 def _question(

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from k2eval.journal import Archive
+from k2eval.recipes import selected_steps, text_of
 from k2eval.records import Generation, SampleKey, Verdict
 
 
@@ -22,15 +23,7 @@ class StoredResponse:
     @property
     def text(self) -> str:
         """The selected response, raw: one generation, or all steps of the selected attempt. Empty if there is none."""
-        selected = next((each for each in self.generations if each.key == self.verdict.selected), None)
-        if selected is None:
-            return ""
-        steps = [selected]
-        if "steps" in self.verdict.notes:
-            attempt = selected.stage.partition(".")[0]
-            steps = [each for each in self.generations if each.stage.partition(".")[0] == attempt]
-            steps.sort(key=lambda each: [int(part) for part in each.stage.split(".")[1:] if part.isdigit()])
-        return "\n\n".join(step.prefill + step.text for step in steps)
+        return text_of(selected_steps(self.verdict, self.generations))
 
 
 class Responses(Mapping[SampleKey, StoredResponse]):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +17,7 @@ from rich.table import Table
 from k2eval.config import RunConfig, load_config
 from k2eval.errors import ConfigError, DataError, K2EvalError, did_you_mean
 from k2eval.journal import read_run
+from k2eval.reasoning import format_named
 from k2eval.records import Question
 from k2eval.run import INTERRUPTED, closing_words, stop_at_once
 from k2eval.system import shipped_path, terminal, write_text
@@ -105,14 +107,22 @@ def _print_board(runs: Sequence[Path], console: Console) -> None:
     print_table(build(runs), console)
 
 
-def grade_command(run: Path, data: Path | None, include: Sequence[Path] = ()) -> int:
+def grade_command(
+    run: Path, data: Path | None, include: Sequence[Path] = (), reasoning: str | None = None
+) -> int:
     """Carry out ``k2eval grade``."""
     from k2eval.run import regrade_run
 
     console = terminal()
-    result = asyncio.run(regrade_run(run, data, include=include))
+    result = asyncio.run(regrade_run(run, data, include=include, reasoning=reasoning_setting(reasoning)))
     missing = f", {result.missing} without all their generations" if result.missing else ""
     console.print(f"Graded {result.graded} samples again: {result.changed} verdicts changed{missing}.")
+    if result.stopped:
+        console.print(
+            f"[bold]{result.stopped} responses were ended inside their reasoning by a stop string[/]. They count as "
+            "truncated; generate them again with another --out.",
+            soft_wrap=True,
+        )
     _print_board([run], console)
     if result.infrastructure:
         console.print(
@@ -129,6 +139,7 @@ def score_command(
     data: Path | None,
     sets: Sequence[str],
     include: Sequence[Path] = (),
+    reasoning: str | None = None,
 ) -> int:
     """Carry out ``k2eval score``."""
     from k2eval.grading import score_file
@@ -137,9 +148,23 @@ def score_command(
     if (task is None) == (grader is None):
         raise DataError("Expected either --task or --grader, to know how the responses are graded.")
     questions = _question_finder(task, data, sets, include) if task else None
-    summary = score_file(responses, out, grader=grader, questions=questions)
+    summary = score_file(
+        responses,
+        out,
+        grader=grader,
+        questions=questions,
+        reasoning=format_named(reasoning_setting(reasoning) or "auto"),
+    )
     console.print(str(summary), soft_wrap=True, highlight=False)
     return UNREADABLE if summary.unreadable else UNFINISHED if summary.infrastructure else 0
+
+
+def reasoning_setting(reasoning: str | None) -> Any:
+    """Return the value of ``--reasoning``: a name, or a mapping in YAML."""
+    try:
+        return None if reasoning is None else yaml.safe_load(reasoning)
+    except yaml.YAMLError:
+        return reasoning
 
 
 def _question_finder(

@@ -18,8 +18,8 @@ from k2eval.config import RunConfig
 from k2eval.engines import checkpoint_config, longest_context, open_engines, weight_bytes
 from k2eval.errors import ConfigError, K2EvalError
 from k2eval.journal import RUN, Archive, read_run, read_verdicts
+from k2eval.reasoning import find_format
 from k2eval.recipes import recipe_for
-from k2eval.records import Role
 from k2eval.run import RoleEngines, Work, merge_run, rehearse
 from k2eval.sandbox import DoctorRow
 
@@ -128,6 +128,10 @@ def checks(config: RunConfig, plans: list[TaskPlan]) -> Iterator[DoctorRow]:
     yield model
     if model.ok and plans and not any(plan.problem for plan in plans):
         yield _try("prompts", lambda: prompt_words(config))
+    yield _try(
+        "reasoning",
+        lambda: f"{find_format(config.model, config.reasoning, config.engine.arguments).sentence}.",
+    )
     if config.reuse:
         yield _try("reuse", lambda: reuse_words(config.reuse))
     if needs_hub(config, plans):
@@ -202,20 +206,13 @@ def directory_words(config: RunConfig) -> str:
     if not (config.out / RUN).exists():
         return f"{config.out} will be made anew."
     kept = read_run(config.out)
-    engines = open_engines(config)
+    engines = RoleEngines(open_engines(config), config)
     work = Work(config)
-    fingerprints = {role: engine.info.fingerprint for role, engine in engines.items()}
-    merge_run(kept, work.describe(engines["solver"].info, _all_roles(fingerprints)))
+    merge_run(kept, work.describe(engines.solver, engines.fingerprints, engines.reasoning))
     keys = {assignment.sample_key for assignment in work.assignments()}
     latest = {verdict.sample_key: verdict for verdict in read_verdicts(config.out, kept)}
     done = sum(key in keys and work.is_settled(verdict) for key, verdict in latest.items())
     return f"{config.out} holds this run: {done} of {len(keys)} samples are there, the rest will be made."
-
-
-def _all_roles(fingerprints: dict[Role, str]) -> dict[Role, str]:
-    from k2eval.records import ROLES
-
-    return {role: fingerprints.get(role, fingerprints["solver"]) for role in ROLES}
 
 
 def _table(plans: list[TaskPlan]) -> Table:

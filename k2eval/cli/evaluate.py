@@ -20,6 +20,7 @@ from k2eval.cli.options import (
     EffortOption,
     IncludeOption,
     ModelOption,
+    ReasoningOption,
     RunArgument,
     SetOption,
     SpeculativeOption,
@@ -130,6 +131,7 @@ def run(
             help="Number of processes that grade. [default: cores - 1, at most 32]",
         ),
     ] = None,
+    reasoning: ReasoningOption = None,
     speculative: SpeculativeOption = None,
     system: SystemOption = None,
     thinking: ThinkingOption = None,
@@ -154,7 +156,7 @@ def run(
     ] = False,
 ) -> None:
     """Ask questions, grade the answers, and keep everything in a run directory."""
-    from k2eval.cli.commands import dry_run_command, run_command
+    from k2eval.cli.commands import dry_run_command, reasoning_setting, run_command
 
     if runs is not None:
         warnings.warn("--runs is now called --repeats; the old name still works.", stacklevel=1)
@@ -163,6 +165,7 @@ def run(
         "out": out, "data": data, "limit": limit, "seed": seed, "workers": workers, "speculative": speculative,
         "system": system, "thinking": thinking, "reasoning_effort": reasoning_effort,
         "thinking_budget": thinking_budget,
+        "reasoning": reasoning_setting(reasoning),
         "reuse": tuple(reuse) if reuse else None, "include_path": tuple(include_path) if include_path else None,
     }  # fmt: skip
     if dry_run:
@@ -173,11 +176,16 @@ def run(
 KINDS = ("vllm", "endpoint", "scripted")
 
 
-def grade(run: RunArgument, data: DataOption = None, include_path: IncludeOption = None) -> None:
+def grade(
+    run: RunArgument,
+    data: DataOption = None,
+    include_path: IncludeOption = None,
+    reasoning: ReasoningOption = None,
+) -> None:
     """Grade a run again from its stored generations, without an engine."""
     from k2eval.cli.commands import grade_command
 
-    raise typer.Exit(grade_command(run, data, include_path or []))
+    raise typer.Exit(grade_command(run, data, include_path or [], reasoning))
 
 
 def score(
@@ -220,8 +228,11 @@ def score(
             help="Set an option of the task, such as livecodebench.release=v5.",
         ),
     ] = None,
+    reasoning: ReasoningOption = None,
 ) -> None:
     """Grade responses that were made elsewhere."""
     from k2eval.cli.commands import score_command
 
-    raise typer.Exit(score_command(responses, out, task, grader, data, set_ or [], include_path or []))
+    raise typer.Exit(
+        score_command(responses, out, task, grader, data, set_ or [], include_path or [], reasoning)
+    )

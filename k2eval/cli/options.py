@@ -125,6 +125,17 @@ BudgetOption = Annotated[
     ),
 ]
 
+ReasoningOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reasoning",
+        metavar="FORMAT",
+        rich_help_panel=MODEL,
+        help="How responses mark their reasoning: auto, none, think, harmony, mistral, seed, gemma and others (see "
+        "docs/checkpoints.md), or '{start: <a>, end: </a>}'. [default: auto, found in the checkpoint's files]",
+    ),
+]
+
 SetOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -9,6 +9,7 @@ from typing import Any
 from k2eval.config import RunConfig, parse
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError, did_you_mean
+from k2eval.reasoning import Found, find_format
 from k2eval.records import ROLES, SWITCHES, Role, Sampling, digest
 from k2eval.tasks import sampling_with
 
@@ -35,6 +36,7 @@ def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, 
             config.engine.arguments,
             config.speculative,
             config.out / LOG,
+            find_format(config.model, config.reasoning, config.engine.arguments),
         )
     }
     opened: dict[str, Engine] = {}
@@ -46,13 +48,20 @@ def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, 
         sampling_with(Sampling(), config.role_sampling(role))
         for key in ("sampling", *SWITCHES):
             arguments.pop(key, None)
-        if not arguments:
+        reasoning = arguments.pop("reasoning", None)
+        if not arguments and reasoning is None:
             continue
+        if not arguments:
+            raise ConfigError(
+                f"roles.{name}.reasoning: expected a model of the role's own, too; it is asked of the solver's. Set "
+                f"roles.{name}.model, or --reasoning for the solver's checkpoint."
+            )
         model = arguments.pop("model", config.model)
         kind, speculative = arguments.pop("kind", "vllm"), parse(arguments.pop("speculative", None))
-        what = digest(kind, model, arguments, speculative)
+        found = find_format(str(model), reasoning or "auto", arguments)
+        what = digest(kind, model, arguments, speculative, found.form.model_dump(mode="json"))
         if what not in opened:  # roles of one engine share it
-            opened[what] = open_engine(kind, str(model), arguments, speculative, config.out / LOG)
+            opened[what] = open_engine(kind, str(model), arguments, speculative, config.out / LOG, found)
         engines[role] = opened[what]
     return engines
 
@@ -63,12 +72,13 @@ def open_engine(
     arguments: Mapping[str, Any],
     speculative: Mapping[str, Any] | None = None,
     log: Path | None = None,
+    reasoning: Found | None = None,
 ) -> Engine:
     """An engine of this kind, not started yet."""
     if kind == "vllm":
         from k2eval.engines.vllm.engine import VllmEngine
 
-        return VllmEngine(model, arguments, speculative, log)
+        return VllmEngine(model, arguments, speculative, log, reasoning)
     if speculative and kind in KINDS:
         raise ConfigError(
             f"Speculation can be set for the vllm engine only, not for {kind}. A server speculates when it was "
@@ -85,5 +95,5 @@ def open_engine(
         for key in arguments:
             if key not in known:
                 raise ConfigError(f"The scripted engine has no argument {key!r}. {did_you_mean(key, known)}")
-        return from_file(Path(model), **arguments)
+        return from_file(Path(model), **arguments, reasoning=reasoning)
     raise ConfigError(f"Unknown kind of engine {kind!r}. {did_you_mean(kind, list(KINDS))}")

@@ -11,6 +11,7 @@ from typing import Self
 
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import ConfigError
+from k2eval.reasoning import AUTO, Found
 from k2eval.records import Generation, Request, digest
 
 Script = Callable[[Request], str]
@@ -31,6 +32,7 @@ class ScriptedEngine:
         delay_s: float = 0.0,
         capacity: int = 64,
         context: int | None = None,
+        reasoning: Found | None = None,
     ) -> None:
         self.capacity = capacity
         self.requests: list[Request] = []
@@ -43,6 +45,8 @@ class ScriptedEngine:
             engine="scripted",
             honours_seeds=True,
             context=context,
+            reasoning=reasoning.form if reasoning else AUTO,
+            reasoning_from=reasoning.place if reasoning else "",
         )
 
     async def __aenter__(self) -> Self:
@@ -78,7 +82,9 @@ class ScriptedEngine:
         )
 
 
-def from_file(path: Path, *, delay_s: float = 0.0, capacity: int = 64) -> ScriptedEngine:
+def from_file(
+    path: Path, *, delay_s: float = 0.0, capacity: int = 64, reasoning: Found | None = None
+) -> ScriptedEngine:
     """A scripted engine that reads its answers from JSON lines.
 
     Each line is ``{"match": "text in the prompt", "responses": ["…", …]}``. The first line whose ``match``
@@ -119,4 +125,4 @@ def from_file(path: Path, *, delay_s: float = 0.0, capacity: int = 64) -> Script
                 return responses[request.repeat_index % len(responses)]
         return ""
 
-    return ScriptedEngine(script, name=path.name, delay_s=delay_s, capacity=capacity)
+    return ScriptedEngine(script, name=path.name, delay_s=delay_s, capacity=capacity, reasoning=reasoning)

@@ -2,7 +2,6 @@ from . import (
     choice as choice,
 )
 from .answer import (
-    answer_part as answer_part,
     find_answer as find_answer,
     tidy as tidy,
 )
@@ -25,7 +24,6 @@ __all__ = [
     "Grader",
     "GradingJob",
     "GradingPool",
-    "answer_part",
     "choice",
     "find_answer",
     "grade_all",

@@ -1,14 +1,12 @@
-"""Find the final answer in a response: split the reasoning off, then look for the last box.
+"""Find the final answer in what a response says after its reasoning: look for the last box.
 
 The rules, in order:
 
-1. Reasoning ends at the last ``</think>``. A ``<think>`` that is not closed means that the response was cut
-   while reasoning: it has no answer, whatever is boxed inside. Without such tags, the whole text may hold it.
-2. An ``<answer>`` block counts where it is stated last; its closing tag may be missing, since engines may cut
+1. An ``<answer>`` block counts where it is stated last; its closing tag may be missing, since engines may cut
    the stop string. A box inside it wins; without one, a block of prose loses to an earlier box.
-3. Otherwise the last complete, non-empty ``\\boxed{…}`` or ``\\fbox{…}`` of the answer part counts.
+2. Otherwise the last complete, non-empty ``\\boxed{…}`` or ``\\fbox{…}`` of the answer part counts.
    A box that was opened later and never closed makes the answer incomplete.
-4. Otherwise the last explicit statement counts ("the final answer is …", "Answer: …"), or a last line that is
+3. Otherwise the last explicit statement counts ("the final answer is …", "Answer: …"), or a last line that is
    nothing but a formula, a number or an equation (:mod:`k2eval.grading.value`). Numbers in passing never count.
 """
 
@@ -23,14 +21,10 @@ from k2eval.grading.value import stated_value
 EXTRACTED_LIMIT = 500
 """Characters of an answer that a grade keeps."""
 
-_WINDOW = 1_000_000
+WINDOW = 1_000_000
 """Characters at the end of the answer part that are searched."""
 
 _MAX_SIBLINGS = 20
-_END_TOKEN = re.compile(
-    # Matches the end tokens that some engines leave: "</s>", "<|im_end|>"; not "</answer>".
-    r"(?:</s>|<\|[a-z_]{1,20}\|>)\s*\Z"
-)
 # Matches "\boxed" in front of a brace, an escaped character, "{" and "}"; not "\boxed 7".
 _TOKEN = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)|\\.|[{}]", re.DOTALL)
 # Matches "\boxed 7" and "\boxed A"; not "\boxed{7}" or "\boxed Alpha".
@@ -45,15 +39,6 @@ _EQUATION = re.compile(r"[a-zA-Z](?:_\w|_\{\w{1,3}\})?\s*=")
 _VISIBLE = re.compile(r"\S")
 # Matches a word of three letters: "the"; not "\frac" or "ab".
 _PROSE = re.compile(r"(?<!\\)(?<![A-Za-z])[A-Za-z]{3,}")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The part of a response that may hold its answer."""
-
-    text: str
-    complete: bool
-    """False when the reasoning was never closed; ``text`` is then empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,35 +57,22 @@ class Answer:
     """Whether the response ended before it came to an answer."""
 
 
-def answer_part(text: str, window: int = _WINDOW) -> Part:
-    """What follows the reasoning of ``text``, at most its last ``window`` characters."""
-    closed = text.rfind("</think>")
-    rest = text[closed + len("</think>") :] if closed >= 0 else text
-    if "<think>" in rest:
-        return Part("", complete=False)
-    rest = _END_TOKEN.sub("", rest[-window:])
-    return Part(rest, complete=True)
-
-
 def find_answer(text: str, truncated: bool, unboxed: Callable[[str], str | None] = stated_value) -> Answer:
-    r"""Return the final answer of the response ``text``, by the rules above.
+    r"""Return the final answer that ``text`` gives, by the rules above.
 
     Args:
-        text: The raw response, reasoning included.
+        text: The answer part of a response (`k2eval.reasoning.split`); of a long one the end is read.
         truncated: Whether the engine stopped at its token limit; then only a closed box or block counts.
         unboxed: Reads an answer that is stated without a box or a block.
 
-    >>> find_answer(r"<think>\boxed{1}?</think> Then \boxed{2} is it.", truncated=False).text
+    >>> find_answer(r"First \boxed{1}. Then \boxed{2} is it.", truncated=False).text
     '2'
     >>> find_answer("The answer is 56 apples.", truncated=False).text
     '56 apples'
-    >>> find_answer("<think>It is \\boxed{1}", truncated=True)
+    >>> find_answer("It is \\boxed{1", truncated=True)
     Answer(text=None, siblings=(), end=0, named='', cut=True)
     """
-    part = answer_part(text)
-    if not part.complete:
-        return Answer(None, cut=True)
-    return _in_part(part.text, truncated, unboxed)
+    return _in_part(text[-WINDOW:], truncated, unboxed)
 
 
 def _in_part(text: str, truncated: bool, unboxed: Callable[[str], str | None]) -> Answer:

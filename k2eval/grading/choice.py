@@ -17,7 +17,7 @@ import re
 from collections import deque
 
 from k2eval.grading import letter
-from k2eval.grading.answer import Answer, answer_block, answer_part, find_answer, tidy
+from k2eval.grading.answer import WINDOW as READ, Answer, answer_block, find_answer, tidy
 from k2eval.grading.option import by_exact_text, by_text, letter_of, letters
 from k2eval.grading.statement import WINDOW, Statement, statements
 from k2eval.records import Grade, Outcome, Question
@@ -71,14 +71,12 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
 
     Args:
         question: ``gold`` is a letter, ``options`` the texts in the order shown (A, B, …).
-        text: The raw response, reasoning included.
+        text: What the response says after its reasoning.
         truncated: Whether the engine stopped at its token limit.
     """
-    part = answer_part(text)
-    if not part.complete:
-        return Grade.of(Outcome.TRUNCATED)
+    text = text[-READ:]
     answer = find_answer(text, truncated, unboxed=lambda _: None)
-    choice = _choose(part.text, answer, truncated, question.options)
+    choice = _choose(text, answer, truncated, question.options)
     if choice:
         right = choice == str(question.gold).strip().upper()
         return Grade.of(Outcome.CORRECT if right else Outcome.WRONG, choice)

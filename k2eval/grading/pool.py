@@ -19,7 +19,8 @@ from typing import NamedTuple, Self
 from k2eval.errors import ConfigError
 from k2eval.grading.process import STALL_LIMIT_S, WorkerDied, WorkerHung, WorkerProcess, WorkerStalled
 from k2eval.grading.registry import DEFAULT_LIMIT_S, Grader, grader_for, grader_name
-from k2eval.records import Grade, Json, Outcome, Question
+from k2eval.reasoning import AUTO
+from k2eval.records import Grade, Json, Outcome, Question, ReasoningFormat
 from k2eval.system import cores
 
 _BATCH = 8
@@ -36,6 +37,8 @@ class GradingJob(NamedTuple):
     truncated: bool = False
     grader: str | None = None
     """Name of the grader; None for the one that the question asks for."""
+    reasoning: ReasoningFormat = AUTO
+    """The reasoning format of whoever wrote the text."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +46,7 @@ class _Job:
     question: Question
     text: str
     truncated: bool
+    reasoning: ReasoningFormat
     grader: Grader
     limit_s: float
     result: Future[Grade] = field(default_factory=Future)
@@ -54,6 +58,7 @@ class _Job:
             "question": self.question.model_dump(mode="python"),
             "text": self.text,
             "truncated": self.truncated,
+            "reasoning": self.reasoning.model_dump(mode="json"),
         }
 
     def finish(self, grade: Grade) -> None:
@@ -112,7 +117,7 @@ class GradingPool:
         """
         grader = grader_for(grader_name(item.question, item.grader))
         limit = self._limit_s if grader.time_limit is None else grader.time_limit(item.question)
-        job = _Job(item.question, item.text, item.truncated, grader, limit)
+        job = _Job(item.question, item.text, item.truncated, item.reasoning, grader, limit)
         with self._changed:
             if self._closing:
                 raise ConfigError("Expected an open grading pool, got one that is closed.")
@@ -121,10 +126,18 @@ class GradingPool:
         return job.result
 
     async def grade(
-        self, question: Question, text: str, truncated: bool = False, *, grader: str | None = None
+        self,
+        question: Question,
+        text: str,
+        truncated: bool = False,
+        *,
+        grader: str | None = None,
+        reasoning: ReasoningFormat = AUTO,
     ) -> Grade:
         """Grade one response; see :class:`GradingJob` for the arguments."""
-        return await asyncio.wrap_future(self.submit(GradingJob(question, text, truncated, grader)))
+        return await asyncio.wrap_future(
+            self.submit(GradingJob(question, text, truncated, grader, reasoning))
+        )
 
     def pids(self) -> list[int]:
         """Process ids of the living workers."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.records import Grade, Question
+from k2eval.reasoning import NONE, split
+from k2eval.records import Grade, Outcome, Question, ReasoningFormat
 
 DEFAULT_LIMIT_S = 10.0
 """Seconds that one answer may cost before its worker is killed."""
@@ -22,6 +23,9 @@ _MODULES = {
 }
 
 
+_WITHIN_REASONING = "the response ends within its reasoning"
+
+
 @dataclass(frozen=True, slots=True)
 class Grader:
     """A pure function from question and response text to a grade, and its version."""
@@ -29,7 +33,7 @@ class Grader:
     name: str
     version: int
     grade: Callable[[Question, str, bool], Grade]
-    """Takes the question, the raw text, and whether the engine stopped at its token limit."""
+    """Takes the question, what the response says after its reasoning, and whether the token limit cut it."""
     time_limit: Callable[[Question], float] | None = None
     """Seconds that a grader which runs programs may take for a question. Where it is set, running out of
     time is our failure; where it is not, the answer itself is what does not end."""
@@ -40,6 +44,21 @@ class Grader:
     def label(self) -> str:
         """Name and version as a verdict records them, such as ``math/1``."""
         return f"{self.name}/{self.version}"
+
+    def grade_response(self, question: Question, text: str, truncated: bool, form: ReasoningFormat) -> Grade:
+        """Grade a raw response: its reasoning is split off here, before any grader sees it.
+
+        Args:
+            question: The question.
+            text: The raw text, with the chat template's prefill in front.
+            truncated: Whether the engine stopped at its token limit.
+            form: The reasoning format of whoever wrote the text.
+        """
+        parts = split(text, NONE if question.metadata.get("as_code") else form)
+        if not parts.complete:
+            runs_programs = self.time_limit is not None
+            return Grade.of(Outcome.TRUNCATED, **({"reason": _WITHIN_REASONING} if runs_programs else {}))
+        return self.grade(question, parts.answer, truncated)
 
 
 @cache

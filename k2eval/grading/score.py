@@ -19,7 +19,8 @@ from k2eval.grading.code.rows import Steps, asked, steps_in
 from k2eval.grading.option import letter_of
 from k2eval.grading.pool import GradingJob, grade_all
 from k2eval.grading.registry import grader_for
-from k2eval.records import Grade, Json, Outcome, Question
+from k2eval.reasoning import AUTO
+from k2eval.records import Grade, Json, Outcome, Question, ReasoningFormat
 from k2eval.system import replacing
 
 _SHOWN = 20
@@ -72,6 +73,7 @@ def score_file(
     grader: str | None = None,
     questions: Callable[[str, int], Question] | None = None,
     workers: int | None = None,
+    reasoning: ReasoningFormat = AUTO,
 ) -> ScoreSummary:
     """Grade every row of ``responses`` and write it to ``out`` with ``correct``, ``outcome`` and ``extracted``.
 
@@ -84,6 +86,7 @@ def score_file(
         grader: "math" or "choice", for rows that hold their own gold.
         questions: The question of a task, by its id and repeat index; None where ``grader`` is given.
         workers: Number of grading processes; one per processor if None.
+        reasoning: The reasoning format of whoever wrote the responses.
 
     Raises:
         ConfigError: If there is no such grader.
@@ -102,7 +105,7 @@ def score_file(
         )
     summary = ScoreSummary(out)
     rows: deque[dict[str, Json]] = deque()
-    steps = steps_in(_step_rows(responses)) if questions else {}
+    steps = steps_in(_step_rows(responses), reasoning) if questions else {}
 
     def items() -> Iterator[GradingJob]:
         for number, row in _rows(responses, summary):
@@ -112,7 +115,7 @@ def score_file(
                 summary.unreadable.append(f"line {number}: {error}")
                 continue
             rows.append(row)
-            yield item
+            yield item._replace(reasoning=reasoning)
 
     try:
         _write(out, (_verdict(rows.popleft(), grade, summary) for grade in grade_all(items(), workers)))

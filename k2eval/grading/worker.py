@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from k2eval.errors import K2EvalError
 from k2eval.grading.registry import Grader, grader_for
-from k2eval.records import Grade, Json, Outcome, Question
+from k2eval.records import Grade, Json, Outcome, Question, ReasoningFormat
 
 MEMORY_LIMIT = 1 << 30
 """Bytes that one answer may need, on top of what the process has; not for graders that run programs elsewhere."""
@@ -79,7 +79,9 @@ def _grade(job: Json) -> Json:
     grader = grader_for(job["grader"])
     question = Question.model_validate(job["question"])
     try:
-        grade = _within_memory(grader, question, job["text"], job["truncated"])
+        grade = _within_memory(
+            grader, question, job["text"], job["truncated"], ReasoningFormat.model_validate(job["reasoning"])
+        )
     except MemoryError:
         grade = Grade.of(Outcome.GRADER_ERROR, reason="the machine has no memory left for the comparison")
     except K2EvalError as error:
@@ -89,20 +91,22 @@ def _grade(job: Json) -> Json:
     return grade.model_dump(mode="json")
 
 
-def _within_memory(grader: Grader, question: Question, text: str, truncated: bool) -> Grade:
+def _within_memory(
+    grader: Grader, question: Question, text: str, truncated: bool, form: ReasoningFormat
+) -> Grade:
     """Grade with room for what one answer may need, whatever the answers before have left behind.
 
     Raises:
         MemoryError: If there was not enough, because the process has a smaller limit than ours.
     """
     if grader.time_limit is not None:
-        return grader.grade(question, text, truncated)
+        return grader.grade_response(question, text, truncated, form)
     limit = _address_space() + MEMORY_LIMIT
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     theirs = [value for value in (soft, hard) if value != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_AS, (min([limit, *theirs]), hard))
     try:
-        return grader.grade(question, text, truncated)
+        return grader.grade_response(question, text, truncated, form)
     except MemoryError:
         if limit > min(theirs, default=limit):
             raise

@@ -10,12 +10,10 @@ import datetime
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from k2eval.interop.exported import Folder, Run, Sample, identity, sample_hash
-from k2eval.records import Json
+from k2eval.records import Generation, Json
 from k2eval.statistics import Estimate, pass_at_k, supported
 
 SCHEMA = "0.3.0"
@@ -213,9 +211,9 @@ def _usage(sample: Sample) -> dict[str, int] | None:
     """Return the token counts of the whole recipe."""
     if not sample.generations:
         return None
-    read = sum(generation["prompt_tokens"] for generation in sample.generations)
-    written = sum(generation["output_tokens"] for generation in sample.generations)
-    cached = sum(generation.get("cached_tokens", 0) for generation in sample.generations)
+    read = sum(generation.prompt_tokens for generation in sample.generations)
+    written = sum(generation.output_tokens for generation in sample.generations)
+    cached = sum(generation.cached_tokens for generation in sample.generations)
     return {
         "input_tokens": read,
         "output_tokens": written,
@@ -224,10 +222,10 @@ def _usage(sample: Sample) -> dict[str, int] | None:
     }
 
 
-def _performance(selected: Mapping[str, Any]) -> dict[str, float] | None:
-    if not selected:
+def _performance(selected: Generation | None) -> dict[str, float] | None:
+    if selected is None:
         return None
-    performance = {"latency_ms": 1000 * selected["duration_s"]}
-    if selected.get("ttft_s") is not None:
-        performance["time_to_first_token_ms"] = 1000 * selected["ttft_s"]
+    performance = {"latency_ms": 1000 * selected.duration_s}
+    if selected.ttft_s is not None:
+        performance["time_to_first_token_ms"] = 1000 * selected.ttft_s
     return performance

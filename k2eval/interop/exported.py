@@ -8,13 +8,13 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from k2eval.errors import ConfigError, K2EvalError
-from k2eval.grading import answer_part
 from k2eval.journal import RunRecord, TaskRecord
 from k2eval.leaderboard import TaskScores, load_run
-from k2eval.records import Json, Question, Verdict, digest
+from k2eval.recipes import reasoning_of, selected_steps, text_of
+from k2eval.records import Generation, Json, Question, Verdict, digest
 from k2eval.report import Samples
 from k2eval.statistics import Estimate, average
 from k2eval.tasks import TaskSpec, load_tasks
@@ -39,21 +39,15 @@ class Sample:
     choices: tuple[str, ...]
     text: str
     """The selected response, raw."""
-    generations: list[dict[str, Any]]
-    """All that was made for it, without texts where they are left out."""
+    reasoning: str
+    """All that was written before the answer; empty if the text is left out."""
+    generations: list[Generation]
+    """All that was generated for it, without texts where they are left out."""
 
     @property
-    def selected(self) -> dict[str, Any]:
-        """The selected generation; empty where there is none."""
-        return next((each for each in self.generations if each["key"] == self.verdict.selected), {})
-
-    @property
-    def reasoning(self) -> str:
-        """What stands before the answer."""
-        closed = self.text.rfind("</think>")
-        if closed < 0:
-            return "" if answer_part(self.text).complete else self.text
-        return self.text[:closed].removeprefix("<think>").strip()
+    def selected(self) -> Generation | None:
+        """The selected generation; None if there is none."""
+        return next((each for each in self.generations if each.key == self.verdict.selected), None)
 
 
 class Run:
@@ -163,10 +157,11 @@ class Run:
         question = self._samples.question(name, question_id, repeat_index)
         generations = self._samples.generations(verdict)
         if self.hidden(name):
-            bare = [{**generation, "text": HIDDEN, "prefill": ""} for generation in generations]
+            bare = [each.model_copy(update={"text": HIDDEN, "prefill": ""}) for each in generations]
             safe = verdict.model_copy(update={"extracted": None, "detail": {}, "notes": {}})
             turns = [{"role": "user", "content": HIDDEN}]
-            return Sample(safe, number, turns, HIDDEN, HIDDEN, (), HIDDEN, bare)
+            return Sample(safe, number, turns, HIDDEN, HIDDEN, (), HIDDEN, "", bare)
+        steps = selected_steps(verdict, generations)
         messages = [message.model_dump() for message in question.messages] if question else []
         return Sample(
             verdict,
@@ -175,7 +170,8 @@ class Run:
             "\n\n".join(message["content"] for message in messages) or UNKNOWN,
             _target(question),
             question.options if question else (),
-            _text(verdict, generations),
+            text_of(steps),
+            reasoning_of(steps, self.info.reasoning),
             generations,
         )
 
@@ -184,19 +180,6 @@ def _target(question: Question | None) -> str:
     if question is None:
         return UNKNOWN
     return question.gold if isinstance(question.gold, str) else ""
-
-
-def _text(verdict: Verdict, generations: list[dict[str, Any]]) -> str:
-    """Return the response: one generation, or all steps of the selected attempt if it took several."""
-    selected = next((each for each in generations if each["key"] == verdict.selected), None)
-    if selected is None:
-        return ""
-    steps = [selected]
-    if "steps" in verdict.notes:
-        attempt = selected["stage"].partition(".")[0]
-        steps = [each for each in generations if each["stage"].partition(".")[0] == attempt]
-        steps.sort(key=lambda step: [int(part) for part in step["stage"].split(".")[1:] if part.isdigit()])
-    return "\n\n".join(step.get("prefill", "") + step["text"] for step in steps)
 
 
 def sample_hash(sample: Sample) -> str:

@@ -182,18 +182,18 @@ def _others(sample: Sample) -> list[Json]:
     """Return all generations but the selected one: plans, candidates and judgements."""
     return [
         {
-            "stage": generation["stage"],
-            "text": generation.get("prefill", "") + generation["text"],
-            "tokens": generation["output_tokens"],
+            "stage": generation.stage,
+            "text": generation.prefill + generation.text,
+            "tokens": generation.output_tokens,
         }
         for generation in sample.generations
-        if generation["key"] != sample.verdict.selected
+        if generation.key != sample.verdict.selected
     ]
 
 
 def _usage(sample: Sample) -> dict[str, Any]:
-    read = sum(generation["prompt_tokens"] for generation in sample.generations)
-    written = sum(generation["output_tokens"] for generation in sample.generations)
+    read = sum(generation.prompt_tokens for generation in sample.generations)
+    written = sum(generation.output_tokens for generation in sample.generations)
     return {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from k2eval.errors import K2EvalError
-from k2eval.records import Grade, Json, Outcome, Question, Verdict
+from k2eval.reasoning import AUTO
+from k2eval.records import Grade, Json, Outcome, Question, ReasoningFormat, Verdict
 from k2eval.tasks import load_questions, load_tasks
 
 QUESTION = "k2eval_question"
@@ -27,11 +28,20 @@ class Answer(str):
     """Whether the engine stopped at its token limit."""
     failure: Grade | None
     """The reason why there is no response, if our own side failed."""
+    reasoning: ReasoningFormat
+    """The reasoning format of whoever wrote the text."""
 
-    def __new__(cls, text: str, *, truncated: bool = False, failure: Grade | None = None) -> Self:
+    def __new__(
+        cls,
+        text: str,
+        *,
+        truncated: bool = False,
+        failure: Grade | None = None,
+        reasoning: ReasoningFormat = AUTO,
+    ) -> Self:
         """Make a text with these facts."""
         answer = super().__new__(cls, text)
-        answer.truncated, answer.failure = truncated, failure
+        answer.truncated, answer.failure, answer.reasoning = truncated, failure, reasoning
         return answer
 
 
@@ -73,7 +83,8 @@ def grade(
     """Grade all responses of a task in worker processes, as lm-eval's custom filter.
 
     lm-eval's own models give texts without finish reasons. So a text that was cut after its reasoning looks finished;
-    an unclosed ``<think>`` still counts as truncated. ``--model k2eval`` gives an `Answer`, which tells.
+    reasoning without end still counts as truncated, by the mark that opens it. ``--model k2eval`` gives an `Answer`,
+    which tells.
 
     Returns:
         For each document, the grades of its responses, as plain data.
@@ -82,7 +93,9 @@ def grade(
 
     questions = [Question.model_validate(json.loads(document[QUESTION])) for document in documents]
     flat = [
-        GradingJob(question, text, getattr(text, "truncated", False))
+        GradingJob(
+            question, text, getattr(text, "truncated", False), reasoning=getattr(text, "reasoning", AUTO)
+        )
         for question, texts in zip(questions, responses, strict=True)
         for text in texts
         if _failure(text) is None

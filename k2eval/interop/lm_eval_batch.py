@@ -27,6 +27,7 @@ from k2eval.records import (
     Note,
     NoteKind,
     Question,
+    ReasoningFormat,
     Request,
     Response,
     Role,
@@ -241,7 +242,7 @@ class Batch(Work):
             raise
         return self.responses[key]
 
-    async def replay(self, fingerprints: dict[Role, str]) -> None:
+    async def replay(self, fingerprints: dict[Role, str], reasoning: Mapping[Role, ReasoningFormat]) -> None:
         """Make the responses whose generations the run directory already has."""
         if not (self.config.out / RUN).exists():
             return
@@ -254,7 +255,8 @@ class Batch(Work):
 
         for request in self._occurrences.values():
             with contextlib.suppress(NotKept):
-                await self.respond(self._assignment(request).sample(self.config.seed, fingerprints, ask))
+                sample = self._assignment(request).sample(self.config.seed, fingerprints, ask, reasoning)
+                await self.respond(sample)
 
 
 def _repeats(occurrences: Sequence[Occurrence]) -> int:

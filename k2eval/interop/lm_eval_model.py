@@ -24,6 +24,7 @@ from k2eval.errors import ConfigError, EngineError
 from k2eval.interop.lm_eval import Answer
 from k2eval.interop.lm_eval_batch import Batch, Chat, Occurrence, read_batch
 from k2eval.journal import RUN, Journal, read_run
+from k2eval.reasoning import setting_of_end, split
 from k2eval.records import Json
 from k2eval.run import INTERRUPTED, Runner
 from k2eval.system import terminal
@@ -45,7 +46,9 @@ class K2EvalModel(LM):  # type: ignore[misc]
         data: Folder with the rows of our benchmarks.
         workers: Grading processes for our tasks.
         max_gen_toks: Longest answer in tokens, if a task sets none.
-        think_end_token: End of the reasoning in answers to tasks that are not ours; only the text after it is graded.
+        reasoning: How the checkpoint marks its reasoning, as ``--reasoning``; of answers to tasks that are not ours
+            lm-eval sees what follows the reasoning.
+        think_end_token: lm-eval's own way to say the same: the mark that ends the reasoning.
         chat_template_args: Extra arguments of the chat template.
         enable_thinking: The chat template's argument of that name.
         batch_size: Ignored, like the next two arguments of lm-eval: the runner keeps the engine full.
@@ -69,6 +72,7 @@ class K2EvalModel(LM):  # type: ignore[misc]
         data: str | None = None,
         workers: int | None = None,
         max_gen_toks: int = 2048,
+        reasoning: str | Mapping[str, str] | None = None,
         think_end_token: str | None = None,
         chat_template_args: Mapping[str, Json] | None = None,
         enable_thinking: bool | None = None,
@@ -82,17 +86,18 @@ class K2EvalModel(LM):  # type: ignore[misc]
             raise ConfigError(
                 "--model k2eval needs a run directory: --model_args pretrained=…,out=runs/NAME."
             )
+        if reasoning is None and think_end_token:
+            reasoning = setting_of_end(think_end_token)
         arguments = {**engine_arguments, **({"kind": engine} if engine else {})}
         self._config = load_config(
             file=Path(config) if config else None,
             flags={
                 "model": pretrained, "out": out, "recipe": recipe, "seed": seed, "data": data,
-                "speculative": speculative, "workers": workers, "tasks": ("lm-eval",),
+                "speculative": speculative, "workers": workers, "reasoning": reasoning, "tasks": ("lm-eval",),
             },
             sets=[f"engine.{key}={json.dumps(value)}" for key, value in arguments.items()],
         )  # fmt: skip
         self._max_tokens = max_gen_toks
-        self._think_end = think_end_token
         thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
         self._chat_template: dict[str, Json] = {**(chat_template_args or {}), **thinking}
         self._console = terminal(stderr=True)
@@ -127,11 +132,11 @@ class K2EvalModel(LM):  # type: ignore[misc]
             return Answer("", failure=batch.failures[request.sample_key])
         truncated = response.finish_reason == "length"
         if request.own:
-            return Answer(response.text, truncated=truncated)
-        if self._think_end and truncated and self._think_end not in response.text:
-            return Answer("", truncated=True)  # reasoning without end holds no answer
-        text = postprocess_generated_text(response.text, list(request.until), self._think_end)
-        return Answer(text, truncated=truncated)
+            return Answer(response.text, truncated=truncated, reasoning=response.reasoning)
+        parts = split(response.text, response.reasoning)
+        answer = parts.answer if parts.answer == response.text else parts.answer.lstrip()
+        text = postprocess_generated_text(answer, list(request.until), None)
+        return Answer(text, truncated=truncated or not parts.complete)
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> NoReturn:
         """Refuse log-likelihood requests.
@@ -187,7 +192,7 @@ async def _answer(batch: Batch, console: Console) -> None:
         SystemExit: If Ctrl-C was pressed, with exit code 130.
     """
     runner = Runner(batch.config, open_engines(batch.config), console, batch)
-    await batch.replay(runner.engines.fingerprints)
+    await batch.replay(runner.engines.fingerprints, runner.engines.reasoning)
     if not batch.own and len(batch.responses) == len(batch):
         return
     summary = await runner.run()

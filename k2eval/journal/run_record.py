@@ -20,7 +20,7 @@ import k2eval
 from k2eval.config import RunConfig
 from k2eval.errors import JournalError
 from k2eval.journal.format_1 import name_in_format_1, upgraded
-from k2eval.records import ROLES, Json, Note, Record, Role, Sampling, SpeculativeCounts
+from k2eval.records import ROLES, Json, Note, ReasoningFormat, Record, Role, Sampling, SpeculativeCounts
 
 FORMAT = 2
 """The format of new run directories. Format 1, that of k2eval 0.1.0, can be read too."""
@@ -173,6 +173,8 @@ class RunRecord(Record):
     seed: StrictInt
     reproducible: StrictBool
     """Whether every engine that shapes responses honours seeds."""
+    reasoning: dict[Role, ReasoningFormat] = Field(default_factory=dict)
+    """The reasoning format of the checkpoint behind each role; a role without one is read as ``auto``."""
     engine: EngineRecord
     machine: MachineRecord
     tasks: dict[str, TaskRecord]

@@ -131,18 +131,16 @@ function folded(title, text, open = false) {
   return make("details", { open }, make("summary", { textContent: title }), make("pre", { textContent: text }));
 }
 
-// Reasoning is split off here, for reading; the journal keeps the raw text.
-function response(text) {
-  const end = text.lastIndexOf("</think>");
-  if (end >= 0) {
-    const reasoning = text.slice(0, end).replace(/^\s*<think>/, "").trim();
-    return [folded(`Reasoning (${reasoning.length.toLocaleString("en")} characters)`, reasoning),
-      make("pre", { className: "answer", textContent: text.slice(end + 8).trim() || "(nothing after the reasoning)" })];
-  }
-  if (/^\s*<think>/.test(text)) {
-    return [folded(`Reasoning, never closed (${text.length.toLocaleString("en")} characters)`, text.replace(/^\s*<think>/, "").trim())];
-  }
-  return [make("pre", { className: "answer", textContent: text || "(empty)" })];
+// The page's maker has split reasoning from answer; the journal keeps the raw text.
+function response({ reasoning, answer, complete }) {
+  const length = `${reasoning.length.toLocaleString("en")} characters`;
+  if (!complete) return [folded(`Reasoning, never closed (${length})`, reasoning)];
+  const words = answer.trim() || (reasoning ? "(nothing after the reasoning)" : "(empty)");
+  return [reasoning ? folded(`Reasoning (${length})`, reasoning) : null, make("pre", { className: "answer", textContent: words })].filter(Boolean);
+}
+
+function wordsOf({ reasoning, answer }) {
+  return [reasoning, answer.trim()].filter(Boolean).join("\n\n");
 }
 
 function facts(pairs) {
@@ -160,7 +158,7 @@ function keysOf(plan) {
 
 function planOf(sample, plan) {
   const byKey = new Map(sample.generations.map((one) => [one.key, one]));
-  const texts = keysOf(plan).map((key) => byKey.get(key)?.text ?? key);
+  const texts = keysOf(plan).map((key) => (byKey.has(key) ? wordsOf(byKey.get(key)) : key));
   return texts.length ? folded(texts.length > 1 ? `Plans (${texts.length})` : "Plan", texts.join("\n\n")) : null;
 }
 
@@ -176,7 +174,7 @@ function candidates(sample) {
     const inside = make("details", {}, make("summary", { textContent: title }));
     const plan = planOf(sample, one.plan);
     if (plan) inside.append(plan);
-    if (made) inside.append(...response(made.text));
+    if (made) inside.append(...response(made));
     parts.push(inside);
   }
   for (const one of notes.lost || []) parts.push(make("p", { textContent: `${one.index}: lost at ${one.stage}: ${one.reason}` }));
@@ -200,7 +198,7 @@ function otherStages(sample) {
   const rest = sample.generations.filter((one) => !one.selected && !shown.has(one.key));
   if (!rest.length) return [];
   return [make("h4", { textContent: "Other generations" }),
-    ...rest.map((one) => folded(`${one.stage}: ${one.tokens} tokens, ${one.model || "model"}`, one.text))];
+    ...rest.map((one) => folded(`${one.stage}: ${one.tokens} tokens, ${one.model || "model"}`, wordsOf(one)))];
 }
 
 function heading(cell, run, question, i) {
@@ -225,7 +223,7 @@ function whole(sample, prompt, cell) {
     make("pre", { className: "question", textContent: prompt || "(the question's text is not at hand)" }),
     planOf(sample, plan),
     make("h4", { textContent: "Response" }),
-    ...(selected ? response(selected.text) : [make("p", { className: "soft", textContent: "No generation was kept." })]),
+    ...(selected ? response(selected) : [make("p", { className: "soft", textContent: "No generation was kept." })]),
     ...candidates(sample), ...judgements(sample), ...otherStages(sample),
   ].filter(Boolean);
 }

@@ -19,6 +19,8 @@ THINK = ReasoningFormat(name="think")
 HARMONY = ReasoningFormat(name="harmony")
 """The channels of gpt-oss; they have no fixed marks, see `k2eval.reasoning.marks`."""
 CUSTOM = "custom"
+ANALYSIS = "<|channel|>analysis<|message|>"
+"""The header that opens reasoning in harmony, as it is written most often."""
 
 _TAGS = ("think", "think_fast", "think_faster", "thinking", "thought", "reasoning")
 _GRANITE_STARTS = ("Here is my thought process:", "Here's my thought process:")
@@ -107,6 +109,18 @@ def custom(start: str, end: str) -> ReasoningFormat:
     return ReasoningFormat(name=CUSTOM, pairs=((start.strip(), end.strip()),))
 
 
+def setting_of_end(end: str) -> str | dict[str, str]:
+    """Return the setting for a format of which only the mark that ends reasoning is known.
+
+    >>> setting_of_end("</think>"), setting_of_end("</scratch>")
+    ('think', {'start': '<scratch>', 'end': '</scratch>'})
+    """
+    for name, pairs in MARKS.items():
+        if any(end == known for _, known in pairs):
+            return name
+    return {"start": end.replace("/", "", 1), "end": end}
+
+
 def pairs_of(form: ReasoningFormat) -> tuple[Pair, ...]:
     """Return the marks of a format; those of all families for ``auto``, none for ``harmony`` and ``none``."""
     if form.name == "auto":
@@ -124,3 +138,16 @@ def setting_of(form: ReasoningFormat) -> str:
         return form.name
     start, end = form.pairs[0]
     return f"{{start: {start!r}, end: {end!r}}}"
+
+
+def prefill_of(prompt: str, form: ReasoningFormat) -> str:
+    """Return the mark with which a prompt opens the reasoning of its answer; empty if it opens none.
+
+    >>> prefill_of("<|im_start|>assistant\\n<think>\\n", THINK)
+    '<think>'
+    """
+    if form.name == "none":
+        return ""
+    end = prompt.rstrip()
+    starts = {start for start, _ in (*pairs_of(form), *MARKS["think"])} | {ANALYSIS}
+    return max((start for start in starts if end.endswith(start)), key=len, default="")

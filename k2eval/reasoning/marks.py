@@ -59,20 +59,35 @@ class Grammar:
     alone: frozenset[str]
     """The marks that end reasoning which no mark opened, since the chat template had opened it."""
     heads: Callable[[str], bool] | None = None
-    """Whether a mark heads a message, by the text before it; None for tags, which count by both neighbours."""
+    """Whether a header stands where a message begins, by the text before it; None without headers."""
 
 
 @lru_cache(maxsize=64)
 def grammar_of_pairs(form: ReasoningFormat) -> Grammar:
-    """Return the grammar of a format with pairs of marks."""
-    pairs = pairs_of(form)
+    """Return the grammar of a format with pairs of marks.
+
+    The marks of ``think`` belong to every format: prompts ask for them, so an answer may open with them, too.
+    """
+    own = pairs_of(form)
+    ends = _ends_of((*own, *MARKS["think"]))
+    alone = (end for _, end in own[: _SURE_TAGS if form.name == "think" else None])
+    return Grammar(re.compile(_tags(ends)), max(map(len, _all_marks(ends))), ends, frozenset(alone))
+
+
+def _ends_of(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
     ends: dict[str, frozenset[str]] = {}
     for start, end in pairs:
         ends[start] = ends.get(start, frozenset()) | {end}
-    marks = f"(?P<start>{_either(start for start, _ in pairs)})|(?P<end>{_either(end for _, end in pairs)})"
-    longest = max(len(mark) for pair in pairs for mark in pair)
-    alone = (end for _, end in pairs[: _SURE_TAGS if form.name == "think" else None])
-    return Grammar(re.compile(marks), longest, ends, frozenset(alone))
+    return ends
+
+
+def _all_marks(ends: Mapping[str, frozenset[str]]) -> set[str]:
+    return set(ends).union(*ends.values())
+
+
+def _tags(ends: Mapping[str, frozenset[str]], start: str = "", end: str = "") -> str:
+    """Return the pattern of these marks, and of headers that open (``start``) or end reasoning (``end``)."""
+    return f"(?P<start>{start}{_either(ends)})|(?P<end>{end}{_either(frozenset().union(*ends.values()))})"
 
 
 def _either(marks: Iterable[str]) -> str:
@@ -89,23 +104,24 @@ def heads_stripped_message(before: str) -> bool:
     return before[-1:] not in (" ", "\t", *_QUOTES) or not before
 
 
+_TAGS = _ends_of(MARKS["think"])
 _CHANNELS = Grammar(
     re.compile(
-        f"(?P<start>{_CHANNEL.format('(?:analysis|commentary)')})|(?P<end>{_CHANNEL.format('final')})"
+        _tags(_TAGS, f"{_CHANNEL.format('(?:analysis|commentary)')}|", f"{_CHANNEL.format('final')}|")
     ),
     longest=280,
-    ends={},
+    ends=_TAGS,
     alone=frozenset(),
     heads=heads_message,
 )
 _STRIPPED_CHANNELS = Grammar(
-    re.compile(r"(?P<start>\A\s*analysis|assistant(?:analysis|commentary))|(?P<end>assistantfinal)"),
+    re.compile(_tags(_TAGS, r"\A\s*analysis|assistant(?:analysis|commentary)|", "assistantfinal|")),
     longest=19,
-    ends={},
+    ends=_TAGS,
     alone=frozenset(),
     heads=heads_stripped_message,
 )
-"""What is left of the channels if special tokens were skipped: "analysisWe add.assistantfinal4"."""
+"""The rest of the channels if special tokens were skipped: "analysisWe add.assistantfinal4"."""
 
 
 def grammar_of(form: ReasoningFormat, head: str) -> Grammar | None:

@@ -112,9 +112,10 @@ class Scanner:
             if not first:  # reasoning that only repeats its opening mark speaks of nothing
                 self._mentioned = place.end
             return False
-        opens = (
-            grammar.heads(place.context) if grammar.heads else first or may_open(place.before, place.after)
-        )
+        if grammar.heads and place.mark not in grammar.ends:
+            opens = grammar.heads(place.context)
+        else:
+            opens = first or may_open(place.before, place.after)
         if opens:
             self._opened = place.mark
         else:
@@ -122,8 +123,11 @@ class Scanner:
         return opens
 
     def _on_end(self, grammar: Grammar, place: _Place) -> bool:
-        if grammar.heads:
-            ends = grammar.heads(place.context)
+        by_header = self._opened is not None and self._opened not in grammar.ends
+        if grammar.heads and not place.mark.startswith("</"):
+            ends = grammar.heads(place.context) and (by_header or self._opened is None)
+        elif by_header:
+            ends = False
         elif self._opened is not None:
             ends = place.mark in grammar.ends[self._opened] and not self._is_spoken_of(place)
         else:

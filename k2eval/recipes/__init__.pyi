@@ -34,6 +34,13 @@ from .sample import (
     Prepare as Prepare,
     Sample as Sample,
 )
+from .selection import (
+    Formats as Formats,
+    parts_of as parts_of,
+    reasoning_of as reasoning_of,
+    selected_steps as selected_steps,
+    text_of as text_of,
+)
 from .single import (
     plain as plain,
 )
@@ -43,6 +50,7 @@ __all__ = [
     "NOTE",
     "BestOfN",
     "Candidate",
+    "Formats",
     "Generate",
     "Majority",
     "Prepare",
@@ -52,10 +60,14 @@ __all__ = [
     "judge_messages",
     "judged",
     "make_candidate",
+    "parts_of",
     "plain",
     "plan",
     "plan_messages",
+    "reasoning_of",
     "recipe_for",
     "scicode_messages",
+    "selected_steps",
+    "text_of",
     "with_plan",
 ]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 
 from k2eval.errors import EngineError, EngineStopped
-from k2eval.grading import answer_part
-from k2eval.recipes.judge import read_object
+from k2eval.reasoning import split
+from k2eval.recipes.judge import read_object, reply_of
 from k2eval.recipes.planning import again
 from k2eval.recipes.sample import Sample
 from k2eval.records import Json, Message, Outcome, Question, Response, Sampling, Verdict
@@ -81,16 +81,16 @@ async def judged(sample: Sample, response: Response, verdict: Verdict) -> Verdic
 
 
 async def _word(sample: Sample, response: Response, outcome: Outcome) -> dict[str, Json]:
-    part = answer_part(response.text)
-    if outcome is Outcome.TRUNCATED or not part.complete or not part.text.strip():
+    parts = split(response.text, response.reasoning)
+    if outcome is Outcome.TRUNCATED or not parts.complete or not parts.answer.strip():
         return {"score": 0.0, "asked": 0}
-    messages = ask_for(sample.problem, str(sample.question.gold), part.text)
+    messages = ask_for(sample.problem, str(sample.question.gold), parts.answer)
     drawn = sample.sampling_for("answer_judge", SAMPLING)
     for attempt in range(ATTEMPTS):
         generation = await sample.generate(
             again(NOTE, attempt), messages, sampling=drawn, role="answer_judge"
         )
-        equivalent = read_equivalent(generation.text)
+        equivalent = read_equivalent(reply_of(sample, generation, "answer_judge"))
         if equivalent is not None:
             break
         drawn = drawn.model_copy(update={"temperature": max(drawn.temperature, _RETRY_TEMPERATURE)})

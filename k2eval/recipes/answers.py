@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from k2eval.grading import answer_part, choice, find_answer, grader_name, tidy
+from k2eval.grading import choice, find_answer, grader_name, tidy
 from k2eval.grading.math import exact, normalise, squeezed
+from k2eval.reasoning import split
 from k2eval.records import Question, Response, digest
 
 _LONG = 2_000
@@ -33,18 +34,18 @@ class Said:
 def said(question: Question, response: Response) -> Said:
     """What ``response`` answers to ``question``, by the extraction rules of the question's grader."""
     grader, truncated = question.grader or grader_name(question), response.finish_reason == "length"
-    part = answer_part(response.text)
-    if not part.complete:
+    parts = split(response.text, response.reasoning)
+    if not parts.complete:
         return Said(None, None)
     if grader == "choice":
         # Without the options' texts, letters are read off and nothing is computed.
         bare = question.model_copy(update={"options": ()})
-        letter = choice.grade(bare, response.text, truncated).extracted
+        letter = choice.grade(bare, parts.answer, truncated).extracted
         return Said(letter, letter.strip().casefold() if letter else None)
     if grader == "math":
-        found = find_answer(response.text, truncated)
+        found = find_answer(parts.answer, truncated)
         return Said(tidy(found.text), None if found.text is None else _number_or_text(found.text))
-    text = _program(part.text) if grader in ("code", "humaneval") else part.text.strip()
+    text = _program(parts.answer) if grader in ("code", "humaneval") else parts.answer.strip()
     return Said(tidy(text), digest(text)) if text else Said(None, None)
 
 

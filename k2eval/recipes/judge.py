@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from k2eval.grading import answer_part
+from k2eval.reasoning import split
 from k2eval.recipes.candidates import Candidate, all_of
 from k2eval.recipes.planning import again
 from k2eval.recipes.prompts import JUDGE_SCHEMA, judge_messages
 from k2eval.recipes.sample import Sample
-from k2eval.records import Json, Sampling
+from k2eval.records import Generation, Json, Role, Sampling
 
 ATTEMPTS = 3
 """How often one order is asked, in all, where no usable verdict comes."""
@@ -107,7 +107,7 @@ async def _ask(sample: Sample, first: Candidate, second: Candidate) -> int | Non
     for attempt in range(ATTEMPTS):
         stage = again(f"judge.{first.index}-{second.index}", attempt)
         generation = await sample.generate(stage, messages, sampling=sampling, role="judge")
-        named = read_index(generation.text)
+        named = read_index(reply_of(sample, generation, "judge"))
         if named is not None:
             return (first, second)[named].index
     return None
@@ -115,8 +115,19 @@ async def _ask(sample: Sample, first: Candidate, second: Candidate) -> int | Non
 
 def shown(candidate: Candidate) -> str:
     """What a judge sees of a candidate."""
-    text = answer_part(candidate.response.text).text.strip()
+    text = split(candidate.response.text, candidate.response.reasoning).answer.strip()
     return text if len(text) <= SHOWN else "[…]" + text[-SHOWN:]
+
+
+def reply_of(sample: Sample, generation: Generation, role: Role) -> str:
+    """Return what a role replied after its reasoning.
+
+    A schema binds a reply from its first token, also if the chat template has just opened reasoning: then the object
+    is the reply.
+    """
+    parts = sample.parts(generation, role)
+    bound = not parts.complete and generation.text.lstrip().startswith("{")
+    return generation.text if bound else parts.answer
 
 
 def read_index(text: str) -> int | None:
@@ -129,8 +140,7 @@ def read_index(text: str) -> int | None:
 
 
 def read_object(text: str) -> dict[str, Json] | None:
-    """The last JSON object in a reply, reasoning and code fences aside; None where there is none."""
-    text = text.rpartition("</think>")[2]
+    """Return the last JSON object in a reply, code fences aside; None if there is none."""
     decoder = json.JSONDecoder(strict=False)
     found, position = None, 0
     for _ in range(_BRACES):

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from k2eval.errors import EngineError
+from k2eval.reasoning import AUTO, split
 from k2eval.recipes.prompts import plan_messages, with_plan
 from k2eval.recipes.sample import Sample
-from k2eval.records import Generation, Json, Message, Response, Sampling
+from k2eval.records import Generation, Json, Message, ReasoningFormat, Response, Sampling
 
 ATTEMPTS = 3
 """How often a plan is asked for, in all, where none comes."""
@@ -94,7 +95,7 @@ async def make_plan(sample: Sample, stage: str, messages: Sequence[Message]) -> 
     for attempt in range(ATTEMPTS):
         name = again(stage, attempt)
         generation = await sample.generate(name, asked, sampling=sampling, role="planner")
-        text = read_plan(generation)
+        text = read_plan(generation, sample.format_of("planner"))
         if text:
             break
     return Plan(text, generation.key, attempt + 1, stage)
@@ -105,16 +106,23 @@ def again(stage: str, attempt: int) -> str:
     return stage if attempt == 0 else f"{stage}.again-{attempt}"
 
 
-def read_plan(generation: Generation) -> str | None:
-    """The plan in a planner's words; None where it is missing, cut short or gives an answer away.
+def read_plan(generation: Generation, form: ReasoningFormat = AUTO) -> str | None:
+    """Return the plan in a planner's words; None if it is missing, cut short or gives an answer away.
 
     A finished answer without tags is taken whole. A plan with a box or an answer tag is no plan.
+
+    Args:
+        generation: What the planner wrote.
+        form: The planner's reasoning format.
     """
-    text = generation.text.rpartition("</think>")[2]
+    parts = split(generation.prefill + generation.text, form)
+    if not parts.complete:
+        return None
+    text = parts.answer
     before, closed, _ = text.rpartition("</plan>")
     if closed:
         text = before.rpartition("<plan>")[2]
-    elif generation.finish_reason == "length" or "<think>" in generation.prefill + text:
+    elif generation.finish_reason == "length":
         return None
     else:
         text = text.replace("<plan>", "")

@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from k2eval.errors import EngineError, EngineStopped
+from k2eval.reasoning import split as split_text
 from k2eval.recipes.answers import said
 from k2eval.recipes.candidates import Candidate, Lost, Made, all_of, notes_of, split, stage_of
-from k2eval.recipes.judge import read_object
+from k2eval.recipes.judge import read_object, reply_of
 from k2eval.recipes.planning import again
 from k2eval.recipes.sample import Sample
 from k2eval.records import Json, Message, Response, Sampling
@@ -121,7 +122,7 @@ async def _topics(sample: Sample, stage: str) -> tuple[list[str] | None, bool]:
         generation = await sample.generate(
             again(stage, attempt), (_user(prompt),), sampling=sampling, role="planner"
         )
-        reply = read_object(generation.text)
+        reply = read_object(reply_of(sample, generation, "planner"))
         if reply is not None and isinstance(reply.get("is_hard_problem"), bool):
             topics = reply.get("search_list")
             if not reply["is_hard_problem"]:
@@ -142,7 +143,8 @@ async def _plan(sample: Sample, stage: str, topics: Sequence[str]) -> str:
     generation = await sample.generate(
         stage, (_user(prompt),), sampling=sample.sampling_for("planner", sampling), role="planner"
     )
-    text = generation.text
+    parts = sample.parts(generation, "planner")
+    text = parts.answer if parts.complete else generation.text
     if "</plan>" in text:
         text = text.split("</plan>")[-2].rpartition("<plan>")[2]
     return text
@@ -165,7 +167,7 @@ async def _judge(sample: Sample, champion: Candidate, challenger: Candidate) -> 
     for attempt in range(ATTEMPTS):
         stage = again(f"judge.{champion.index}-{challenger.index}", attempt)
         generation = await sample.generate(stage, messages, sampling=sampling, role="judge")
-        index = (read_object(generation.text) or {}).get("index")
+        index = (read_object(reply_of(sample, generation, "judge")) or {}).get("index")
         if isinstance(index, int):
             return int(index == 1)  # the schema allows any number; only 1 is the challenger's
     return None
@@ -173,8 +175,9 @@ async def _judge(sample: Sample, champion: Candidate, challenger: Candidate) -> 
 
 def _shown(candidate: Candidate) -> str:
     text = candidate.response.text
-    if "</think>" in text:
-        return text.split("</think>")[1]
+    parts = split_text(text, candidate.response.reasoning)
+    if parts.complete and parts.answer != text:
+        return parts.answer
     return f"There is no answer. The solution attempt ended with these words: {text[-_TAIL:]}"
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from k2eval.reasoning import AUTO, Parts, split
 from k2eval.records import (
     Generation,
     Json,
     Message,
     Question,
+    ReasoningFormat,
     Request,
     Response,
     Role,
@@ -49,6 +51,8 @@ class Sample:
     """All that was generated so far, in order of completion."""
     role_sampling: Mapping[Role, Mapping[str, Json]] = field(default_factory=dict)
     """What the run changes about the sampling of a role that is not the solver."""
+    reasoning: Mapping[Role, ReasoningFormat] = field(default_factory=dict)
+    """The reasoning format of the checkpoint behind each role; ``auto`` for a role without one."""
 
     @property
     def problem(self) -> str:
@@ -69,6 +73,14 @@ class Sample:
         if "chat_template" in own:  # which stands in the place of all arguments, the switch among them
             fields.pop("thinking", None)
         return Sampling.model_validate({**fields, **own})
+
+    def format_of(self, role: Role) -> ReasoningFormat:
+        """Return the reasoning format of the checkpoint behind a role."""
+        return self.reasoning.get(role, AUTO)
+
+    def parts(self, generation: Generation, role: Role = "solver") -> Parts:
+        """Split what a role wrote into reasoning and answer."""
+        return split(generation.prefill + generation.text, self.format_of(role))
 
     async def generate(
         self,
@@ -143,8 +155,21 @@ class Sample:
             }
         )
 
-    def respond(self, selected: Generation, text: str | None = None, **notes: Json) -> Response:
-        """The response that answers with ``selected``, counting everything generated so far."""
+    def respond(
+        self,
+        selected: Generation,
+        text: str | None = None,
+        reasoning: ReasoningFormat | None = None,
+        **notes: Json,
+    ) -> Response:
+        """Return the response that answers with ``selected``, counting everything generated so far.
+
+        Args:
+            selected: The generation that answers.
+            text: The text to grade; that of ``selected`` if None.
+            reasoning: The reasoning format of the text; the solver's if None.
+            notes: What the recipe has to say.
+        """
         return Response(
             text=selected.prefill + selected.text if text is None else text,
             finish_reason=selected.finish_reason,
@@ -152,5 +177,6 @@ class Sample:
             generations=tuple(sorted(generation.key for generation in self.generations)),
             output_tokens=selected.output_tokens,
             recipe_tokens=sum(generation.output_tokens for generation in self.generations),
+            reasoning=reasoning or self.format_of("solver"),
             notes=notes,
         )

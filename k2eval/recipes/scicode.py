@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from k2eval.grading import answer_part
 from k2eval.grading.code import container, step_code
+from k2eval.reasoning import NONE
 from k2eval.recipes.prompts import scicode_messages
 from k2eval.recipes.sample import Prepare, Sample
 from k2eval.records import Message, Response
@@ -43,12 +43,12 @@ async def solve_steps(
         if prepare is not None:
             prompt = await prepare(sample, step.step_number, prompt)
         generation = await sample.generate(f"{stage}.{step.step_number}", prompt)
-        part = answer_part(generation.prefill + generation.text)
-        code = step_code(part.text, step) if part.complete else None
+        parts = sample.parts(generation)
+        code = step_code(parts.answer, step) if parts.complete else None
         codes[step.step_number] = code
         earlier.append(code or "")
         made.append(generation)
-    response = sample.respond(made[-1], container(codes), steps=len(made))
+    response = sample.respond(made[-1], container(codes), reasoning=NONE, steps=len(made))
     cut = any(generation.finish_reason == "length" for generation in made)
     return response.model_copy(
         update={

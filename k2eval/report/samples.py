@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from k2eval.errors import JournalError, K2EvalError
 from k2eval.journal import GENERATIONS, RunRecord, line_at, read_run, read_verdicts
+from k2eval.recipes import Formats, parts_of
 from k2eval.records import Generation, Json, Outcome, Question, Verdict
 from k2eval.statistics import Vote
 from k2eval.tasks import QuestionSet, load_questions, load_tasks
@@ -87,12 +86,12 @@ class Samples:
             table.append(row)
         return table
 
-    def generations(self, verdict: Verdict) -> list[dict[str, Any]]:
+    def generations(self, verdict: Verdict) -> list[Generation]:
         """Return the generations of a sample as the journal has them, in the order of the verdict's keys."""
         keys = verdict.generations or ((verdict.selected,) if verdict.selected else ())
         offsets = [self.offsets[key] for key in keys if key in self.offsets]
         path = self.folder / GENERATIONS
-        return [line_at(path, offset, Generation).model_dump(mode="python") for offset in offsets]
+        return [line_at(path, offset, Generation) for offset in offsets]
 
     def _option(self, task: str, question_id: str, repeat_index: int, letter: str) -> str:
         question = self.question(task, question_id, repeat_index)
@@ -161,7 +160,10 @@ def payload(samples: Samples, task: str, question_id: str) -> Json:
             "recipe_tokens": verdict.recipe_tokens,
             "detail": verdict.detail,
             "notes": verdict.notes,
-            "generations": [_shown(generation, verdict) for generation in samples.generations(verdict)],
+            "generations": [
+                _shown(generation, verdict, samples.run.reasoning)
+                for generation in samples.generations(verdict)
+            ],
         }
     return {"prompts": prompts, "samples": shown}
 
@@ -171,13 +173,16 @@ def _gold(question: Question) -> str | None:
     return question.gold[:500] if isinstance(question.gold, str) else None
 
 
-def _shown(generation: Mapping[str, Any], verdict: Verdict) -> Json:
+def _shown(generation: Generation, verdict: Verdict, formats: Formats) -> Json:
+    parts = parts_of(generation, formats)
     return {
-        "key": generation["key"],
-        "stage": generation["stage"],
-        "text": generation.get("prefill", "") + generation["text"],
-        "tokens": generation["output_tokens"],
-        "finish": generation["finish_reason"],
-        "model": generation.get("model", ""),
-        "selected": generation["key"] == verdict.selected,
+        "key": generation.key,
+        "stage": generation.stage,
+        "reasoning": parts.reasoning,
+        "answer": parts.answer,
+        "complete": parts.complete,
+        "tokens": generation.output_tokens,
+        "finish": generation.finish_reason,
+        "model": generation.model,
+        "selected": generation.key == verdict.selected,
     }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from k2eval.config import RunConfig
 from k2eval.engines import Engine, EngineInfo
-from k2eval.records import ROLES, Note, Role, SpeculativeCounts
+from k2eval.reasoning import AUTO, Found, find_format
+from k2eval.records import ROLES, Note, ReasoningFormat, Role, SpeculativeCounts
 from k2eval.statistics import add_counts
 
 
@@ -14,9 +16,11 @@ class RoleEngines:
 
     Args:
         engines: One for each role; ``solver`` at least. Roles not named are the solver's.
+        config: What the run is asked to do; tells the reasoning format of engines that do not know theirs.
     """
 
-    def __init__(self, engines: Mapping[Role, Engine]) -> None:
+    def __init__(self, engines: Mapping[Role, Engine], config: RunConfig | None = None) -> None:
+        self._found = {role: _found(config, role) for role in ROLES}
         self._of_role: dict[Role, Engine] = {role: engines.get(role, engines["solver"]) for role in ROLES}
         self.distinct: list[Engine] = list({id(engine): engine for engine in self._of_role.values()}.values())
         """Each engine once, the solver's first."""
@@ -31,6 +35,18 @@ class RoleEngines:
     def solver(self) -> EngineInfo:
         """The solver's engine."""
         return self["solver"].info
+
+    def found(self, role: Role) -> Found:
+        """Return the reasoning format of the checkpoint behind a role, and the place that told it."""
+        info = self[role].info
+        if info.reasoning.name != "auto":
+            return Found(info.reasoning, info.reasoning_from)
+        return self._found[role if self[role] is not self["solver"] else "solver"]
+
+    @property
+    def reasoning(self) -> dict[Role, ReasoningFormat]:
+        """The reasoning format of the checkpoint behind each role."""
+        return {role: self.found(role).form for role in ROLES}
 
     @property
     def capacity(self) -> int:
@@ -60,3 +76,12 @@ class RoleEngines:
             if engine.info.speculation is not None:
                 total = add_counts(total, engine.info.speculation)
         return total
+
+
+def _found(config: RunConfig | None, role: Role) -> Found:
+    if config is None:
+        return Found(AUTO, "each response tells")
+    own = dict(config.roles.get(role, {}))
+    if role == "solver" or not own:
+        return find_format(config.model, config.reasoning, config.engine.arguments)
+    return find_format(str(own.get("model", config.model)), own.get("reasoning") or "auto", own)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from k2eval.errors import JournalError
 from k2eval.journal import RunRecord, TaskRecord
-from k2eval.records import SWITCHES, Json, Note, NoteKind, SampleKey, Sampling
+from k2eval.reasoning import AUTO, setting_of
+from k2eval.records import ROLES, SWITCHES, Json, Note, NoteKind, SampleKey, Sampling
 
 # Engine arguments that change what a checkpoint says, unlike those that change how fast it says it. The revision of a
 # hub model is not among them: the fingerprint holds the commit, whatever name was given to it.
@@ -61,13 +62,14 @@ def merge_run(before: RunRecord | None, now: RunRecord) -> RunRecord:
         return now
     old, new = identity_of(before), identity_of(now)
     changed = [key for key in new if key in old and old[key] != new[key]]
-    if changed:
-        lines = "\n".join(
-            f"  {key}: {_shown(key, old[key], before)} there, {_shown(key, new[key], now)} now"
-            for key in changed
-        )
+    lines = [
+        f"  {key}: {_shown(key, old[key], before)} there, {_shown(key, new[key], now)} now" for key in changed
+    ]
+    lines += _other_formats(before, now)
+    if lines:
+        differences = "\n".join(lines)
         raise JournalError(
-            f"{now.config.out} holds a different run. What differs:\n{lines}\n"
+            f"{now.config.out} holds a different run. What differs:\n{differences}\n"
             f"{_remedy(before, now)}; more tasks or more repeats may be added to it."
         )
     tasks = {name: _fuller(before.tasks.get(name), task) for name, task in now.tasks.items()}
@@ -97,6 +99,23 @@ def _remedy(before: RunRecord, now: RunRecord) -> str:
     if there and now.model.commit != there and before.model.name == now.model.name:
         return f"The model has moved on the hub. Give another --out, or that commit with --set engine.revision={there}"
     return "Give another --out, or the settings of that run"
+
+
+def _other_formats(before: RunRecord, now: RunRecord) -> list[str]:
+    """Return a line for each role whose reasoning format differs, as long as either was asked for by name.
+
+    A format that was found may differ: a checkpoint of the hub tells nothing until it has been downloaded once.
+    """
+    lines = []
+    for role in ROLES:
+        explicit = any(
+            (run.config.roles.get(role, {}).get("reasoning") or run.config.reasoning) != "auto"
+            for run in (before, now)
+        )
+        there, here = (run.reasoning.get(role, AUTO) for run in (before, now))
+        if explicit and there != here and (role != "answer_judge" or role in before.config.roles):
+            lines.append(f"  {role}'s reasoning: {setting_of(there)} there, {setting_of(here)} now")
+    return lines
 
 
 def _fuller(before: TaskRecord | None, now: TaskRecord) -> TaskRecord:

@@ -22,6 +22,7 @@ from k2eval.records import (
     Json,
     Outcome,
     Question,
+    ReasoningFormat,
     Response,
     Role,
     SampleKey,
@@ -48,7 +49,13 @@ class Assignment:
         """Which sample this is."""
         return SampleKey(self.question.task, self.question.id, self.repeat_index)
 
-    def sample(self, run_seed: int, fingerprints: dict[Role, str], ask: Generate) -> Sample:
+    def sample(
+        self,
+        run_seed: int,
+        fingerprints: dict[Role, str],
+        ask: Generate,
+        reasoning: Mapping[Role, ReasoningFormat],
+    ) -> Sample:
         """What a recipe works on."""
         return Sample(
             self.question,
@@ -60,6 +67,7 @@ class Assignment:
             ask,
             self.solver,
             role_sampling=self.role_sampling,
+            reasoning=reasoning,
         )
 
 
@@ -131,7 +139,12 @@ class Work:
         """Return whether a grader of ours decides about the sample."""
         return True
 
-    def describe(self, info: EngineInfo, fingerprints: Mapping[Role, str]) -> RunRecord:
+    def describe(
+        self,
+        info: EngineInfo,
+        fingerprints: Mapping[Role, str],
+        reasoning: Mapping[Role, ReasoningFormat] | None = None,
+    ) -> RunRecord:
         """Return the ``run.json`` of a run of which nothing is done as yet."""
         return RunRecord(
             k2eval=k2eval.__version__,
@@ -142,6 +155,7 @@ class Work:
             repeats=max(self.repeats_of(questions) for questions in self.sets),
             seed=self.config.seed,
             reproducible=info.honours_seeds,
+            reasoning=dict(reasoning or {}),
             engine=EngineRecord(settings=info.settings, notes=info.notes, fingerprints=dict(fingerprints)),
             machine=MachineRecord(python=platform.python_version(), system=platform.platform()),
             tasks={questions.task.name: self.describe_task(questions) for questions in self.sets},

@@ -98,7 +98,9 @@ class SampleQueue:
         return None
 
     def _sample(self, assignment: Assignment) -> Sample:
-        return assignment.sample(self._work.config.seed, self._engines.fingerprints, self._ask)
+        return assignment.sample(
+            self._work.config.seed, self._engines.fingerprints, self._ask, self._engines.reasoning
+        )
 
     async def _ask(self, request: Request, role: Role) -> Generation:
         generation = self._journal.find(request.key)
@@ -134,7 +136,10 @@ class SampleQueue:
         try:
             with self._progress.grading():
                 grade = await self._pool.grade(
-                    assignment.question, response.text, response.finish_reason == "length"
+                    assignment.question,
+                    response.text,
+                    response.finish_reason == "length",
+                    reasoning=response.reasoning,
                 )
         finally:
             self._backlog.release()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from k2eval.config import RunConfig, TaskOverrides
 from k2eval.errors import EngineError, EngineStopped, JournalError, first_error
 from k2eval.grading import GradingPool
 from k2eval.journal import Journal, RunRecord, read_run
-from k2eval.recipes import judged
-from k2eval.records import SWITCHES, Generation, Json, Request, Role, SampleKey, Verdict
+from k2eval.reasoning import find_format
+from k2eval.recipes import Formats, judged, parts_of, selected_steps
+from k2eval.records import SWITCHES, Generation, Json, Note, NoteKind, Request, Role, SampleKey, Verdict
 from k2eval.run.identity import is_complete
 from k2eval.run.plan import Assignment, Work, verdict_of
 from k2eval.system import cores
@@ -36,6 +37,8 @@ class Regraded:
     missing: int = 0
     """Samples whose generations are not all there."""
     infrastructure: int = 0
+    stopped: int = 0
+    """Responses that a stop string ended inside their reasoning."""
 
     def count(self, before: Verdict | None, verdict: Verdict) -> None:
         """Count a new verdict on a sample."""
@@ -46,7 +49,11 @@ class Regraded:
 
 
 async def regrade_run(
-    folder: Path, data: Path | None = None, workers: int | None = None, include: Sequence[Path] = ()
+    folder: Path,
+    data: Path | None = None,
+    workers: int | None = None,
+    include: Sequence[Path] = (),
+    reasoning: str | Mapping[str, Json] | None = None,
 ) -> Regraded:
     """Grade every finished sample of a run again and append the verdicts that changed.
 
@@ -55,11 +62,13 @@ async def regrade_run(
         data: Folder with the rows of the benchmarks; that of the run if None.
         workers: Number of grading processes; one for each core if None.
         include: Folders with the user's own tasks; those of the run if there are none.
+        reasoning: The reasoning format of the run's checkpoint; that of the run if None.
 
     Raises:
+        ConfigError: If there is no such reasoning format.
         JournalError: If the folder is not a run directory, or the tasks are not what they were.
     """
-    run = read_run(folder)
+    run = read_run(folder) if reasoning is None else with_format(read_run(folder), reasoning)
     work = Work(config_of(run, folder, data, include))
     check_same(run, work)
     result = Regraded()
@@ -77,19 +86,26 @@ async def regrade_run(
         return generation
 
     async def grade_again(assignment: Assignment) -> None:
-        sample = assignment.sample(work.config.seed, run.engine.fingerprints, ask)
+        sample = assignment.sample(work.config.seed, run.engine.fingerprints, ask, run.reasoning)
         try:
             response = await work.respond(sample)
-            grade = await pool.grade(assignment.question, response.text, response.finish_reason == "length")
+            grade = await pool.grade(
+                assignment.question,
+                response.text,
+                response.finish_reason == "length",
+                reasoning=response.reasoning,
+            )
         except EngineError:
             result.missing += 1
             return
         finally:
             window.release()
         verdict = verdict_of(assignment, response, grade)
+        steps = selected_steps(verdict, sample.generations)
+        result.stopped += any(stopped_within(step, assignment.sampling.stop, run.reasoning) for step in steps)
         if work.answer_judged:
             with contextlib.suppress(NotKept):
-                sample = assignment.sample(work.config.seed, run.engine.fingerprints, ask)
+                sample = assignment.sample(work.config.seed, run.engine.fingerprints, ask, run.reasoning)
                 verdict = await judged(sample, response, verdict)
         result.count(journal.verdicts.get(assignment.sample_key), verdict)
         if journal.verdicts.get(assignment.sample_key) != verdict:
@@ -107,8 +123,39 @@ async def regrade_run(
         except BaseExceptionGroup as errors:
             raise first_error(errors) from errors
         settled = [key for key, verdict in journal.verdicts.items() if work.is_settled(verdict)]
-        journal.write_run(_with_graders(run, work).model_copy(update={"complete": is_complete(run, settled)}))
+        regraded = _with_note(_with_graders(run, work), result.stopped)
+        journal.write_run(regraded.model_copy(update={"complete": is_complete(run, settled)}))
     return result
+
+
+def with_format(run: RunRecord, reasoning: str | Mapping[str, Json]) -> RunRecord:
+    """Return the run with another reasoning format for every role that the solver's checkpoint has.
+
+    Raises:
+        ConfigError: If there is no such format.
+    """
+    config = RunConfig.model_validate({**run.config.model_dump(), "reasoning": reasoning})
+    form = find_format(config.model, config.reasoning, config.engine.arguments).form
+    solver = run.engine.fingerprints["solver"]
+    own = {role: form for role, fingerprint in run.engine.fingerprints.items() if fingerprint == solver}
+    return run.model_copy(update={"reasoning": {**run.reasoning, **own}, "config": config})
+
+
+def stopped_within(generation: Generation, stop: Sequence[str], formats: Formats) -> bool:
+    """Return whether a stop string ended a generation inside its reasoning, as k2eval 0.1.0 let it."""
+    at_stop = generation.finish_reason == "stop" and generation.text.endswith(tuple(stop))
+    return at_stop and not parts_of(generation, formats).complete
+
+
+_STOPPED = "ended inside their reasoning by a stop string"
+
+
+def _with_note(run: RunRecord, stopped: int) -> RunRecord:
+    notes = [note for note in run.engine.notes if _STOPPED not in note.text]
+    if stopped:
+        text = f"{stopped} responses were {_STOPPED}, and count as truncated: generate them again in another directory"
+        notes.append(Note(kind=NoteKind.REASONING, text=text))
+    return run.model_copy(update={"engine": run.engine.model_copy(update={"notes": tuple(notes)})})
 
 
 def _with_graders(run: RunRecord, work: Work) -> RunRecord:

@@ -80,11 +80,15 @@ async def stages(work: Work, engines: RoleEngines, assignment: Assignment) -> li
 
     recipe = _short(work.recipe)
     try:
-        sample = assignment.sample(work.config.seed, engines.fingerprints, ask)
+        sample = assignment.sample(work.config.seed, engines.fingerprints, ask, engines.reasoning)
         response = await recipe(sample)
         if work.answer_judged:
             verdict = verdict_of(assignment, response, Grade.of(Outcome.WRONG))
-            await judged(assignment.sample(work.config.seed, engines.fingerprints, ask), response, verdict)
+            await judged(
+                assignment.sample(work.config.seed, engines.fingerprints, ask, engines.reasoning),
+                response,
+                verdict,
+            )
     except Exception as error:
         # A recipe of the user's may stumble over answers that are made up; the run itself will tell.
         if not isinstance(error, K2EvalError) and ":" not in work.config.recipe:

@@ -16,7 +16,7 @@ from k2eval.engines import Engine
 from k2eval.errors import EngineError, JournalError, first_error
 from k2eval.grading import GradingPool, grader_name
 from k2eval.journal import Archive, Journal, RunRecord
-from k2eval.records import Role, SampleKey
+from k2eval.records import ROLES, Role, SampleKey
 from k2eval.run.engines import RoleEngines
 from k2eval.run.identity import is_complete, limits_of_context, merge_run
 from k2eval.run.interruption import Interruption
@@ -63,7 +63,7 @@ class Runner:
         self.config = config
         self._signals = signals
         self.work = work or Work(config)
-        self.engines = RoleEngines(engines)
+        self.engines = RoleEngines(engines, config)
         self._console = console
         self._archive = Archive(config.reuse)
 
@@ -77,7 +77,7 @@ class Runner:
         assignments = list(self.work.assignments())
         with Interruption(self._console, self._signals) as interruption, Journal(self.config.out) as journal:
             before = None if journal.is_empty else journal.read_run()
-            now = self.work.describe(self.engines.solver, self.engines.fingerprints)
+            now = self.work.describe(self.engines.solver, self.engines.fingerprints, self.engines.reasoning)
             start = _Start(self.work, self.engines, journal, merge_run(before, now))
             missing = start.missing(assignments)
             if missing:
@@ -115,6 +115,7 @@ class Runner:
                 with progress.starting(engine):
                     await stack.enter_async_context(engine)
             start.note_engines()
+            self._show_reasoning()
             for note in start.run.engine.notes:
                 self._console.print(f"Note: {note.text}.", soft_wrap=True, highlight=False)
             stack.enter_context(progress)
@@ -126,6 +127,12 @@ class Runner:
                 await queue.drain(missing)
             finally:
                 start.note_engines()
+
+    def _show_reasoning(self) -> None:
+        sentences = {role: self.engines.found(role).sentence for role in ROLES}
+        others = [f"{role}: {text}" for role, text in sentences.items() if text != sentences["solver"]]
+        line = "; ".join([sentences["solver"], *others])
+        self._console.print(f"Reasoning: {line}", soft_wrap=True, highlight=False)
 
 
 class _Start:
@@ -160,6 +167,7 @@ class _Start:
             update={
                 "model": model_record(info),
                 "engine": engine,
+                "reasoning": self._engines.reasoning,
                 "reproducible": self._engines.honour_seeds,
             }
         )

@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 from k2eval.grading import grader_for
+from k2eval.reasoning import THINK
 from k2eval.records import Outcome, Question
 
 JUDGE = "judge"
@@ -33,7 +34,9 @@ def reward(attempt: Try) -> float:
         task=attempt.kind, id="", grader=grader, messages=(), gold=attempt.gold,
         options=_OPTIONS if grader == "choice" else (),
     )  # fmt: skip
-    grade = grader_for(grader).grade(question, attempt.reply, "</answer>" not in attempt.reply)
+    grade = grader_for(grader).grade_response(
+        question, attempt.reply, "</answer>" not in attempt.reply, THINK
+    )
     return float(grade.outcome is Outcome.CORRECT)
 
 

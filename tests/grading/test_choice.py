@@ -1,7 +1,9 @@
 import pytest
 
+from k2eval.grading import grader_for
 from k2eval.grading.choice import grade
 from k2eval.grading.option import letter_of
+from k2eval.reasoning import AUTO
 from k2eval.records import Outcome
 from tests.grading.conftest import make_question
 
@@ -11,7 +13,8 @@ VALUES = ("1/2", "0.25", "3", "4 m/s")
 
 def chosen(text: str, options: tuple[str, ...] = WORDS, truncated: bool = False) -> str | None:
     """The letter that the grader reads in ``text``; None if it finds none."""
-    found = grade(make_question("A", options=options), text, truncated)
+    question = make_question("A", options=options)
+    found = grader_for("choice").grade_response(question, text, truncated, AUTO)
     assert (found.outcome is Outcome.CORRECT) == (found.extracted == "A")
     return found.extracted if found.outcome in (Outcome.CORRECT, Outcome.WRONG) else None
 
@@ -41,7 +44,7 @@ def chosen(text: str, options: tuple[str, ...] = WORDS, truncated: bool = False)
         ("The answer is B, A is wrong.", "B"),
         ("The answer is A. No, the answer is C.", "C"), ("Answer: A\n\nOn reflection:\n\nAnswer: D", "D"),
         ("\\boxed{B}\nno,\n\\boxed{C}", "C"),
-        ("<think>The answer is A</think>Answer: C", "C"), ("The answer is\n\n(B)", "B"),
+        ("The answer is\n\n(B)", "B"),
         (r"The final answer is $\boxed{D}$. I hope it is correct.", "D"),
         (r"\boxed{B, Beta decay}", "B"), (r"\boxed{B (Beta decay)}", "B"), (r"\boxed{B\ \text{Beta decay}}", "B"),
         (r"\boxed{\text{B is correct}}", "B"), (r"\boxed{\mathsf{B}:}", "B"), (r"\boxed{Ｂ}", "B"),
@@ -59,7 +62,7 @@ def test_the_letter_is_found(text: str, letter: str) -> None:
      r"\boxed{E}", r"\boxed{A, B}",
      r"\boxed{A or B}", r"\boxed{AB}", r"\boxed{(B) and (C)}", r"\boxed{A) or (B)}", r"\boxed{B} wait \boxed{C}",
      "The answer is B and C.",
-     "Option B is incorrect.", "<think>B", r"\boxed{}", "Bananas", "I would say that it cannot be told",
+     "Option B is incorrect.", r"\boxed{}", "Bananas", "I would say that it cannot be told",
      r"\boxed{7}", "The answer is not B.", "The wrong answer is B.", "Neither A nor B is the correct answer.",
      "I cannot go with option B.", "Answer: B or not B", "This does not match option B.",
      "It may be that this matches option B.", "If so B.", "Alpha decay\nBeta decay", "A or B, so B.",

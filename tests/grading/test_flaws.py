@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from k2eval.grading import choice
+from k2eval.grading import choice, grader_for
 from k2eval.grading.math import grader
+from k2eval.reasoning import AUTO
 from k2eval.records import Outcome
 from tests.grading.conftest import make_question
 
@@ -70,9 +71,10 @@ def test_a_wrong_answer_that_others_accept(gold: str, answer: str) -> None:
      (r"<think>a</think> <think>\boxed{42}", False)],
 )  # fmt: skip
 def test_2_2_6_reasoning_that_never_ended_is_not_graded(text: str, truncated: bool) -> None:
-    for module in (grader, choice):
-        options = ("42", "43") if module is choice else ()
-        found = module.grade(make_question("A" if options else "42", options=options), text, truncated)
+    for name in ("math", "choice"):
+        options = ("42", "43") if name == "choice" else ()
+        question = make_question("A" if options else "42", options=options)
+        found = grader_for(name).grade_response(question, text, truncated, AUTO)
         assert (found.outcome, found.score, found.extracted) == (Outcome.TRUNCATED, 0.0, None)
 
 
@@ -146,12 +148,20 @@ def test_3_8_the_last_box_counts_and_boxes_are_not_merged() -> None:
     "text", ["<answer>73</answer>", "<answer>73", "<answer> $73$ </answer>", r"<answer>\boxed{73}</answer>"]
 )
 def test_3_8_an_answer_block_is_read(text: str) -> None:
-    assert grader.grade(make_question("73"), f"<think>72?</think>{text}", False).outcome is Outcome.CORRECT
+    assert (
+        grader_for("math")
+        .grade_response(make_question("73"), f"<think>72?</think>{text}", False, AUTO)
+        .outcome
+        is Outcome.CORRECT
+    )
 
 
 def test_5_6_a_letter_in_the_reasoning_is_not_the_answer() -> None:
     text = "<think>The answer is A.</think>The answer is (C)."
-    assert choice.grade(make_question("C", options=NAMES), text, False).outcome is Outcome.CORRECT
+    assert (
+        grader_for("choice").grade_response(make_question("C", options=NAMES), text, False, AUTO).outcome
+        is Outcome.CORRECT
+    )
 
 
 def test_5_17_grading_needs_no_main_thread() -> None:

@@ -177,3 +177,11 @@ def test_a_hostile_text_costs_no_more_than_in_proportion(kind: str, opening: str
         return time.process_time() - start
 
     assert seconds(320_000) < 40 * max(seconds(32_000), 0.002)
+
+
+@pytest.mark.parametrize(
+    "opening", ["<seed:think>a</seed:think>", "[THINK]a[/THINK]", HARMONY.format("a", "")]
+)
+def test_an_answer_that_opens_with_the_tags_of_the_prompt_reasons_on(opening: str) -> None:
+    assert split(f"{opening}\n<think>\\boxed{{7}}?\n</think>\n8").answer.strip() == "8"
+    assert not split(f"{opening}\n<think>\\boxed{{7}}?").complete

@@ -6,9 +6,9 @@ import pytest
 
 from k2eval.errors import EngineError, EngineStopped, PromptTooLong
 from k2eval.recipes.best_of_n import BestOfN
-from k2eval.recipes.judge import SAMPLING, SHOWN, read_index
+from k2eval.recipes.judge import SAMPLING, SHOWN, read_index, reply_of
 from k2eval.recipes.prompts import JUDGE_SCHEMA
-from k2eval.records import Request
+from k2eval.records import Generation, Request
 from tests.recipes.support import Asked, answering, boxed, sample_of, verdict
 
 
@@ -177,12 +177,29 @@ async def test_the_judge_starts_before_the_last_candidate_is_there() -> None:
     assert order.index("judge.0-1") < order.index("solve-2")
 
 
+def _reply(text: str, prefill: str = "") -> str:
+    sample = sample_of(Asked(lambda request: text))
+    generation = Generation(
+        key="k", task="t", question_id="q", repeat_index=0, stage="judge.0-1", text=text, prefill=prefill,
+        finish_reason="stop", prompt_tokens=1, output_tokens=1, duration_s=0.0, seed=0,
+    )  # fmt: skip
+    return reply_of(sample, generation, "judge")
+
+
+def test_a_verdict_within_the_reasoning_of_a_judge_is_none() -> None:
+    assert read_index(_reply(f"<think>{verdict(0)}</think>{verdict(1)}")) == 1
+    assert read_index(_reply(f"Is it {verdict(0)}?", prefill="<think>")) is None
+
+
+def test_a_schema_binds_a_reply_though_the_template_opened_reasoning() -> None:
+    assert read_index(_reply(verdict(1), prefill="<think>")) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "index"),
     [
         (verdict(0), 0),
         (verdict(1), 1),
-        ("<think>{\"index\": 0}</think>" + verdict(1), 1),
         ("```json\n" + verdict(1) + "\n```", 1),
         ('{"explanation": "a {brace} in it", "index": 1}', 1),
         ('{"index": "1"}', 1),

@@ -10,7 +10,7 @@ import os
 import signal
 import time
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,7 @@ from k2eval.engines.vllm import cpu_repair, speculation
 from k2eval.engines.vllm.children import Children
 from k2eval.engines.vllm.counters import EngineCounters
 from k2eval.engines.vllm.preview import FOLDED, Preview
-from k2eval.engines.vllm.requests import THINK_TAGS, Prompts, elapsed, sampling_params, speculative_counts
+from k2eval.engines.vllm.requests import Prompts, elapsed, sampling_params, speculative_counts
 from k2eval.engines.vllm.setup import (
     defaults,
     executor,
@@ -36,7 +36,9 @@ from k2eval.engines.vllm.setup import (
 )
 from k2eval.engines.vllm.stages import current_stage
 from k2eval.engines.vllm.waiting import Waiting, is_ours_to_choose
+from k2eval.engines.vllm.watching import INTERVAL, Marks, Written, watched, whole
 from k2eval.errors import ConfigError, EngineError, EngineStopped, K2EvalError, PromptTooLong, did_you_mean
+from k2eval.reasoning import Found, StopWatch, find_format
 from k2eval.records import Generation, Json, Note, NoteKind, Request
 from k2eval.system import load
 
@@ -51,6 +53,7 @@ class VllmEngine:
         arguments: Any of vLLM's engine arguments.
         speculative: vLLM's ``speculative_config``, if any.
         log: File that takes what this process and vLLM's print while the engine lives; the terminal where None.
+        reasoning: How the checkpoint marks its reasoning; looked for in its files if None.
 
     Raises:
         ConfigError: When the model cannot be read, or vLLM is not installed.
@@ -62,9 +65,11 @@ class VllmEngine:
         arguments: Mapping[str, Any] | None = None,
         speculative: Mapping[str, Any] | None = None,
         log: Path | None = None,
+        reasoning: Found | None = None,
     ) -> None:
         self._model = model
         self._arguments = pinned(model, arguments or {})
+        self._reasoning = reasoning or find_format(model, "auto", self._arguments)
         self._speculative = dict(speculative) if speculative else None
         self._log = log
         self._log_start: int | None = None
@@ -81,7 +86,7 @@ class VllmEngine:
         self._preview = Preview(model, self._arguments)
         self._context = 0
         self._notes: list[Note] = []
-        self._skip_special_tokens = True
+        self._marks = Marks()
         self._abandoned = False
         self._waiting: Waiting | None = None
         self._others_at_start = 0.0
@@ -126,14 +131,15 @@ class VllmEngine:
             self._log_start = None
             self._stack = stack.pop_all()
         config = self._engine.vllm_config
-        self._prompts = Prompts(self._model, self._tokenizer)
+        if self._reasoning.form.name == "auto":  # a checkpoint of the hub has been downloaded by now
+            self._reasoning = find_format(self._model, "auto", self._arguments)
+        self._prompts = Prompts(self._model, self._tokenizer, self._reasoning.form)
+        self._marks = Marks.of(self._tokenizer, config.model_config, self._reasoning.form)
         self._context = int(config.model_config.max_model_len)
         self.capacity = 2 * int(config.scheduler_config.max_num_seqs)
         if not getattr(self._tokenizer, "chat_template", None):
             text = "the checkpoint has no chat template: prompts are plain text"
             self._notes.append(Note(kind=NoteKind.ENGINE, text=text))
-        special = set(getattr(self._tokenizer, "all_special_tokens", []))
-        self._skip_special_tokens = not special.intersection(THINK_TAGS)
         return self
 
     def _start(self) -> None:
@@ -158,7 +164,7 @@ class VllmEngine:
         self._check_arguments()
         if self._speculative:
             speculation.check_words(self._speculative, self._version)
-        self._settings |= self._preview.reasoning(self._version)
+        self._settings |= self._preview.reasoning(self._version, self._reasoning.form)
         if on_cpu:
             self._settings.setdefault("worker_extension_cls", cpu_repair.EXTENSION)
         chosen = executor(self._settings, on_cpu)
@@ -216,6 +222,8 @@ class VllmEngine:
         # Where this vLLM can count speculation per request, it does; older ones count per engine.
         if self._speculative and "per_request_spec_decode_metrics" in known:
             self._settings.setdefault("per_request_spec_decode_metrics", "summary")
+        if "stream_interval" in known and self._reasoning.form.name != "none":
+            self._settings.setdefault("stream_interval", INTERVAL)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -246,6 +254,8 @@ class VllmEngine:
             # Speculation draws from other random streams than plain decoding (vllm-project/vllm#6038).
             honours_seeds=self._speculative is None,
             context=self._context or None,
+            reasoning=self._reasoning.form,
+            reasoning_from=self._reasoning.place,
             # A copy: while vLLM starts, another thread may add settings.
             settings={key: _plain(value) for key, value in dict(self._settings).items()}
             | ({"speculative_config": self._speculative} if self._speculative else {}),
@@ -292,37 +302,38 @@ class VllmEngine:
             )
         room = self._context - len(ids)
         started = time.perf_counter()
+        watch = None
+        if request.sampling.stop and self._reasoning.form.name != "none":
+            watch = StopWatch(self._reasoning.form, request.sampling.stop, prefill)
         budget = self._prompts.budget(request.sampling)
-        parameters = sampling_params(request, room, self._skip_special_tokens, budget)
-        output = await self._await_output(request, ids, parameters)
+        parameters = sampling_params(request, room, self._marks.skipped, budget, watched=watch is not None)
+        written = await self._await_answer(request, ids, parameters, watch)
         duration = time.perf_counter() - started
-        completion = output.outputs[0]
-        metrics = output.metrics
+        metrics = written.last.metrics
         return Generation.answering(
             request,
-            text=completion.text,
-            finish_reason="length" if completion.finish_reason == "length" else "stop",
+            text=self._marks.without_end(written),
+            finish_reason="length" if written.finish_reason == "length" else "stop",
             prefill=prefill,
             prompt_tokens=len(ids),
-            cached_tokens=output.num_cached_tokens or 0,
-            output_tokens=len(completion.token_ids),
+            cached_tokens=written.last.num_cached_tokens or 0,
+            output_tokens=len(written.token_ids),
             queue_s=elapsed(metrics, "queued_ts", "scheduled_ts"),
             ttft_s=round(metrics.first_token_latency, 6) if metrics and metrics.first_token_latency else None,
             duration_s=round(duration, 6),
             model=self._model,
-            speculative=speculative_counts(getattr(completion, "spec_decode_metrics", None)),
+            speculative=speculative_counts(getattr(written.last.outputs[0], "spec_decode_metrics", None)),
         )
 
-    async def _await_output(self, request: Request, ids: tuple[int, ...], params: Any) -> Any:
+    async def _await_answer(
+        self, request: Request, ids: tuple[int, ...], params: Any, watch: StopWatch | None
+    ) -> Written:
         from vllm import TokensPrompt
 
         request_id = f"{request.key}-{os.urandom(4).hex()}"
-        final = None
+        outputs = self._engine.generate(TokensPrompt(prompt_token_ids=list(ids)), params, request_id)
         try:
-            async for output in self._engine.generate(
-                TokensPrompt(prompt_token_ids=list(ids)), params, request_id
-            ):
-                final = output
+            written = await (watched(outputs, watch, self._decode) if watch else whole(outputs))
         except asyncio.CancelledError:
             raise
         except Exception as error:  # vLLM's own exceptions differ between versions
@@ -335,12 +346,15 @@ class VllmEngine:
             raise EngineError(
                 f"vLLM failed on question {request.question_id!r}: {type(error).__name__}: {error}"
             ) from error
-        if final is None or final.outputs[0].finish_reason not in ("stop", "length"):
-            ending = final.outputs[0].finish_reason if final else "nothing"
+        if written.finish_reason not in ("stop", "length"):
+            ending = written.finish_reason or "nothing"
             raise EngineError(
                 f"vLLM ended question {request.question_id!r} with {ending!r} instead of stop or length."
             )
-        return final
+        return written
+
+    def _decode(self, token_ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=self._marks.skipped))
 
 
 async def _maybe_await(value: Any) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 from k2eval.engines.template import TemplateFiles, read_template
 from k2eval.engines.thinking import FLAGS, no_switch, unknown_switches
 from k2eval.errors import ConfigError
-from k2eval.records import Note, NoteKind, Request
+from k2eval.reasoning import pairs_of
+from k2eval.records import Note, NoteKind, ReasoningFormat, Request
 
 FOLDED = Note(
     kind=NoteKind.ENGINE,
@@ -60,7 +61,7 @@ class Preview:
                 raise ConfigError(no_switch(self._model, switch, reads))
             self.keeps_budgets = True
 
-    def reasoning(self, version: str) -> dict[str, Any]:
+    def reasoning(self, version: str, form: ReasoningFormat) -> dict[str, Any]:
         """Return the engine arguments by which vLLM, of this version, keeps budgets of thinking; none if it need not.
 
         Raises:
@@ -77,10 +78,11 @@ class Preview:
             )
         if any(self._arguments.get(name) for name in _OF_REASONING):
             return {}
-        template = self.files.template
-        if template is None or "<think>" not in template.source:
+        source = self.files.template.source if self.files.template else ""
+        pair = next((pair for pair in pairs_of(form) if pair[0] in source), None)
+        if pair is None:
             raise ConfigError(
                 f"The chat template of {self._model} knows no budget of thinking ({FLAGS['thinking_budget']}), and "
                 "vLLM must be told where thinking begins and ends to keep one. Set --set engine.reasoning_parser=NAME."
             )
-        return {"reasoning_config": {"reasoning_start_str": "<think>", "reasoning_end_str": "</think>"}}
+        return {"reasoning_config": {"reasoning_start_str": pair[0], "reasoning_end_str": pair[1]}}

@@ -7,9 +7,9 @@ from typing import Any
 
 from k2eval.engines.template import template_of_tokenizer
 from k2eval.engines.thinking import unknown_switches
-from k2eval.records import Request, Sampling, SpeculativeCounts
+from k2eval.reasoning import AUTO, prefill_of
+from k2eval.records import ReasoningFormat, Request, Sampling, SpeculativeCounts
 
-THINK_TAGS = ("<think>", "</think>")
 _KEPT = 64
 """Repeats of a question come side by side, so few prompts are worth keeping."""
 
@@ -20,9 +20,11 @@ class Prompts:
     Args:
         model: The checkpoint's name, for messages.
         tokenizer: Its tokenizer.
+        reasoning: How it marks its reasoning.
     """
 
-    def __init__(self, model: str, tokenizer: Any) -> None:
+    def __init__(self, model: str, tokenizer: Any, reasoning: ReasoningFormat = AUTO) -> None:
+        self._reasoning = reasoning
         self._tokenizer = tokenizer
         self._template = template_of_tokenizer(model, tokenizer)
         self.folds = False
@@ -40,7 +42,7 @@ class Prompts:
         else:
             prompt = self._template.render(request.messages, self._template.given(request.sampling))
             text, self.folds = prompt.text, self.folds or prompt.folded
-        return self._encode(text), THINK_TAGS[0] if text.rstrip().endswith(THINK_TAGS[0]) else ""
+        return self._encode(text), prefill_of(text, self._reasoning)
 
     def budget(self, sampling: Sampling) -> int | None:
         """Return the budget of thinking that vLLM must keep, since the chat template knows none."""
@@ -54,7 +56,14 @@ class Prompts:
         return tuple(self._tokenizer.encode(text, add_special_tokens=self._template is None))
 
 
-def sampling_params(request: Request, room: int, skip_special_tokens: bool, budget: int | None = None) -> Any:
+def sampling_params(
+    request: Request,
+    room: int,
+    skip_special_tokens: bool,
+    budget: int | None = None,
+    *,
+    watched: bool = False,
+) -> Any:
     """Return the ``SamplingParams`` of a request.
 
     Args:
@@ -62,6 +71,7 @@ def sampling_params(request: Request, room: int, skip_special_tokens: bool, budg
         room: How many tokens the context still holds.
         skip_special_tokens: Whether special tokens are left out of the text.
         budget: The most tokens of thinking, if vLLM is to hold the answer to it.
+        watched: Whether the answer comes in pieces and k2eval looks for stop strings in it, not vLLM.
     """
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
@@ -74,12 +84,12 @@ def sampling_params(request: Request, room: int, skip_special_tokens: bool, budg
         top_k=sampling.top_k,
         min_p=sampling.min_p,
         max_tokens=min(sampling.max_tokens, room),
-        stop=list(sampling.stop),
+        stop=[] if watched else list(sampling.stop),
         include_stop_str_in_output=True,
         seed=request.seed,
         skip_special_tokens=skip_special_tokens,
         structured_outputs=constraint,
-        output_kind=RequestOutputKind.FINAL_ONLY,
+        output_kind=RequestOutputKind.DELTA if watched else RequestOutputKind.FINAL_ONLY,
         **({} if budget is None else {"thinking_token_budget": budget}),
     )
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from k2eval.grading.answer import Part, answer_part
 from k2eval.grading.code.source import defines, definitions, names_missing, parsed, split_after_future
 
 _PYTHON = re.compile(
@@ -43,19 +41,6 @@ _QUOTE = re.compile(r" {0,3}>(?!>) ?")
 _SESSION = re.compile(r"\s*(?:>>>|In \[\d+\]:)")
 _READS = re.compile(r"\b(?:input|stdin|open|fileinput|read|readlines?|loadtxt|fromfile|genfromtxt|mmap)\b")
 _WRITES = re.compile(r"\b(?:print|stdout|write|writelines|writev|savetxt)\b")
-
-_FINAL, _REASONING = "<|channel|>final<|message|>", "<|channel|>analysis<|message|>"
-"""The marks of gpt-oss, where an engine left them in the text."""
-
-
-def code_part(text: str) -> Part:
-    """Return the part of a response that may hold its program: all that follows the reasoning, however long."""
-    _, final, after = text.rpartition(_FINAL)
-    if final:
-        return answer_part(after, window=sys.maxsize)
-    if _REASONING in text:
-        return Part("", complete=False)
-    return answer_part(text, window=sys.maxsize)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from k2eval.grading.code.blocks import code_blocks, code_part, extract_code
+from k2eval.grading.code.blocks import code_blocks, extract_code
 from k2eval.records import Grade, Outcome
 from k2eval.sandbox import Profile, RunOutcome, RunResult, Sandbox
 
@@ -104,16 +104,13 @@ def find_program(text: str, truncated: bool, find: Callable[[str], str | None] =
     """The program of a response, or the grade of a response that has none.
 
     Args:
-        text: The response.
+        text: What the response says after its reasoning.
         truncated: Whether the engine stopped at its token limit; then only a complete block counts.
-        find: Finds the program in what follows the reasoning.
+        find: Finds the program in it.
     """
-    part = code_part(text)
-    if not part.complete:
-        return Grade.of(Outcome.TRUNCATED, reason="the response ends within its reasoning")
-    if truncated and not any(code_blocks(part.text)):
+    if truncated and not any(code_blocks(text)):
         return Grade.of(Outcome.TRUNCATED, reason="the token limit came before a complete code block")
-    code = find(part.text)
+    code = find(text)
     if code is None:
         outcome = Outcome.TRUNCATED if truncated else Outcome.NO_ANSWER
         return Grade.of(outcome, reason="no complete code block after the reasoning")

@@ -12,8 +12,9 @@ import json
 from collections.abc import Iterable, Mapping
 
 from k2eval.errors import DataError
-from k2eval.grading.code.blocks import code_part, extract_code
-from k2eval.records import Json, Question
+from k2eval.grading.code.blocks import extract_code
+from k2eval.reasoning import AUTO, split
+from k2eval.records import Json, Question, ReasoningFormat
 
 Steps = dict[tuple[str, int], dict[str, str]]
 """Code by question id and run index, and then by step."""
@@ -47,7 +48,7 @@ def asked(question: Question, row: Mapping[str, Json], steps: Steps | None = Non
     return question.model_copy(update={"metadata": {**question.metadata, **added}}), text
 
 
-def steps_in(rows: Iterable[Mapping[str, Json]]) -> Steps:
+def steps_in(rows: Iterable[Mapping[str, Json]], form: ReasoningFormat = AUTO) -> Steps:
     """The code of every step that exactly one row of a question and run index brings."""
     found: Steps = {}
     twice: set[tuple[tuple[str, int], str]] = set()
@@ -57,7 +58,7 @@ def steps_in(rows: Iterable[Mapping[str, Json]]) -> Steps:
         place, step = _place(row), _step(row)
         if step in found.setdefault(place, {}):
             twice.add((place, step))
-        found[place][step] = _code(row)
+        found[place][step] = _code(row, form)
     for place, step in twice:
         del found[place][step]
     return found
@@ -74,7 +75,7 @@ def _step(row: Mapping[str, Json]) -> str:
     return step if "." in step else f"{row.get('question_id')}.{step}"
 
 
-def _code(row: Mapping[str, Json]) -> str:
+def _code(row: Mapping[str, Json], form: ReasoningFormat) -> str:
     if "response" not in row:
         return str(row.get("code") or "")
-    return extract_code(code_part(str(row["response"])).text) or ""
+    return extract_code(split(str(row["response"]), form).answer) or ""

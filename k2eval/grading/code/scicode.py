@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from k2eval.errors import DataError
 from k2eval.grading.code import programs
-from k2eval.grading.code.blocks import code_part
 from k2eval.grading.code.compare_output import shorten
 from k2eval.grading.code.scicode_program import codes_held, codes_in, codes_of_program, program, step_code
 from k2eval.grading.code.scicode_replay import (
@@ -61,10 +60,7 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
         return grade_codes(question, held, truncated=truncated)
     if question.metadata.get("as_code"):
         return grade_codes(question, codes_of_program(text, problem_of(question)), truncated=truncated)
-    part = code_part(text)
-    if not part.complete:
-        return Grade.of(Outcome.TRUNCATED, reason="the response ends within its reasoning")
-    codes = codes_in(part.text, problem_of(question))
+    codes = codes_in(text, problem_of(question))
     if codes is None:
         reason = "no complete code block after the reasoning"
         return Grade.of(Outcome.TRUNCATED if truncated else Outcome.NO_ANSWER, reason=reason)
@@ -126,11 +122,10 @@ def grade_step_response(
     earlier: Mapping[str, str | None] | None = None,
 ) -> Grade:
     """Grades a response to one step: as `grade_step`, with the code still to be found in ``text``."""
-    part = code_part(text)
     step = next((each for each in problem_of(question).sub_steps if each.step_number == step_id), None)
-    code = step_code(part.text, step) if part.complete and step else None
+    code = step_code(text, step) if step else None
     if code is None and step is not None:
-        outcome = Outcome.TRUNCATED if truncated or not part.complete else Outcome.NO_ANSWER
+        outcome = Outcome.TRUNCATED if truncated else Outcome.NO_ANSWER
         return Grade.of(outcome, step=step_id, reason="no complete code block after the reasoning")
     return grade_step(question, step_id, code or "", earlier)
 

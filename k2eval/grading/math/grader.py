@@ -36,7 +36,7 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     Args:
         question: ``gold`` is the answer as a string or a number. Where ``metadata["answer_type"]`` is
             "integer", the answer must be exactly that integer (AIME).
-        text: The raw response, reasoning included.
+        text: What the response says after its reasoning.
         truncated: Whether the engine stopped at its token limit.
     """
     answer = find_answer(text, truncated)

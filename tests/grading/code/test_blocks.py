@@ -5,7 +5,8 @@ import time
 import pytest
 from hypothesis import given, strategies as st
 
-from k2eval.grading.code.blocks import code_blocks, code_part, extract_code
+from k2eval.grading.code.blocks import code_blocks, extract_code
+from k2eval.reasoning import split
 
 DOCSTRING = 'def f():\n    """\n    ```\n    f()\n    ```\n    """'
 
@@ -109,18 +110,9 @@ def test_a_fence_behind_the_end_of_the_reasoning_opens_a_block() -> None:
     assert extract_code(answer) == "x = 2"
 
 
-def test_a_final_channel_is_the_part_that_counts() -> None:
-    analysis = "<|channel|>analysis<|message|>```python\nx = 1\n```<|end|>"
-    part = code_part(
-        f"{analysis}<|start|>assistant<|channel|>final<|message|>```python\nx = 2\n```<|return|>"
-    )
-    assert extract_code(part.text) == "x = 2"
-    assert not code_part(analysis).complete
-
-
 def test_a_program_of_any_length_is_found() -> None:
     answer = f"```python\n# {'x' * 1_200_000}\nprint(1)\n```\n{'word ' * 300_000}"
-    code = extract_code(code_part(answer).text)
+    code = extract_code(split(answer).answer)
     assert code is not None and code.endswith("print(1)")
 
 

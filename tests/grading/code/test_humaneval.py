@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from k2eval.errors import DataError
+from k2eval.grading import grader_for
 from k2eval.grading.code import humaneval
+from k2eval.reasoning import AUTO
 from k2eval.records import Outcome, Question
 from k2eval.tasks.data import read_rows
 from k2eval.tasks.humaneval import item
@@ -166,7 +168,7 @@ def test_random_inputs_are_the_same_each_time() -> None:
     ],
 )
 def test_responses(text: str, truncated: bool, outcome: Outcome) -> None:
-    assert humaneval.grade(question(), text, truncated).outcome is outcome
+    assert grader_for("humaneval").grade_response(question(), text, truncated, AUTO).outcome is outcome
 
 
 def test_a_row_of_another_data_set_is_refused() -> None:

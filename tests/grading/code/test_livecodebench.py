@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from k2eval.grading import grader_for
 from k2eval.grading.code import livecodebench
+from k2eval.reasoning import AUTO
 from k2eval.records import Grade, Outcome, Question
 
 pytestmark = pytest.mark.usefixtures("isolation")
@@ -237,7 +239,7 @@ def test_unreadable_tests_are_our_failure_except_where_they_are_a_known_erratum(
 def test_the_program_is_the_last_complete_block_after_the_reasoning(
     text: str, truncated: bool, expected: Outcome
 ) -> None:
-    assert livecodebench.grade(DOUBLE, text, truncated).outcome is expected
+    assert grader_for("code").grade_response(DOUBLE, text, truncated, AUTO).outcome is expected
 
 
 def test_equal_responses_get_equal_grades() -> None:

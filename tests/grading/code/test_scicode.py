@@ -10,8 +10,10 @@ from typing import Any
 import h5py
 import pytest
 
+from k2eval.grading import grader_for
 from k2eval.grading.code import scicode
 from k2eval.grading.code.scicode_program import container
+from k2eval.reasoning import AUTO
 from k2eval.records import Outcome, Question
 from k2eval.tasks.scicode import items, problem_of
 from k2eval.tasks.task import DataSpec, TaskSpec, load_tasks
@@ -124,7 +126,7 @@ def test_an_earlier_step_that_is_wrong_spoils_the_later_ones(question: Question)
 
 def test_an_answer_in_markdown(question: Question) -> None:
     text = f"<think>hm</think>Two steps:\n```python\n{TWICE}\n```\nand\n```python\n{SUM}\n```\nDone."
-    assert scicode.grade(question, text, False).outcome is Outcome.CORRECT
+    assert grader_for("scicode").grade_response(question, text, False, AUTO).outcome is Outcome.CORRECT
     both = f"```python\n{TWICE}\n\n{SUM}\n```"
     assert scicode.grade(question, both, False).outcome is Outcome.CORRECT
 
@@ -138,7 +140,7 @@ def test_an_answer_in_markdown(question: Question) -> None:
     ],
 )
 def test_an_answer_without_code(question: Question, text: str, truncated: bool, outcome: Outcome) -> None:
-    assert scicode.grade(question, text, truncated).outcome is outcome
+    assert grader_for("scicode").grade_response(question, text, truncated, AUTO).outcome is outcome
 
 
 @pytest.mark.parametrize(
