@@ -12,6 +12,7 @@ from k2eval.records import SWITCHES, Json, Note, NoteKind, SampleKey, Sampling
 # Engine arguments that change what a checkpoint says, unlike those that change how fast it says it.
 _SHAPING_ARGUMENTS = (
     "dtype", "quantization", "max_model_len", "revision", "tokenizer", "hf_overrides", "load_format", "chat_template",
+    "api", "drop", "extra_body", "rename",
 )  # fmt: skip
 
 
