@@ -20,7 +20,7 @@ from typing import Any
 
 import aiohttp
 
-from k2eval.engines.endpoint.engine import EndpointEngine
+from k2eval.engines.endpoint import EndpointEngine
 from k2eval.records import Message, Request, Sampling
 
 MODEL = "memory"
@@ -225,9 +225,9 @@ async def _measured(one: Callable[[int], Awaitable[str]], count: int) -> tuple[l
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--answers", type=int, default=8192, help="whole answers; a quarter as many are streamed"
+        "--answers", type=int, default=4096, help="whole answers; a quarter as many are streamed"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="the fastest of so many counts")
+    parser.add_argument("--rounds", type=int, default=5, help="the fastest of so many counts")
     options = parser.parse_args()
     ratios = []
     with servers() as urls:

@@ -17,12 +17,12 @@ from k2eval.engines.endpoint.settings import EndpointSettings, Secrets
 from k2eval.engines.endpoint.trouble import Refusal, Silence
 from k2eval.engines.endpoint.watch import FEWEST_TOKENS
 from k2eval.errors import PromptTooLong
-from k2eval.records import Json, Note, NoteKind, Request
+from k2eval.records import SWITCHES, Json, Note, NoteKind, Request
 
 _PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 _NO_SUCH_PATH = (404, 405, 501)
-_UNSAID = ("stream_options", "add_special_tokens")
-"""Parameters that shape no answer, so that nobody needs to know if a server refuses them."""
+_UNSAID = ("stream_options", "skip_special_tokens")
+"""Parameters that nobody needs to know of if a server refuses them."""
 _KEPT = 256
 
 
@@ -67,6 +67,7 @@ class Asker:
         secrets: What must not be repeated.
         notes: Takes what could not be sent as it is meant.
         renderer: Renders prompts for completions, if a tokenizer is set.
+        reasons: Whether answers may begin with reasoning, which no stop string may end.
     """
 
     def __init__(
@@ -76,12 +77,14 @@ class Asker:
         secrets: Secrets,
         notes: Notes,
         renderer: Renderer | None,
+        reasons: bool,
     ) -> None:
         self._model = model
         self._settings = settings
         self._secrets = secrets
         self._notes = notes
         self._renderer = renderer
+        self._reasons = reasons
         self._answers_as = settings.answers_as or model
         self._measured: dict[tuple[int, tuple[object, ...], str], asyncio.Task[Measured | None]] = {}
 
@@ -102,7 +105,8 @@ class Asker:
             OtherModel: If the answer carries another name.
         """
         if arguments is not None:
-            sampling = request.sampling.model_copy(update={"chat_template": arguments})
+            unset = dict.fromkeys(SWITCHES)
+            sampling = request.sampling.model_copy(update={**unset, "chat_template": arguments})
             request = request.model_copy(update={"sampling": sampling})
         measured = await self._look_at(server, request) if self._looks(server) else None
         dialect, max_tokens = server.dialect, self._room(server, request, measured)
@@ -135,7 +139,7 @@ class Asker:
             max_tokens,
             dialect,
             prompt=prompt,
-            reasons=reasons(request),
+            reasons=self._reasons,
             stream=settings.stream,
             extra=settings.extra_body,
         )
@@ -249,6 +253,9 @@ class Asker:
             if room is None or not 0 < room.context - room.prompt < max_tokens:
                 return None
             return dialect, room.context - room.prompt, ""
+        if refusals.is_no_system_turn(refusal) and not dialect.folds_system:
+            note = f"takes no system turn: its text stands at the start of the first user turn ({words})"
+            return replace(dialect, folds_system=True), max_tokens, note
         most = refusals.most_tokens_in(refusal, max_tokens)
         if most is not None:
             note = f"allows at most {most:,} tokens an answer: {words}"
@@ -272,15 +279,11 @@ class Asker:
             server.dialect.renamed | dialect.renamed,
             dialect.most_tokens or server.dialect.most_tokens,
             dialect.api,
+            server.dialect.folds_system or dialect.folds_system,
         )
         for change in changes:
             if change:
                 self._notes.add(NoteKind.SERVER, f"{server.url} {change}")
-
-
-def reasons(request: Request) -> bool:
-    """Return whether an answer may begin with reasoning, which no stop string may end."""
-    return not request.sampling.json_schema
 
 
 def at_most(request: Request) -> int:

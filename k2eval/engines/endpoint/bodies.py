@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from k2eval.engines.endpoint.settings import EndpointSettings
-from k2eval.records import Json, Request, Sampling
+from k2eval.engines.template import fold
+from k2eval.engines.thinking import server_fields
+from k2eval.records import Json, Request
 
 OPTIONAL = (
     "temperature", "top_p", "top_k", "min_p", "seed", "stop", "include_stop_str_in_output", "skip_special_tokens",
-    "chat_template_kwargs", "stream_options", "add_special_tokens",
+    "chat_template_kwargs", "reasoning_effort", "thinking_token_budget", "stream_options",
 )  # fmt: skip
 """Parameters that a server may refuse; it is then asked without them, and that is noted."""
 
@@ -25,6 +27,8 @@ class Dialect:
     most_tokens: int | None = None
     """The largest max_tokens that it allows."""
     api: str = "chat"
+    folds_system: bool = False
+    """Whether its chat template has no system turn."""
 
     @classmethod
     def of(cls, settings: EndpointSettings) -> Dialect:
@@ -33,14 +37,12 @@ class Dialect:
         return cls(set(settings.drop), dict(settings.rename), api=api)
 
 
-def template_arguments(sampling: Sampling) -> dict[str, Json]:
-    """Return what the chat template is told."""
-    return dict(sampling.chat_template)
-
-
-def turns_of(request: Request) -> list[dict[str, str]]:
-    """Return a request's prompt as servers take it."""
-    return [{"role": turn.role, "content": turn.content} for turn in request.messages]
+def turns_of(request: Request, folds_system: bool = False) -> list[dict[str, str]]:
+    """Return a request's prompt as servers take it; the system text in the first user turn if that is asked for."""
+    messages = request.messages
+    if folds_system and messages[0].role == "system":
+        messages = fold(messages)
+    return [{"role": turn.role, "content": turn.content} for turn in messages]
 
 
 def body_of(
@@ -75,9 +77,8 @@ def body_of(
         "seed": request.seed,
     }
     if prompt is None:
-        body["messages"] = turns_of(request)
-        if arguments := template_arguments(sampling):
-            body["chat_template_kwargs"] = arguments
+        body["messages"] = turns_of(request, dialect.folds_system)
+        body |= server_fields(sampling, template="chat_template_kwargs" not in dialect.dropped)
     else:
         body["prompt"] = prompt
     if stream:

@@ -6,11 +6,11 @@ import asyncio
 
 from k2eval.engines.endpoint import refusals
 from k2eval.engines.endpoint.asking import Asker, Notes
-from k2eval.engines.endpoint.bodies import template_arguments
 from k2eval.engines.endpoint.meeting import Introduction, measure
 from k2eval.engines.endpoint.servers import Server
 from k2eval.engines.endpoint.settings import Secrets
 from k2eval.engines.endpoint.trouble import OtherModel, Refusal, Trouble
+from k2eval.engines.thinking import template_arguments
 from k2eval.errors import EngineError, PromptTooLong, did_you_mean
 from k2eval.records import Json, Message, NoteKind, Request, Sampling
 
@@ -101,7 +101,7 @@ async def check_template(server: Server, model: str, request: Request, asker: As
 
     A switch that is set to what the template does anyway changes nothing, so the opposite is looked at, too.
     """
-    arguments = template_arguments(request.sampling)
+    arguments = template_arguments(request.sampling, None)
     shown = ", ".join(sorted(arguments))
     opposite = {name: not value if isinstance(value, bool) else value for name, value in arguments.items()}
     try:

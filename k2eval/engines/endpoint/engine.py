@@ -13,7 +13,7 @@ from typing import Any, Self
 from k2eval.engines.endpoint import refusals
 from k2eval.engines.endpoint.answers import THINK
 from k2eval.engines.endpoint.asking import Asker, Notes, Reply
-from k2eval.engines.endpoint.bodies import Dialect, template_arguments
+from k2eval.engines.endpoint.bodies import Dialect
 from k2eval.engines.endpoint.checks import ask_once, check_template, honours_seeds
 from k2eval.engines.endpoint.client import Client
 from k2eval.engines.endpoint.endings import cut_behind_stop, without_end_of_turn
@@ -24,8 +24,10 @@ from k2eval.engines.endpoint.settings import Secrets, checked
 from k2eval.engines.endpoint.trouble import NoConnection, OtherModel, Refusal, Trouble
 from k2eval.engines.endpoint.watch import Watch
 from k2eval.engines.protocol import EngineInfo
+from k2eval.engines.thinking import template_arguments
 from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong
-from k2eval.records import Generation, Note, NoteKind, Request
+from k2eval.reasoning import AUTO, NONE
+from k2eval.records import Generation, Note, NoteKind, ReasoningFormat, Request
 
 _LONGEST_WAIT_S = 60.0
 _CONCURRENCY = 64
@@ -48,13 +50,17 @@ class EndpointEngine:
     Args:
         model: Name that the servers serve.
         arguments: As :class:`~k2eval.engines.endpoint.settings.EndpointSettings` lists them; ``base_url`` is needed.
+        reasoning: How the model marks its reasoning. Only if it does none, servers are told where to stop.
 
     Raises:
         ConfigError: If an argument is unknown or has a wrong value.
     """
 
-    def __init__(self, model: str, arguments: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, model: str, arguments: Mapping[str, Any] | None = None, reasoning: ReasoningFormat = AUTO
+    ) -> None:
         self._model = model
+        self._reasoning = reasoning
         self._settings = checked(arguments or {})
         self._fingerprint = self._settings.fingerprint(model)
         self._secrets = Secrets(self._settings)
@@ -76,7 +82,8 @@ class EndpointEngine:
         """
         name = self._settings.tokenizer
         renderer = await asyncio.to_thread(Renderer, name) if name else None
-        self._asker = Asker(self._model, self._settings, self._secrets, self._notes, renderer)
+        reasons = self._reasoning != NONE
+        self._asker = Asker(self._model, self._settings, self._secrets, self._notes, renderer, reasons)
         limit = self._settings.concurrency or _CONCURRENCY
         self._servers = [
             Server(url, self._client(url), limit, Dialect.of(self._settings))
@@ -120,6 +127,7 @@ class EndpointEngine:
             engine="endpoint",
             honours_seeds=self._honours_seeds,
             context=min(contexts, default=None),
+            reasoning=self._reasoning,
             settings=self._settings.model_dump(mode="json"),
             notes=(*self._notes, *(note for server in self._servers for note in notes_on(server))),
         )
@@ -205,7 +213,7 @@ class EndpointEngine:
                 NoteKind.SERVER,
                 "the server sends several answers where one is asked for: the first is taken",
             )
-        if template_arguments(request.sampling):
+        if template_arguments(request.sampling, None):
             key = id(server), template_of(request)
             if key not in self._checked:
                 self._checked.add(key)

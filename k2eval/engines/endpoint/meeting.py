@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from k2eval.engines.endpoint.answers import THINK
-from k2eval.engines.endpoint.bodies import template_arguments, turns_of
+from k2eval.engines.endpoint.bodies import turns_of
 from k2eval.engines.endpoint.client import refusal_of
 from k2eval.engines.endpoint.jsons import count, loads
 from k2eval.engines.endpoint.metrics import parse_activity
 from k2eval.engines.endpoint.servers import Server
 from k2eval.engines.endpoint.trouble import BadAnswer, NoConnection, Trouble
+from k2eval.engines.thinking import template_arguments
 from k2eval.errors import EngineError, EngineStopped
 from k2eval.records import Json, Request
 
@@ -122,9 +123,9 @@ async def measure(
     """
     if not server.measures:
         return None
-    told = {"chat_template_kwargs": template_arguments(request.sampling) if arguments is None else arguments}
-    told = told if told["chat_template_kwargs"] else {}
-    turns = turns_of(request)
+    given = template_arguments(request.sampling, None) if arguments is None else arguments
+    told = {"chat_template_kwargs": given} if given else {}
+    turns = turns_of(request, server.dialect.folds_system)
     question = {
         "model": model, "messages": turns, "add_generation_prompt": True, "return_token_strs": True, **told,
     }  # fmt: skip
@@ -149,7 +150,7 @@ async def measure(
 
 def template_of(request: Request) -> str:
     """Return the chat template's arguments as a text."""
-    return json.dumps(template_arguments(request.sampling), sort_keys=True)
+    return json.dumps(template_arguments(request.sampling, None), sort_keys=True)
 
 
 async def _patiently(server: Server, address: str, attempts: int, backoff_s: float) -> tuple[int, bytes]:

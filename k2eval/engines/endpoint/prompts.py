@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
 from typing import Any
 
 from k2eval.engines.endpoint.answers import THINK
-from k2eval.engines.endpoint.bodies import template_arguments, turns_of
+from k2eval.engines.template import template_of_tokenizer
 from k2eval.errors import ConfigError
 from k2eval.records import Request
-
-_KEPT = 64
-"""Repeats of a question come side by side, so few prompts are worth keeping."""
 
 
 class Renderer:
@@ -36,13 +31,13 @@ class Renderer:
                 f"engine.tokenizer: no tokenizer can be read from {name}: {first} Give a folder or the hub name of the "
                 "checkpoint that is served."
             ) from error
-        if not getattr(self._tokenizer, "chat_template", None):
+        template = template_of_tokenizer(name, self._tokenizer)
+        if template is None:
             raise ConfigError(
                 f"engine.tokenizer: {name} has no chat template, so prompts cannot be rendered. Give a checkpoint that "
                 "has one."
             )
-        self._name = name
-        self._cached = lru_cache(maxsize=_KEPT)(self._render)
+        self._template = template
 
     def render(self, request: Request) -> tuple[list[int], bool]:
         """Return the tokens of a request's prompt, and whether it ends in an open reasoning block.
@@ -50,21 +45,6 @@ class Renderer:
         Raises:
             ConfigError: If the chat template refuses the prompt.
         """
-        arguments = json.dumps(template_arguments(request.sampling), sort_keys=True)
-        ids, opens = self._cached(json.dumps(turns_of(request)), arguments)
-        return list(ids), opens
-
-    def _render(self, turns: str, arguments: str) -> tuple[tuple[int, ...], bool]:
-        from jinja2 import TemplateError
-
-        try:
-            text = self._tokenizer.apply_chat_template(
-                json.loads(turns), tokenize=False, add_generation_prompt=True, **json.loads(arguments)
-            )
-        except TemplateError as error:
-            raise ConfigError(
-                f"The chat template of {self._name} refuses a prompt: {error}. --set TASK.system='' leaves the system "
-                "turn out."
-            ) from error
+        text = self._template.render(request.messages, self._template.given(request.sampling)).text
         ids = self._tokenizer.encode(text, add_special_tokens=False)
-        return tuple(ids), text.rstrip().endswith(THINK[0])
+        return list(ids), text.rstrip().endswith(THINK[0])

@@ -55,6 +55,11 @@ _NO_MODEL = re.compile(
     r"|(?:unknown|invalid|no such|not a valid) model|model_not_found|no healthy deployments",
     re.IGNORECASE | re.DOTALL,
 )
+_NO_SYSTEM = re.compile(
+    r"system[ _](?:role|message|prompt|instruction|turn)s?\b.{0,60}(?:not|n't|unsupported)|roles must alternate"
+    r"|only user(?:,| and) (?:model|assistant) roles",
+    re.IGNORECASE | re.DOTALL,
+)
 _REFUSES = re.compile(
     r"unsupported|not (?:be )?(?:support|permit|allow|recogni[sz]|accept|known|implement|valid|available)"
     r"|does(?:n't| not)|unknown|unrecogni[sz]ed|unexpected|extra|invalid|forbidden|deprecated|cannot|can't",
@@ -123,6 +128,15 @@ def refused_parameter(refusal: Refusal, sent: Iterable[str]) -> str | None:
         if (match := re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", refusal.words))
     }
     return min(places, key=places.__getitem__, default=None)
+
+
+def is_no_system_turn(refusal: Refusal) -> bool:
+    """Return whether the chat template behind the server refuses a system turn.
+
+    >>> is_no_system_turn(Refusal(400, "System role not supported"))
+    True
+    """
+    return bool(_NO_SYSTEM.search(refusal.words))
 
 
 def is_no_model(refusal: Refusal) -> bool:

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from k2eval.engines.endpoint.engine import EndpointEngine
-from k2eval.records import Message, Request, Sampling
+from k2eval.reasoning import AUTO
+from k2eval.records import Message, ReasoningFormat, Request, Sampling
 from tests.engines.endpoint.fake_server import MODEL, Body, FakeServer, Reply, well
 
 
@@ -26,11 +27,11 @@ def request(seed: int = 1, **sampling: Any) -> Request:
 
 @asynccontextmanager
 async def engine_at(
-    *servers: FakeServer, model: str = MODEL, **arguments: Any
+    *servers: FakeServer, model: str = MODEL, reasoning: ReasoningFormat = AUTO, **arguments: Any
 ) -> AsyncIterator[EndpointEngine]:
     settings = {"backoff_s": 0.001, "timeout_s": 5.0, "probe": False} | arguments
     urls = [server.url for server in servers]
-    async with EndpointEngine(model, {"base_url": urls, **settings}) as engine:
+    async with EndpointEngine(model, {"base_url": urls, **settings}, reasoning) as engine:
         yield engine
 
 

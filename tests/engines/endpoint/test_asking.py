@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from k2eval.errors import EngineGaveUp, PromptTooLong
+from k2eval.reasoning import NONE
+from k2eval.records import Message
 from k2eval.testing import make_tiny_checkpoint
 from tests.engines.endpoint.asked import engine_at, notes_of, request
 from tests.engines.endpoint.fake_server import MODEL, Body, FakeServer, Reply, error, well
@@ -22,7 +24,7 @@ def refusing(*names: str) -> Callable[[Body], Reply]:
     return behave
 
 
-@pytest.mark.parametrize("name", ["temperature", "top_p", "seed", "top_k", "min_p", "skip_special_tokens"])
+@pytest.mark.parametrize("name", ["temperature", "top_p", "seed", "top_k", "min_p"])
 async def test_a_parameter_that_is_refused_is_left_out_and_noted(name: str) -> None:
     async with FakeServer(refusing(name)) as server, engine_at(server, attempts=1) as engine:
         for seed in range(2):
@@ -107,6 +109,33 @@ async def test_the_chat_templates_arguments_reach_every_server() -> None:
     async with FakeServer() as server, engine_at(server) as engine:
         await engine.generate(request(chat_template={"enable_thinking": False}))
     assert server.bodies[0]["chat_template_kwargs"] == {"enable_thinking": False}
+
+
+async def test_the_switches_of_thinking_reach_every_server() -> None:
+    async with FakeServer() as server, engine_at(server) as engine:
+        await engine.generate(request(thinking=True, reasoning_effort="high", thinking_budget=512))
+    body = server.bodies[0]
+    assert body["chat_template_kwargs"]["enable_thinking"] is True
+    assert (body["reasoning_effort"], body["thinking_token_budget"]) == ("high", 512)
+
+
+async def test_a_server_without_a_system_turn_gets_its_text_in_the_first_user_turn() -> None:
+    def behave(body: Body) -> Reply:
+        return error(400, "System role not supported") if body["messages"][0]["role"] == "system" else well()
+
+    turns = (Message(role="system", content="Be brief."), Message(role="user", content="6 times 7?"))
+    async with FakeServer(behave) as server, engine_at(server) as engine:
+        await engine.generate(request().model_copy(update={"messages": turns}))
+        assert "takes no system turn" in notes_of(engine)
+    assert server.bodies[-1]["messages"] == [{"role": "user", "content": "Be brief.\n\n6 times 7?"}]
+
+
+async def test_stop_strings_are_sent_only_to_a_model_that_does_not_reason() -> None:
+    async with FakeServer() as server, engine_at(server, reasoning=NONE) as engine:
+        await engine.generate(request())
+    assert server.bodies[0]["stop"] == ["</answer>"]
+    assert server.bodies[0]["include_stop_str_in_output"] is True
+    assert "skip_special_tokens" not in server.bodies[0]
 
 
 async def test_a_server_that_measures_prompts_clamps_and_tells_open_reasoning() -> None:
