@@ -5,6 +5,7 @@
     ├── DataError            questions or responses cannot be read, or are not what the task expects
     ├── JournalError         a run directory cannot be read, written or extended
     ├── EngineError          the engine cannot start, or cannot answer
+    │   ├── EngineGaveUp     the engine has asked for one answer as often as it may
     │   ├── PromptTooLong    one prompt exceeds the engine's context; retrying will not help
     │   └── EngineStopped    the engine has died; the run cannot go on, and can be resumed
     └── SandboxUnavailable   untrusted programs cannot be isolated here; nothing was run
@@ -32,6 +33,10 @@ class JournalError(K2EvalError):
 
 class EngineError(K2EvalError):
     """The engine cannot start, or cannot answer a request."""
+
+
+class EngineGaveUp(EngineError):
+    """The engine has asked for one answer as often as it may, or cannot get it by asking again."""
 
 
 class PromptTooLong(EngineError):

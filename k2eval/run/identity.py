@@ -14,6 +14,7 @@ from k2eval.records import ROLES, SWITCHES, Json, Note, NoteKind, SampleKey, Sam
 # hub model is not among them: the fingerprint holds the commit, whatever name was given to it.
 _SHAPING_ARGUMENTS = (
     "dtype", "quantization", "max_model_len", "tokenizer", "hf_overrides", "load_format", "chat_template",
+    "api", "drop", "extra_body", "rename",
 )  # fmt: skip
 
 

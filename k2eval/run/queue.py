@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from k2eval.errors import EngineError, EngineStopped, PromptTooLong, first_error
+from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong, first_error
 from k2eval.grading import GradingPool
 from k2eval.journal import Archive, Journal
 from k2eval.recipes import Sample, judged
@@ -170,5 +170,10 @@ def _longest_first(assignments: Iterable[Assignment], journal: Journal) -> list[
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Return whether asking the engine again may help. Other errors are bugs; trying again would hide them."""
-    return isinstance(error, EngineError) and not isinstance(error, (PromptTooLong, EngineStopped))
+    """Return whether to ask the engine again. Other errors are bugs; trying again would hide them.
+
+    An engine that tries again by itself, as an endpoint does ``attempts`` times, ends with EngineGaveUp.
+    """
+    return isinstance(error, EngineError) and not isinstance(
+        error, (EngineGaveUp, PromptTooLong, EngineStopped)
+    )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
+import gc
 import random
 import time
 from collections import Counter
@@ -12,340 +11,326 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-import openai
-from openai import AsyncOpenAI
-
-from k2eval.engines.endpoint.chat_stream import (
-    ANSWERING_FAILED,
-    THINK,
-    Answer,
-    BadAnswer,
-    OtherModel,
-    ask,
-    body_of,
-    transport,
-)
-from k2eval.engines.endpoint.servers import Server, introduce, least_loaded, measure, template_of
-from k2eval.engines.endpoint.settings import checked
+from k2eval.engines.endpoint import refusals
+from k2eval.engines.endpoint.answers import THINK
+from k2eval.engines.endpoint.asking import Asker, Notes, Reply
+from k2eval.engines.endpoint.bodies import Dialect
+from k2eval.engines.endpoint.checks import ask_once, check_template, honours_seeds
+from k2eval.engines.endpoint.client import Client
+from k2eval.engines.endpoint.endings import cut_behind_stop, without_end_of_turn
+from k2eval.engines.endpoint.meeting import introduce, learn_limits, template_of
+from k2eval.engines.endpoint.prompts import Renderer
+from k2eval.engines.endpoint.servers import Gate, Server
+from k2eval.engines.endpoint.settings import Secrets, checked
+from k2eval.engines.endpoint.trouble import NoConnection, OtherModel, Refusal, Trouble
+from k2eval.engines.endpoint.watch import Watch
 from k2eval.engines.protocol import EngineInfo
-from k2eval.errors import EngineError, EngineStopped, PromptTooLong
-from k2eval.records import Generation, Message, Note, NoteKind, Request, Sampling, digest
+from k2eval.engines.thinking import template_arguments
+from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong
+from k2eval.reasoning import AUTO, NONE
+from k2eval.records import Generation, Note, NoteKind, ReasoningFormat, Request
 
 _LONGEST_WAIT_S = 60.0
-_LOOKS_AGAIN_S = 0.1
-_BROKEN = (transport.RemoteProtocolError, transport.ReadError)
-_CONTEXT_WORDS = ("context length", "context_length", "too long", "maximum context", "context window")
+_CONCURRENCY = 64
+"""Requests in flight for each server that does not say how many it works on."""
+_CEILING = 1024
+"""The most that are ever sent to one, unless ``concurrency`` says more."""
+_FAR = 0.98
+"""An answer that was cut at less than so much of max_tokens was cut by another limit."""
+_STOPS_THE_RUN = (401, 402, 403)
+_NOT_THERE = (404, 405, 410, 501)
 
 
 class EndpointEngine:
     """Answers requests by way of one or more servers that serve the same model.
 
-    Each request goes to the server with the fewest in flight, one answer per request, streamed. Rate limits,
-    server errors, time-outs and broken streams are tried again with growing pauses, on another server if there
-    is one. Nothing of the kind ever becomes an answer.
+    Each request goes to the server with the fewest in flight, one answer per request. Rate limits, server errors,
+    hangs and broken connections are tried again with growing pauses, on another server if there is one. Nothing of the
+    kind ever becomes an answer.
 
     Args:
-        model: Name the servers serve.
-        arguments: ``base_url`` (one, several separated by commas, or a list); ``api_key_env``, name of the
-            environment variable with the key; ``concurrency``, requests in flight per server; ``timeout_s``
-            without a sign of life; ``attempts`` and ``backoff_s``; ``answers_as``, the name that answers carry
-            where it is not ``model``; ``opens_think``, whether the chat template ends in ``<think>``, where the
-            server cannot tell; ``probe``, whether to check seeds before the run.
+        model: Name that the servers serve.
+        arguments: As :class:`~k2eval.engines.endpoint.settings.EndpointSettings` lists them; ``base_url`` is needed.
+        reasoning: How the model marks its reasoning. Only if it does none, servers are told where to stop.
 
     Raises:
-        ConfigError: When an argument is unknown or has a wrong value.
+        ConfigError: If an argument is unknown or has a wrong value.
     """
 
-    def __init__(self, model: str, arguments: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, model: str, arguments: Mapping[str, Any] | None = None, reasoning: ReasoningFormat = AUTO
+    ) -> None:
         self._model = model
+        self._reasoning = reasoning
         self._settings = checked(arguments or {})
-        self._answers_as = self._settings.answers_as or model
-        self._key = os.environ.get(self._settings.api_key_env, "").strip()
-        self.capacity = self._settings.concurrency * len(self._settings.base_url)
+        self._fingerprint = self._settings.fingerprint(model)
+        self._secrets = Secrets(self._settings)
+        self.capacity = (self._settings.concurrency or _CONCURRENCY) * len(self._settings.base_url)
         self._servers: list[Server] = []
-        self._slots = asyncio.Semaphore(self.capacity)
+        self._notes = Notes()
         self._honours_seeds = False
-        self._notes: dict[Note, None] = {}
+        self._checked: set[tuple[int, str]] = set()
+        self._gate: Gate
+        self._asker: Asker
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        limit = self._settings.concurrency
-        self._servers = [Server(url, self._client(url), limit) for url in self._settings.base_url]
+        """Meet the servers.
+
+        Raises:
+            ConfigError: If a tokenizer that is set cannot be used.
+            EngineError: If no server answers for the model.
+        """
+        name = self._settings.tokenizer
+        renderer = await asyncio.to_thread(Renderer, name) if name else None
+        reasons = self._reasoning != NONE
+        self._asker = Asker(self._model, self._settings, self._secrets, self._notes, renderer, reasons)
+        limit = self._settings.concurrency or _CONCURRENCY
+        self._servers = [
+            Server(url, self._client(url), limit, Dialect.of(self._settings))
+            for url in self._settings.base_url
+        ]
         try:
             await self._meet()
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
+        adaptive = self._settings.concurrency is None
+        watch = Watch(self._gate, self._settings.timeout_s, adaptive, _CEILING)
+        self._keep(watch.run())
+        # Full collections, each over all that has been imported, would cost a tenth of the time that answers take.
+        gc.freeze()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        gc.unfreeze()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for server in self._servers:
             await server.client.close()
 
-    def _client(self, url: str) -> AsyncOpenAI:
-        timeout = openai.Timeout(self._settings.timeout_s, connect=10.0, pool=None)
-        # The client's own limit is 1,000 connections; requests would wait for one while their time runs.
-        connections = transport.Limits(max_connections=None, max_keepalive_connections=100)
-        return AsyncOpenAI(
-            base_url=url,
-            api_key=self._key or "none",
-            max_retries=0,
-            timeout=timeout,
-            http_client=openai.DefaultAsyncHttpxClient(limits=connections),
-        )
+    def _client(self, url: str) -> Client:
+        return Client(url, self._secrets.key, self._secrets.headers, self._secrets.query)
+
+    def _keep(self, work: Any) -> None:
+        """Run something beside the requests."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     @property
     def info(self) -> EngineInfo:
         """Identity and settings; whether seeds are honoured is known once the engine has been entered."""
         contexts = [server.context for server in self._servers if server.context]
-        troubles = [
-            Note(
-                kind=NoteKind.SERVER,
-                text=f"{server.url}: asked again after {_listed(server.troubles)}",
-            )
-            for server in self._servers
-            if server.troubles
-        ]
         return EngineInfo(
             name=self._model,
-            fingerprint=digest("endpoint", self._model, self._answers_as),
+            fingerprint=self._fingerprint,
             engine="endpoint",
             honours_seeds=self._honours_seeds,
             context=min(contexts, default=None),
+            reasoning=self._reasoning,
             settings=self._settings.model_dump(mode="json"),
-            notes=(*self._notes, *troubles),
+            notes=(*self._notes, *(note for server in self._servers for note in notes_on(server))),
         )
 
     async def generate(self, request: Request) -> Generation:
         """Answer one request; see :class:`k2eval.engines.protocol.Engine`."""
         arrived = time.perf_counter()
-        async with self._slots:
-            answer, server, sent = await self._persist(request)
-        opens = self._settings.opens_think
-        if opens is None:
-            opens = server.opens_think.get(template_of(request), False)
-        self._note_answer(answer)
+        (answer, sent), asked = await self._persist(request)
+        text, finish_reason = answer.text, answer.finish_reason
+        if sent.shows_special_tokens:
+            text = without_end_of_turn(text)
+        opens = sent.opens_think and not text.lstrip().startswith(THINK[0])
+        stops = request.sampling.stop
+        if not sent.stops_sent and (cut := cut_behind_stop(text, stops, opens)) is not None:
+            text, finish_reason = cut, "stop"
         return Generation.answering(
             request,
-            text=answer.text,
-            finish_reason=answer.finish_reason,
-            prefill=THINK[0] if opens and not answer.text.lstrip().startswith(THINK[0]) else "",
+            text=text,
+            finish_reason=finish_reason,
+            prefill=THINK[0] if opens else "",
             prompt_tokens=answer.prompt_tokens,
             cached_tokens=answer.cached_tokens,
             output_tokens=answer.output_tokens,
-            queue_s=round(sent - arrived, 6),
+            queue_s=round(asked - arrived, 6),
             ttft_s=answer.ttft_s,
-            duration_s=round(time.perf_counter() - sent, 6),
+            duration_s=round(time.perf_counter() - asked, 6),
             model=answer.model,
         )
 
-    async def _persist(self, request: Request) -> tuple[Answer, Server, float]:
+    async def _persist(self, request: Request) -> tuple[Reply, float]:
         """Ask until there is an answer or no attempt is left."""
-        seen: Counter[str] = Counter()
+        seen: Counter[str] | None = None
         for attempt in range(self._settings.attempts):
-            while (server := least_loaded(self._servers)) is None:
-                await asyncio.sleep(_LOOKS_AGAIN_S)
-            server.in_flight += 1
-            sent = time.perf_counter()
+            server = await self._gate.enter()
+            asked = time.perf_counter()
             try:
-                answer = await self._ask(server, request)
+                reply = await self._asker.ask(server, request)
                 server.answered()
-                return answer, server, sent
+                self._look_at(server, request, reply)
+                return reply, asked
             except OtherModel as other:
                 raise self._stopped_by(other, server) from None
-            except ANSWERING_FAILED as error:
-                self._raise_if_final(error, server, request)
-                what = _name_of(error)
-                server.failed(what)
-                seen[what] += 1
-                pause = _pause(error, attempt, self._settings.backoff_s)
+            except Trouble as trouble:
+                self._raise_if_final(trouble, server, request)
+                seen = Counter() if seen is None else seen
+                seen[str(trouble)] += 1
+                self._gate.wake_later(server.failed(str(trouble)))
+                pause = _pause(trouble, attempt, self._settings.backoff_s)
             finally:
-                server.in_flight -= 1
+                self._gate.leave(server)
             if attempt + 1 < self._settings.attempts:
                 await asyncio.sleep(pause)
-        if set(seen) == {"no connection"} and all(server.failures for server in self._servers):
+        assert seen is not None
+        if set(seen) == {str(NoConnection(""))} and all(server.failures for server in self._servers):
             raise EngineStopped(
                 f"No server can be reached: {', '.join(self._settings.base_url)}. What is finished is kept; start the "
                 "server and run the same command again to go on."
             )
-        raise EngineError(
+        raise EngineGaveUp(
             f"No usable answer to question {request.question_id!r} ({request.stage}) in "
             f"{self._settings.attempts} attempts: {_listed(seen)}."
         )
 
-    async def _ask(self, server: Server, request: Request) -> Answer:
-        max_tokens = request.sampling.max_tokens
-        length: int | None = None
-        if server.is_vllm and template_of(request) not in server.opens_think:
-            length = await measure(server, self._model, request)
-        if server.context and max_tokens + _at_most(request) > server.context:
-            if length is None and server.is_vllm:
-                length = await measure(server, self._model, request)
-            if length is not None:
-                max_tokens = min(max_tokens, server.context - length)
-        if max_tokens < 1:
-            raise PromptTooLong(
-                f"Question {request.question_id!r} ({request.task}, {request.stage}): the prompt has {length} tokens, "
-                f"the context of {server.url} {server.context}. Serve the model with a larger one, if it can."
-            )
-        body = body_of(request, self._model, server.is_vllm, max_tokens)
-        answer = await ask(server.client, body, self._answers_as, self._settings.timeout_s)
+    def _look_at(self, server: Server, request: Request, reply: Reply) -> None:
+        """Note what is odd about an answer."""
+        answer, sent = reply
+        max_tokens = sent.expected.max_tokens
         if answer.counted and answer.output_tokens > max_tokens:
-            self._note(
+            self._notes.add(
                 NoteKind.SERVER, f"{server.url} ignores max_tokens: some answers are longer than allowed"
             )
-        return answer
+        if answer.counted and answer.finish_reason == "length" and answer.output_tokens < _FAR * max_tokens:
+            server.cuts[answer.output_tokens, max_tokens] += 1
+        if not answer.counted:
+            how = (
+                "pieces of its stream are counted"
+                if self._settings.stream
+                else "a token for four bytes is assumed"
+            )
+            self._notes.add(NoteKind.SERVER, f"the server does not count tokens: {how}")
+        if answer.choices > 1:
+            self._notes.add(
+                NoteKind.SERVER,
+                "the server sends several answers where one is asked for: the first is taken",
+            )
+        if template_arguments(request.sampling, None):
+            key = id(server), template_of(request)
+            if key not in self._checked:
+                self._checked.add(key)
+                self._keep(check_template(server, self._model, request, self._asker, self._notes))
 
-    def _raise_if_final(self, error: Exception, server: Server, request: Request) -> None:
+    def _raise_if_final(self, trouble: Trouble, server: Server, request: Request) -> None:
         """Raise what asking again cannot mend."""
-        if not isinstance(error, openai.APIStatusError):
+        if not isinstance(trouble, Refusal):
             return
-        words = self._redacted(error.message)
-        where = f"{server.url} answered HTTP {error.status_code}: {words[:300]}"
-        if error.status_code in (401, 403) or getattr(error, "code", None) == "insufficient_quota":
+        words = self._secrets.redacted(trouble.words)
+        where = f"{server.url} answered HTTP {trouble.status}: {words[:300]}"
+        if trouble.status in _STOPS_THE_RUN or trouble.code == "insufficient_quota":
             raise EngineStopped(
                 f"{where}. The key in {self._settings.api_key_env} does not let this run go on; what is finished "
                 "is kept."
             ) from None
-        if error.status_code == 404:
+        if trouble.status in _NOT_THERE:
             raise EngineStopped(
                 f"{where}. Expected the model {self._model!r} there; see --model and engine.base_url."
             ) from None
-        if error.status_code in (400, 413, 422):
-            if any(word in words.lower() for word in _CONTEXT_WORDS):
+        if trouble.status in refusals.BAD_REQUEST:
+            if refusals.is_beyond_context(trouble):
                 raise PromptTooLong(
                     f"Question {request.question_id!r} ({request.task}, {request.stage}): {where}. Lower "
                     "sampling.max_tokens, or serve the model with a larger context."
                 ) from None
-            raise EngineError(f"Question {request.question_id!r} ({request.stage}): {where}") from None
+            raise EngineGaveUp(f"Question {request.question_id!r} ({request.stage}): {where}") from None
 
     def _stopped_by(self, other: OtherModel, server: Server) -> EngineStopped:
         return EngineStopped(
-            f"{server.url} answered as {str(other)!r} where {self._answers_as!r} was expected, so its answers may be "
-            f"another model's. If they are not, say so with --set engine.answers_as={other}."
+            f"{server.url} answered as {str(other)!r} where {self._settings.answers_as or self._model!r} was expected, "
+            f"so its answers may be another model's. If they are not, say so with --set engine.answers_as={other}."
         )
-
-    def _redacted(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
-
-    def _note(self, kind: NoteKind, text: str) -> None:
-        """Add a note, unless it is there already."""
-        self._notes[Note(kind=kind, text=text)] = None
-
-    def _note_answer(self, answer: Answer) -> None:
-        if not answer.counted:
-            self._note(NoteKind.SERVER, "the server does not count tokens: pieces of its stream are counted")
-        if answer.choices > 1:
-            self._note(
-                NoteKind.SERVER,
-                "the server sends several answers where one is asked for: the first is taken",
-            )
 
     async def _meet(self) -> None:
         """Learn what the servers are; one that does not answer is left out unless it is the last.
 
         Raises:
-            EngineError: When no server serves the model.
+            EngineError: If no server answers for the model.
         """
         met = await asyncio.gather(
-            *(introduce(server, self._model) for server in self._servers), return_exceptions=True
+            *(self._meet_one(server) for server in self._servers), return_exceptions=True
         )
         fit = []
         for server, problem in zip(self._servers, met, strict=True):
-            if problem is None:
+            if isinstance(problem, bool):
                 fit.append(server)
             elif not isinstance(problem, EngineError):
                 raise problem
             else:
-                self._note(NoteKind.SERVER, f"left out: {problem}")
+                self._notes.add(NoteKind.SERVER, f"left out: {problem}")
         if not fit:
-            raise next(problem for problem in met if problem is not None)
+            raise next(problem for problem in met if isinstance(problem, EngineError))
         for server in self._servers:
             if server not in fit:
                 await server.client.close()
         self._servers = fit
-        self._slots = asyncio.Semaphore(self._settings.concurrency * len(fit))
-        if self._settings.probe:
-            results = [await self._probe(server) for server in fit]
-            self._honours_seeds = all(results)
-        else:
-            self._note(NoteKind.SEEDS, "whether the server honours seeds was not checked")
+        self._gate = Gate(fit)
+        grows = self._settings.concurrency is None
+        self.capacity = sum(
+            _CEILING if grows and server.counts_work and not server.held else server.limit for server in fit
+        )
+        self._honours_seeds = False not in met
+        if not self._settings.probe:
+            self._notes.add(NoteKind.SEEDS, "whether the server honours seeds was not checked")
 
-    async def _probe(self, server: Server) -> bool:
-        """Ask the same with equal and unequal seeds, and for two answers at once; note what is ignored."""
-        timeout_s = self._settings.timeout_s
+    async def _meet_one(self, server: Server) -> bool:
+        """Meet one server, and return whether it honours seeds.
+
+        Raises:
+            EngineError: If it does not answer for the model.
+        """
+        settings = self._settings
+        told = await introduce(server, self._model, settings.attempts, settings.backoff_s)
+        holds = await learn_limits(server)
+        if holds and settings.concurrency is None:
+            server.held, server.limit = holds, min(2 * holds, _CEILING)
+        if told.trouble:
+            words = self._secrets.redacted(told.trouble)
+            self._notes.add(NoteKind.SERVER, f"{server.url} does not list its models: {words}")
+        elif not told.is_listed:
+            self._notes.add(NoteKind.SERVER, f"{server.url} does not list {self._model!r} among its models")
         try:
-            if server.is_vllm:
-                await measure(server, self._model, _probe(1))
-            bodies = [body_of(_probe(seed), self._model, server.is_vllm, 32) for seed in (1, 1, 2, 3)]
-            bodies[3]["n"] = 2
-            first, again, other, pair = await asyncio.gather(
-                *(ask(server.client, body, self._answers_as, timeout_s) for body in bodies)
-            )
-        except OtherModel as other_model:
-            raise self._stopped_by(other_model, server) from None
-        except ANSWERING_FAILED as error:
-            self._note(NoteKind.SEEDS, f"{server.url}: seeds could not be checked ({_name_of(error)})")
-            return False
-        if pair.choices < 2:
-            self._note(
-                NoteKind.SERVER,
-                f"{server.url} ignores n: one answer where two were asked for (k2eval asks for one)",
-            )
-        if first.text == other.text:
-            self._note(
-                NoteKind.SEEDS,
-                f"{server.url} gave the same answer to two seeds: repeats may be copies of each other",
-            )
-        if first.text != again.text:
-            self._note(NoteKind.SEEDS, f"{server.url} ignores the seed: a repetition will differ")
-        return first.text == again.text
+            if not told.is_listed:
+                await ask_once(server, self._model, told, self._asker, self._secrets)
+            return settings.probe and await honours_seeds(server, self._asker, self._notes)
+        except OtherModel as other:
+            raise self._stopped_by(other, server) from None
 
 
-def _probe(seed: int) -> Request:
-    words = "Write down thirty lower-case letters at random, with spaces between them."
-    sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=32, stop=())
-    return Request(
-        key=f"probe-{seed}",
-        task="probe",
-        question_id="probe",
-        repeat_index=0,
-        stage="probe",
-        messages=(Message(role="user", content=words),),
-        sampling=sampling,
-        seed=seed,
-    )
+def notes_on(server: Server) -> list[Note]:
+    """Return what must be known about one server: what was asked again, and where it cut answers."""
+    texts = []
+    if server.troubles:
+        texts.append(f"{server.url}: asked again after {_listed(server.troubles)}")
+    if server.cuts:
+        shortest, longest = min(server.cuts), max(server.cuts)
+        lengths = f"{shortest[0]:,}" + (f" to {longest[0]:,}" if longest[0] > shortest[0] else "")
+        allowed = max(allowed for _, allowed in server.cuts)
+        texts.append(
+            f"{server.url}: {sum(server.cuts.values())} answers cut at {lengths} of {allowed:,} tokens: the server's "
+            "own limit"
+        )
+    return [Note(kind=NoteKind.SERVER, text=text) for text in texts]
 
 
 def _listed(troubles: Counter[str]) -> str:
     return ", ".join(f"{trouble} ({count}×)" for trouble, count in troubles.most_common())
 
 
-def _at_most(request: Request) -> int:
-    """Return an upper bound on the prompt's length in tokens: one per byte of UTF-8, and room for the template."""
-    return sum(len(turn.content.encode(errors="replace")) + 32 for turn in request.messages) + 512
-
-
-def _name_of(error: Exception) -> str:
-    """A failure in a few words, without the server's own, which may repeat what it was sent."""
-    if isinstance(error, openai.APIStatusError):
-        return f"HTTP {error.status_code}"
-    if isinstance(error, (openai.APITimeoutError, transport.TimeoutException, TimeoutError)):
-        return "time-out"
-    if isinstance(error, transport.HTTPError) or isinstance(error.__cause__, _BROKEN):
-        return "broken stream"
-    if isinstance(error, openai.APIConnectionError):
-        return "no connection"
-    if isinstance(error, BadAnswer):
-        return str(error)
-    return "invalid JSON" if isinstance(error, ValueError) else "an error in the stream"
-
-
-def _pause(error: Exception, attempt: int, backoff_s: float) -> float:
-    """Seconds until the next attempt: growing, spread out, and what the server asks for if that is longer."""
+def _pause(trouble: Trouble, attempt: int, backoff_s: float) -> float:
+    """Return seconds until the next attempt: growing, spread out, and what the server asks for if that is longer."""
     pause: float = backoff_s * 2**attempt * (0.5 + random.random() / 2)
-    if isinstance(error, openai.APIStatusError):
-        with contextlib.suppress(ValueError):  # a date; the growing pause has to do
-            pause = max(pause, float(error.response.headers.get("retry-after", 0)))
+    if isinstance(trouble, Refusal):
+        pause = max(pause, trouble.retry_after_s)
     return min(pause, _LONGEST_WAIT_S)

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
-import re
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self
-from urllib.request import urlopen
 
+from k2eval.engines.endpoint.answers import Expectation, StreamedAnswer
+from k2eval.engines.endpoint.client import Client
+from k2eval.engines.endpoint.jsons import count, dumps, loads
+from k2eval.engines.endpoint.metrics import parse_metrics
+from k2eval.engines.endpoint.trouble import BadAnswer, OtherModel, Refusal, Silence, Trouble
 from k2eval.engines.measured import Load, Piece, Prompt
 from k2eval.errors import EngineError
-from k2eval.records import SpeculativeCounts
+from k2eval.records import Json, SpeculativeCounts
 
 _WORDS = (
-    "time",
-    "people",
-    "way",
-    "water",
-    "words",
-    "day",
-    "part",
-    "number",
-    "sound",
-    "work",
-    "place",
-    "year",
-)
-_COUNTER = re.compile(r"^vllm:spec_decode_num_(\w+?)_total(\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
+    "time", "people", "way", "water", "words", "day", "part", "number", "sound", "work", "place", "year",
+)  # fmt: skip
 
 
 class ServedProbe:
@@ -36,9 +28,9 @@ class ServedProbe:
 
     Args:
         url: Base URL, such as ``http://localhost:8000/v1``.
-        model: Name it serves; the first one it lists where None.
+        model: Name it serves; the first one it lists if None.
         key_variable: Environment variable with the API key.
-        timeout_s: Seconds without an answer after which a request has failed.
+        timeout_s: Seconds without a piece of an answer after which a request has failed.
     """
 
     def __init__(
@@ -50,27 +42,30 @@ class ServedProbe:
     ) -> None:
         self.url = url.rstrip("/")
         self.model = model or ""
-        self._key = os.environ.get(key_variable) or "none"
+        self._key = os.environ.get(key_variable, "").strip()
         self._timeout_s = timeout_s
-        self._client: Any = None
+        self._client: Client
         self._words_per_token, self._overhead = 1.0, 0.0
 
     async def __aenter__(self) -> Self:
-        import openai
+        """Find the model, and how long prompts get.
 
-        self._client = openai.AsyncOpenAI(
-            base_url=self.url, api_key=self._key, max_retries=0, timeout=self._timeout_s
-        )
+        Raises:
+            EngineError: If the server does not answer as an OpenAI-compatible one.
+        """
+        self._client = Client(self.url, self._key)
         try:
-            if not self.model:
-                self.model = (await self._client.models.list()).data[0].id
-            few, many = [await self._length(count) for count in (50, 250)]
-        except (openai.OpenAIError, IndexError) as error:
+            self.model = self.model or await self._first_model()
+            few, many = [await self._length(words) for words in (50, 250)]
+        except (Trouble, OtherModel) as trouble:
             await self._client.close()
+            words = f"{trouble}: {trouble.words[:300]}" if isinstance(trouble, Refusal) else str(trouble)
+            if self._key:
+                words = words.replace(self._key, "***")
             raise EngineError(
-                f"The server at {self.url} does not answer as an OpenAI-compatible one: {error}. "
-                "Give its base URL with /v1, the served model's name with --model, and the key in the environment."
-            ) from error
+                f"The server at {self.url} does not answer as an OpenAI-compatible one: {words}. Give its base URL "
+                "with /v1, the served model's name with --model, and the key in the environment."
+            ) from None
         if many > few:
             self._words_per_token = 200 / (many - few)
             self._overhead = few - 50 / self._words_per_token
@@ -81,8 +76,15 @@ class ServedProbe:
     ) -> None:
         await self._client.close()
 
+    async def _first_model(self) -> str:
+        status, page = await self._client.page(f"{self.url}/models")
+        try:
+            return str(loads(page)["data"][0]["id"])
+        except (KeyError, IndexError, TypeError):
+            raise BadAnswer(f"no list of models (HTTP {status})") from None
+
     async def _length(self, words: int) -> int:
-        """Tokens of a prompt of so many words, by the server's own count."""
+        """Return the tokens of a prompt of so many words, by the server's own count."""
         turns = [{"role": "user", "content": _text(words, 0)}]
         lengths = [
             piece.prompt_tokens
@@ -103,64 +105,50 @@ class ServedProbe:
 
     async def _ask(self, turns: list[dict[str, str]], load: Load, seed: int) -> AsyncIterator[Piece]:
         extra: Mapping[str, Any] = {"ignore_eos": True} if load.ignore_eos else {}
-        chunks = await self._client.chat.completions.create(
-            model=self.model,
-            messages=turns,
-            max_tokens=load.output_tokens,
-            temperature=load.temperature,
-            seed=seed,
-            stream=True,
-            stream_options={"include_usage": True},
-            extra_body=extra,
+        body = dumps(
+            {
+                "model": self.model,
+                "messages": turns,
+                "max_tokens": load.output_tokens,
+                "temperature": load.temperature,
+                "seed": seed,
+                "stream": True,
+                "stream_options": {"include_usage": True},
+                **extra,
+            }
         )
-        async for chunk in chunks:
-            if chunk.choices and _has_text(chunk.choices[0].delta):
-                yield Piece(1)
-            if chunk.usage:
-                yield Piece(0, chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
+        arrived: asyncio.Queue[int | None] = asyncio.Queue()
+        expected = Expectation(None, load.output_tokens, hides_reasoning=True)
+        streamed = StreamedAnswer(expected, arrived.put_nowait)
+        asking = asyncio.ensure_future(self._client.stream("/chat/completions", body, streamed.feed))
+        asking.add_done_callback(lambda _: arrived.put_nowait(None))
+        try:
+            while True:
+                try:
+                    pieces = await asyncio.wait_for(arrived.get(), self._timeout_s)
+                except TimeoutError:
+                    raise Silence from None
+                if pieces is None:
+                    break
+                for _ in range(pieces):
+                    yield Piece(1)
+            await asking
+            usage: Json = streamed.usage
+            if isinstance(usage, dict):
+                yield Piece(0, count(usage.get("prompt_tokens")) or 0, count(usage.get("completion_tokens")))
+        finally:
+            asking.cancel()
 
     async def refresh(self) -> None:
         """Nothing: a server's cache is its own; random prompts never repeat."""
 
     async def speculation(self) -> SpeculativeCounts | None:
-        """What a vLLM server's ``/metrics`` count; None of others."""
-        import asyncio
-
-        return await asyncio.to_thread(self._scrape)
-
-    def _scrape(self) -> SpeculativeCounts | None:
-        root = self.url.removesuffix("/v1")
-        if not root.startswith(("http://", "https://")):
-            return None
+        """Return what a vLLM server's ``/metrics`` count; None of others."""
         try:
-            with urlopen(f"{root}/metrics", timeout=5) as answer:
-                return parse_metrics(answer.read().decode())
-        except (OSError, ValueError):  # other servers have no such page
+            status, page = await self._client.page(f"{self._client.root}/metrics")
+        except Trouble:  # other servers have no such page
             return None
-
-
-def parse_metrics(page: str) -> SpeculativeCounts | None:
-    """Speculation in a Prometheus page of vLLM, summed over its engines; None where there is none."""
-    sums: dict[str, int] = {}
-    positions: dict[int, int] = {}
-    for name, labels, value in _COUNTER.findall(page):
-        if name == "accepted_tokens_per_pos":
-            place = int(re.search(r'position="(\d+)"', labels)[1])  # type: ignore[index]
-            positions[place] = positions.get(place, 0) + int(float(value))
-        else:
-            sums[name] = sums.get(name, 0) + int(float(value))
-    if not sums.get("drafts"):
-        return None
-    return SpeculativeCounts(
-        drafts=sums["drafts"],
-        drafted_tokens=sums.get("draft_tokens", 0),
-        accepted_tokens=sums.get("accepted_tokens", 0),
-        accepted_per_position=tuple(positions[place] for place in sorted(positions)),
-    )
-
-
-def _has_text(delta: Any) -> bool:
-    return any(getattr(delta, name, None) for name in ("content", "reasoning_content", "reasoning"))
+        return parse_metrics(page.decode(errors="replace")) if status == 200 else None
 
 
 def _text(words: int, seed: int) -> str:

@@ -1,24 +1,39 @@
-"""The servers behind an endpoint: which one is asked next, and what each says of itself before the run."""
+"""The servers behind an endpoint: which one is asked next, and how many requests each of them gets."""
 
 from __future__ import annotations
 
-import json
+import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
-import openai
-from openai import AsyncOpenAI
-
-from k2eval.engines.endpoint.chat_stream import THINK, transport
-from k2eval.errors import EngineError, EngineStopped, did_you_mean
-from k2eval.records import Request
+from k2eval.engines.endpoint.bodies import Dialect
+from k2eval.engines.endpoint.client import Client
 
 _RESTS_S = 10.0
-"""Seconds that a server which failed is passed over, where there is another; twice as long after each trial."""
-
+"""Seconds that a server which failed is passed over, if there is another; twice as long after each trial."""
 _RESTS_AT_MOST_S = 300.0
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """One request in flight."""
+
+    max_tokens: int
+    since: float
+    """When it was sent, on the loop's clock."""
+    task: asyncio.Task[Any]
+    """Waits for the answer."""
+    last_text: float | None = None
+    """When the last piece of its text came, if it comes in pieces."""
+    given_up: bool = False
+
+    def give_up(self) -> None:
+        """End the wait."""
+        if not self.given_up:
+            self.given_up = True
+            self.task.cancel()
 
 
 @dataclass(slots=True, eq=False)
@@ -26,27 +41,43 @@ class Server:
     """One base URL."""
 
     url: str
-    client: AsyncOpenAI
+    client: Client
     limit: int
     """Requests it is sent at once."""
+    dialect: Dialect = field(default_factory=Dialect)
     in_flight: int = 0
     failures: int = 0
     """Since its last answer; those before a rest is over count as one."""
     rests_until: float = 0.0
-    is_vllm: bool = False
     context: int | None = None
+    measures: bool = True
+    """Whether it tells the length of prompts; believed until it does not."""
     opens_think: dict[str, bool] = field(default_factory=dict)
     """Whether a chat template with these arguments opens the reasoning, so that answers do not."""
+    counts_work: bool = False
+    """Whether it has a page of metrics that tells its progress."""
+    progress: float | None = None
+    held: int = 0
+    """The most requests that it was seen to work on at once."""
+    last_sign: float = 0.0
+    """When it last answered, or made progress, on the loop's clock."""
+    slowest: float | None = None
+    """Tokens per second of the slowest answer of some length."""
+    asked: set[Asked] = field(default_factory=set)
     troubles: Counter[str] = field(default_factory=Counter)
     """What went wrong and was asked again."""
+    cuts: Counter[tuple[int, int]] = field(default_factory=Counter)
+    """Answers that it cut before max_tokens, by tokens (answer, max_tokens)."""
 
-    def failed(self, what: str) -> None:
-        """Remember a failure, and pass the server over for a while."""
+    def failed(self, what: str) -> float:
+        """Remember a failure, and pass the server over for a while; return how long."""
         self.troubles[what] += 1
-        if self.rests_until <= time.monotonic():
+        now = time.monotonic()
+        if self.rests_until <= now:
             self.failures += 1
             rest = min(_RESTS_S * 2 ** (self.failures - 1), _RESTS_AT_MOST_S)
-            self.rests_until = time.monotonic() + rest
+            self.rests_until = now + rest
+        return self.rests_until - now
 
     def answered(self) -> None:
         """It is well."""
@@ -55,77 +86,68 @@ class Server:
     @property
     def is_up(self) -> bool:
         """Whether it can be sent more; after a rest, a single request tries it out."""
-        return self.rests_until <= time.monotonic() and not (self.failures and self.in_flight)
+        if not self.failures:
+            return True
+        return self.rests_until <= time.monotonic() and not self.in_flight
 
 
 def least_loaded(servers: list[Server]) -> Server | None:
-    """The server with the fewest requests in flight, of those that are up if any is; None if these are full."""
-    up = [server for server in servers if server.is_up]
-    free = [server for server in up or servers if server.in_flight < server.limit]
-    return min(free, key=lambda server: server.in_flight, default=None)
+    """Return the server with the smallest load, of those that are up if any is; None if these are full."""
+    if len(servers) == 1:
+        return servers[0] if servers[0].in_flight < servers[0].limit else None
+    if any(server.failures for server in servers):
+        servers = [server for server in servers if server.is_up] or servers
+    chosen, smallest = None, 1.0
+    for server in servers:
+        load = server.in_flight / server.limit
+        if load < smallest:
+            chosen, smallest = server, load
+    return chosen
 
 
-async def introduce(server: Server, model: str) -> None:
-    """Ask a server which models it has, and learn what it is.
+class Gate:
+    """Lets requests through to servers, first come, first served, while the servers have room.
 
-    Raises:
-        EngineError: When it cannot be reached or does not serve the model.
-        EngineStopped: When it refuses the key.
+    Args:
+        servers: All that serve the model.
     """
-    try:
-        page = await server.client.models.list()
-        known = {entry.id: entry for entry in getattr(page, "data", None) or []}
-    except openai.AuthenticationError as error:
-        raise EngineStopped(
-            f"{server.url} refused the API key (HTTP {error.status_code}). Put the right key into the environment; "
-            "engine.api_key_env names the variable."
-        ) from None
-    except (openai.NotFoundError, openai.PermissionDeniedError):
-        return  # a server need not list its models
-    except openai.APIConnectionError as error:
-        raise EngineError(
-            f"{server.url} cannot be reached ({type(error.__cause__ or error).__name__}). Start the server, or correct "
-            "engine.base_url."
-        ) from None
-    except (openai.OpenAIError, transport.HTTPError, ValueError, AttributeError) as error:
-        raise EngineError(
-            f"No list of models from {server.url}: {type(error).__name__}. Expected an OpenAI-compatible server; its "
-            "base URL usually ends in /v1."
-        ) from None
-    if known and model not in known:
-        raise EngineError(f"{server.url} does not serve {model!r}. {did_you_mean(model, list(known))}")
-    entry = known.get(model)
-    server.is_vllm = getattr(entry, "owned_by", "") == "vllm"
-    context = getattr(entry, "max_model_len", None)
-    server.context = context if isinstance(context, int) else None
 
+    def __init__(self, servers: list[Server]) -> None:
+        self.servers = servers
+        """All that serve the model."""
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
-async def measure(server: Server, model: str, request: Request) -> int | None:
-    """The prompt's length in tokens; learns on the way whether it ends in an open ``<think>``.
+    async def enter(self) -> Server:
+        """Return a server with room, once there is one; it counts one more in flight."""
+        server = None if self._waiting else least_loaded(self.servers)
+        place = self._waiting.append
+        while server is None:
+            turn = asyncio.get_running_loop().create_future()
+            place(turn)
+            place = self._waiting.appendleft
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self.wake()
+                raise
+            server = least_loaded(self.servers)
+        server.in_flight += 1
+        return server
 
-    None where the server does not say; vLLM's does.
-    """
-    template = template_of(request)
-    body = {
-        "model": model,
-        "messages": [{"role": turn.role, "content": turn.content} for turn in request.messages],
-        "add_generation_prompt": True,
-        "chat_template_kwargs": request.sampling.chat_template,
-        "return_token_strs": True,
-    }
-    root = server.url.rstrip("/").removesuffix("/v1")
-    try:
-        answer = await server.client.post(f"{root}/tokenize", body=body, cast_to=transport.Response)
-        found: Any = answer.json()
-        last = "".join(str(piece) for piece in (found.get("token_strs") or [])[-12:])
-        # Byte-level vocabularies write spaces and line ends as other letters.
-        server.opens_think[template] = last.rstrip("ĊĠ\n \u2581").endswith(THINK[0])
-        return int(found["count"])
-    except (openai.OpenAIError, transport.HTTPError, ValueError, KeyError, TypeError, AttributeError):
-        server.opens_think.setdefault(template, False)
-        return None
+    def leave(self, server: Server) -> None:
+        """Tell that a request is no longer in flight."""
+        server.in_flight -= 1
+        self.wake()
 
+    def wake(self, count: int = 1) -> None:
+        """Let so many of those that wait look again."""
+        while self._waiting and count > 0:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                count -= 1
 
-def template_of(request: Request) -> str:
-    """The chat template's arguments as a text."""
-    return json.dumps(request.sampling.chat_template, sort_keys=True)
+    def wake_later(self, after_s: float) -> None:
+        """Let all that wait look again when a server's rest is over."""
+        asyncio.get_running_loop().call_later(after_s + 0.001, lambda: self.wake(len(self._waiting)))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from pydantic import Field
+
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.records import Record
+from k2eval.records import Json, Record, digest
+
+Api = Literal["auto", "chat", "completions"]
 
 
 class EndpointSettings(Record):
@@ -18,8 +23,8 @@ class EndpointSettings(Record):
     """Addresses of the servers; given as one, several with commas, or a list."""
     api_key_env: str = "OPENAI_API_KEY"
     """Name of the environment variable with the key."""
-    concurrency: int = 64
-    """Requests in flight per server."""
+    concurrency: int | None = None
+    """Requests in flight per server; None takes what each server says that it holds."""
     timeout_s: float = 600.0
     """Seconds without a sign of life."""
     attempts: int = 6
@@ -28,13 +33,90 @@ class EndpointSettings(Record):
     answers_as: str | None = None
     """Name that answers carry; None if it is the model's."""
     opens_think: bool | None = None
-    """Whether the chat template ends in ``<think>``; None asks the server."""
+    """Whether the chat template ends in an open reasoning block; None asks the server."""
     probe: bool = True
     """Whether seeds are checked before the run."""
+    stream: bool = False
+    """Whether answers come piece by piece, with the time of the first token; else whole."""
+    api: Api = "auto"
+    """``completions`` sends prompts that were rendered here; ``auto`` does so if there is no chat."""
+    tokenizer: str | None = None
+    """Folder or hub name whose chat template renders prompts for ``/v1/completions``."""
+    extra_body: dict[str, Json] = Field(default_factory=dict)
+    """Sent with every request as it is."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Sent with every request; ``$NAME`` stands for an environment variable."""
+    query: dict[str, str] = Field(default_factory=dict)
+    """Sent in every address, such as ``api-version``; ``$NAME`` stands for an environment variable."""
+    rename: dict[str, str] = Field(default_factory=dict)
+    """Parameters that this server knows by another name."""
+    drop: tuple[str, ...] = ()
+    """Parameters that are not sent."""
+    hides_reasoning: bool = False
+    """Whether tokens are counted for reasoning that is never shown."""
+
+    @property
+    def shaping(self) -> dict[str, Json]:
+        """The settings that shape what is said, without those that have their default."""
+        chosen: dict[str, Json] = {
+            "extra_body": self.extra_body,
+            "drop": sorted(self.drop),
+            "rename": self.rename,
+            "api": "" if self.api == "auto" else self.api,
+            "tokenizer": self.tokenizer,
+        }
+        return {name: value for name, value in chosen.items() if value}
+
+    def fingerprint(self, model: str) -> str:
+        """Return the digest that tells one endpoint's answers from another's; addresses are no part of it."""
+        parts: list[Json] = ["endpoint", model, self.answers_as or model]
+        return digest(*parts, *([self.shaping] if self.shaping else []))
+
+
+class Secrets:
+    """What the environment holds for an endpoint: the key, and whatever headers and query name.
+
+    Args:
+        settings: Name the variables.
+
+    Raises:
+        ConfigError: If a variable is not set.
+    """
+
+    def __init__(self, settings: EndpointSettings) -> None:
+        self._hidden: set[str] = set()
+        self.key = os.environ.get(settings.api_key_env, "").strip()
+        self.headers = {name: self._filled(name, text) for name, text in settings.headers.items()}
+        self.query = {name: self._filled(name, text) for name, text in settings.query.items()}
+        self._hidden.add(self.key)
+        self._hidden.discard("")
+
+    def _filled(self, name: str, text: str) -> str:
+        def value(match: re.Match[str]) -> str:
+            secret = os.environ.get(match[1], "").strip()
+            if not secret:
+                raise ConfigError(
+                    f"{name}: expected the environment variable {match[1]} to be set, as engine.headers or "
+                    "engine.query says. Set it, or correct its name."
+                )
+            self._hidden.add(secret)
+            return secret
+
+        return _REFERENCE.sub(value, text)
+
+    def redacted(self, text: str) -> str:
+        """Return ``text`` without any of the secrets."""
+        for secret in sorted(self._hidden, key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
 
 
 _NAMES = list(EndpointSettings.model_fields)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REFERENCE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+_SECRET_NAME = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
+_OURS = ("messages", "model", "n", "prompt", "stream", "stream_options")
+_DROPPABLE_NOT = ("messages", "model", "prompt", "stream")
 
 
 def checked(arguments: Mapping[str, Any]) -> EndpointSettings:
@@ -52,11 +134,11 @@ def checked(arguments: Mapping[str, Any]) -> EndpointSettings:
         if key not in _NAMES:
             raise ConfigError(f"An endpoint has no setting {key!r}. {did_you_mean(key, _NAMES)}")
     for key, kind in (("concurrency", int), ("attempts", int), ("timeout_s", float), ("backoff_s", float)):
-        if key in arguments:
+        if key in arguments and not (key == "concurrency" and arguments[key] is None):
             _check_number(key, arguments[key], kind)
-    for key in ("probe", "opens_think"):
+    for key in ("probe", "opens_think", "stream", "hides_reasoning"):
         value = arguments.get(key, True)
-        if not isinstance(value, bool) and (key == "probe" or value is not None):
+        if not isinstance(value, bool) and (key != "opens_think" or value is not None):
             raise ConfigError(f"engine.{key}: expected true or false, got {value!r}.")
     variable = arguments.get("api_key_env", "OPENAI_API_KEY")
     if not isinstance(variable, str) or not _VARIABLE.fullmatch(variable):
@@ -64,20 +146,87 @@ def checked(arguments: Mapping[str, Any]) -> EndpointSettings:
             "engine.api_key_env: expected the name of an environment variable, such as OPENAI_API_KEY, and got "
             "something else. The key itself belongs into that variable and nowhere else."
         )
-    name = arguments.get("answers_as")
+    api = arguments.get("api") or "auto"
+    if api not in ("auto", "chat", "completions"):
+        raise ConfigError(f"engine.api: expected auto, chat or completions, got {api!r}.")
+    if api == "completions" and not arguments.get("tokenizer"):
+        raise ConfigError(
+            "engine.api: completions sends prompts that are rendered here, so it needs engine.tokenizer: the folder or "
+            "the hub name of a checkpoint whose chat template to use."
+        )
+    extra = _mapping("extra_body", arguments.get("extra_body"))
+    for key in _OURS:
+        if key in extra:
+            raise ConfigError(f"engine.extra_body: {key} is k2eval's own to set. Leave it out.")
     return EndpointSettings.model_validate(
         {
             **arguments,
             "base_url": urls_of(arguments.get("base_url")),
-            "answers_as": str(name) if name else None,
+            "answers_as": _text_or_none(arguments.get("answers_as")),
+            "tokenizer": _text_or_none(arguments.get("tokenizer")),
+            "api": api,
+            "extra_body": extra,
+            "headers": _texts("headers", arguments.get("headers")),
+            "query": _texts("query", arguments.get("query")),
+            "rename": _texts("rename", arguments.get("rename")),
+            "drop": _names("drop", arguments.get("drop")),
         }
     )
 
 
+def _text_or_none(value: Any) -> str | None:
+    return str(value) if value else None
+
+
 def _check_number(key: str, value: Any, kind: type) -> None:
     wrong = isinstance(value, bool) or not isinstance(value, (int, kind))
-    if wrong or value < (1 if kind is int else 0) or (key == "timeout_s" and not value):
+    if (
+        wrong
+        or not value >= (1 if kind is int else 0)
+        or value == float("inf")
+        or (key == "timeout_s" and not value)
+    ):
         raise ConfigError(f"engine.{key}: expected a positive number, got {value!r}.")
+
+
+def _mapping(key: str, value: Any) -> dict[str, Json]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise ConfigError(
+            f"engine.{key}: expected names with their values, such as {{NAME: VALUE}}, got {value!r}."
+        )
+    return dict(value)
+
+
+def _texts(key: str, value: Any) -> dict[str, str]:
+    """Return a mapping of names to texts; one that looks like a secret must name an environment variable."""
+    texts: dict[str, str] = {}
+    for name, text in _mapping(key, value).items():
+        if isinstance(text, bool) or not isinstance(text, (str, int, float)):
+            raise ConfigError(f"engine.{key}: expected a text for {name}, got a {type(text).__name__}.")
+        texts[name] = str(text)
+        if key != "rename" and _SECRET_NAME.search(name) and not _REFERENCE.search(texts[name]):
+            raise ConfigError(
+                f"engine.{key}: {name} looks like a secret, which belongs into the environment and nowhere else. Put "
+                f"it into a variable, and write {name}: $VARIABLE."
+            )
+        if re.search(r"[\r\n\0]", name + texts[name]):
+            raise ConfigError(f"engine.{key}: {name} holds a line break.")
+    return texts
+
+
+def _names(key: str, value: Any) -> tuple[str, ...]:
+    listed = value.split(",") if isinstance(value, str) else value or ()
+    if not isinstance(listed, Sequence) or not all(isinstance(name, str) for name in listed):
+        raise ConfigError(
+            f"engine.{key}: expected a list of names, such as [temperature, top_p], got {value!r}."
+        )
+    names = tuple(name.strip() for name in listed if name.strip())
+    for name in names:
+        if name in _DROPPABLE_NOT:
+            raise ConfigError(f"engine.{key}: no server can answer without {name}. Leave it out of the list.")
+    return names
 
 
 def urls_of(addresses: Any) -> tuple[str, ...]:
@@ -106,6 +255,6 @@ def urls_of(addresses: Any) -> tuple[str, ...]:
         if parts.username or parts.password or parts.query:
             raise ConfigError(
                 "engine.base_url must hold no password and no query: run directories keep the address. Put the key "
-                "into the environment."
+                "into the environment, and anything else into engine.query."
             )
     return urls

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 MODEL = "fake"
@@ -28,6 +28,8 @@ class Reply:
     """Signs of life, 0.05 s apart, before the events."""
     stall_s: float = 0.0
     """Seconds of silence after the events, before the stream ends."""
+    hang_up: bool = False
+    """Whether to close the connection without a byte."""
 
 
 def chunk(
@@ -52,6 +54,26 @@ def usage(prompt: int = 5, completion: int = 7, model: str = MODEL) -> str:
             "usage": counts,
         }
     )
+
+
+def whole_of(events: list[str]) -> str:
+    """The same answer in one piece, as a server that is not asked for a stream gives it."""
+    answer: Body = {"object": "chat.completion", "choices": []}
+    messages: dict[int, Body] = {}
+    for event in events:
+        if event == "[DONE]":
+            continue
+        piece = json.loads(event)
+        if piece.get("usage"):
+            answer["usage"] = piece["usage"]
+        for part in piece["choices"]:
+            answer["model"] = piece["model"]
+            choice = messages.setdefault(part["index"], {"index": part["index"], "message": {}})
+            choice["finish_reason"] = part["finish_reason"]
+            for name, text in part["delta"].items():
+                choice["message"][name] = choice["message"].get(name, "") + (text or "")
+    answer["choices"] = [messages[index] for index in sorted(messages)]
+    return json.dumps(answer)
 
 
 def well(text: str = "fine", **fields: Any) -> Reply:
@@ -81,7 +103,10 @@ class FakeServer:
     ) -> None:
         self.behave = behave
         self.models = [{"id": MODEL, "object": "model", "owned_by": "me"}] if models is None else models
+        self.pages: dict[str, Reply | Callable[[Body], Reply]] = {}
+        """What other addresses than those of models and answers give; 404 if they are not here."""
         self.bodies: list[Body] = []
+        self.paths: list[str] = []
         self.headers: list[str] = []
         self.most_at_once = 0
         self._now = 0
@@ -113,7 +138,7 @@ class FakeServer:
                     pass
         finally:
             writer.close()
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 await writer.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -128,28 +153,33 @@ class FakeServer:
             0,
         )
         body = json.loads(await reader.readexactly(length)) if length else {}
-        if head.startswith("GET"):
+        path = head.split(" ")[1]
+        self.paths.append(path)
+        if head.startswith("GET") and path.startswith("/v1/models"):
             if isinstance(self.models, int):
-                await self._send(writer, error(self.models))
+                await self._send(writer, error(self.models, "the server's own words"))
             else:
                 await self._send(writer, Reply(body=json.dumps({"object": "list", "data": self.models})))
             return True
-        if "/tokenize" in head:
-            await self._send(writer, self.tokenize(body))
+        if "completions" not in path:
+            reply = self.pages.get(path, error(404))
+            await self._send(writer, reply(body) if callable(reply) else reply)
             return True
         self.bodies.append(body)
         self._now += 1
         self.most_at_once = max(self.most_at_once, self._now)
         try:
-            return await self._send(writer, self.behave(body))
+            reply = self.behave(body)
+            if reply.events and not body.get("stream"):
+                reply = replace(reply, events=[], body=whole_of(reply.events))
+            return await self._send(writer, reply)
         finally:
             self._now -= 1
 
-    def tokenize(self, body: Body) -> Reply:
-        return error(404)
-
     async def _send(self, writer: asyncio.StreamWriter, reply: Reply) -> bool:
         await asyncio.sleep(reply.wait_s)
+        if reply.hang_up:
+            return False
         extra = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
         if reply.events:
             writer.write(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from k2eval.engines.endpoint.probe import ServedProbe, parse_metrics
+from k2eval.engines.endpoint.metrics import parse_metrics
+from k2eval.engines.endpoint.probe import ServedProbe
 from k2eval.engines.measured import Load, Prompt
 from k2eval.errors import EngineError
 from k2eval.speed.load import put

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from k2eval.engines.endpoint.servers import Server, least_loaded
+from tests.engines.endpoint.asked import engine_at, request
 from tests.engines.endpoint.fake_server import FakeServer, Reply, well
-from tests.engines.endpoint.test_engine import engine_at, request
 
 
 @pytest.fixture

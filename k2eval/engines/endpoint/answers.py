@@ -1,0 +1,306 @@
+"""From what a server sent to one answer: whole, or from the pieces of a stream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from k2eval.engines.endpoint.jsons import count, loads, whole
+from k2eval.engines.endpoint.trouble import BadAnswer, OtherModel
+from k2eval.records import FinishReason, Json
+
+THINK = ("<think>", "</think>")
+
+_FINISHES: dict[str, FinishReason] = {
+    "stop": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "end_turn": "stop",
+    "length": "length", "max_tokens": "length", "max_output_tokens": "length",
+}  # fmt: skip
+_OTHER_FINISHES = {
+    "content_filter": "the server's content filter ended the answer",
+    "tool_calls": "a call of a tool instead of an answer",
+    "function_call": "a call of a tool instead of an answer",
+    "abort": "the server ended the answer early",
+}
+_FEW_TOKENS = 64
+"""So many tokens may be counted without a letter that shows: ends of turns, tags of reasoning."""
+_TOKENS_PER_BYTE = 4
+"""Text with fewer bytes than a quarter of its tokens has lost some."""
+_BYTES_OF_A_TOKEN = 4
+"""Assumed for servers that do not count."""
+_BYTES_PER_TOKEN = 128
+"""On average no token is longer, though every letter be written as an escape."""
+_PIECES_PER_TOKEN = 8
+"""Servers may cut a token into several pieces, yet not endlessly."""
+_SPARE_TOKENS = 1024
+_SPARE_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class Answer:
+    """What one server said."""
+
+    text: str
+    """As the model wrote it: reasoning that came apart is back between its tags."""
+    finish_reason: FinishReason
+    prompt_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    counted: bool
+    """Whether the server gave the number of output tokens; else the pieces of its stream, or its bytes, stand in."""
+    ttft_s: float | None
+    model: str
+    choices: int
+    """How many answers came; one was asked for."""
+
+
+@dataclass(slots=True)
+class Expectation:
+    """What an answer must be."""
+
+    model: str | None
+    """Name that it must carry; None takes any."""
+    max_tokens: int
+    stops: tuple[str, ...] = ()
+    """Stop strings that were sent."""
+    hides_reasoning: bool = False
+    """Whether tokens may be counted for text that is never shown."""
+    answers: int = 1
+
+
+def whole_answer(data: bytes, expected: Expectation) -> Answer:
+    """Return the answer in the body of a whole one.
+
+    Raises:
+        BadAnswer: If it is none.
+        OtherModel: If it carries another name.
+    """
+    said = loads(data)
+    try:
+        raise_error_in(said)
+        choices = said["choices"]
+        first = choices[0]
+        message = first.get("message")
+        if message is None:
+            content, reasoning = first.get("text") or "", ""
+        else:
+            content = message.get("content") or ""
+            reasoning = message.get("reasoning_content") or message.get("reasoning") or ""
+        return _answer(
+            expected,
+            content=whole(content),
+            reasoning=whole(reasoning),
+            finish=first.get("finish_reason"),
+            stop=first.get("stop_reason", first.get("matched_stop")),
+            usage=said.get("usage"),
+            model=said.get("model"),
+            choices=len(choices),
+        )
+    except (AttributeError, TypeError, KeyError, IndexError):
+        raise BadAnswer("no chat completion") from None
+
+
+class StreamedAnswer:
+    """Takes the bytes of a stream of events, several pieces at once.
+
+    Args:
+        expected: What the answer must be.
+        on_text: Called with the number of pieces with text in what arrived, if there are any.
+    """
+
+    def __init__(self, expected: Expectation, on_text: Callable[[int], None] | None = None) -> None:
+        self._expected = expected
+        self._on_text = on_text
+        self._started = time.perf_counter()
+        self._rest = b""
+        self._content: list[str] = []
+        self._reasoning: list[str] = []
+        self._finish: Any = None
+        self._stop: Any = None
+        self.usage: Any = None
+        """What the server counted, once it has."""
+        self._model = ""
+        self._ttft_s: float | None = None
+        self._indices: set[int] = set()
+        self._done = False
+        tokens = (expected.max_tokens + _SPARE_TOKENS) * expected.answers
+        self._pieces_left = _PIECES_PER_TOKEN * tokens
+        self._room = _PIECES_PER_TOKEN * _BYTES_PER_TOKEN * tokens + _SPARE_BYTES
+        self._longest_line = most_bytes(expected)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether anything of the answer has come."""
+        return self._ttft_s is not None
+
+    def feed(self, data: bytes) -> None:
+        """Take what arrived.
+
+        Raises:
+            BadAnswer: If it is more than max_tokens can be, or no chat completion.
+            OtherModel: If it carries another name.
+        """
+        self._room -= len(data)
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        before = len(self._content) + len(self._reasoning)
+        try:
+            for line in lines:
+                if line[:5] == b"data:":
+                    self._take(line[5:])
+        except (AttributeError, TypeError, KeyError):
+            raise BadAnswer("no chat completion") from None
+        texts = len(self._content) + len(self._reasoning) - before
+        if texts:
+            if self._ttft_s is None:
+                self._ttft_s = round(time.perf_counter() - self._started, 6)
+            if self._on_text is not None:
+                self._on_text(texts)
+        if min(self._room, self._pieces_left, self._longest_line - len(self._rest)) < 0:
+            raise BadAnswer("the stream goes on far beyond max_tokens")
+
+    def _take(self, event: bytes) -> None:
+        event = event.strip()
+        if event == b"[DONE]":
+            self._done = True
+            return
+        said = loads(event)
+        self._pieces_left -= 1
+        choices = said.get("choices")
+        if not choices:
+            raise_error_in(said)
+        if usage := said.get("usage"):
+            self.usage = usage
+        for choice in choices or ():
+            if (model := said.get("model")) and model != self._model:
+                self._model = _checked_name(model, self._expected)
+            index = choice.get("index") or 0
+            self._indices.add(index)
+            if index:
+                continue
+            delta = choice.get("delta")
+            if delta is None:
+                text, thought = choice.get("text"), None
+            else:
+                text = delta.get("content")
+                thought = delta.get("reasoning_content") or delta.get("reasoning")
+            if text or thought:
+                if self._finish is not None:
+                    raise BadAnswer("text after the end of the answer")
+                if thought:
+                    self._reasoning.append(thought)
+                if text:
+                    self._content.append(text)
+            if finish := choice.get("finish_reason"):
+                self._finish = finish
+                self._stop = choice.get("stop_reason", choice.get("matched_stop"))
+
+    def answer(self) -> Answer:
+        """Return the answer.
+
+        Raises:
+            BadAnswer: If it is none.
+        """
+        if self._rest.startswith(b"data:"):  # the last event may lack its line end
+            self.feed(b"\n")
+        if self._finish is None:
+            cut = "broke off" if self.has_text else "held no answer"
+            raise BadAnswer(f"the stream {cut}")
+        try:
+            content, reasoning = whole("".join(self._content)), whole("".join(self._reasoning))
+        except TypeError:
+            raise BadAnswer("no chat completion") from None
+        return _answer(
+            self._expected,
+            content=content,
+            reasoning=reasoning,
+            finish=self._finish,
+            stop=self._stop,
+            usage=self.usage,
+            model=self._model,
+            choices=len(self._indices),
+            pieces=len(self._content) + len(self._reasoning),
+            ttft_s=self._ttft_s,
+        )
+
+
+def most_bytes(expected: Expectation) -> int:
+    """Return how many bytes a whole answer can have at most."""
+    return _BYTES_PER_TOKEN * (expected.max_tokens + _SPARE_TOKENS) * expected.answers + _SPARE_BYTES
+
+
+def raise_error_in(said: Json) -> None:
+    """Raise the error that a server sent with a status of success.
+
+    Raises:
+        BadAnswer: If there is one.
+    """
+    if isinstance(said, dict) and said.get("error"):
+        raise BadAnswer("an error with the status of success")
+
+
+def _checked_name(model: Any, expected: Expectation) -> str:
+    if model != expected.model and expected.model is not None:
+        raise OtherModel(str(model)[:200])
+    return str(model)
+
+
+def _answer(
+    expected: Expectation,
+    *,
+    content: str,
+    reasoning: str,
+    finish: Any,
+    stop: Any,
+    usage: Any,
+    model: Any,
+    choices: int,
+    pieces: int = 0,
+    ttft_s: float | None = None,
+) -> Answer:
+    """Return an answer whose parts belong together, and are what was asked for."""
+    if model and model != expected.model:
+        model = _checked_name(model, expected)
+    reason = _FINISHES.get(finish) if isinstance(finish, str) else None
+    if reason is None:
+        why = _OTHER_FINISHES.get(finish) if isinstance(finish, str) else None
+        raise BadAnswer(why or f"finish_reason {str(finish)[:40]!r} where stop or length was expected")
+    if not isinstance(usage, dict):
+        usage = {}
+    size = len(content.encode()) + len(reasoning.encode())
+    tokens = count(usage.get("completion_tokens"))
+    if tokens is not None and tokens > size and not expected.hides_reasoning:
+        _check_tokens(tokens, size, reason, usage)
+    details = usage.get("prompt_tokens_details")
+    return Answer(
+        text=_text(content, reasoning, reason, stop, expected.stops),
+        finish_reason=reason,
+        prompt_tokens=count(usage.get("prompt_tokens")) or 0,
+        cached_tokens=(count(details.get("cached_tokens")) or 0) if isinstance(details, dict) else 0,
+        output_tokens=(pieces or -(-size // _BYTES_OF_A_TOKEN)) if tokens is None else tokens,
+        counted=tokens is not None,
+        ttft_s=ttft_s,
+        model=model or "",
+        choices=choices,
+    )
+
+
+def _check_tokens(tokens: int, size: int, finish: FinishReason, usage: dict[str, Any]) -> None:
+    """Refuse an answer of which most has got lost: more tokens are counted than its bytes can be."""
+    details = usage.get("completion_tokens_details")
+    hidden = (count(details.get("reasoning_tokens")) or 0) if isinstance(details, dict) else 0
+    if not size and (tokens > 1 if finish == "stop" else tokens > hidden):
+        raise BadAnswer("no text, though tokens are counted")
+    if tokens - hidden > _FEW_TOKENS + _TOKENS_PER_BYTE * size:
+        raise BadAnswer("far less text than tokens are counted")
+
+
+def _text(content: str, reasoning: str, finish: FinishReason, stop: Any, stops: tuple[str, ...]) -> str:
+    if stop in stops and not content.endswith(stop):
+        content += stop
+    if not reasoning:
+        return content
+    if not content and finish == "length":
+        return THINK[0] + reasoning
+    return f"{THINK[0]}{reasoning}{THINK[1]}{content}"

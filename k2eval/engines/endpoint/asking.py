@@ -1,0 +1,291 @@
+"""One request to one server: in the words that this server takes, within its context."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from k2eval.engines.endpoint import refusals
+from k2eval.engines.endpoint.answers import Answer, Expectation, StreamedAnswer, most_bytes, whole_answer
+from k2eval.engines.endpoint.bodies import OPTIONAL, Dialect, body_of
+from k2eval.engines.endpoint.jsons import dumps
+from k2eval.engines.endpoint.meeting import Measured, measure, template_of
+from k2eval.engines.endpoint.prompts import Renderer
+from k2eval.engines.endpoint.servers import Asked, Server
+from k2eval.engines.endpoint.settings import EndpointSettings, Secrets
+from k2eval.engines.endpoint.trouble import Refusal, Silence
+from k2eval.engines.endpoint.watch import FEWEST_TOKENS
+from k2eval.errors import PromptTooLong
+from k2eval.records import SWITCHES, Json, Note, NoteKind, Request
+
+_PATHS = {"chat": "/chat/completions", "completions": "/completions"}
+_NO_SUCH_PATH = (404, 405, 501)
+_UNSAID = ("stream_options", "skip_special_tokens")
+"""Parameters that nobody needs to know of if a server refuses them."""
+_KEPT = 256
+
+
+class Notes:
+    """What the readers of the scores must know, each once."""
+
+    def __init__(self) -> None:
+        self._notes: dict[Note, None] = {}
+
+    def add(self, kind: NoteKind, text: str) -> None:
+        """Add a note, unless it is there already."""
+        self._notes[Note(kind=kind, text=text)] = None
+
+    def __iter__(self) -> Iterator[Note]:
+        return iter(self._notes)
+
+
+@dataclass(slots=True)
+class Sent:
+    """A request in the words of one server."""
+
+    path: str
+    body: bytes
+    expected: Expectation
+    stops_sent: bool
+    """Whether the server ends the answer at the stop strings, if there are any."""
+    shows_special_tokens: bool
+    opens_think: bool
+    """Whether the prompt ends in an open reasoning block."""
+
+
+Reply = tuple[Answer, Sent]
+"""An answer, and how it was asked for."""
+
+
+class Asker:
+    """Asks servers, and learns how each wants to be asked.
+
+    Args:
+        model: The model's name there.
+        settings: All that can be set.
+        secrets: What must not be repeated.
+        notes: Takes what could not be sent as it is meant.
+        renderer: Renders prompts for completions, if a tokenizer is set.
+        reasons: Whether answers may begin with reasoning, which no stop string may end.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        settings: EndpointSettings,
+        secrets: Secrets,
+        notes: Notes,
+        renderer: Renderer | None,
+        reasons: bool,
+    ) -> None:
+        self._model = model
+        self._settings = settings
+        self._secrets = secrets
+        self._notes = notes
+        self._renderer = renderer
+        self._reasons = reasons
+        self._answers_as = settings.answers_as or model
+        self._measured: dict[tuple[int, tuple[object, ...], str], asyncio.Task[Measured | None]] = {}
+
+    async def ask(
+        self, server: Server, request: Request, *, answers: int = 1, arguments: dict[str, Json] | None = None
+    ) -> Reply:
+        """Ask one server once; again only if it refuses a parameter, then without it.
+
+        Args:
+            server: The one to ask.
+            request: What to ask.
+            answers: How many to ask for.
+            arguments: Instead of the request's own chat template's arguments.
+
+        Raises:
+            PromptTooLong: If the prompt does not fit the context.
+            Trouble: If there is no answer.
+            OtherModel: If the answer carries another name.
+        """
+        if arguments is not None:
+            unset = dict.fromkeys(SWITCHES)
+            sampling = request.sampling.model_copy(update={**unset, "chat_template": arguments})
+            request = request.model_copy(update={"sampling": sampling})
+        measured = await self._look_at(server, request) if self._looks(server) else None
+        dialect, max_tokens = server.dialect, self._room(server, request, measured)
+        changes: list[str] | None = None
+        while True:
+            sent = self._sent(request, dialect, max_tokens, measured, answers)
+            try:
+                answer = await self._send(server, sent)
+            except Refusal as refusal:
+                change = self._change(dialect, max_tokens, refusal)
+                if change is None:
+                    raise
+                dialect, max_tokens, words = change
+                changes = [*(changes or ()), words]
+                continue
+            if changes is not None:
+                self._learn(server, dialect, changes)
+            return answer, sent
+
+    def _sent(
+        self, request: Request, dialect: Dialect, max_tokens: int, measured: Measured | None, answers: int
+    ) -> Sent:
+        settings, stops = self._settings, request.sampling.stop
+        prompt = None
+        if dialect.api == "completions" and self._renderer is not None:
+            prompt, _ = self._renderer.render(request)
+        body = body_of(
+            request,
+            self._model,
+            max_tokens,
+            dialect,
+            prompt=prompt,
+            reasons=self._reasons,
+            stream=settings.stream,
+            extra=settings.extra_body,
+        )
+        if answers > 1:
+            body["n"] = answers
+        stops_sent = "stop" in body
+        opens = settings.opens_think
+        return Sent(
+            _PATHS[dialect.api],
+            dumps(body),
+            Expectation(
+                self._answers_as, max_tokens, stops if stops_sent else (), settings.hides_reasoning, answers
+            ),
+            stops_sent or not stops,
+            body.get("skip_special_tokens") is False,
+            (measured is not None and measured.opens_think) if opens is None else opens,
+        )
+
+    async def _send(self, server: Server, sent: Sent) -> Answer:
+        """Send one request, watched for a hang, and return what it was answered with."""
+        now = asyncio.get_running_loop().time
+        task = asyncio.current_task()
+        assert task is not None
+        asked = Asked(sent.expected.max_tokens, now(), task)
+        if not server.asked:
+            server.last_sign = asked.since
+        server.asked.add(asked)
+        try:
+            if self._settings.stream:
+                answer = await self._stream(server, sent, asked)
+            else:
+                data = await server.client.fetch(sent.path, sent.body, most_bytes(sent.expected))
+                answer = whole_answer(data, sent.expected)
+        except asyncio.CancelledError:
+            if asked.given_up and not task.uncancel():
+                raise Silence from None
+            raise
+        finally:
+            server.asked.discard(asked)
+        server.last_sign = arrived = now()
+        if answer.output_tokens >= FEWEST_TOKENS:
+            speed = answer.output_tokens / max(arrived - asked.since, 1e-6)
+            if server.slowest is None or speed < server.slowest:
+                server.slowest = speed
+        return answer
+
+    async def _stream(self, server: Server, sent: Sent, asked: Asked) -> Answer:
+        now = asyncio.get_running_loop().time
+
+        def note_text(pieces: int) -> None:
+            asked.last_text = server.last_sign = now()
+
+        streamed = StreamedAnswer(sent.expected, note_text)
+        await server.client.stream(sent.path, sent.body, streamed.feed)
+        return streamed.answer()
+
+    def _looks(self, server: Server) -> bool:
+        return server.measures or self._renderer is not None
+
+    async def _look_at(self, server: Server, request: Request) -> Measured | None:
+        """Return the prompt's length and how it ends, as far as that is needed and the server tells."""
+        if self._renderer is not None:
+            prompt, opens = self._renderer.render(request)
+            return Measured(len(prompt), opens)
+        if not server.measures:
+            return None
+        template = template_of(request)
+        fits = server.context is None or request.sampling.max_tokens + at_most(request) <= server.context
+        known = server.opens_think.get(template)
+        if fits and known is not None:
+            return Measured(None, known)
+        key = (id(server), request.messages, template)
+        task = self._measured.get(key)
+        if task is None:
+            task = self._measured[key] = asyncio.create_task(measure(server, self._model, request))
+            if len(self._measured) > _KEPT:
+                del self._measured[next(iter(self._measured))]
+        measured = await asyncio.shield(task)
+        if measured is not None:
+            server.opens_think[template] = measured.opens_think
+        return measured
+
+    def _room(self, server: Server, request: Request, measured: Measured | None) -> int:
+        """Return the tokens that the answer may have: max_tokens, or what the server's context has room for."""
+        most = server.dialect.most_tokens
+        allowed = request.sampling.max_tokens if most is None else min(most, request.sampling.max_tokens)
+        if server.context is None or measured is None or measured.tokens is None:
+            return allowed
+        room = min(allowed, server.context - measured.tokens)
+        if room < 1:
+            raise PromptTooLong(
+                f"Question {request.question_id!r} ({request.task}, {request.stage}): the prompt has {measured.tokens} "
+                f"tokens, the context of {server.url} {server.context}. Serve the model with a larger one, if it can."
+            )
+        return room
+
+    def _change(self, dialect: Dialect, max_tokens: int, refusal: Refusal) -> tuple[Dialect, int, str] | None:
+        """Return how to ask instead, and what to note if that is answered; None if the refusal's words name nothing."""
+        words = self._secrets.redacted(refusal.words)[:200]
+        if refusal.status in _NO_SUCH_PATH:
+            if self._settings.api != "auto" or dialect.api != "chat" or self._renderer is None:
+                return None
+            if refusals.is_no_model(refusal):
+                return None
+            note = "has no chat: prompts are rendered by engine.tokenizer and sent to /completions"
+            return replace(dialect, api="completions"), max_tokens, note
+        if refusal.status not in refusals.BAD_REQUEST:
+            return None
+        if refusals.is_beyond_context(refusal):
+            room = refusals.room_in(refusal)
+            if room is None or not 0 < room.context - room.prompt < max_tokens:
+                return None
+            return dialect, room.context - room.prompt, ""
+        if refusals.is_no_system_turn(refusal) and not dialect.folds_system:
+            note = f"takes no system turn: its text stands at the start of the first user turn ({words})"
+            return replace(dialect, folds_system=True), max_tokens, note
+        most = refusals.most_tokens_in(refusal, max_tokens)
+        if most is not None:
+            note = f"allows at most {most:,} tokens an answer: {words}"
+            return replace(dialect, most_tokens=most), most, note
+        name = dialect.renamed.get("max_tokens", "max_tokens")
+        sent = [name, *(other for other in OPTIONAL if other not in dialect.dropped)]
+        refused = refusals.refused_parameter(refusal, sent)
+        if refused == "max_tokens":
+            renamed = {**dialect.renamed, "max_tokens": "max_completion_tokens"}
+            note = f"takes max_completion_tokens for max_tokens: {words}"
+            return replace(dialect, renamed=renamed), max_tokens, note
+        if refused is None or refused == name:
+            return None
+        note = "" if refused in _UNSAID else f"does not take {refused}, which is left out: {words}"
+        return replace(dialect, dropped=dialect.dropped | {refused}), max_tokens, note
+
+    def _learn(self, server: Server, dialect: Dialect, changes: list[str]) -> None:
+        """Ask the server so from now on, and note what that leaves out."""
+        server.dialect = Dialect(
+            server.dialect.dropped | dialect.dropped,
+            server.dialect.renamed | dialect.renamed,
+            dialect.most_tokens or server.dialect.most_tokens,
+            dialect.api,
+            server.dialect.folds_system or dialect.folds_system,
+        )
+        for change in changes:
+            if change:
+                self._notes.add(NoteKind.SERVER, f"{server.url} {change}")
+
+
+def at_most(request: Request) -> int:
+    """Return an upper bound on the prompt's length in tokens: one per byte of UTF-8, and room for the template."""
+    return sum(len(turn.content.encode(errors="replace")) + 32 for turn in request.messages) + 512

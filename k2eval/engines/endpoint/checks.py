@@ -1,0 +1,130 @@
+"""Questions that find out what a server honours."""
+
+from __future__ import annotations
+
+import asyncio
+
+from k2eval.engines.endpoint import refusals
+from k2eval.engines.endpoint.asking import Asker, Notes
+from k2eval.engines.endpoint.meeting import Introduction, measure
+from k2eval.engines.endpoint.servers import Server
+from k2eval.engines.endpoint.settings import Secrets
+from k2eval.engines.endpoint.trouble import OtherModel, Refusal, Trouble
+from k2eval.engines.thinking import template_arguments
+from k2eval.errors import EngineError, PromptTooLong, did_you_mean
+from k2eval.records import Json, Message, NoteKind, Request, Sampling
+
+_WORDS = "Write down thirty lower-case letters at random, with spaces between them."
+_TOKENS = 32
+
+
+def letters(seed: int, max_tokens: int = _TOKENS) -> Request:
+    """Return a question to which every answer is another."""
+    return Request(
+        key=f"probe-{seed}",
+        task="probe",
+        question_id="probe",
+        repeat_index=0,
+        stage="probe",
+        messages=(Message(role="user", content=_WORDS),),
+        sampling=Sampling(temperature=1.0, top_p=1.0, max_tokens=max_tokens, stop=()),
+        seed=seed,
+    )
+
+
+async def ask_once(server: Server, model: str, told: Introduction, asker: Asker, secrets: Secrets) -> None:
+    """Ask a server that does not list the model whether it answers.
+
+    Raises:
+        EngineError: If it refuses to; busy servers and the like may still answer later.
+        OtherModel: If it answers under another name.
+    """
+    try:
+        await asker.ask(server, letters(1))
+    except PromptTooLong:
+        return
+    except Refusal as refusal:
+        if refusal.status in (408, 425, 429) or refusal.status >= 500:
+            return
+        words = secrets.redacted(refusal.words)[:300]
+        if refusals.is_no_model(refusal) or (refusal.status == 404 and told.models):
+            raise EngineError(
+                f"{server.url} does not serve {model!r}. {did_you_mean(model, told.models) if told.models else ''} "
+                f"Its words: HTTP {refusal.status}: {words}"
+            ) from None
+        raise EngineError(
+            f"{server.url} answered HTTP {refusal.status}: {words}. Expected an OpenAI-compatible server; its base URL "
+            "usually ends in /v1."
+        ) from None
+    except Trouble as trouble:
+        if told.trouble:
+            raise EngineError(
+                f"No list of models from {server.url} ({secrets.redacted(told.trouble)}), and no answer ({trouble}). "
+                "Expected an OpenAI-compatible server; its base URL usually ends in /v1."
+            ) from None
+
+
+async def honours_seeds(server: Server, asker: Asker, notes: Notes) -> bool:
+    """Ask the same with equal and unequal seeds, and for two answers at once; note what is ignored.
+
+    Raises:
+        OtherModel: If the server answers under another name.
+    """
+    try:
+        first = await asker.ask(server, letters(1))  # alone: it may learn what the server does not take
+        again, other, pair = await asyncio.gather(
+            asker.ask(server, letters(1)),
+            asker.ask(server, letters(2)),
+            asker.ask(server, letters(3), answers=2),
+        )
+    except (Trouble, PromptTooLong) as trouble:
+        what = trouble if isinstance(trouble, Trouble) else "the context is too short"
+        notes.add(NoteKind.SEEDS, f"{server.url}: seeds could not be checked ({what})")
+        return False
+    if pair[0].choices < 2:
+        notes.add(
+            NoteKind.SERVER,
+            f"{server.url} ignores n: one answer where two were asked for (k2eval asks for one)",
+        )
+    if first[0].text == other[0].text:
+        notes.add(
+            NoteKind.SEEDS,
+            f"{server.url} gave the same answer to two seeds: repeats may be copies of each other",
+        )
+    if first[0].text != again[0].text:
+        notes.add(NoteKind.SEEDS, f"{server.url} ignores the seed: a repetition will differ")
+    return first[0].text == again[0].text
+
+
+async def check_template(server: Server, model: str, request: Request, asker: Asker, notes: Notes) -> None:
+    """Note if a server seems to ignore the chat template's arguments: the prompt stays as long as without them.
+
+    A switch that is set to what the template does anyway changes nothing, so the opposite is looked at, too.
+    """
+    arguments = template_arguments(request.sampling, None)
+    shown = ", ".join(sorted(arguments))
+    opposite = {name: not value if isinstance(value, bool) else value for name, value in arguments.items()}
+    try:
+        prompts = {
+            str(await _prompt(server, model, request, asker, told)) for told in (arguments, {}, opposite)
+        }
+    except (Trouble, OtherModel, PromptTooLong):
+        prompts = {"0"}
+    if prompts == {"0"}:
+        text = f"whether the chat template takes {shown} could not be checked"
+    elif len(prompts) == 1:
+        text = f"{shown} changes nothing in the prompt: either its template does not know it, or the server drops it"
+    else:
+        return
+    notes.add(NoteKind.SERVER, f"{server.url}: {text}")
+
+
+async def _prompt(
+    server: Server, model: str, request: Request, asker: Asker, arguments: dict[str, Json]
+) -> int | str:
+    """Return something that tells one prompt from another: its text, or its length by the server's own count."""
+    measured = await measure(server, model, request, arguments)
+    if measured is not None:
+        return measured.text or measured.tokens or 0
+    answer, _ = await asker.ask(server, letters(1, max_tokens=1), arguments=arguments)
+    return answer.prompt_tokens

@@ -1,0 +1,252 @@
+"""One server over HTTP, by aiohttp: what goes out, and what comes back within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import urllib.request
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+import aiohttp
+from yarl import URL
+
+import k2eval
+from k2eval.engines.endpoint import jsons
+from k2eval.engines.endpoint.trouble import BadAnswer, Broken, NoConnection, Refusal, Trouble
+
+Feed = Callable[[bytes], None]
+"""Takes what has arrived; raises :class:`BadAnswer` if it is too much or no answer."""
+
+_KEPT_ALIVE_S = 3.0
+"""Servers close connections that were idle for 5 s (uvicorn, vLLM) or longer; a request must not cross that."""
+_CONNECT_S = 30.0
+_LARGEST_PAGE = 8 << 20
+_LARGEST_REFUSAL = 1 << 16
+_LOOK_S = 10.0
+"""Seconds for a page about the server, such as its list of models."""
+
+_PROBES = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KEEPCNT, 6))
+
+
+class _Use:
+    """Whether one request went over a connection that another had used before."""
+
+    __slots__ = ("reused",)
+
+    def __init__(self) -> None:
+        self.reused = False
+
+
+_use: ContextVar[_Use] = ContextVar("_use")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Opens connections, without a limit to their number, and knows which of them were used before."""
+
+    def __init__(self) -> None:
+        super().__init__(limit=0, keepalive_timeout=_KEPT_ALIVE_S, socket_factory=_kept_open)
+        self._used: WeakSet[Any] = WeakSet()
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
+    ) -> Any:
+        connection = await super().connect(req, traces, timeout)
+        if connection.protocol in self._used:
+            _use.get().reused = True
+        else:
+            self._used.add(connection.protocol)
+        return connection
+
+
+def _kept_open(address: Any) -> socket.socket:
+    """Return a socket that shows routers on the way that a silent connection is still wanted."""
+    family, kind, protocol = address[:3]
+    opened = socket.socket(family, kind, protocol)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _PROBES:
+        opened.setsockopt(socket.IPPROTO_TCP, option, value)
+    return opened
+
+
+class Client:
+    """Asks one server. Must be made while an event loop runs, and closed.
+
+    Args:
+        url: Base URL, most often ending in ``/v1``.
+        key: The API key; empty if there is none.
+        headers: Sent with every request.
+        query: Added to every address.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str = "",
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.root = self.url.removesuffix("/v1")
+        self._query = dict(query or {})
+        self._urls: dict[str, URL] = {}
+        bearer = {"Authorization": f"Bearer {key}"} if key else {}
+        self._session = aiohttp.ClientSession(
+            connector=_Connector(),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={
+                "Accept-Encoding": "identity",
+                "Content-Type": "application/json",
+                "User-Agent": f"k2eval/{k2eval.__version__}",
+                **bearer,
+                **(headers or {}),
+            },
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
+            proxy=_proxy_for(self.url),
+            read_bufsize=1 << 18,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def fetch(self, path: str, body: bytes, most: int) -> bytes:
+        """Post a request and return the body of its answer, of ``most`` bytes.
+
+        Raises:
+            Trouble: As :meth:`stream` does.
+        """
+        pieces: list[bytes] = []
+
+        def take(data: bytes) -> None:
+            nonlocal most
+            pieces.append(data)
+            most -= len(data)
+            if most < 0:
+                raise BadAnswer("the answer goes on far beyond max_tokens")
+
+        await self.stream(path, body, take)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def stream(self, path: str, body: bytes, feed: Feed) -> None:
+        """Post a request and feed the body of its answer as it arrives, to the end.
+
+        A connection that the server closed before the first byte of an answer, since it had been idle, is no trouble:
+        the request goes out again at once.
+
+        Raises:
+            Refusal: If the server answers with another status than 200.
+            NoConnection: If it cannot be reached.
+            Broken: If the connection breaks.
+            BadAnswer: If what comes is no HTTP, or ``feed`` says so.
+        """
+        url = self._urls.get(path) or self._address(path, self.url + path)
+        while True:
+            use = _Use()
+            _use.set(use)
+            try:
+                response = await self._session.post(url, data=body, max_redirects=3)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                if use.reused and not isinstance(error, aiohttp.ClientConnectorError):
+                    continue
+                raise _trouble(error) from error
+            except (aiohttp.ClientError, ValueError) as error:
+                raise _trouble(error) from error
+            break
+        try:
+            if response.status != 200:
+                raise await _refusal(response)
+            content = response.content
+            while data := await content.readany():
+                feed(data)
+                if content.at_eof():
+                    return
+        except (aiohttp.ClientError, OSError) as error:
+            response.close()
+            raise _trouble(error) from error
+        except BaseException:
+            response.close()
+            raise
+
+    async def page(self, address: str, body: Any = None) -> tuple[int, bytes]:
+        """Return the status and content of a page about the server, got, or posted if there is a body.
+
+        Raises:
+            NoConnection: If the server cannot be reached.
+            Trouble: If it does not answer in a few seconds, or not in HTTP.
+        """
+        method = "GET" if body is None else "POST"
+        data = None if body is None else jsons.dumps(body)
+        content = bytearray()
+        _use.set(_Use())
+        try:
+            async with (
+                asyncio.timeout(_LOOK_S),
+                self._session.request(
+                    method, self._address(address, address), data=data, max_redirects=3
+                ) as response,
+            ):
+                while piece := await response.content.readany():
+                    content += piece
+                    if len(content) > _LARGEST_PAGE:
+                        raise BadAnswer("a page without end")
+                return response.status, bytes(content)
+        except TimeoutError:
+            raise BadAnswer(f"no answer in {_LOOK_S:.0f} s") from None
+        except (aiohttp.ClientError, ValueError, OSError) as error:
+            raise _trouble(error) from error
+
+    def _address(self, name: str, address: str) -> URL:
+        url = self._urls[name] = URL(address).update_query(self._query)
+        return url
+
+
+def refusal_of(status: int, content: bytes, retry_after: str = "") -> Refusal:
+    """Return what a server says with an HTTP status that is none of success."""
+    text = content.decode(errors="replace")
+    code = parameter = ""
+    try:
+        said = jsons.loads(content)
+    except BadAnswer:
+        words = re.sub(r"<[^<>]*>", " ", text)
+    else:
+        error = said.get("error", said) if isinstance(said, dict) else said
+        if isinstance(error, dict):
+            code, parameter = (str(error.get(key) or "") for key in ("code", "param"))
+            words = next((error[key] for key in ("message", "detail", "error") if error.get(key)), text)
+        else:
+            words = error
+        words = words if isinstance(words, str) else jsons.dumps(words).decode(errors="replace")
+    seconds = float(retry_after) if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", retry_after) else 0.0
+    return Refusal(status, " ".join(words.split()), code, parameter, seconds)
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> Refusal:
+    content = bytearray()
+    while len(content) < _LARGEST_REFUSAL and (piece := await response.content.readany()):
+        content += piece
+    return refusal_of(
+        response.status, bytes(content[:_LARGEST_REFUSAL]), response.headers.get("Retry-After", "")
+    )
+
+
+def _trouble(error: Exception) -> Trouble:
+    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError)):
+        why = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+        return NoConnection(str(why).rstrip(".") or type(error).__name__)
+    if isinstance(error, (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError)):
+        return Broken()
+    return BadAnswer("an answer that is no HTTP")
+
+
+def _proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for an address, as other HTTP programs take it."""
+    parts = urlsplit(url)
+    if urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    proxies = urllib.request.getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")

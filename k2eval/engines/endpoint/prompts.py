@@ -1,0 +1,50 @@
+"""Prompts rendered here, for servers that have completions only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from k2eval.engines.endpoint.answers import THINK
+from k2eval.engines.template import template_of_tokenizer
+from k2eval.errors import ConfigError
+from k2eval.records import Request
+
+
+class Renderer:
+    """Renders prompts by a checkpoint's chat template.
+
+    Args:
+        name: Folder or hub name of the checkpoint.
+
+    Raises:
+        ConfigError: If it has no tokenizer, or no chat template.
+    """
+
+    def __init__(self, name: str) -> None:
+        from transformers import AutoTokenizer
+
+        try:
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(name)
+        except Exception as error:  # transformers raises many kinds for what is not there
+            first = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ConfigError(
+                f"engine.tokenizer: no tokenizer can be read from {name}: {first} Give a folder or the hub name of the "
+                "checkpoint that is served."
+            ) from error
+        template = template_of_tokenizer(name, self._tokenizer)
+        if template is None:
+            raise ConfigError(
+                f"engine.tokenizer: {name} has no chat template, so prompts cannot be rendered. Give a checkpoint that "
+                "has one."
+            )
+        self._template = template
+
+    def render(self, request: Request) -> tuple[list[int], bool]:
+        """Return the tokens of a request's prompt, and whether it ends in an open reasoning block.
+
+        Raises:
+            ConfigError: If the chat template refuses the prompt.
+        """
+        text = self._template.render(request.messages, self._template.given(request.sampling)).text
+        ids = self._tokenizer.encode(text, add_special_tokens=False)
+        return list(ids), text.rstrip().endswith(THINK[0])

@@ -1,0 +1,151 @@
+"""What servers mean when they refuse a request (HTTP 400, 413, 422), in the words of many of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from k2eval.engines.endpoint.trouble import Refusal
+
+BAD_REQUEST = (400, 413, 422)
+"""The statuses of a request that will not be answered as it is."""
+
+_CONTEXT = re.compile(
+    r"context[ _]?(?:length|window|size)|maximum context|max_model_len|max_total_tokens|exceed_context_size"
+    r"|exceeds? the (?:available|model's|maximum) (?:context|input|number of tokens|length)"
+    r"|(?:prompt|input|message|request)s?[\w ]* (?:is|are|has|was) (?:too (?:long|large)|longer)"
+    r"|too many (?:input )?tokens"
+    r"|(?:input|prompt)\S* (?:tokens? )?(?:length )?(?:must|should) (?:have less|be (?:less|<|at most|smaller))"
+    r"|`inputs` (?:tokens|must)|string too long|num_ctx|n_ctx"
+    r"|(?:reduce|shorten) the (?:length|number|size|messages|prompt|input)",
+    re.IGNORECASE,
+)
+"""vLLM, llama.cpp, SGLang, TGI, Ollama, LM Studio, OpenRouter, OpenAI, LiteLLM, and those that speak like them."""
+
+_NUMBER = r"(\d[\d,]*)"
+_CONTEXT_SIZES = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"context (?:length|window|size)[^\d]{{0,20}}? (?:of |is |\(|= ?){_NUMBER}",
+        rf"`max_new_tokens` must be <= {_NUMBER}",
+        rf"(?:max_model_len|max_total_tokens) ?[=(] ?{_NUMBER}",
+    )
+)
+_PROMPT_SIZES = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"{_NUMBER} (?:in the (?:messages|prompt)|input tokens|tokens from the input|of text input|`inputs` tokens"
+        r"|tokens in the (?:messages|prompt))",
+        rf"(?:prompt|request) (?:contains|has) (?:at least )?{_NUMBER}",
+    )
+)
+_MOST_TOKENS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"at most {_NUMBER} (?:completion|output) tokens",
+        rf"\[1, ?{_NUMBER}\]",
+        rf"> {_NUMBER}, which is the maximum",
+        r"(?:less than or equal to|must be <=|cannot exceed|at most|maximum (?:value )?(?:is|of|for \S+ is)) `?"
+        + _NUMBER,
+    )
+)
+_NO_MODEL = re.compile(
+    r"model\b.{0,200}?(?:not (?:found|exist|available|supported|a valid)|does ?n[o']t exist|unknown|invalid)"
+    r"|(?:unknown|invalid|no such|not a valid) model|model_not_found|no healthy deployments",
+    re.IGNORECASE | re.DOTALL,
+)
+_NO_SYSTEM = re.compile(
+    r"system[ _](?:role|message|prompt|instruction|turn)s?\b.{0,60}(?:not|n't|unsupported)|roles must alternate"
+    r"|only user(?:,| and) (?:model|assistant) roles",
+    re.IGNORECASE | re.DOTALL,
+)
+_REFUSES = re.compile(
+    r"unsupported|not (?:be )?(?:support|permit|allow|recogni[sz]|accept|known|implement|valid|available)"
+    r"|does(?:n't| not)|unknown|unrecogni[sz]ed|unexpected|extra|invalid|forbidden|deprecated|cannot|can't",
+    re.IGNORECASE,
+)
+
+
+class Room(NamedTuple):
+    """What a server says of its context."""
+
+    context: int
+    prompt: int
+
+
+def is_beyond_context(refusal: Refusal) -> bool:
+    """Return whether prompt and answer do not fit the context.
+
+    >>> is_beyond_context(Refusal(400, "the request exceeds the available context size, try increasing it"))
+    True
+    """
+    return refusal.code == "context_length_exceeded" or bool(
+        _CONTEXT.search(f"{refusal.code} {refusal.words}")
+    )
+
+
+def room_in(refusal: Refusal) -> Room | None:
+    """Return the sizes of context and prompt that a server names; None if it does not.
+
+    >>> words = "This model's maximum context length is 2,048 tokens and your request has 12 input tokens"
+    >>> room_in(Refusal(400, words))
+    Room(context=2048, prompt=12)
+    """
+    context, prompt = _first(_CONTEXT_SIZES, refusal.words), _first(_PROMPT_SIZES, refusal.words)
+    return None if context is None or prompt is None else Room(context, prompt)
+
+
+def most_tokens_in(refusal: Refusal, sent: int) -> int | None:
+    """Return the largest max_tokens that a server allows, if that is why it refuses ``sent``.
+
+    >>> words = "max_tokens is too large: 64000. This model supports at most 16384 completion tokens"
+    >>> most_tokens_in(Refusal(400, words), 64000)
+    16384
+    """
+    if not re.search(
+        r"max_(?:completion_|new_|output_)?tokens|completion tokens", refusal.words, re.IGNORECASE
+    ):
+        return None
+    most = _first(_MOST_TOKENS, refusal.words)
+    return most if most is not None and 0 < most < sent else None
+
+
+def refused_parameter(refusal: Refusal, sent: Iterable[str]) -> str | None:
+    """Return the parameter among those that were ``sent`` which the server does not take; None if it names none.
+
+    >>> refused_parameter(Refusal(400, "Unsupported parameter: 'top_k' is not supported"), ["seed", "top_k"])
+    'top_k'
+    """
+    names = list(sent)
+    if refusal.parameter in names:
+        return refusal.parameter
+    if not _REFUSES.search(refusal.words):
+        return None
+    places = {
+        name: match.start()
+        for name in names
+        if (match := re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", refusal.words))
+    }
+    return min(places, key=places.__getitem__, default=None)
+
+
+def is_no_system_turn(refusal: Refusal) -> bool:
+    """Return whether the chat template behind the server refuses a system turn.
+
+    >>> is_no_system_turn(Refusal(400, "System role not supported"))
+    True
+    """
+    return bool(_NO_SYSTEM.search(refusal.words))
+
+
+def is_no_model(refusal: Refusal) -> bool:
+    """Return whether the server says that it does not serve the model."""
+    return refusal.code == "model_not_found" or bool(_NO_MODEL.search(refusal.words))
+
+
+def _first(patterns: tuple[re.Pattern[str], ...], words: str) -> int | None:
+    for pattern in patterns:
+        if match := pattern.search(words):
+            return int(match[1].replace(",", "")[:12])
+    return None

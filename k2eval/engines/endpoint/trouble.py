@@ -1,0 +1,59 @@
+"""Every way in which a server gives no usable answer. ``str()`` names it in a few words, for counting."""
+
+from __future__ import annotations
+
+
+class Trouble(Exception):
+    """A server gave no usable answer; asking again may help."""
+
+
+class NoConnection(Trouble):
+    """The server cannot be reached."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("no connection")
+        self.why = why
+
+
+class Broken(Trouble):
+    """The connection broke while the server answered."""
+
+    def __init__(self) -> None:
+        super().__init__("broken connection")
+
+
+class Silence(Trouble):
+    """The server gave no sign of life for too long."""
+
+    def __init__(self) -> None:
+        super().__init__("time-out")
+
+
+class BadAnswer(Trouble):
+    """What came is no answer; the message says why."""
+
+
+class Refusal(Trouble):
+    """The server answered with an HTTP status that is none of success.
+
+    Args:
+        status: The HTTP status.
+        words: The server's own words.
+        code: The server's name for the error, if it gives one.
+        parameter: The parameter that the server blames, if it names one apart from its words.
+        retry_after_s: Seconds that the server asks to wait.
+    """
+
+    def __init__(
+        self, status: int, words: str, code: str = "", parameter: str = "", retry_after_s: float = 0.0
+    ) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+        self.words = words
+        self.code = code
+        self.parameter = parameter
+        self.retry_after_s = retry_after_s
+
+
+class OtherModel(Exception):
+    """A server answered under another model's name."""
