@@ -136,7 +136,9 @@ class VllmEngine:
         self._prompts = Prompts(self._model, self._tokenizer, self._reasoning.form)
         self._marks = Marks.of(self._tokenizer, config.model_config, self._reasoning.form)
         self._context = int(config.model_config.max_model_len)
-        self.capacity = 2 * int(config.scheduler_config.max_num_seqs)
+        self.capacity = (
+            2 * int(config.scheduler_config.max_num_seqs) * int(config.parallel_config.data_parallel_size)
+        )
         if not getattr(self._tokenizer, "chat_template", None):
             text = "the checkpoint has no chat template: prompts are plain text"
             self._notes.append(Note(kind=NoteKind.ENGINE, text=text))
