@@ -12,7 +12,7 @@ from k2eval.config import RunConfig, TaskOverrides
 from k2eval.errors import EngineError, EngineStopped, JournalError, first_error
 from k2eval.grading import GradingPool
 from k2eval.journal import Journal, RunRecord, read_run
-from k2eval.reasoning import find_format
+from k2eval.reasoning import find_format, format_named
 from k2eval.recipes import Formats, judged, parts_of, selected_steps
 from k2eval.records import SWITCHES, Generation, Json, Note, NoteKind, Request, Role, SampleKey, Verdict
 from k2eval.run.identity import is_complete
@@ -134,7 +134,8 @@ def with_format(run: RunRecord, reasoning: str | Mapping[str, Json]) -> RunRecor
     Raises:
         ConfigError: If there is no such format.
     """
-    config = RunConfig.model_validate({**run.config.model_dump(), "reasoning": reasoning})
+    format_named(reasoning)
+    config = run.config.model_copy(update={"reasoning": reasoning})
     form = find_format(config.model, config.reasoning, config.engine.arguments).form
     solver = run.engine.fingerprints["solver"]
     own = {role: form for role, fingerprint in run.engine.fingerprints.items() if fingerprint == solver}

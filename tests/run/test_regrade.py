@@ -146,3 +146,28 @@ async def test_a_description_that_was_mangled_is_refused(tmp_path: Path) -> None
         JournalError, match=r"run.json is not what .* writes: field config.repeats: expected a valid integer"
     ):
         await regrade_run(folder, workers=1)
+
+
+async def test_responses_that_a_stop_string_ended_within_their_reasoning_are_counted(tmp_path: Path) -> None:
+    run_config = config(tmp_path / "run", limit=2)
+    await run(run_config, lambda request: "<think>I put it into <answer> and </answer>")
+    for _ in range(2):
+        result = await regrade_run(run_config.out, workers=1)
+        assert result.stopped == 4
+        [note] = [note for note in read_run(run_config.out).engine.notes if "stop string" in note.text]
+        assert note.text.startswith("4 responses were ended inside their reasoning")
+
+
+async def test_another_reasoning_format_is_recorded_and_graded_by(tmp_path: Path) -> None:
+    run_config = config(tmp_path / "run", limit=2)
+    known = golds(run_config)
+    await run(
+        run_config, lambda request: f"<scratch>x</scratch>\\boxed{{{known[request.question_id]}}} <scratch>"
+    )
+    assert (
+        await regrade_run(run_config.out, workers=1, reasoning={"start": "<scratch>", "end": "</done>"})
+    ).changed == 4
+    assert {verdict.outcome for verdict in verdicts(run_config.out)} == {Outcome.TRUNCATED}
+    assert read_run(run_config.out).reasoning["solver"].pairs == (("<scratch>", "</done>"),)
+    with pytest.raises(ConfigError, match="unknown format"):
+        await regrade_run(run_config.out, workers=1, reasoning="thikn")

@@ -352,8 +352,9 @@ async def test_lines_off_a_terminal_are_few_and_say_how_far_it_is(tmp_path: Path
     await carry_out(config(tmp_path / "run"), out=out)
     lines = out.getvalue().splitlines()
     assert lines[0] == "Starting scripted …"
-    assert len(lines) == 2
-    assert lines[1].startswith("12/12 samples, ") and "smoke 12/12 at 16.7%" in lines[1]
+    assert lines[1] == "Reasoning: auto (each response tells; the checkpoint does not)"
+    assert len(lines) == 3
+    assert lines[2].startswith("12/12 samples, ") and "smoke 12/12 at 16.7%" in lines[2]
 
 
 async def test_the_terminal_shows_a_table_of_tasks(tmp_path: Path) -> None:
