@@ -21,7 +21,7 @@ async def second_look(sample: k2eval.Sample) -> k2eval.Response:
     doubt = "Check this step by step. Then give the final answer again, corrected if needed."
     turns = (
         *sample.question.messages,
-        k2eval.Message(role="assistant", content=first.text.rpartition("</think>")[2]),
+        k2eval.Message(role="assistant", content=sample.parts(first).answer),
         k2eval.Message(role="user", content=doubt),
     )
     second = await sample.solve("solve.second", turns)

@@ -78,9 +78,16 @@ class Sample:
         """Return the reasoning format of the checkpoint behind a role."""
         return self.reasoning.get(role, AUTO)
 
-    def parts(self, generation: Generation, role: Role = "solver") -> Parts:
-        """Split what a role wrote into reasoning and answer."""
-        return split(generation.prefill + generation.text, self.format_of(role))
+    def parts(self, text: Generation | Response, role: Role = "solver") -> Parts:
+        """Split a generation or a response into reasoning and answer.
+
+        Args:
+            text: The text to split.
+            role: The role that wrote the generation; a response tells itself.
+        """
+        if isinstance(text, Response):
+            return split(text.text, text.reasoning)
+        return split(text.prefill + text.text, self.format_of(role))
 
     async def generate(
         self,
