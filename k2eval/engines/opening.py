@@ -9,7 +9,7 @@ from typing import Any
 from k2eval.config import RunConfig, parse
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.reasoning import Found, find_format
+from k2eval.reasoning import AUTO, Found, find_format
 from k2eval.records import ROLES, SWITCHES, Role, Sampling, digest
 from k2eval.tasks import sampling_with
 
@@ -87,7 +87,7 @@ def open_engine(
     if kind == "endpoint":
         from k2eval.engines.endpoint.engine import EndpointEngine
 
-        return EndpointEngine(model, arguments)
+        return EndpointEngine(model, arguments, reasoning.form if reasoning else AUTO)
     if kind == "scripted":
         from k2eval.engines.scripted import from_file
 

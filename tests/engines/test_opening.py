@@ -33,9 +33,28 @@ def test_roles_of_one_engine_share_it(tmp_path: Path) -> None:
     assert engines["planner"] is engines["judge"] is not engines["solver"]
 
 
+def test_each_engine_is_told_its_reasoning_format(tmp_path: Path) -> None:
+    judge = {
+        "kind": "endpoint",
+        "model": "other",
+        "base_url": "http://localhost:2/v1",
+        "reasoning": "mistral",
+    }
+    engines = open_engines(config(tmp_path, engine=SERVED, roles={"judge": judge}, reasoning="harmony"))
+    assert {role: engine.info.reasoning.name for role, engine in engines.items()} == {
+        "solver": "harmony",
+        "judge": "mistral",
+    }
+
+
 @pytest.mark.parametrize(
     ("roles", "words"),
     [
+        ({"judge": {"reasoning": "think"}}, "a model of the role's own"),
+        (
+            {"judge": {"kind": "endpoint", "base_url": "http://h/v1", "reasoning": "thikn"}},
+            "Did you mean think",
+        ),
         ({"juge": {}}, "Unknown role 'juge'. Did you mean judge"),
         ({"judge": {"sampling": {"temprature": 1}}}, "Did you mean temperature"),
         ({"judge": {"sampling": {"top_p": 3}}}, "top_p"),
