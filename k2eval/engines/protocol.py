@@ -30,7 +30,7 @@ class EngineInfo(Record):
     reasoning: ReasoningFormat = ReasoningFormat()
     """How the checkpoint marks its reasoning."""
     reasoning_from: str = ""
-    """Where that was found, such as ``the chat template``."""
+    """How that was found, such as ``found in the chat template``."""
     settings: dict[str, Json] = Field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     """A missing chat template, a server that was left out …"""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from k2eval.reasoning.formats import AUTO, MARKS, PARSERS, custom, format_named
+from k2eval.reasoning.formats import AUTO, MARKS, PARSERS, custom, format_named, setting_of
 from k2eval.records import ReasoningFormat
 
 _READ = 8 << 20
@@ -28,16 +28,16 @@ _SUFFIXED = re.compile(r"<(think:[^\s<>'\"]{1,40})>")
 
 
 class Found(NamedTuple):
-    """A reasoning format, and the place that told it."""
+    """A reasoning format, and how it was found."""
 
     form: ReasoningFormat
     place: str
-    """Such as ``the chat template``; ends the sentence "found in …"."""
+    """Such as ``found in the chat template``, or ``as set``."""
 
     @property
     def sentence(self) -> str:
-        """What the start of a run says of it."""
-        return f"{self.form.name} ({self.place})"
+        """Both, as the start of a run shows them."""
+        return f"{setting_of(self.form)} ({self.place})"
 
 
 def find_format(

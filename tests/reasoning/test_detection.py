@@ -37,7 +37,9 @@ def test_the_type_of_the_model_tells_the_format(tmp_path: Path) -> None:
 
 def test_tags_with_a_suffix_of_their_own_are_found(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text(json.dumps({"added_tokens": [{"content": "<think:6124c78e>"}]}))
-    assert find_format(str(tmp_path)).form.pairs == (("<think:6124c78e>", "</think:6124c78e>"),)
+    found = find_format(str(tmp_path))
+    assert found.form.pairs == (("<think:6124c78e>", "</think:6124c78e>"),)
+    assert found.sentence.startswith("{start: '<think:6124c78e>', end: '</think:6124c78e>'} (found in")
 
 
 def test_a_format_that_is_set_wins(tmp_path: Path) -> None:
