@@ -29,7 +29,8 @@ from k2eval.engines import (
 )
 from k2eval.engines.vllm import FOLDED, Preview
 from k2eval.errors import ConfigError
-from k2eval.records import Json, Request
+from k2eval.reasoning import HARMONY, find_format, prefill_of
+from k2eval.records import Json, ReasoningFormat, Request
 from k2eval.run import Asked, RoleEngines, Work, stages, switches_set_by_user
 from k2eval.system import terminal
 
@@ -77,13 +78,13 @@ class Unstarted(ScriptedEngine):
         return self._preview.show(request, switches)
 
 
-def check_model_command(config: RunConfig, verbose: bool, as_json: bool) -> int:
+def check_model_command(config: RunConfig, served: str | None, verbose: bool, as_json: bool) -> int:
     """Carry out ``k2eval check-model``; return 0 if the model is ready, else 1."""
     url = config.model if re.match(r"https?://", config.model) else None
     if url:
         from k2eval.cli.check_server import check_server
 
-        found = check_server(config)
+        found = check_server(config, served)
     else:
         found = check_checkpoint(config)
     if as_json:
@@ -111,9 +112,12 @@ def check_checkpoint(config: RunConfig) -> Findings:
         found.note(
             "there are no *.safetensors files: vLLM needs weights of another kind, or the copy is not whole"
         )
+    reasoning = find_format(config.model, config.reasoning, arguments)
+    found.facts["reasoning"] = reasoning.sentence
     work = Work(config)
-    longest = _check_prompts(found, work, preview, config)
-    _check_template(found, preview.files, facts, work, config)
+    longest = _check_prompts(found, work, preview, reasoning.form)
+    _check_template(found, preview.files, work)
+    _check_end(found, preview.files, facts, work, reasoning.form)
     _check_context(found, facts, work, longest, config)
     own = differing_sampling(facts.own_sampling, work.sampling_of(work.sets[0]))
     if own:
@@ -125,43 +129,47 @@ def check_checkpoint(config: RunConfig) -> Findings:
     return found
 
 
-def _check_prompts(found: Findings, work: Work, preview: Preview, config: RunConfig) -> int:
+def _check_prompts(found: Findings, work: Work, preview: Preview, form: ReasoningFormat) -> int:
     """Have the prompts of all stages written; return the tokens of the longest, 0 if they cannot be counted."""
     engines = RoleEngines({"solver": Unstarted(preview)})
-    count = _counter(config.model)
-    longest = 0
-    for step, asked in first_of_each_step(work, engines).items():
+    count = _counter(work.config.model)
+    longest, refused = 0, dict[str, list[str]]()
+    for step, asked in asyncio.run(first_of_each_step(work, engines)).items():
         try:
             text = preview.show(asked.request, switches_set_by_user(work, asked.role, asked.request))
         except ConfigError as error:
-            found.must(f"{step} ({asked.role}): {error}")
+            refused.setdefault(str(error), []).append(step)
             continue
         if text is None:
             found.note("the checkpoint's own code writes its prompts: they can be seen once it is loaded")
             continue
         tokens = count(text)
         longest = max(longest, tokens)
-        found.prompts.append((f"{step} ({asked.role}){f', {tokens:,} tokens' if tokens else ''}", text))
+        opened = prefill_of(text, form)
+        ending = f", opens {opened}" if opened else ""
+        found.prompts.append(
+            (f"{step} ({asked.role}){f', {tokens:,} tokens' if tokens else ''}{ending}", text)
+        )
         if start := doubled_start(text, preview.files):
             found.must(f"the prompt begins with {start} twice: take one of them out of the chat template")
+    for words, steps in refused.items():
+        found.must(f"{words} (in {', '.join(steps)})")
     if preview.folds:
         found.note(FOLDED.text)
     return longest
 
 
-def first_of_each_step(work: Work, engines: RoleEngines) -> dict[str, Asked]:
+async def first_of_each_step(work: Work, engines: RoleEngines) -> dict[str, Asked]:
     """Return the first request of each stage of the recipe, about the first question of the first task."""
     assignment = next(work.assignments())
-    asked = asyncio.run(stages(work, engines, assignment))
+    asked = await stages(work, engines, assignment)
     firsts: dict[str, Asked] = {}
     for entry in asked:
         firsts.setdefault(entry.step, entry)
     return firsts
 
 
-def _check_template(
-    found: Findings, files: TemplateFiles, facts: CheckpointFacts, work: Work, config: RunConfig
-) -> None:
+def _check_template(found: Findings, files: TemplateFiles, work: Work) -> None:
     template = files.template
     if template is None:
         if files.is_known:
@@ -181,18 +189,25 @@ def _check_template(
     if own and any(questions.task.system for questions in work.sets):
         found.facts["system text of its own"] = own if len(own) <= _LONG else f"{own[:_LONG]}…"
         found.note("the template leaves its own system text out if a task gives one: --system none keeps it")
-    end = turn_end(template, arguments)
-    ends = [
-        *facts.end_tokens,
-        *([(files.tokens or {})["eos_token"]] if "eos_token" in (files.tokens or {}) else []),
-    ]
-    found.facts["end tokens"] = ", ".join(dict.fromkeys(ends)) or "none named"
-    stops = work.sampling_of(work.sets[0]).stop
-    if end and ends and end not in ends and end not in stops:
-        listed = ", ".join(json.dumps(stop, ensure_ascii=False) for stop in (*stops, end))
+
+
+def _check_end(
+    found: Findings, files: TemplateFiles, facts: CheckpointFacts, work: Work, form: ReasoningFormat
+) -> None:
+    """See whether the token with which the template ends an answer ends one in vLLM, too."""
+    own = (files.tokens or {}).get("eos_token")
+    ends = list(dict.fromkeys([*facts.end_tokens, *([own] if own else [])]))
+    if ends:
+        found.facts["end tokens"] = ", ".join(ends)
+    if files.template is None or form == HARMONY:  # whose earlier answers end otherwise than new ones
+        return
+    sampling = work.sampling_of(work.sets[0])
+    end = turn_end(files.template, files.template.given(sampling))
+    if end and ends and end not in (*ends, *sampling.stop):
+        listed = ", ".join(json.dumps(stop, ensure_ascii=False) for stop in (*sampling.stop, end))
         found.must(
-            f"the template ends an answer with {end}, which is not among the end tokens "
-            f"({', '.join(dict.fromkeys(ends))}): --set 'sampling.stop=[{listed}]'"
+            f"the template ends an answer with {end}, which is not among the end tokens ({', '.join(ends)}): "
+            f"--set 'sampling.stop=[{listed}]'"
         )
 
 

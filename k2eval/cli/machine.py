@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from k2eval.cli.options import (
     EffortOption,
     IncludeOption,
     ModelOption,
+    ReasoningOption,
     SetOption,
     SpeculativeOption,
     SystemOption,
@@ -80,6 +80,7 @@ def check_model(
     ] = None,
     data: DataOption = None,
     include_path: IncludeOption = None,
+    reasoning: ReasoningOption = None,
     system: SystemOption = None,
     thinking: ThinkingOption = None,
     reasoning_effort: EffortOption = None,
@@ -90,17 +91,18 @@ def check_model(
 ) -> None:
     """Show what a model will be asked, and what must be set for it. Takes seconds and starts no engine."""
     from k2eval.cli.check_model import check_model_command
+    from k2eval.cli.commands import reasoning_setting
     from k2eval.config import load_config
     from k2eval.tasks import task_files
 
     flags: dict[str, Any] = {
         "model": model, "recipe": recipe, "tasks": tasks, "data": data, "system": system, "thinking": thinking,
         "reasoning_effort": reasoning_effort, "thinking_budget": thinking_budget, "out": Path(), "limit": 1,
+        "reasoning": reasoning_setting(reasoning),
         "include_path": tuple(include_path) if include_path else None,
     }  # fmt: skip
-    sets = [*(set_ or []), *([f"engine.model={json.dumps(served)}"] if served else [])]
-    config = load_config(file=None, flags=flags, sets=sets, task_names=task_files)
-    raise typer.Exit(check_model_command(config, verbose, as_json))
+    config = load_config(file=None, flags=flags, sets=set_ or [], task_names=task_files)
+    raise typer.Exit(check_model_command(config, served, verbose, as_json))
 
 
 def speed(
