@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from k2eval.cli.check_model import Findings, first_of_each_step
+from k2eval.cli.findings import Findings, first_of_each_step
 from k2eval.config import RunConfig
 from k2eval.engines import ScriptedEngine
 from k2eval.engines.endpoint import EndpointEngine, Secrets, checked

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from k2eval.cli.check_model import Findings
 from k2eval.cli.check_server import check_server
+from k2eval.cli.findings import Findings
 from k2eval.config.run import RunConfig
 from k2eval.errors import ConfigError
 from tests.engines.endpoint.fake_server import MODEL, Body, FakeServer, Reply, error, seeded, well
