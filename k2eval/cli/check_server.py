@@ -189,7 +189,11 @@ def _check_schema(found: Findings, generation: Generation) -> None:
         held = isinstance(json.loads(answer)["sum"], int)
     except (ValueError, KeyError, TypeError):
         held = False
-    if not held:
+    if generation.finish_reason == "length":
+        found.note(
+            f"within a JSON schema the model comes to no end in {_ROOM:,} tokens: judges are asked again then"
+        )
+    elif not held:
         found.note(
             "the server does not hold answers to a JSON schema: judges are asked again if a reply is unreadable"
         )
