@@ -15,6 +15,7 @@ from k2eval.errors import ConfigError
 from k2eval.reasoning import AUTO, THINK, custom
 from k2eval.records import Message, ReasoningFormat, Request, Sampling
 from tests.chat_templates import GPT_OSS, QWEN_3, SEED, checkpoint
+from tests.models.families import FAMILIES, write
 
 
 def request(**sampling: Any) -> Request:
@@ -60,7 +61,7 @@ def test_a_parser_that_the_user_names_tells_it(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("vllm")
 def test_marks_that_nobody_knows_must_be_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--set engine.reasoning_parser=NAME"):
+    with pytest.raises(ConfigError, match=r"--set engine\.reasoning_parser=NAME"):
         asked(tmp_path, GPT_OSS, thinking_budget=512).reasoning("1", AUTO)
 
 
@@ -83,3 +84,18 @@ def test_an_answer_has_the_budget_that_its_template_does_not_know() -> None:
     assert budget(QWEN_3) == 512
     assert budget(QWEN_3, thinking=False) is None
     assert budget(SEED) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_what_is_shown_before_the_start_is_what_the_checkpoint_is_asked(tmp_path: Path, name: str) -> None:
+    from transformers import AutoTokenizer
+
+    folder = write(name, tmp_path, weights=False)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    turns = (Message(role="system", content="Be brief."), Message(role="user", content="2 + 2?"))
+    asked_for = request(reasoning_effort="high", thinking=False).model_copy(update={"messages": turns})
+    text = Preview(str(folder), {}).show(asked_for)
+    assert text is not None and "Be brief." in text
+    ids, _ = Prompts(name, tokenizer).of(asked_for)
+    assert list(ids) == tokenizer.encode(text, add_special_tokens=name == "base")
