@@ -52,14 +52,14 @@ def check_model_command(config: RunConfig, served: str | None, verbose: bool, as
     if url:
         from k2eval.cli.check_server import check_server
 
-        found = check_server(config, served)
+        findings = check_server(config, served)
     else:
-        found = check_checkpoint(config)
+        findings = check_checkpoint(config)
     if as_json:
-        print(json.dumps(to_json(found), indent=1, ensure_ascii=False))
+        print(json.dumps(to_json(findings), indent=1, ensure_ascii=False))
     else:
-        show(found, terminal(), verbose)
-    return NOT_READY if found.to_set else 0
+        show(findings, terminal(), verbose)
+    return NOT_READY if findings.to_set else 0
 
 
 def check_checkpoint(config: RunConfig) -> Findings:
@@ -72,32 +72,32 @@ def check_checkpoint(config: RunConfig) -> Findings:
     revision = arguments.get("revision")
     preview = Preview(config.model, arguments)
     facts = checkpoint_facts(config.model, revision)
-    found = Findings(config.model, marks=frozenset(facts.tokens.values()))
-    found.facts |= {"commit": revision} if revision else {}
+    findings = Findings(config.model, marks=frozenset(facts.tokens.values()))
+    findings.facts |= {"commit": revision} if revision else {}
     size = f", {facts.weight_bytes / 2**20:,.0f} MiB of weights" if facts.weight_bytes else ""
-    found.facts["architecture"] = f"{facts.architecture}, {facts.dtype}{size}"
+    findings.facts["architecture"] = f"{facts.architecture}, {facts.dtype}{size}"
     if Path(config.model).is_dir() and not any(Path(config.model).glob("*.safetensors")):
-        found.note(
+        findings.note(
             "there are no *.safetensors files: vLLM needs weights of another kind, or the copy is not whole"
         )
     reasoning = find_format(config.model, config.reasoning, arguments)
-    found.facts["reasoning"] = reasoning.sentence
+    findings.facts["reasoning"] = reasoning.sentence
     work = Work(config)
-    longest = _check_prompts(found, work, preview, reasoning.form)
-    _check_template(found, preview.files, work)
-    _check_end(found, preview.files, facts, work, reasoning.form)
-    _check_context(found, facts, work, longest, config)
+    longest = _check_prompts(findings, work, preview, reasoning.form)
+    _check_template(findings, preview.files, work)
+    _check_end(findings, preview.files, facts, work, reasoning.form)
+    _check_context(findings, facts, work, longest, config)
     own = differing_sampling(facts.own_sampling, work.sampling_of(work.sets[0]))
     if own:
-        found.facts["generation_config.json"] = ", ".join(own)
-        found.note(
+        findings.facts["generation_config.json"] = ", ".join(own)
+        findings.note(
             "generation_config.json names other sampling than the tasks: k2eval draws as the tasks say; "
             "--set sampling.NAME=VALUE changes that"
         )
-    return found
+    return findings
 
 
-def _check_prompts(found: Findings, work: Work, preview: Preview, form: ReasoningFormat) -> int:
+def _check_prompts(findings: Findings, work: Work, preview: Preview, form: ReasoningFormat) -> int:
     """Have the prompts of all stages written; return the tokens of the longest, 0 if they cannot be counted."""
     engines = RoleEngines({"solver": Unstarted(preview)})
     count = _counter(work.config.model)
@@ -109,83 +109,85 @@ def _check_prompts(found: Findings, work: Work, preview: Preview, form: Reasonin
             refused.setdefault(str(error), []).append(step)
             continue
         if text is None:
-            found.note("the checkpoint's own code writes its prompts: they can be seen once it is loaded")
+            findings.note("the checkpoint's own code writes its prompts: they can be seen once it is loaded")
             continue
         tokens = count(text)
         longest = max(longest, tokens)
         opened = prefill_of(text, form)
         ending = f", opens {opened}" if opened else ""
-        found.prompts.append(
+        findings.prompts.append(
             (f"{step} ({asked.role}){f', {tokens:,} tokens' if tokens else ''}{ending}", text)
         )
         if start := doubled_start(text, preview.files):
-            found.must(f"the prompt begins with {start} twice: take one of them out of the chat template")
+            findings.must(f"the prompt begins with {start} twice: take one of them out of the chat template")
     for words, steps in refused.items():
-        found.must(f"{words} (in {', '.join(steps)})")
+        findings.must(f"{words} (in {', '.join(steps)})")
     if preview.folds:
-        found.note(FOLDED.text)
+        findings.note(FOLDED.text)
     return longest
 
 
-def _check_template(found: Findings, files: TemplateFiles, work: Work) -> None:
+def _check_template(findings: Findings, files: TemplateFiles, work: Work) -> None:
     template = files.template
     if template is None:
         if files.is_known:
-            found.facts["chat template"] = "none"
-            found.note("there is no chat template: prompts are plain text, as for a base model")
+            findings.facts["chat template"] = "none"
+            findings.note("there is no chat template: prompts are plain text, as for a base model")
         return
-    arguments = template.given(work.sampling_of(work.sets[0]))
+    arguments = template.arguments_of(work.sampling_of(work.sets[0]))
     reads = ", ".join(sorted(template.arguments)) or "no arguments"
-    found.facts["chat template"] = f"in {files.file}; reads {reads}"
+    findings.facts["chat template"] = f"in {files.file}; reads {reads}"
     system = template.system_turn(arguments)
-    found.facts["system text"] = {
+    findings.facts["system text"] = {
         "kept": "kept as a turn of its own",
         "refused": "the template refuses a system turn: folded into the first user turn",
         "dropped": "the template drops a system turn: folded into the first user turn",
     }[system]
     own = template.own_system(arguments)
     if own and any(questions.task.system for questions in work.sets):
-        found.facts["system text of its own"] = own if len(own) <= _LONG else f"{own[:_LONG]}…"
-        found.note("the template leaves its own system text out if a task gives one: --system none keeps it")
+        findings.facts["system text of its own"] = own if len(own) <= _LONG else f"{own[:_LONG]}…"
+        findings.note(
+            "the template leaves its own system text out if a task gives one: --system none keeps it"
+        )
 
 
 def _check_end(
-    found: Findings, files: TemplateFiles, facts: CheckpointFacts, work: Work, form: ReasoningFormat
+    findings: Findings, files: TemplateFiles, facts: CheckpointFacts, work: Work, form: ReasoningFormat
 ) -> None:
     """See whether the token with which the template ends an answer ends one in vLLM, too."""
     own = (files.tokens or {}).get("eos_token")
     ends = list(dict.fromkeys([*facts.end_tokens, *([own] if own else [])]))
     if ends:
-        found.facts["end tokens"] = ", ".join(ends)
+        findings.facts["end tokens"] = ", ".join(ends)
     if files.template is None or form == HARMONY:  # whose earlier answers end otherwise than new ones
         return
     sampling = work.sampling_of(work.sets[0])
-    end = turn_end(files.template, files.template.given(sampling))
+    end = turn_end(files.template, files.template.arguments_of(sampling))
     if end and ends and end not in (*ends, *sampling.stop):
         listed = ", ".join(json.dumps(stop, ensure_ascii=False) for stop in (*sampling.stop, end))
-        found.must(
+        findings.must(
             f"the template ends an answer with {end}, which is not among the end tokens ({', '.join(ends)}): "
             f"--set 'sampling.stop=[{listed}]'"
         )
 
 
 def _check_context(
-    found: Findings, facts: CheckpointFacts, work: Work, longest: int, config: RunConfig
+    findings: Findings, facts: CheckpointFacts, work: Work, longest: int, config: RunConfig
 ) -> None:
     context = config.engine.arguments.get("max_model_len") or facts.context
     if not isinstance(context, int):
         return
     needed = max(work.sampling_of(questions).max_tokens for questions in work.sets) + longest
-    found.facts["context"] = f"{context:,} tokens; prompt and answer may need {needed:,}"
+    findings.facts["context"] = f"{context:,} tokens; prompt and answer may need {needed:,}"
     if needed <= context:
         return
     option = facts.longer_context(needed)
-    found.note(
+    findings.note(
         f"answers are cut where prompt and answer reach {context:,} tokens; --set sampling.max_tokens="
         f"{max(1, context - longest)} says so in the table"
     )
     if option:
-        found.note(f"if the makers of the model allow it, YaRN extends its context:\n{option}")
+        findings.note(f"if the makers of the model allow it, YaRN extends its context:\n{option}")
 
 
 def _counter(model: str) -> Any:

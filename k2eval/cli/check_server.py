@@ -104,43 +104,45 @@ def check_server(config: RunConfig, served: str | None) -> Findings:
     """
     url = config.model.rstrip("/")
     server = Server.of(url, config.engine.arguments)
-    found = Findings(url)
+    findings = Findings(url)
     models = [served] if served else server.models()
     if len(models) > 1:
-        found.note(f"the server lists {len(models)} models, the first was asked; --served NAME names another")
+        findings.note(
+            f"the server lists {len(models)} models, the first was asked; --served NAME names another"
+        )
     arguments = {"attempts": _ATTEMPTS, "timeout_s": _PATIENCE_S, **config.engine.arguments, "base_url": url}
-    found.facts["model"] = models[0]
+    findings.facts["model"] = models[0]
     engine = EndpointEngine(models[0], arguments, format_named(config.reasoning))
-    asyncio.run(_ask_all(found, engine, config))
+    asyncio.run(_ask_all(findings, engine, config))
     field = server.field_of_reasoning(models[0])
     if field:
-        found.facts["reasoning"] = f"comes apart, in the field {field}"
-    found.facts.setdefault("reasoning", "none seen")
-    return found
+        findings.facts["reasoning"] = f"comes apart, in the field {field}"
+    findings.facts.setdefault("reasoning", "none seen")
+    return findings
 
 
-async def _ask_all(found: Findings, engine: EndpointEngine, config: RunConfig) -> None:
+async def _ask_all(findings: Findings, engine: EndpointEngine, config: RunConfig) -> None:
     work = Work(config)
     sampling = work.sampling_of(work.sets[0]).model_copy(update={"temperature": 0.0, "max_tokens": _ROOM})
     async with engine:
         seeds = "honoured" if engine.info.honours_seeds else "not honoured, or not checked"
-        found.facts["seeds"] = seeds
+        findings.facts["seeds"] = seeds
         if engine.info.context:
-            found.facts["context"] = f"{engine.info.context:,} tokens"
+            findings.facts["context"] = f"{engine.info.context:,} tokens"
         for title, question, drawn, check in _questions(sampling):
             try:
                 generation = await engine.generate(_request(question, drawn))
             except EngineStopped:
                 raise
             except EngineError as error:
-                found.must(f"{title}: {error}")
+                findings.must(f"{title}: {error}")
                 continue
             ended = f"finish_reason {generation.finish_reason}, {generation.output_tokens} tokens"
-            found.prompts.append((f"{title}: {ended}", generation.prefill + generation.text))
-            check(found, generation)
-        await _ask_stages(found, engine, work)
+            findings.prompts.append((f"{title}: {ended}", generation.prefill + generation.text))
+            check(findings, generation)
+        await _ask_stages(findings, engine, work)
         for note in engine.info.notes:
-            found.note(note.text.rstrip("."))
+            findings.note(note.text.rstrip("."))
 
 
 def _questions(sampling: Sampling) -> Iterator[tuple[str, str, Sampling, Any]]:
@@ -163,43 +165,43 @@ def _request(question: str, sampling: Sampling) -> Request:
     )
 
 
-def _check_plain(found: Findings, generation: Generation) -> None:
+def _check_plain(findings: Findings, generation: Generation) -> None:
     parts = split(generation.prefill + generation.text)
     if parts.reasoning or not parts.complete:
-        found.facts["reasoning"] = "comes within the text, between its marks"
+        findings.facts["reasoning"] = "comes within the text, between its marks"
     if not parts.complete or not parts.answer.strip():
-        found.must(
+        findings.must(
             f"a plain question gets no answer in {_ROOM:,} tokens (finish_reason {generation.finish_reason}): "
             "the model reasons on and on, or the server hides what it says"
         )
 
 
-def _check_stop(found: Findings, generation: Generation) -> None:
+def _check_stop(findings: Findings, generation: Generation) -> None:
     parts = split(generation.prefill + generation.text)
     if generation.finish_reason == "stop" and not parts.complete:
-        found.must(
+        findings.must(
             "the stop string </answer> ended an answer within its reasoning: --set 'sampling.stop=[]', or give the "
             "server a reasoning parser"
         )
 
 
-def _check_schema(found: Findings, generation: Generation) -> None:
+def _check_schema(findings: Findings, generation: Generation) -> None:
     answer = split(generation.prefill + generation.text).answer
     try:
         held = isinstance(json.loads(answer)["sum"], int)
     except (ValueError, KeyError, TypeError):
         held = False
     if generation.finish_reason == "length":
-        found.note(
+        findings.note(
             f"within a JSON schema the model comes to no end in {_ROOM:,} tokens: judges are asked again then"
         )
     elif not held:
-        found.note(
+        findings.note(
             "the server does not hold answers to a JSON schema: judges are asked again if a reply is unreadable"
         )
 
 
-async def _ask_stages(found: Findings, engine: EndpointEngine, work: Work) -> None:
+async def _ask_stages(findings: Findings, engine: EndpointEngine, work: Work) -> None:
     """Ask each stage's prompt for one token: a chat template that refuses it says so."""
     unstarted = RoleEngines({"solver": ScriptedEngine(lambda request: "")})
     lengths = []
@@ -211,5 +213,5 @@ async def _ask_stages(found: Findings, engine: EndpointEngine, work: Work) -> No
         except EngineStopped:
             raise
         except EngineError as error:
-            found.must(f"{step} ({asked.role}): {error}")
-    found.facts["prompts"] = ", ".join(lengths)
+            findings.must(f"{step} ({asked.role}): {error}")
+    findings.facts["prompts"] = ", ".join(lengths)

@@ -55,26 +55,28 @@ async def first_of_each_step(work: Work, engines: RoleEngines) -> dict[str, Aske
     return firsts
 
 
-def show(found: Findings, console: Console, verbose: bool) -> None:
+def show(findings: Findings, console: Console, verbose: bool) -> None:
     """Print what was found, for people."""
-    table = Table(title=found.model, title_justify="left", box=SIMPLE, pad_edge=False, show_header=False)
+    table = Table(title=findings.model, title_justify="left", box=SIMPLE, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for name, text in found.facts.items():
+    for name, text in findings.facts.items():
         table.add_row(name, Text(text))
     console.print(table)
-    for title, text in found.prompts:
+    for title, text in findings.prompts:
         shown = text if verbose else "\n".join(_shortened(text.split("\n")))
-        console.print(Panel(_marked(shown, found.marks), title=Text(title), title_align="left"))
-    if found.prompts and not verbose:
+        console.print(Panel(_marked(shown, findings.marks), title=Text(title), title_align="left"))
+    if findings.prompts and not verbose:
         console.print("--verbose shows texts whole.", highlight=False)
-    for note in found.notes:
+    for note in findings.notes:
         end = "" if "\n" in note else "."
         console.print(f"Note: {note}{end}", soft_wrap=True, highlight=False, markup=False)
-    for text in found.to_set:
+    for text in findings.to_set:
         console.print(Text.assemble(("To set: ", "bold red"), text), soft_wrap=True)
     console.print(
-        f"[bold red]Not ready[/]: {len(found.to_set)} to set." if found.to_set else "[bold green]ready[/]",
+        f"[bold red]Not ready[/]: {len(findings.to_set)} to set."
+        if findings.to_set
+        else "[bold green]ready[/]",
         highlight=False,
     )
 
@@ -98,13 +100,13 @@ def _marked(text: str, marks: Collection[str]) -> Text:
     return shown
 
 
-def to_json(found: Findings) -> Mapping[str, Json]:
+def to_json(findings: Findings) -> Mapping[str, Json]:
     """Return what was found, for programs."""
     return {
-        "model": found.model,
-        "ready": not found.to_set,
-        "to_set": list(found.to_set),
-        "notes": list(found.notes),
-        "facts": found.facts,
-        "prompts": [{"title": title, "text": text} for title, text in found.prompts],
+        "model": findings.model,
+        "ready": not findings.to_set,
+        "to_set": list(findings.to_set),
+        "notes": list(findings.notes),
+        "facts": findings.facts,
+        "prompts": [{"title": title, "text": text} for title, text in findings.prompts],
     }

@@ -28,9 +28,9 @@ def family(folder: Path, name: str) -> Path:
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if name != "needs_effort"])
 def test_ordinary_families_are_ready_for_all_stages(tmp_path: Path, name: str) -> None:
-    code, found = check(family(tmp_path, name), "--recipe", "k2")
-    assert (code, found["to_set"]) == (0, [])
-    steps = [prompt["title"].partition(",")[0] for prompt in found["prompts"]]
+    code, findings = check(family(tmp_path, name), "--recipe", "k2")
+    assert (code, findings["to_set"]) == (0, [])
+    steps = [prompt["title"].partition(",")[0] for prompt in findings["prompts"]]
     assert steps == ["plan (planner)", "solve (solver)", "judge (judge)"]
 
 
@@ -39,20 +39,20 @@ def test_ordinary_families_are_ready_for_all_stages(tmp_path: Path, name: str) -
     [("r1", "think"), ("qwen3", "think"), ("gpt_oss", "harmony"), ("magistral", "mistral"), ("seed", "seed")],
 )
 def test_the_reasoning_format_and_its_place_are_named(tmp_path: Path, name: str, reasoning: str) -> None:
-    _, found = check(family(tmp_path, name))
-    assert found["facts"]["reasoning"] == f"{reasoning} (found in the chat template)"
+    _, findings = check(family(tmp_path, name))
+    assert findings["facts"]["reasoning"] == f"{reasoning} (found in the chat template)"
 
 
 def test_what_a_prompt_opens_is_named(tmp_path: Path) -> None:
-    _, found = check(family(tmp_path, "r1"))
-    assert all(prompt["title"].endswith("opens <think>") for prompt in found["prompts"])
+    _, findings = check(family(tmp_path, "r1"))
+    assert all(prompt["title"].endswith("opens <think>") for prompt in findings["prompts"])
 
 
 @pytest.mark.parametrize("name", ["gemma", "mistral"])
 def test_folded_system_text_is_named(tmp_path: Path, name: str) -> None:
-    _, found = check(family(tmp_path, name))
-    assert "folded into the first user turn" in found["facts"]["system text"]
-    assert any("system text stands at the start of the first user turn" in note for note in found["notes"])
+    _, findings = check(family(tmp_path, name))
+    assert "folded into the first user turn" in findings["facts"]["system text"]
+    assert any("system text stands at the start of the first user turn" in note for note in findings["notes"])
 
 
 @pytest.mark.parametrize("name", ["k2_think", "magistral"])
@@ -69,16 +69,16 @@ def test_arguments_that_the_template_reads_are_named(tmp_path: Path) -> None:
 
 def test_an_argument_that_is_demanded_must_be_set(tmp_path: Path) -> None:
     folder = family(tmp_path, "needs_effort")
-    code, found = check(folder)
-    assert code == 1 and not found["ready"]
-    [words] = found["to_set"]
+    code, findings = check(folder)
+    assert code == 1 and not findings["ready"]
+    [words] = findings["to_set"]
     assert "--reasoning-effort VALUE" in words and words.endswith("(in plan, solve, judge)")
     assert check(folder, "--reasoning-effort", "high")[0] == 0
 
 
 def test_a_switch_without_effect_must_be_left_out(tmp_path: Path) -> None:
-    code, found = check(family(tmp_path, "r1"), "--thinking", "off")
-    assert code == 1 and "no switch for thinking" in found["to_set"][0]
+    code, findings = check(family(tmp_path, "r1"), "--thinking", "off")
+    assert code == 1 and "no switch for thinking" in findings["to_set"][0]
 
 
 def test_a_base_model_is_named_as_one(tmp_path: Path) -> None:
@@ -89,9 +89,9 @@ def test_a_base_model_is_named_as_one(tmp_path: Path) -> None:
 
 
 def test_an_end_of_answers_that_vllm_does_not_know_must_be_set() -> None:
-    code, found = check(NANO / "base")
+    code, findings = check(NANO / "base")
     assert code == 1
-    assert "ends an answer with <|im_end|>" in found["to_set"][0]
+    assert "ends an answer with <|im_end|>" in findings["to_set"][0]
     assert check(NANO / "base", "--set", 'sampling.stop=["</answer>", "<|im_end|>"]')[0] == 0
 
 
@@ -101,17 +101,17 @@ def test_the_bundled_checkpoint_is_ready() -> None:
 
 def test_a_doubled_start_is_found(tmp_path: Path) -> None:
     model = checkpoint(tmp_path / "m", "{{ bos_token }}{{ bos_token }}{{ messages[-1].content }}")
-    code, found = check(model)
-    assert code == 1 and "begins with <s> twice" in found["to_set"][0]
+    code, findings = check(model)
+    assert code == 1 and "begins with <s> twice" in findings["to_set"][0]
 
 
 def test_a_context_that_cuts_answers_is_named_with_what_extends_it(tmp_path: Path) -> None:
     long = {"max_position_embeddings": 32_768, "rope_theta": 1e6, "architectures": ["Toy"]}
-    _, found = check(checkpoint(tmp_path / "m", QWEN_3, config=long))
+    _, findings = check(checkpoint(tmp_path / "m", QWEN_3, config=long))
     assert any(
-        "answers are cut where prompt and answer reach 32,768 tokens" in note for note in found["notes"]
+        "answers are cut where prompt and answer reach 32,768 tokens" in note for note in findings["notes"]
     )
-    [yarn] = [note for note in found["notes"] if "YaRN" in note]
+    [yarn] = [note for note in findings["notes"] if "YaRN" in note]
     assert "factor: 2.0" in yarn and yarn.endswith("engine.max_model_len=65536")
 
 
@@ -119,9 +119,9 @@ def test_sampling_of_the_checkpoint_s_own_is_named(tmp_path: Path) -> None:
     model = checkpoint(
         tmp_path / "m", QWEN_3, generation_config={"temperature": 0.6, "top_p": 0.95, "top_k": 20}
     )
-    _, found = check(model)
+    _, findings = check(model)
     assert (
-        found["facts"]["generation_config.json"]
+        findings["facts"]["generation_config.json"]
         == "temperature 0.6 (asked with 1.0), top_k 20 (asked with 0)"
     )
 

@@ -31,11 +31,11 @@ async def check(server: FakeServer, served: str | None = None, **fields: Any) ->
 
 async def test_a_good_server_is_ready() -> None:
     async with FakeServer(behave) as server:
-        found = await check(server)
-    assert not found.to_set
-    assert (found.facts["model"], found.facts["seeds"]) == (MODEL, "honoured")
-    assert found.facts["prompts"].startswith("plan (planner) 5 tokens, solve (solver)")
-    assert [title.partition(":")[0] for title, _ in found.prompts] == [
+        findings = await check(server)
+    assert not findings.to_set
+    assert (findings.facts["model"], findings.facts["seeds"]) == (MODEL, "honoured")
+    assert findings.facts["prompts"].startswith("plan (planner) 5 tokens, solve (solver)")
+    assert [title.partition(":")[0] for title, _ in findings.prompts] == [
         "a question",
         "a stop string that the prompt names",
         "a JSON schema",
@@ -47,14 +47,14 @@ async def test_where_reasoning_comes_back_is_named() -> None:
         return well("5", reasoning_content="2 + 3") if body["max_tokens"] > 100 else behave(body)
 
     async with FakeServer(reasoning) as server:
-        found = await check(server)
-    assert found.facts["reasoning"] == "comes apart, in the field reasoning_content"
+        findings = await check(server)
+    assert findings.facts["reasoning"] == "comes apart, in the field reasoning_content"
 
 
 async def test_reasoning_within_the_text_is_named() -> None:
     async with FakeServer(lambda body: well("<think>2 + 3</think>5")) as server:
-        found = await check(server)
-    assert found.facts["reasoning"] == "comes within the text, between its marks"
+        findings = await check(server)
+    assert findings.facts["reasoning"] == "comes within the text, between its marks"
 
 
 async def test_a_stage_that_the_server_refuses_must_be_mended() -> None:
@@ -64,28 +64,28 @@ async def test_a_stage_that_the_server_refuses_must_be_mended() -> None:
         return behave(body)
 
     async with FakeServer(refusing) as server:
-        found = await check(server)
-    [words] = found.to_set
+        findings = await check(server)
+    [words] = findings.to_set
     assert words.startswith("judge (judge): ") and "no judging here" in words
 
 
 async def test_an_answer_that_never_comes_must_be_mended() -> None:
     async with FakeServer(lambda body: well("<think>and on and on")) as server:
-        found = await check(server)
-    assert any(words.startswith("a plain question gets no answer") for words in found.to_set)
+        findings = await check(server)
+    assert any(words.startswith("a plain question gets no answer") for words in findings.to_set)
 
 
 async def test_a_schema_that_is_not_held_is_noted() -> None:
     async with FakeServer(lambda body: well("five")) as server:
-        found = await check(server)
-    assert any("does not hold answers to a JSON schema" in note for note in found.notes)
+        findings = await check(server)
+    assert any("does not hold answers to a JSON schema" in note for note in findings.notes)
 
 
 async def test_the_name_that_is_given_is_asked() -> None:
     async with FakeServer(behave, models=[{"id": "other"}, {"id": MODEL}]) as server:
-        found = await check(server, MODEL)
+        findings = await check(server, MODEL)
     assert {body["model"] for body in server.bodies} == {MODEL}
-    assert not found.to_set
+    assert not findings.to_set
 
 
 async def test_a_server_that_lists_nothing_is_told_apart_with_its_words() -> None:

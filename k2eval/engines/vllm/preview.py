@@ -56,7 +56,7 @@ class Preview:
                 self.keeps_budgets |= bool(unknown_switches(["thinking_budget"], reads))
         if template is None:
             return "\n\n".join(message.content for message in request.messages)
-        prompt = template.render(request.messages, template.given(request.sampling))
+        prompt = template.render(request.messages, template.arguments_of(request.sampling))
         self.folds = self.folds or prompt.folded
         return prompt.text
 
