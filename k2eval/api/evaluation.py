@@ -43,6 +43,10 @@ def evaluate(
     reuse: Paths = (),
     speculative: str | Mapping[str, Json] | None = None,
     reasoning: str | Mapping[str, str] = "auto",
+    system: str | None = None,
+    thinking: bool | None = None,
+    reasoning_effort: str | None = None,
+    thinking_budget: int | None = None,
     workers: int | None = None,
     progress: bool = True,
 ) -> Run:
@@ -75,6 +79,10 @@ def evaluate(
         reuse: Run directories whose generations are used again if their keys are equal.
         speculative: Speculative decoding, such as ``"ngram"``.
         reasoning: How the checkpoint marks its reasoning, as ``k2eval run --reasoning``.
+        system: System text of all tasks: ``keep``, ``none`` or the text itself.
+        thinking: Whether the model thinks first; its chat template decides if None.
+        reasoning_effort: How hard it thinks, in its own word.
+        thinking_budget: The most tokens that it may think.
         workers: Grading processes; k2eval chooses if None.
         progress: Whether to show progress: on the standard error stream, or below the cell of a notebook.
 
@@ -112,6 +120,10 @@ async def evaluate_async(
     reuse: Paths = (),
     speculative: str | Mapping[str, Json] | None = None,
     reasoning: str | Mapping[str, str] = "auto",
+    system: str | None = None,
+    thinking: bool | None = None,
+    reasoning_effort: str | None = None,
+    thinking_budget: int | None = None,
     workers: int | None = None,
     progress: bool = True,
 ) -> Run:
@@ -136,6 +148,10 @@ async def evaluate_async(
         reuse: Run directories whose generations are used again if their keys are equal.
         speculative: Speculative decoding.
         reasoning: How the checkpoint marks its reasoning.
+        system: System text of all tasks.
+        thinking: Whether the model thinks first.
+        reasoning_effort: How hard it thinks.
+        thinking_budget: The most tokens that it may think.
         workers: Grading processes.
         progress: Whether to show progress.
 
@@ -177,6 +193,10 @@ async def evaluate_async(
             "reuse": _paths(reuse),
             "speculative": speculative,
             "reasoning": reasoning,
+            "system": system,
+            "thinking": thinking,
+            "reasoning_effort": reasoning_effort,
+            "thinking_budget": thinking_budget,
             "workers": workers,
         },
         task_names=task_files,

@@ -12,10 +12,16 @@ from k2eval.cli.options import (
     DATA,
     MACHINE,
     MODEL,
+    BudgetOption,
     DataOption,
+    EffortOption,
+    IncludeOption,
     ModelOption,
+    ReasoningOption,
     SetOption,
     SpeculativeOption,
+    SystemOption,
+    ThinkingOption,
     to_path,
 )
 
@@ -25,6 +31,7 @@ _LOAD = "Load"
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this file."""
     app.command(rich_help_panel=MACHINE)(doctor)
+    app.command(name="check-model", rich_help_panel=MACHINE)(check_model)
     app.command(rich_help_panel=MACHINE)(speed)
     app.command(name="spec-check", rich_help_panel=MACHINE)(spec_check)
 
@@ -40,6 +47,62 @@ def doctor(
     from k2eval.cli.doctor import doctor_command
 
     raise typer.Exit(doctor_command(data, verbose))
+
+
+def check_model(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL|URL",
+            help="Checkpoint folder, name on the hub, or URL of a server, such as http://host:8000/v1.",
+        ),
+    ],
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", autocompletion=completion.recipe, help="Recipe whose stages are looked at."
+        ),
+    ] = "k2",
+    tasks: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,…",
+            autocompletion=completion.tasks_list,
+            help="Tasks that are to be asked: their prompts and lengths count.",
+        ),
+    ] = "smoke",
+    served: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name under which the server serves the model. [default: the first that it lists]",
+        ),
+    ] = None,
+    data: DataOption = None,
+    include_path: IncludeOption = None,
+    reasoning: ReasoningOption = None,
+    system: SystemOption = None,
+    thinking: ThinkingOption = None,
+    reasoning_effort: EffortOption = None,
+    thinking_budget: BudgetOption = None,
+    set_: SetOption = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show prompts and answers whole.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Show what a model will be asked, and what must be set for it. Takes seconds and starts no engine."""
+    from k2eval.cli.check_model import check_model_command
+    from k2eval.cli.commands import reasoning_setting
+    from k2eval.config import load_config
+    from k2eval.tasks import task_files
+
+    flags: dict[str, Any] = {
+        "model": model, "recipe": recipe, "tasks": tasks, "data": data, "system": system, "thinking": thinking,
+        "reasoning_effort": reasoning_effort, "thinking_budget": thinking_budget, "out": Path(), "limit": 1,
+        "reasoning": reasoning_setting(reasoning),
+        "include_path": tuple(include_path) if include_path else None,
+    }  # fmt: skip
+    config = load_config(file=None, flags=flags, sets=set_ or [], task_names=task_files)
+    raise typer.Exit(check_model_command(config, served, verbose, as_json))
 
 
 def speed(

@@ -1,7 +1,18 @@
 from .checkpoint import (
     checkpoint_config as checkpoint_config,
+    checkpoint_file as checkpoint_file,
     longest_context as longest_context,
     weight_bytes as weight_bytes,
+)
+from .facts import (
+    CheckpointFacts as CheckpointFacts,
+    checkpoint_facts as checkpoint_facts,
+    differing_sampling as differing_sampling,
+    doubled_start as doubled_start,
+    turn_end as turn_end,
+)
+from .hub import (
+    pinned as pinned,
 )
 from .measured import (
     Load as Load,
@@ -16,16 +27,35 @@ from .protocol import (
     EngineInfo as EngineInfo,
     Previews as Previews,
 )
+from .scripted import (
+    ScriptedEngine as ScriptedEngine,
+)
+from .template import (
+    TemplateFiles as TemplateFiles,
+)
+from .thinking import (
+    server_fields as server_fields,
+)
 
 __all__ = [
+    "CheckpointFacts",
     "Engine",
     "EngineInfo",
     "Load",
     "Previews",
     "Prompt",
+    "ScriptedEngine",
     "Target",
+    "TemplateFiles",
     "checkpoint_config",
+    "checkpoint_facts",
+    "checkpoint_file",
+    "differing_sampling",
+    "doubled_start",
     "longest_context",
     "open_engines",
+    "pinned",
+    "server_fields",
+    "turn_end",
     "weight_bytes",
 ]

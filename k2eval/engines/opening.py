@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from k2eval.config import RunConfig, parse
+from k2eval.engines.hub import pinned
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.reasoning import AUTO, Found, find_format
@@ -36,7 +37,7 @@ def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, 
             config.engine.arguments,
             config.speculative,
             config.out / LOG,
-            find_format(config.model, config.reasoning, config.engine.arguments),
+            _format(str(config.engine.kind), config.model, config.reasoning, config.engine.arguments),
         )
     }
     opened: dict[str, Engine] = {}
@@ -58,12 +59,17 @@ def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, 
             )
         model = arguments.pop("model", config.model)
         kind, speculative = arguments.pop("kind", "vllm"), parse(arguments.pop("speculative", None))
-        found = find_format(str(model), reasoning or "auto", arguments)
+        found = _format(kind, str(model), reasoning or "auto", arguments)
         what = digest(kind, model, arguments, speculative, found.form.model_dump(mode="json"))
         if what not in opened:  # roles of one engine share it
             opened[what] = open_engine(kind, str(model), arguments, speculative, config.out / LOG, found)
         engines[role] = opened[what]
     return engines
+
+
+def _format(kind: str, model: str, setting: str | Mapping[str, Any], arguments: Mapping[str, Any]) -> Found:
+    """Return the reasoning format of a role's checkpoint; of one on the hub at the commit that is asked."""
+    return find_format(model, setting, pinned(model, arguments) if kind == "vllm" else arguments)
 
 
 def open_engine(

@@ -74,7 +74,7 @@ class ChatTemplate:
         self._render = lru_cache(maxsize=_KEPT)(self._render_uncached)
         self._system_turn = lru_cache(maxsize=_KEPT)(self._system_turn_uncached)
 
-    def given(self, sampling: Sampling) -> dict[str, Json]:
+    def arguments_of(self, sampling: Sampling) -> dict[str, Json]:
         """Return the arguments that a request gives it, the switches of thinking under the names that it reads."""
         other = "chat_template" in sampling.chat_template  # another template, which reads nobody knows what
         return template_arguments(sampling, None if other else self.arguments)
@@ -93,16 +93,16 @@ class ChatTemplate:
 
     def own_system(self, arguments: Mapping[str, Json] | None = None) -> str:
         """Return the system text that the template adds if none is given, and leaves out if one is; or nothing."""
-        given = arguments or {}
-        alone, both = self._try(_turns(_QUESTION), given), self._try(_turns(_QUESTION, _SYSTEM), given)
+        alone = self._try(_turns(_QUESTION), arguments or {})
+        both = self._try(_turns(_QUESTION, _SYSTEM), arguments or {})
         if alone is None or both is None or _QUESTION not in alone:
             return ""
         text = _apart(alone.partition(_QUESTION)[0], both.partition(_QUESTION)[0]).strip()
         return text if len(text.split()) > 2 else ""
 
-    def _render_uncached(self, messages: tuple[Message, ...], given: str) -> Prompt:
-        arguments = json.loads(given)
-        folds = messages[0].role == "system" and self._system_turn(given) != "kept"
+    def _render_uncached(self, messages: tuple[Message, ...], as_json: str) -> Prompt:
+        arguments = json.loads(as_json)
+        folds = messages[0].role == "system" and self._system_turn(as_json) != "kept"
         turns = [
             {"role": turn.role, "content": turn.content} for turn in (fold(messages) if folds else messages)
         ]
@@ -120,8 +120,8 @@ class ChatTemplate:
                 f"{', '.join(turn['role'] for turn in turns)}: {str(error).rstrip('.')}. {remedy}"
             ) from error
 
-    def _system_turn_uncached(self, given: str) -> SystemTurn:
-        arguments = json.loads(given)
+    def _system_turn_uncached(self, as_json: str) -> SystemTurn:
+        arguments = json.loads(as_json)
         both = self._try(_turns(_QUESTION, _SYSTEM), arguments)
         if both is not None:
             return "dropped" if _SYSTEM not in both and _QUESTION in both else "kept"

@@ -20,7 +20,17 @@ import k2eval
 from k2eval.config import RunConfig
 from k2eval.errors import JournalError
 from k2eval.journal.format_1 import name_in_format_1, upgraded
-from k2eval.records import ROLES, Json, Note, ReasoningFormat, Record, Role, Sampling, SpeculativeCounts
+from k2eval.records import (
+    ROLES,
+    SWITCHES,
+    Json,
+    Note,
+    ReasoningFormat,
+    Record,
+    Role,
+    Sampling,
+    SpeculativeCounts,
+)
 
 FORMAT = 2
 """The format of new run directories. Format 1, that of k2eval 0.1.0, can be read too."""
@@ -106,7 +116,8 @@ class TaskRecord(Record):
     def settings(self) -> dict[str, Json]:
         """Everything that shapes the scores besides checkpoint, recipe and questions."""
         own = {"prompt": self.prompt, "version": self.version, "grader": self.grader}
-        return {**own, **self.sampling.model_dump(mode="json")}
+        unset: dict[str, Json] = dict.fromkeys(SWITCHES, "unset")  # which a switch that is set differs from
+        return {**own, **unset, **self.sampling.model_dump(mode="json")}
 
 
 class SessionRecord(Record):

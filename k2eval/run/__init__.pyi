@@ -26,6 +26,7 @@ from .rehearsal import (
     Asked as Asked,
     rehearse as rehearse,
     stages as stages,
+    switches_set_by_user as switches_set_by_user,
 )
 from .runner import (
     Runner as Runner,
@@ -48,4 +49,5 @@ __all__ = [
     "rehearse",
     "stages",
     "stop_at_once",
+    "switches_set_by_user",
 ]

@@ -58,7 +58,7 @@ async def rehearse(work: Work, engines: RoleEngines, assignments: Iterable[Assig
         if isinstance(engine, Previews) and what not in seen:
             seen.add(what)
             try:
-                engine.preview(request, _switches_set_by_user(work, role, request))
+                engine.preview(request, switches_set_by_user(work, role, request))
             except ConfigError as error:
                 raise ConfigError(f"{request.task}, stage {request.stage} ({role}): {error}") from error
     return asked
@@ -123,7 +123,8 @@ def _value(entry: Json) -> Json:
     return {"boolean": True, "integer": 0, "number": 0, "array": ["x"]}.get(str(kind), "x")
 
 
-def _switches_set_by_user(work: Work, role: Role, request: Request) -> list[str]:
+def switches_set_by_user(work: Work, role: Role, request: Request) -> list[str]:
+    """Return the switches of thinking in a request that the user set, unlike a recipe."""
     config = work.config
     own = config.overrides_of(request.task).sampling if role == "solver" else config.role_sampling(role)
     return [name for name in SWITCHES if own.get(name) is not None]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from k2eval.config import RunConfig
-from k2eval.engines import Engine
+from k2eval.engines import Engine, Previews
 from k2eval.errors import EngineError, JournalError, first_error
 from k2eval.grading import GradingPool, grader_name
 from k2eval.journal import Archive, Journal, RunRecord
@@ -81,7 +81,8 @@ class Runner:
             start = _Start(self.work, self.engines, journal, merge_run(before, now))
             missing = start.missing(assignments)
             if missing:
-                await rehearse(self.work, self.engines, missing)
+                if any(isinstance(engine, Previews) for engine in self.engines.distinct):
+                    await rehearse(self.work, self.engines, missing)
                 start.save()
                 try:
                     await self._make(start, assignments, missing)

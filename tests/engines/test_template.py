@@ -17,9 +17,9 @@ SYSTEM, USER = Message(role="system", content="Be brief."), Message(role="user",
 
 
 def template(folder: Path, source: str) -> ChatTemplate:
-    found = read_template(checkpoint(folder, source)).template
-    assert found is not None
-    return found
+    chat_template = read_template(checkpoint(folder, source)).template
+    assert chat_template is not None
+    return chat_template
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_the_arguments_that_a_template_reads_are_known(
 def test_a_switch_reaches_the_template_under_its_own_name(
     tmp_path: Path, source: str, sampling: Sampling, text: str
 ) -> None:
-    found = template(tmp_path, source)
-    assert text in found.render([USER], found.given(sampling)).text
+    chat_template = template(tmp_path, source)
+    assert text in chat_template.render([USER], chat_template.arguments_of(sampling)).text
 
 
 def test_a_missing_argument_is_named_with_its_option(tmp_path: Path) -> None:
@@ -122,8 +122,8 @@ def test_the_words_of_a_template_that_refuses_are_shown(tmp_path: Path) -> None:
 def test_a_template_that_demands_an_argument_is_not_taken_for_one_without_a_system_turn(
     tmp_path: Path,
 ) -> None:
-    found = template(tmp_path, chat_templates.DEMANDS_EFFORT)
-    assert found.system_turn() == found.system_turn({"reasoning_effort": "low"}) == "kept"
+    chat_template = template(tmp_path, chat_templates.DEMANDS_EFFORT)
+    assert chat_template.system_turn() == chat_template.system_turn({"reasoning_effort": "low"}) == "kept"
 
 
 def test_the_system_text_that_a_template_adds_by_itself_is_known(tmp_path: Path) -> None:

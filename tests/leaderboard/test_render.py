@@ -184,3 +184,11 @@ def test_switches_that_differ_between_tasks_are_told_by_task(tmp_path: Path) -> 
     }
     run = write_run(tmp_path / "a", {"t": [[1.0]], "u": [[1.0]]}, infos=infos)
     assert build([run]).frame["thinking"].tolist() == ["Tee: off; You: by its template"]
+
+
+def test_a_row_that_sets_a_switch_is_told_from_rows_that_do_not(tmp_path: Path) -> None:
+    board = build(thinking(tmp_path, Sampling(), Sampling(), Sampling(reasoning_effort="low")))
+    [notes] = [
+        notes for name, notes in zip(board.frame["run"], board.frame["t_notes"], strict=True) if name == "r2"
+    ]
+    assert notes == ("reasoning_effort low instead of unset",)

@@ -4,8 +4,14 @@ from .engine import (
 from .probe import (
     ServedProbe as ServedProbe,
 )
+from .settings import (
+    Secrets as Secrets,
+    checked as checked,
+)
 
 __all__ = [
     "EndpointEngine",
+    "Secrets",
     "ServedProbe",
+    "checked",
 ]

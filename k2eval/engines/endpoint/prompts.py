@@ -45,6 +45,6 @@ class Renderer:
         Raises:
             ConfigError: If the chat template refuses the prompt.
         """
-        text = self._template.render(request.messages, self._template.given(request.sampling)).text
+        text = self._template.render(request.messages, self._template.arguments_of(request.sampling)).text
         ids = self._tokenizer.encode(text, add_special_tokens=False)
         return list(ids), text.rstrip().endswith(THINK[0])

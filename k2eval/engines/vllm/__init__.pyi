@@ -7,6 +7,10 @@ from .cpu_repair import (
 from .engine import (
     VllmEngine as VllmEngine,
 )
+from .preview import (
+    FOLDED as FOLDED,
+    Preview as Preview,
+)
 from .probe import (
     Continuation as Continuation,
     Probe as Probe,
@@ -22,7 +26,9 @@ from .speculation import (
 )
 
 __all__ = [
+    "FOLDED",
     "Continuation",
+    "Preview",
     "Probe",
     "Repairing",
     "Step",

@@ -46,20 +46,19 @@ class Preview:
         """See :class:`k2eval.engines.protocol.Previews`."""
         if not self.files.is_known:
             return None
-        template = self.files.template
-        if "chat_template" not in request.sampling.chat_template:
-            self._check(switches, template.arguments if template else frozenset())
+        template, sampling = self.files.template, request.sampling
+        reads = template.arguments if template else frozenset()
+        if "chat_template" not in sampling.chat_template:
+            for switch in unknown_switches(switches, reads):
+                if switch != "thinking_budget":
+                    raise ConfigError(no_switch(self._model, switch, reads))
+            if sampling.thinking_budget is not None and sampling.thinking is not False:
+                self.keeps_budgets |= bool(unknown_switches(["thinking_budget"], reads))
         if template is None:
             return "\n\n".join(message.content for message in request.messages)
-        prompt = template.render(request.messages, template.given(request.sampling))
+        prompt = template.render(request.messages, template.arguments_of(request.sampling))
         self.folds = self.folds or prompt.folded
         return prompt.text
-
-    def _check(self, switches: Collection[str], reads: Collection[str]) -> None:
-        for switch in unknown_switches(switches, reads):
-            if switch != "thinking_budget":
-                raise ConfigError(no_switch(self._model, switch, reads))
-            self.keeps_budgets = True
 
     def reasoning(self, version: str, form: ReasoningFormat) -> dict[str, Any]:
         """Return the engine arguments by which vLLM, of this version, keeps budgets of thinking; none if it need not.
@@ -79,7 +78,9 @@ class Preview:
         if any(self._arguments.get(name) for name in _OF_REASONING):
             return {}
         source = self.files.template.source if self.files.template else ""
-        pair = next((pair for pair in pairs_of(form) if pair[0] in source), None)
+        pairs = pairs_of(form)
+        usual = pairs[0] if pairs and form.name != "auto" else None
+        pair = next((pair for pair in pairs if pair[0] in source), usual)
         if pair is None:
             raise ConfigError(
                 f"The chat template of {self._model} knows no budget of thinking ({FLAGS['thinking_budget']}), and "

@@ -40,7 +40,7 @@ class Prompts:
         if self._template is None:
             text = "\n\n".join(message.content for message in request.messages)
         else:
-            prompt = self._template.render(request.messages, self._template.given(request.sampling))
+            prompt = self._template.render(request.messages, self._template.arguments_of(request.sampling))
             text, self.folds = prompt.text, self.folds or prompt.folded
         return self._encode(text), prefill_of(text, self._reasoning)
 
