@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from k2eval.engines.endpoint import refusals
 from k2eval.engines.endpoint.answers import Answer, Expectation, StreamedAnswer, most_bytes, whole_answer
-from k2eval.engines.endpoint.bodies import OPTIONAL, Dialect, body_of
+from k2eval.engines.endpoint.bodies import OPTIONAL, Dialect, body_of, is_neutral
 from k2eval.engines.endpoint.jsons import dumps
 from k2eval.engines.endpoint.meeting import Measured, measure, template_of
 from k2eval.engines.endpoint.prompts import Renderer
@@ -17,7 +17,7 @@ from k2eval.engines.endpoint.settings import EndpointSettings, Secrets
 from k2eval.engines.endpoint.trouble import Refusal, Silence
 from k2eval.engines.endpoint.watch import FEWEST_TOKENS
 from k2eval.errors import PromptTooLong
-from k2eval.records import SWITCHES, Json, Note, NoteKind, Request
+from k2eval.records import SWITCHES, Json, Note, NoteKind, Request, Sampling
 
 _PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 _NO_SUCH_PATH = (404, 405, 501)
@@ -116,7 +116,7 @@ class Asker:
             try:
                 answer = await self._send(server, sent)
             except Refusal as refusal:
-                change = self._change(dialect, max_tokens, refusal)
+                change = self._change(dialect, max_tokens, request.sampling, refusal)
                 if change is None:
                     raise
                 dialect, max_tokens, words = change
@@ -236,7 +236,9 @@ class Asker:
             )
         return room
 
-    def _change(self, dialect: Dialect, max_tokens: int, refusal: Refusal) -> tuple[Dialect, int, str] | None:
+    def _change(
+        self, dialect: Dialect, max_tokens: int, sampling: Sampling, refusal: Refusal
+    ) -> tuple[Dialect, int, str] | None:
         """Return how to ask instead, and what to note if that is answered; None if the refusal's words name nothing."""
         words = self._secrets.redacted(refusal.words)[:200]
         if refusal.status in _NO_SUCH_PATH:
@@ -269,7 +271,8 @@ class Asker:
             return replace(dialect, renamed=renamed), max_tokens, note
         if refused is None or refused == name:
             return None
-        note = "" if refused in _UNSAID else f"does not take {refused}, which is left out: {words}"
+        unsaid = refused in _UNSAID or (is_neutral(refused, sampling) and refusals.is_unknown(refusal))
+        note = "" if unsaid else f"does not take {refused}, which is left out: {words}"
         return replace(dialect, dropped=dialect.dropped | {refused}), max_tokens, note
 
     def _learn(self, server: Server, dialect: Dialect, changes: list[str]) -> None:
