@@ -124,7 +124,7 @@ def transformers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """vLLM's own server, in this environment."""
+    """The server of vLLM, in this environment."""
     pytest.importorskip("vllm", reason="vLLM is not installed")
     folder = tmp_path_factory.mktemp("vllm")
     port = free_port()
