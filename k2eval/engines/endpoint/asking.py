@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from k2eval.engines.endpoint import refusals
-from k2eval.engines.endpoint.answers import Answer, Expectation, StreamedAnswer, most_bytes, whole_answer
+from k2eval.engines.endpoint.answers import (
+    Answer,
+    Expectation,
+    StreamedAnswer,
+    marks_of,
+    most_bytes,
+    whole_answer,
+)
 from k2eval.engines.endpoint.bodies import OPTIONAL, Dialect, body_of, is_neutral
 from k2eval.engines.endpoint.jsons import dumps
 from k2eval.engines.endpoint.meeting import Measured, measure, template_of
@@ -17,7 +24,8 @@ from k2eval.engines.endpoint.settings import EndpointSettings, Secrets
 from k2eval.engines.endpoint.trouble import Refusal, Silence
 from k2eval.engines.endpoint.watch import FEWEST_TOKENS
 from k2eval.errors import PromptTooLong
-from k2eval.records import SWITCHES, Json, Note, NoteKind, Request, Sampling
+from k2eval.reasoning import AUTO, NONE, prefill_of
+from k2eval.records import SWITCHES, Json, Note, NoteKind, ReasoningFormat, Request, Sampling
 
 _PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 _NO_SUCH_PATH = (404, 405, 501)
@@ -50,8 +58,8 @@ class Sent:
     stops_sent: bool
     """Whether the server ends the answer at the stop strings, if there are any."""
     shows_special_tokens: bool
-    opens_think: bool
-    """Whether the prompt ends in an open reasoning block."""
+    prefill: str
+    """The mark that opens reasoning, if the prompt ends in it."""
 
 
 Reply = tuple[Answer, Sent]
@@ -67,7 +75,7 @@ class Asker:
         secrets: What must not be repeated.
         notes: Takes what could not be sent as it is meant.
         renderer: Renders prompts for completions, if a tokenizer is set.
-        reasons: Whether answers may begin with reasoning, which no stop string may end.
+        reasoning: How the model marks its reasoning. If it may do any, no stop string is sent that could end it.
     """
 
     def __init__(
@@ -77,14 +85,15 @@ class Asker:
         secrets: Secrets,
         notes: Notes,
         renderer: Renderer | None,
-        reasons: bool,
+        reasoning: ReasoningFormat = AUTO,
     ) -> None:
         self._model = model
         self._settings = settings
         self._secrets = secrets
         self._notes = notes
         self._renderer = renderer
-        self._reasons = reasons
+        self._reasoning = reasoning
+        self._marks = marks_of(reasoning)
         self._answers_as = settings.answers_as or model
         self._measured: dict[tuple[int, tuple[object, ...], str], asyncio.Task[Measured | None]] = {}
 
@@ -139,7 +148,7 @@ class Asker:
             max_tokens,
             dialect,
             prompt=prompt,
-            reasons=self._reasons,
+            reasons=self._reasoning != NONE,
             stream=settings.stream,
             extra=settings.extra_body,
         )
@@ -151,11 +160,16 @@ class Asker:
             _PATHS[dialect.api],
             dumps(body),
             Expectation(
-                self._answers_as, max_tokens, stops if stops_sent else (), settings.hides_reasoning, answers
+                self._answers_as,
+                max_tokens,
+                stops if stops_sent else (),
+                settings.hides_reasoning,
+                answers,
+                self._marks,
             ),
             stops_sent or not stops,
             body.get("skip_special_tokens") is False,
-            (measured is not None and measured.opens_think) if opens is None else opens,
+            (measured.prefill if measured is not None else "") if opens is None else self._marks[0] * opens,
         )
 
     async def _send(self, server: Server, sent: Sent) -> Answer:
@@ -202,24 +216,26 @@ class Asker:
     async def _look_at(self, server: Server, request: Request) -> Measured | None:
         """Return the prompt's length and how it ends, as far as that is needed and the server tells."""
         if self._renderer is not None:
-            prompt, opens = self._renderer.render(request)
-            return Measured(len(prompt), opens)
+            prompt, text = self._renderer.render(request)
+            return Measured(len(prompt), prefill_of(text, self._reasoning))
         if not server.measures:
             return None
         template = template_of(request)
         fits = server.context is None or request.sampling.max_tokens + at_most(request) <= server.context
-        known = server.opens_think.get(template)
+        known = server.prefills.get(template)
         if fits and known is not None:
             return Measured(None, known)
         key = (id(server), request.messages, template)
         task = self._measured.get(key)
         if task is None:
-            task = self._measured[key] = asyncio.create_task(measure(server, self._model, request))
+            task = self._measured[key] = asyncio.create_task(
+                measure(server, self._model, request, self._reasoning)
+            )
             if len(self._measured) > _KEPT:
                 del self._measured[next(iter(self._measured))]
         measured = await asyncio.shield(task)
         if measured is not None:
-            server.opens_think[template] = measured.opens_think
+            server.prefills[template] = measured.prefill
         return measured
 
     def _room(self, server: Server, request: Request, measured: Measured | None) -> int:

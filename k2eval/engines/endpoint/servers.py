@@ -52,8 +52,8 @@ class Server:
     context: int | None = None
     measures: bool = True
     """Whether it tells the length of prompts; believed until it does not."""
-    opens_think: dict[str, bool] = field(default_factory=dict)
-    """Whether a chat template with these arguments opens the reasoning, so that answers do not."""
+    prefills: dict[str, str] = field(default_factory=dict)
+    """The mark with which a chat template with these arguments opens the reasoning, so that answers do not."""
     counts_work: bool = False
     """Whether it has a page of metrics that tells its progress."""
     progress: float | None = None
