@@ -93,6 +93,7 @@ class Asker:
         self._notes = notes
         self._renderer = renderer
         self._reasoning = reasoning
+        self._reasons = reasoning != NONE
         self._marks = marks_of(reasoning)
         self._answers_as = settings.answers_as or model
         self._measured: dict[tuple[int, tuple[object, ...], str], asyncio.Task[Measured | None]] = {}
@@ -148,7 +149,7 @@ class Asker:
             max_tokens,
             dialect,
             prompt=prompt,
-            reasons=self._reasoning != NONE,
+            reasons=self._reasons,
             stream=settings.stream,
             extra=settings.extra_body,
         )

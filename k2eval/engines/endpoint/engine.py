@@ -146,8 +146,9 @@ class EndpointEngine:
         form, prefill = self._reasoning.form, sent.prefill
         if prefill and text.lstrip().startswith(tuple(start for start, _ in pairs_of(form))):
             prefill = ""  # the server has put it back
-        if not sent.stops_sent:
-            end = stop_place(text, form, request.sampling.stop, prefill)
+        stops = request.sampling.stop
+        if not sent.stops_sent and any(stop in text for stop in stops):
+            end = stop_place(text, form, stops, prefill)
             if end is not None:
                 text, finish_reason = text[:end], "stop"
         return Generation.answering(
