@@ -119,7 +119,9 @@ def transformers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         str(port),
     ]
     with running(command, f"http://127.0.0.1:{port}/health", folder / "log", HF_HUB_OFFLINE="1"):
-        yield Served(f"http://127.0.0.1:{port}/v1", str(NANO), {"concurrency": 2, "answers_as": f"{NANO}@main"})
+        yield Served(
+            f"http://127.0.0.1:{port}/v1", str(NANO), {"concurrency": 2, "answers_as": f"{NANO}@main"}
+        )
 
 
 @pytest.fixture(scope="session")

@@ -130,7 +130,8 @@ class StreamedAnswer:
         self._done = False
         tokens = (expected.max_tokens + _SPARE_TOKENS) * expected.answers
         self._pieces_left = _PIECES_PER_TOKEN * tokens
-        self._room = _PIECES_PER_TOKEN * _BYTES_PER_TOKEN * tokens + _SPARE_BYTES
+        self.most_bytes = _PIECES_PER_TOKEN * _BYTES_PER_TOKEN * tokens + _SPARE_BYTES
+        """More than the stream can have."""
         self._longest_line = most_bytes(expected)
 
     @property
@@ -145,7 +146,6 @@ class StreamedAnswer:
             BadAnswer: If it is more than max_tokens can be, or no chat completion.
             OtherModel: If it carries another name.
         """
-        self._room -= len(data)
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         before = len(self._content) + len(self._reasoning)
@@ -161,7 +161,7 @@ class StreamedAnswer:
                 self._ttft_s = round(time.perf_counter() - self._started, 6)
             if self._on_text is not None:
                 self._on_text(texts)
-        if min(self._room, self._pieces_left, self._longest_line - len(self._rest)) < 0:
+        if min(self._pieces_left, self._longest_line - len(self._rest)) < 0:
             raise BadAnswer("the stream goes on far beyond max_tokens")
 
     def _take(self, event: bytes) -> None:

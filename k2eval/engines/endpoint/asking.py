@@ -186,7 +186,7 @@ class Asker:
             if self._settings.stream:
                 answer = await self._stream(server, sent, asked)
             else:
-                data = await server.client.fetch(sent.path, sent.body, most_bytes(sent.expected))
+                data = await server.client.ask(sent.path, sent.body, most_bytes(sent.expected))
                 answer = whole_answer(data, sent.expected)
         except asyncio.CancelledError:
             if asked.given_up and not task.uncancel():
@@ -208,7 +208,7 @@ class Asker:
             asked.last_text = server.last_sign = now()
 
         streamed = StreamedAnswer(sent.expected, note_text)
-        await server.client.stream(sent.path, sent.body, streamed.feed)
+        await server.client.ask(sent.path, sent.body, streamed.most_bytes, streamed.feed)
         return streamed.answer()
 
     def _looks(self, server: Server) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from k2eval.engines.endpoint.settings import EndpointSettings
 from k2eval.engines.template import fold
 from k2eval.engines.thinking import server_fields
-from k2eval.records import Json, Request, Sampling
+from k2eval.records import SWITCHES, Json, Request, Sampling
 
 OPTIONAL = (
     "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop", "include_stop_str_in_output",
@@ -36,6 +36,11 @@ class Dialect:
         """Return the one that the settings name."""
         api = "completions" if settings.api == "completions" else "chat"
         return cls(set(settings.drop), dict(settings.rename), api=api)
+
+
+def has_switches(sampling: Sampling) -> bool:
+    """Return whether the chat template, or the server, is told anything about thinking and the like."""
+    return bool(sampling.chat_template) or any(getattr(sampling, name) is not None for name in SWITCHES)
 
 
 def turns_of(request: Request, folds_system: bool = False) -> list[dict[str, str]]:
@@ -83,7 +88,8 @@ def body_of(
     }
     if prompt is None:
         body["messages"] = turns_of(request, dialect.folds_system)
-        body |= server_fields(sampling, template="chat_template_kwargs" not in dialect.dropped)
+        if has_switches(sampling):
+            body |= server_fields(sampling, template="chat_template_kwargs" not in dialect.dropped)
     else:
         body["prompt"] = prompt
     if stream:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from k2eval.engines.endpoint import refusals
 from k2eval.engines.endpoint.asking import Asker, Notes, Reply
-from k2eval.engines.endpoint.bodies import Dialect
+from k2eval.engines.endpoint.bodies import Dialect, has_switches
 from k2eval.engines.endpoint.checks import ask_once, check_template, honours_seeds
 from k2eval.engines.endpoint.client import Client
 from k2eval.engines.endpoint.endings import without_end_of_turn
@@ -24,7 +24,6 @@ from k2eval.engines.endpoint.settings import Secrets, checked
 from k2eval.engines.endpoint.trouble import NoConnection, OtherModel, Refusal, Trouble
 from k2eval.engines.endpoint.watch import Watch
 from k2eval.engines.protocol import EngineInfo
-from k2eval.engines.thinking import template_arguments
 from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong
 from k2eval.reasoning import AUTO, Found, pairs_of, stop_place
 from k2eval.records import Generation, Note, NoteKind, Request
@@ -221,7 +220,7 @@ class EndpointEngine:
                 NoteKind.SERVER,
                 "the server sends several answers where one is asked for: the first is taken",
             )
-        if template_arguments(request.sampling, None):
+        if has_switches(request.sampling):
             key = id(server), template_of(request)
             if key not in self._checked:
                 self._checked.add(key)

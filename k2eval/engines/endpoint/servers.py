@@ -95,8 +95,10 @@ def least_loaded(servers: list[Server]) -> Server | None:
     """Return the server with the smallest load, of those that are up if any is; None if these are full."""
     if len(servers) == 1:
         return servers[0] if servers[0].in_flight < servers[0].limit else None
-    if any(server.failures for server in servers):
-        servers = [server for server in servers if server.is_up] or servers
+    for server in servers:
+        if server.failures:
+            servers = [server for server in servers if server.is_up] or servers
+            break
     chosen, smallest = None, 1.0
     for server in servers:
         load = server.in_flight / server.limit
