@@ -72,7 +72,7 @@ doctor: setup ## Check what this machine offers
 	@$(K2) doctor
 
 ##@ Develop
-.PHONY: setup check test test-fast coverage format docs
+.PHONY: setup check test test-fast test-servers coverage format docs
 setup: ## Make the environment; does nothing when it is there
 	@requirements/install.sh
 check: setup ## ruff, mypy and import-linter
@@ -84,6 +84,12 @@ test: setup ## All tests
 	@$(PY) -m pytest -n 2 --dist loadgroup
 test-fast: setup ## Tests that need neither vLLM nor much time
 	@$(PY) -m pytest -n 2 -m "not slow"
+test-servers: setup ## Tests against real servers, each in an environment of its own under build/servers
+	@for name in llamacpp litellm transformers; do \
+	    cmp -s requirements/servers/$$name.txt build/servers/$$name/.installed || { $(PY) -m venv build/servers/$$name && \
+	    build/servers/$$name/bin/pip install -q --disable-pip-version-check -r requirements/servers/$$name.txt && \
+	    cp requirements/servers/$$name.txt build/servers/$$name/.installed; } || exit; done
+	@$(PY) -m pytest -n 0 tests/servers $(ARGS)
 coverage: setup ## Branch coverage of the fast tests, child processes included
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@$(PY) -m pytest -n 2 -q -m "not slow" --cov --cov-report=term

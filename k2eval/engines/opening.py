@@ -93,7 +93,7 @@ def open_engine(
     if kind == "endpoint":
         from k2eval.engines.endpoint.engine import EndpointEngine
 
-        return EndpointEngine(model, arguments, reasoning.form if reasoning else AUTO)
+        return EndpointEngine(model, arguments, reasoning)
     if kind == "scripted":
         from k2eval.engines.scripted import from_file
 

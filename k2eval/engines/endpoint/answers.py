@@ -9,9 +9,11 @@ from typing import Any
 
 from k2eval.engines.endpoint.jsons import count, loads, whole
 from k2eval.engines.endpoint.trouble import BadAnswer, OtherModel
-from k2eval.records import FinishReason, Json
+from k2eval.reasoning import ANALYSIS, AUTO, HARMONY, NONE, pairs_of
+from k2eval.records import FinishReason, Json, ReasoningFormat
 
 THINK = ("<think>", "</think>")
+_FINAL = "<|end|><|start|>assistant<|channel|>final<|message|>"
 
 _FINISHES: dict[str, FinishReason] = {
     "stop": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "end_turn": "stop",
@@ -67,6 +69,8 @@ class Expectation:
     hides_reasoning: bool = False
     """Whether tokens may be counted for text that is never shown."""
     answers: int = 1
+    marks: tuple[str, str] = THINK
+    """Put around reasoning that came apart from the answer."""
 
 
 def whole_answer(data: bytes, expected: Expectation) -> Answer:
@@ -126,7 +130,8 @@ class StreamedAnswer:
         self._done = False
         tokens = (expected.max_tokens + _SPARE_TOKENS) * expected.answers
         self._pieces_left = _PIECES_PER_TOKEN * tokens
-        self._room = _PIECES_PER_TOKEN * _BYTES_PER_TOKEN * tokens + _SPARE_BYTES
+        self.most_bytes = _PIECES_PER_TOKEN * _BYTES_PER_TOKEN * tokens + _SPARE_BYTES
+        """More than the stream can have."""
         self._longest_line = most_bytes(expected)
 
     @property
@@ -141,7 +146,6 @@ class StreamedAnswer:
             BadAnswer: If it is more than max_tokens can be, or no chat completion.
             OtherModel: If it carries another name.
         """
-        self._room -= len(data)
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         before = len(self._content) + len(self._reasoning)
@@ -157,7 +161,7 @@ class StreamedAnswer:
                 self._ttft_s = round(time.perf_counter() - self._started, 6)
             if self._on_text is not None:
                 self._on_text(texts)
-        if min(self._room, self._pieces_left, self._longest_line - len(self._rest)) < 0:
+        if min(self._pieces_left, self._longest_line - len(self._rest)) < 0:
             raise BadAnswer("the stream goes on far beyond max_tokens")
 
     def _take(self, event: bytes) -> None:
@@ -225,6 +229,17 @@ class StreamedAnswer:
         )
 
 
+def marks_of(form: ReasoningFormat) -> tuple[str, str]:
+    """Return the marks that a model of this format puts around its reasoning.
+
+    >>> marks_of(ReasoningFormat(name="mistral"))
+    ('[THINK]', '[/THINK]')
+    """
+    if form == HARMONY:
+        return ANALYSIS, _FINAL
+    return THINK if form in (AUTO, NONE) else pairs_of(form)[0]
+
+
 def most_bytes(expected: Expectation) -> int:
     """Return how many bytes a whole answer can have at most."""
     return _BYTES_PER_TOKEN * (expected.max_tokens + _SPARE_TOKENS) * expected.answers + _SPARE_BYTES
@@ -274,7 +289,7 @@ def _answer(
         _check_tokens(tokens, size, reason, usage)
     details = usage.get("prompt_tokens_details")
     return Answer(
-        text=_text(content, reasoning, reason, stop, expected.stops),
+        text=_text(content, reasoning, reason, stop, expected),
         finish_reason=reason,
         prompt_tokens=count(usage.get("prompt_tokens")) or 0,
         cached_tokens=(count(details.get("cached_tokens")) or 0) if isinstance(details, dict) else 0,
@@ -296,11 +311,11 @@ def _check_tokens(tokens: int, size: int, finish: FinishReason, usage: dict[str,
         raise BadAnswer("far less text than tokens are counted")
 
 
-def _text(content: str, reasoning: str, finish: FinishReason, stop: Any, stops: tuple[str, ...]) -> str:
-    if stop in stops and not content.endswith(stop):
+def _text(content: str, reasoning: str, finish: FinishReason, stop: Any, expected: Expectation) -> str:
+    if stop in expected.stops and not content.endswith(stop):
         content += stop
     if not reasoning:
         return content
     if not content and finish == "length":
-        return THINK[0] + reasoning
-    return f"{THINK[0]}{reasoning}{THINK[1]}{content}"
+        return expected.marks[0] + reasoning
+    return f"{expected.marks[0]}{reasoning}{expected.marks[1]}{content}"

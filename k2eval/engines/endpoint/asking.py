@@ -7,8 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from k2eval.engines.endpoint import refusals
-from k2eval.engines.endpoint.answers import Answer, Expectation, StreamedAnswer, most_bytes, whole_answer
-from k2eval.engines.endpoint.bodies import OPTIONAL, Dialect, body_of
+from k2eval.engines.endpoint.answers import (
+    Answer,
+    Expectation,
+    StreamedAnswer,
+    marks_of,
+    most_bytes,
+    whole_answer,
+)
+from k2eval.engines.endpoint.bodies import OPTIONAL, Dialect, body_of, is_neutral
 from k2eval.engines.endpoint.jsons import dumps
 from k2eval.engines.endpoint.meeting import Measured, measure, template_of
 from k2eval.engines.endpoint.prompts import Renderer
@@ -17,7 +24,8 @@ from k2eval.engines.endpoint.settings import EndpointSettings, Secrets
 from k2eval.engines.endpoint.trouble import Refusal, Silence
 from k2eval.engines.endpoint.watch import FEWEST_TOKENS
 from k2eval.errors import PromptTooLong
-from k2eval.records import SWITCHES, Json, Note, NoteKind, Request
+from k2eval.reasoning import AUTO, NONE, prefill_of
+from k2eval.records import SWITCHES, Json, Note, NoteKind, ReasoningFormat, Request, Sampling
 
 _PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 _NO_SUCH_PATH = (404, 405, 501)
@@ -50,8 +58,8 @@ class Sent:
     stops_sent: bool
     """Whether the server ends the answer at the stop strings, if there are any."""
     shows_special_tokens: bool
-    opens_think: bool
-    """Whether the prompt ends in an open reasoning block."""
+    prefill: str
+    """The mark that opens reasoning, if the prompt ends in it."""
 
 
 Reply = tuple[Answer, Sent]
@@ -67,7 +75,7 @@ class Asker:
         secrets: What must not be repeated.
         notes: Takes what could not be sent as it is meant.
         renderer: Renders prompts for completions, if a tokenizer is set.
-        reasons: Whether answers may begin with reasoning, which no stop string may end.
+        reasoning: How the model marks its reasoning. If it may do any, no stop string is sent that could end it.
     """
 
     def __init__(
@@ -77,14 +85,16 @@ class Asker:
         secrets: Secrets,
         notes: Notes,
         renderer: Renderer | None,
-        reasons: bool,
+        reasoning: ReasoningFormat = AUTO,
     ) -> None:
         self._model = model
         self._settings = settings
         self._secrets = secrets
         self._notes = notes
         self._renderer = renderer
-        self._reasons = reasons
+        self._reasoning = reasoning
+        self._reasons = reasoning != NONE
+        self._marks = marks_of(reasoning)
         self._answers_as = settings.answers_as or model
         self._measured: dict[tuple[int, tuple[object, ...], str], asyncio.Task[Measured | None]] = {}
 
@@ -116,7 +126,7 @@ class Asker:
             try:
                 answer = await self._send(server, sent)
             except Refusal as refusal:
-                change = self._change(dialect, max_tokens, refusal)
+                change = self._change(dialect, max_tokens, request.sampling, refusal)
                 if change is None:
                     raise
                 dialect, max_tokens, words = change
@@ -151,11 +161,16 @@ class Asker:
             _PATHS[dialect.api],
             dumps(body),
             Expectation(
-                self._answers_as, max_tokens, stops if stops_sent else (), settings.hides_reasoning, answers
+                self._answers_as,
+                max_tokens,
+                stops if stops_sent else (),
+                settings.hides_reasoning,
+                answers,
+                self._marks,
             ),
             stops_sent or not stops,
             body.get("skip_special_tokens") is False,
-            (measured is not None and measured.opens_think) if opens is None else opens,
+            (measured.prefill if measured is not None else "") if opens is None else self._marks[0] * opens,
         )
 
     async def _send(self, server: Server, sent: Sent) -> Answer:
@@ -171,7 +186,7 @@ class Asker:
             if self._settings.stream:
                 answer = await self._stream(server, sent, asked)
             else:
-                data = await server.client.fetch(sent.path, sent.body, most_bytes(sent.expected))
+                data = await server.client.ask(sent.path, sent.body, most_bytes(sent.expected))
                 answer = whole_answer(data, sent.expected)
         except asyncio.CancelledError:
             if asked.given_up and not task.uncancel():
@@ -193,7 +208,7 @@ class Asker:
             asked.last_text = server.last_sign = now()
 
         streamed = StreamedAnswer(sent.expected, note_text)
-        await server.client.stream(sent.path, sent.body, streamed.feed)
+        await server.client.ask(sent.path, sent.body, streamed.most_bytes, streamed.feed)
         return streamed.answer()
 
     def _looks(self, server: Server) -> bool:
@@ -202,24 +217,26 @@ class Asker:
     async def _look_at(self, server: Server, request: Request) -> Measured | None:
         """Return the prompt's length and how it ends, as far as that is needed and the server tells."""
         if self._renderer is not None:
-            prompt, opens = self._renderer.render(request)
-            return Measured(len(prompt), opens)
+            prompt, text = self._renderer.render(request)
+            return Measured(len(prompt), prefill_of(text, self._reasoning))
         if not server.measures:
             return None
         template = template_of(request)
         fits = server.context is None or request.sampling.max_tokens + at_most(request) <= server.context
-        known = server.opens_think.get(template)
+        known = server.prefills.get(template)
         if fits and known is not None:
             return Measured(None, known)
         key = (id(server), request.messages, template)
         task = self._measured.get(key)
         if task is None:
-            task = self._measured[key] = asyncio.create_task(measure(server, self._model, request))
+            task = self._measured[key] = asyncio.create_task(
+                measure(server, self._model, request, self._reasoning)
+            )
             if len(self._measured) > _KEPT:
                 del self._measured[next(iter(self._measured))]
         measured = await asyncio.shield(task)
         if measured is not None:
-            server.opens_think[template] = measured.opens_think
+            server.prefills[template] = measured.prefill
         return measured
 
     def _room(self, server: Server, request: Request, measured: Measured | None) -> int:
@@ -236,7 +253,9 @@ class Asker:
             )
         return room
 
-    def _change(self, dialect: Dialect, max_tokens: int, refusal: Refusal) -> tuple[Dialect, int, str] | None:
+    def _change(
+        self, dialect: Dialect, max_tokens: int, sampling: Sampling, refusal: Refusal
+    ) -> tuple[Dialect, int, str] | None:
         """Return how to ask instead, and what to note if that is answered; None if the refusal's words name nothing."""
         words = self._secrets.redacted(refusal.words)[:200]
         if refusal.status in _NO_SUCH_PATH:
@@ -269,7 +288,8 @@ class Asker:
             return replace(dialect, renamed=renamed), max_tokens, note
         if refused is None or refused == name:
             return None
-        note = "" if refused in _UNSAID else f"does not take {refused}, which is left out: {words}"
+        unsaid = refused in _UNSAID or (is_neutral(refused, sampling) and refusals.is_unknown(refusal))
+        note = "" if unsaid else f"does not take {refused}, which is left out: {words}"
         return replace(dialect, dropped=dialect.dropped | {refused}), max_tokens, note
 
     def _learn(self, server: Server, dialect: Dialect, changes: list[str]) -> None:

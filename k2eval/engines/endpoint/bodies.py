@@ -9,13 +9,14 @@ from typing import Any
 from k2eval.engines.endpoint.settings import EndpointSettings
 from k2eval.engines.template import fold
 from k2eval.engines.thinking import server_fields
-from k2eval.records import Json, Request
+from k2eval.records import SWITCHES, Json, Request, Sampling
 
 OPTIONAL = (
-    "temperature", "top_p", "top_k", "min_p", "seed", "stop", "include_stop_str_in_output", "skip_special_tokens",
-    "chat_template_kwargs", "reasoning_effort", "thinking_token_budget", "stream_options",
+    "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop", "include_stop_str_in_output",
+    "skip_special_tokens", "chat_template_kwargs", "reasoning_effort", "thinking_token_budget", "stream_options",
 )  # fmt: skip
 """Parameters that a server may refuse; it is then asked without them, and that is noted."""
+_NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
 
 
 @dataclass(slots=True)
@@ -35,6 +36,11 @@ class Dialect:
         """Return the one that the settings name."""
         api = "completions" if settings.api == "completions" else "chat"
         return cls(set(settings.drop), dict(settings.rename), api=api)
+
+
+def has_switches(sampling: Sampling) -> bool:
+    """Return whether the chat template, or the server, is told anything about thinking and the like."""
+    return bool(sampling.chat_template) or any(getattr(sampling, name) is not None for name in SWITCHES)
 
 
 def turns_of(request: Request, folds_system: bool = False) -> list[dict[str, str]]:
@@ -73,12 +79,17 @@ def body_of(
         "model": model,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
+        # Said even if they change nothing: servers have defaults of their own, or the checkpoint's.
+        "top_k": sampling.top_k or -1,
+        "min_p": sampling.min_p,
+        "repetition_penalty": 1.0,
         "max_tokens": max_tokens,
         "seed": request.seed,
     }
     if prompt is None:
         body["messages"] = turns_of(request, dialect.folds_system)
-        body |= server_fields(sampling, template="chat_template_kwargs" not in dialect.dropped)
+        if has_switches(sampling):
+            body |= server_fields(sampling, template="chat_template_kwargs" not in dialect.dropped)
     else:
         body["prompt"] = prompt
     if stream:
@@ -92,13 +103,14 @@ def body_of(
             "type": "json_schema",
             "json_schema": {"name": "reply", "schema": sampling.json_schema, "strict": True},
         }
-    if sampling.top_k > 0:
-        body["top_k"] = sampling.top_k
-    if sampling.min_p > 0:
-        body["min_p"] = sampling.min_p
     for name in dialect.dropped:
         body.pop(name, None)
     for name, other in dialect.renamed.items():
         if name in body:
             body[other] = body.pop(name)
     return {**body, **extra} if extra else body
+
+
+def is_neutral(name: str, sampling: Sampling) -> bool:
+    """Return whether a parameter says no more than a server does that does not know it."""
+    return name in _NEUTRAL and getattr(sampling, name, None) in (None, 0, _NEUTRAL[name])

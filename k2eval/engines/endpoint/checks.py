@@ -123,7 +123,7 @@ async def _prompt(
     server: Server, model: str, request: Request, asker: Asker, arguments: dict[str, Json]
 ) -> int | str:
     """Return something that tells one prompt from another: its text, or its length by the server's own count."""
-    measured = await measure(server, model, request, arguments)
+    measured = await measure(server, model, request, arguments=arguments)
     if measured is not None:
         return measured.text or measured.tokens or 0
     answer, _ = await asker.ask(server, letters(1, max_tokens=1), arguments=arguments)

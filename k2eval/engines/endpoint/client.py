@@ -114,29 +114,17 @@ class Client:
         """Close all connections."""
         await self._session.close()
 
-    async def fetch(self, path: str, body: bytes, most: int) -> bytes:
-        """Post a request and return the body of its answer, of ``most`` bytes.
-
-        Raises:
-            Trouble: As :meth:`stream` does.
-        """
-        pieces: list[bytes] = []
-
-        def take(data: bytes) -> None:
-            nonlocal most
-            pieces.append(data)
-            most -= len(data)
-            if most < 0:
-                raise BadAnswer("the answer goes on far beyond max_tokens")
-
-        await self.stream(path, body, take)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    async def stream(self, path: str, body: bytes, feed: Feed) -> None:
-        """Post a request and feed the body of its answer as it arrives, to the end.
+    async def ask(self, path: str, body: bytes, most: int, feed: Feed | None = None) -> bytes:
+        """Post a request and return the body of its answer, or feed it as it arrives, to the end.
 
         A connection that the server closed before the first byte of an answer, since it had been idle, is no trouble:
         the request goes out again at once.
+
+        Args:
+            path: Behind the base URL.
+            body: The request in JSON.
+            most: Bytes that the answer may have.
+            feed: Takes the answer in pieces; without it, the answer is returned.
 
         Raises:
             Refusal: If the server answers with another status than 200.
@@ -145,6 +133,7 @@ class Client:
             BadAnswer: If what comes is no HTTP, or ``feed`` says so.
         """
         url = self._urls.get(path) or self._address(path, self.url + path)
+        whole = b""
         while True:
             use = _Use()
             _use.set(use)
@@ -162,9 +151,16 @@ class Client:
                 raise await _refusal(response)
             content = response.content
             while data := await content.readany():
-                feed(data)
+                most -= len(data)
+                if most < 0:
+                    raise BadAnswer("the answer goes on far beyond max_tokens")
+                if feed is not None:
+                    feed(data)
+                else:
+                    whole = whole + data if whole else data
                 if content.at_eof():
-                    return
+                    break
+            return whole
         except (aiohttp.ClientError, OSError) as error:
             response.close()
             raise _trouble(error) from error

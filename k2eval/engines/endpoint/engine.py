@@ -12,12 +12,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from k2eval.engines.endpoint import refusals
-from k2eval.engines.endpoint.answers import THINK
 from k2eval.engines.endpoint.asking import Asker, Notes, Reply
-from k2eval.engines.endpoint.bodies import Dialect
+from k2eval.engines.endpoint.bodies import Dialect, has_switches
 from k2eval.engines.endpoint.checks import ask_once, check_template, honours_seeds
 from k2eval.engines.endpoint.client import Client
-from k2eval.engines.endpoint.endings import cut_behind_stop, without_end_of_turn
+from k2eval.engines.endpoint.endings import without_end_of_turn
 from k2eval.engines.endpoint.meeting import introduce, learn_limits, template_of
 from k2eval.engines.endpoint.prompts import Renderer
 from k2eval.engines.endpoint.servers import Gate, Server
@@ -25,10 +24,9 @@ from k2eval.engines.endpoint.settings import Secrets, checked
 from k2eval.engines.endpoint.trouble import NoConnection, OtherModel, Refusal, Trouble
 from k2eval.engines.endpoint.watch import Watch
 from k2eval.engines.protocol import EngineInfo
-from k2eval.engines.thinking import template_arguments
 from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong
-from k2eval.reasoning import AUTO, NONE
-from k2eval.records import Generation, Note, NoteKind, ReasoningFormat, Request
+from k2eval.reasoning import AUTO, Found, pairs_of, stop_place
+from k2eval.records import Generation, Note, NoteKind, Request
 
 _LONGEST_WAIT_S = 60.0
 _CONCURRENCY = 64
@@ -58,10 +56,10 @@ class EndpointEngine:
     """
 
     def __init__(
-        self, model: str, arguments: Mapping[str, Any] | None = None, reasoning: ReasoningFormat = AUTO
+        self, model: str, arguments: Mapping[str, Any] | None = None, reasoning: Found | None = None
     ) -> None:
         self._model = model
-        self._reasoning = reasoning
+        self._reasoning = reasoning or Found(AUTO, "each response tells")
         self._settings = checked(arguments or {})
         self._fingerprint = self._settings.fingerprint(model)
         self._secrets = Secrets(self._settings)
@@ -83,8 +81,8 @@ class EndpointEngine:
         """
         name = self._settings.tokenizer
         renderer = await asyncio.to_thread(Renderer, name) if name else None
-        reasons = self._reasoning != NONE
-        self._asker = Asker(self._model, self._settings, self._secrets, self._notes, renderer, reasons)
+        form = self._reasoning.form
+        self._asker = Asker(self._model, self._settings, self._secrets, self._notes, renderer, form)
         limit = self._settings.concurrency or _CONCURRENCY
         self._servers = [
             Server(url, self._client(url), limit, Dialect.of(self._settings))
@@ -131,7 +129,8 @@ class EndpointEngine:
             engine="endpoint",
             honours_seeds=self._honours_seeds,
             context=min(contexts, default=None),
-            reasoning=self._reasoning,
+            reasoning=self._reasoning.form,
+            reasoning_from=self._reasoning.place,
             settings=self._settings.model_dump(mode="json"),
             notes=(*self._notes, *(note for server in self._servers for note in notes_on(server))),
         )
@@ -143,15 +142,19 @@ class EndpointEngine:
         text, finish_reason = answer.text, answer.finish_reason
         if sent.shows_special_tokens:
             text = without_end_of_turn(text)
-        opens = sent.opens_think and not text.lstrip().startswith(THINK[0])
+        form, prefill = self._reasoning.form, sent.prefill
+        if prefill and text.lstrip().startswith(tuple(start for start, _ in pairs_of(form))):
+            prefill = ""  # the server has put it back
         stops = request.sampling.stop
-        if not sent.stops_sent and (cut := cut_behind_stop(text, stops, opens)) is not None:
-            text, finish_reason = cut, "stop"
+        if not sent.stops_sent and any(stop in text for stop in stops):
+            end = stop_place(text, form, stops, prefill)
+            if end is not None:
+                text, finish_reason = text[:end], "stop"
         return Generation.answering(
             request,
             text=text,
             finish_reason=finish_reason,
-            prefill=THINK[0] if opens else "",
+            prefill=prefill,
             prompt_tokens=answer.prompt_tokens,
             cached_tokens=answer.cached_tokens,
             output_tokens=answer.output_tokens,
@@ -217,7 +220,7 @@ class EndpointEngine:
                 NoteKind.SERVER,
                 "the server sends several answers where one is asked for: the first is taken",
             )
-        if template_arguments(request.sampling, None):
+        if has_switches(request.sampling):
             key = id(server), template_of(request)
             if key not in self._checked:
                 self._checked.add(key)

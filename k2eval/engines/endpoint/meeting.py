@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from k2eval.engines.endpoint.answers import THINK
 from k2eval.engines.endpoint.bodies import turns_of
 from k2eval.engines.endpoint.client import refusal_of
 from k2eval.engines.endpoint.jsons import count, loads
@@ -17,7 +16,8 @@ from k2eval.engines.endpoint.servers import Server
 from k2eval.engines.endpoint.trouble import BadAnswer, NoConnection, Trouble
 from k2eval.engines.thinking import template_arguments
 from k2eval.errors import EngineError, EngineStopped
-from k2eval.records import Json, Request
+from k2eval.reasoning import AUTO, prefill_of
+from k2eval.records import Json, ReasoningFormat, Request
 
 _BUSY = (429, 500, 502, 503, 504)
 _CONTEXT_NAMES = ("max_model_len", "n_ctx", "context_length", "context_window", "max_context_length")
@@ -104,14 +104,19 @@ class Measured:
     """A prompt as the server would render it."""
 
     tokens: int | None
-    opens_think: bool
+    prefill: str
+    """The mark that opens reasoning, if the prompt ends in it."""
     text: str = ""
 
 
 async def measure(
-    server: Server, model: str, request: Request, arguments: dict[str, Json] | None = None
+    server: Server,
+    model: str,
+    request: Request,
+    form: ReasoningFormat = AUTO,
+    arguments: dict[str, Json] | None = None,
 ) -> Measured | None:
-    """Return a prompt's length in tokens, and whether it ends in an open ``<think>``; None if the server does not tell.
+    """Return a prompt's length in tokens, and the mark that it ends in; None if the server does not tell.
 
     vLLM's tells at ``/tokenize``, llama.cpp's at ``/apply-template``.
 
@@ -119,6 +124,7 @@ async def measure(
         server: The one to ask.
         model: The model's name there.
         request: Holds the prompt.
+        form: How the model marks its reasoning.
         arguments: Those of the chat template; the request's own if None.
     """
     if not server.measures:
@@ -135,17 +141,17 @@ async def measure(
         strings = page.get("token_strs")
         last = "".join(str(piece) for piece in strings[-12:]) if isinstance(strings, list) else ""
         # Byte-level vocabularies write spaces and line ends as other letters.
-        return Measured(tokens, last.rstrip("ĊĠ\n \u2581").endswith(THINK[0]))
+        return Measured(tokens, prefill_of(last.rstrip("ĊĠ\n \u2581"), form))
     page = await _json_page(server, f"{server.client.root}/apply-template", {"messages": turns, **told})
     prompt = page.get("prompt")
     if not isinstance(prompt, str):
-        server.measures = bool(server.opens_think)  # it has told before, and is away for now
+        server.measures = bool(server.prefills)  # it has told before, and is away for now
         return None
     ids = (
         await _json_page(server, f"{server.client.root}/tokenize", {"content": prompt, "add_special": True})
     ).get("tokens")
     length = len(ids) if isinstance(ids, list) else None
-    return Measured(length, prompt.rstrip().endswith(THINK[0]), prompt)
+    return Measured(length, prefill_of(prompt, form), prompt)
 
 
 def template_of(request: Request) -> str:

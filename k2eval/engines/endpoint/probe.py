@@ -120,7 +120,9 @@ class ServedProbe:
         arrived: asyncio.Queue[int | None] = asyncio.Queue()
         expected = Expectation(None, load.output_tokens, hides_reasoning=True)
         streamed = StreamedAnswer(expected, arrived.put_nowait)
-        asking = asyncio.ensure_future(self._client.stream("/chat/completions", body, streamed.feed))
+        asking = asyncio.ensure_future(
+            self._client.ask("/chat/completions", body, streamed.most_bytes, streamed.feed)
+        )
         asking.add_done_callback(lambda _: arrived.put_nowait(None))
         try:
             while True:

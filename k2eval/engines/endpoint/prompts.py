@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from k2eval.engines.endpoint.answers import THINK
 from k2eval.engines.template import template_of_tokenizer
 from k2eval.errors import ConfigError
 from k2eval.records import Request
@@ -39,12 +38,12 @@ class Renderer:
             )
         self._template = template
 
-    def render(self, request: Request) -> tuple[list[int], bool]:
-        """Return the tokens of a request's prompt, and whether it ends in an open reasoning block.
+    def render(self, request: Request) -> tuple[list[int], str]:
+        """Return the tokens of a request's prompt, and its text.
 
         Raises:
             ConfigError: If the chat template refuses the prompt.
         """
         text = self._template.render(request.messages, self._template.arguments_of(request.sampling)).text
         ids = self._tokenizer.encode(text, add_special_tokens=False)
-        return list(ids), text.rstrip().endswith(THINK[0])
+        return list(ids), text

@@ -55,6 +55,9 @@ _NO_MODEL = re.compile(
     r"|(?:unknown|invalid|no such|not a valid) model|model_not_found|no healthy deployments",
     re.IGNORECASE | re.DOTALL,
 )
+_UNKNOWN = re.compile(
+    r"unsupported|not supported|unknown|unrecogni[sz]ed|unexpected|extra|not permitted", re.IGNORECASE
+)
 _NO_SYSTEM = re.compile(
     r"system[ _](?:role|message|prompt|instruction|turn)s?\b.{0,60}(?:not|n't|unsupported)|roles must alternate"
     r"|only user(?:,| and) (?:model|assistant) roles",
@@ -128,6 +131,11 @@ def refused_parameter(refusal: Refusal, sent: Iterable[str]) -> str | None:
         if (match := re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", refusal.words))
     }
     return min(places, key=places.__getitem__, default=None)
+
+
+def is_unknown(refusal: Refusal) -> bool:
+    """Return whether the server does not know what it refuses; else it dislikes the value."""
+    return bool(_UNKNOWN.search(refusal.words))
 
 
 def is_no_system_turn(refusal: Refusal) -> bool:

@@ -52,8 +52,8 @@ class Server:
     context: int | None = None
     measures: bool = True
     """Whether it tells the length of prompts; believed until it does not."""
-    opens_think: dict[str, bool] = field(default_factory=dict)
-    """Whether a chat template with these arguments opens the reasoning, so that answers do not."""
+    prefills: dict[str, str] = field(default_factory=dict)
+    """The mark with which a chat template with these arguments opens the reasoning, so that answers do not."""
     counts_work: bool = False
     """Whether it has a page of metrics that tells its progress."""
     progress: float | None = None
@@ -95,8 +95,10 @@ def least_loaded(servers: list[Server]) -> Server | None:
     """Return the server with the smallest load, of those that are up if any is; None if these are full."""
     if len(servers) == 1:
         return servers[0] if servers[0].in_flight < servers[0].limit else None
-    if any(server.failures for server in servers):
-        servers = [server for server in servers if server.is_up] or servers
+    for server in servers:
+        if server.failures:
+            servers = [server for server in servers if server.is_up] or servers
+            break
     chosen, smallest = None, 1.0
     for server in servers:
         load = server.in_flight / server.limit

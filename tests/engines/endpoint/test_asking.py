@@ -33,6 +33,19 @@ async def test_a_parameter_that_is_refused_is_left_out_and_noted(name: str) -> N
     assert [name in body for body in server.bodies] == [True, False, False]
 
 
+async def test_the_whole_vocabulary_is_asked_for_in_so_many_words() -> None:
+    async with FakeServer() as server, engine_at(server) as engine:
+        await engine.generate(request())
+    assert server.bodies[0]["top_k"] == -1
+
+
+async def test_a_server_that_does_not_know_what_changes_nothing_is_no_news() -> None:
+    async with FakeServer(refusing("top_k", "min_p")) as server, engine_at(server) as engine:
+        await engine.generate(request())
+        assert "left out" not in notes_of(engine)
+    assert "top_k" not in server.bodies[-1]
+
+
 async def test_several_are_left_out_one_after_the_other() -> None:
     async with FakeServer(refusing("temperature", "top_p", "seed")) as server, engine_at(server) as engine:
         await engine.generate(request())

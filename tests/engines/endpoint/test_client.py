@@ -21,7 +21,7 @@ async def test_an_idle_connection_that_the_server_closed_is_no_trouble() -> None
     replies = [well("a"), Reply(hang_up=True), well("b")]
     async with FakeServer(lambda body: replies.pop(0)) as server:
         client = Client(server.url)
-        first, second = [await client.fetch(ASK, BODY, 10_000) for _ in range(2)]
+        first, second = [await client.ask(ASK, BODY, 10_000) for _ in range(2)]
         await client.close()
     assert (b'"a"' in first, b'"b"' in second) == (True, True)
 
@@ -30,7 +30,7 @@ async def test_a_new_connection_that_the_server_closes_is_trouble() -> None:
     async with FakeServer(lambda body: Reply(hang_up=True)) as server:
         client = Client(server.url)
         with pytest.raises(Broken):
-            await client.fetch(ASK, BODY, 10_000)
+            await client.ask(ASK, BODY, 10_000)
         await client.close()
     assert len(server.bodies) == 1
 
@@ -39,11 +39,11 @@ async def test_connections_are_dropped_before_the_server_drops_them(monkeypatch:
     monkeypatch.setattr(client_module, "_KEPT_ALIVE_S", 0.05)
     async with FakeServer() as server:
         client = Client(server.url)
-        await client.fetch(ASK, BODY, 10_000)
+        await client.ask(ASK, BODY, 10_000)
         await asyncio.sleep(0.1)
         server.behave = lambda body: Reply(hang_up=True)
         with pytest.raises(Broken):  # and is not asked again, since the connection is a new one
-            await client.fetch(ASK, BODY, 10_000)
+            await client.ask(ASK, BODY, 10_000)
         await client.close()
     assert client_module._KEPT_ALIVE_S < 5 and len(server.bodies) == 2
 
@@ -51,10 +51,10 @@ async def test_connections_are_dropped_before_the_server_drops_them(monkeypatch:
 async def test_a_broken_answer_on_a_used_connection_is_trouble() -> None:
     async with FakeServer() as server:
         client = Client(server.url)
-        await client.fetch(ASK, BODY, 10_000)
+        await client.ask(ASK, BODY, 10_000)
         server.behave = lambda body: Reply(events=["half"], cut=True)
         with pytest.raises(Broken):
-            await client.fetch(ASK, json.dumps({"seed": 1, "stream": True}).encode(), 10_000)
+            await client.ask(ASK, json.dumps({"seed": 1, "stream": True}).encode(), 10_000)
         await client.close()
 
 
@@ -62,7 +62,7 @@ async def test_an_answer_beyond_its_bound_is_broken_off() -> None:
     async with FakeServer(lambda body: Reply(body="x" * 2_000_000)) as server:
         client = Client(server.url)
         with pytest.raises(BadAnswer, match="far beyond max_tokens"):
-            await client.fetch(ASK, BODY, 100_000)
+            await client.ask(ASK, BODY, 100_000)
         await client.close()
 
 
@@ -71,7 +71,7 @@ async def test_a_server_that_is_away_gives_no_connection() -> None:
         pass
     client = Client(server.url)
     with pytest.raises(NoConnection) as caught:
-        await client.fetch(ASK, BODY, 10_000)
+        await client.ask(ASK, BODY, 10_000)
     await client.close()
     assert "refused" in caught.value.why.lower() or "connect" in caught.value.why.lower()
 
@@ -79,7 +79,7 @@ async def test_a_server_that_is_away_gives_no_connection() -> None:
 async def test_key_headers_and_query_are_sent_with_every_request() -> None:
     async with FakeServer() as server:
         client = Client(server.url, "sk-1", {"X-Team": "a b"}, {"api-version": "2024-10-21"})
-        await client.fetch(ASK, BODY, 10_000)
+        await client.ask(ASK, BODY, 10_000)
         await client.page(f"{client.url}/models")
         await client.close()
     assert all(path.endswith("?api-version=2024-10-21") for path in server.paths)
@@ -111,7 +111,7 @@ async def test_a_refusal_without_end_is_bounded_and_tells_when_to_come_again() -
     async with FakeServer(lambda body: reply) as server:
         client = Client(server.url)
         with pytest.raises(Refusal) as caught:
-            await client.fetch(ASK, BODY, 10_000)
+            await client.ask(ASK, BODY, 10_000)
         await client.close()
     assert len(caught.value.words) <= 1 << 16
     assert caught.value.retry_after_s == 7

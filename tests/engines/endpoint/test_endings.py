@@ -2,31 +2,7 @@
 
 import pytest
 
-from k2eval.engines.endpoint.endings import cut_behind_stop, without_end_of_turn
-
-STOPS = ("</answer>",)
-
-
-@pytest.mark.parametrize(
-    ("text", "opened", "cut"),
-    [
-        ("<answer>1</answer> more", False, "<answer>1</answer>"),
-        (
-            "so </answer> it is</think><answer>2</answer> more",
-            True,
-            "so </answer> it is</think><answer>2</answer>",
-        ),
-        ("<think>no </answer> here", False, None),
-        ("no </answer> here", True, None),
-        ("nothing", False, None),
-    ],
-)
-def test_the_first_stop_string_of_the_answer_ends_it(text: str, opened: bool, cut: str | None) -> None:
-    assert cut_behind_stop(text, STOPS, opened) == cut
-
-
-def test_of_several_stop_strings_the_first_in_the_text_counts() -> None:
-    assert cut_behind_stop("a STOP b END", ("END", "STOP"), False) == "a STOP"
+from k2eval.engines.endpoint.endings import without_end_of_turn
 
 
 @pytest.mark.parametrize(

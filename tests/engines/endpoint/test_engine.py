@@ -44,7 +44,7 @@ async def test_what_is_sent() -> None:
     assert body["seed"] == 5
     assert body["temperature"] == 1.0
     assert body["top_p"] == 0.95
-    assert body["top_k"] == 20
+    assert (body["top_k"], body["min_p"], body["repetition_penalty"]) == (20, 0.0, 1.0)
     assert body["max_tokens"] == 100
     assert body["response_format"]["json_schema"]["schema"] == schema
 
