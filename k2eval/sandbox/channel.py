@@ -222,7 +222,7 @@ class Channel:
 
     def wall_left(self, patient: bool = False) -> float:
         """Seconds of real time until the limit of the answer that is awaited; more where the processors are busy."""
-        stretched = patience() if patient and self.limits.patient else 1.0
+        stretched = patience(self.cpu_so_far) if patient and self.limits.patient else 1.0
         return self.limits.wall_limit_s * stretched - (time.monotonic() - self.last_time)
 
     def flush(self) -> None:
@@ -233,6 +233,10 @@ class Channel:
                     del self.outgoing[: self.socket.send(self.outgoing[: 1 << 18])]
                 except (BrokenPipeError, ConnectionResetError):
                     self.outgoing.clear()  # the last answers may still be there to be read
+
+    def cpu_so_far(self) -> float:
+        """CPU seconds of the program, up to its last answer if it is gone."""
+        return self.cpu(otherwise=self.last_cpu)
 
     def cpu(self, otherwise: float) -> float:
         """CPU seconds of the program so far; ``otherwise`` when it is gone."""
