@@ -30,7 +30,7 @@ _DECLARED = re.compile(
     # "B 是正确的。"; not "Option B is incorrect", "Neither A nor B is correct" or "B is correct in that".
     r"(?<![A-Za-z])(?i:answer|choice|option)\s{1,3}[(*]{0,3}([A-Z])[)*]{0,3}\s{1,3}is\s{1,3}(?:the\s|clearly\s|therefore\s)?"
     r"(?:correct|right|best|answer)\b"
-    r"|(?:^|[\n.:]\s?|(?i:so|thus|hence|therefore),?\s)[(*\s]{0,4}+([A-Z])[)*]{0,3}\s{1,3}is\s{1,3}"
+    r"|(?:^|[\n.:]\s?|(?i:so|thus|hence|therefore),?\s|(?i:clear|follows|conclude|means|shows|see)\sthat\s)[(*\s]{0,4}+([A-Z])[)*]{0,3}\s{1,3}is\s{1,3}"
     r"(?:the\s{1,3}(?:correct\s|right\s|best\s)?(?:answer|choice|option)|(?:correct|right)(?=[*\s]{0,4}(?:[.!\n]|$)))"
     r"|(?:^|\n)[\s*#]{0,4}(?i:(?:final\s|correct\s)?answer)[*\s]{0,4}[-–—→]{1,2}>?\s{0,2}[(\[*]{0,3}([A-Z])[)\]*]{0,3}(?=[*\s]{0,3}(?:[.\n]|$))"
     r"|(?<![A-Za-z])I(?:\s(?:would|will)|'d|'ll)?\s(?:choose|select|pick|go\swith)\s(?:option\s)?[(*]{0,3}([A-Z])[)*]{0,3}(?=[.!\s]{0,3}(?:\n|$))"
@@ -40,20 +40,23 @@ _DECLARED = re.compile(
 _LETTER_LINE = re.compile(
     # Matches the lines "B", "(B).", "So, B", "I would go with option B." and "b"; not "I", "A nucleus" or "B and C".
     r"(?:(?i:so|thus|hence|therefore|finally|∴),?\s+|(?:故|所以|因此|应|應)?[选選](?:择|擇)?\s?)?"
-    r"(?:(?i:(?:(?:the|my)\s+)?(?:(?:correct|final|best|right)\s+)?(?:answer|choice|option)(?:\s+is|\s*:)?|(?:i\s+(?:think|believe)\s+)?(?:it|that)(?:'s|\s+is|\s+must\s+be)"
+    r"(?:(?i:(?:(?:the|my)\s+)?(?:(?:correct|final|best|right)\s+)?(?:answer|choice|option)(?:\s+is|\s*:)?|(?:i\s+(?:think|believe)\s+)?(?:it|that)(?:'s|\s+is|\s+must\s+be|\s+has\s+to\s+be|\s+should\s+be)"
     r"|(?:i|let's|i'll|i'd|we)(?:\s+would|\s+will)?\s+(?:choose|select|pick|say|go\s+with|go\s+for))\s+(?:option\s+|choice\s+)?)?"
     r"(?:[(\[]\s?([A-Za-z])\s?[)\]]|([A-HJ-Z])|(?<![\w\s])([b-hj-z])\)?)[.!。\s]*"
 )
 _COMES_TO = re.compile(
     # Matches the end of "This matches option B.", "which corresponds to (C)" and "..., so B."; not "unlike option B".
-    r"(?i:\b(?:corresponds?\s+to|matches|is|agrees\s+with|gives|leads\s+to|points\s+to|selects?)\s+(?:the\s+)?(?:option|choice|answer))\s*[(\[]?([A-Z])[)\]]?[.!\s]*$"
+    r"(?i:\b(?:corresponds?\s+to|matches|agrees\s+with|gives|leads\s+to|points\s+to|selects?)\s+(?:the\s+)?(?:option|choice|answer))\s*[(\[]?([A-Z])[)\]]?[.!\s]*$"
     r"|(?i:corresponds?\s+to|matches)\s*[(\[]([A-Z])[)\]][.!\s]*$"
     r"|(?:^|[,;]\s)\s*(?i:so|thus|hence|therefore),?\s+(?i:option\s+|choice\s+|answer\s+|it\s+is\s+|it's\s+)?[(\[]?([A-Z])[)\]]?[.!\s]*$"
+    r"|^(?i:so|thus|hence|therefore)\b.{3,200}\s\(([A-Z])\)[.!\s]*$"
 )
 _OPEN = re.compile(
     # Matches words that leave an option open or exclude it: "or", "not", "if"; not "for".
-    r"(?i:\b(?:or|not|no|nor|neither|either|if|unless|except|could|might|may|maybe|perhaps|wrong|incorrect|never|cannot|seems?|tempting|but)\b)|n't|\?"
+    r"(?i:\b(?:or|not|no|nor|neither|either|if|unless|except|could|might|may|maybe|perhaps|wrong|incorrect|never|cannot|seems?|tempting|but|unlike|opposite|distractor|least|excludes?|eliminates?|rules?)\b)|n't|\?"
 )
+# Matches "Beta decay (B)."; not "(B) Beta decay".
+_LETTER_BEHIND = re.compile(r"(\S.*?)\s*[(\[]([A-Z])[)\]][.!\s]*")
 _LABEL_LINE = re.compile(
     # Matches "B) Beta decay", "(B) Beta decay" and "b. Beta decay"; not "Beta decay" or "B Beta decay".
     r"[(\[]?([A-Za-z])[)\].:、]+\s*(\S.*)"
@@ -198,6 +201,9 @@ def _read(statement: Statement, options: tuple[str, ...], by_value: bool) -> str
     first_line = statement.body.partition("\n")[0].strip("*_`\"'{} ")
     if len(first_line) > 1 and (exactly := by_exact_text(first_line, options)):
         return exactly
+    behind = _LETTER_BEHIND.fullmatch(letter.plain(first_line))
+    if behind and by_exact_text(behind[1], options) == behind[2]:
+        return behind[2]
     body = letter.plain(statement.body[: letter.LIMIT])
     negative = _NEGATIVE.match(body)
     name = letter.settled(body[negative.end() :] if negative else body, letters(options))

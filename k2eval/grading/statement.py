@@ -39,7 +39,7 @@ _CUE = re.compile(
     rf"""(?<![A-Za-z])
     (?P<wrong>(?i:wrong|incorrect|false)\s{{1,3}})?
     (?P<noun>(?i:final\s{{1,3}}(?:result|value|solution|count|total)|(?:required|desired|requested)\s{{1,3}}[a-z]{{3,14}}
-      |(?:correct|right|best)\s{{1,3}}(?:response|letter|one)|answer|choice|option))(?P<plural>s?)(?![A-Za-z])
+      |(?:correct|right|best)\s{{1,3}}(?:response|letter|one)|answer|ans(?=\s?\.?\s?[:=])|choice|option))(?P<plural>s?)(?![A-Za-z])
     {_MARKUP}(?i:{_SUBJECT})(?:\s?\([^()\n]{{0,40}}\))?
     (?: ,?(?i:{_ADVERB}),?\s{{0,3}}
         (?: (?P<open>(?i:(?:could|can|may|might)(?:\s{{1,3}}(?:also|well))?\s{{1,3}}be|(?:cannot|can't)\s{{1,3}}be|isn't

@@ -43,9 +43,13 @@ class Budget:
     """What one run may still give back, so that reading it can neither fill the grader's memory nor hold it up."""
 
     def __init__(self) -> None:
-        self.memory, self.table_seconds = OBJECT_BYTES, TABLE_SECONDS
         self.decoder: Any = None
         """Reads values and pays from this budget; made by `k2eval.sandbox.wire.loads`."""
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin anew, with the same decoder: for values of someone who is trusted."""
+        self.memory, self.table_seconds = OBJECT_BYTES, TABLE_SECONDS
 
     def charge(self, data: bytes) -> None:
         """Pay for the objects of ``data``, generously: brackets and commas inside of texts count too.

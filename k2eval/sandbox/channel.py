@@ -22,8 +22,8 @@ from k2eval.sandbox.patience import patience
 from k2eval.sandbox.types import Call, CallResult, Limits, RunOutcome
 
 ERROR_CHARACTERS = 2000
-AHEAD_BYTES, AHEAD_CALLS = 1 << 16, 32
-"""How much is sent before it is answered."""
+AHEAD_BYTES, AHEAD_CALLS, AHEAD_PER_ANSWER = 1 << 16, 32, 16
+"""How much is sent before it is answered, and how many calls for each that was answered fast before."""
 FAST = 1e-3
 """The share of its limit within which the calls before must have been answered for that."""
 HEAD = 9
@@ -112,10 +112,13 @@ class Channel:
         """
         waiting = iter(calls)
         for _ in calls:
-            while self.may_send() and (call := next(waiting, None)) is not None:
+            room = self.room()
+            while len(self.under_way) < room and (call := next(waiting, None)) is not None:
                 self.under_way.append(self.last_cpu)
                 payload = wire.dumps({"target": call.target, "args": call.args, "kwargs": dict(call.kwargs)})
                 self.outgoing += struct.pack(">I", len(payload)) + payload
+                if len(self.outgoing) >= AHEAD_BYTES:
+                    break
             self.flush()
             reply, spent = self.next_frame()
             if spent > self.limits.cpu_s:
@@ -125,11 +128,13 @@ class Channel:
             self.fast_answers = self.fast_answers + 1 if spent <= FAST * self.limits.cpu_s else 0
             yield self.answer(reply, spent)
 
-    def may_send(self) -> bool:
-        """Return whether another call can be sent now: if none is under way, or no more than were answered fast."""
-        if not self.under_way:
-            return True
-        return len(self.under_way) < min(self.ahead, self.fast_answers) and len(self.outgoing) < AHEAD_BYTES
+    def room(self) -> int:
+        """Return how many calls may be under way now: one, or more for each that was answered fast before.
+
+        Calls are sent by the dozen, when half of the room is free: to send each one wakes the program each time.
+        """
+        room = max(1, min(self.ahead, AHEAD_PER_ANSWER * self.fast_answers))
+        return room if len(self.under_way) <= room // 2 and len(self.outgoing) < AHEAD_BYTES else 0
 
     def answer(self, reply: bytes, spent: float) -> CallResult:
         """One reply of the program as an answer."""
@@ -222,7 +227,7 @@ class Channel:
 
     def wall_left(self, patient: bool = False) -> float:
         """Seconds of real time until the limit of the answer that is awaited; more where the processors are busy."""
-        stretched = patience() if patient and self.limits.patient else 1.0
+        stretched = patience(self.cpu_so_far) if patient and self.limits.patient else 1.0
         return self.limits.wall_limit_s * stretched - (time.monotonic() - self.last_time)
 
     def flush(self) -> None:
@@ -233,6 +238,10 @@ class Channel:
                     del self.outgoing[: self.socket.send(self.outgoing[: 1 << 18])]
                 except (BrokenPipeError, ConnectionResetError):
                     self.outgoing.clear()  # the last answers may still be there to be read
+
+    def cpu_so_far(self) -> float:
+        """CPU seconds of the program, up to its last answer if it is gone; 0 before its clock is known."""
+        return self.cpu(otherwise=self.last_cpu) if self.clock else 0.0
 
     def cpu(self, otherwise: float) -> float:
         """CPU seconds of the program so far; ``otherwise`` when it is gone."""

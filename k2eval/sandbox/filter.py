@@ -23,7 +23,7 @@ from k2eval.errors import SandboxUnavailable
 from k2eval.sandbox.memory_file import memory_file
 
 ALLOWED = """
-    read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 open openat creat close close_range
+    read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 open openat creat close
     stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents getdents64 getcwd
     chdir fchdir rename renameat renameat2 mkdir mkdirat rmdir unlink unlinkat link linkat symlink symlinkat
     chmod fchmod fchmodat umask utime utimes utimensat futimesat truncate ftruncate fallocate
@@ -68,7 +68,8 @@ MADVICE = (0, 1, 2, 3, 4, 8, 10, 11, 14, 15, 16, 17, 18, 19)
 IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """TCGETS (isatty), TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX."""
 PR_SET_NAME, PR_GET_NAME, PR_SET_SECCOMP = 15, 16, 22
-CLONE_THREAD, CLONE_NAMESPACES = 0x10000, 0x7E020000
+CLONE_THREAD, CLONE_FILES, CLONE_NAMESPACES = 0x10000, 0x400, 0x7E020000
+CLOSE_RANGE_UNSHARE = 2
 RLIMIT_STACK = 3
 SIGNALS_BUT_KILL_AND_STOP = tuple(
     (0xFFFFFFFF ^ low, value)
@@ -189,6 +190,8 @@ def box_rules(library: ctypes.CDLL, compiles: bool) -> Rules:
     for name in MISSING.split():
         rules.add(refuse(errno.ENOSYS), name)
     rules.add(ACT_ALLOW, "clone", (0, CMP_MASKED_EQ, CLONE_NAMESPACES, 0))
+    # Only the open files of the first thread are counted, so all threads share one table of them.
+    rules.add(ACT_ALLOW, "close_range", (2, CMP_MASKED_EQ, CLOSE_RANGE_UNSHARE, 0))
     # Datagrams may take a buffer twice over; bytes out of band would pass by those in the channel.
     for flags in (0, socket.SOCK_NONBLOCK, socket.SOCK_CLOEXEC, socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC):
         kind = socket.SOCK_STREAM | flags
@@ -245,7 +248,8 @@ def program_rules(library: ctypes.CDLL) -> Rules:
     rules, refused = Rules(library, ACT_ALLOW), refuse(errno.EPERM)
     for name in WATCHER_ONLY.split():
         rules.add(refused, name)
-    rules.add(refused, "clone", (0, CMP_MASKED_EQ, CLONE_THREAD, 0))
+    for flag in (CLONE_THREAD, CLONE_FILES):
+        rules.add(refused, "clone", (0, CMP_MASKED_EQ, flag, 0))
     rules.add(refused, "prctl", (0, CMP_EQ, PR_SET_SECCOMP, 0))
     rules.add(refused, "setrlimit", (0, CMP_NE, RLIMIT_STACK, 0))
     rules.add(refused, "prlimit64", (0, CMP_NE, 0, 0))

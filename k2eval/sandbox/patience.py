@@ -1,13 +1,15 @@
 """How much longer a program may take where the processors are busy with other things.
 
 A wall limit ends programs that wait for something that never comes. A program that waits for a processor is not one of
-them. Whoever watches it has the same priority, so what the watcher gets of a core is what the program can get. This
-file is used on both sides of the wall and imports only the standard library.
+them. Whoever watches it has the same priority, so what the watcher gets of a core is what the program can get; unless
+the program itself takes the processors from the watcher, to gain time. So the larger share of the two counts. This file
+is used on both sides of the wall and imports only the standard library.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 SHARE = 0.25
 """The share of a core with which wall limits reckon; see `k2eval.sandbox.types.Limits.wall_limit_s`."""
@@ -16,9 +18,13 @@ SAMPLE_S = 0.02
 AT_MOST = 40.0
 
 
-def patience() -> float:
-    """The factor by which a wall limit grows, from 1 to `AT_MOST`; measuring it takes some CPU time."""
-    return factor(share_of_a_core())
+def patience(clock: Callable[[], float]) -> float:
+    """The factor by which a wall limit grows, from 1 to `AT_MOST`; measuring it takes some CPU time.
+
+    Args:
+        clock: Returns the CPU seconds of the program that is waited for.
+    """
+    return factor(share_of_a_core(clock))
 
 
 def factor(share: float) -> float:
@@ -26,9 +32,9 @@ def factor(share: float) -> float:
     return min(max(SHARE / share, 1.0), AT_MOST)
 
 
-def share_of_a_core() -> float:
-    """What this process gets of a core while it wants all of one."""
-    wall, cpu = time.monotonic(), time.process_time()
+def share_of_a_core(clock: Callable[[], float]) -> float:
+    """What this process gets of a core while it wants all of one, or the program of ``clock`` if that is more."""
+    wall, cpu, others = time.monotonic(), time.process_time(), clock()
     while (spent := time.process_time() - cpu) < SAMPLE_S:
         pass
-    return spent / max(time.monotonic() - wall, spent)
+    return min(max(spent, clock() - others) / max(time.monotonic() - wall, spent), 1.0)

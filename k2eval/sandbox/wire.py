@@ -22,6 +22,8 @@ from k2eval.sandbox.allowance import ITEM_COST, Budget as Budget, Malformed as M
 
 MAX_DEPTH = 64
 """Nesting of lists, tuples, sets and dictionaries."""
+MAX_DIGITS = sys.int_info.default_max_str_digits
+"""Digits up to which an integer is written in decimals."""
 MAX_INT_BITS = 1 << 22
 """Size of an integer."""
 MAX_RATIONAL_BITS, MAX_DECIMAL = 1 << 14, 4000
@@ -68,10 +70,16 @@ def dumps(value: object) -> bytes:
 
     ``dict`` subclasses of the standard library become plain dictionaries, numpy scalars keep their dtype.
     """
+    digits = sys.get_int_max_str_digits()
+    if digits != MAX_DIGITS:  # the program's own choice, which the reader does not share
+        sys.set_int_max_str_digits(MAX_DIGITS)
     try:
         return json.dumps(plain(value, 0)).encode()
     except ValueError:  # an int with more digits than Python converts
         return json.dumps(plain(value, 0, tag_ints=True)).encode()
+    finally:
+        if digits != MAX_DIGITS:
+            sys.set_int_max_str_digits(digits)
 
 
 def plain(value: Any, depth: int, tag_ints: bool = False) -> Any:

@@ -22,7 +22,8 @@ def chosen(text: str, options: tuple[str, ...] = WORDS, truncated: bool = False)
 @pytest.mark.parametrize(
     ("text", "letter"),
     [
-        ("Answer - B", "B"), ("**Answer** – (B)", "B"), ("Answer: <B>", "B"), ("选B", "B"), ("La réponse est B.", "B"),
+        ("Ans: B", "B"), ("Answer: Beta decay (B)", "B"), ("So it has to be B.", "B"), ("Thus it loses an electron (B).", "B"),
+        ("It is clear that B is the answer.", "B"), ("Answer - B", "B"), ("**Answer** – (B)", "B"), ("Answer: <B>", "B"), ("选B", "B"), ("La réponse est B.", "B"),
         ("Die richtige Antwort ist (B).", "B"), ("So it loses an electron, which corresponds to option B.", "B"),
         ("This matches choice (B).", "B"), ("A is wrong, C is wrong, D is wrong. So B.", "B"),
         ("The charge rises by one, so B.", "B"), ("Beta decay", "B"), ("It emits an electron.\n\n**Beta decay**", "B"),
@@ -64,7 +65,8 @@ def test_the_letter_is_found(text: str, letter: str) -> None:
      "The answer is B and C.",
      "Option B is incorrect.", r"\boxed{}", "Bananas", "I would say that it cannot be told",
      r"\boxed{7}", "The answer is not B.", "The wrong answer is B.", "Neither A nor B is the correct answer.",
-     "I cannot go with option B.", "Answer: B or not B", "This does not match option B.",
+     "I cannot go with option B.", "Answer: B or not B", "This does not match option B.", "The distractor is option B.",
+     "which rules out option B.", "Vitamin B.", "Thus not beta (B).", "I doubt that B is the answer.",
      "It may be that this matches option B.", "If so B.", "Alpha decay\nBeta decay", "A or B, so B.",
      r"\boxed{A (or C)}", r"\boxed{\text{not B}}"],
 )  # fmt: skip

@@ -59,6 +59,14 @@ HOARDS = {
         "for number in range(4): open(str(number), 'wb').write(bytes(15 * MIB))\n"
         "data = bytearray(100 * MIB); time.sleep(5)"
     ),
+    "main stack, when only another thread is left": (
+        "import threading\n"
+        "def hoard():\n"
+        "  end = pointer.in_dll(libc, '__libc_stack_end').value & -4096\n"
+        "  for n in range(1, 230000): ctypes.memset(end - n * 4096, 1, 1)\n"
+        "  time.sleep(5)\n"
+        "threading.Thread(target=hoard).start()\nlibc.syscall(60, 0)"
+    ),
     "parts of large pages": (
         "while True:\n"
         "  place = take(4 * MIB); start = place + 2 * MIB - 1 & -2 * MIB\n"
@@ -164,6 +172,11 @@ REFUSED = {
     ),
     "guards in page tables": "if libc.madvise(take(MIB), MIB, 102): raise OSError",
     "merging of pages": "if libc.madvise(take(MIB), MIB, 12): raise OSError",
+    "open files of a thread's own": (
+        "top = take(MIB) + MIB - 64\n"
+        "if libc.clone(ctypes.cast(libc.pause, pointer), pointer(top), 0x50B00, None) < 0: raise OSError"
+    ),
+    "open files taken apart": "if libc.syscall(436, 60, 62, 2): raise OSError",
     "more open files": "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (256, 256))",
 }
 
@@ -174,6 +187,22 @@ def test_what_could_not_be_counted_cannot_be_made(attacked: Sandbox, name: str) 
     assert b"SUCCEEDED" not in result.stdout
     assert result.outcome is RunOutcome.RUNTIME_ERROR, result
     assert "NameError" not in result.message
+
+
+def test_a_program_whose_threads_follow_one_another_does_not_break_the_box(attacked: Sandbox) -> None:
+    source = f"""{SYSTEM}
+import _thread
+def hop(left):
+    time.sleep(0.001)
+    if left == 0:
+        print("done", flush=True)
+        os._exit(0)
+    _thread.start_new_thread(hop, (left - 1,))
+_thread.start_new_thread(hop, (400,))
+libc.syscall(60, 0)
+"""
+    result = attacked.run(source, limits=LIMITS)
+    assert (result.outcome, result.stdout) == (RunOutcome.OK, b"done\n")
 
 
 def test_a_program_has_few_open_files(attacked: Sandbox) -> None:

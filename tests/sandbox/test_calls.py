@@ -261,6 +261,14 @@ def test_process_end_in_a_call(plain: Sandbox) -> None:
     assert len(result.calls) == 1
 
 
+def test_an_integer_of_many_digits_comes_back_whatever_the_program_allows(plain: Sandbox) -> None:
+    source = (
+        "import sys\nsys.set_int_max_str_digits(0)\ndef f(): return 10**5000\ndef g(): return len(str(f()))"
+    )
+    result = plain.call(source, [Call("f"), Call("g")])
+    assert [answer.value for answer in result.calls] == [10**5000, 5001]
+
+
 def test_large_values(plain: Sandbox) -> None:
     values = list(range(300_000))
     assert one(plain, "def f(x): return x[::-1]", values).value == values[::-1]

@@ -123,3 +123,14 @@ def test_small_records_in_masses_are_read_in_linear_time() -> None:
     result = read_records((struct.pack(">I", 1) + b"1") * 100_000)
     assert len(result.records) == 100_000
     assert time.thread_time() - start < 3
+
+
+def test_calls_are_sent_by_the_dozen_to_a_program_that_answers_fast() -> None:
+    with channel_to(b"") as channel:
+        rooms = []
+        for fast, under_way in ((0, 0), (0, 1), (1, 0), (1, 8), (1, 9), (5, 16), (5, 17)):
+            channel.fast_answers = fast
+            channel.under_way.clear()
+            channel.under_way.extend([0.0] * under_way)
+            rooms.append(channel.room())
+    assert rooms == [1, 0, 16, 16, 0, 32, 0]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from k2eval.sandbox import Limits, RunOutcome, Sandbox
-from k2eval.sandbox.patience import factor
+from k2eval.sandbox.patience import factor, patience, share_of_a_core
 
 LIMITS = Limits(cpu_s=0.5, wall_s=120)
 SOURCE = "import time\nwanted = float(input())\nwhile time.process_time() < wanted: pass\nprint('done')"
@@ -68,6 +69,14 @@ def test_a_program_that_waits_for_a_processor_is_not_ended() -> None:
 @pytest.mark.parametrize(("share", "expected"), [(1.0, 1.0), (0.25, 1.0), (0.1, 2.5), (1e-6, 40.0)])
 def test_patience_grows_as_the_share_shrinks(share: float, expected: float) -> None:
     assert factor(share) == expected
+
+
+def test_a_program_that_takes_the_processors_itself_gains_no_time() -> None:
+    assert patience(lambda: 2 * time.monotonic()) == 1.0
+
+
+def test_a_program_that_rests_has_the_share_of_its_watcher() -> None:
+    assert 0 < share_of_a_core(lambda: 7.0) <= 1
 
 
 def test_a_program_that_sleeps_is_ended(plain: Sandbox) -> None:

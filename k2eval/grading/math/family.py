@@ -59,7 +59,7 @@ class Family:
 
 def same(gold: str, answer: str) -> bool:
     """Return whether the two are the same kinds of numbers, of which one at least is told in words."""
-    if not (_is_told(gold) or _is_told(answer)):
+    if not (is_told(gold) or is_told(answer)):
         return False
     ours, theirs = read(gold), read(answer)
     if not ours or not theirs or len(ours) != len(theirs):
@@ -79,7 +79,8 @@ def _alike(a: Family, b: Family) -> bool:
     )
 
 
-def _is_told(text: str) -> bool:
+def is_told(text: str) -> bool:
+    """Return whether ``text`` names a kind of numbers in words."""
     words = _TEXT.sub(r" \1 ", text)
     return bool(_KINDS.search(words) or _CLASS.search(words))
 

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from k2eval.grading.math import symbolic
+from k2eval.grading.math.latex import squeezed
 from k2eval.grading.math.number import exact
 from k2eval.grading.math.structure import parse
 
@@ -36,11 +37,20 @@ def same(gold: str, answer: str) -> bool:
     if not (_DOTS.search(gold) or _DOTS.search(answer)):
         return False
     ours, theirs = read(gold), read(answer)
+    if ours is None and theirs is None:
+        return _as_written(gold) == _as_written(answer) != []
     if ours is None or theirs is None or (ours.first, ours.step) != (theirs.first, theirs.step):
         return False
     return (ours.last == "") == (theirs.last == "") and (
         ours.last == theirs.last or symbolic.equal(ours.last, theirs.last)
     )
+
+
+def _as_written(text: str) -> list[str]:
+    """Return the items of a list, with one kind of dots; empty if ``text`` is no list."""
+    node = parse(text)
+    items = node.items if node.kind in ("list", "set") else ()
+    return ["..." if _DOTS.fullmatch(item.text) else squeezed(item.text) for item in items]
 
 
 def read(text: str) -> Progression | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from k2eval.grading.math import family
 from k2eval.grading.math.brackets import matching
 from k2eval.grading.math.interval import is_symbol
 from k2eval.grading.math.number import exact
@@ -27,6 +28,8 @@ _TAIL = re.compile(
 r"""Matches where a tail begins: "\text{ for some constant } c", ", where k is an integer"."""
 _REASON = re.compile(r"[\s,;{(]*(?:\\text\s*\{\s*[,;(]?\s*)?(?:since|because|as)\b")
 _RELATION = re.compile(r"\\(?:in|le|ge|ne)(?![a-zA-Z])|[<>]")
+_BOUND = re.compile(r"\\ne(?![a-zA-Z])|<|\\le(?![a-zA-Z])|(?:>|\\ge(?![a-zA-Z]))\s*(?![01](?!\d)|\s)")
+r"""Matches a bound that leaves positive integers out: "n > 2", "n \ne 4" / not "n \ge 1", "n > 0"."""
 _THAT_IS = re.compile(
     r"\\text\s*\{\s*,?\s*(?:i\.\s*e\.|that\s+is|or\s+equivalently|equivalently)\s*,?\s*\}|(?<![a-zA-Z])i\.e\.,?"
 )
@@ -72,6 +75,8 @@ def _without_tail(text: str) -> str:
     tail = text[sign.start() :]
     if _REASON.match(tail):
         return text[: sign.start()].strip()
+    if family.is_told(text[: sign.start()]) and _BOUND.search(tail):
+        return ""  # "odd n with n > 3" are not all odd n
     return text[: sign.start()].strip() if not _LIMITING.search(tail) and _is_range(tail) else ""
 
 
@@ -130,6 +135,8 @@ def _without_range(text: str) -> str:
         names.append(piece.strip())
         before = before[: -len(piece)].rstrip(" ,;")
     if len(sides) < 2 or not all(is_symbol(parse(name)) for name in names) or "=" in last:
+        return ""
+    if family.is_told(before) and _BOUND.search(last):
         return ""
     is_membership = sides[1][0] == r"\in" and len(sides) == 2
     if is_membership and not _STANDARD_SET.fullmatch(sides[1][1]):

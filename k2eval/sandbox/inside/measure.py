@@ -9,6 +9,7 @@ nothing inside the box has.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import select
@@ -21,6 +22,9 @@ from k2eval.sandbox.inside.gauge import ANSWER, BYTES_PER_S, DESCRIPTORS_AT_MOST
 from k2eval.sandbox.inside.kernel import ask_for_short_slices
 
 SCRATCH = "/tmp"
+FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+TRIES = 50
+"""Times that the threads of a program are looked through for one that lives."""
 SHORTEST_S, LONGEST_S, SHARE = 0.001, 0.1, 10
 """Bounds of the pause between two samples, and how many times longer it is than the sample before took."""
 SLICE_NS = 100_000
@@ -98,27 +102,51 @@ class Process:
 
     def __init__(self, processes: int, pid: int) -> None:
         """Open the process's folder, which never becomes that of another process."""
-        self.folder = os.open(str(pid), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=processes)
+        self.first = os.open(str(pid), FOLDER, dir_fd=processes)
+        self.folder = os.dup(self.first)
+        """The folder of a thread that lives: the first one, as long as it does."""
         self.threads = 1
         self.shared_bytes, self.read_bytes = 0, 0
         """What it maps of files in memory, and of files of the machine."""
 
     def memory_bytes(self) -> int:
         """Return the size of its own memory, resident or swapped out, and of its page tables."""
-        fields = numbers(read("status", self.folder))
+        fields = numbers(self.status())
         self.threads = fields.get(b"Threads", 1)
         self.shared_bytes, self.read_bytes = fields.get(b"RssShmem", 0) << 10, fields.get(b"RssFile", 0) << 10
         return sum(fields.get(name, 0) for name in (b"RssAnon", b"VmSwap", b"VmPTE")) << 10
 
+    def status(self) -> bytes:
+        """Return the status of a thread that lives; empty if none does. An ended thread says nothing of the memory."""
+        with contextlib.suppress(OSError):
+            text = read("status", self.folder)
+            if b"RssAnon:" in text:
+                return text
+        tasks = os.open("task", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.first)
+        try:
+            for name in os.listdir(tasks):
+                with contextlib.suppress(OSError):
+                    folder = os.open(name, FOLDER, dir_fd=tasks)
+                    text = read("status", folder)
+                    if b"RssAnon:" in text:
+                        os.close(self.folder)
+                        self.folder = folder
+                        return text
+                    os.close(folder)
+        finally:
+            os.close(tasks)
+        return b""
+
     def lives(self) -> bool:
         """Return whether the process still has memory, without which the rest of its folder cannot be read."""
         try:
-            return b"RssAnon:" in read("status", self.folder)
+            return bool(self.status())
         except OSError:
             return False
 
     def close(self) -> None:
-        """Close the folder."""
+        """Close the folders."""
+        os.close(self.first)
         os.close(self.folder)
 
 
@@ -145,9 +173,22 @@ class Program:
         pid = numbers(read(f"self/fdinfo/{self.ended}", processes)).get(b"Pid", 0)
         try:
             self.process = Process(processes, pid)
-            self.maps = os.open("maps", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.process.folder)
         except OSError:  # it has ended
             self.gone = True
+            return
+        self.gone = not self.open_maps()
+        if self.gone:
+            self.process.close()
+
+    def open_maps(self) -> bool:
+        """Open the list of mappings of a thread that lives; whether there is one."""
+        for _ in range(TRIES):
+            if not self.process.lives():
+                return False
+            with contextlib.suppress(OSError):
+                self.maps = os.open("maps", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.process.folder)
+                return True
+        return False
 
     def close(self) -> None:
         """Sample what outlives the program a last time and let go of everything."""
@@ -179,9 +220,11 @@ class Program:
             self.judge(memory_bytes, self.beside_bytes)
             if not self.killed:
                 self.judge(self.warm_bytes + self.own_bytes(memory_bytes), self.beside_bytes)
-        except OSError:
+        except OSError as error:
             if self.process.lives():
-                raise
+                if error.errno not in (errno.ESRCH, errno.ENOENT):
+                    raise
+                return  # the thread that was looked at has ended, and others go on
             self.gone = True
             os.close(self.maps)
             self.process.close()

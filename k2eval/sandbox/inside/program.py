@@ -159,22 +159,23 @@ def run_calls(code: CodeType, module: ModuleType) -> None:
         finish(status)
     sys.stdout.flush()
     send(channel, b"L" + os.fstat(1).st_size.to_bytes(8, "big"))
-    buffer = bytearray()
+    buffer, budget = bytearray(), wire.Budget()
     while True:
+        budget.renew()
         request = receive(channel, buffer)
         if request is None:
             finish(0)
             return
-        send(channel, answer(module.__dict__, request))
+        send(channel, answer(module.__dict__, request, budget))
 
 
-def answer(names: dict[str, Any], request: bytes) -> bytes:
+def answer(names: dict[str, Any], request: bytes, budget: wire.Budget) -> bytes:
     """The reply to one call: its kind, the length of standard output so far, and the rest.
 
     The kinds are ``V`` with the tagged value, ``E`` with the error, and ``M`` when memory ran out.
     """
     try:
-        call = wire.loads(request)
+        call = wire.loads(request, budget)
         value = resolve(names, call["target"])(*call["args"], **call["kwargs"])
         kind, body = b"V", wire.dumps(value)
     except MemoryError:

@@ -130,7 +130,7 @@ def rehearse() -> None:
         status = program.flush_standard_streams(status or 0)
         module = program.new_module("submission")
         status = status or program.execute(function_code, module) or 0
-        program.answer(module.__dict__, call)
+        program.answer(module.__dict__, call, wire.Budget())
         if status:
             raise RuntimeError(os.pread(2, 2000, 0).decode(errors="replace"))
         for number in (0, 1):

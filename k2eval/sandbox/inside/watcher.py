@@ -214,16 +214,20 @@ class Run:
             if pause_s < math.inf:
                 pause_s, self.measured = math.inf, True
                 self.gauge.watch(limit_bytes, self.ended, self.files)
-            cpu_left, wall_left = cpu_s - time.clock_gettime(self.clock), deadline - time.monotonic()
+            cpu_left, wall_left = cpu_s - self.cpu(), deadline - time.monotonic()
             left = min(cpu_left, wall_left)
             if cpu_left < 0:
                 killed = KILLED_CPU
             elif wall_left < 0:
-                deadline = started + wall_s * (patience() if job["patient"] else 1.0)
+                deadline = started + wall_s * (patience(self.cpu) if job["patient"] else 1.0)
                 left = deadline - time.monotonic()
                 killed = KILLED_WALL if left < 0 else ""
         signal.pidfd_send_signal(self.ended, signal.SIGKILL)
         return killed
+
+    def cpu(self) -> float:
+        """CPU seconds of the process so far."""
+        return time.clock_gettime(self.clock)
 
     def wait(self) -> tuple[int, resource.struct_rusage]:
         """Status and usage of the process, which has ended or is about to."""

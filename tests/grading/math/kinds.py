@@ -16,7 +16,7 @@ RIGHT: dict[str, list[Pair]] = {
         (r"\text{all integers}", r"\mathbb Z"), (r"\text{perfect squares}", r"n \text{ is a perfect square}"),
     ],
     "lists with dots, points and bounds, letters of parameters": [
-        (r"1,2,\ldots,40", r"\{1, 2, 3, \dots, 40\}"), (r"0,1,\ldots,n", r"\{0,1,2,\dots,n\}"),
+        (r"2,4,\ldots,100", r"\{2,4,\dots,100\}"), (r"1,2,\ldots,40", r"\{1, 2, 3, \dots, 40\}"), (r"0,1,\ldots,n", r"\{0,1,2,\dots,n\}"),
         (r"\{-2,-1,0,1,2\}", r"\{-2,\ldots,2\}"), (r"2,4,6,\ldots", r"\{2,4,6,8,\dots\}"),
         (r"n=2, n\ge 5", r"n=2 \text{ or } n\ge5"), ("7", "x=7, x>0"),
         (r"\frac{\pi}{4}+k\pi", r"x=\frac{\pi}{4}+\pi n,\ n\in\mathbb{Z}"), ("F(x)=x^3+c", "x^3+C"),

@@ -7,6 +7,8 @@ WRONG: dict[str, list[Pair]] = {
         (r"\text{odd } n", r"n \text{ is even}"), (r"\text{odd } n", r"\text{odd primes } n"),
         (r"\text{odd } n", r"n\equiv1\pmod4"), (r"\text{odd } n", r"\text{not odd}"), (r"\text{odd } n", "all n"),
         (r"\text{All numbers of the form }5k+2", "5k+3"), ("multiples of 6", "multiples of 3"),
+        (r"\text{odd } n", r"\text{odd } n, n\ne 7"), ("p is prime", r"p\text{ is prime}, p>2"),
+        (r"\text{odd } n", r"\text{odd } n \text{ with } n > 3"),
         ("All powers of 3", r"m=3^k, k\ge 1"), ("All powers of 3", "3^k-1"), ("All powers of 3", "3k"),
         ("All powers of 2", r"\text{all odd powers of 2}"), ("p is prime", r"p\text{ is not prime}"),
         ("p is prime", r"\text{prime powers}"), ("p is prime", r"p=1\text{ or }p\text{ is prime}"),
