@@ -15,7 +15,7 @@ from k2eval.config import RunConfig
 from k2eval.engines import ScriptedEngine
 from k2eval.engines.endpoint import EndpointEngine, Secrets, checked
 from k2eval.errors import ConfigError, EngineError, EngineStopped
-from k2eval.reasoning import format_named, split
+from k2eval.reasoning import find_format, split
 from k2eval.records import Generation, Json, Message, Request, Sampling
 from k2eval.run import RoleEngines, Work
 
@@ -112,7 +112,7 @@ def check_server(config: RunConfig, served: str | None) -> Findings:
         )
     arguments = {"attempts": _ATTEMPTS, "timeout_s": _PATIENCE_S, **config.engine.arguments, "base_url": url}
     findings.facts["model"] = models[0]
-    engine = EndpointEngine(models[0], arguments, format_named(config.reasoning))
+    engine = EndpointEngine(models[0], arguments, find_format(models[0], config.reasoning))
     asyncio.run(_ask_all(findings, engine, config))
     field = server.field_of_reasoning(models[0])
     if field:

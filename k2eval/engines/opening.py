@@ -10,7 +10,7 @@ from k2eval.config import RunConfig, parse
 from k2eval.engines.hub import pinned
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.reasoning import AUTO, Found, find_format
+from k2eval.reasoning import Found, find_format
 from k2eval.records import ROLES, SWITCHES, Role, Sampling, digest
 from k2eval.tasks import sampling_with
 
