@@ -39,8 +39,8 @@ def commit_of(model: str, revision: str | None = None) -> str:
     Raises:
         ConfigError: If neither the hub nor the cache tells.
     """
-    wanted = revision or "main"
-    return wanted if _COMMIT.fullmatch(wanted) else looked_up(model.partition(":")[0], wanted)
+    name = revision or "main"
+    return name if _COMMIT.fullmatch(name) else looked_up(model.partition(":")[0], name)
 
 
 @lru_cache(maxsize=64)  # one answer for all parts of a run, even if the hub moves meanwhile
