@@ -1,4 +1,4 @@
-"""One request to one server, with the parameters that this server takes and within its context."""
+"""One request to one server: in the words that this server takes, within its context."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from k2eval.records import SWITCHES, Json, Note, NoteKind, Request
 _PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 _NO_SUCH_PATH = (404, 405, 501)
 _UNSAID = ("stream_options", "skip_special_tokens")
-"""Parameters whose refusal is not noted, since it changes no answer."""
+"""Parameters that nobody needs to know of if a server refuses them."""
 _KEPT = 256
 
 
 class Notes:
-    """Notes for the readers of the scores, each kept once."""
+    """What the readers of the scores must know, each once."""
 
     def __init__(self) -> None:
         self._notes: dict[Note, None] = {}
@@ -48,18 +48,18 @@ class Sent:
     body: bytes
     expected: Expectation
     stops_sent: bool
-    """True if the server was asked to end the answer at the stop strings."""
+    """Whether the server ends the answer at the stop strings, if there are any."""
     shows_special_tokens: bool
     opens_think: bool
-    """True if the prompt ends in an open reasoning block."""
+    """Whether the prompt ends in an open reasoning block."""
 
 
 Reply = tuple[Answer, Sent]
-"""An answer, and the request that it answers."""
+"""An answer, and how it was asked for."""
 
 
 class Asker:
-    """Client of all servers, which learns the parameters that each of them takes.
+    """Asks servers, and learns how each wants to be asked.
 
     Args:
         model: The model's name there.

@@ -1,4 +1,4 @@
-"""Ends of answers: an answer ends behind its first stop string outside its reasoning."""
+"""Where an answer ends: behind its first stop string, though not inside its reasoning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The servers behind an endpoint, and the gate that spreads requests over them."""
+"""The servers behind an endpoint: which one is asked next, and how many requests each of them gets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from k2eval.engines.endpoint.bodies import Dialect
 from k2eval.engines.endpoint.client import Client
 
 _RESTS_S = 10.0
-"""Seconds for which a server that failed is passed over, if there is another; they double after each trial."""
+"""Seconds that a server which failed is passed over, if there is another; twice as long after each trial."""
 _RESTS_AT_MOST_S = 300.0
 
 
@@ -22,11 +22,11 @@ class Asked:
 
     max_tokens: int
     since: float
-    """Time on the loop's clock at which it was sent."""
+    """When it was sent, on the loop's clock."""
     task: asyncio.Task[Any]
-    """Task that waits for the answer."""
+    """Waits for the answer."""
     last_text: float | None = None
-    """Time at which the last piece of a streamed answer came."""
+    """When the last piece of its text came, if it comes in pieces."""
     given_up: bool = False
 
     def give_up(self) -> None:
@@ -38,40 +38,40 @@ class Asked:
 
 @dataclass(slots=True, eq=False)
 class Server:
-    """One server, with what is known about it."""
+    """One base URL."""
 
     url: str
     client: Client
     limit: int
-    """Most requests in flight that it gets."""
+    """Requests it is sent at once."""
     dialect: Dialect = field(default_factory=Dialect)
     in_flight: int = 0
     failures: int = 0
-    """Failures since its last answer; those during one rest count once."""
+    """Since its last answer; those before a rest is over count as one."""
     rests_until: float = 0.0
     context: int | None = None
     measures: bool = True
-    """True if it tells the length of prompts; assumed until it does not."""
+    """Whether it tells the length of prompts; believed until it does not."""
     opens_think: dict[str, bool] = field(default_factory=dict)
-    """Arguments of the chat template -> whether it opens the reasoning, so that answers do not."""
+    """Whether a chat template with these arguments opens the reasoning, so that answers do not."""
     counts_work: bool = False
-    """True if it has a page of metrics that tells its progress."""
+    """Whether it has a page of metrics that tells its progress."""
     progress: float | None = None
     held: int = 0
     """The most requests that it was seen to work on at once."""
     last_sign: float = 0.0
-    """Time on the loop's clock at which it last answered or made progress."""
+    """When it last answered, or made progress, on the loop's clock."""
     slowest: float | None = None
     """Tokens per second of the slowest answer of some length."""
     asked: set[Asked] = field(default_factory=set)
     troubles: Counter[str] = field(default_factory=Counter)
-    """Failures after which a request was sent again, with their numbers."""
+    """What went wrong and was asked again."""
     cuts: Counter[tuple[int, int]] = field(default_factory=Counter)
     """Answers that it cut before max_tokens, by tokens (answer, max_tokens)."""
 
-    def failed(self, failure: str) -> float:
-        """Count a failure, and do not use the server for a while; return the seconds."""
-        self.troubles[failure] += 1
+    def failed(self, what: str) -> float:
+        """Remember a failure, and pass the server over for a while; return how long."""
+        self.troubles[what] += 1
         now = time.monotonic()
         if self.rests_until <= now:
             self.failures += 1
@@ -80,12 +80,12 @@ class Server:
         return self.rests_until - now
 
     def answered(self) -> None:
-        """Forget earlier failures, as the server has answered."""
+        """It is well."""
         self.failures, self.rests_until = 0, 0.0
 
     @property
     def is_up(self) -> bool:
-        """Whether the server can take more requests; after a rest, a single request tries it."""
+        """Whether it can be sent more; after a rest, a single request tries it out."""
         if not self.failures:
             return True
         return self.rests_until <= time.monotonic() and not self.in_flight
@@ -106,10 +106,10 @@ def least_loaded(servers: list[Server]) -> Server | None:
 
 
 class Gate:
-    """Gate to the servers: requests pass in order of arrival while a server has room.
+    """Lets requests through to servers, first come, first served, while the servers have room.
 
     Args:
-        servers: All servers of the model.
+        servers: All that serve the model.
     """
 
     def __init__(self, servers: list[Server]) -> None:
@@ -136,7 +136,7 @@ class Gate:
         return server
 
     def leave(self, server: Server) -> None:
-        """Record that a request is no longer in flight."""
+        """Tell that a request is no longer in flight."""
         server.in_flight -= 1
         self.wake()
 
