@@ -14,7 +14,7 @@ from k2eval.records import Generation, SampleKey, Verdict
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """One response with its verdict, and all that was generated for it."""
+    """One response with its verdict and generations."""
 
     verdict: Verdict
     generations: tuple[Generation, ...]
@@ -41,8 +41,10 @@ class Responses(Mapping[SampleKey, StoredResponse]):
     def __getitem__(self, key: SampleKey | tuple[str, str, int]) -> StoredResponse:
         verdict = self._verdicts[SampleKey(*key)]
         keys = verdict.generations or ((verdict.selected,) if verdict.selected else ())
-        generations = (self._archive.find(each) for each in keys)
-        return StoredResponse(verdict, tuple(each for each in generations if each is not None))
+        generations = (self._archive.find(key) for key in keys)
+        return StoredResponse(
+            verdict, tuple(generation for generation in generations if generation is not None)
+        )
 
     def __iter__(self) -> Iterator[SampleKey]:
         return iter(self._verdicts)

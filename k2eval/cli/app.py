@@ -1,4 +1,4 @@
-"""The command line: parses, calls, prints. Heavy imports happen in the command that needs them."""
+"""The command line: parse, call, print. Heavy imports happen in the command that needs them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         from k2eval import __version__
 
         typer.echo(f"k2eval {__version__}")

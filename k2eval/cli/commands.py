@@ -1,4 +1,4 @@
-"""What the commands do: configuration in, work done, words and tables out, exit code back."""
+"""The commands: read the configuration, do the work, print text and tables, return the exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this machine offers an evaluation. Each check tries the thing itself."""
+"""Checks of a machine for evaluations. Each check tries the thing itself."""
 
 from __future__ import annotations
 

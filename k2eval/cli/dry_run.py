@@ -1,4 +1,4 @@
-"""What a run would do, checked without doing it: nothing is started, and no run directory is written."""
+"""Check a run without starting it: no engine starts, and no run directory is written."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from k2eval.sandbox import DoctorRow
 
 @dataclass(slots=True)
 class TaskPlan:
-    """How much one task is."""
+    """The size of one task."""
 
     name: str
     questions: int = 0
@@ -36,7 +36,7 @@ class TaskPlan:
     source: str = ""
     notes: tuple[str, ...] = ()
     problem: str = ""
-    """Why it cannot be asked; empty if it can."""
+    """The reason why the task cannot be asked; empty if it can."""
 
     @property
     def samples(self) -> int:
@@ -97,7 +97,7 @@ def plan_of(config: RunConfig, name: str) -> TaskPlan:
 
 
 def context_of(config: RunConfig) -> int:
-    """Return the most tokens that prompt and answer can have, where a local checkpoint says it."""
+    """Return the most tokens of prompt and answer, if a local checkpoint tells them."""
     if config.engine.kind != "vllm":
         return sys.maxsize
     try:
@@ -205,12 +205,12 @@ def directory_words(config: RunConfig) -> str:
     """
     if not (config.out / RUN).exists():
         return f"{config.out} will be made anew."
-    kept = read_run(config.out)
+    record = read_run(config.out)
     engines = RoleEngines(open_engines(config), config)
     work = Work(config)
-    merge_run(kept, work.describe(engines.solver, engines.fingerprints, engines.reasoning))
+    merge_run(record, work.describe(engines.solver, engines.fingerprints, engines.reasoning))
     keys = {assignment.sample_key for assignment in work.assignments()}
-    latest = {verdict.sample_key: verdict for verdict in read_verdicts(config.out, kept)}
+    latest = {verdict.sample_key: verdict for verdict in read_verdicts(config.out, record)}
     done = sum(key in keys and work.is_settled(verdict) for key, verdict in latest.items())
     return f"{config.out} holds this run: {done} of {len(keys)} samples are there, the rest will be made."
 

@@ -53,7 +53,7 @@ def run(
             metavar="NAME",
             autocompletion=completion.recipe,
             rich_help_panel=RUN,
-            help="How each response is made. `k2eval recipes` lists the ways. [default: plain]",
+            help="Recipe of each response. `k2eval recipes` lists the recipes. [default: plain]",
         ),
     ] = None,
     repeats: Annotated[
@@ -62,7 +62,7 @@ def run(
             min=1,
             metavar="N",
             rich_help_panel=RUN,
-            help="Ask every question N times, independently. [default: what each task says]",
+            help="Ask every question N times, independently. [default: each task's own number]",
         ),
     ] = None,
     runs: Annotated[int | None, typer.Option(min=1, hidden=True)] = None,
@@ -81,7 +81,7 @@ def run(
             parser=to_path,
             metavar="FILE",
             rich_help_panel=RUN,
-            help="YAML file with these settings. Options on the command line win over it.",
+            help="YAML file with these settings. Options on the command line take precedence.",
         ),
     ] = None,
     data: DataOption = None,
@@ -101,8 +101,8 @@ def run(
             parser=to_path,
             metavar="RUN",
             rich_help_panel=DATA,
-            help="Take generations over from this run directory if the same would be asked. May be given several "
-            "times.",
+            help="Run directory whose generations are used again if they answer the same requests. May be given "
+            "several times.",
         ),
     ] = None,
     seed: Annotated[
@@ -119,7 +119,8 @@ def run(
             metavar="KIND",
             autocompletion=lambda incomplete: [kind for kind in KINDS if kind.startswith(incomplete)],
             rich_help_panel=MODEL,
-            help="What answers: vllm in this process, endpoint for a server, or scripted for tests. [default: vllm]",
+            help="Engine that answers: vllm in this process, endpoint for a server, or scripted for tests. "
+            "[default: vllm]",
         ),
     ] = None,
     workers: Annotated[
@@ -141,7 +142,7 @@ def run(
         Literal["wandb", "trackio"] | None,
         typer.Option(
             rich_help_panel=WORK,
-            help="Send progress and scores to this service as well. If it fails, the run goes on.",
+            help="Send progress and scores to this service too. If the service fails, the run continues.",
         ),
     ] = None,
     set_: SetOption = None,
@@ -150,7 +151,7 @@ def run(
         typer.Option(
             "--dry-run",
             rich_help_panel=RUN,
-            help="Check tasks, questions, checkpoint and access, and say how much there is to do. Starts no engine and "
+            help="Check tasks, questions, checkpoint and access, and show the size of the run. Starts no engine, and "
             "writes nothing but the cache of the hub.",
         ),
     ] = False,
@@ -209,13 +210,13 @@ def score(
         typer.Option(
             metavar="NAME",
             autocompletion=completion.task,
-            help="Task to which the ids of the questions belong.",
+            help="Task that the ids of the questions belong to.",
         ),
     ] = None,
     grader: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Grader for responses that bring their own gold answer: math or choice."
+            metavar="NAME", help="Grader for responses with their own gold answers: math or choice."
         ),
     ] = None,
     data: DataOption = None,

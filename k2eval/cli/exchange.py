@@ -1,4 +1,4 @@
-"""Commands at the borders: other people's formats, lm-eval's own command line, and series of checkpoints."""
+"""Commands for other programs: their formats, lm-eval's own command line, and series of checkpoints."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ def add_to(app: typer.Typer) -> None:
 def export(
     run: RunArgument,
     out: Annotated[Path, typer.Option(parser=to_path, metavar="DIR", help="Folder to write the files to.")],
-    form: Annotated[Format, typer.Option("--format", help="Project whose format to write.")],
+    form: Annotated[Format, typer.Option("--format", help="Project whose format is written.")],
     data: DataOption = None,
     include_protected: Annotated[
         bool,
         typer.Option(
-            "--include-protected", help="Write also the texts whose authors ask not to publish them."
+            "--include-protected", help="Write texts even if their authors ask users not to publish them."
         ),
     ] = False,
     organization: Annotated[
-        str, typer.Option(metavar="NAME", help="Organization that evaluated, for formats that name it.")
+        str,
+        typer.Option(metavar="NAME", help="Name of the evaluating organization, for formats that have it."),
     ] = "unspecified",
 ) -> None:
     """Write a run as files of lm-eval, Hugging Face, Every Eval Ever or Inspect."""
@@ -72,14 +73,14 @@ def sweep(
         str | None,
         typer.Option(
             metavar="SWITCH=VALUE,…",
-            help="Instead of checkpoints: a switch of thinking and its values, such as "
+            help="Switch of thinking and its values, instead of checkpoints, such as "
             "reasoning_effort=low,medium,high, thinking=on,off or thinking_budget=1024,8192.",
         ),
     ] = None,
 ) -> None:
-    """Evaluate a series of checkpoints and draw score against step, or of values of a switch against tokens.
+    """Evaluate a series of checkpoints, or of values of a switch, and draw the score against step or tokens.
 
-    Takes the options of `k2eval run` as well.
+    Takes the options of `k2eval run` too.
     """
     assert context.parent is not None
     group = context.parent.command
@@ -114,7 +115,7 @@ def sweep_command(checkpoints: Sequence[str], over: str | None, out: Path, argum
 
 
 def lm_eval(context: typer.Context) -> None:
-    """Run stock lm-eval with `--model k2eval` and k2eval's tasks known to it. All arguments go to lm-eval."""
+    """Run stock lm-eval, which then knows `--model k2eval` and k2eval's tasks. All arguments go to lm-eval."""
     from lm_eval.__main__ import cli_evaluate
 
     from k2eval.interop import add_to_path, register, with_chat

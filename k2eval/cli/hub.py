@@ -1,4 +1,4 @@
-"""Whether the Hugging Face hub is within reach, and whether a token is accepted there."""
+"""Check whether the Hugging Face hub is within reach, and whether it accepts a token."""
 
 from __future__ import annotations
 

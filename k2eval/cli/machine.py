@@ -1,4 +1,4 @@
-"""Commands about this machine: what it offers, how fast a model answers on it, whether speculation is lossless."""
+"""Commands about this machine: its checks, the speed of a model, and the test of speculation."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def doctor(
         typer.Option("--verbose", help="Show every check of the sandbox and every task of the data folder."),
     ] = False,
 ) -> None:
-    """Try what an evaluation needs of this machine: engine, GPU, memory, disk, data, hub, sandbox."""
+    """Check this machine for evaluations: engine, GPU, memory, disk, data, hub, sandbox."""
     from k2eval.cli.doctor import doctor_command
 
     raise typer.Exit(doctor_command(data, verbose))
@@ -128,7 +128,9 @@ def speed(
     concurrency: Annotated[
         str,
         typer.Option(
-            metavar="N,…", rich_help_panel=_LOAD, help="Numbers of requests in flight; each is one load."
+            metavar="N,…",
+            rich_help_panel=_LOAD,
+            help="Numbers of requests in flight. Each number is one load.",
         ),
     ] = "1,16",
     rate: Annotated[
@@ -136,7 +138,7 @@ def speed(
         typer.Option(
             metavar="X,…",
             rich_help_panel=_LOAD,
-            help="Poisson rates in requests per second; each is one load.",
+            help="Poisson rates in requests per second. Each rate is one load. [default: none]",
         ),
     ] = "",
     requests: Annotated[
@@ -169,25 +171,29 @@ def speed(
     temperature: Annotated[
         float,
         typer.Option(
-            min=0.0, metavar="X", rich_help_panel=_LOAD, help="Temperature at which the answers are drawn."
+            min=0.0, metavar="X", rich_help_panel=_LOAD, help="Temperature of the answers' sampling."
         ),
     ] = 1.0,
     natural_end: Annotated[
         bool,
         typer.Option(
-            "--natural-end", rich_help_panel=_LOAD, help="Let each answer end where the model ends it."
+            "--natural-end",
+            rich_help_panel=_LOAD,
+            help="Let the model end each answer, instead of asking for exactly --output-tokens.",
         ),
     ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
-            parser=to_path, metavar="PATH", help="Where to write CSV, Markdown and a plot, without a suffix."
+            parser=to_path,
+            metavar="PATH",
+            help="Path of CSV, Markdown and a plot, without a suffix. [default: only print the table]",
         ),
     ] = None,
     data: DataOption = None,
     set_: SetOption = None,
 ) -> None:
-    """Measure how fast a model answers, alone or side by side with other configurations."""
+    """Measure the speed of a model's answers, alone or side by side with other configurations."""
     from k2eval.speed import SpeedOptions, configurations, loads, numbers, speed_command
 
     flags: dict[str, Any] = {"model": model, "speculative": speculative, "data": data}
@@ -201,7 +207,14 @@ def speed(
 
 def spec_check(
     model: ModelOption = None,
-    speculative: SpeculativeOption = None,
+    speculative: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD",
+            rich_help_panel=MODEL,
+            help="Speculative decoding to check, as for `k2eval run`. Needed here or in the YAML file.",
+        ),
+    ] = None,
     tasks: Annotated[
         str,
         typer.Option(
@@ -232,7 +245,7 @@ def spec_check(
             parser=to_path,
             metavar="FILE",
             rich_help_panel=MODEL,
-            help="YAML file as for `k2eval run`. Options on the command line win over it.",
+            help="YAML file as for `k2eval run`. Options on the command line take precedence.",
         ),
     ] = None,
     data: DataOption = None,
@@ -241,12 +254,12 @@ def spec_check(
         typer.Option(
             parser=to_path,
             metavar="FILE",
-            help="File for what the engines print. [default: a temporary file, kept if something fails]",
+            help="File for the engines' output. [default: a temporary file, kept if something fails]",
         ),
     ] = None,
     set_: SetOption = None,
 ) -> None:
-    """Check that speculative decoding changes nothing but the speed. Ends with exit code 1 if it does."""
+    """Check that speculative decoding changes only the speed. Ends with exit code 1 if anything else changes."""
     from k2eval.config import load_config
     from k2eval.speed import spec_check_command
     from k2eval.tasks import task_files

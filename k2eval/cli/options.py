@@ -53,8 +53,8 @@ IncludeOption = Annotated[
         parser=to_path,
         metavar="DIR",
         rich_help_panel=DATA,
-        help="Folder with task files of your own. A task of yours wins over one of k2eval's of the same name. May be "
-        "given several times; K2EVAL_TASKS adds folders too.",
+        help="Folder with your own task files. Your task replaces k2eval's task of the same name. May be given several "
+        "times; K2EVAL_TASKS adds folders too.",
     ),
 ]
 
@@ -72,7 +72,7 @@ ModelOption = Annotated[
     typer.Option(
         metavar="MODEL",
         rich_help_panel=MODEL,
-        help="Model to ask: a checkpoint folder, a name on the hub, or the name under which a server serves it.",
+        help="Model to ask: a checkpoint folder, a name on the hub, or a server's name for its model.",
     ),
 ]
 
@@ -110,7 +110,7 @@ EffortOption = Annotated[
     typer.Option(
         metavar="low|medium|high|TEXT",
         rich_help_panel=MODEL,
-        help="How hard the model thinks, in its own word. [default: as the template has it]",
+        help="Effort of thinking, in the word that the model uses. [default: as the template has it]",
     ),
 ]
 
@@ -120,8 +120,7 @@ BudgetOption = Annotated[
         min=0,
         metavar="N",
         rich_help_panel=MODEL,
-        help="The most tokens that the model may think, if its chat template or engine can bound it. "
-        "[default: no bound]",
+        help="Most tokens of thinking, if the chat template or the engine can limit it. [default: no limit]",
     ),
 ]
 
@@ -131,8 +130,8 @@ ReasoningOption = Annotated[
         "--reasoning",
         metavar="FORMAT",
         rich_help_panel=MODEL,
-        help="How responses mark their reasoning: auto, none, think, harmony, mistral, seed, gemma and others (see "
-        "docs/checkpoints.md), or '{start: <a>, end: </a>}'. [default: auto, found in the checkpoint's files]",
+        help="Marks of reasoning in responses: auto, none, think, harmony, mistral, seed, gemma and others (see "
+        "docs/checkpoints.md), or `{start: <a>, end: </a>}`. [default: auto, found in the checkpoint's files]",
     ),
 ]
 
@@ -142,6 +141,7 @@ SetOption = Annotated[
         "--set",
         metavar="SECTION.KEY=VALUE",
         rich_help_panel=MODEL,
-        help="Set anything else, such as engine.max_model_len=8192 or aime24.repeats=4. May be given several times.",
+        help="Change any other setting, such as engine.max_model_len=8192 or aime24.repeats=4. May be given several "
+        "times.",
     ),
 ]

@@ -30,8 +30,7 @@ def leaderboard(
         typer.Option(
             parser=to_path,
             metavar="PATH",
-            help="Where to write the tables, without a suffix: leaderboards/mine becomes mine.csv, mine.md and "
-            "mine.html.",
+            help="Path of the tables without a suffix: leaderboards/mine becomes mine.csv, mine.md and mine.html.",
         ),
     ],
     published: Annotated[
@@ -39,7 +38,7 @@ def leaderboard(
         typer.Option(
             parser=to_path,
             metavar="FILE",
-            help="CSV of published figures to show beside. [default: those that come with k2eval]",
+            help="CSV file of published figures to show beside the runs. [default: the figures shipped with k2eval]",
         ),
     ] = None,
     exclude: ExcludeOption = None,
@@ -48,14 +47,14 @@ def leaderboard(
         typer.Option(
             parser=to_path,
             metavar="FILE",
-            help="File of questions to score apart from the others, written as for --exclude.",
+            help="File of questions to score apart from the others, in the form of --exclude.",
         ),
     ] = None,
     cutoff: Annotated[
         str | None,
         typer.Option(
             metavar="DATE",
-            help="Day such as 2024-10-01. Questions that carry a date are scored before and after it.",
+            help="Day such as 2024-10-01. Benchmarks with dated questions are also scored before and from this day.",
         ),
     ] = None,
     quiet: Annotated[
@@ -84,7 +83,7 @@ def breakdown(
         typer.Option(
             parser=to_path,
             metavar="PATH",
-            help="Where to write the table as CSV and Markdown, without a suffix.",
+            help="Path of the table as CSV and Markdown, without a suffix. [default: only print it]",
         ),
     ] = None,
     data: DataOption = None,
@@ -100,12 +99,12 @@ def compare(
     out: Annotated[
         Path | None,
         typer.Option(
-            parser=to_path, metavar="FILE", help="Markdown file to write the comparison to as well."
+            parser=to_path, metavar="FILE", help="Markdown file for the comparison. [default: only print it]"
         ),
     ] = None,
     exclude: ExcludeOption = None,
 ) -> None:
-    """Compare the first run with the others, question by question, and say which differences are real."""
+    """Compare the first run with the others, question by question, and tell which differences are real."""
     from k2eval.cli.commands import compare_command
 
     raise typer.Exit(compare_command(runs, out, exclude))
@@ -119,7 +118,7 @@ def report(
     include_protected: Annotated[
         bool,
         typer.Option(
-            "--include-protected", help="Show also the texts whose authors ask not to publish them."
+            "--include-protected", help="Show texts even if their authors ask users not to publish them."
         ),
     ] = False,
 ) -> None:
@@ -139,7 +138,8 @@ def tasks(
     data: DataOption = None,
     include_path: IncludeOption = None,
     questions: Annotated[
-        bool, typer.Option("--questions", help="List the id and the hash of every question instead.")
+        bool,
+        typer.Option("--questions", help="List the id and the hash of every question instead of the tasks."),
     ] = False,
 ) -> None:
     """List the tasks with their questions, source, grader and default number of repeats."""
@@ -149,7 +149,7 @@ def tasks(
 
 
 def recipes() -> None:
-    """List the recipes, which say how a response is made."""
+    """List the recipes, each of which makes a response in its own way."""
     from k2eval.cli.commands import recipes_command
 
     raise typer.Exit(recipes_command())
@@ -159,11 +159,11 @@ def ablation(
     runs: RunsArgument,
     n: Annotated[
         int,
-        typer.Option("--n", min=1, metavar="N", help="Number of candidates that each recipe chooses from."),
+        typer.Option("--n", min=1, metavar="N", help="Number of candidates that a recipe chooses from."),
     ] = 3,
     data: DataOption = None,
 ) -> None:
-    """Show what planning and choosing bring, from the stored samples of one checkpoint. Generates nothing."""
+    """Show the effects of planning and choosing, from stored samples of one checkpoint. Nothing is generated."""
     from k2eval.cli.commands import ablation_command
 
     raise typer.Exit(ablation_command(runs, n, data))

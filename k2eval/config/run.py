@@ -1,4 +1,4 @@
-"""What one run is asked to do: from flags, a YAML file and ``--set`` pairs, all meaning the same."""
+"""The configuration of one run: from flags, a YAML file and ``--set`` pairs, all with the same meaning."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Switched(_Repeated):
 
 
 class EngineConfig(_Config):
-    """Which engine answers, and its own arguments."""
+    """The kind of engine, and its own arguments."""
 
     kind: EngineKind | None = "vllm"
     """None if an engine object was given to the Python API: no configuration can open it again."""
@@ -79,11 +79,11 @@ def _role(role: dict[str, Any]) -> dict[str, Any]:
 
 
 class TaskOverrides(_Switched):
-    """What a run changes about one task; None leaves what the task's YAML says."""
+    """A run's changes to one task; None means the value in the task's YAML."""
 
     sampling: dict[str, Any] = Field(default_factory=dict)
     system: Text | None = None
-    """As `RunConfig.system`, which it wins over."""
+    """System text, as `RunConfig.system`; this one takes precedence."""
     repeats: Count | None = None
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the task itself, such as LiveCodeBench's ``from`` and ``until``."""
@@ -122,7 +122,7 @@ class RunConfig(_Switched):
     reuse: tuple[FilePath, ...] = ()
     """Run directories whose generations are taken over where this run would ask for the very same ones."""
     reasoning: str | dict[str, str] = "auto"
-    """How the checkpoint marks its reasoning: a name that `k2eval.reasoning` knows, or ``start`` and ``end``."""
+    """The marks of the checkpoint's reasoning: a name that `k2eval.reasoning` knows, or ``start`` and ``end``."""
     speculative: dict[str, Any] | None = None
     """vLLM's ``speculative_config``; a short form such as ``ngram,tokens=4`` is turned into one."""
     workers: Annotated[Count, Field(le=4096)] | None = None
@@ -165,7 +165,7 @@ TaskNames = Iterable[str] | Callable[[Sequence[Path]], Iterable[str]]
 def load_config(
     *, file: Path | None, flags: Mapping[str, Any], sets: Iterable[str] = (), task_names: TaskNames = ()
 ) -> RunConfig:
-    """Merge a YAML file, command line flags and ``--set a.b=value`` pairs, the later ones winning.
+    """Merge a YAML file, command line flags and ``--set a.b=value`` pairs; later ones take precedence.
 
     Args:
         file: YAML with the fields of :class:`RunConfig`; ``engine`` may be given flat (``kind`` beside
@@ -177,7 +177,7 @@ def load_config(
             called with ``include_path``, so that the user's own tasks may be overridden too.
 
     Raises:
-        ConfigError: When a key is unknown or a value has the wrong type.
+        ConfigError: If a key is unknown or a value has the wrong type.
     """
     merged = _read_yaml(file) if file else {}
     for key, value in flags.items():
@@ -282,7 +282,7 @@ def _task_section(name: str, section: Any) -> Any:
 
 
 def _rename(section: dict[str, Any], prefix: str) -> None:
-    """Rename what k2eval 0.1.0 called ``runs``, and tell the user."""
+    """Rename ``runs``, the name of ``repeats`` in k2eval 0.1.0, and tell the user."""
     if "runs" in section:
         warnings.warn(f"{prefix}runs is now called {prefix}repeats; the old name still works.", stacklevel=2)
         section.setdefault("repeats", section.pop("runs"))
@@ -297,7 +297,7 @@ def _mapping(name: str, value: Any) -> Mapping[str, Any]:
 
 
 def explain(error: ValidationError, heading: str) -> str:
-    """A pydantic error as lines that name the field, what was expected and what was got."""
+    """Explain a pydantic error in lines that name the field, the expected value and the value that was got."""
     lines = []
     for problem in error.errors(include_url=False):
         where = ".".join(str(part) for part in problem["loc"]) or "value"

@@ -1,4 +1,4 @@
-"""Speculative decoding as a user asks for it: short forms become vLLM's ``speculative_config``."""
+"""Short forms of speculative decoding, which become vLLM's ``speculative_config``."""
 
 from __future__ import annotations
 
@@ -27,32 +27,41 @@ SHORT_NAMES = {
 OFF = ("off", "none", "no")
 
 
-def parse(given: str | Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The ``speculative_config`` for vLLM from a short form or a mapping; None where nothing is to be speculated.
+def parse(setting: str | Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the ``speculative_config`` for vLLM from a short form or a mapping; None without speculation.
+
+    >>> parse("ngram,tokens=2")
+    {'method': 'ngram', 'num_speculative_tokens': 2}
+    >>> parse("draft=models/nano/draft,tokens=3")
+    {'method': 'draft_model', 'model': 'models/nano/draft', 'num_speculative_tokens': 3}
+    >>> parse("off") is None
+    True
 
     Args:
-        given: ``METHOD[=PATH][,KEY=VALUE …]``, where KEY is ``tokens``, ``max``, ``min``, ``sample`` or any of
+        setting: ``METHOD[=PATH][,KEY=VALUE …]``, where KEY is ``tokens``, ``max``, ``min``, ``sample`` or any of
             vLLM's own; or a mapping in vLLM's words.
 
     Raises:
-        ConfigError: When the form cannot be understood.
+        ConfigError: If the form cannot be understood.
     """
-    if given is None or (isinstance(given, str) and given.strip().lower() in (*OFF, "")):
+    if setting is None or (isinstance(setting, str) and setting.strip().lower() in (*OFF, "")):
         return None
-    if isinstance(given, Mapping):
-        return {str(key): value for key, value in given.items()} or None
-    head, *rest = (part.strip() for part in given.split(","))
+    if isinstance(setting, Mapping):
+        return {str(key): value for key, value in setting.items()} or None
+    head, *rest = (part.strip() for part in setting.split(","))
     name, _, path = head.partition("=")
     if name not in _METHODS:
         raise ConfigError(
-            f"--speculative {given}: unknown method {name!r}. {did_you_mean(name, list(_METHODS))} Expected {FORMS}."
+            f"--speculative {setting}: unknown method {name!r}. {did_you_mean(name, list(_METHODS))} Expected {FORMS}."
         )
     method = _METHODS[name]
     config: dict[str, Any] = {"method": method}
     if method in METHODS_WITH_PATH and not path:
-        raise ConfigError(f"--speculative {given}: {name} needs a checkpoint: {name}=PATH.")
+        raise ConfigError(f"--speculative {setting}: {name} needs a checkpoint: {name}=PATH.")
     if path and method not in (*METHODS_WITH_PATH, "mtp"):
-        raise ConfigError(f"--speculative {given}: {name} takes no path. Expected {name} or {name},tokens=4.")
+        raise ConfigError(
+            f"--speculative {setting}: {name} takes no path. Expected {name} or {name},tokens=4."
+        )
     if path:
         config["model"] = path
     if method in _TOKENS:
@@ -60,6 +69,6 @@ def parse(given: str | Mapping[str, Any] | None) -> dict[str, Any] | None:
     for part in rest:
         key, separator, value = part.partition("=")
         if not separator or not key or not value:
-            raise ConfigError(f"--speculative {given}: expected KEY=VALUE after the method, got {part!r}.")
+            raise ConfigError(f"--speculative {setting}: expected KEY=VALUE after the method, got {part!r}.")
         config[SHORT_NAMES.get(key, key)] = yaml.safe_load(value)
     return config

@@ -1,4 +1,4 @@
-"""What turns requests into generations: vLLM in process, OpenAI-compatible servers, or a script."""
+"""Engines turn requests into generations: vLLM in process, OpenAI-compatible servers, or a script."""
 
 import lazy_loader
 

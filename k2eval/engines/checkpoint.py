@@ -1,4 +1,4 @@
-"""Checkpoints on disk: whether there is one, and which one it is."""
+"""Checkpoints on disk: their existence, and their identity."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _SUFFIXES = (".json", ".safetensors", ".bin", ".txt", ".model", ".jinja")
 
 
 def checkpoint_fingerprint(model: str, commit: str | None = None) -> str:
-    """A digest that changes when a checkpoint changes; of a hub model, that of its name and commit.
+    """Return a digest that changes when a checkpoint changes; of a hub model, the digest of its name and commit.
 
-    Small files are read whole. Of each weights file the size and four samples of 1 MiB are read, so that
-    a checkpoint of hundreds of gigabytes costs milliseconds. Where the folder lies does not count.
+    Small files are read whole. Of each weights file the size and four samples of 1 MiB are read, so that a checkpoint
+    of hundreds of gigabytes costs milliseconds. The place of the folder does not count.
 
     Raises:
-        ConfigError: When a local folder is not a checkpoint.
+        ConfigError: If a local folder is not a checkpoint.
     """
     folder = Path(model)
     if not is_local(model):
@@ -43,10 +43,10 @@ def checkpoint_fingerprint(model: str, commit: str | None = None) -> str:
 
 
 def checkpoint_config(model: str) -> dict[str, Any]:
-    """The ``config.json`` of a local checkpoint; empty for a hub model.
+    """Read the ``config.json`` of a local checkpoint; return an empty mapping for a hub model.
 
     Raises:
-        ConfigError: When there is no checkpoint, or its configuration cannot be read.
+        ConfigError: If there is no checkpoint, or its configuration cannot be read.
     """
     folder = Path(model)
     if not is_local(model):
@@ -73,13 +73,13 @@ def checkpoint_config(model: str) -> dict[str, Any]:
 
 
 def longest_context(model: str) -> int | None:
-    """How many tokens a local checkpoint was made for, where its configuration says so."""
+    """Return the number of tokens that a local checkpoint was made for; None if its configuration does not tell."""
     value = checkpoint_config(model).get("max_position_embeddings")
     return value if isinstance(value, int) else None
 
 
 def weight_bytes(model: str) -> int:
-    """Size of a local checkpoint's weights on disk; 0 for a hub model."""
+    """Return the size of a local checkpoint's weights on disk; 0 for a hub model."""
     return sum(path.stat().st_size for path in Path(model).glob("*.safetensors")) if is_local(model) else 0
 
 

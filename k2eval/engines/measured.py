@@ -1,4 +1,4 @@
-"""What a load asks of whatever answers it, piece by piece: the seam between engines and measurements."""
+"""The protocol between engines and measurements: a load's requests, and their answers piece by piece."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from k2eval.records import Message, SpeculativeCounts
 
 
 class Piece(NamedTuple):
-    """What arrived at once."""
+    """A part of an answer that arrived at once."""
 
     tokens: int
     """New output tokens; 0 for a piece that only closes the answer."""
@@ -31,7 +31,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How requests come, and what each of them asks.
+    """The way in which requests come, and the content of each.
 
     Exactly one of ``concurrency`` and ``rate`` is set.
     """
@@ -39,7 +39,7 @@ class Load:
     requests: int
     output_tokens: int
     input_tokens: int = 0
-    """Of random prompts; 0 where prompts are a task's questions."""
+    """Tokens of random prompts; 0 if the prompts are a task's questions."""
     concurrency: int | None = None
     """Requests in flight at any time."""
     rate: float | None = None
@@ -56,16 +56,16 @@ class Load:
 
 
 class Target(Protocol):
-    """What a load can be put on."""
+    """An engine or server that a load can be put on."""
 
     def stream(self, prompt: Prompt, load: Load) -> AsyncIterator[Piece]:
         """Answer one prompt, piece by piece."""
         ...
 
     async def refresh(self) -> None:
-        """Forget cached prefixes, where that can be asked for."""
+        """Forget cached prefixes, if that is possible."""
         ...
 
     async def speculation(self) -> SpeculativeCounts | None:
-        """What was drafted and accepted since the start."""
+        """Return the counts of speculation since the start."""
         ...

@@ -1,4 +1,4 @@
-"""An engine that answers from a script: the seam for tests and for rehearsing a set-up without a model."""
+"""An engine that answers from a script, for tests and for rehearsals without a model."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ class ScriptedEngine:
 def from_file(
     path: Path, *, delay_s: float = 0.0, capacity: int = 64, reasoning: Found | None = None
 ) -> ScriptedEngine:
-    """A scripted engine that reads its answers from JSON lines.
+    """Make a scripted engine that reads its answers from JSON lines.
 
-    Each line is ``{"match": "text in the prompt", "responses": ["…", …]}``. The first line whose ``match``
-    occurs in the prompt answers, its responses taken in turn by run index; ``match`` may be empty.
+    Each line is ``{"match": "text in the prompt", "responses": ["…", …]}``. The first line whose ``match`` occurs in
+    the prompt answers. Its responses are taken in turn by repeat index. ``match`` may be empty.
 
     Raises:
-        ConfigError: If the file cannot be read, a line has another shape, or a number is none.
+        ConfigError: If the file cannot be read, a line has another form, or a setting is no number.
     """
     for name, value, least in (("delay_s", delay_s, 0), ("capacity", capacity, 1)):
         kinds = (int, float) if name == "delay_s" else (int,)

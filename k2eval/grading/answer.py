@@ -50,7 +50,7 @@ class Answer:
     siblings: tuple[str, ...] = ()
     """All boxes on the line of the last one, itself included: "\\boxed{1} and \\boxed{2}"."""
     end: int = 0
-    """Where the last box ends; 0 without one."""
+    """The end of the last box; 0 without one."""
     named: str = ""
     r"""The boxes of that line with the names in front of them, "x=\\boxed{1}, y=\\boxed{2}"; empty without names."""
     cut: bool = False
@@ -63,7 +63,7 @@ def find_answer(text: str, truncated: bool, unboxed: Callable[[str], str | None]
     Args:
         text: The answer part of a response (`k2eval.reasoning.split`); of a long one the end is read.
         truncated: Whether the engine stopped at its token limit; then only a closed box or block counts.
-        unboxed: Reads an answer that is stated without a box or a block.
+        unboxed: Function that reads an answer without a box or a block.
 
     >>> find_answer(r"First \boxed{1}. Then \boxed{2} is it.", truncated=False).text
     '2'
@@ -95,7 +95,7 @@ def _in_part(text: str, truncated: bool, unboxed: Callable[[str], str | None]) -
 
 
 def answer_block(text: str) -> tuple[str, bool] | None:
-    """The content of the last ``<answer>`` block and whether it was closed; None without such a block."""
+    """Return the content of the last ``<answer>`` block and whether it was closed; None without such a block."""
     start = text.rfind("<answer>")
     if start < 0:
         return None
@@ -131,9 +131,9 @@ def _with_names(text: str, spans: list[tuple[int, int]]) -> str:
 
 
 def _box_spans(text: str) -> tuple[list[tuple[int, int]], int | None]:
-    """Contents of the outermost closed boxes with something in them, and where the last open box begins.
+    """Return the spans of the outermost closed, non-empty boxes, and the start of the last open box.
 
-    One pass with a stack, so that 100 KB of braces cost milliseconds.
+    It takes one pass with a stack, so that 100 KB of braces cost milliseconds.
     """
     first = min((at for at in (text.find("\\boxed"), text.find("\\fbox")) if at >= 0), default=-1)
     if first < 0:
@@ -142,21 +142,21 @@ def _box_spans(text: str) -> tuple[list[tuple[int, int]], int | None]:
     stack: list[tuple[int, bool]] = []
     is_box = False
     for token in _TOKEN.finditer(text, first):
-        found = token[0]
-        if found == "{":
+        mark = token[0]
+        if mark == "{":
             stack.append((token.end(), is_box))
-        elif found == "}" and stack:
+        elif mark == "}" and stack:
             start, closes_box = stack.pop()
             if closes_box and _VISIBLE.search(text, start, token.start()):
                 while spans and spans[-1][0] > start:
                     spans.pop()
                 spans.append((start, token.start()))
-        is_box = found.startswith(("\\boxed", "\\fbox"))
+        is_box = mark.startswith(("\\boxed", "\\fbox"))
     return spans, next((start for start, box in reversed(stack) if box), None)
 
 
 def tidy(answer: str | None) -> str | None:
-    """``answer`` as a grade keeps it: one piece of valid Unicode of bounded length."""
+    """Return ``answer`` as a grade keeps it: valid Unicode of bounded length."""
     if answer is None:
         return None
     valid = answer[:EXTRACTED_LIMIT].replace("\0", "\ufffd").encode(errors="replace").decode()

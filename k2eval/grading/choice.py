@@ -1,4 +1,4 @@
-"""The grader of multiple choice: which option a response settles on.
+"""The grader of multiple choice, which finds the option that a response settles on.
 
 The rules, in order:
 
@@ -176,20 +176,20 @@ def _stated(text: str, options: tuple[str, ...]) -> str | None:
     known = letters(options)
     declared = deque(_DECLARED.finditer(text, max(0, len(text) - WINDOW)), 20)
     excluded: set[str] = set()
-    found: str | None = None
+    option: str | None = None
     at = -1
     for index, statement in enumerate(statements(text)):
         name = _read(statement, options, by_value=index == 0)
         if name and (statement.is_open or _NEGATIVE.match(statement.body)):
             excluded.add(name)
         elif name is not None:
-            found, at = name, statement.at
+            option, at = name, statement.at
             break
     names = [(match.end(), next(filter(None, match.groups()))) for match in declared]
     later = [name for end, name in names if end > at and name in known]
-    if later and not (found is not None and later[-1] == found):
-        found = later[-1] if len(set(later)) == 1 else letter.SEVERAL
-    return letter.SEVERAL if found in excluded else found
+    if later and not (option is not None and later[-1] == option):
+        option = later[-1] if len(set(later)) == 1 else letter.SEVERAL
+    return letter.SEVERAL if option in excluded else option
 
 
 def _read(statement: Statement, options: tuple[str, ...], by_value: bool) -> str | None:

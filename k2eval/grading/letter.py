@@ -1,4 +1,4 @@
-"""Read which option a piece of text settles on: one letter, or several, which is none.
+"""Read the option that a text settles on: one letter; several letters are no answer.
 
 A letter counts in its own right only: "Alpha" is not option A, "A nucleus" states nothing, and "A or B" is no answer.
 """

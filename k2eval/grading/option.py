@@ -1,4 +1,4 @@
-"""Read which option a short answer names: by its letter, its text or its value."""
+"""Read the option that a short answer names: by its letter, its text or its value."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ def _bare(answer: str) -> str:
 def by_text(answer: str, options: tuple[str, ...]) -> str | None:
     """Return the letter of the one option whose text ``answer`` repeats, exactly or as the same mathematics."""
     exactly = _only(_same_text, answer, options)
-    found = _only(_same_value, answer, options) if exactly == _NO_HIT else exactly
-    return found or None
+    option = _only(_same_value, answer, options) if exactly == _NO_HIT else exactly
+    return option or None
 
 
 def by_exact_text(answer: str, options: tuple[str, ...]) -> str | None:

@@ -1,4 +1,4 @@
-"""Grading in worker processes, with a hard limit on what one answer may cost.
+"""Grade in worker processes, with a hard limit on the cost of one answer.
 
 Each worker has a thread of the parent that feeds it and waits for it, so a stalled event loop cannot turn a
 finished answer into a timeout, and the same pool serves ``await pool.grade(…)`` and :func:`grade_all`.
@@ -78,7 +78,7 @@ class GradingPool:
         limit_s: Seconds of processor time that one answer may cost. A grader that runs programs sets its own limit,
             of wall time; exceeding that limit is never the answer's fault.
         stall_s: Seconds without any progress after which a worker counts as stalled.
-        graders: Those that the workers load at once; the others when they are first needed.
+        graders: Graders that the workers load at once; others are loaded when they are first needed.
         idle: Whether the workers take only the processor time that nothing else wants, instead of less than others.
     """
 
@@ -140,7 +140,7 @@ class GradingPool:
         )
 
     def pids(self) -> list[int]:
-        """Process ids of the living workers."""
+        """Return the process ids of the living workers."""
         with self._changed:
             return [worker.pid for worker in self._workers]
 
@@ -190,7 +190,7 @@ class GradingPool:
             self._end(worker)
 
     def _prepared(self) -> WorkerProcess | None:
-        """A worker that has loaded its graders; None when it could not, which the first answer will tell."""
+        """Start a worker and load its graders; return None if that fails, which the first answer will tell."""
         worker = self._start()
         try:
             for grader in self._graders:
@@ -212,7 +212,7 @@ class GradingPool:
         worker.kill()
 
     def _next_batch(self) -> deque[_Job]:
-        """The next answers for one worker; empty when the pool closes."""
+        """Return the next answers for one worker; none if the pool closes."""
         with self._changed:
             while not self._jobs and not self._closing:
                 self._changed.wait()
@@ -273,9 +273,9 @@ def grade_all(
     """Grade ``items`` in worker processes, in order; reads ahead only as far as keeps the workers busy.
 
     Args:
-        items: What to grade; may be endless.
+        items: The jobs to grade; may be endless.
         workers: Number of processes; one per processor if None.
-        limit_s: Seconds that one answer may cost, where its grader sets no limit.
+        limit_s: Seconds that one answer may cost, if its grader sets no limit.
     """
     count = workers or cores.count()
     waiting: deque[Future[Grade]] = deque()

@@ -120,7 +120,7 @@ class WorkerProcess:
 
         Raises:
             WorkerHung: If the worker used ``limit_s`` seconds.
-            WorkerStalled: If the worker did not get so far.
+            WorkerStalled: If the worker neither computed nor waited for a processor for ``stall_s`` seconds.
             WorkerDied: If the worker ended.
         """
         start, before = time.monotonic(), _Clocks.of(self.pid)
@@ -191,7 +191,7 @@ class WorkerProcess:
 
 
 class _Clocks(NamedTuple):
-    """What a process did with its time, in seconds since its start."""
+    """A process's use of its time, in seconds since its start."""
 
     computing_s: float
     waiting_s: float

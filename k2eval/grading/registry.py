@@ -1,4 +1,4 @@
-"""Graders by name. Modules are imported when first asked for, so that importing this one costs nothing."""
+"""Graders by name. Their modules are imported at the first use, so that importing this one costs nothing."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ class Grader:
 
 @cache
 def grader_for(name: str) -> Grader:
-    """The grader called ``name``.
+    """Return the grader with this name.
 
-    A name with a dot is taken as the module of a grader of your own: it exposes ``VERSION`` and ``grade``,
-    and may expose ``time_limit`` and ``prepare``.
+    A name with a dot is the module of a grader of your own: it has ``VERSION`` and ``grade``, and may have
+    ``time_limit`` and ``prepare``.
 
     Raises:
         ConfigError: If there is no such grader.
@@ -92,5 +92,5 @@ def grader_for(name: str) -> Grader:
 
 
 def grader_name(question: Question, override: str | None = None) -> str:
-    """Which grader grades ``question``: ``override``, the one it names, or the one that its shape suggests."""
+    """Return the name of the grader of ``question``: ``override``, the question's own, or that of its shape."""
     return override or question.grader or ("choice" if question.options else "math")

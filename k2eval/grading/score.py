@@ -1,4 +1,4 @@
-"""Grade a file of responses that were made elsewhere: what ``k2eval score`` does.
+"""Grade a file of responses that were made elsewhere, for ``k2eval score``.
 
 One row in, one row out, in order. A row is a JSON object with the ``response`` and either a ``question_id`` (and
 perhaps a ``repeat_index``) of a task, or its own ``gold`` and, for choices, ``options``. Rows of tasks with
@@ -28,7 +28,7 @@ _SHOWN = 20
 
 @dataclass(slots=True)
 class ScoreSummary:
-    """What became of a file of responses."""
+    """The result of a file of responses."""
 
     out: Path
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -77,14 +77,14 @@ def score_file(
 ) -> ScoreSummary:
     """Grade every row of ``responses`` and write it to ``out`` with ``correct``, ``outcome`` and ``extracted``.
 
-    ``out`` appears when all is done: an interrupted call, or a full disk, leaves what was there before.
-    ``correct`` is null where we failed to grade; that is never a wrong answer.
+    ``out`` appears when all rows are graded: an interrupted call, or a full disk, leaves the earlier file.
+    ``correct`` is null if we failed to grade a row; that is never a wrong answer.
 
     Args:
         responses: JSON Lines.
-        out: Where the verdicts go.
+        out: File for the verdicts.
         grader: "math" or "choice", for rows that hold their own gold.
-        questions: The question of a task, by its id and repeat index; None where ``grader`` is given.
+        questions: Function that returns the question of a task by its id and repeat index; None with ``grader``.
         workers: Number of grading processes; one per processor if None.
         reasoning: The reasoning format of whoever wrote the responses.
 
@@ -148,7 +148,7 @@ def _rows(path: Path, summary: ScoreSummary) -> Iterator[tuple[int, dict[str, Js
 
 
 def _step_rows(path: Path) -> Iterator[dict[str, Json]]:
-    """The rows that bring one step of a SciCode problem; later steps run with the code of earlier ones."""
+    """Return the rows with one step of a SciCode problem each; later steps run with the code of earlier ones."""
     unread = ScoreSummary(path)
     return (row for _, row in _rows(path, unread) if "step_id" in row and "question_id" in row)
 
@@ -212,9 +212,9 @@ def _options(value: Json) -> tuple[str, ...]:
 
 
 def _letter(gold: str | int | float, options: tuple[str, ...]) -> str:
-    """The letter of the right option: ``gold`` is a letter, the text of one option, or its index from 0.
+    """Return the letter of the right option: ``gold`` is a letter, the text of one option, or its index from 0.
 
-    A letter is taken as a letter even where an option's text is that letter. A number in quotes is a text.
+    A letter counts as a letter even if an option's text is that letter. A number in quotes is a text.
     """
     letters = "".join(chr(ord("A") + index) for index in range(len(options)))
     if isinstance(gold, int) and 0 <= gold < len(options):

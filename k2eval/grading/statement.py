@@ -90,14 +90,14 @@ class Statement:
     """A place that states an answer."""
 
     at: int
-    """Where its cue begins."""
+    """The start of the cue."""
     noun: str
     """Its noun in lower case ("answer", "option", "final result"); empty in other languages than English."""
     body: str
     """The text after the cue, up to :data:`BODY_LIMIT` characters."""
     is_plural: bool
     is_open: bool
-    """Whether it only excludes or suggests: "the answer cannot be", "the wrong option is"."""
+    """Whether the statement only excludes or suggests: "the answer cannot be", "the wrong option is"."""
 
 
 def statements(text: str) -> Iterator[Statement]:
@@ -140,7 +140,7 @@ def _is_hypothetical(text: str, cue: re.Match[str]) -> bool:
 
 
 def _is_heading(text: str, cue: re.Match[str]) -> bool:
-    """Whether the line of a cue holds nothing else: "### Final Answer"."""
+    """Tell whether the line of a cue holds nothing else: "### Final Answer"."""
     start = text.rfind("\n", max(0, cue.start() - 60), cue.start()) + 1
     before = text[start : cue.start()] if start or cue.start() <= 60 else "much text"
     return (
@@ -150,7 +150,7 @@ def _is_heading(text: str, cue: re.Match[str]) -> bool:
 
 
 def _opened(body: str) -> str:
-    """``body`` without the markup, the line break and the bullet that it begins with."""
+    """Return ``body`` without the markup, the line break and the bullet at its start."""
     line = _NEXT_LINE.match(body)
     if line:
         body = body[line.end() :]

@@ -222,13 +222,13 @@ def _value(text: str, unit_ends: re.Pattern[str] = _ENDS_UNIT) -> str | None:
         is_span = mark.re is _SPAN
         at = mark.end()
     value = "".join(pieces)
-    kept = value.rstrip(" \t,;:，、~([{–-.")
-    if not re.search(r"[^\W_]|\\[a-zA-Z]|[∞∅πℝ]", kept):
+    core = value.rstrip(" \t,;:，、~([{–-.")
+    if not re.search(r"[^\W_]|\\[a-zA-Z]|[∞∅πℝ]", core):
         return None
-    rest = value[len(kept) :].lstrip("([{") + text[at:]
+    rest = value[len(core) :].lstrip("([{") + text[at:]
     if _TAKEN_BACK.match(rest):
         return UNSURE
-    return _with_unit(kept.strip(), rest, unit_ends)
+    return _with_unit(core.strip(), rest, unit_ends)
 
 
 def _with_unit(value: str, rest: str, unit_ends: re.Pattern[str]) -> str:

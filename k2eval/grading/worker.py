@@ -1,4 +1,4 @@
-"""What a grading process runs: reads questions as lines of JSON, writes grades as lines of JSON.
+"""The program of a grading process: it reads questions as lines of JSON, and writes grades as lines of JSON.
 
 JSON rather than pickle: a worker has parsed what a model wrote, and its parent should not have to trust it.
 """
@@ -128,7 +128,7 @@ def _in_use() -> int:
 
 
 def _statm() -> list[int]:
-    """What this process has mapped and what it has in memory, in bytes."""
+    """Return the bytes that this process has mapped, and those that it has in memory."""
     return [
         int(pages) * resource.getpagesize()
         for pages in Path("/proc/self/statm").read_text("ascii").split()[:2]

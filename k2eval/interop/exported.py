@@ -1,4 +1,4 @@
-"""A run directory as the exports see it: figures of tasks, and samples one after another."""
+"""A run directory for exports: the figures of its tasks, and its samples one after another."""
 
 from __future__ import annotations
 
@@ -25,41 +25,43 @@ UNKNOWN = "[the task's data is not at hand]"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One verdict with what it is about; texts are left out where their authors ask so."""
+    """One verdict with its question and response; texts are left out if their authors ask so."""
 
     verdict: Verdict
     number: int
     """Number of the question in its task, from 0."""
     messages: list[dict[str, str]]
-    """The prompt; empty where the data is not at hand."""
+    """The prompt; empty if the data is not at hand."""
     prompt: str
-    """The same as one text."""
+    """The prompt as one text."""
     target: str
     """The gold answer; empty for programs, whose tests are not published."""
     choices: tuple[str, ...]
     text: str
     """The selected response, raw."""
     reasoning: str
-    """All that was written before the answer; empty if the text is left out."""
+    """The text before the answer; empty if texts are left out."""
     generations: list[Generation]
-    """All that was generated for it, without texts where they are left out."""
+    """All generations for the response; without texts if texts are left out."""
 
     @property
     def selected(self) -> Generation | None:
         """The selected generation; None if there is none."""
-        return next((each for each in self.generations if each.key == self.verdict.selected), None)
+        return next(
+            (generation for generation in self.generations if generation.key == self.verdict.selected), None
+        )
 
 
 class Run:
-    """What exports read of a run directory.
+    """A run directory, read for an export.
 
     Args:
         folder: The run directory.
         data: The data folder, for prompts and golds.
-        include_protected: Whether texts are written whose authors ask not to publish them.
+        include_protected: True to write texts whose authors ask not to publish them.
 
     Raises:
-        JournalError: When it is no run directory.
+        JournalError: If the folder is not a run directory.
     """
 
     def __init__(self, folder: Path, data: Path | None = None, *, include_protected: bool = False) -> None:
@@ -69,7 +71,7 @@ class Run:
         self.scores: dict[str, TaskScores] = {
             name: task for name, task in scores.benchmarks.items() if task.graded
         }
-        """Of the tasks that have scores."""
+        """Scores by name of the task, without tasks that have none."""
         self._samples = Samples.load(folder, data)
         self._include_protected = include_protected
         if not self.scores:
@@ -79,7 +81,7 @@ class Run:
 
     @property
     def notes(self) -> list[str]:
-        """What is missing in the export, and why."""
+        """Texts that are missing in the export, and the reasons."""
         left_out = [name for name in self.scores if self.hidden(name)]
         others = [name for name in self.info.tasks if name not in self.scores]
         missing = [note for note in self._samples.notes if not any(f", {name}: " in note for name in others)]
@@ -88,12 +90,12 @@ class Run:
 
     @property
     def started(self) -> str:
-        """When its first session began, as `finished`."""
+        """Time at which the first session began, in the form of `finished`."""
         return self.info.sessions[0].started if self.info.sessions else self.finished
 
     @property
     def finished(self) -> str:
-        """When its last session ended, as ISO 8601 in UTC, to the second."""
+        """Time at which the last session ended, as ISO 8601 in UTC, to the second."""
         return self.info.sessions[-1].finished if self.info.sessions else "1970-01-01T00:00:00Z"
 
     @property
@@ -103,7 +105,7 @@ class Run:
 
     @property
     def library(self) -> str:
-        """The version of k2eval that made it."""
+        """The version of k2eval that made the run."""
         return self.info.k2eval
 
     def task(self, name: str) -> TaskRecord:
@@ -111,22 +113,22 @@ class Run:
         return self.info.tasks[name]
 
     def spec(self, name: str) -> TaskSpec | None:
-        """The task's own description, where it is one of ours."""
+        """Return the description of a task; None if the task is not k2eval's own."""
         try:
             return load_tasks([name])[0].spec
         except K2EvalError:
             return None
 
     def estimate(self, name: str) -> Estimate:
-        """avg@k of a task, as a fraction."""
+        """Return avg@k of a task, as a fraction."""
         return average(self.scores[name].values)
 
     def hidden(self, name: str) -> bool:
-        """Whether the texts of a task are left out."""
+        """Tell whether the texts of a task are left out."""
         return self._samples.protected(name) and not self._include_protected
 
     def summary(self, name: str) -> str:
-        """The figures of a task in one line, with their denominators."""
+        """Return the figures of a task in one line, with their denominators."""
         task, estimate = self.scores[name], self.estimate(name)
         counted = len(task.questions)
         parts = [
@@ -140,7 +142,7 @@ class Run:
         return "; ".join([*parts, *(note.text for note in task.info.notes)])
 
     def votes(self, name: str) -> list[list[str | None]] | None:
-        """What each graded response of each question votes for; None where options are not at hand."""
+        """Return the vote of each graded response of each question; None if options are not at hand."""
         table = self._samples.votes(name)
         return None if table is None else [[vote.answer for vote in row] for row in table]
 
@@ -157,7 +159,9 @@ class Run:
         question = self._samples.question(name, question_id, repeat_index)
         generations = self._samples.generations(verdict)
         if self.hidden(name):
-            bare = [each.model_copy(update={"text": HIDDEN, "prefill": ""}) for each in generations]
+            bare = [
+                generation.model_copy(update={"text": HIDDEN, "prefill": ""}) for generation in generations
+            ]
             safe = verdict.model_copy(update={"extracted": None, "detail": {}, "notes": {}})
             turns = [{"role": "user", "content": HIDDEN}]
             return Sample(safe, number, turns, HIDDEN, HIDDEN, (), HIDDEN, "", bare)
@@ -183,23 +187,23 @@ def _target(question: Question | None) -> str:
 
 
 def sample_hash(sample: Sample) -> str:
-    """A digest of what is asked and expected, equal for equal questions whatever the harness."""
+    """Return a digest of prompt and gold answer, which is equal for equal questions in every harness."""
     reference = [sample.target] if sample.target else []
     words = json.dumps({"raw": sample.prompt, "reference": reference}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(words.encode()).hexdigest()
 
 
 def identity(run: Run, *parts: Json) -> str:
-    """A digest that is the same for every export of the same state of a run."""
+    """Return a digest that is the same for every export of the same state of a run."""
     info = run.info
     return digest(info.model.model_dump(mode="json"), info.recipe, info.seed, run.finished, *parts)
 
 
 class Folder:
-    """Where an export goes: files appear in it whole or not at all.
+    """The folder of an export, in which files appear complete or not at all.
 
     Raises:
-        ConfigError: When it cannot be written.
+        ConfigError: If the folder cannot be written.
     """
 
     def __init__(self, out: Path) -> None:
@@ -215,7 +219,7 @@ class Folder:
             self._part.unlink(missing_ok=True)
 
     def open(self, name: str) -> Path:
-        """A path to write to; `close` gives the file its name."""
+        """Return a path to write to; `close` gives the file its name."""
         try:
             path = self.out / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -236,6 +240,6 @@ class Folder:
         return path
 
     def write(self, name: str, text: str) -> Path:
-        """Write a whole file."""
+        """Write a file."""
         self.open(name).write_text(text, encoding="utf-8", errors="backslashreplace")
         return self.close()

@@ -154,7 +154,7 @@ def thinking_in_words(sampling: Sampling) -> str:
 
 
 def _thinking(run: RunScores) -> str:
-    """How much the model was told to think: in all tasks, or task by task where that differs."""
+    """Return the switches of thinking: for all tasks, or task by task if they differ."""
     words = {
         task.info.title or name: thinking_in_words(task.info.sampling)
         for name, task in run.benchmarks.items()

@@ -12,9 +12,9 @@ Pair = tuple[str, str]
 """The mark that opens reasoning, and the one that ends it."""
 
 AUTO = ReasoningFormat(name="auto")
-"""Each response tells by the mark that it opens with."""
+"""Format that is told from the mark at the start of each response."""
 NONE = ReasoningFormat(name="none")
-"""No response holds reasoning: the whole text is the answer."""
+"""Format without reasoning: the whole text is the answer."""
 THINK = ReasoningFormat(name="think")
 HARMONY = ReasoningFormat(name="harmony")
 """The channels of gpt-oss; they have no fixed marks, see `k2eval.reasoning.marks`."""

@@ -48,7 +48,7 @@ _STRIPPED_SURELY = re.compile(r"\s*analysis(?=[A-Z])")
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """The marks of one format, ready to be searched for."""
+    """The marks of one format, compiled for search."""
 
     marks: re.Pattern[str]
     """Its group ``start`` matches a mark that opens reasoning, its group ``end`` one that ends it."""

@@ -1,4 +1,4 @@
-"""Reads a response piece by piece and says where reasoning begins and ends. One pass, a small window of text."""
+"""Scanner that finds where reasoning begins and ends, in one pass over the pieces of a response."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Turn(NamedTuple):
     """A mark at which reasoning begins or ends."""
 
     start: int
-    """Where the mark begins in the response."""
+    """Index of the mark's first character in the response."""
     end: int
-    """Where it ends."""
+    """Index behind the mark's last character."""
     opens: bool
-    """Whether reasoning begins here; otherwise it ends here."""
+    """True if reasoning begins here; otherwise it ends here."""
 
 
 class Scanner:
-    """Finds the turns of one response.
+    """Scanner of one response, which finds its turns.
 
     Args:
         form: The reasoning format of whoever wrote it.
@@ -57,7 +57,7 @@ class Scanner:
 
     @property
     def reasons(self) -> bool:
-        """Whether the decided text ends within reasoning."""
+        """True if the decided text ends within reasoning."""
         return self._opened is not None
 
     def feed(self, piece: str, last: bool = False) -> Iterator[Turn]:

@@ -23,9 +23,9 @@ class Parts:
     """A response in two parts, without the marks between them."""
 
     reasoning: str
-    """All that was written before the answer or between its pieces."""
+    """Text before the answer and between its pieces."""
     answer: str
-    """All that may hold the answer; empty if reasoning did not end."""
+    """Text that may hold the answer; empty if reasoning did not end."""
     complete: bool
     """False if reasoning did not end: the response was cut, and nothing in it is an answer."""
 

@@ -9,7 +9,7 @@ from k2eval.records import ReasoningFormat
 
 
 class StopWatch:
-    """Watches one response for the first stop string in its answer.
+    """Watch over one response for the first stop string in its answer.
 
     The place depends on the text alone, not on the pieces in which it comes: a stop string counts as soon as the text
     behind it makes certain that it stands in the answer.

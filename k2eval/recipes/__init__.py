@@ -1,4 +1,4 @@
-"""How one response is made from one or more generations."""
+"""Recipes: functions that make one response from one or more generations."""
 
 import lazy_loader
 

@@ -1,8 +1,8 @@
-"""The answer judge: a model's word on whether a response gives the reference answer, beside the rule's.
+"""The answer judge: a model decides whether a response gives the reference answer, beside the rule.
 
-It is asked where the question has a short reference answer and no options, about every response that says
-something after its reasoning; a truncated one is wrong without being asked about. Its word never replaces the
-rule's verdict, and where it has none, that is not a wrong answer but no answer of the judge.
+The judge is asked if the question has a short reference answer and no options. It sees every response that has text
+after its reasoning; a truncated response is wrong without asking. Its decision never replaces the rule's verdict. If
+it gives no usable reply, the response has no score by the judge, and is not wrong.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from k2eval.recipes.sample import Sample
 from k2eval.records import Json, Message, Outcome, Question, Response, Sampling, Verdict
 
 NOTE = "answer_judge"
-"""Where a verdict's notes hold the judge's word, and the name of the role and the stage."""
+"""The key of the judge's decision in a verdict's notes, and the name of the role and the stage."""
 
 ATTEMPTS = 3
 _SHOWN = 8_000
@@ -53,19 +53,25 @@ SAMPLING = Sampling(
     json_schema=SCHEMA,
     thinking=False,
 )
-"""Greedy at first; where the reply is unusable it is asked again at temperature 0.6."""
+"""Greedy at first; after an unusable reply the judge is asked again at temperature 0.6."""
 
 
 def applies(question: Question) -> bool:
-    """Whether a model can compare answers to this question: a short reference answer, no options."""
+    """Tell whether a model can compare answers to this question: it has a short reference answer and no options.
+
+    >>> applies(Question(task="t", id="1", messages=(), gold="1/2"))
+    True
+    >>> applies(Question(task="t", id="1", messages=(), gold="B", options=("1", "2")))
+    False
+    """
     return isinstance(question.gold, (str, int, float)) and not question.options
 
 
 async def judged(sample: Sample, response: Response, verdict: Verdict) -> Verdict:
-    """``verdict`` with the judge's word in its notes.
+    """Return ``verdict`` with the judge's decision in its notes.
 
     Raises:
-        EngineStopped: When the judge's engine has died.
+        EngineStopped: If the judge's engine has died.
     """
     try:
         word = (
@@ -97,7 +103,7 @@ async def _word(sample: Sample, response: Response, outcome: Outcome) -> dict[st
     spent: dict[str, Json] = {
         "asked": attempt + 1,
         "generation": generation.key,
-        "tokens": sum(one.output_tokens for one in sample.generations),
+        "tokens": sum(generation.output_tokens for generation in sample.generations),
     }
     if equivalent is None:
         return {"score": None, "failed": f"no usable reply in {ATTEMPTS} attempts", **spent}
@@ -105,20 +111,23 @@ async def _word(sample: Sample, response: Response, outcome: Outcome) -> dict[st
 
 
 def ask_for(problem: str, reference: str, answer: str) -> tuple[Message, ...]:
-    """The prompt of the judge; of a long response it sees the end."""
-    seen = answer.strip()
+    """Return the prompt of the judge, which sees the end of a long response."""
     parts = (
         ("Problem", problem.strip()),
         ("Reference answer", reference.strip()),
         # As a JSON string, so that a response cannot pretend to be another part of the prompt.
-        ("Response (a JSON string)", json.dumps(seen[-_SHOWN:], ensure_ascii=False)),
+        ("Response (a JSON string)", json.dumps(answer.strip()[-_SHOWN:], ensure_ascii=False)),
     )
     content = "\n\n".join(f"{name}:\n{text}" for name, text in parts)
     return (Message(role="system", content=SYSTEM), Message(role="user", content=content))
 
 
 def read_equivalent(text: str) -> bool | None:
-    """The judge's word; None where the reply is not the object asked for."""
+    """Read the judge's decision; return None if the reply is not the expected object.
+
+    >>> read_equivalent('{"answer": "0.5", "comparison": "the same", "equivalent": true}')
+    True
+    """
     reply = read_object(text)
     word = reply.get("equivalent") if reply else None
     return word if isinstance(word, bool) else None

@@ -1,7 +1,7 @@
-"""What a candidate answers, so far as a recipe must know: to vote, and to see that two candidates agree.
+"""Answers of candidates, for votes and to see whether two candidates agree.
 
-No gold answer and no computer algebra come near this: it runs in the process that feeds the engine. Two
-answers count as the same when they are the same number, or equal once notation is made plain.
+This code uses no gold answer and no computer algebra, as it runs in the process that feeds the engine. Two answers
+are the same if they are the same number, or equal texts in plain notation.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ from k2eval.reasoning import split
 from k2eval.records import Question, Response, digest
 
 _LONG = 2_000
-"""Characters; a longer answer is compared as it is written."""
+"""Number of characters above which an answer is compared as it is written."""
 
 
 _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Answer:
     """A response's answer."""
 
-    answer: str | None
-    """As written, capped in length; None where the response has none."""
+    text: str | None
+    """The answer as written, limited in length; None if the response has none."""
     vote: str | None
-    """Equal for equal answers; None where there is no answer to vote for."""
+    """Equal for equal answers; None if there is no answer to vote for."""
 
 
-def said(question: Question, response: Response) -> Said:
-    """What ``response`` answers to ``question``, by the extraction rules of the question's grader."""
+def answer_of(question: Question, response: Response) -> Answer:
+    """Extract the answer of ``response`` to ``question``, by the rules of the question's grader."""
     grader, truncated = question.grader or grader_name(question), response.finish_reason == "length"
     parts = split(response.text, response.reasoning)
     if not parts.complete:
-        return Said(None, None)
+        return Answer(None, None)
     if grader == "choice":
-        # Without the options' texts, letters are read off and nothing is computed.
+        # Without the options' texts the grader only reads letters and computes nothing.
         bare = question.model_copy(update={"options": ()})
         letter = choice.grade(bare, parts.answer, truncated).extracted
-        return Said(letter, letter.strip().casefold() if letter else None)
+        return Answer(letter, letter.strip().casefold() if letter else None)
     if grader == "math":
-        found = find_answer(parts.answer, truncated)
-        return Said(tidy(found.text), None if found.text is None else _number_or_text(found.text))
+        answer = find_answer(parts.answer, truncated)
+        return Answer(tidy(answer.text), None if answer.text is None else _number_or_text(answer.text))
     text = _program(parts.answer) if grader in ("code", "humaneval") else parts.answer.strip()
-    return Said(tidy(text), digest(text)) if text else Said(None, None)
+    return Answer(tidy(text), digest(text)) if text else Answer(None, None)
 
 
 def _number_or_text(answer: str) -> str:

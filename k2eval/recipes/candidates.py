@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from k2eval.errors import EngineError, EngineStopped
-from k2eval.recipes.answers import said
+from k2eval.recipes.answers import answer_of
 from k2eval.recipes.planning import Planner
 from k2eval.recipes.sample import Sample
 from k2eval.records import Json, Response
@@ -28,7 +28,7 @@ class Candidate:
     """Equal for candidates with equal answers; None without an answer."""
 
     def note(self) -> dict[str, Json]:
-        """What a verdict keeps of it."""
+        """Return the entry in a verdict's notes."""
         return {
             "index": self.index,
             "generation": self.response.selected,
@@ -47,30 +47,33 @@ class Lost:
     error: EngineError
 
     def note(self) -> dict[str, Json]:
-        """What a verdict keeps of it."""
+        """Return the entry in a verdict's notes."""
         return {"index": self.index, "stage": self.stage, "reason": str(self.error)[:300]}
 
 
-Made = Candidate | Lost
+CandidateOrLost = Candidate | Lost
 
 
 def stage_of(step: str, index: int) -> str:
-    """The stage of a candidate's step: the first candidate's is that of a recipe without candidates.
+    """Return the stage of a candidate's step; that of the first candidate is as in a recipe without candidates.
 
-    So ``solve`` of ``plain`` and of ``bo3`` are one generation, and ``solve-1`` is the same in ``bo2`` and
-    ``maj8``. What a step needs beyond that follows after a dot.
+    So ``solve`` of ``plain`` and of ``bo3`` are one generation, and ``solve-1`` is the same in ``bo2`` and ``maj8``.
+    Further parts of a stage's name follow after a dot.
+
+    >>> stage_of("solve", 0), stage_of("solve", 2)
+    ('solve', 'solve-2')
     """
     return step if index == 0 else f"{step}-{index}"
 
 
-async def make_candidate(sample: Sample, index: int, planned: bool) -> Made:
-    """One candidate, with a plan of its own if ``planned``.
+async def make_candidate(sample: Sample, index: int, planned: bool) -> CandidateOrLost:
+    """Make one candidate, with its own plan if ``planned``.
 
     Raises:
-        EngineError: When the planner's engine has given up.
-        EngineStopped: When an engine has died.
+        EngineError: If the planner's engine has given up.
+        EngineStopped: If an engine has died.
     """
-    # Each sees only its own generations, so that what a candidate cost does not depend on the others' pace.
+    # Each sample has only its own generations, so that the cost of a candidate does not depend on the others' pace.
     own = replace(sample, generations=[])
     stage = stage_of("solve", index)
     planner = Planner(stage_of("plan", index)) if planned else None
@@ -84,13 +87,13 @@ async def make_candidate(sample: Sample, index: int, planned: bool) -> Made:
         return Lost(index, stage, error)
     finally:
         sample.generations.extend(own.generations)
-    found = said(sample.question, response)
+    answer = answer_of(sample.question, response)
     notes = planner.notes() if planner else {}
-    return Candidate(index, own.select(response, **notes), found.answer, found.vote)
+    return Candidate(index, own.select(response, **notes), answer.text, answer.vote)
 
 
 async def all_of(*awaitables: Awaitable[T]) -> list[T]:
-    """All results; waits for every one before it raises the first error, so that nothing runs on unseen."""
+    """Return all results; wait for every one before raising the first error, so that nothing runs on unseen."""
     results = await asyncio.gather(*awaitables, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
@@ -101,8 +104,8 @@ async def all_of(*awaitables: Awaitable[T]) -> list[T]:
 @asynccontextmanager
 async def being_made(
     sample: Sample, indices: Sequence[int], planned: bool
-) -> AsyncIterator[list[asyncio.Task[Made]]]:
-    """Candidates that are being made at once, one task each; none outlives the block."""
+) -> AsyncIterator[list[asyncio.Task[CandidateOrLost]]]:
+    """Make candidates at once, one task each; no task outlives the block."""
     tasks = [asyncio.create_task(make_candidate(sample, index, planned)) for index in indices]
     try:
         yield tasks
@@ -114,26 +117,26 @@ async def being_made(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def split(made: Sequence[Made]) -> tuple[list[Candidate], list[Lost]]:
-    """The candidates that are there, and those that were lost.
+def split(results: Sequence[CandidateOrLost]) -> tuple[list[Candidate], list[Lost]]:
+    """Split results into the candidates and those that were lost.
 
     Raises:
-        EngineError: When none is there; the first one's.
+        EngineError: If all were lost; the error of the first.
     """
-    candidates = [one for one in made if isinstance(one, Candidate)]
-    lost = [one for one in made if isinstance(one, Lost)]
+    candidates = [result for result in results if isinstance(result, Candidate)]
+    lost = [result for result in results if isinstance(result, Lost)]
     if not candidates:
         raise lost[0].error
     return candidates, lost
 
 
-def notes_of(candidates: Sequence[Candidate], lost: Sequence[Lost], wanted: int) -> dict[str, Json]:
-    """What a verdict keeps of the candidates; ``marks`` are the sentences that a reader must see."""
-    marks = [mark for one in candidates for mark in one.response.notes.get("marks", [])]
+def notes_of(candidates: Sequence[Candidate], lost: Sequence[Lost], n: int) -> dict[str, Json]:
+    """Return the notes on ``n`` candidates for a verdict; ``marks`` are the sentences that a reader must see."""
+    marks = [mark for candidate in candidates for mark in candidate.response.notes.get("marks", [])]
     if lost:
-        marks.append(f"{len(candidates)} of {wanted} candidates: the engine gave up on the others")
+        marks.append(f"{len(candidates)} of {n} candidates: the engine gave up on the others")
     return {
         "candidates": [candidate.note() for candidate in candidates],
-        **({"lost": [one.note() for one in lost]} if lost else {}),
+        **({"lost": [candidate.note() for candidate in lost]} if lost else {}),
         **({"marks": marks} if marks else {}),
     }

@@ -1,9 +1,12 @@
 """The pairwise judge: two candidates, asked in both orders.
 
-The rule, in order: candidates with the same answer, or both without one, need no judge, and the one with the
-lower index stays. A candidate with an answer beats one without. Otherwise both orders are asked, and where
-both name the same candidate it wins. Where they do not, or a verdict stays unusable after three attempts, the
-answer with more votes among the candidates in play so far wins, and of equally many the lower index.
+The rules, in order:
+
+1. If both candidates have the same answer, or neither has one, no judge is asked. The lower index wins.
+2. A candidate with an answer beats a candidate without.
+3. Otherwise the judge is asked in both orders. A candidate that both orders name wins.
+4. If the orders disagree, or a verdict stays unusable after three attempts, the answer with more votes among the
+   candidates in play so far wins. If the votes are equal, the lower index wins.
 """
 
 from __future__ import annotations
@@ -22,13 +25,13 @@ from k2eval.recipes.sample import Sample
 from k2eval.records import Generation, Json, Role, Sampling
 
 ATTEMPTS = 3
-"""How often one order is asked, in all, where no usable verdict comes."""
+"""Most requests for one order, if no verdict is usable."""
 
 SHOWN = 16_000
-"""Characters of a candidate that a judge sees, the last ones after its reasoning."""
+"""Most characters of a candidate that a judge sees: the last ones after its reasoning."""
 
 _BRACES = 2_000
-"""Opening braces of a reply that are tried, formulas having many; each attempt may read to the reply's end."""
+"""Most opening braces of a reply that are tried; formulas have many, and each try may read to the reply's end."""
 
 SAMPLING = Sampling(
     temperature=0.6,
@@ -38,31 +41,31 @@ SAMPLING = Sampling(
     json_schema=JUDGE_SCHEMA,
     thinking=False,
 )
-"""How a verdict is drawn, unless the run changes ``roles.judge.sampling``. Not greedy: an unusable verdict
-is asked for again, and greedy decoding would give it again. The explanation takes the place of thinking,
-which a schema leaves no room for."""
+"""The sampling of a verdict, unless the run changes ``roles.judge.sampling``. It is not greedy: after an unusable
+verdict the judge is asked again, and greedy decoding would repeat that verdict. The explanation takes the place of
+thinking, which a schema leaves no room for."""
 
 Ground = Literal["same answer", "no answer", "only answer", "both orders", "votes", "lower index"]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came of comparing two candidates."""
+    """The result of comparing two candidates."""
 
     pair: tuple[int, int]
     """Indices of the candidates, the lower first."""
     winner: int
     ground: Ground
     orders: tuple[int | None, ...] = ()
-    """Index that each order named, the lower candidate shown first in the first; empty if none was asked."""
+    """The index that each order named; the first order shows the lower candidate first. Empty if none was asked."""
 
     def note(self) -> dict[str, Json]:
-        """What a verdict keeps of it."""
-        asked = {"orders": list(self.orders)} if self.orders else {}
-        return {"pair": list(self.pair), "winner": self.winner, "ground": self.ground, **asked}
+        """Return the entry in a verdict's notes."""
+        orders = {"orders": list(self.orders)} if self.orders else {}
+        return {"pair": list(self.pair), "winner": self.winner, "ground": self.ground, **orders}
 
     def marks(self) -> list[str]:
-        """What a reader of the verdict must know."""
+        """Return the marks for a reader of the verdict."""
         unusable = sum(named is None for named in self.orders)
         if not unusable:
             return []
@@ -71,20 +74,20 @@ class Comparison:
 
 
 async def compare(
-    sample: Sample, one: Candidate, other: Candidate, in_play: Sequence[Candidate]
+    sample: Sample, first: Candidate, second: Candidate, in_play: Sequence[Candidate]
 ) -> Comparison:
-    """Which of two candidates is the better one.
+    """Decide which of two candidates is better.
 
     Args:
-        sample: What they answer.
-        one: A candidate.
-        other: Another.
-        in_play: The candidates that may vote where the judge cannot decide.
+        sample: The sample that the candidates answer.
+        first: A candidate.
+        second: Another candidate.
+        in_play: The candidates that vote if the judge cannot decide.
 
     Raises:
-        EngineError: When the judge's engine has given up.
+        EngineError: If the judge's engine has given up.
     """
-    low, high = sorted((one, other), key=lambda candidate: candidate.index)
+    low, high = sorted((first, second), key=lambda candidate: candidate.index)
     pair = (low.index, high.index)
     if low.vote == high.vote:
         return Comparison(pair, low.index, "no answer" if low.vote is None else "same answer")
@@ -101,7 +104,7 @@ async def compare(
 
 
 async def _ask(sample: Sample, first: Candidate, second: Candidate) -> int | None:
-    """The index of the candidate that the judge names when ``first`` is shown first; None if it names none."""
+    """Return the index of the candidate that the judge names if ``first`` is shown first; None if it names none."""
     messages = judge_messages(sample.problem, shown(first), shown(second))
     sampling = sample.sampling_for("judge", SAMPLING)
     for attempt in range(ATTEMPTS):
@@ -114,7 +117,7 @@ async def _ask(sample: Sample, first: Candidate, second: Candidate) -> int | Non
 
 
 def shown(candidate: Candidate) -> str:
-    """What a judge sees of a candidate."""
+    """Return the part of a candidate's response that a judge sees."""
     text = split(candidate.response.text, candidate.response.reasoning).answer.strip()
     return text if len(text) <= SHOWN else "[…]" + text[-SHOWN:]
 
@@ -131,7 +134,13 @@ def reply_of(sample: Sample, generation: Generation, role: Role) -> str:
 
 
 def read_index(text: str) -> int | None:
-    """The ``index`` of a judge's reply: 0, 1, or None where there is no such object in it."""
+    """Read the ``index`` of a judge's reply: 0 or 1, or None if the reply has no such object.
+
+    >>> read_index('The first. {"explanation": "The second is cut.", "index": 0}')
+    0
+    >>> read_index("The first.") is None
+    True
+    """
     reply = read_object(text)
     index = reply.get("index") if reply else None
     if isinstance(index, str) and index.strip() in ("0", "1"):
@@ -142,16 +151,16 @@ def read_index(text: str) -> int | None:
 def read_object(text: str) -> dict[str, Json] | None:
     """Return the last JSON object in a reply, code fences aside; None if there is none."""
     decoder = json.JSONDecoder(strict=False)
-    found, position = None, 0
+    last, position = None, 0
     for _ in range(_BRACES):
         position = text.find("{", position)
         if position < 0:
             break
         try:
             value, position = decoder.raw_decode(text, position)
-            found = value
+            last = value
         except ValueError:
             position += 1
         except RecursionError:
             break
-    return found if isinstance(found, dict) else None
+    return last if isinstance(last, dict) else None

@@ -1,4 +1,4 @@
-"""Plan before you think: a planner writes a plan without the answer, the solver sees it."""
+"""Plan before solving: a planner writes a plan without the answer, and the solver sees the plan."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from k2eval.recipes.sample import Sample
 from k2eval.records import Generation, Json, Message, ReasoningFormat, Response, Sampling
 
 ATTEMPTS = 3
-"""How often a plan is asked for, in all, where none comes."""
+"""Most requests for a plan, if none is usable."""
 
 _BUDGET = 8_192
 
 
 def planner_sampling(task: Sampling) -> Sampling:
-    """How a plan is drawn: as the task says, but at most 8,192 tokens, and without thinking where the chat
-    template has a switch for it.
-    """
+    """Return the sampling of a plan: that of the task, but at most 8,192 tokens, and no thinking if it can be off."""
     return task.model_copy(
         update={"max_tokens": min(task.max_tokens, _BUDGET), "stop": ("</plan>",), "thinking": False}
     )
@@ -28,17 +26,17 @@ def planner_sampling(task: Sampling) -> Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a planner came up with."""
+    """The plan of a planner, if one was usable."""
 
     text: str | None
-    """None where every attempt was unusable."""
+    """None if every attempt was unusable."""
     generation: str
     """Key of the last attempt."""
     attempts: int
     stage: str
 
     def marks(self) -> list[str]:
-        """What a reader of the verdict must know."""
+        """Return the marks for a reader of the verdict."""
         if self.text is not None:
             return []
         return [f"{self.stage}: no usable plan in {self.attempts} attempts, solved without"]
@@ -46,21 +44,21 @@ class Plan:
 
 @dataclass(slots=True)
 class Planner:
-    """Plans for one candidate: for each prompt that it is asked, one that is added to the prompt.
+    """The planner of one candidate, which adds a plan to each of its prompts.
 
-    A task of several steps is planned step by step, as K2-Think's pipeline, which sees one prompt at a time, does.
+    A task of several steps is planned step by step, as in K2-Think's pipeline, which sees one prompt at a time.
     """
 
     stage: str = "plan"
     plans: list[Plan] = field(default_factory=list)
     failure: EngineError | None = None
-    """What the planner's engine gave up with."""
+    """The error with which the planner's engine gave up."""
 
     async def __call__(self, sample: Sample, step: str, messages: Sequence[Message]) -> Sequence[Message]:
-        """The prompt with a plan for it; without a usable one, as it is.
+        """Return the prompt with a plan; if no plan is usable, the prompt itself.
 
         Raises:
-            EngineError: When the planner's engine has given up.
+            EngineError: If the planner's engine has given up.
         """
         try:
             plan = await make_plan(sample, f"{self.stage}.{step}" if step else self.stage, messages)
@@ -71,30 +69,30 @@ class Planner:
         return with_plan(messages, plan.text) if plan.text else messages
 
     def notes(self) -> dict[str, Json]:
-        """What a verdict keeps of the plans: their generations' keys, or the key where there is one step."""
-        found = [plan.generation if plan.text else None for plan in self.plans]
+        """Return the notes for a verdict: the keys of the plans' generations, or one key if there is one step."""
+        keys = [plan.generation if plan.text else None for plan in self.plans]
         marks = [mark for plan in self.plans for mark in plan.marks()]
-        return {"plan": found[0] if len(found) == 1 else found, **({"marks": marks} if marks else {})}
+        return {"plan": keys[0] if len(keys) == 1 else keys, **({"marks": marks} if marks else {})}
 
 
 async def plan(sample: Sample) -> Response:
-    """Ask for a plan, then ask the question with the plan below it; without one, as it is."""
+    """Ask for a plan, then ask the question with the plan below it; if no plan is usable, ask it without."""
     planner = Planner()
     response = await sample.solve("solve", prepare=planner)
     return sample.select(response, **planner.notes())
 
 
 async def make_plan(sample: Sample, stage: str, messages: Sequence[Message]) -> Plan:
-    """A plan for the prompt ``messages``; asked for again, a bounded number of times, while there is none.
+    """Make a plan for the prompt ``messages``; ask again, a bounded number of times, until one is usable.
 
     Raises:
-        EngineError: When the planner's engine has given up.
+        EngineError: If the planner's engine has given up.
     """
-    asked = plan_messages(messages)
+    prompt = plan_messages(messages)
     sampling = sample.sampling_for("planner", planner_sampling(sample.sampling))
     for attempt in range(ATTEMPTS):
         name = again(stage, attempt)
-        generation = await sample.generate(name, asked, sampling=sampling, role="planner")
+        generation = await sample.generate(name, prompt, sampling=sampling, role="planner")
         text = read_plan(generation, sample.format_of("planner"))
         if text:
             break
@@ -102,17 +100,21 @@ async def make_plan(sample: Sample, stage: str, messages: Sequence[Message]) -> 
 
 
 def again(stage: str, attempt: int) -> str:
-    """The stage of the ``attempt``-th repetition (from 0) of a request, whose seed so differs."""
+    """Return the stage of the ``attempt``-th try (from 0) of a request; another stage has another seed.
+
+    >>> again("plan", 0), again("plan", 1)
+    ('plan', 'plan.again-1')
+    """
     return stage if attempt == 0 else f"{stage}.again-{attempt}"
 
 
 def read_plan(generation: Generation, form: ReasoningFormat = AUTO) -> str | None:
-    """Return the plan in a planner's words; None if it is missing, cut short or gives an answer away.
+    """Return the plan in a planner's text; None if it is missing, was cut, or gives an answer away.
 
-    A finished answer without tags is taken whole. A plan with a box or an answer tag is no plan.
+    A finished text without tags is a plan as a whole. A text with a box or an answer tag is no plan.
 
     Args:
-        generation: What the planner wrote.
+        generation: The planner's generation.
         form: The planner's reasoning format.
     """
     parts = split(generation.prefill + generation.text, form)

@@ -1,9 +1,9 @@
-"""What the recipes ask: planner, solver with a plan, pairwise judge, and one step of a SciCode problem.
+"""Prompts of the recipes: planner, solver with a plan, pairwise judge, and one step of a SciCode problem.
 
-The structure follows K2-Think's published pipeline (a planner that must not disclose the answer, a solver
-that sees the plan, a judge that compares two responses), with two changes: the judge explains before it
-decides, and candidates are named by position only, so that their order can be swapped. All wording is our
-own. k2-nano is trained on exactly these words: a change here means training it again (``models/nano``).
+The structure is that of K2-Think's published pipeline: a planner that must not disclose the answer, a solver that
+sees the plan, a judge that compares two responses. There are two changes. The judge explains before it decides, and
+candidates are named only by position, so that their order can be swapped. All wording is our own. k2-nano is trained
+on exactly these words: after a change here it must be trained again (``models/nano``).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def plan_messages(messages: Sequence[Message]) -> tuple[Message, ...]:
 
 
 def with_plan(messages: Sequence[Message], plan: str) -> tuple[Message, ...]:
-    """The question of ``messages`` with ``plan`` at the end of its last message."""
+    """Return ``messages`` with ``plan`` at the end of the last message."""
     *before, last = messages
     content = f"{last.content}\n\n{PLAN_HEADING}\n{plan.strip()}"
     return (*before, Message(role=last.role, content=content))
@@ -62,9 +62,9 @@ def judge_messages(problem: str, response_a: str, response_b: str) -> tuple[Mess
     """Ask which of two responses is better: index 0 is ``response_a``, index 1 is ``response_b``.
 
     Args:
-        problem: What the solver was asked, without system message and plan.
-        response_a: What the first candidate says after its reasoning.
-        response_b: The same of the second.
+        problem: The solver's question, without system message and plan.
+        response_a: The first candidate's text after its reasoning.
+        response_b: The second candidate's text after its reasoning.
     """
     parts = ("Problem", problem), ("Response 0", response_a), ("Response 1", response_b)
     content = "\n\n".join(f"{name}:\n{text.strip()}" for name, text in parts)
@@ -107,9 +107,9 @@ def scicode_messages(
 
 
 def _describe(step: Mapping[str, Json], background: bool) -> str:
-    given = str(step.get("step_background") or "").strip() if background else ""
+    knowledge = str(step.get("step_background") or "").strip() if background else ""
     description = str(step["step_description_prompt"]).strip()
-    return f"{description}\n\n{given}" if given else description
+    return f"{description}\n\n{knowledge}" if knowledge else description
 
 
 def _without_system(messages: Sequence[Message]) -> tuple[Message, ...]:

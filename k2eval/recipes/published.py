@@ -1,11 +1,19 @@
 """K2-Think's pipeline as its published code runs it (K2-Think-Inference, main.py of September 2025).
 
-Kept, mistakes included: two planner calls per candidate, the first of which may decide that no plan is
-needed; a champion scan in which the champion is always shown first; one order only; a judge that must name
-the winner before it explains, and whose instruction calls the key by another name than its schema; a solver
-without top-p and stop string. Not kept: ``guided_json``, which vLLM has removed (its successor constrains the
-same schema); the cut-off after 1,200 seconds, which made the choice depend on the machine's speed; and the
-end of the whole run by one reply that is no JSON, which is asked for again instead. The words are our own.
+Kept, mistakes included:
+
+- two planner calls per candidate, of which the first may decide that no plan is needed;
+- a champion scan in which the champion is always shown first, and only one order is asked;
+- a judge that must name the winner before it explains, and whose instruction and schema name the key differently;
+- a solver without top-p and stop string.
+
+Not kept:
+
+- ``guided_json``, which vLLM has removed; its successor constrains the same schema;
+- the cut-off after 1,200 seconds, which made the choice depend on the machine's speed;
+- the end of the whole run at one reply that is not JSON; such a reply is asked for again.
+
+The wording is our own.
 """
 
 from __future__ import annotations
@@ -15,8 +23,8 @@ from dataclasses import dataclass, replace
 
 from k2eval.errors import EngineError, EngineStopped
 from k2eval.reasoning import split as split_text
-from k2eval.recipes.answers import said
-from k2eval.recipes.candidates import Candidate, Lost, Made, all_of, notes_of, split, stage_of
+from k2eval.recipes.answers import answer_of
+from k2eval.recipes.candidates import Candidate, CandidateOrLost, Lost, all_of, notes_of, split, stage_of
 from k2eval.recipes.judge import read_object, reply_of
 from k2eval.recipes.planning import again
 from k2eval.recipes.sample import Sample
@@ -80,12 +88,12 @@ class Published:
 
 
 def _sampling(sample: Sample, **changes: Json) -> Sampling:
-    """The published requests set no top-p, no stop string and no budget; the task's budget bounds them here."""
+    """Return the published sampling, with no top-p and no stop string; the task's token budget is the only limit."""
     base = {"temperature": 1.0, "top_p": 1.0, "stop": (), "json_schema": None}
     return sample.sampling.model_copy(update={**base, **changes})
 
 
-async def _candidate(sample: Sample, index: int) -> Made:
+async def _candidate(sample: Sample, index: int) -> CandidateOrLost:
     own = replace(sample, generations=[], sampling=_sampling(sample))
     stage, marks = stage_of("solve", index), []
     try:
@@ -104,13 +112,13 @@ async def _candidate(sample: Sample, index: int) -> Made:
             return Lost(index, stage, error)
     finally:
         sample.generations.extend(own.generations)
-    found = said(sample.question, response)
+    answer = answer_of(sample.question, response)
     response = own.select(response, plan=ideas is not None, **({"marks": marks} if marks else {}))
-    return Candidate(index, response, found.answer, found.vote)
+    return Candidate(index, response, answer.text, answer.vote)
 
 
 async def _topics(sample: Sample, stage: str) -> tuple[list[str] | None, bool]:
-    """What to look up, None if the problem is not hard; and whether there was a usable reply."""
+    """Return the topics to look up (None if the problem is not hard), and whether a reply was usable."""
     prompt = (
         "Decide first whether this is a hard problem of mathematics, science or programming, or one that "
         "needs facts you would have to look up. If it is, make a plan, and a JSON list of at most four things "
@@ -160,7 +168,7 @@ def _with_ideas(messages: Sequence[Message], ideas: str) -> tuple[Message, ...]:
 
 
 async def _judge(sample: Sample, champion: Candidate, challenger: Candidate) -> int | None:
-    """The published judge's index, 0 for the champion; None if no attempt was usable."""
+    """Ask the published judge, and return its index: 0 for the champion, None if no reply was usable."""
     content = f"Question: {sample.problem}\nResponse 0: {_shown(champion)}\nResponse 1: {_shown(challenger)}"
     sampling = sample.sampling_for("judge", _sampling(sample, json_schema=INDEX_SCHEMA))
     messages = (Message(role="system", content=_JUDGE_SYSTEM), _user(content))

@@ -1,4 +1,4 @@
-"""Recipes by name. A recipe of one's own is named by its import path, ``package.module:name``."""
+"""Recipes by name. The name of a user's own recipe is its import path, ``package.module:name``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from k2eval.records import Response
 from k2eval.tasks import import_object
 
 Recipe = Callable[[Sample], Awaitable[Response]]
-"""Makes one response of one sample. It may await several generations, also at once."""
+"""An async function that makes one response to one sample. It may await several generations, even at once."""
 
 MOST = 1024
-"""Candidates that a name may ask for."""
+"""Most candidates that a name may ask for."""
 
 
 class Entry(NamedTuple):
@@ -55,10 +55,15 @@ _SHORT = {"adaptive": "adaptive8", "k2": "plan-bo3", "k2-tournament": "plan-bo3-
 
 
 def recipe_for(name: str) -> Recipe:
-    """The recipe of this name.
+    """Return the recipe of this name.
+
+    >>> recipe_for("k2")
+    BestOfN(n=3, planned=True, tournament=False)
+    >>> recipe_for("maj8")
+    Majority(n=8, planned=False, adaptive=False)
 
     Raises:
-        ConfigError: When there is none.
+        ConfigError: If there is no such recipe.
     """
     if ":" in name:
         return _own(name)
@@ -82,7 +87,7 @@ def recipe_for(name: str) -> Recipe:
 
 
 def _own(name: str) -> Recipe:
-    """A user's recipe; its module may lie in the working directory."""
+    """Import a user's recipe; its module may be in the working directory."""
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)

@@ -1,4 +1,4 @@
-"""What a recipe works on: one question in one run, and the means to ask an engine about it."""
+"""The sample that a recipe works on: one question in one repeat, and the means to ask an engine."""
 
 from __future__ import annotations
 
@@ -24,53 +24,53 @@ from k2eval.records import (
 Generate = Callable[[Request, Role], Awaitable[Generation]]
 
 Prepare = Callable[["Sample", str, Sequence[Message]], Awaitable[Sequence[Message]]]
-"""Rewrites the prompt of one step before it is sent.
+"""A function that rewrites the prompt of one step before it is sent.
 
-Called with the sample, the step's name ("" for single-step tasks) and the prompt; returns the prompt to send.
+Its arguments are the sample, the step's name ("" for single-step tasks) and the prompt. It returns the prompt to send.
 """
 Solver = Callable[["Sample", str, Sequence[Message], Prepare | None], Awaitable[Response]]
 
 
 @dataclass(slots=True)
 class Sample:
-    """One question in one run. A recipe asks through it and ends with a response."""
+    """One question in one repeat. A recipe asks through it and ends with a response."""
 
     question: Question
     repeat_index: int
     sampling: Sampling
-    """The task's sampling; what ``generate`` uses unless told otherwise."""
+    """The task's sampling, the default of ``generate``."""
     run_seed: int
     task_version: str
     fingerprints: dict[Role, str]
     """The checkpoint behind each role."""
     ask: Generate
-    """Answers a request, from the journal if it is there, else by the role's engine."""
+    """Answer a request, from the journal if the answer is there, else by the role's engine."""
     solver: Solver | None = None
-    """Solves in several steps, for tasks that need it."""
+    """The function that solves in several steps, for tasks that need it."""
     generations: list[Generation] = field(default_factory=list)
-    """All that was generated so far, in order of completion."""
+    """All generations so far, in order of completion."""
     role_sampling: Mapping[Role, Mapping[str, Json]] = field(default_factory=dict)
-    """What the run changes about the sampling of a role that is not the solver."""
+    """The run's changes to the sampling of roles other than the solver."""
     reasoning: Mapping[Role, ReasoningFormat] = field(default_factory=dict)
     """The reasoning format of the checkpoint behind each role; ``auto`` for a role without one."""
 
     @property
     def problem(self) -> str:
-        """What the question says, without the system message."""
+        """The text of the question, without the system message."""
         return "\n\n".join(turn.content for turn in self.question.messages if turn.role != "system")
 
     def sampling_for(self, role: Role, default: Sampling) -> Sampling:
-        """``default`` with what the run changes about this role's sampling.
+        """Return ``default`` with the run's changes to this role's sampling.
 
-        The chat template's arguments are the solver's, since a template may demand them in every role, and so are
-        effort and budget of thinking; unless ``default`` or the role has its own.
+        The chat template's arguments, and effort and budget of thinking, are those of the solver unless ``default`` or
+        the role has its own: a template may demand its arguments in every role.
         """
         own = self.role_sampling.get(role, {})
         fields = (
             self.sampling.model_dump(include={"reasoning_effort", "thinking_budget"}) | default.model_dump()
         )
         fields["chat_template"] = {**self.sampling.chat_template, **default.chat_template}
-        if "chat_template" in own:  # which stands in the place of all arguments, the switch among them
+        if "chat_template" in own:  # it replaces all arguments of the template, the switch of thinking too
             fields.pop("thinking", None)
         return Sampling.model_validate({**fields, **own})
 
@@ -97,18 +97,18 @@ class Sample:
         sampling: Sampling | None = None,
         role: Role = "solver",
     ) -> Generation:
-        """One generation.
+        """Make one generation.
 
         Args:
             stage: Name of the step, unique within this sample, such as ``plan`` or ``judge.0-1``.
             messages: The prompt.
-            sampling: The task's sampling where None.
-            role: Which engine answers.
+            sampling: The sampling; the task's own if None.
+            role: The role whose engine answers.
 
         Raises:
-            EngineError: When the engine has given up.
+            EngineError: If the engine has given up.
         """
-        drawn = sampling or self.sampling
+        sampling = sampling or self.sampling
         sample = SampleKey(self.question.task, self.question.id, self.repeat_index)
         request = Request(
             key=digest(
@@ -116,7 +116,7 @@ class Sample:
                 self.task_version,
                 stage,
                 [[message.role, message.content] for message in messages],
-                drawn.identity(),
+                sampling.identity(),
                 self.run_seed,
                 self.fingerprints[role],
             ),
@@ -125,7 +125,7 @@ class Sample:
             repeat_index=sample.repeat_index,
             stage=stage,
             messages=tuple(messages),
-            sampling=drawn,
+            sampling=sampling,
             seed=derive_seed(self.run_seed, sample, stage),
         )
         generation = await self.ask(request, role)
@@ -138,12 +138,12 @@ class Sample:
         messages: Sequence[Message] | None = None,
         prepare: Prepare | None = None,
     ) -> Response:
-        """One candidate: a single generation, or several steps where the task needs them.
+        """Make one response: by a single generation, or in several steps if the task needs them.
 
         Args:
             stage: Name of the step; steps of a multi-step task append to it.
-            messages: The prompt; the question's own where None.
-            prepare: Changes each prompt before it is asked, such as by adding a plan.
+            messages: The prompt; the question's own if None.
+            prepare: Function that changes each prompt before it is sent, for example by adding a plan.
         """
         prompt = self.question.messages if messages is None else messages
         if self.solver is not None:
@@ -153,7 +153,7 @@ class Sample:
         return self.respond(await self.generate(stage, prompt))
 
     def select(self, response: Response, **notes: Json) -> Response:
-        """One of several responses as the recipe's own, counting everything generated so far."""
+        """Return one of several responses as that of the recipe; it counts everything generated so far."""
         return response.model_copy(
             update={
                 "generations": tuple(sorted(generation.key for generation in self.generations)),

@@ -33,14 +33,17 @@ def selected_steps(verdict: Verdict, generations: Sequence[Generation]) -> list[
         verdict: The verdict on the response.
         generations: All that was generated for it.
     """
-    selected = next((each for each in generations if each.key == verdict.selected), None)
+    selected = next((generation for generation in generations if generation.key == verdict.selected), None)
     if selected is None:
         return []
     if "steps" not in verdict.notes:
         return [selected]
     attempt = selected.stage.partition(".")[0]
-    steps = [each for each in generations if each.stage.partition(".")[0] == attempt]
-    return sorted(steps, key=lambda each: [int(part) for part in each.stage.split(".")[1:] if part.isdigit()])
+    steps = [generation for generation in generations if generation.stage.partition(".")[0] == attempt]
+    return sorted(
+        steps,
+        key=lambda generation: [int(part) for part in generation.stage.split(".")[1:] if part.isdigit()],
+    )
 
 
 def text_of(steps: Sequence[Generation]) -> str:

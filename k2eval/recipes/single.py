@@ -1,4 +1,4 @@
-"""One prompt, one answer."""
+"""The recipe with one prompt and one answer."""
 
 from k2eval.recipes.sample import Sample
 from k2eval.records import Response

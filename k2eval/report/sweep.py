@@ -32,29 +32,29 @@ Evaluate = Callable[[Path | str, Path], int]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point of a series: a run, and what is particular about it."""
+    """One point of a series: a run, and the value in which it differs from the others."""
 
     value: Path | str
     """The checkpoint, or a value of a switch."""
     name: str
     """The name of the run directory."""
     place: float | str
-    """Where the point stands on the axis: a step, or the value of a switch."""
+    """Position on the axis: a step, or the value of a switch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """In which way the runs of a series differ."""
+    """Quantity in which the runs of a series differ."""
 
     column: str
     """Name of the column of the table."""
     title: str
     against_tokens: bool = False
-    """Whether charts show scores against the tokens that answers took."""
+    """True if charts show scores against the tokens of the answers."""
 
     @property
     def x_title(self) -> str:
-        """What scores are drawn against."""
+        """Title of the axis against which scores are drawn."""
         return "tokens of an answer" if self.against_tokens else self.column
 
 
@@ -187,9 +187,9 @@ def sweep(axis: Axis, points: Sequence[Point], out: Path, evaluate: Evaluate, co
     evaluated: list[tuple[Point, Path]] = []
     code = 0
     for number, point in enumerate(points, start=1):
-        what = f"{axis.title} {point.place}"
+        label = f"{axis.title} {point.place}"
         which = f": {point.value}" if isinstance(point.value, Path) else ""
-        console.print(f"{what} ({number} of {len(points)}){which}", markup=False)
+        console.print(f"{label} ({number} of {len(points)}){which}", markup=False)
         run = out / point.name
         ended = evaluate(point.value, run)
         if ended == _INTERRUPTED:
@@ -199,7 +199,7 @@ def sweep(axis: Axis, points: Sequence[Point], out: Path, evaluate: Evaluate, co
             evaluated.append((point, run))
             write_sweep(axis, evaluated, out)
         else:
-            console.print(f"{what} could not be evaluated (exit code {ended}).", style="bold red")
+            console.print(f"{label} could not be evaluated (exit code {ended}).", style="bold red")
     if evaluated:
         board, _ = series_of(axis, evaluated)
         print_table(board, console)

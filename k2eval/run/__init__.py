@@ -1,4 +1,4 @@
-"""A run: what there is to do, doing it, showing it."""
+"""A run: its plan, its execution and its progress."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The engines of a run: one for each role, most often one for all."""
+"""The engines of a run: one for each role, usually one for all roles."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from k2eval.statistics import add_counts
 
 
 class RoleEngines:
-    """Which engine answers for which role.
+    """The engine of each role.
 
     Args:
-        engines: One for each role; ``solver`` at least. Roles not named are the solver's.
+        engines: Engines by role, at least that of ``solver``. A role that is not named has the solver's engine.
         config: What the run is asked to do; tells the reasoning format of engines that do not know theirs.
     """
 
@@ -50,7 +50,7 @@ class RoleEngines:
 
     @property
     def capacity(self) -> int:
-        """How many requests in flight keep the largest engine full."""
+        """Number of requests in flight that keep the largest engine full."""
         return max(engine.capacity for engine in self.distinct)
 
     @property

@@ -1,4 +1,4 @@
-"""What must not change while a run directory grows, and how it grows."""
+"""The facts that must not change while a run directory grows, and the merge of a new start."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def identity_of(run: RunRecord) -> dict[str, Json]:
 
 
 def _shaping(role: Mapping[str, Json]) -> dict[str, Json]:
-    """Return what shapes a role's words; not where it is served, or how fast."""
+    """Return the settings that shape a role's text, without its place and its speed."""
     shaping = ("model", "sampling", "speculative", *_SHAPING_ARGUMENTS)
     facts = {key: value for key, value in role.items() if key in shaping and value}
     return facts | {key: role[key] for key in SWITCHES if role.get(key) is not None}
@@ -82,7 +82,7 @@ def merge_run(before: RunRecord | None, now: RunRecord) -> RunRecord:
         }
     return now.model_copy(
         update={
-            # What the engine said once it had started holds until it has started again.
+            # The engine's facts from its start stay until it has started again.
             "model": before.model.model_copy(update={"name": now.model.name}),
             "engine": before.engine.model_copy(update={"fingerprints": now.engine.fingerprints}),
             "reproducible": before.reproducible,

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a run goes on: the first one ends it in order, the second at once."""
+"""Ctrl-C and SIGTERM during a run: the first ends the run in order, the second at once."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def stop_at_once(number: int, frame: FrameType | None) -> None:
 
 
 class Interruption:
-    """Cancels the task that enters it when the user asks to stop.
+    """A block whose task is cancelled when the user asks to stop.
 
     Signals are handled by Python, not by the event loop, so that they are noticed while the loop is busy. Outside
     the main thread, where there are no signals, it does nothing.
 
     Args:
-        console: Where it tells that it stops.
+        console: The console for the message that the run stops.
         signals: Whether to handle signals; a notebook or another program that calls k2eval handles its own.
     """
 

@@ -1,4 +1,4 @@
-"""What a run has to do: its tasks, questions and recipe, and the identity that must not change."""
+"""The plan of a run: its tasks, questions and recipe, and the facts that must not change."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Assignment:
 
     @property
     def sample_key(self) -> SampleKey:
-        """Which sample this is."""
+        """The key of the sample."""
         return SampleKey(self.question.task, self.question.id, self.repeat_index)
 
     def sample(
@@ -56,7 +56,7 @@ class Assignment:
         ask: Generate,
         reasoning: Mapping[Role, ReasoningFormat],
     ) -> Sample:
-        """What a recipe works on."""
+        """Return the sample that a recipe works on."""
         return Sample(
             self.question,
             self.repeat_index,
@@ -72,11 +72,11 @@ class Assignment:
 
 
 class Work:
-    """Everything a configuration asks for.
+    """The work of a configuration: its tasks, questions and recipe.
 
     Raises:
-        ConfigError: When a task or the recipe is unknown.
-        DataError: When questions cannot be found.
+        ConfigError: If a task or the recipe is unknown.
+        DataError: If questions cannot be found.
     """
 
     def __init__(self, config: RunConfig) -> None:
@@ -86,7 +86,7 @@ class Work:
             role: config.role_sampling(role) for role in ROLES[1:]
         }
         self.answer_judged = "answer_judge" in config.roles
-        """Whether a model gives its word on answers beside the rule."""
+        """Whether a model judges answers beside the rule."""
         self.sets = self._load()
         for questions in self.sets:
             self.sampling_of(questions)
@@ -97,34 +97,34 @@ class Work:
         return [load_questions(task, data=self.config.data, limit=self.config.limit) for task in tasks]
 
     def repeats_of(self, questions: QuestionSet) -> int:
-        """How often each question of a task is asked, independently; the task's own setting wins over that for all."""
+        """Return the repeats of each question of a task; the task's own setting takes precedence over that for all."""
         own = self.config.overrides.get(questions.task.name)
         return (own.repeats if own else None) or self.config.repeats or questions.task.repeats
 
     def sampling_of(self, questions: QuestionSet) -> Sampling:
-        """The task's sampling with the changes of this run; changes per task win over those for all."""
+        """Return the task's sampling with the run's changes; changes per task take precedence over those for all."""
         task = questions.task
         return sampling_with(task.sampling, self.config.overrides_of(task.name).sampling)
 
     def assignments(self) -> Iterator[Assignment]:
-        """All samples, the repeats of a question side by side so that they share its prefill."""
+        """Yield all samples, the repeats of a question side by side so that they share its prefill."""
         for questions in self.sets:
             spec = questions.task.spec
             sampling = self.sampling_of(questions)
             solver = import_object(spec.solver, f"solver of task {spec.task}") if spec.solver else None
             repeats = range(self.repeats_of(questions))
-            asked = [questions.questions(repeat_index) for repeat_index in repeats]
-            for number in range(len(asked[0])):
+            by_repeat = [questions.questions(repeat_index) for repeat_index in repeats]
+            for number in range(len(by_repeat[0])):
                 for repeat_index in repeats:
-                    question = asked[repeat_index][number]
+                    question = by_repeat[repeat_index][number]
                     yield Assignment(
                         question, repeat_index, sampling, questions.task.version, solver, self.role_sampling
                     )
 
     def is_settled(self, verdict: Verdict) -> bool:
-        """Whether nothing is left to do about a sample: decided, and by the answer judge too if there is one.
+        """Tell whether a sample needs no more work: it has a verdict, and the answer judge's decision if there is one.
 
-        A judge whose replies were all unusable would give them again; one whose engine failed has not been asked.
+        A judge whose replies were all unusable would give them again. A judge whose engine failed was not asked.
         """
         if verdict.outcome.is_infrastructure:
             return False
@@ -207,7 +207,7 @@ def model_record(info: EngineInfo) -> ModelRecord:
 
 
 def verdict_of(assignment: Assignment, response: Response, grade: Grade) -> Verdict:
-    """Return a grade with where it belongs and what it cost."""
+    """Return a grade with its sample and its cost."""
     return Verdict(
         **assignment.sample_key._asdict(),
         outcome=grade.outcome,

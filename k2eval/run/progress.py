@@ -1,4 +1,4 @@
-"""What a user sees while a run goes on: a live table on a terminal, plain lines elsewhere."""
+"""The display of a run: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MANY_UNGRADED = 64
 
 @dataclass(slots=True)
 class TaskProgress:
-    """How far one task is."""
+    """The progress of one task."""
 
     total: int
     done: int = 0
@@ -40,12 +40,12 @@ class TaskProgress:
 
 
 class Progress:
-    """Counts what happens and shows it.
+    """The counts of a run, and their display.
 
     Args:
-        totals: Samples of each task.
-        console: Where to show it.
-        session: Counts the tokens and the engine's time.
+        totals: Number of samples of each task.
+        console: The console for the display.
+        session: The session, which counts tokens and the engine's time.
     """
 
     def __init__(self, totals: Mapping[str, int], console: Console, session: Session) -> None:
@@ -59,7 +59,7 @@ class Progress:
 
     @contextlib.contextmanager
     def starting(self, engine: Engine) -> Iterator[None]:
-        """Show that an engine starts, which takes from seconds to minutes: how long, at what, and where its log is."""
+        """Show that an engine starts, which takes from seconds to minutes: elapsed time, activity, and its log."""
         info = engine.info
         log = f" Its log: {info.log}" if info.log else ""
         start = time.monotonic()
@@ -213,11 +213,11 @@ def _repeated(say: Callable[[], None], stage: Callable[[], str]) -> Iterator[Non
     over = threading.Event()
 
     def watch() -> None:
-        last, said = stage(), time.monotonic()
+        last, shown_at = stage(), time.monotonic()
         while not over.wait(_LOOK_EVERY_S):
             now = stage()
-            if now != last or time.monotonic() - said >= _PLAIN_EVERY_S:
-                last, said = now, time.monotonic()
+            if now != last or time.monotonic() - shown_at >= _PLAIN_EVERY_S:
+                last, shown_at = now, time.monotonic()
                 try:
                     say()
                 except ClosedPipe:  # the next line that the run prints ends it

@@ -1,4 +1,4 @@
-"""The one queue: keeps the engines full across all tasks, and grades meanwhile."""
+"""The queue, which keeps the engines full across all tasks, and grades meanwhile."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _SIGNAL_DELAY_S = 0.5
 
 
 class SampleQueue:
-    """Makes and grades samples while its engines, its pool and its journal are open.
+    """A queue that makes and grades samples while its engines, its pool and its journal are open.
 
     Args:
-        work: What there is to do, and how.
-        engines: Answer requests.
-        archive: Generations of other runs, taken over if a request is the very same.
-        journal: Takes generations and verdicts.
-        pool: Grades.
-        progress: Is told of everything.
-        session: Counts.
+        work: The work of the run.
+        engines: The engines that answer requests.
+        archive: Generations of other runs, used again if their keys are equal.
+        journal: The journal for generations and verdicts.
+        pool: The pool that grades.
+        progress: The display of the run.
+        session: The session, which counts.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Grading again from the journal: recipes are replayed over kept generations, with no engine loaded."""
+"""Grade again from the journal: recipes are replayed over its generations, without an engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WINDOW = 256
 
 
 class NotKept(EngineStopped):
-    """A generation that the journal does not hold; ends a recipe where another failure may not."""
+    """A generation that the journal does not hold; it ends a recipe even if other failures would not."""
 
 
 @dataclass(slots=True)

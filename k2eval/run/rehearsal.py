@@ -1,4 +1,4 @@
-"""What a run will ask, stage by stage, before anything is started: recipes are played with answers made up."""
+"""The prompts of a run, stage by stage, before anything starts: recipes are played with made-up answers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from k2eval.run.engines import RoleEngines
 from k2eval.run.plan import Assignment, Work, verdict_of
 
 _CANDIDATES = 2
-"""With two of them every stage of a recipe is seen."""
+"""Candidates for a preview; two of them reach every stage of a recipe."""
 _MOST = 200
-"""Requests after which a recipe is stopped."""
+"""Requests after which the preview of a recipe stops."""
 
 
 class Asked(NamedTuple):
@@ -30,12 +30,12 @@ class Asked(NamedTuple):
 
     @property
     def step(self) -> str:
-        """The stage's name without the numbers of candidates, steps and attempts."""
+        """Name of the stage without the numbers of candidates, steps and attempts."""
         return re.split(r"[.-]\d", self.request.stage)[0]
 
 
 class _Enough(K2EvalError):
-    """The recipe asks on and on."""
+    """The recipe sent more requests than a preview shows."""
 
 
 async def rehearse(work: Work, engines: RoleEngines, assignments: Iterable[Assignment]) -> list[Asked]:
@@ -54,9 +54,9 @@ async def rehearse(work: Work, engines: RoleEngines, assignments: Iterable[Assig
     seen = set()
     for role, request in asked:
         engine = engines[role]
-        what = (role, request.messages, request.sampling.to_line())
-        if isinstance(engine, Previews) and what not in seen:
-            seen.add(what)
+        key = (role, request.messages, request.sampling.to_line())
+        if isinstance(engine, Previews) and key not in seen:
+            seen.add(key)
             try:
                 engine.preview(request, switches_set_by_user(work, role, request))
             except ConfigError as error:

@@ -1,4 +1,4 @@
-"""Carries out a configuration in its run directory: opens everything, keeps ``run.json``, and ends in order."""
+"""Carry out a configuration in its run directory: open everything, keep ``run.json``, and end in order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SAVE_EVERY_S, _CHECK_EVERY_S = 10.0, 2.0
 
 @dataclass(slots=True)
 class Summary:
-    """How a run ended."""
+    """The end of a run."""
 
     total: int
     done: int
@@ -43,13 +43,13 @@ class Summary:
 
 
 class Runner:
-    """Carries out a configuration in its run directory.
+    """The execution of a configuration in its run directory.
 
     Args:
-        config: What to do.
-        engines: One for each role; ``solver`` at least. Roles not named are the solver's.
-        console: Where progress is shown.
-        work: What there is to do, if that is not what the configuration alone says.
+        config: The configuration.
+        engines: Engines by role, at least that of ``solver``. A role that is not named has the solver's engine.
+        console: The console for progress.
+        work: The work, if it differs from that of the configuration.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""One start of a run, counted: generations, tokens, and the time in which the engine had requests."""
+"""The counts of one start of a run: generations, tokens, and the time in which the engine had requests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Session:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was generated or replayed."""
+        """Whether no generation was made or replayed."""
         return not self.generated and not self.replayed
 
     @contextlib.contextmanager
@@ -84,7 +84,7 @@ class Session:
         """Return the session's entry in ``run.json``.
 
         Args:
-            engine_speculative: All that the engines counted, unfinished requests included.
+            engine_speculative: The engines' counts of speculation, unfinished requests included.
         """
         return SessionRecord(
             started=self.started,

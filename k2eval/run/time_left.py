@@ -1,4 +1,4 @@
-"""How long the rest of a run takes, judged by its recent pace."""
+"""The time that the rest of a run takes, estimated from its recent pace."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _SLACK_S = 15.0
 
 
 class TimeLeft:
-    """Estimates the time left from the samples that ended in a recent window.
+    """An estimate of the time left, from the samples that ended in a recent window.
 
     The time shown counts down and drifts towards the estimate. It climbs only if the pace has dropped so much that
     a longer time is news.
 
     Args:
-        clock: Seconds from any fixed moment.
+        clock: Function that returns the seconds since a fixed moment.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -68,7 +68,7 @@ class TimeLeft:
         return self._shown
 
     def _pace(self, now: float) -> float:
-        """Samples per second from the start of the window until now."""
+        """Return the samples per second from the start of the window until now."""
         start = now - max(_WINDOW_S, _WINDOW_SHARE * (now - self._started))
         first = max(0, min(bisect_left(self._ends, start), len(self._ends) - _FEWEST))
         since = self._ends[first - 1] if first else self._started

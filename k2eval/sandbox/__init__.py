@@ -1,11 +1,11 @@
-"""Runs untrusted Python programs. Knows nothing of benchmarks, holds no expected value, states no verdict.
+"""Run untrusted Python programs. This package knows no benchmark, holds no expected value and states no verdict.
 
     with Sandbox("plain") as box:
         result = box.run("print(int(input()) + 1)", stdin=b"41")
     assert result.outcome is RunOutcome.OK and result.stdout == b"42
 "
 
-How it isolates, and why so: ``docs/sandbox.md``.
+``docs/sandbox.md`` describes the isolation and the reasons for it.
 """
 
 import lazy_loader

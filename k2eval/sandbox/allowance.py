@@ -1,4 +1,4 @@
-"""Bound what reading the values of one run may cost: memory for objects, and time for sets and dictionaries.
+"""Bound the cost of reading the values of one run: memory for objects, and time for sets and dictionaries.
 
 The bytes themselves are bounded by `Limits.result_bytes`, and all that is only a copy of them is a small multiple.
 Two things cost more than their bytes. A small object takes up to forty times the bytes that describe it, so objects
@@ -40,7 +40,7 @@ class Malformed(ValueError):
 
 
 class Budget:
-    """What one run may still give back, so that reading it can neither fill the grader's memory nor hold it up."""
+    """The amount that one run may still return: reading it must neither fill the grader's memory nor hold it up."""
 
     def __init__(self) -> None:
         self.decoder: Any = None

@@ -1,4 +1,4 @@
-"""The trusted end of one box: starts it, talks to it, ends it."""
+"""The trusted end of one box: start it, talk to it, end it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from k2eval.sandbox.types import Profile
 FILES = {"main": "main.py", "stdin": "stdin", "driver": "driver.py", "inputs": "inputs"}
 START_S = 600.0
 ENDING_S = 5.0
-"""How long a box that has closed its connection may take to end."""
+"""Seconds that a box may take to end after it has closed its connection."""
 MESSAGE_BYTES = 1 << 17
 STDERR_BYTES = 1 << 16
 TRIES, PAUSE_S = 200, 0.01
@@ -165,10 +165,10 @@ class Box:
                 return
 
     def receive(self, timeout_s: float) -> dict[str, Any]:
-        """The next report.
+        """Receive the next report.
 
         Raises:
-            BoxError: none came in time, or the box is gone.
+            BoxError: If none comes in time, or the box is gone.
         """
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
@@ -193,8 +193,8 @@ def start_failure(answer: dict[str, Any], ending: str) -> SandboxUnavailable:
     """Return the error for a box that did not start, naming the primitive and the remedy.
 
     Args:
-        answer: The report of the process that was to become the box; empty if it gave none.
-        ending: How it ended.
+        answer: The report of the process that was to become the box; empty if there is none.
+        ending: The end of that process in words.
     """
     primitive, code = answer.get("primitive", ""), answer.get("errno", 0)
     if not primitive:

@@ -88,14 +88,14 @@ def run_file(
     """Run one program in the sandbox, or call one function of it.
 
     Args:
-        file: the program.
-        stdin: file whose bytes become standard input.
-        call: function or ``Class.method`` to call instead of running the file as a program.
+        file: The program.
+        stdin: File whose bytes become standard input.
+        call: Function or ``Class.method`` to call instead of running the file as a program.
         args: JSON list of positional arguments for ``call``.
         profile: ``plain``, ``numpy``, ``scientific`` or ``full``.
         cpu: CPU seconds.
-        wall: real seconds; None derives a backstop from ``cpu``.
-        memory: MiB.
+        wall: Real seconds; None derives a backstop from ``cpu``.
+        memory: MiB of memory.
         output: MiB of standard output, and of standard error.
 
     Returns:
@@ -103,8 +103,8 @@ def run_file(
         (`k2eval.sandbox.wire`: plain JSON for numbers, strings and lists), else None.
 
     Raises:
-        ConfigError: an option is impossible or a file cannot be read.
-        SandboxUnavailable: untrusted programs cannot be isolated here.
+        ConfigError: If an option is impossible or a file cannot be read.
+        SandboxUnavailable: If untrusted programs cannot be isolated here.
     """
     if profile not in PROFILES:
         raise ConfigError(f"Expected --profile to be one of {', '.join(PROFILES)}, got {profile!r}.")
@@ -121,7 +121,7 @@ def run_file(
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a file."""
+    """Read the bytes of a file."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -129,7 +129,7 @@ def read(path: Path) -> bytes:
 
 
 def parse_arguments(text: str) -> list[Any]:
-    """The arguments of a call."""
+    """Parse the arguments of a call."""
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -140,7 +140,7 @@ def parse_arguments(text: str) -> list[Any]:
 
 
 def as_json(result: RunResult) -> dict[str, Any]:
-    """A result as the JSON object that the command prints."""
+    """Return a result as the JSON object that the command prints."""
     report: dict[str, Any] = {
         "outcome": str(result.outcome),
         "stdout": result.stdout.decode("utf-8", errors="replace"),

@@ -1,13 +1,13 @@
 """The system calls that are allowed, compiled by libseccomp for the machine's own architecture.
 
-Three filters, one on top of the other. The first is an allow-list and binds every process of the box. The second
-takes away what only the warm interpreter needs (mounts, namespaces) and binds the process that compiles and watches
-a submission. The third takes away what only that one needs (new processes) and binds the submission itself. The
-later two are short, because they are installed for every submission and for every run.
+Three filters are installed one on top of the other. The first is an allow-list and binds every process of the box. The
+second takes away the calls that only the warm interpreter needs (mounts, namespaces). It binds the process that
+compiles and watches a submission. The third takes away the calls that only that process needs (new processes). It binds
+the submission itself. The second and third are short, since they are installed for every submission and every run.
 
-Three answers besides "allowed". A quiet refusal (``EPERM``, or ``ENOSYS`` where the C library then falls back) for
-what an honest program may try and can do without. Death by ``SIGSYS`` for what no honest program does. And death
-for any call through another architecture's entry (32-bit, x32).
+There are three answers besides "allowed". A quiet refusal (``EPERM``, or ``ENOSYS`` if the C library then falls back)
+is for calls that an honest program may try and can do without. Death by ``SIGSYS`` is for calls that no honest program
+makes. Death is also for any call through another architecture's entry (32-bit, x32).
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ REMEDY = "install libseccomp 2.5 or newer (Debian, Ubuntu: `apt-get install libs
 
 
 def refuse(code: int) -> int:
-    """The action that makes a system call fail with ``code``."""
+    """Return the action that makes a system call fail with ``code``."""
     return 0x00050000 | code
 
 
@@ -142,14 +142,14 @@ class Rules:
         result = self.library.seccomp_rule_add_array(self.context, action, number, len(conditions), array)
         self.check(result, name)
 
-    def check(self, result: int, what: str) -> None:
+    def check(self, result: int, subject: str) -> None:
         """Turn an error of libseccomp into ours."""
         if result < 0:
             reason = os.strerror(-result)
-            raise SandboxUnavailable(f"Expected libseccomp to filter {what}, got {reason}: {REMEDY}.")
+            raise SandboxUnavailable(f"Expected libseccomp to filter {subject}, got {reason}: {REMEDY}.")
 
     def export(self) -> bytes:
-        """The filter as the kernel's bytes."""
+        """Return the filter as the kernel's bytes."""
         descriptor = memory_file("filter")
         try:
             self.check(self.library.seccomp_export_bpf(self.context, descriptor), "export")
@@ -167,7 +167,7 @@ def compiled_filters(compiles: bool = False) -> tuple[bytes, bytes, bytes]:
         compiles: Whether programs may make the memory that they have written executable, as numba does.
 
     Raises:
-        SandboxUnavailable: libseccomp is missing or refuses; the message names the remedy.
+        SandboxUnavailable: If libseccomp is missing or refuses; the message names the remedy.
     """
     try:
         library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
@@ -236,7 +236,7 @@ def add_memory_rules(rules: Rules, compiles: bool) -> None:
 
 
 def watcher_rules(library: ctypes.CDLL) -> Rules:
-    """What the zygote may and nobody else."""
+    """Return the rules for the calls that only the zygote may make."""
     rules = Rules(library, ACT_ALLOW)
     for name in ZYGOTE_ONLY.split():
         rules.add(ACT_KILL_PROCESS, name)
@@ -244,7 +244,7 @@ def watcher_rules(library: ctypes.CDLL) -> Rules:
 
 
 def program_rules(library: ctypes.CDLL) -> Rules:
-    """What the watcher may and the program may not."""
+    """Return the rules for the calls that the watcher may make and the program may not."""
     rules, refused = Rules(library, ACT_ALLOW), refuse(errno.EPERM)
     for name in WATCHER_ONLY.split():
         rules.add(refused, name)

@@ -1,4 +1,4 @@
-"""What the box is made of: the interpreter, the packages of a profile, and the code that runs inside."""
+"""The parts of the box: the interpreter, the packages of a profile, and the code that runs inside."""
 
 from __future__ import annotations
 
@@ -115,15 +115,15 @@ _counter = itertools.count()
 
 @cache
 def source_of(module: str) -> str:
-    """The text of one of this package's own files."""
+    """Return the text of one of this package's own files."""
     return Path(__file__).parent.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
 
 
 def package_binds(profile: Profile) -> list[list[str]]:
-    """Source and target of every folder and file that the profile's packages consist of.
+    """Return source and target of every folder and file of the profile's packages.
 
     Raises:
-        SandboxUnavailable: a package of the profile is not installed.
+        SandboxUnavailable: If a package of the profile is not installed.
     """
     binds = []
     for name in dict.fromkeys((*REQUIRED[profile], *OPTIONAL[profile])):
@@ -147,13 +147,13 @@ def package_binds(profile: Profile) -> list[list[str]]:
 
 
 def executable() -> str:
-    """The real interpreter behind this one, outside of any virtual environment."""
+    """Return the real interpreter behind this one, outside of any virtual environment."""
     base = getattr(sys, "_base_executable", None) or sys.executable
     return os.path.realpath(base)
 
 
 def plan(profile: Profile) -> dict[str, Any]:
-    """Everything that `k2eval.sandbox.inside.entry` needs to build a box."""
+    """Return everything that `k2eval.sandbox.inside.entry` needs to build a box."""
     prefix = "k2eval.sandbox."
     compiles = "numba" in (*REQUIRED[profile], *OPTIONAL[profile])
     return {

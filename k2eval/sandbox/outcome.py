@@ -1,4 +1,4 @@
-"""From what the kernel says about an ended process to a `RunResult`."""
+"""Turn the kernel's facts about an ended process into a `RunResult`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MEMORY_ERROR = re.compile(rb"(\w+\.)*_?(Array)?MemoryError\b|OSError: \[Errno 12
 
 
 def file_size(descriptor: int) -> int:
-    """Bytes in an open file."""
+    """Return the number of bytes in an open file."""
     return os.fstat(descriptor).st_size
 
 
@@ -25,10 +25,10 @@ def result_of(
     """Return the result of one ended process.
 
     Args:
-        report: The box's report: wait status, CPU and wall seconds, memory, why the process was killed.
+        report: The box's report: wait status, CPU and wall seconds, memory, the reason for a kill.
         out: Descriptor of standard output; nobody else writes to it any more.
         err: Descriptor of standard error.
-        limits: Those of the run.
+        limits: Limits of the run.
         cpu_limit_s: CPU limit of the whole process; ``limits.cpu_s`` if None.
     """
     cpu_limit_s = limits.cpu_s if cpu_limit_s is None else cpu_limit_s
@@ -73,7 +73,7 @@ def result_of(
 def failure(
     code: int | None, number: int | None, stderr: bytes, memory: int, limits: Limits
 ) -> tuple[RunOutcome, str]:
-    """Outcome and message of a program that ended by an exit status or a signal."""
+    """Return outcome and message of a program that ended by an exit status or a signal."""
     lines = stderr.strip().splitlines()
     last = lines[-1].strip() if lines else b""
     if MEMORY_ERROR.match(last) or (number is not None and memory > 0.9 * limits.memory_mb * MIB):
@@ -85,7 +85,7 @@ def failure(
 
 
 def signal_name(number: int) -> str:
-    """``"SIGSEGV"``, or the number of a signal without a name."""
+    """Return a signal's name such as ``"SIGSEGV"``, or its number if it has none."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -93,7 +93,7 @@ def signal_name(number: int) -> str:
 
 
 def read_all(descriptor: int, size: int) -> bytes:
-    """The first ``size`` bytes of a file."""
+    """Read the first ``size`` bytes of a file."""
     parts, position = [], 0
     while position < size:
         part = os.pread(descriptor, size - position, position)
@@ -105,12 +105,12 @@ def read_all(descriptor: int, size: int) -> bytes:
 
 
 def sandbox_error(message: str) -> RunResult:
-    """The result of a run that the sandbox could not carry out."""
+    """Return the result of a run that the sandbox could not carry out."""
     return RunResult(outcome=RunOutcome.SANDBOX_ERROR, message=message)
 
 
 def compile_error(report: dict[str, Any]) -> RunResult:
-    """The result for a source that Python refuses."""
+    """Return the result for a source that Python refuses."""
     text = str(report["compile_error"]).strip()
     return RunResult(
         outcome=RunOutcome.COMPILE_ERROR,
@@ -121,7 +121,7 @@ def compile_error(report: dict[str, Any]) -> RunResult:
 
 
 def lost_while_compiling(status: int, cpu_s: float, limits: Limits) -> RunResult:
-    """The result when the process that compiles the source ended: a compiler bomb, or killed from outside."""
+    """Return the result if the compiling process ended: because of a compiler bomb, or killed from outside."""
     code = os.waitstatus_to_exitcode(status)
     if code == -signal.SIGKILL and cpu_s < limits.cpu_s:
         return sandbox_error("killed from outside: is the machine out of memory?")

@@ -1,4 +1,4 @@
-"""The sandbox that everything outside of this package uses."""
+"""The sandbox for use outside of this package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Sandbox(UntestedSandbox):
     result with the outcome ``SANDBOX_ERROR``, after one repetition; it is never an exception.
 
     Args:
-        profile: Which interpreter is kept warm, and so which packages can be imported.
+        profile: The interpreter that is kept warm, with the packages that can be imported.
 
     Raises:
         SandboxUnavailable: If the self-test fails on this machine, or a package of the profile is not installed.

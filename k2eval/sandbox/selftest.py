@@ -69,7 +69,7 @@ def self_test() -> None:
     """Attempt forbidden things inside the sandbox.
 
     Raises:
-        SandboxUnavailable: names the primitive that is missing, or the thing that succeeded, and the remedy.
+        SandboxUnavailable: If a primitive is missing or a forbidden thing succeeds; names it and the remedy.
     """
     for row in attempts():
         if not row.ok:
@@ -78,7 +78,7 @@ def self_test() -> None:
 
 @cache
 def failure() -> str:
-    """The self-test's complaint, empty when it passed; once per process."""
+    """Return the self-test's complaint, empty if it passed; the test runs once per process."""
     try:
         self_test()
     except SandboxUnavailable as error:
@@ -87,16 +87,16 @@ def failure() -> str:
 
 
 def require() -> None:
-    """`self_test`, once per process; later calls return (or raise) at once."""
+    """Run `self_test` once per process; later calls return (or raise) at once."""
     if failure():
         raise SandboxUnavailable(failure())
 
 
 def attempts() -> list[DoctorRow]:
-    """One row for an honest program and one for every forbidden thing.
+    """Return one row for an honest program and one for every forbidden thing.
 
     Raises:
-        SandboxUnavailable: no box can be started.
+        SandboxUnavailable: If no box can be started.
     """
     rows = []
     with UntestedSandbox("plain") as box, canary_file() as canary:
@@ -123,7 +123,7 @@ def canary_file() -> Iterator[str]:
 
 
 def honest_row(result: RunResult) -> DoctorRow:
-    """Whether an honest program gave its answer."""
+    """Return the row that tells whether an honest program gave its answer."""
     ok = result.outcome is RunOutcome.OK and result.stdout == b"42\n"
     detail = (
         "42" if ok else f"{result.outcome}: {result.message} {result.stderr[-300:].decode(errors='replace')}"
@@ -132,7 +132,7 @@ def honest_row(result: RunResult) -> DoctorRow:
 
 
 def doctor_report() -> list[DoctorRow]:
-    """The rows that ``k2eval doctor`` prints for the sandbox; never raises."""
+    """Return the rows that ``k2eval doctor`` prints for the sandbox; this never raises."""
     release, machine = platform.release(), platform.machine()
     new_enough = tuple(int(part) for part in re.findall(r"\d+", release)[:2]) >= (5, 12)
     remedy = "" if new_enough else "Use Linux 5.12 or newer."

@@ -1,4 +1,4 @@
-"""What goes into the sandbox and what comes back. No verdict, and never an expected value."""
+"""The types of the sandbox's inputs and results, without a verdict and without an expected value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 Profile = Literal["plain", "numpy", "scientific", "full"]
-"""Which interpreter is kept warm: the standard library; with numpy; with numpy, scipy, sympy and h5py; with all."""
+"""The warm interpreter: the standard library; with numpy; with numpy, scipy, sympy and h5py; with all packages."""
 
 PROFILES: tuple[Profile, ...] = ("plain", "numpy", "scientific", "full")
 
@@ -16,7 +16,7 @@ MIB = 1 << 20
 
 
 class RunOutcome(StrEnum):
-    """How a run ended. Nothing here says whether the program is right."""
+    """The end of a run. It does not tell whether the program is right."""
 
     OK = "ok"
     """The program ended by itself with exit status 0; in `call`, every call was answered."""
@@ -38,14 +38,14 @@ class RunOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run (`run`, one input of `run_batch`, one call of `call`, one `record`) may use."""
+    """The limits of one run (`run`, one input of `run_batch`, one call of `call`, one `record`)."""
 
     cpu_s: float = 6.0
     """CPU seconds of all threads together. The outcome depends on this, so not on the load of the machine."""
     wall_s: float | None = None
     """Backstop in real seconds for programs that sleep; None is ``4 * cpu_s + 6``."""
     patient: bool = True
-    """Whether that grows where other programs keep the processors so busy that less than a quarter of one is left."""
+    """Whether the wall limit grows if other programs leave less than a quarter of a processor."""
     memory_mb: int = 2048
     """MiB of memory that the program may take on top of the warm interpreter; stacks of threads count in full."""
     stack_mb: int = 512
@@ -84,14 +84,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What one call gave. Every field is the program's claim except `cpu_s`."""
+    """The result of one call. Every field is the program's claim except `cpu_s`."""
 
     outcome: RunOutcome
     """``OK`` when the call returned a value."""
     value: Any = None
     """The decoded value (plain data, numpy arrays, scipy sparse), with `Opaque` for whatever is neither."""
     stdout: bytes = b""
-    """What the program wrote to standard output during this call."""
+    """The program's standard output during this call."""
     error: str = ""
     """``"ValueError: ..."`` when the call raised, at most 2,000 characters."""
     cpu_s: float = 0.0
@@ -100,7 +100,7 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended and what it wrote."""
+    """The end of a run, and its output."""
 
     outcome: RunOutcome
     """See `RunOutcome`."""
@@ -132,10 +132,10 @@ class DoctorRow:
     """One line of ``k2eval doctor``."""
 
     name: str
-    """What was tried."""
+    """The thing that was tried."""
     ok: bool
-    """Whether it is as it must be."""
+    """Whether the result is as it must be."""
     detail: str
-    """What was found."""
+    """The result."""
     remedy: str
-    """What to do about it; empty when `ok`."""
+    """The remedy; empty if `ok`."""

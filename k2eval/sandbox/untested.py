@@ -23,7 +23,7 @@ from k2eval.sandbox.patience import AT_MOST
 from k2eval.sandbox.types import DEFAULT_LIMITS, Call, CallResult, Limits, Profile, RunOutcome, RunResult
 
 GRACE_S = 120.0
-"""How long after the limits of a run the box may take before it counts as broken."""
+"""Seconds after the limits of a run after which the box counts as broken."""
 MAX_SOURCE_BYTES = 64 << 20
 """A longer source is refused as a failure of ours: no program is wrong for its length."""
 
@@ -69,13 +69,13 @@ class UntestedSandbox:
         """Run the same program on many inputs, each time as a fresh process.
 
         Args:
-            source: the program.
-            stdins: one standard input a run.
-            limits: per run.
-            stop: called outside the sandbox after each run with its index and result; True ends the batch.
+            source: The program.
+            stdins: One standard input per run.
+            limits: Limits per run.
+            stop: Called outside the sandbox after each run with its index and result; True ends the batch.
 
         Returns:
-            One result a run, in order; shorter than ``stdins`` only when ``stop`` said so.
+            One result per run, in order; shorter than ``stdins`` only if ``stop`` ended the batch.
         """
         refused = refuse_source(source)
         results: list[RunResult] = []
@@ -101,18 +101,18 @@ class UntestedSandbox:
     ) -> RunResult:
         """Load ``source`` as a module in one process and make the calls in order.
 
-        Loading counts as one call against ``limits``. An exception in one call does not end the run: its
-        `CallResult` says so and the next call is made. A time limit, a crash or an exit does end it.
+        Loading counts as one call against ``limits``. An exception in one call does not end the run: its `CallResult`
+        tells, and the next call is made. A time limit, a crash or an exit does end the run.
 
         Args:
-            source: the module. Its ``__name__`` is ``"submission"``, so a ``__main__`` guard does not run.
-            calls: in order.
-            limits: per call.
+            source: The module. Its ``__name__`` is ``"submission"``, so a ``__main__`` guard does not run.
+            calls: The calls in order.
+            limits: Limits per call.
             stop: Called outside the sandbox after each call with its index and result; True ends the run. If the
                 calls have to be made again, the indices start again.
 
         Returns:
-            ``OK`` when every call was answered (by a value or an exception) or ``stop`` ended the run;
+            ``OK`` if every call was answered (by a value or an exception) or ``stop`` ended the run;
             `RunResult.calls` holds the answers.
         """
         refused = refuse_source(source)
@@ -134,13 +134,13 @@ class UntestedSandbox:
         records: every record is only the program's claim.
 
         Args:
-            source: the submission; its ``__name__`` is ``"__main__"``.
-            driver: trusted code that makes the calls; its traceback frames are named ``<driver>``.
-            inputs: plain data, numpy arrays and scipy sparse matrices by name.
-            limits: for source and driver together.
+            source: The submission; its ``__name__`` is ``"__main__"``.
+            driver: Trusted code that makes the calls; its traceback frames are named ``<driver>``.
+            inputs: Plain data, numpy arrays and scipy sparse matrices by name.
+            limits: Limits for source and driver together.
 
         Returns:
-            `RunResult.records`: decoded values in order, also those emitted before a failure. A malformed
+            `RunResult.records`: decoded values in order, even those emitted before a failure. A malformed
             record gives ``VIOLATION``, more than ``limits.result_bytes`` ``OUTPUT_LIMIT``.
         """
         refused = refuse_source(source)
@@ -157,7 +157,7 @@ class UntestedSandbox:
         self._running()
 
     def _running(self) -> Box:
-        """The box of this process, started if need be."""
+        """Return the box of this process, and start it if necessary."""
         if self._box is not None and self._box.owner != os.getpid():
             self.close()
         if self._box is None:
@@ -166,7 +166,7 @@ class UntestedSandbox:
         return self._box
 
     def _twice(self, attempt: Callable[[], RunResult]) -> RunResult:
-        """``attempt``, repeated once in a new box when the sandbox fails."""
+        """Return the result of ``attempt``, repeated once in a new box if the sandbox fails."""
         for last in (False, True):
             try:
                 result = attempt()
@@ -223,14 +223,14 @@ class UntestedSandbox:
                 self.close()
 
     def _result(self, box: Box, out: int, err: int, limits: Limits, runs: int = 1) -> tuple[RunResult, bool]:
-        """The box's report on one run as a result, and whether it takes another input of the same job."""
+        """Return the box's report on one run as a result, and whether it takes another input of the same job."""
         longest = limits.wall_limit_s * (AT_MOST if limits.patient else 1.0)
-        said = box.receive((longest + limits.cpu_s) * runs + GRACE_S)
-        if "compile_error" in said:
-            return outcome.compile_error(said), False
-        if "gone" in said:
-            return outcome.lost_while_compiling(said["gone"], said["cpu"], limits), False
-        return outcome.result_of(said, out, err, limits, limits.cpu_s * runs), bool(said["again"])
+        report = box.receive((longest + limits.cpu_s) * runs + GRACE_S)
+        if "compile_error" in report:
+            return outcome.compile_error(report), False
+        if "gone" in report:
+            return outcome.lost_while_compiling(report["gone"], report["cpu"], limits), False
+        return outcome.result_of(report, out, err, limits, limits.cpu_s * runs), bool(report["again"])
 
     # ------------------------------------------------------------------------------------------------- one run
 
@@ -317,7 +317,7 @@ class UntestedSandbox:
 
 
 def refuse_source(source: str) -> RunResult | None:
-    """The result for a source that need not be tried: not UTF-8, or far too long."""
+    """Return the result for a source that need not be tried: not UTF-8, or far too long."""
     try:
         size = len(source.encode())
     except UnicodeEncodeError as error:
@@ -331,7 +331,7 @@ def refuse_source(source: str) -> RunResult | None:
 
 @contextlib.contextmanager
 def output_files(count: int) -> Iterator[list[int]]:
-    """Anonymous files for what a run writes; nobody can reach them once it has ended."""
+    """Give anonymous files for a run's output; nobody can reach them after the run has ended."""
     descriptors: list[int] = []
     try:
         for _ in range(count):
@@ -345,7 +345,7 @@ def output_files(count: int) -> Iterator[list[int]]:
 def with_answers(
     result: RunResult, answers: list[CallResult], asked: int, reached: LimitReached | None, complete: bool
 ) -> RunResult:
-    """The result of a `Sandbox.call`: complete only when every call was answered."""
+    """Return the result of a `Sandbox.call`, complete only if every call was answered."""
     calls = tuple(answers)
     if reached is not None:
         return replace(result, outcome=reached.outcome, message=reached.message, calls=calls, exit_code=None)
@@ -359,7 +359,7 @@ def with_answers(
 
 
 def with_records(result: RunResult, emitted: int, limits: Limits) -> RunResult:
-    """The result of a `Sandbox.record` with the emitted values decoded."""
+    """Return the result of a `Sandbox.record` with the emitted values decoded."""
     size = outcome.file_size(emitted)
     if size > limits.result_bytes:
         message = f"more than {limits.result_bytes} bytes of results"

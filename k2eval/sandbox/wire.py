@@ -1,4 +1,4 @@
-"""Tagged plain data: how values cross between the sandbox and the grader. Never pickle.
+"""Tagged plain data, in which values cross between the sandbox and the grader. Never pickle.
 
 JSON, in which None, bool, int, float, str and list stand for themselves and everything else is an object with
 one key, its tag: ``{"tuple": [...]}``, ``{"dict": [[key, value], ...]}``, ``{"ndarray": [dtype, shape, base64]}``
@@ -66,7 +66,7 @@ DICTS = {dict, defaultdict, Counter, OrderedDict}
 
 
 def dumps(value: object) -> bytes:
-    """The tagged form of ``value``; what is not plain data becomes ``{"opaque": type name}``.
+    """Return the tagged form of ``value``; a value that is not plain data becomes ``{"opaque": type name}``.
 
     ``dict`` subclasses of the standard library become plain dictionaries, numpy scalars keep their dtype.
     """
@@ -83,7 +83,7 @@ def dumps(value: object) -> bytes:
 
 
 def plain(value: Any, depth: int, tag_ints: bool = False) -> Any:
-    """``value`` as a structure that `json` can write."""
+    """Return ``value`` as a structure that `json` can write."""
     kind = type(value)
     if kind in NATURAL:
         return {"int": hex(value)} if tag_ints and kind is int else value
@@ -118,7 +118,7 @@ def simplify(value: Any) -> Any:
 
 
 def rational(value: Any, depth: int, tag_ints: bool) -> Any:
-    """The tagged form of a fraction or a finite decimal of bounded size."""
+    """Return the tagged form of a fraction or a finite decimal of bounded size."""
     kind = type(value)
     decimal, fractions = sys.modules.get("decimal"), sys.modules.get("fractions")
     if fractions is not None and kind is fractions.Fraction:
@@ -134,7 +134,7 @@ def rational(value: Any, depth: int, tag_ints: bool) -> Any:
 
 
 def numeric(value: Any) -> Any:
-    """The tagged form of a numpy array or scalar or a scipy sparse matrix; anything else is opaque."""
+    """Return the tagged form of a numpy array or scalar or a scipy sparse matrix; anything else is opaque."""
     kind = type(value)
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None:
@@ -148,7 +148,7 @@ def numeric(value: Any) -> Any:
 
 
 def array(tag: str, value: Any) -> Any:
-    """The tagged form of an array whose dtype is allowed; long doubles become doubles."""
+    """Return the tagged form of an array whose dtype is allowed; long doubles become doubles."""
     numpy: Any = sys.modules["numpy"]
     if value.dtype == numpy.longdouble and value.dtype.itemsize > 8:
         value = value.astype(numpy.float64)
@@ -163,7 +163,7 @@ def array(tag: str, value: Any) -> Any:
 
 
 def sparse(value: Any) -> Any:
-    """The tagged form of a scipy sparse matrix: the arrays that it consists of, so that no size is only declared."""
+    """Return the tagged form of a scipy sparse matrix: its arrays, so that no size is only declared."""
     numpy: Any = sys.modules["numpy"]
     if value.format == "coo":
         parts = [value.data, value.row, value.col]
@@ -179,11 +179,11 @@ def sparse(value: Any) -> Any:
 
 
 def loads(data: bytes, budget: Budget | None = None) -> Any:
-    """The value of a tagged form: builtins, numpy arrays and scalars, scipy sparse matrices, `Opaque`.
+    """Return the value of a tagged form: builtins, numpy arrays and scalars, scipy sparse matrices, `Opaque`.
 
     Args:
-        data: one tagged value.
-        budget: shared by the values of one run.
+        data: One tagged value.
+        budget: The budget that the values of one run share.
 
     Raises:
         Malformed: For anything that `dumps` does not write or that exceeds a limit.
@@ -204,7 +204,7 @@ def loads(data: bytes, budget: Budget | None = None) -> Any:
 
 
 def untag(budget: Budget, item: dict[str, Any]) -> Any:
-    """The value of one tagged object whose parts are already values."""
+    """Return the value of one tagged object whose parts are already values."""
     if len(item) != 1:
         raise Malformed("an object must have exactly one key, its tag")
     ((tag, body),) = item.items()
@@ -218,28 +218,28 @@ def untag(budget: Budget, item: dict[str, Any]) -> Any:
 
 
 def read_list(body: Any) -> list[Any]:
-    """``body``, if it is a list."""
+    """Return ``body`` if it is a list."""
     if type(body) is not list:
         raise Malformed("expected a list")
     return body
 
 
 def read_text(body: Any) -> str:
-    """``body``, if it is a string."""
+    """Return ``body`` if it is a string."""
     if type(body) is not str:
         raise Malformed("expected a string")
     return body
 
 
 def read_int(body: Any) -> int:
-    """An integer in hexadecimal."""
+    """Read an integer in hexadecimal."""
     if len(read_text(body)) > MAX_INT_BITS // 4:
         raise Malformed("integer too large")
     return int(body, 16)
 
 
 def read_dict(body: Any, budget: Budget) -> dict[Any, Any]:
-    """A dictionary from pairs."""
+    """Read a dictionary from pairs."""
     pairs = read_list(body)
     if not all(type(pair) is list and len(pair) == 2 for pair in pairs):
         raise Malformed("expected pairs")
@@ -247,7 +247,7 @@ def read_dict(body: Any, budget: Budget) -> dict[Any, Any]:
 
 
 def read_fraction(body: Any) -> Any:
-    """A fraction from numerator and denominator."""
+    """Read a fraction from numerator and denominator."""
     from fractions import Fraction
 
     above, below = read_list(body)
@@ -259,7 +259,7 @@ def read_fraction(body: Any) -> Any:
 
 
 def read_decimal(body: Any) -> Any:
-    """A finite decimal from its digits."""
+    """Read a finite decimal from its digits."""
     from decimal import Decimal, InvalidOperation
 
     try:
@@ -272,7 +272,7 @@ def read_decimal(body: Any) -> Any:
 
 
 def read_complex(body: Any) -> complex:
-    """A complex number from two floats."""
+    """Read a complex number from two floats."""
     real, imaginary = read_list(body)
     if type(real) is not float or type(imaginary) is not float:
         raise Malformed("expected two floats")
@@ -280,12 +280,12 @@ def read_complex(body: Any) -> complex:
 
 
 def read_bytes(body: Any) -> bytes:
-    """Bytes from base64."""
+    """Read bytes from base64."""
     return base64.b64decode(read_text(body), validate=True)
 
 
 def read_range(body: Any, budget: Budget) -> range:
-    """A range from start, stop and step."""
+    """Read a range from start, stop and step."""
     start, stop, step = read_list(body)
     if {type(start), type(stop), type(step)} != {int}:
         raise Malformed("expected three integers")
@@ -297,7 +297,7 @@ def read_range(body: Any, budget: Budget) -> range:
 
 
 def read_array(body: Any) -> Any:
-    """A writable numpy array of an allowed dtype."""
+    """Read a writable numpy array of an allowed dtype."""
     import numpy
 
     name, shape, data = read_list(body)
@@ -320,7 +320,7 @@ def read_array(body: Any) -> Any:
 
 
 def read_scalar(body: Any) -> Any:
-    """A numpy scalar."""
+    """Read a numpy scalar."""
     value = read_array(body)
     if value.shape != ():
         raise Malformed("expected a scalar")
@@ -328,7 +328,7 @@ def read_scalar(body: Any) -> Any:
 
 
 def read_sparse(body: Any) -> Any:
-    """A scipy sparse matrix or array from the arrays that it consists of."""
+    """Read a scipy sparse matrix or array from the arrays that it consists of."""
     from scipy import sparse
 
     name, is_array, shape, data, first, second = read_list(body)

@@ -58,6 +58,15 @@ def test_every_help_text_is_a_sentence_of_several_words(parameter: Any) -> None:
     assert len(text.split()) >= 4, text
 
 
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path != ("lm-eval",)], ids=" ".join)
+def test_no_word_of_a_help_text_is_taken_for_markup(path: tuple[str, ...]) -> None:
+    shown = re.sub(r"[│╭╰─╮╯\s]", "", help_of(*path))
+    for parameter in COMMANDS[path].params:
+        if parameter.name != "help" and not getattr(parameter, "hidden", False):
+            text = re.sub(r"[`*\s]", "", getattr(parameter, "help", None) or "")
+            assert text in re.sub(r"[*]", "", shown), parameter.name
+
+
 def test_commands_stand_in_groups() -> None:
     shown = help_of()
     places = [shown.index(f"─ {group} ─") for group in ("Evaluate", "Look", "Compare", "Exchange", "Machine")]

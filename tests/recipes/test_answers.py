@@ -1,6 +1,6 @@
 import pytest
 
-from k2eval.recipes.answers import said
+from k2eval.recipes.answers import answer_of
 from k2eval.records import Question, Response
 from tests.recipes.support import QUESTION
 
@@ -21,18 +21,18 @@ def response(text: str, finish: str = "stop") -> Response:
     ],
 )
 def test_the_same_answer_votes_the_same(one: str, other: str) -> None:
-    votes = [said(QUESTION, response(text)).vote for text in (one, other)]
+    votes = [answer_of(QUESTION, response(text)).vote for text in (one, other)]
     assert votes[0] == votes[1] is not None
 
 
 @pytest.mark.parametrize("text", ["<think>\\boxed{42}", "no number here", "<think>a</think>"])
 def test_without_an_answer_there_is_no_vote(text: str) -> None:
-    assert said(QUESTION, response(text)).vote is None
+    assert answer_of(QUESTION, response(text)).vote is None
 
 
 def test_a_truncated_text_votes_only_with_a_closed_box() -> None:
-    assert said(QUESTION, response("</think>The answer is 42", "length")).vote is None
-    assert said(QUESTION, response("</think>\\boxed{42} and", "length")).vote == "42"
+    assert answer_of(QUESTION, response("</think>The answer is 42", "length")).vote is None
+    assert answer_of(QUESTION, response("</think>\\boxed{42} and", "length")).vote == "42"
 
 
 @pytest.mark.parametrize("text", ["**Answer:** (B)", "\\boxed{B}", "\\boxed{B. Alpha decay}"])
@@ -40,17 +40,17 @@ def test_choices_vote_by_letter(text: str) -> None:
     choice = Question(
         task="t", id="q", grader="choice", messages=QUESTION.messages, gold="B", options=("x", "y", "z", "w")
     )
-    assert said(choice, response(text)).vote == "b"
+    assert answer_of(choice, response(text)).vote == "b"
 
 
 def test_an_enormous_answer_is_taken_as_written() -> None:
     answer = "9" * 100_000
-    assert said(QUESTION, response(f"\\boxed{{{answer}}}")).vote == answer
+    assert answer_of(QUESTION, response(f"\\boxed{{{answer}}}")).vote == answer
 
 
 def test_other_graders_compare_the_whole_answer() -> None:
     science = QUESTION.model_copy(update={"grader": "scicode"})
     one, same, other = (
-        said(science, response(f"<think>{i}</think>{text}")) for i, text in enumerate(["a", " a", "b"])
+        answer_of(science, response(f"<think>{i}</think>{text}")) for i, text in enumerate(["a", " a", "b"])
     )
     assert one.vote == same.vote != other.vote

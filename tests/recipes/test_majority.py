@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from k2eval.errors import EngineError
-from k2eval.recipes.majority import Majority, needed, winner
+from k2eval.recipes.majority import Majority, missing_votes, winner
 from tests.recipes.support import answering, sample_of
 
 VOTES = st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=12)
@@ -48,7 +48,7 @@ async def test_a_lost_candidate_is_said() -> None:
 @given(VOTES)
 def test_stopping_early_never_changes_the_winner(votes: list[str | None]) -> None:
     asked = 0
-    while more := needed(votes[:asked], len(votes)):
+    while more := missing_votes(votes[:asked], len(votes)):
         asked += more
     assert winner(votes[:asked]) == winner(votes)
 
@@ -57,13 +57,13 @@ def test_stopping_early_never_changes_the_winner(votes: list[str | None]) -> Non
 def test_no_wave_is_larger_than_it_must_be(votes: list[str | None]) -> None:
     """With one candidate less than a wave asks for, no outcome of it could settle the vote."""
     asked = 0
-    while more := needed(votes[:asked], len(votes)):
+    while more := missing_votes(votes[:asked], len(votes)):
         for fewer in range(1, more):
             best = votes[:asked] + [winner(votes[:asked]) or "x"] * fewer
-            assert needed(best, len(votes)) > 0
+            assert missing_votes(best, len(votes)) > 0
         asked += more
 
 
 @pytest.mark.parametrize(("n", "first"), [(1, 1), (2, 1), (3, 2), (4, 2), (8, 4), (9, 5)])
 def test_the_first_wave_is_the_least_that_can_settle(n: int, first: int) -> None:
-    assert needed([], n) == first
+    assert missing_votes([], n) == first

@@ -1,4 +1,4 @@
-"""From what a server sent to one answer: whole, or from the pieces of a stream."""
+"""Answers of servers, read from one whole body or from the pieces of a stream."""
 
 from __future__ import annotations
 
@@ -26,64 +26,64 @@ _OTHER_FINISHES = {
     "abort": "the server ended the answer early",
 }
 _FEW_TOKENS = 64
-"""So many tokens may be counted without a letter that shows: ends of turns, tags of reasoning."""
+"""Tokens that may be counted without a visible letter, such as ends of turns and tags of reasoning."""
 _TOKENS_PER_BYTE = 4
-"""Text with fewer bytes than a quarter of its tokens has lost some."""
+"""Most tokens for each byte of text; if more are counted, text was lost."""
 _BYTES_OF_A_TOKEN = 4
-"""Assumed for servers that do not count."""
+"""Bytes of a token, assumed for servers that do not count."""
 _BYTES_PER_TOKEN = 128
-"""On average no token is longer, though every letter be written as an escape."""
+"""Bound on the mean length of a token, even if every letter is written as an escape."""
 _PIECES_PER_TOKEN = 8
-"""Servers may cut a token into several pieces, yet not endlessly."""
+"""Bound on the pieces into which a server cuts a token."""
 _SPARE_TOKENS = 1024
 _SPARE_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
 class Answer:
-    """What one server said."""
+    """Answer of one server."""
 
     text: str
-    """As the model wrote it: reasoning that came apart is back between its tags."""
+    """Text as the model wrote it; reasoning that came separately stands between its tags again."""
     finish_reason: FinishReason
     prompt_tokens: int
     cached_tokens: int
     output_tokens: int
     counted: bool
-    """Whether the server gave the number of output tokens; else the pieces of its stream, or its bytes, stand in."""
+    """True if the server gave the number of output tokens; else it is estimated from pieces or bytes."""
     ttft_s: float | None
     model: str
     choices: int
-    """How many answers came; one was asked for."""
+    """Number of answers that came; one was asked for."""
 
 
 @dataclass(slots=True)
 class Expectation:
-    """What an answer must be."""
+    """Requirements on an answer."""
 
     model: str | None
-    """Name that it must carry; None takes any."""
+    """Model name that it must carry; None accepts any."""
     max_tokens: int
     stops: tuple[str, ...] = ()
     """Stop strings that were sent."""
     hides_reasoning: bool = False
-    """Whether tokens may be counted for text that is never shown."""
+    """True if tokens may be counted for text that is never shown."""
     answers: int = 1
     marks: tuple[str, str] = THINK
     """Put around reasoning that came apart from the answer."""
 
 
 def whole_answer(data: bytes, expected: Expectation) -> Answer:
-    """Return the answer in the body of a whole one.
+    """Return the answer in the body of a response that is not streamed.
 
     Raises:
         BadAnswer: If it is none.
         OtherModel: If it carries another name.
     """
-    said = loads(data)
+    reply = loads(data)
     try:
-        raise_error_in(said)
-        choices = said["choices"]
+        raise_error_in(reply)
+        choices = reply["choices"]
         first = choices[0]
         message = first.get("message")
         if message is None:
@@ -97,8 +97,8 @@ def whole_answer(data: bytes, expected: Expectation) -> Answer:
             reasoning=whole(reasoning),
             finish=first.get("finish_reason"),
             stop=first.get("stop_reason", first.get("matched_stop")),
-            usage=said.get("usage"),
-            model=said.get("model"),
+            usage=reply.get("usage"),
+            model=reply.get("model"),
             choices=len(choices),
         )
     except (AttributeError, TypeError, KeyError, IndexError):
@@ -106,10 +106,10 @@ def whole_answer(data: bytes, expected: Expectation) -> Answer:
 
 
 class StreamedAnswer:
-    """Takes the bytes of a stream of events, several pieces at once.
+    """Reader of a stream of events, fed with bytes as they arrive.
 
     Args:
-        expected: What the answer must be.
+        expected: Requirements on the answer.
         on_text: Called with the number of pieces with text in what arrived, if there are any.
     """
 
@@ -123,7 +123,7 @@ class StreamedAnswer:
         self._finish: Any = None
         self._stop: Any = None
         self.usage: Any = None
-        """What the server counted, once it has."""
+        """Token counts of the server; None until they arrive."""
         self._model = ""
         self._ttft_s: float | None = None
         self._indices: set[int] = set()
@@ -136,11 +136,11 @@ class StreamedAnswer:
 
     @property
     def has_text(self) -> bool:
-        """Whether anything of the answer has come."""
+        """True if a part of the answer has arrived."""
         return self._ttft_s is not None
 
     def feed(self, data: bytes) -> None:
-        """Take what arrived.
+        """Take the bytes that arrived.
 
         Raises:
             BadAnswer: If it is more than max_tokens can be, or no chat completion.
@@ -169,15 +169,15 @@ class StreamedAnswer:
         if event == b"[DONE]":
             self._done = True
             return
-        said = loads(event)
+        reply = loads(event)
         self._pieces_left -= 1
-        choices = said.get("choices")
+        choices = reply.get("choices")
         if not choices:
-            raise_error_in(said)
-        if usage := said.get("usage"):
+            raise_error_in(reply)
+        if usage := reply.get("usage"):
             self.usage = usage
         for choice in choices or ():
-            if (model := said.get("model")) and model != self._model:
+            if (model := reply.get("model")) and model != self._model:
                 self._model = _checked_name(model, self._expected)
             index = choice.get("index") or 0
             self._indices.add(index)
@@ -245,13 +245,13 @@ def most_bytes(expected: Expectation) -> int:
     return _BYTES_PER_TOKEN * (expected.max_tokens + _SPARE_TOKENS) * expected.answers + _SPARE_BYTES
 
 
-def raise_error_in(said: Json) -> None:
+def raise_error_in(reply: Json) -> None:
     """Raise the error that a server sent with a status of success.
 
     Raises:
         BadAnswer: If there is one.
     """
-    if isinstance(said, dict) and said.get("error"):
+    if isinstance(reply, dict) and reply.get("error"):
         raise BadAnswer("an error with the status of success")
 
 

@@ -1,4 +1,4 @@
-"""What is sent: one request in the words of chat completions, or of completions."""
+"""Bodies of requests to chat completions and to completions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
 
 @dataclass(slots=True)
 class Dialect:
-    """How one server wants to be asked, as set or as it has said."""
+    """Parameters and route that one server takes, as set or as learned from its refusals."""
 
     dropped: set[str] = field(default_factory=set)
     renamed: dict[str, str] = field(default_factory=dict)
@@ -29,11 +29,11 @@ class Dialect:
     """The largest max_tokens that it allows."""
     api: str = "chat"
     folds_system: bool = False
-    """Whether its chat template has no system turn."""
+    """True if its chat template has no system turn."""
 
     @classmethod
     def of(cls, settings: EndpointSettings) -> Dialect:
-        """Return the one that the settings name."""
+        """Return the dialect that the settings name."""
         api = "completions" if settings.api == "completions" else "chat"
         return cls(set(settings.drop), dict(settings.rename), api=api)
 

@@ -1,4 +1,4 @@
-"""Questions that find out what a server honours."""
+"""Checks that find out which parameters a server honours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TOKENS = 32
 
 
 def letters(seed: int, max_tokens: int = _TOKENS) -> Request:
-    """Return a question to which every answer is another."""
+    """Return a question whose answers almost certainly differ between seeds."""
     return Request(
         key=f"probe-{seed}",
         task="probe",
@@ -78,8 +78,8 @@ async def honours_seeds(server: Server, asker: Asker, notes: Notes) -> bool:
             asker.ask(server, letters(3), answers=2),
         )
     except (Trouble, PromptTooLong) as trouble:
-        what = trouble if isinstance(trouble, Trouble) else "the context is too short"
-        notes.add(NoteKind.SEEDS, f"{server.url}: seeds could not be checked ({what})")
+        reason = trouble if isinstance(trouble, Trouble) else "the context is too short"
+        notes.add(NoteKind.SEEDS, f"{server.url}: seeds could not be checked ({reason})")
         return False
     if pair[0].choices < 2:
         notes.add(

@@ -1,4 +1,4 @@
-"""One server over HTTP, by aiohttp: what goes out, and what comes back within bounds."""
+"""HTTP client of one server, which limits the size of what it receives."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PROBES = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KE
 
 
 class _Use:
-    """Whether one request went over a connection that another had used before."""
+    """Record of whether a request went over a connection that was used before."""
 
     __slots__ = ("reused",)
 
@@ -46,7 +46,7 @@ _use: ContextVar[_Use] = ContextVar("_use")
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Opens connections, without a limit to their number, and knows which of them were used before."""
+    """Connector without a limit of connections, which knows the ones that were used before."""
 
     def __init__(self) -> None:
         super().__init__(limit=0, keepalive_timeout=_KEPT_ALIVE_S, socket_factory=_kept_open)
@@ -74,7 +74,7 @@ def _kept_open(address: Any) -> socket.socket:
 
 
 class Client:
-    """Asks one server. Must be made while an event loop runs, and closed.
+    """HTTP client of one server. Make it while an event loop runs, and close it.
 
     Args:
         url: Base URL, most often ending in ``/v1``.
@@ -206,11 +206,11 @@ def refusal_of(status: int, content: bytes, retry_after: str = "") -> Refusal:
     text = content.decode(errors="replace")
     code = parameter = ""
     try:
-        said = jsons.loads(content)
+        reply = jsons.loads(content)
     except BadAnswer:
         words = re.sub(r"<[^<>]*>", " ", text)
     else:
-        error = said.get("error", said) if isinstance(said, dict) else said
+        error = reply.get("error", reply) if isinstance(reply, dict) else reply
         if isinstance(error, dict):
             code, parameter = (str(error.get(key) or "") for key in ("code", "param"))
             words = next((error[key] for key in ("message", "detail", "error") if error.get(key)), text)

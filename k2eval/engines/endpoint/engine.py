@@ -30,26 +30,26 @@ from k2eval.records import Generation, Note, NoteKind, Request
 
 _LONGEST_WAIT_S = 60.0
 _CONCURRENCY = 64
-"""Requests in flight for each server that does not say how many it works on."""
+"""Requests in flight for each server that does not tell how many it works on."""
 _CEILING = 1024
-"""The most that are ever sent to one, unless ``concurrency`` says more."""
+"""Most requests that are sent to one server, unless ``concurrency`` is larger."""
 _FAR = 0.98
-"""An answer that was cut at less than so much of max_tokens was cut by another limit."""
+"""An answer that was cut below this share of max_tokens was cut by another limit."""
 _STOPS_THE_RUN = (401, 402, 403)
 _NOT_THERE = (404, 405, 410, 501)
 
 
 class EndpointEngine:
-    """Answers requests by way of one or more servers that serve the same model.
+    """An engine that answers requests by one or more servers of the same model.
 
-    Each request goes to the server with the fewest in flight, one answer per request. Rate limits, server errors,
-    hangs and broken connections are tried again with growing pauses, on another server if there is one. Nothing of the
-    kind ever becomes an answer.
+    Each request goes to the server with the smallest load, one answer per request. After rate limits, server errors,
+    hangs and broken connections the request is sent again with growing pauses, to another server if there is one. None
+    of these ever becomes an answer.
 
     Args:
-        model: Name that the servers serve.
-        arguments: As :class:`~k2eval.engines.endpoint.settings.EndpointSettings` lists them; ``base_url`` is needed.
-        reasoning: How the model marks its reasoning. Only if it does none, servers are told where to stop.
+        model: The servers' name for the model.
+        arguments: The fields of :class:`~k2eval.engines.endpoint.settings.EndpointSettings`; ``base_url`` is needed.
+        reasoning: The marks of the model's reasoning. Servers get stop strings only if the model does not reason.
 
     Raises:
         ConfigError: If an argument is unknown or has a wrong value.
@@ -227,7 +227,7 @@ class EndpointEngine:
                 self._keep(check_template(server, self._model, request, self._asker, self._notes))
 
     def _raise_if_final(self, trouble: Trouble, server: Server, request: Request) -> None:
-        """Raise what asking again cannot mend."""
+        """Raise an error that asking again cannot remove."""
         if not isinstance(trouble, Refusal):
             return
         words = self._secrets.redacted(trouble.words)
@@ -256,7 +256,7 @@ class EndpointEngine:
         )
 
     async def _meet(self) -> None:
-        """Learn what the servers are; one that does not answer is left out unless it is the last.
+        """Learn the servers' properties; leave out a server that does not answer, unless it is the last.
 
         Raises:
             EngineError: If no server answers for the model.
@@ -332,7 +332,7 @@ def _listed(troubles: Counter[str]) -> str:
 
 
 def _pause(trouble: Trouble, attempt: int, backoff_s: float) -> float:
-    """Return seconds until the next attempt: growing, spread out, and what the server asks for if that is longer."""
+    """Return the seconds until the next attempt: growing, spread out, and at least what the server asks for."""
     pause: float = backoff_s * 2**attempt * (0.5 + random.random() / 2)
     if isinstance(trouble, Refusal):
         pause = max(pause, trouble.retry_after_s)

@@ -1,4 +1,7 @@
-"""What a server says of itself before the run. All of it is advice: whether the model answers is known once it did."""
+"""Facts that a server states about itself before the run.
+
+All of them are advice: only an answer shows that the model answers.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +28,14 @@ _CONTEXT_NAMES = ("max_model_len", "n_ctx", "context_length", "context_window", 
 
 @dataclass(slots=True)
 class Introduction:
-    """What a server told of itself."""
+    """Facts that a server stated about itself."""
 
     is_listed: bool = False
-    """Whether its list of models has the model."""
+    """True if the model is in its list of models."""
     models: list[str] = field(default_factory=list)
     """All models that it lists."""
     trouble: str = ""
-    """Why there is no list; the server's own words."""
+    """Reason in the server's own words if there is no list."""
 
 
 async def introduce(server: Server, model: str, attempts: int, backoff_s: float) -> Introduction:
@@ -129,8 +132,8 @@ async def measure(
     """
     if not server.measures:
         return None
-    given = template_arguments(request.sampling, None) if arguments is None else arguments
-    told = {"chat_template_kwargs": given} if given else {}
+    settings = template_arguments(request.sampling, None) if arguments is None else arguments
+    told = {"chat_template_kwargs": settings} if settings else {}
     turns = turns_of(request, server.dialect.folds_system)
     question = {
         "model": model, "messages": turns, "add_generation_prompt": True, "return_token_strs": True, **told,
@@ -179,7 +182,7 @@ async def _json_page(server: Server, address: str, body: Any = None) -> dict[str
 
 
 def _entries(page: bytes) -> Iterator[dict[str, Any]]:
-    """Yield what a list of models says of each; llama.cpp has two lists."""
+    """Yield the entries of a list of models; llama.cpp has two lists."""
     try:
         content = loads(page)
     except BadAnswer:

@@ -1,4 +1,4 @@
-"""What servers count of themselves: their page of metrics, in the format of Prometheus."""
+"""Metrics of servers, from their page in the format of Prometheus."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _WAITING = {"num_requests_waiting", "num_queue_reqs", "requests_deferred"}
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What a server does at one moment, summed over its engines."""
+    """Activity of a server at one moment, summed over its engines."""
 
     running: int
     waiting: int
     progress: float
-    """Grows while it works."""
+    """Counter that grows while the server works."""
 
 
 def parse_activity(page: str) -> Activity | None:
-    """Return what a page of metrics tells of vLLM, SGLang or llama.cpp; None if it is another page.
+    """Return the activity of vLLM, SGLang or llama.cpp from its page of metrics; None if it is another page.
 
     >>> parse_activity('vllm:num_requests_running{engine="0"} 3.0\\nvllm:generation_tokens_total{engine="0"} 70.0')
     Activity(running=3, waiting=0, progress=70.0)

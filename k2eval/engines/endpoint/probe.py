@@ -24,7 +24,7 @@ _WORDS = (
 
 
 class ServedProbe:
-    """Measures a server. Entering finds its model and how many tokens a random word takes.
+    """A measurement of one server. Entering finds its model and the number of tokens in a random word.
 
     Args:
         url: Base URL, such as ``http://localhost:8000/v1``.
@@ -142,7 +142,7 @@ class ServedProbe:
             asking.cancel()
 
     async def refresh(self) -> None:
-        """Nothing: a server's cache is its own; random prompts never repeat."""
+        """Do nothing: the server keeps its own cache, and random prompts never repeat."""
 
     async def speculation(self) -> SpeculativeCounts | None:
         """Return what a vLLM server's ``/metrics`` count; None of others."""

@@ -1,4 +1,4 @@
-"""Prompts rendered here, for servers that have completions only."""
+"""Prompts rendered by k2eval for servers that have only completions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from k2eval.records import Request
 
 
 class Renderer:
-    """Renders prompts by a checkpoint's chat template.
+    """Renderer of prompts by a checkpoint's chat template.
 
     Args:
         name: Folder or hub name of the checkpoint.

@@ -1,4 +1,4 @@
-"""What servers mean when they refuse a request (HTTP 400, 413, 422), in the words of many of them."""
+"""Meaning of refusals (HTTP 400, 413, 422), recognised by the words of many servers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONTEXT = re.compile(
     r"|(?:reduce|shorten) the (?:length|number|size|messages|prompt|input)",
     re.IGNORECASE,
 )
-"""vLLM, llama.cpp, SGLang, TGI, Ollama, LM Studio, OpenRouter, OpenAI, LiteLLM, and those that speak like them."""
+"""Words of vLLM, llama.cpp, SGLang, TGI, Ollama, LM Studio, OpenRouter, OpenAI and LiteLLM."""
 
 _NUMBER = r"(\d[\d,]*)"
 _CONTEXT_SIZES = tuple(
@@ -71,7 +71,7 @@ _REFUSES = re.compile(
 
 
 class Room(NamedTuple):
-    """What a server says of its context."""
+    """Context and prompt length that a server states in a refusal."""
 
     context: int
     prompt: int

@@ -17,14 +17,14 @@ Api = Literal["auto", "chat", "completions"]
 
 
 class EndpointSettings(Record):
-    """All that can be set about an endpoint."""
+    """Settings of an endpoint."""
 
     base_url: tuple[str, ...]
     """Addresses of the servers; given as one, several with commas, or a list."""
     api_key_env: str = "OPENAI_API_KEY"
     """Name of the environment variable with the key."""
     concurrency: int | None = None
-    """Requests in flight per server; None takes what each server says that it holds."""
+    """Requests in flight per server; None takes the number that each server states."""
     timeout_s: float = 600.0
     """Seconds without a sign of life."""
     attempts: int = 6
@@ -33,11 +33,11 @@ class EndpointSettings(Record):
     answers_as: str | None = None
     """Name that answers carry; None if it is the model's."""
     opens_think: bool | None = None
-    """Whether the chat template ends in an open reasoning block; None asks the server."""
+    """True if the chat template ends in an open reasoning block; None asks the server."""
     probe: bool = True
-    """Whether seeds are checked before the run."""
+    """True if seeds are checked before the run."""
     stream: bool = False
-    """Whether answers come piece by piece, with the time of the first token; else whole."""
+    """True if answers are streamed, which gives the time of the first token."""
     api: Api = "auto"
     """``completions`` sends prompts that were rendered here; ``auto`` does so if there is no chat."""
     tokenizer: str | None = None
@@ -53,7 +53,7 @@ class EndpointSettings(Record):
     drop: tuple[str, ...] = ()
     """Parameters that are not sent."""
     hides_reasoning: bool = False
-    """Whether tokens are counted for reasoning that is never shown."""
+    """True if the server counts tokens for reasoning that it never shows."""
 
     @property
     def shaping(self) -> dict[str, Json]:

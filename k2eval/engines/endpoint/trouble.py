@@ -1,4 +1,4 @@
-"""Every way in which a server gives no usable answer. ``str()`` names it in a few words, for counting."""
+"""Errors for answers that cannot be used. ``str()`` names the error in a few words, so that it can be counted."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Silence(Trouble):
 
 
 class BadAnswer(Trouble):
-    """What came is no answer; the message says why."""
+    """The server sent no usable answer; the message gives the reason."""
 
 
 class Refusal(Trouble):
-    """The server answered with an HTTP status that is none of success.
+    """The server answered with an HTTP status other than success.
 
     Args:
         status: The HTTP status.

@@ -1,4 +1,4 @@
-"""Notices servers that hang, though whole answers come without a sign of life until they are ready."""
+"""Detection of servers that hang, although an answer that is not streamed shows no progress before it is complete."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from k2eval.engines.endpoint.trouble import Trouble
 
 _LOOKS_EVERY_S = 2.0
 _FIRST_LOOK_S = 0.25
-"""Looks come faster at first, so that a large server is soon full."""
+"""Seconds between the first looks; they are short, so that a large server is soon full."""
 _SILENT_S = 20.0
-"""A server that gave no answer for so long is asked if it is well."""
+"""Seconds without an answer after which a server's health is asked."""
 _ASSUMED_SPEED = 5.0
-"""Tokens per second that an answer has at least, as long as none has come."""
+"""Lowest tokens per second assumed until an answer has come."""
 _SLOWER = 4.0
-"""An answer may be so many times slower than the slowest before."""
+"""Factor by which an answer may be slower than the slowest before."""
 FEWEST_TOKENS = 64
-"""Answers of fewer tokens say nothing about speed."""
+"""Tokens below which an answer is not used to judge speed."""
 
 
 class Watch:
-    """Looks after the requests in flight, and gives up those that will not be answered.
+    """Watch over the requests in flight, which gives up those that will not be answered.
 
     A request is given up
 
@@ -34,7 +34,7 @@ class Watch:
     Args:
         gate: Knows the servers; woken if one of them can take more.
         timeout_s: Seconds without a sign of life.
-        adaptive: Whether the number of requests in flight follows what the servers say that they hold.
+        adaptive: True if the number of requests in flight follows what the servers say that they hold.
         ceiling: The most requests in flight that a server may get.
     """
 
@@ -45,7 +45,7 @@ class Watch:
         self._ceiling = ceiling
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Look at all servers again and again until cancelled."""
         pause = _FIRST_LOOK_S
         while True:
             await asyncio.sleep(min(pause, self._timeout_s / 4))
@@ -101,7 +101,7 @@ class Watch:
             self._fit(server, activity)
 
     def _fit(self, server: Server, activity: Activity) -> None:
-        """Send more to a server that has nobody waiting, and never more than twice what it works on at once."""
+        """Raise the limit of a server without a queue, to at most twice the requests that it works on."""
         if activity.waiting:
             server.limit = max(1, min(server.limit, 2 * server.held))
         elif server.in_flight >= server.limit:

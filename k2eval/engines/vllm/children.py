@@ -1,9 +1,9 @@
-"""The processes that an engine starts. They end with this one, whatever ends it, ``kill -9`` included.
+"""The processes that an engine starts. They end with this process, even after ``kill -9``.
 
-An engine's processes would outlive their parent and keep its memory. A guard, a small process of its own
-session, is told their ids and kills what is left of them when its input ends. When the owner died before it could
-tell of a process, the guard knows it by a mark in the environment. Run as a script, this file is the guard; it
-imports the standard library alone.
+An engine's processes would outlive their parent and keep its memory. A guard, a small process in its own session,
+learns their ids and kills those that are left when its input ends. If the owner dies before it can name a process,
+the guard finds that process by a mark in its environment. Run as a script, this file is the guard; it imports only
+the standard library.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TRACKER = b"multiprocessing.resource_tracker"
 _MARK = "K2EVAL_ENGINE_OWNER"
 _END = "end"
 _SEARCH_S = 1.0
-"""How long a guard looks for processes that nobody told it of; they may be about to start."""
+"""Seconds for which a guard looks for processes that nobody named; they may be about to start."""
 
 
 class Children:
@@ -68,14 +68,14 @@ class Children:
 
 
 def _family(parent: int) -> dict[int, str]:
-    """Descendants of ``parent`` in its process group, with their start times in clock ticks."""
+    """Return the descendants of ``parent`` in its process group, with their start times in clock ticks."""
     below: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             fields = _stat(int(entry.name))
             if fields:
                 below.setdefault(int(fields[1]), []).append(int(entry.name))
-    found: dict[int, str] = {}
+    family: dict[int, str] = {}
     waiting, group = [parent], os.getpgrp()
     while waiting:
         for pid in below.get(waiting.pop(), []):
@@ -83,12 +83,12 @@ def _family(parent: int) -> dict[int, str]:
             fields = _stat(pid)
             # Python's tracker cleans up after the others, so it must outlive them; it then ends by itself.
             if fields and int(fields[2]) == group and _TRACKER not in _command(pid):
-                found[pid] = fields[19]
-    return found
+                family[pid] = fields[19]
+    return family
 
 
 def _stat(pid: int) -> list[str]:
-    """Fields of ``/proc/PID/stat`` from the state on; empty where there is no such process."""
+    """Return the fields of ``/proc/PID/stat`` from the state on; none if there is no such process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -115,8 +115,8 @@ def _kill(processes: dict[int, str]) -> None:
 
 
 def _marked(mark: str) -> dict[int, str]:
-    """Processes that were started with ``mark`` in their environment."""
-    wanted, found = f"{_MARK}={mark}".encode(), {}
+    """Return the processes that were started with ``mark`` in their environment."""
+    variable, processes = f"{_MARK}={mark}".encode(), {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -124,14 +124,14 @@ def _marked(mark: str) -> dict[int, str]:
             except OSError:
                 continue
             pid = int(entry.name)
-            started = _start_of(pid) if wanted in variables and _TRACKER not in _command(pid) else None
+            started = _start_of(pid) if variable in variables and _TRACKER not in _command(pid) else None
             if started:
-                found[pid] = started
-    return found
+                processes[pid] = started
+    return processes
 
 
 def main() -> None:
-    """The guard: learn process ids until the input ends, then kill those that still live."""
+    """Learn process ids until the input ends, then kill those that still live, as the guard."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     processes: dict[int, str] = {}
@@ -145,8 +145,8 @@ def main() -> None:
     _kill(processes)
     until = 0.0 if in_order else time.monotonic() + _SEARCH_S
     while time.monotonic() < until:
-        if found := _marked(sys.argv[1]):
-            _kill(found)
+        if leftovers := _marked(sys.argv[1]):
+            _kill(leftovers)
             until = time.monotonic() + _SEARCH_S
         time.sleep(0.05)
 

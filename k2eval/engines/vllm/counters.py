@@ -1,4 +1,4 @@
-"""What vLLM counts for a whole engine, step by step: speculation, and how many requests ran."""
+"""vLLM's counts for a whole engine, step by step: speculation, and the number of running requests."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class EngineCounters:
 
     @property
     def speculation(self) -> SpeculativeCounts | None:
-        """What was drafted and accepted since the engine started; None where nothing was drafted."""
+        """Counts of speculation since the engine started; None if nothing was drafted."""
         if not self.drafts:
             return None
         return SpeculativeCounts(
@@ -61,7 +61,7 @@ class EngineCounters:
             self.accepted_per_position[position] += accepted
 
     def logger(self, vllm_config: Any, engine_index: int = 0) -> Any:
-        """A stat logger for vLLM that counts here."""
+        """Make a stat logger for vLLM that adds to these counts."""
         from vllm.v1.metrics.loggers import StatLoggerBase
 
         counters = self

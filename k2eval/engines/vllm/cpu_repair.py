@@ -1,14 +1,14 @@
-"""Repairs two faults of vLLM's CPU build.
+"""Repair two faults of vLLM's CPU build.
 
 **Sampling under speculation.** vLLM 0.32 hands temperature and top-p of a speculated request to its sampler through
-a kernel whose CPU version writes into a copy and leaves the real tensor as it was allocated: whatever lay in that
-memory becomes the temperature. Greedy answers are right, sampled ones are not. `k2eval spec-check` shows it.
+a kernel whose CPU version writes into a copy and leaves the real tensor as it was allocated: the old content of that
+memory becomes the temperature. Greedy answers are right, sampled answers are not. `k2eval spec-check` shows it.
 
 **A short first prompt.** Its attention uses the AMX registers of newer Intel processors, which Linux gives a process
-only on request. Larger matrix products ask for them; where the first prompt is of a few tokens nothing has asked yet,
-and the worker dies of an illegal instruction.
+only on request. Larger matrix products request them. If the first prompt has only a few tokens, nothing has requested
+them yet, and the worker dies of an illegal instruction.
 
-vLLM's worker processes take :class:`Repairing` as their extension; a vLLM that needs neither is left as it is.
+vLLM's worker processes take :class:`Repairing` as their extension. A vLLM without these faults is not changed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NOTE = Note(
 
 
 class Repairing:
-    """What a worker process of vLLM can do beside its own work."""
+    """Additional methods of a worker process of vLLM."""
 
     def wait_asleep(self, asleep: bool) -> bool:
         """Let this process's threads wait asleep, or awake; see :mod:`k2eval.engines.vllm.waiting`."""
@@ -42,14 +42,14 @@ class Repairing:
 
 
 def expand(x: Any, ends: Any, total: int, replace_from: float = 0, replace_to: float = 0) -> Any:
-    """One value per token from one value per request.
+    """Expand one value per request to one value per token.
 
     Args:
         x: One value per request.
-        ends: Where each request's tokens end; cumulative counts.
+        ends: The end of each request's tokens, as cumulative counts.
         total: Number of tokens.
         replace_from: A value to be replaced, such as the temperature 0 of greedy requests.
-        replace_to: What replaces it.
+        replace_to: The new value.
     """
     import torch
 
@@ -59,7 +59,7 @@ def expand(x: Any, ends: Any, total: int, replace_from: float = 0, replace_to: f
 
 
 def is_faulty() -> bool:
-    """Whether this process's vLLM loses the values of speculated requests."""
+    """Tell whether this process's vLLM loses the values of speculated requests."""
     import torch
     from vllm.platforms import current_platform
     from vllm.v1.sample import rejection_sampler
@@ -68,10 +68,10 @@ def is_faulty() -> bool:
         return False
     values, ends = torch.tensor([0.25, 0.5]), torch.tensor([1, 3], dtype=torch.int32)
     try:
-        found = rejection_sampler.expand_batch_to_tokens(values, ends, 3)
+        expanded = rejection_sampler.expand_batch_to_tokens(values, ends, 3)
     except Exception:  # a kernel that cannot run here at all needs replacing as well
         return True
-    return not torch.equal(found, torch.tensor([0.25, 0.5, 0.5]))
+    return not torch.equal(expanded, torch.tensor([0.25, 0.5, 0.5]))
 
 
 def repair() -> bool:
@@ -85,7 +85,7 @@ def repair() -> bool:
 
 
 def ask_for_amx() -> bool:
-    """Ask Linux for this process's AMX registers (``arch_prctl``); False where there are none to be had."""
+    """Ask Linux for this process's AMX registers (``arch_prctl``); return False if there are none."""
     import ctypes
     import platform
     import sys

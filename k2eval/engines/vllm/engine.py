@@ -46,17 +46,17 @@ _NOTICE_EVERY_S = 1.0
 
 
 class VllmEngine:
-    """Answers requests with vLLM. vLLM itself is imported when the engine is entered.
+    """An engine that answers requests with vLLM, which is imported when the engine is entered.
 
     Args:
         model: A local checkpoint folder or a hub name.
         arguments: Any of vLLM's engine arguments.
         speculative: vLLM's ``speculative_config``, if any.
-        log: File that takes what this process and vLLM's print while the engine lives; the terminal where None.
+        log: File for the output of this process and of vLLM's while the engine lives; the terminal if None.
         reasoning: How the checkpoint marks its reasoning; looked for in its files if None.
 
     Raises:
-        ConfigError: When the model cannot be read, or vLLM is not installed.
+        ConfigError: If the model cannot be read, or vLLM is not installed.
     """
 
     def __init__(
@@ -97,8 +97,8 @@ class VllmEngine:
         """Start vLLM, in a thread, so that Ctrl-C is heard meanwhile.
 
         Raises:
-            ConfigError: When an argument is unknown, or speculation cannot work so.
-            EngineError: When vLLM cannot start.
+            ConfigError: If an argument is unknown, or speculation cannot work with these settings.
+            EngineError: If vLLM cannot start.
         """
         async with contextlib.AsyncExitStack() as stack:
             self._log_start = log_start = self._log.stat().st_size if self._log and self._log.exists() else 0
@@ -221,7 +221,7 @@ class VllmEngine:
                 raise ConfigError(
                     f"vLLM {self._version} has no engine argument {key!r}. {did_you_mean(key, known)}"
                 )
-        # Where this vLLM can count speculation per request, it does; older ones count per engine.
+        # Newer versions of vLLM count speculation per request, older versions only per engine.
         if self._speculative and "per_request_spec_decode_metrics" in known:
             self._settings.setdefault("per_request_spec_decode_metrics", "summary")
         if "stream_interval" in known and self._reasoning.form.name != "none":
@@ -291,7 +291,7 @@ class VllmEngine:
         return self._preview.show(request, switches)
 
     def prompt_ids(self, request: Request) -> list[int]:
-        """The tokens that a request's prompt becomes."""
+        """Return the tokens of a request's prompt."""
         return list(self._prompts.of(request)[0])
 
     async def generate(self, request: Request) -> Generation:

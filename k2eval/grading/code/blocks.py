@@ -1,4 +1,4 @@
-"""Finds the program in a model's answer: the fenced blocks of its Markdown, and which of them counts."""
+"""Find the program in a model's answer: one of the fenced blocks of its Markdown."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ class CodeBlock:
     """One complete fenced block of a Markdown text."""
 
     info: str
-    """What stands after the opening fence, such as ``python``; empty for an unnamed block."""
+    """The text after the opening fence, such as ``python``; empty for an unnamed block."""
     code: str
 
     @property
     def is_python(self) -> bool:
-        """Whether the block says that it is Python."""
+        """Whether the block is marked as Python."""
         return _is_python(self.info)
 
     @property
     def names_no_language(self) -> bool:
-        """Whether the block has no label, or one such as ``text`` or ``code``."""
+        """Whether the block has no label, or a label such as ``text`` or ``code``."""
         return _first_word(self.info) in _NO_LANGUAGE
 
     @property
@@ -102,19 +102,19 @@ def _with_helpers(code: str, others: Sequence[str], names: Sequence[str]) -> str
         missing = names_missing(code).difference(names)
         if not missing:
             break
-        found = next((text for other in reversed(others) if (text := definitions(other, missing))), "")
-        if not found:
+        helpers = next((text for other in reversed(others) if (text := definitions(other, missing))), "")
+        if not helpers:
             break
         future, rest = split_after_future(code)
-        code = "\n".join(filter(None, (future, found, rest)))
+        code = "\n".join(filter(None, (future, helpers, rest)))
     return code
 
 
 def _most_like_a_program(blocks: Sequence[CodeBlock]) -> str | None:
     """Return the last of the blocks that do most; a block in another language must really be a program."""
     ranked = [(_activity(block.code), block.names_no_language, block.code) for block in blocks]
-    ranked = [each for each in ranked if each[0] >= (1 if each[1] else 2)]
-    most = max((each[:2] for each in ranked), default=None)
+    ranked = [entry for entry in ranked if entry[0] >= (1 if entry[1] else 2)]
+    most = max((entry[:2] for entry in ranked), default=None)
     return next((code for *rank, code in reversed(ranked) if tuple(rank) == most), None)
 
 
@@ -157,11 +157,10 @@ def _is_python(info: str) -> bool:
 
 
 def code_blocks(text: str) -> Iterator[CodeBlock]:
-    """The complete fenced blocks of ``text``, in order.
+    """Yield the complete fenced blocks of ``text``, in order.
 
-    More forgiving than CommonMark in what models do: an opening fence may follow other words on its line, a
-    closing fence may be followed by closing tags, and a fence with a language inside an open block means that
-    the model began afresh.
+    The rules are more lenient than CommonMark's. An opening fence may follow other words on its line. A closing fence
+    may be followed by closing tags. A fence with a language inside an open block means that the model began again.
     """
     marks = info = margin = ""
     deepest = 0
@@ -202,7 +201,7 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _without(margin: str, line: str) -> str:
-    """``line`` without the white space that stands before the opening fence, as far as it has it."""
+    """Return ``line`` without the margin of the opening fence, as far as the line has it."""
     if line.startswith(margin):
         return line[len(margin) :]
     return line[min(len(margin), len(line) - len(line.lstrip(" "))) :]
@@ -222,7 +221,7 @@ class _Fence:
     indent: int
 
     def opens(self) -> bool:
-        """Words before the fence are allowed only where Python, or nothing, is announced."""
+        """Tell whether the fence opens a block: words may precede it only if it announces Python or nothing."""
         return not self.before or not self.info or _is_python(self.info)
 
     def closes(self, marks: str) -> bool:
@@ -235,7 +234,7 @@ class _Fence:
 
 
 def _fence(line: str) -> _Fence | None:
-    """The fence on ``line``, if there is one; a pair of fences on one line is inline code, not a fence."""
+    """Return the fence on ``line``, or None; a pair of fences on one line is inline code, not a fence."""
     words = line.strip()
     indent = _width(line[: len(line) - len(line.lstrip())])
     if words.startswith("~~~"):

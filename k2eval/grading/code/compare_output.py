@@ -1,4 +1,4 @@
-"""How LiveCodeBench decides that two outputs, or two returned values, are the same.
+"""Compare two outputs, or two returned values, as LiveCodeBench does.
 
 The rules are those of LiveCodeBench's own checker (``lcb_runner/evaluation/testing_util.py``, revision
 28fef95):
@@ -23,7 +23,7 @@ from typing import Any
 from k2eval.records import Json
 
 SHOWN = 120
-"""How many characters of an input, an output or a line a reason quotes at most."""
+"""Most characters of an input, an output or a line that a reason quotes."""
 
 
 _NUMBERS_AND_TEXTS = (int, float, complex, str, bytes, Decimal, Fraction, type(None))
@@ -31,7 +31,11 @@ _NATURAL = {bool, int, float, str, type(None)}
 
 
 def output_difference(got: str, expected: str) -> str | None:
-    """Why the output ``got`` is not the ``expected`` one, or None when it is."""
+    """Return the reason why the output ``got`` is not the ``expected`` one; None if it is.
+
+    >>> output_difference("6.0 yes\\n", "6.0 yes") is None, output_difference("1 2.0", "1.0 2") is None
+    (True, True)
+    """
     if got == expected:
         return None
     got, expected = got.strip(), expected.strip()
@@ -45,7 +49,7 @@ def output_difference(got: str, expected: str) -> str | None:
 
 
 def value_difference(got: object, expected: Json) -> str | None:
-    """Why the returned value ``got`` is not the ``expected`` JSON value, or None when it is."""
+    """Return the reason why the returned value ``got`` is not the ``expected`` JSON value; None if it is."""
     value = list(got) if isinstance(got, tuple) and isinstance(expected, list) else got
     try:
         if not _is_array(value) and _same(value, expected):
@@ -56,7 +60,7 @@ def value_difference(got: object, expected: Json) -> str | None:
 
 
 def _same(value: Any, expected: Json) -> bool:
-    """Whether Python says that ``value == expected``, decided part by part, as deep as ``expected`` is."""
+    """Tell whether ``value == expected`` in Python, decided part by part, as deep as ``expected`` is."""
     if isinstance(expected, list):
         if _is_array(value):
             return _same_lone_item(value, expected)
@@ -83,14 +87,14 @@ def _is_number_of_numpy(value: Any) -> bool:
 
 
 def _same_lone_item(array: Any, expected: Json) -> bool:
-    """Whether an array inside of a value equals ``expected``: only an array of one item has a truth value."""
+    """Tell whether an array inside of a value equals ``expected``: only an array of one item has a truth value."""
     while isinstance(expected, list) and len(expected) == 1:
         expected = expected[0]
     return array.size == 1 and not isinstance(expected, list | dict) and bool(array.item() == expected)
 
 
 def shorten(text: str, limit: int = SHOWN) -> str:
-    """``text`` in at most about ``limit`` characters, with its middle left out if need be."""
+    """Shorten ``text`` to about ``limit`` characters by leaving out its middle."""
     if len(text) <= limit:
         return text
     half = limit // 2
@@ -98,7 +102,7 @@ def shorten(text: str, limit: int = SHOWN) -> str:
 
 
 def _same_line(mine: str, theirs: str) -> bool:
-    """Whether both lines are equal, or decimal numbers, equal one by one. Signalling NaNs equal nothing."""
+    """Tell whether both lines are equal, or are decimal numbers, equal one by one. Signalling NaNs equal nothing."""
     if mine == theirs:
         return True
     expected = theirs.split()
@@ -116,7 +120,7 @@ def _count(lines: int) -> str:
 
 
 def _text(value: object) -> str:
-    """``repr``, except that a value too deep or with too many digits to show is only named."""
+    """Return the ``repr`` of a value; a value too deep or with too many digits is only named."""
     try:
         return repr(value)
     except (RecursionError, ValueError):

@@ -1,4 +1,4 @@
-"""Finds the function that an answer was asked for: in a block, without a fence, or as the body below a given header."""
+"""Find the requested function in an answer: in a block, without a fence, or as the body below a given header."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FENCE = re.compile(r"\s*(?:```|~~~)")
 _STARTS = re.compile(
     r"from |import |async |def |class |@|if |try:|with |for |while |#|[A-Za-z_]\w*\s*(?:[,:][^=\n]*)?=[^=]"
 )
-"""How a line begins from which on a text may be code."""
+"""The start of a line from which a text may be code."""
 _PARSED_AT_MOST, _EACH_TIME = 4_000_000, 1000
 """Characters of an answer that are parsed in search of code, and what each attempt costs besides."""
 _HEADER = "def _():"
@@ -76,7 +76,7 @@ def _fences(lines: Sequence[str]) -> Iterator[int]:
 
 
 class _Effort:
-    """What the search in one answer may still cost, so that no answer takes long."""
+    """The rest of the effort for the search in one answer, so that no answer takes long."""
 
     def __init__(self) -> None:
         self.left = _PARSED_AT_MOST
@@ -118,10 +118,10 @@ def _begins_something(line: str) -> bool:
 
 def _end_without_words(body: Sequence[ast.stmt], place: int) -> int:
     """Return the line where the code ends, if words at its end are left out that parse by chance (``Explanation``)."""
-    kept = list(body)
-    while len(kept) > 1 and kept[-1].lineno > place + 1 and _is_words(kept[-1]):
-        kept.pop()
-    return kept[-1].end_lineno or 0
+    statements = list(body)
+    while len(statements) > 1 and statements[-1].lineno > place + 1 and _is_words(statements[-1]):
+        statements.pop()
+    return statements[-1].end_lineno or 0
 
 
 def _is_words(node: ast.stmt) -> bool:

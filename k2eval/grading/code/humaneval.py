@@ -1,10 +1,9 @@
-"""Grades HumanEval: the data set's ``check(candidate)`` runs here, the candidate runs in the sandbox.
+"""Grade HumanEval: the data set's ``check(candidate)`` runs here, the candidate runs in the sandbox.
 
-``candidate`` is a proxy. The calls that ``check`` will make are found first, by running it with
-placeholders for the results. They are made in the sandbox, all in one process, and plain data come back.
-Then ``check`` runs on these; should it make another call than foreseen, that one is made in a further
-round. So the expected values never enter the sandbox, and what the candidate returns is data that cannot
-lie about what it equals.
+``candidate`` is a proxy. First, ``check`` runs with placeholders for the results, to foresee its calls. The sandbox
+makes these calls, all in one process, and returns plain data. Then ``check`` runs on these data. If it makes a call
+that was not foreseen, a further round makes that call. So the expected values never enter the sandbox, and the
+candidate's results are data that cannot lie about what they equal.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ MAX_ROUNDS = 200
 
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
-    """Grades a response: the code in it that gives the function, or the body that completes the prompt."""
+    """Grade a response: the code in it that gives the function, or the body that completes the prompt."""
     if question.metadata.get("as_code"):
         return grade_code(question, text)
     name = question.gold["entry_point"]
@@ -47,7 +46,7 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
 
 
 def grade_code(question: Question, code: str) -> Grade:
-    """Grades a function that has been extracted already, or the body that completes the prompt."""
+    """Grade a function that was already extracted, or the body that completes the prompt."""
     shown = programs.shown(code)
     check = _Check(question.gold["prompt"], question.gold["test"], question.gold["entry_point"])
     source = program(question.gold["prompt"], code, question.gold["entry_point"])
@@ -68,17 +67,17 @@ def grade_code(question: Question, code: str) -> Grade:
 
 
 def time_limit(question: Question) -> float:
-    """Seconds after which the grading of one response must have hung; each call has a limit of its own."""
+    """Return the seconds after which the grading of one response must hang; each call has its own limit."""
     return 600.0
 
 
 def prepare() -> None:
-    """Starts the sandbox that most programs use."""
+    """Start the sandbox that most programs use."""
     programs.box("plain")
 
 
 def program(prompt: str, code: str, entry_point: str) -> str:
-    """The module to call: the prompt, and after it the function, or the body that completes the prompt's."""
+    """Return the module to call: the prompt, then the function, or the body that completes the prompt's function."""
     code = with_plain_lines(code)
     if entry_point in names_bound(dedented := textwrap.dedent(code)):
         future, rest = split_after_future(dedented)
@@ -107,7 +106,7 @@ class _Check:
     failed: Outcome | None = None
     why: str = ""
     position: int = 0
-    """How many calls ``check`` has made on results that are known."""
+    """Number of calls that ``check`` has made on known results."""
     _calls: list[Call] = field(default_factory=list)
     _shown: list[str] = field(default_factory=list)
     _results: list[CallResult] = field(default_factory=list)
@@ -115,7 +114,7 @@ class _Check:
     """A call that ``check`` made and that was not foreseen."""
 
     def foresee(self) -> list[Call]:
-        """The calls that ``check`` seems to make; later, those that it made, and the one that was not foreseen."""
+        """Return the calls that ``check`` seems to make; later, those that it made and the one not foreseen."""
         if self._asked is not None:
             self._calls[self.position :] = [self._asked]
             self._shown[self.position :] = [_show(self._asked.args, self._asked.kwargs)]
@@ -134,7 +133,7 @@ class _Check:
         return self._calls
 
     def answered(self, index: int, result: CallResult) -> bool:
-        """Takes the result of a call; whether no more are needed, or others than were foreseen."""
+        """Take the result of a call; tell whether no more are needed, or other calls than foreseen."""
         self._results[index:] = [result]
         self.passed, self.failed, self.position, self._asked = False, None, 0, None
         try:
@@ -163,9 +162,7 @@ class _Check:
         return copy.deepcopy(result.value)
 
     def _run(self, test: str, candidate: Any) -> None:
-        """Runs the data set's own text: the prompt's helpers, then the test. Random inputs are the same
-        each time.
-        """
+        """Run the data set's own text: the prompt's helpers, then the test. Random inputs are the same each time."""
         space: dict[str, Any] = {"__name__": "check"}
         state = random.getstate()
         random.seed(0)
@@ -184,7 +181,7 @@ class _Check:
 
 
 def _show(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-    """Tells whether two calls are the same. Taken at once, since the test may change its arguments later."""
+    """Return a text that is equal for equal calls, taken at once since the test may change its arguments later."""
     return repr((list(args), dict(kwargs)))
 
 
@@ -225,7 +222,7 @@ class Placeholder:
 
 @lru_cache(maxsize=256)
 def _without_asserts(test: str) -> str:
-    """``test`` with every assertion only evaluated, so that no placeholder ends it."""
+    """Return ``test`` with every assertion only evaluated, so that no placeholder ends it."""
 
     class Evaluate(ast.NodeTransformer):
         def visit_Assert(self, node: ast.Assert) -> ast.Expr:

@@ -1,11 +1,11 @@
-"""Grades programs the way LiveCodeBench does: every test must pass, the first failure decides.
+"""Grade programs as LiveCodeBench does: every test must pass, the first failure decides.
 
-Programs run in the sandbox and only what they print or return comes out of it; expected outputs never go in.
-Programs that read standard input run as real programs, one process a test. Functions are called with the JSON
+Programs run in the sandbox. Only their output or their returned values come out; expected outputs never go in.
+Programs that read standard input run as real programs, one process per test. Functions are called with the JSON
 values of each test. The protocol is that of ``lcb_runner`` at revision 28fef95 with these differences, which
-``parity: official`` in a question's metadata takes back (see ``docs/code-graders.md``):
+``parity: official`` in a question's metadata removes (see ``docs/code-graders.md``):
 
-* 6 s a test are CPU seconds with a wall backstop, and a time-out must be confirmed by a run of its own;
+* the 6 s per test are CPU seconds with a wall backstop, and a separate run must confirm a time-out;
 * programs run as they are, not rewritten into a function with parts of ``sys.stdin`` mocked;
 * each functional test has a fresh ``Solution()``.
 """
@@ -48,7 +48,7 @@ PRELUDE = ";".join(
 
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
-    """Grades a response: the program is its last complete code block after the reasoning."""
+    """Grade a response: the program is its last complete code block after the reasoning."""
     if question.metadata.get("as_code"):
         return grade_code(question, text)
     code = programs.find_program(
@@ -58,7 +58,7 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
 
 
 def grade_code(question: Question, code: str) -> Grade:
-    """Grades a program that has been extracted already."""
+    """Grade a program that was already extracted."""
     erratum = {"erratum": question.metadata["erratum"]} if "erratum" in question.metadata else {}
     try:
         with programs.bounded_memory():
@@ -88,36 +88,36 @@ def grade_code(question: Question, code: str) -> Grade:
 
 
 def time_limit(question: Question) -> float:
-    """Seconds after which the grading of one response must have hung; each run has limits of its own.
+    """Return the seconds after which the grading of one response must hang; each run has its own limits.
 
-    More than 300 tests take that all sleep until their backstop: no program may look like a fault of ours.
+    More than 300 tests take this time if all sleep until their backstop: no program may look like a fault of ours.
     """
     return 3 * 3600.0
 
 
 def prepare() -> None:
-    """Starts the sandbox that most programs use."""
+    """Start the sandbox that most programs use."""
     programs.box("plain")
 
 
 def with_prelude(code: str) -> str:
-    """``code`` behind `PRELUDE`, which comes after the ``__future__`` imports."""
+    """Return ``code`` behind `PRELUDE`, which comes after the ``__future__`` imports."""
     future, rest = split_after_future(code)
     return f"{future};{PRELUDE}{rest}" if future else f"{PRELUDE}\n{rest}"
 
 
 def target(code: str, function: str) -> str:
-    """What a functional test calls: the method of ``Solution``, or the function if there is no such class."""
+    """Return the target of a functional test: the method of ``Solution``, or the function without such a class."""
     return f"Solution.{function}" if "Solution" in names_bound(code) else function
 
 
 def _program_in(answer: str, function: str | None) -> str | None:
-    """The program of an answer; where a function is asked for, a block that defines it comes before all others."""
+    """Return the program of an answer; if a function is asked for, a block that defines it comes before others."""
     return extract_code(answer, "Solution", function) if function else extract_code(answer)
 
 
 def _arguments(tests: Sequence[Test]) -> list[list[Json]]:
-    """The arguments of every functional test: one JSON value a line. Expected outputs are checked too."""
+    """Read the arguments of every functional test, one JSON value per line; check the expected outputs too."""
     try:
         for test in tests:
             json.loads(test.output)
@@ -181,22 +181,22 @@ def _run_function(
 
 
 def _first_failure(run: Callable[[int, int], list[Failure | None]], count: int) -> Failure | None:
-    """The first failure among ``count`` tests, where time-outs and our own faults get a second, lone try.
+    """Return the first failure among ``count`` tests; time-outs and our own faults get a second, separate try.
 
     Args:
-        run: Runs the tests from one number up to another and stops after the first failure.
-        count: How many tests there are.
+        run: Function that runs the tests from one number to another and stops after the first failure.
+        count: Number of tests.
     """
-    done = 0
-    while done < count:
-        failure = next((found for found in run(done, count) if found), None)
+    start = 0
+    while start < count:
+        failure = next((failure for failure in run(start, count) if failure), None)
         if failure is not None and failure.outcome in (Outcome.TIMEOUT, Outcome.GRADER_ERROR):
             failure = run(failure.test, failure.test + 1)[0] or Failure(failure.test, Outcome.CORRECT, "")
         if failure is None:
             return None
         if failure.outcome is not Outcome.CORRECT:
             return failure
-        done = failure.test + 1
+        start = failure.test + 1
     return None
 
 

@@ -1,8 +1,8 @@
-"""LiveCodeBench's own way of running programs, for numbers that must compare with published ones.
+"""Run programs as LiveCodeBench does, for numbers that must be comparable with published ones.
 
 The imitation runs in the sandbox (`k2eval.grading.code.parity_driver`); comparison happens here. One process
-runs all tests of a submission, with the driver's wall alarm of whole seconds a test, so that verdicts
-depend on the load of the machine, as they do there.
+runs all tests of a submission, with the driver's wall alarm of whole seconds per test. So verdicts depend on the load
+of the machine, as with LiveCodeBench.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ENDINGS = {"timeout": Outcome.TIMEOUT, "error": Outcome.RUNTIME_ERROR}
 def first_failure(
     code: str, tests: Sequence[Test], function: str | None, prelude: str, limits: Limits
 ) -> Failure | None:
-    """The first test that ``code`` fails under LiveCodeBench's own way of running it, or None."""
+    """Return the first test that ``code`` fails if it is run as LiveCodeBench does; None if it passes all."""
     seconds = math.ceil(limits.cpu_s)
     whole = float((seconds + 1) * len(tests) + 5)
     result = programs.box(programs.profile_for(code)).record(
@@ -72,6 +72,6 @@ def _loaded(output: str) -> Json:
 
 @cache
 def _driver() -> str:
-    """The text of the driver, and the call that starts it with the values that ``record`` binds."""
+    """Return the text of the driver, and the call that starts it with the values that ``record`` binds."""
     text = resources.files(__package__).joinpath("parity_driver.py").read_text("utf-8")
     return f"{text}\n\nmain(code, prelude, tests, function, seconds, emit)\n"

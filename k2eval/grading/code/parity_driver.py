@@ -1,11 +1,10 @@
-"""Runs inside the sandbox, beside a submission: imitates how LiveCodeBench's own grader runs programs.
+"""Imitate how LiveCodeBench's own grader runs programs. This code runs inside the sandbox, beside a submission.
 
-It reproduces the quirks that published numbers contain (``testing_util.py`` at revision 28fef95): a program
-for standard input becomes a function that is called once a test in one process, with a stand-in for
-``sys.stdin`` that knows only some of its methods; a wall alarm bounds each test; ``SystemExit`` with any
-status is fine.
+The imitation has the quirks that published numbers contain (``testing_util.py`` at revision 28fef95). A program for
+standard input becomes a function that is called once per test in one process, with a stand-in for ``sys.stdin`` that
+has only some of its methods. A wall alarm bounds each test. ``SystemExit`` with any status is fine.
 
-It holds no expected output: what each test printed or returned is emitted, and compared outside.
+No expected output is here: the output or the result of each test is emitted, and compared outside.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class OutOfTime(Exception):
 
 
 def main(code: str, prelude: str, tests: list[str], function: str | None, seconds: int, emit: Emit) -> None:
-    """Runs ``code`` on all ``tests`` until one does not answer, and emits what each gave."""
+    """Run ``code`` on all ``tests`` until one does not answer, and emit the result of each."""
     signal.signal(signal.SIGALRM, _ring)
     _take_away()
     try:
@@ -67,7 +66,7 @@ def _take_away() -> None:
 
 
 def _load(code: str, seconds: int) -> Any:
-    """The module, or a ``Solution()`` of it wherever the text says ``class Solution``."""
+    """Load the module; return it, or its ``Solution()`` if the text contains ``class Solution``."""
     module = types.ModuleType("submission")
     signal.alarm(seconds)
     try:
@@ -80,8 +79,8 @@ def _load(code: str, seconds: int) -> Any:
 def _run_calls(code: str, prelude: str, tests: list[str], function: str, seconds: int, emit: Emit) -> None:
     called = getattr(_load(f"{prelude}\n{code}", seconds), function)
     arguments = [[json.loads(line) for line in test.split("\n")] for test in tests]
-    for each in arguments:
-        if not _answered(lambda each=each: ("value", called(*each)), seconds, emit):  # type: ignore[misc]
+    for values in arguments:
+        if not _answered(lambda values=values: ("value", called(*values)), seconds, emit):  # type: ignore[misc]
             return
 
 
@@ -106,7 +105,7 @@ def _answered(run: Callable[[], tuple[str, Any]], seconds: int, emit: Emit) -> b
 
 
 def _as_function(code: str, prelude: str) -> str:
-    """The program as ``wrapped_function``, with its imports in front; unchanged if it does not parse."""
+    """Return the program as ``wrapped_function``, with its imports in front; unchanged if it does not parse."""
     try:
         body = ast.parse(_without_guard(code)).body
         imports: list[ast.stmt] = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -119,7 +118,7 @@ def _as_function(code: str, prelude: str) -> str:
 
 
 def _without_guard(code: str) -> str:
-    """``code`` with the body of a last ``if __name__ == '__main__'`` in place of it."""
+    """Return ``code`` with a last ``if __name__ == '__main__'`` replaced by its body."""
     try:
         *before, last = ast.parse(code).body
         if isinstance(last, ast.If) and ast.unparse(last.test) == "__name__ == '__main__'":
@@ -130,8 +129,8 @@ def _without_guard(code: str) -> str:
 
 
 def _printed(wrapped: Callable[[], object], text: str) -> str:
-    """What one call prints to ``sys.stdout``, with ``text`` in the stand-in for standard input."""
-    kept, sys.stdout = sys.stdout, io.StringIO()
+    """Return the output of one call to ``sys.stdout``, with ``text`` in the stand-in for standard input."""
+    original, sys.stdout = sys.stdout, io.StringIO()
     printed = sys.stdout
     printed.close = lambda: None  # type: ignore[method-assign]
     try:
@@ -143,7 +142,7 @@ def _printed(wrapped: Callable[[], object], text: str) -> str:
             wrapped()
         return printed.getvalue()
     finally:
-        sys.stdout = kept
+        sys.stdout = original
 
 
 class _Stdin:

@@ -1,4 +1,4 @@
-"""What the graders of programs share: warm sandboxes, and what a run's end means for a grade."""
+"""Parts that the graders of programs share: warm sandboxes, and the grade for each end of a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OUTCOMES = {
     RunOutcome.VIOLATION: Outcome.VIOLATION,
     RunOutcome.SANDBOX_ERROR: Outcome.GRADER_ERROR,
 }
-"""What the end of a run means for the response, apart from what the program computed."""
+"""The outcome of a response for each end of a run, apart from the program's results."""
 
 CODE_SHOWN = 2000
 """Characters of a program that a grade keeps."""
@@ -51,10 +51,10 @@ _boxes: dict[tuple[int, Profile], Sandbox] = {}
 
 
 def box(profile: Profile) -> Sandbox:
-    """The sandbox of a profile in this process, started when first asked for and kept warm.
+    """Return the sandbox of a profile in this process; it is started at the first call and kept warm.
 
     Raises:
-        SandboxUnavailable: Programs cannot be isolated on this machine.
+        SandboxUnavailable: If programs cannot be isolated on this machine.
     """
     key = (os.getpid(), profile)
     if key not in _boxes:
@@ -63,7 +63,7 @@ def box(profile: Profile) -> Sandbox:
 
 
 def profile_for(code: str) -> Profile:
-    """The leanest profile that has warm what ``code`` imports."""
+    """Return the leanest profile that has the imports of ``code`` warm."""
     if _FULL.search(code):
         return "full"
     if _SCIENTIFIC.search(code):
@@ -73,9 +73,9 @@ def profile_for(code: str) -> Profile:
 
 @contextmanager
 def bounded_memory(more: int = 4 << 30) -> Iterator[None]:
-    """Lets this process take ``more`` bytes at most while it compares what a program gave.
+    """Let this process take at most ``more`` bytes while it compares a program's results.
 
-    A result that the data set's own text blows up ends in a MemoryError here, and not with the machine.
+    If the data set's own text makes a result huge, that ends in a MemoryError here and not with the machine.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = _address_space() + more
@@ -95,18 +95,18 @@ def _address_space() -> int:
 
 @atexit.register
 def close_boxes() -> None:
-    """Ends the sandboxes of this process."""
+    """End the sandboxes of this process."""
     for key in [key for key in _boxes if key[0] == os.getpid()]:
         _boxes.pop(key).__exit__(None, None, None)
 
 
 def find_program(text: str, truncated: bool, find: Callable[[str], str | None] = extract_code) -> str | Grade:
-    """The program of a response, or the grade of a response that has none.
+    """Return the program of a response, or the grade of a response that has none.
 
     Args:
         text: What the response says after its reasoning.
         truncated: Whether the engine stopped at its token limit; then only a complete block counts.
-        find: Finds the program in it.
+        find: Function that finds the program in the text.
     """
     if truncated and not any(code_blocks(text)):
         return Grade.of(Outcome.TRUNCATED, reason="the token limit came before a complete code block")
@@ -118,13 +118,13 @@ def find_program(text: str, truncated: bool, find: Callable[[str], str | None] =
 
 
 def shown(code: str) -> str:
-    """``code`` as a grade keeps it: valid Unicode of bounded length."""
+    """Return ``code`` as a grade keeps it: valid Unicode of bounded length."""
     valid = code[:CODE_SHOWN].replace("\0", "\ufffd").encode(errors="replace").decode()
     return valid if len(code) <= CODE_SHOWN else valid + "…"
 
 
 def last_words(result: RunResult) -> str:
-    """Why a run ended as it did: the last line of its traceback, or else the sandbox's own word."""
+    """Return the reason for a run's end: the last line of its traceback, or else the sandbox's message."""
     lines = result.stderr.decode(errors="replace").strip().splitlines()
-    said = lines[-1].strip() if lines and result.outcome is RunOutcome.RUNTIME_ERROR else ""
-    return said or result.message or result.outcome.value
+    last = lines[-1].strip() if lines and result.outcome is RunOutcome.RUNTIME_ERROR else ""
+    return last or result.message or result.outcome.value

@@ -1,9 +1,8 @@
-"""Rows of ``k2eval score`` that bring programs: ``{"question_id", "response"}`` or ``{"question_id",
-"code"}``.
+"""Rows of ``k2eval score`` with programs: ``{"question_id", "response"}`` or ``{"question_id", "code"}``.
 
-SciCode's rows may be one a step (``step_id``). What such a row adds to its question stands in the
-question's metadata, where the graders of programs look for it: ``as_code`` (the text is a program, not a
-response), ``step_id`` and ``earlier`` (code of earlier steps by number).
+SciCode may have a row per step (``step_id``). The data that such a row adds to its question are in the question's
+metadata, for the graders of programs: ``as_code`` (the text is a program, not a response), ``step_id`` and ``earlier``
+(code of earlier steps by number).
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ Steps = dict[tuple[str, int], dict[str, str]]
 
 
 def asked(question: Question, row: Mapping[str, Json], steps: Steps | None = None) -> tuple[Question, str]:
-    """The question as one row asks it, and the text to grade.
+    """Return the question as one row asks it, and the text to grade.
 
     Args:
         question: The question that the row names.
         row: A row with ``response`` or ``code``, and for SciCode perhaps ``step_id`` and ``earlier``.
-        steps: What `steps_in` found in all rows; stands in for ``earlier`` where a row has none.
+        steps: The result of `steps_in` for all rows, used if a row has no ``earlier``.
 
     Raises:
-        DataError: The row has neither ``response`` nor ``code``.
+        DataError: If the row has neither ``response`` nor ``code``.
     """
     name = "response" if "response" in row or "code" not in row else "code"
     text = row.get(name)
@@ -49,19 +48,19 @@ def asked(question: Question, row: Mapping[str, Json], steps: Steps | None = Non
 
 
 def steps_in(rows: Iterable[Mapping[str, Json]], form: ReasoningFormat = AUTO) -> Steps:
-    """The code of every step that exactly one row of a question and run index brings."""
-    found: Steps = {}
+    """Return the code of every step that exactly one row of a question and repeat has."""
+    codes: Steps = {}
     twice: set[tuple[tuple[str, int], str]] = set()
     for row in rows:
         if row.get("step_id") is None:
             continue
         place, step = _place(row), _step(row)
-        if step in found.setdefault(place, {}):
+        if step in codes.setdefault(place, {}):
             twice.add((place, step))
-        found[place][step] = _code(row, form)
+        codes[place][step] = _code(row, form)
     for place, step in twice:
-        del found[place][step]
-    return found
+        del codes[place][step]
+    return codes
 
 
 def _place(row: Mapping[str, Json]) -> tuple[str, int]:
@@ -70,7 +69,7 @@ def _place(row: Mapping[str, Json]) -> tuple[str, int]:
 
 
 def _step(row: Mapping[str, Json]) -> str:
-    """The step's full number: ``10.2``, also where the row says ``2``."""
+    """Return the step's full number: ``10.2``, even if the row says ``2``."""
     step = str(row["step_id"])
     return step if "." in step else f"{row.get('question_id')}.{step}"
 

@@ -1,9 +1,9 @@
-"""Grades SciCode: every step's tests in order, and the main problem by all of them.
+"""Grade SciCode: every step's tests in order, and the main problem by all of them.
 
-A step's program is the dependencies, the earlier steps' code and its own. Its tests are recorded in the
-sandbox and judged outside (`k2eval.grading.code.scicode_replay`), so that targets never enter. A main problem is
-solved when all its graded steps pass; a step without code fails. Steps that cannot be judged this way are
-``grader_error``, not wrong.
+A step's program is the dependencies, the earlier steps' code and its own. Its tests are recorded in the sandbox and
+judged outside (`k2eval.grading.code.scicode_replay`), so that targets never enter the sandbox. A main problem is solved
+if all its graded steps pass; a step without code fails. A step that cannot be judged in this way is ``grader_error``,
+not wrong.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ _JUDGED = {"failed": Outcome.WRONG, "raised": Outcome.RUNTIME_ERROR, "overran": 
 
 @dataclass(frozen=True)
 class StepGrade:
-    """What became of one step."""
+    """The result of one step."""
 
     outcome: Outcome
     why: str = ""
 
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
-    """Grades a response to a main problem: the code of its steps, as JSON or as Python blocks.
+    """Grade a response to a main problem: the code of its steps, as JSON or as Python blocks.
 
-    Where the question's metadata has ``step_id``, the response is to that step alone.
+    If the question's metadata has ``step_id``, the response is to that step alone.
     """
     if "step_id" in question.metadata:
         return _grade_row(question, text, truncated)
@@ -68,7 +68,7 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
 
 
 def grade_codes(question: Question, codes: Mapping[str, str | None], *, truncated: bool = False) -> Grade:
-    """Grades a main problem by the code of each step; ``score`` is 1 when all graded steps pass."""
+    """Grade a main problem by the code of each step; ``score`` is 1 if all graded steps pass."""
     problem = problem_of(question)
     lacking = Outcome.TRUNCATED if truncated else Outcome.NO_ANSWER
     steps = {
@@ -76,38 +76,45 @@ def grade_codes(question: Question, codes: Mapping[str, str | None], *, truncate
         for step in problem.sub_steps
         if step.graded
     }
-    failed = [each.outcome for each in steps.values() if each.outcome is not Outcome.CORRECT]
+    failed = [graded.outcome for graded in steps.values() if graded.outcome is not Outcome.CORRECT]
     theirs = [outcome for outcome in failed if not outcome.is_infrastructure]
     return Grade.of(
         next(iter(theirs or failed), Outcome.CORRECT),
-        steps={number: str(each.outcome) for number, each in steps.items()},
+        steps={number: str(graded.outcome) for number, graded in steps.items()},
         sub_passed=len(steps) - len(failed),
         sub_total=len(steps),
         sub_errors=len(failed) - len(theirs),
-        why={number: shorten(each.why, 300) for number, each in steps.items() if each.why},
+        why={number: shorten(graded.why, 300) for number, graded in steps.items() if graded.why},
     )
 
 
 def grade_step(
     question: Question, step_id: str, code: str, earlier: Mapping[str, str | None] | None = None
 ) -> Grade:
-    """Grades the code of one step.
+    """Grade the code of one step.
 
     Args:
         question: The main problem.
         step_id: Number of the step, such as ``10.2``.
         code: The step's code; it may repeat the earlier steps.
-        earlier: Code of earlier steps; where one is missing, the known solution stands in, if there is one.
+        earlier: Code of earlier steps; if one is missing, the known solution replaces it, if there is one.
 
     Raises:
-        DataError: The problem has no such graded step.
+        DataError: If the problem has no such graded step.
     """
     problem = problem_of(question)
-    step = next((each for each in problem.sub_steps if each.step_number == step_id and each.graded), None)
+    step = next(
+        (
+            candidate
+            for candidate in problem.sub_steps
+            if candidate.step_number == step_id and candidate.graded
+        ),
+        None,
+    )
     if step is None:
-        known = ", ".join(each.step_number for each in problem.sub_steps if each.graded)
+        known = ", ".join(candidate.step_number for candidate in problem.sub_steps if candidate.graded)
         raise DataError(f"SciCode problem {question.id} has no graded step {step_id!r}. It has {known}.")
-    codes = {each.step_number: each.ground_truth_code for each in problem.earlier(step)}
+    codes = {candidate.step_number: candidate.ground_truth_code for candidate in problem.earlier(step)}
     judged = _judge(question, problem, step, {**codes, **(earlier or {}), step_id: code}, Outcome.NO_ANSWER)
     return Grade.of(
         judged.outcome, programs.shown(code), step=step_id, **({"why": judged.why} if judged.why else {})
@@ -121,8 +128,10 @@ def grade_step_response(
     truncated: bool = False,
     earlier: Mapping[str, str | None] | None = None,
 ) -> Grade:
-    """Grades a response to one step: as `grade_step`, with the code still to be found in ``text``."""
-    step = next((each for each in problem_of(question).sub_steps if each.step_number == step_id), None)
+    """Grade a response to one step as `grade_step` does, after finding the code in ``text``."""
+    step = next(
+        (candidate for candidate in problem_of(question).sub_steps if candidate.step_number == step_id), None
+    )
     code = step_code(text, step) if step else None
     if code is None and step is not None:
         outcome = Outcome.TRUNCATED if truncated else Outcome.NO_ANSWER
@@ -141,12 +150,12 @@ def _grade_row(question: Question, text: str, truncated: bool) -> Grade:
 
 
 def time_limit(question: Question) -> float:
-    """Seconds after which the grading of one response must have hung; each step has a limit of its own."""
+    """Return the seconds after which the grading of one response must hang; each step has its own limit."""
     return 600.0 + _limits(question).wall_limit_s * max(1, len(question.gold))
 
 
 def prepare() -> None:
-    """Starts the sandbox with the scientific packages."""
+    """Start the sandbox with the scientific packages."""
     programs.box("scientific")
 
 
@@ -155,7 +164,7 @@ def _judge(
 ) -> StepGrade:
     if not codes.get(step.step_number):
         return StepGrade(lacking, "no code for this step")
-    called = [each.name for each in (*problem.earlier(step), step)]
+    called = [earlier.name for earlier in (*problem.earlier(step), step)]
     try:
         reduced = reduce_tests(step.test_cases, called)
         targets = read_targets(_files(question), step.step_number, len(step.test_cases))

@@ -1,4 +1,4 @@
-"""From a response to the programs that SciCode's steps run: the answer's code, step by step."""
+"""The programs that SciCode's steps run, from a response: the answer's code, step by step."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ STEPS = "scicode_steps"
 
 
 def container(codes: Mapping[str, str | None]) -> str:
-    """The response that answers a main problem with the code of each step; None where a step has none."""
+    """Return the response that answers a main problem with the code of each step; None for a step without code."""
     return json.dumps({STEPS: dict(codes)})
 
 
 def codes_held(text: str, problem: Problem) -> dict[str, str | None] | None:
-    """Step number to code or None, for each graded step, where ``text`` is what `container` writes; else None."""
+    """Return step number -> code or None for each graded step if ``text`` is from `container`; else None."""
     if not text.lstrip().startswith("{"):
         return None
     try:
@@ -39,25 +39,25 @@ def codes_held(text: str, problem: Problem) -> dict[str, str | None] | None:
 
 
 def codes_in(answer: str, problem: Problem) -> dict[str, str | None] | None:
-    """The code of each graded step in an ``answer`` in Markdown whose reasoning has been split off.
+    """Find the code of each graded step in an ``answer`` in Markdown whose reasoning has been split off.
 
     A step's code is the last block that defines the step's function or class.
 
     Returns:
-        Step number to code or None; None where the answer has no block at all.
+        Step number -> code or None; None if the answer has no block at all.
     """
     if not any(block.is_python or block.names_no_language for block in code_blocks(answer)):
         return None
-    found = {step.step_number: extract_code(answer, step.name) for step in problem.sub_steps if step.graded}
+    blocks = {step.step_number: extract_code(answer, step.name) for step in problem.sub_steps if step.graded}
     return {
-        step.step_number: code if (code := found[step.step_number]) and defines(code, step.name) else None
+        step.step_number: code if (code := blocks[step.step_number]) and defines(code, step.name) else None
         for step in problem.sub_steps
         if step.graded
     }
 
 
 def codes_of_program(code: str, problem: Problem) -> dict[str, str | None]:
-    """The code of each graded step where one program, ``code``, is to answer all: the whole, if it defines the step."""
+    """Return the code of each graded step if one program answers all: the whole program, if it defines the step."""
     names = names_bound(code)
     return {
         step.step_number: code if step.name in names else None for step in problem.sub_steps if step.graded
@@ -65,26 +65,26 @@ def codes_of_program(code: str, problem: Problem) -> dict[str, str | None]:
 
 
 def step_code(answer: str, step: Step) -> str | None:
-    """The code in the answer to one step: its last block that defines the step's name, or else its last."""
+    """Return the code in the answer to one step: the last block that defines the step's name, or the last block."""
     return extract_code(answer, step.name)
 
 
 def program(problem: Problem, step: Step, codes: Mapping[str, str | None]) -> str:
-    """What runs for a step: the dependencies, the code of all earlier steps and its own, imports kept.
+    """Return the program of a step: the dependencies, the code of all earlier steps and its own, imports kept.
 
-    SciCode's own harness deletes every import line of the model. Here they stay; one of a module or a name that
-    is not there is passed over, so that the program fails only where it would have failed without the line.
+    SciCode's own harness deletes every import line of the model. Here they stay. An import of a missing module or name
+    is ignored, so that the program fails only where it would have failed without that line.
     """
     parts = [problem.required_dependencies]
-    for each in (*problem.earlier(step), step):
-        code = each.given_code or codes.get(each.step_number)
+    for own in (*problem.earlier(step), step):
+        code = own.given_code or codes.get(own.step_number)
         if code and code not in parts:
             parts.append(code)
     return _lenient_imports("\n\n".join(with_plain_lines(part) for part in parts))
 
 
 def _lenient_imports(text: str) -> str:
-    """``text`` in which no import fails, on as many lines as before, and ``__future__`` imports come first."""
+    """Return ``text`` in which no import fails, with the same number of lines, ``__future__`` imports first."""
     lines = text.split("\n")
     future: list[str] = []
     for node in reversed(parsed(text) or []):
@@ -94,14 +94,14 @@ def _lenient_imports(text: str) -> str:
             future.append(ast.unparse(node))
             _replace(lines, node, "pass")
         elif not set(_modules(node)) <= sys.stdlib_module_names:
-            each = [ast.unparse(_with(node, alias)) for alias in node.names]
-            tries = "\n".join(f"try: {statement}\nexcept ImportError: pass" for statement in each)
+            statements = [ast.unparse(_with(node, alias)) for alias in node.names]
+            tries = "\n".join(f"try: {statement}\nexcept ImportError: pass" for statement in statements)
             _replace(lines, node, f"exec({tries!r}, globals())")
     return "".join(f"{line}\n" for line in dict.fromkeys(reversed(future))) + "\n".join(lines)
 
 
 def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
-    named = [node.module or ""] if isinstance(node, ast.ImportFrom) else [each.name for each in node.names]
+    named = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
     return [name.partition(".")[0] for name in named]
 
 

@@ -1,4 +1,4 @@
-"""What the text of a program says before anything of it runs: the names it binds, its ``__future__`` imports."""
+"""Facts from the text of a program before it runs: the names that it binds, its ``__future__`` imports."""
 
 from __future__ import annotations
 
@@ -102,15 +102,15 @@ def definitions(code: str, names: frozenset[str]) -> str:
     'import math'
     """
     lines = with_plain_lines(code).split("\n")
-    kept = []
+    parts = []
     for node in parsed(code) or []:
         is_constant = isinstance(node, ast.Assign) and _is_literal(node.value)
         if not (is_constant or isinstance(node, (*_SCOPES, ast.Import, ast.ImportFrom))):
             continue
         if names.intersection(_bound_by(node)):
-            above = [each.lineno for each in getattr(node, "decorator_list", [])]
-            kept += lines[min([node.lineno, *above]) - 1 : node.end_lineno]
-    return "\n".join(kept)
+            above = [decorator.lineno for decorator in getattr(node, "decorator_list", [])]
+            parts += lines[min([node.lineno, *above]) - 1 : node.end_lineno]
+    return "\n".join(parts)
 
 
 def _is_literal(node: ast.expr) -> bool:
@@ -126,7 +126,7 @@ def _is_literal(node: ast.expr) -> bool:
         ast.unaryop,
         ast.expr_context,
     )
-    return all(isinstance(each, plain) for each in ast.walk(node))
+    return all(isinstance(part, plain) for part in ast.walk(node))
 
 
 def returns_something(code: str) -> bool:
@@ -221,10 +221,10 @@ def _bound_by(node: ast.AST) -> list[str]:
 
 
 def _is_empty(node: ast.AST) -> bool:
-    """Whether the statement is an import, or has nothing below its header but a docstring, ``...`` or ``pass``."""
+    """Tell whether the statement is an import, or has only a docstring, ``...`` or ``pass`` below its header."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return True
     return isinstance(node, _SCOPES) and all(
-        isinstance(each, ast.Pass) or (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
-        for each in node.body
+        isinstance(part, ast.Pass) or (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
+        for part in node.body
     )

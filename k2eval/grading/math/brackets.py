@@ -1,4 +1,4 @@
-"""Find which bracket closes another."""
+"""Find the bracket that closes another."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def floored(text: str) -> str:
 
 
 def matching(text: str, at: int) -> int:
-    """Where the bracket that opens at ``at`` closes; -1 if it does not. Brackets pair by depth, not kind."""
+    """Return the place where the bracket at ``at`` closes; -1 if it does not. Brackets pair by depth, not kind."""
     depth = 0
     index = at
     while index < len(text):

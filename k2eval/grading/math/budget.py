@@ -1,4 +1,4 @@
-"""Say how far the evaluation of an expression may go, and why it has no value."""
+"""Limits for the evaluation of an expression, and reasons why an expression has no value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Unsupported(ArithmeticError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far one evaluation goes."""
+    """The limits of one evaluation."""
 
     bits: int
     """Longest integer that is computed exactly; beyond, a value is known to its leading digits."""

@@ -35,7 +35,7 @@ _DAMAGE = (
 
 
 def repaired(text: str) -> str:
-    """``text`` with the commands whose backslash an escape swallowed: a form feed and "rac" was \\frac."""
+    """Restore commands whose backslash an escape swallowed: a form feed and "rac" was \\frac."""
     for pattern, command in _DAMAGE:
         text = pattern.sub(command, text)
     return text.strip()

@@ -34,7 +34,7 @@ class Classes:
     """Residue classes of one modulus."""
 
     name: str
-    """What is congruent; empty where it is not named."""
+    """The name of the congruent number; empty if it has none."""
     residues: frozenset[int]
     modulus: int
     runs_over: str = ""

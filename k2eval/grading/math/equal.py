@@ -170,11 +170,11 @@ def _spread(node: Node) -> list[Node]:
 def _distinct(items: list[Node]) -> list[Node]:
     if len(items) > _MAX_ITEMS:
         return items
-    kept: list[Node] = []
+    distinct: list[Node] = []
     for item in items:
-        if not any(same(item, other) for other in kept):
-            kept.append(item)
-    return kept
+        if not any(same(item, other) for other in distinct):
+            distinct.append(item)
+    return distinct
 
 
 def _labels(items: Sequence[Node]) -> list[str]:
@@ -282,4 +282,4 @@ _RULES: dict[tuple[str, str], Callable[[Node, Node], bool]] = {
     ("inequality", "interval"): _same_interval,
     ("inequality", "tuple"): _same_interval,
 }
-"""How shapes are compared, by the kind of the gold and the kind of the answer; a pair without a rule differs."""
+"""The comparison for each kind of gold and kind of answer; a pair without a rule differs."""

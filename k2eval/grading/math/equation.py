@@ -1,4 +1,4 @@
-"""Read equations: which side is the value, and whether the other is a name."""
+"""Read equations: find the side that is the value, and whether the other side is a name."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def matches(gold: str, answer: str, as_integer: bool = False) -> bool:
 
 @lru_cache(maxsize=4096)
 def golds(gold: str) -> tuple[str, ...]:
-    """The normalised readings of a gold, which data sets also write as a box, a sentence, or "A OR B"."""
+    """Return the normalised readings of a gold, which data sets also write as a box, a sentence, or "A OR B"."""
     readings = [repaired(gold)]
     for alternative in re.split(r"(?<=[$)])\s+OR\s+(?=[\\$])", readings[0]):
         spans = [first or second for first, second in _MATH_SPAN.findall(alternative)]
@@ -119,7 +119,7 @@ def _is_integer(gold: str, answer: str) -> bool:
 
 
 def _long_integer(text: str) -> str:
-    """The digits of a very long integer, however grouped; empty if it is none."""
+    """Return the digits of a very long integer, however grouped; empty if ``text`` is none."""
     digits = re.sub(r"[\s,]|\\[,!]|\{,\}", "", text)
     return digits.lstrip("0") if digits.isascii() and digits.isdigit() else ""
 

@@ -30,14 +30,14 @@ class Node:
 
 
 def inward(text: str) -> str:
-    """``text`` with open ends written as round brackets: ]a, b[ is (a, b)."""
+    """Return ``text`` with open ends written as round brackets: ]a, b[ is (a, b)."""
     if text[:1] not in ("[", "]"):
         return text
     return _OUTWARD.sub(lambda m: ("(" if m[1] == "]" else "[") + m[2] + (")" if m[3] == "[" else "]"), text)
 
 
 def as_interval(node: Node) -> tuple[str, Node, Node] | None:
-    """Brackets and ends of ``node`` read as an interval: [a, b), a < x < b, x > a, or the pair (a, b)."""
+    """Return brackets and ends of ``node`` read as an interval: [a, b), a < x < b, x > a, or the pair (a, b)."""
     if node.kind == "interval":
         return node.detail, node.items[0], node.items[1]
     if node.kind == "tuple" and len(node.items) == 2:
@@ -70,7 +70,7 @@ def _bracket(sign: str, closed_open: str) -> str:
 
 
 def is_symbol(node: Node) -> bool:
-    """Whether ``node`` is a single variable."""
+    """Tell whether ``node`` is a single variable."""
     return (
         node.kind == "leaf"
         and re.fullmatch(
@@ -81,7 +81,7 @@ def is_symbol(node: Node) -> bool:
 
 
 def variable(node: Node) -> str | None:
-    """The variable that an inequality bounds."""
+    """Return the variable that an inequality bounds; None if there is not exactly one."""
     names = (
         [item.text.strip() for item in node.items if _is_bounded(item)] if node.kind == "inequality" else []
     )

@@ -71,7 +71,7 @@ def normalise(answer: str) -> str:
 
 
 def _unwrap(text: str) -> str:
-    """``text`` without the delimiters and the full stop around the whole of it."""
+    """Return ``text`` without the delimiters and the full stop around the whole of it."""
     for _ in range(8):
         before = text
         text = text.strip()
@@ -95,7 +95,7 @@ def _unwrap(text: str) -> str:
 
 
 def _ascii_calls(text: str) -> str:
-    """Calculator notation as LaTeX: sqrt(x), 2^(10), C(10,5)."""
+    """Turn calculator notation into LaTeX: sqrt(x), 2^(10), C(10,5)."""
     for pattern, make in (
         (re.compile(r"\\?(?<![a-zA-Z])sqrt\s*(?=\()"), "\\sqrt{%s}"),
         (re.compile(r"\^\s*(?=\()"), "^{%s}"),
@@ -105,11 +105,11 @@ def _ascii_calls(text: str) -> str:
         (re.compile(r"(?<![a-zA-Z\\])abs\s*(?=\()"), "|%s|"),
     ):
         for _ in range(20):
-            found = pattern.search(text)
-            end = matching(text, found.end()) if found else -1
-            if found is None or end < 0:
+            call = pattern.search(text)
+            end = matching(text, call.end()) if call else -1
+            if call is None or end < 0:
                 break
-            text = text[: found.start()] + make % text[found.end() + 1 : end] + text[end + 1 :]
+            text = text[: call.start()] + make % text[call.end() + 1 : end] + text[end + 1 :]
     return re.sub(r"(?<![a-zA-Z\\])(?:C|binom|comb)\(\s*(\w+)\s*,\s*(\w+)\s*\)", r"\\binom{\1}{\2}", text)
 
 
@@ -118,16 +118,16 @@ def _repeating(match: re.Match[str]) -> str:
 
 
 def _close_braces(text: str) -> str:
-    """Closing braces that a data set or a model forgot at the very end."""
+    """Add closing braces that a data set or a model forgot at the very end."""
     bare = text.replace("\\\\", "").replace(r"\{", "").replace(r"\}", "")
     missing = bare.count("{") - bare.count("}")
     return text + "}" * missing if 0 < missing <= 3 else text
 
 
 def without_thousands(text: str) -> str:
-    """``text`` with digit groups joined: "10 080", "10,080" and "10{,}080" are one number.
+    """Join digit groups: "10 080", "10,080" and "10{,}080" are one number.
 
-    Groups joined by a bare comma only count where they are the whole of the text, since "(1,100)" is a pair.
+    Groups with a bare comma count only if they are the whole text, since "(1,100)" is a pair.
     """
     joined = re.sub(r"(?<![\d.,_^])\d{1,3}(?:(?:\{,\}| )\d{3})+(?!\d)", _digits, text)
     joined = re.sub(r"\.\d{3}(?: \d{3})*(?: \d{1,3})(?!\d)", lambda m: m[0].replace(" ", ""), joined)
@@ -150,6 +150,6 @@ def _digits(match: re.Match[str]) -> str:
 
 @lru_cache(maxsize=4096)
 def squeezed(text: str) -> str:
-    """``text`` without any space, for comparing spellings; a command keeps one where a letter follows."""
+    """Return ``text`` without spaces, for comparing spellings; a command keeps one before a letter."""
     tight = re.sub(r"(\\[a-zA-Z]+|(?<=\d))\s+(?=[a-zA-Z]|(?<=\d\s)\d)", "\\1\x00", text)
     return re.sub(r"\s+", "", tight).replace("\x00", " ")

@@ -76,7 +76,7 @@ class Leaf:
     core: str
     """The mathematics, or the words."""
     unit: Unit = units.NONE
-    """What the number counts; `units.PERCENT` for the percent sign, `units.DEGREE` for degrees."""
+    """The unit of the number; `units.PERCENT` for the percent sign, `units.DEGREE` for degrees."""
     base: str = ""
     """The number base of "4210_5"."""
     is_words: bool = False
@@ -84,7 +84,7 @@ class Leaf:
 
 @lru_cache(maxsize=8192)
 def read(text: str) -> Leaf:
-    """``text`` as a leaf."""
+    """Read ``text`` as a leaf."""
     core = text.strip()
     core = re.sub(r"^\\text\s*\{\s*\}\s*|\s*\\text\s*\{\s*\}$", "", core)
     core = _HOUR.sub(r"\\text{ \1m}", core)
@@ -144,20 +144,20 @@ def _angle_or_temperature(core: str) -> tuple[str, Unit] | None:
 
 
 def _based(text: str) -> Leaf | None:
-    """``text`` as a number in a base."""
-    found = _BASE.fullmatch(text)
-    if found is None:
+    """Read ``text`` as a number in a base; return None if it is none."""
+    match = _BASE.fullmatch(text)
+    if match is None:
         return None
-    base = found["base"] or found["digit"] or found["said"]
+    base = match["base"] or match["digit"] or match["said"]
     base = _BASES.get(base, base)
-    digits = found["digits"]
+    digits = match["digits"]
     if not re.fullmatch(r"-?\d+", base) or not (digits[0].isdigit() or (len(digits) > 1 and int(base) > 10)):
         return None
     return Leaf(digits, base=base)
 
 
 def _words(text: str) -> str | None:
-    """``text`` in lower case if it is a word or a phrase rather than mathematics."""
+    """Return ``text`` in lower case if it is a word or a phrase rather than mathematics; else None."""
     plain = _TEXT.sub(r" \1 ", text)
     plain = re.sub(r"[\s~]+", " ", plain).strip()
     if plain == NOTHING or _NOTHING.fullmatch(plain.rstrip(".")):

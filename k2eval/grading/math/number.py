@@ -21,9 +21,12 @@ MAX_DIGITS = 3000
 
 @lru_cache(maxsize=8192)
 def exact(text: str) -> Fraction | None:
-    """The value of ``text`` if it is an integer, a decimal, a fraction, a mixed or a scientific number.
+    r"""Return the value of ``text`` if it is an integer, a decimal, a fraction, a mixed or a scientific number.
 
     Decimals are exact: 0.333333 is 333333/1000000 and not 1/3.
+
+    >>> exact("0.5"), exact(r"\frac{3}{4}"), exact("7"), exact("x")
+    (Fraction(1, 2), Fraction(3, 4), Fraction(7, 1), None)
     """
     bare = text.strip()
     if len(bare) > MAX_DIGITS:

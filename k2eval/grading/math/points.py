@@ -38,7 +38,7 @@ _LARGEST = 10**60
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """Where the variables of a pair of expressions are compared."""
+    """The domain on which the variables of a pair of expressions are compared."""
 
     variables: tuple[Expr, ...]
     integers: frozenset[Expr]
@@ -50,7 +50,7 @@ class Domain:
     breaks: tuple[Expr, ...]
     """Expressions whose zeros, or integer values, are where the pair changes its rule."""
     is_signed: bool
-    """Whether a sign matters, so that one side must have no value where the other has none."""
+    """Whether a sign matters, so that both sides must be undefined at the same points."""
 
 
 def name_of(part: Expr) -> str:

@@ -115,7 +115,7 @@ def _same_value(gold: str, answer: str) -> bool:
 
 
 def _latex(text: str, value: Fraction | None) -> str:
-    """``text``, or its exact value where that is known: the parser would read 7 1/2 as 7/2."""
+    """Return ``text``, or its exact value if that is known: the parser would read 7 1/2 as 7/2."""
     if value is None or value.denominator == 1:
         return text if value is None else str(value.numerator)
     return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"

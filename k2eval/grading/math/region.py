@@ -22,7 +22,7 @@ from k2eval.grading.math.structure import parse, split
 Expr = Any
 """A sympy expression."""
 Side = Callable[[Expr], int]
-"""Where a point lies: -1 below the given number, 0 at it, 1 above it."""
+"""The place of a point: -1 below the given number, 0 at it, 1 above it."""
 
 _MAX_ENDS = 100
 _MINUS_SIGN = re.compile(r"(?<=\\mathbb\{R\})\s*-|\\(?:setminus|backslash)(?![a-zA-Z])")
@@ -39,14 +39,14 @@ class Region:
     ends: tuple[Expr, ...]
     """The real numbers at which membership can change."""
     holds: Callable[[Side], bool]
-    """Whether a point, given by where it lies, belongs to it."""
+    """Function that tells whether a point, given by its side of each number, belongs to the region."""
     name: str = ""
     """The variable that it bounds; empty where none is named."""
 
 
 @lru_cache(maxsize=4096)
 def read(node: Node) -> Region | None:
-    """The region that ``node`` is; None if it is none, or has ends that are not numbers.
+    """Return the region that ``node`` is; None if it is none, or has ends that are not numbers.
 
     A pair (a, b) is not taken for an interval here; see `read_part`.
     """
@@ -63,7 +63,7 @@ def read(node: Node) -> Region | None:
 
 @lru_cache(maxsize=4096)
 def read_part(node: Node) -> Region | None:
-    """As `read`, where a region is expected: a pair is an interval, braces hold single numbers."""
+    """Read a part where a region is expected: a pair is an interval, braces hold single numbers."""
     if node.kind == "tuple" and len(node.items) == 2:
         return _interval(node)
     if node.kind == "equation" and node.detail == r"\in":
@@ -77,11 +77,11 @@ def read_part(node: Node) -> Region | None:
 
 
 @symbolic.otherwise(False)
-def same(gold: Region, given: Region) -> bool:
-    """Whether two regions have the same points, and bound the same variable where both name one."""
-    if gold.name and given.name and gold.name != given.name:
+def same(gold: Region, answer: Region) -> bool:
+    """Tell whether two regions have the same points, and bound the same variable if both name one."""
+    if gold.name and answer.name and gold.name != answer.name:
         return False
-    ends = _in_order((*gold.ends, *given.ends))
+    ends = _in_order((*gold.ends, *answer.ends))
     if ends is None:
         return False
     for place in range(2 * len(ends) + 1):
@@ -90,13 +90,13 @@ def same(gold: Region, given: Region) -> bool:
             at = 2 * next(i for i, equals in enumerate(ends) if end in equals) + 1
             return (place > at) - (place < at)
 
-        if gold.holds(side) != given.holds(side):
+        if gold.holds(side) != answer.holds(side):
             return False
     return True
 
 
 def _in_order(ends: Iterable[Expr]) -> list[list[Expr]] | None:
-    """The different numbers among ``ends`` from the lowest to the highest, equal ones together."""
+    """Return the different numbers among ``ends`` from the lowest to the highest, equal ones together."""
     places = {end: end.evalf(50) for end in ends}
     if len(places) > _MAX_ENDS or not all(place.is_Number for place in places.values()):
         return None
@@ -114,10 +114,10 @@ def _in_order(ends: Iterable[Expr]) -> list[list[Expr]] | None:
 
 
 def _interval(node: Node) -> Region | None:
-    found = as_interval(node)
-    if found is None:
+    interval = as_interval(node)
+    if interval is None:
         return None
-    brackets, low, high = found
+    brackets, low, high = interval
     if any(
         f"{sign}\\infty" == end.text.replace(" ", "") for sign, end in (("-", high), ("", low), ("+", low))
     ):
@@ -130,7 +130,7 @@ def _interval(node: Node) -> Region | None:
 
 
 def _bound(end: Node, holds: Callable[[Expr, Side], bool]) -> Region | None:
-    """What one end of an interval says; nothing where it is infinite."""
+    """Return the region that one end of an interval bounds; all numbers if it is infinite."""
     if _INFINITY.fullmatch(end.text.strip()):
         return Region((), lambda side: True)
     at = _number(end)
@@ -138,12 +138,12 @@ def _bound(end: Node, holds: Callable[[Expr, Side], bool]) -> Region | None:
 
 
 def _empty(lower: Region, upper: Region) -> bool:
-    """Whether the ends are in the wrong order, so that the brackets are no interval."""
+    """Tell whether the ends are in the wrong order, so that the brackets are no interval."""
     return bool(lower.ends and upper.ends and lower.ends[0].evalf(50) > upper.ends[0].evalf(50))
 
 
 def _inequality(node: Node) -> Region | None:
-    """What a chain of relations says about the one variable in it."""
+    """Return the region of a chain of relations with a single variable."""
     parts = [
         _relation(left, sign, right)
         for (left, right), sign in zip(itertools.pairwise(node.items), node.detail.split(), strict=True)
@@ -174,7 +174,7 @@ def _relation(left: Node, sign: str, right: Node) -> Region | None:
 
 @symbolic.otherwise(None)
 def _about(near: Node, sign: str, limit: Expr) -> Region | None:
-    """What "x < 2", "3 - x < 1" or "|2x - 1| < 3" says of x."""
+    """Return the region of x in "x < 2", "3 - x < 1" or "|2x - 1| < 3"."""
     import sympy
 
     expr = symbolic.parse(near.text) if near.kind == "leaf" else None
@@ -206,7 +206,7 @@ def _about(near: Node, sign: str, limit: Expr) -> Region | None:
 
 
 def _distance(middle: Expr, reach: Expr, sign: str, name: str) -> Region | None:
-    """The points whose distance from ``middle`` is below, at, or above ``reach``."""
+    """Return the points whose distance from ``middle`` is below, at, or above ``reach``."""
     import sympy
 
     low, high = sympy.expand(middle - reach), sympy.expand(middle + reach)
@@ -224,9 +224,9 @@ def _distance(middle: Expr, reach: Expr, sign: str, name: str) -> Region | None:
 
 @symbolic.otherwise(None)
 def _number(node: Node) -> Expr | None:
-    """The real number that ``node`` is."""
-    found = symbolic.parse(node.text) if node.kind == "leaf" else None
-    return found if found is not None and not found.free_symbols and _is_real(found) else None
+    """Return the real number that ``node`` is; None if it is none."""
+    value = symbolic.parse(node.text) if node.kind == "leaf" else None
+    return value if value is not None and not value.free_symbols and _is_real(value) else None
 
 
 def _is_real(expr: Expr) -> bool:
@@ -271,7 +271,7 @@ def _point(node: Node) -> Region | None:
 
 
 def _leaf(text: str) -> Region | None:
-    r"""All real numbers, none, or "A \ B" of regions."""
+    r"""Read a leaf: all real numbers, none, or "A \ B" of regions."""
     bare = text.strip()
     if leaf.read(bare).core in (leaf.REALS, leaf.NOTHING):
         everything = leaf.read(bare).core == leaf.REALS
@@ -290,7 +290,7 @@ def _leaf(text: str) -> Region | None:
 
 
 def _merged(parts: list[Region], how: Callable[[Iterable[bool]], bool]) -> Region | None:
-    """All or any of ``parts``; None where they bound different variables."""
+    """Return the points in all, or in any, of ``parts``; None if they bound different variables."""
     names = {part.name for part in parts if part.name}
     if len(names) > 1:
         return None

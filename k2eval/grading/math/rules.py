@@ -345,4 +345,4 @@ RULES: dict[str, Callable[..., Value]] = {
     "min": _smallest,
     "sgn": _sign,
 }  # fmt: skip
-"""How functions are evaluated, by the names of sympy's classes and those that `functions` gives."""
+"""The rule of each function, by the names of sympy's classes and those of `functions`."""

@@ -1,4 +1,4 @@
-"""How large an expression would get if it were evaluated, without evaluating it."""
+"""Estimate the size of an expression's value without evaluating it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ SYMBOL_BOUND = 10.0
 _SYMBOL_DIGITS = 2.0
 """Digits of the numerators and denominators that are put in for variables."""
 _NEVER = frozenset({"Integral", "Limit", "Derivative", "MatPow", "MatMul"})
-"""What may take for ever, and no gold is written with."""
+"""Operations that may never end and that no gold contains."""
 
 
 def fits(expr: Any) -> bool:
-    """Whether evaluating the sympy expression ``expr`` stays below :data:`MAX_DIGITS` digits."""
+    """Tell whether evaluating the sympy expression ``expr`` stays below :data:`MAX_DIGITS` digits."""
     return digits(expr) <= MAX_DIGITS
 
 
 def digits(expr: Any) -> float:
-    """An upper bound of the decimal digits that evaluating ``expr`` would write; infinite where unknown."""
+    """Return an upper bound of the decimal digits of the value of ``expr``; infinite if unknown."""
     try:
         return _digits(expr, 0, {})
     except (OverflowError, ValueError, RecursionError, AttributeError, TypeError):
@@ -34,9 +34,9 @@ def digits(expr: Any) -> float:
 
 
 def _digits(expr: Any, depth: int, bounds: Mapping[Any, float]) -> float:
-    """An upper bound of the decimal digits of ``expr`` (numerator or denominator).
+    """Return an upper bound of the decimal digits of ``expr`` (numerator or denominator).
 
-    ``bounds`` says how large the variables of the sums and products around ``expr`` get.
+    ``bounds`` holds the largest values of the variables of the sums and products around ``expr``.
     """
     if depth > 200:
         return math.inf
@@ -76,7 +76,7 @@ def _integer_digits(value: int) -> float:
 
 
 def _magnitude(expr: Any, digits: float, bounds: Mapping[Any, float]) -> float:
-    """An upper bound of the absolute value of ``expr``, at least 1, from its digits."""
+    """Return an upper bound of the absolute value of ``expr``, at least 1, from its digits."""
     if expr.is_Integer:
         return max(1.0, abs(float(expr)))
     if expr.is_Rational:

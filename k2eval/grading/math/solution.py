@@ -109,11 +109,13 @@ def _named_tuples(nodes: list[Node]) -> list[Solution] | None:
             return None
         tuples = pairs[1].items if pairs[1].kind in ("list", "set") else (pairs[1],)
         if any(
-            found.kind not in ("tuple", "interval", "vector") or len(found.items) != len(names)
-            for found in tuples
+            values.kind not in ("tuple", "interval", "vector") or len(values.items) != len(names)
+            for values in tuples
         ):
             return None
-        solutions += [dict(zip(names, (item.text for item in found.items), strict=True)) for found in tuples]
+        solutions += [
+            dict(zip(names, (item.text for item in values.items), strict=True)) for values in tuples
+        ]
     return solutions
 
 

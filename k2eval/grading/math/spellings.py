@@ -175,4 +175,4 @@ _ROWS: list[tuple[str, Spelling]] = [
 SPELLINGS: list[tuple[re.Pattern[str], Spelling]] = [
     (re.compile(pattern), spelling) for pattern, spelling in _ROWS
 ]
-"""What is spelled in many ways, and its one spelling."""
+"""Patterns of the many spellings, each with the one spelling that is kept."""

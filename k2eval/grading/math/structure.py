@@ -41,7 +41,7 @@ _MAX_DEPTH = 12
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Node:
-    """The shape of the normalised answer ``text``."""
+    """Return the shape of the normalised answer ``text``."""
     return _parse(inward(text.strip()), 0)
 
 
@@ -62,7 +62,7 @@ def _parse(text: str, depth: int) -> Node:
 
 
 def _row(row: str, depth: int) -> Node:
-    """One row of a matrix, or of a function by cases: a value and the condition under which it holds."""
+    """Parse one row of a matrix, or of a function by cases: a value and its condition."""
     cells = (_CONDITION.sub("", cell).strip().rstrip(",") for cell in row.split("&"))
     return Node("tuple", row, tuple(_parse(cell, depth + 1) for cell in cells))
 
@@ -147,7 +147,7 @@ def _bracketed(text: str, depth: int) -> Node | None:
 
 
 def _such_that(text: str, inner: str, depth: int) -> Node:
-    """A set of real numbers by its condition, as that condition: {x : 0 < x < 1}."""
+    """Parse a set of real numbers, such as {x : 0 < x < 1}, as its condition."""
     pieces = [piece.strip() for _, piece in split(inner, _SUCH_THAT)]
     name = re.sub(r"\s*\\in\s*\\mathbb\{R\}$", "", pieces[0])
     plain = len(pieces) == 2 and is_symbol(Node("leaf", name))
@@ -155,23 +155,23 @@ def _such_that(text: str, inner: str, depth: int) -> Node:
 
 
 def is_label(node: Node) -> bool:
-    """Whether ``node`` only names a value, as the left side of "x = 5", "f(n) = 5" or "Area = 5" does."""
+    """Tell whether ``node`` only names a value, as the left side of "x = 5", "f(n) = 5" or "Area = 5" does."""
     return _LABEL.fullmatch(node.text.strip()) is not None and not re.fullmatch(
         r"\s*(?:e|\\pi|\\infty)\s*", node.text
     )
 
 
 def split(text: str, is_separator: re.Pattern[str]) -> list[tuple[str, str]]:
-    """Pieces of ``text`` at depth 0, each with the separator that precedes it."""
+    """Split ``text`` at depth 0; return its pieces, each with the separator that precedes it."""
     pieces: list[tuple[str, str]] = []
     depth, start, sign, at = 0, 0, "", 0
     while at < len(text):
         char = text[at]
         if depth == 0:
-            found = is_separator.match(text, at)
-            if found and found.end() > at:
+            separator = is_separator.match(text, at)
+            if separator and separator.end() > at:
                 pieces.append((sign, text[start:at]))
-                sign, at = found[0].strip(), found.end()
+                sign, at = separator[0].strip(), separator.end()
                 start = at
                 continue
         if char == "\\" and text[at + 1 : at + 2] not in ("{", "}"):

@@ -48,7 +48,7 @@ r"""Matches what the parser reads wrongly: \lim, \dots, 7' / not \limits, f'(x).
 
 
 def otherwise(result: D) -> Callable[[Callable[P, T]], Callable[P, T | D]]:
-    """A function gives ``result`` where sympy fails, which it does with a dozen kinds of error."""
+    """Let a function return ``result`` if sympy fails, which has a dozen kinds of error."""
 
     def guard(function: Callable[P, T]) -> Callable[P, T | D]:
         @wraps(function)
@@ -68,7 +68,7 @@ def otherwise(result: D) -> Callable[[Callable[P, T]], Callable[P, T | D]]:
 @lru_cache(maxsize=4096)
 @otherwise(None)
 def parse(text: str) -> Expr | None:
-    """The sympy expression that the LaTeX ``text`` means; None if it is unreadable or beyond the guards."""
+    """Parse LaTeX into a sympy expression; return None if ``text`` is unreadable or beyond the guards."""
     if not text or len(text) > _MAX_CHARS or not _is_shallow(text):
         return None
     if _LONG_NUMBER.search(text) or _TANGLED.search(text):
@@ -108,7 +108,7 @@ def _is_shallow(text: str) -> bool:
 
 
 def _prepare(text: str) -> str:
-    """``text`` in the dialect of the parser.
+    """Return ``text`` in the dialect of the parser.
 
     Decimals become fractions, so that none is rounded. 2\\binom{5}{2} and 2(10) get their sign, since the parser
     reads them as the mixed number 2 + 10.
@@ -213,7 +213,7 @@ def numbers_equal(left: Expr, right: Expr) -> bool:
 
 
 def _huge_equal(left: Expr, right: Expr) -> bool:
-    """Equality of powers and products that are too large to expand, by their logarithms."""
+    """Tell whether powers and products that are too large to expand are equal, by their logarithms."""
     try:
         a, b = (_log(side, 0) for side in (left, right))
     except ValueError:
@@ -253,7 +253,7 @@ def proportional(gold: tuple[str, str], answer: tuple[str, str], positive: bool)
 
 @otherwise(False)
 def vanishes(expr: Expr) -> bool:
-    """Whether an expression with variables is 0 where they are all 0."""
+    """Tell whether an expression with variables is 0 if they are all 0."""
     import sympy
 
     return fits(expr) and numbers_equal(expr.subs(dict.fromkeys(expr.free_symbols, 0)), sympy.S.Zero)

@@ -24,20 +24,20 @@ Dimension = tuple[tuple[str, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What stands behind a number."""
+    """The unit behind a number."""
 
     text: str
-    """As it is written, reduced to words, powers and strokes."""
+    """The unit as written, reduced to words, powers and strokes."""
     dimension: Dimension = ()
     """Powers of base units in the order of their names."""
     factor: Fraction = Fraction(1)
-    """How many of the base units it is; for degrees, turns and radians see `Unit.is_angle`."""
+    """The unit in base units; for degrees, turns and radians see `Unit.is_angle`."""
     is_known: bool = False
-    """Whether all of it is in the table."""
+    """Whether the table has all parts of the unit."""
 
     @property
     def is_angle(self) -> bool:
-        """Whether it is degrees, minutes of arc or radians."""
+        """Whether the unit is degrees, minutes of arc or radians."""
         return self.is_known and self.dimension in ((("degree", 1),), (("radian", 1),))
 
 

@@ -1,4 +1,4 @@
-"""What runs on the other side of the wall, with nothing but the standard library.
+"""The code on the other side of the wall, with nothing but the standard library.
 
-These files are handed to the box as text and executed there; only `k2eval.sandbox.wire` is used on both sides.
+The box receives these files as text and executes them; only `k2eval.sandbox.wire` is used on both sides.
 """

@@ -1,7 +1,7 @@
-"""Builds the outer box and becomes the warm interpreter inside it. Runs once per box, still trusted.
+"""Build the outer box and become the warm interpreter inside it. This code runs once per box, and is still trusted.
 
-Afterwards: own user, mount, pid, net, ipc, uts and cgroup namespaces, a root that is a read-only tmpfs with the
-interpreter's files bound into it, a user that is not root in any namespace, and no ``/proc`` at all.
+Afterwards the process has its own user, mount, pid, net, ipc, uts and cgroup namespaces, a root that is a read-only
+tmpfs with the interpreter's files bound into it, a user that is not root in any namespace, and no ``/proc`` at all.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def enter(plan: dict[str, Any], control: int) -> None:
 
 
 def may_become(uid: int) -> bool:
-    """Whether ``uid`` exists in this user namespace (rootless containers map only a few)."""
+    """Tell whether ``uid`` exists in this user namespace (rootless containers map only a few)."""
     for line in Path("/proc/self/uid_map").read_text().splitlines():
         first, _, count = map(int, line.split())
         if first <= uid < first + count:

@@ -27,7 +27,7 @@ FLAGS = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME
 
 
 def mount_submission_folder() -> int:
-    """A folder that only the other side of the control socket can write; its writable descriptor."""
+    """Mount a folder that only the other side of the control socket can write; return its writable descriptor."""
     mount("tmpfs", SUBMISSION, FLAGS, f"size={SUBMISSION_BYTES},nr_inodes=16,mode=755")
     for path in (SOURCE, STDIN, DRIVER, INPUTS):
         # Made here because another user, even root, cannot create files in this user namespace's file system.
@@ -60,6 +60,6 @@ class Scratch:
 
 
 def scratch_state() -> tuple[int, ...]:
-    """What changes when anything is written to, or changed on, the scratch."""
+    """Return a state that differs after anything is written to, or changed on, the scratch."""
     folder = os.stat(SCRATCH)  # a tmpfs counts the entries of a folder in its size
     return folder.st_size, folder.st_ctime_ns, folder.st_mtime_ns, folder.st_mode, folder.st_dev

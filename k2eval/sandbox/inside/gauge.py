@@ -16,7 +16,7 @@ ENDED = b"E"
 """The request for the answer, once the program has ended."""
 DESCRIPTORS_AT_MOST = 8
 AFTER_S = 0.02
-"""How long a run lasts before it is measured; no program can take much memory in less."""
+"""Seconds of a run before it is measured; no program can take much memory in less time."""
 BYTES_PER_S = 8 << 30
 """The fastest that a program takes memory."""
 TRIES, PAUSE_S = 200, 0.01
@@ -32,9 +32,9 @@ class Gauge:
         """Have a program measured, and killed once it holds more than ``limit_bytes``.
 
         Args:
-            limit_bytes: On top of the warm interpreter.
+            limit_bytes: Most bytes on top of the warm interpreter.
             process: The pidfd of the program.
-            files: Descriptors of the files that it writes to; what they hold counts too.
+            files: Descriptors of the files that it writes to; their content counts too.
         """
         numbers = struct.pack(f"{1 + len(files)}i", process, *files)
         ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, numbers)]

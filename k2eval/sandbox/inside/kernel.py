@@ -1,4 +1,4 @@
-"""The system calls that Python's ``os`` lacks, by ctypes. Errors carry the name of the primitive that failed."""
+"""The system calls that Python's ``os`` lacks, by ctypes. Errors name the primitive that failed."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ class KernelError(OSError):
 
 
 def check(result: int, primitive: str) -> int:
-    """``result``, or a `KernelError` naming the primitive when it is -1."""
+    """Return ``result``, or raise a `KernelError` that names the primitive if it is -1."""
     if result == -1:
         raise KernelError(primitive, ctypes.get_errno())
     return result
 
 
 def unshare(flags: int) -> None:
-    """New namespaces for this process (for its next child, in the case of a pid namespace)."""
+    """Make new namespaces for this process (for its next child, in the case of a pid namespace)."""
     if libc.unshare(flags) == -1:
         code = ctypes.get_errno()
         names = "+".join(name for flag, name in CLONE_NAMES.items() if flags & flag)
@@ -93,7 +93,7 @@ def bind_file(source: str, target: str) -> None:
 
 
 def clone_tree(path: str) -> int:
-    """A descriptor of a detached, recursive copy of the mounts at ``path``."""
+    """Return a descriptor of a detached, recursive copy of the mounts at ``path``."""
     flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE
     return check(libc.syscall(SYS_OPEN_TREE, AT_FDCWD, path.encode(), flags), f"open_tree({path})")
 
@@ -123,7 +123,7 @@ def ask_for_short_slices(nanoseconds: int) -> None:
 
 
 def set_capabilities(mask: int) -> None:
-    """Permitted, effective and inheritable capabilities become ``mask``; nothing stays ambient beyond it."""
+    """Set permitted, effective and inheritable capabilities to ``mask``; no other stays ambient."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
     low, high = mask & 0xFFFFFFFF, mask >> 32
     data = (ctypes.c_uint32 * 6)(low, low, low, high, high, high)
@@ -150,9 +150,10 @@ class Prepared:
 
 
 def prepare_idle_process() -> Callable[[], int]:
-    """What starts a process that waits for its end, and gives its process id.
+    """Prepare a function that starts a process that waits for its end, and returns its process id.
 
-    It shares this process's memory and open files, so that it costs next to nothing; only one may be there at a time.
+    The new process shares this process's memory and open files, so that it costs almost nothing. Only one may exist at
+    a time.
     """
     stack = ctypes.create_string_buffer(1 << 16)
     top = ctypes.c_void_p((ctypes.addressof(stack) + len(stack)) & ~63)
@@ -165,7 +166,7 @@ def prepare_idle_process() -> Callable[[], int]:
 
 
 def prepare_filter(code: bytes) -> Prepared:
-    """The installation of a compiled seccomp filter, which binds a process and its threads for good."""
+    """Prepare the installation of a compiled seccomp filter, which binds a process and its threads for good."""
 
     class Program(ctypes.Structure):
         _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
@@ -186,16 +187,16 @@ def prepare_filter(code: bytes) -> Prepared:
 
 
 def prepare_dropping_of_capabilities() -> Prepared:
-    """The end of every capability of a process."""
+    """Prepare the capset call that drops all capabilities."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
     return Prepared("capset", libc.capset, ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)()))
 
 
 def prepare_namespace(flag: int) -> Prepared:
-    """A new namespace for the next child."""
+    """Prepare a new namespace for the next child."""
     return Prepared(f"unshare({CLONE_NAMES[flag]} namespace)", libc.unshare, ctypes.c_int(flag))
 
 
 def prepare_return(descriptor: int, flag: int) -> Prepared:
-    """The return to the namespace of the process behind a pidfd."""
+    """Prepare the return to the namespace of the process behind a pidfd."""
     return Prepared("setns", libc.setns, ctypes.c_int(descriptor), ctypes.c_int(flag))

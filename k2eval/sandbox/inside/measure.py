@@ -1,4 +1,4 @@
-"""Measures what a program makes the kernel hold, and kills it at its limit. One process for each box.
+"""Measure the memory that a program makes the kernel hold, and kill the program at its limit. One process per box.
 
 The kernel's limits of a process count what it has mapped, each kind of mapping apart. They leave out page tables, the
 stack beside the data, data made read-only, files in memory, buffers of sockets. This process adds all of it up. It
@@ -29,24 +29,24 @@ SHORTEST_S, LONGEST_S, SHARE = 0.001, 0.1, 10
 """Bounds of the pause between two samples, and how many times longer it is than the sample before took."""
 SLICE_NS = 100_000
 MAPPING_BYTES = 512
-"""What the kernel needs for one mapping, for its tree and for its reverse mapping."""
+"""Bytes that the kernel needs for one mapping, for its tree and for its reverse mapping."""
 MANY_MAPPINGS = 5000
 """No honest program has so many."""
 THREAD_BYTES = 32 << 10
-"""What the kernel needs for one thread: its stack and its description."""
+"""Bytes that the kernel needs for one thread: its stack and its description."""
 INODE_BYTES = 2 << 10
-"""What the kernel needs for one file or folder of the scratch besides its contents."""
+"""Bytes that the kernel needs for one file or folder of the scratch besides its contents."""
 PIPE_BYTES = 64 << 10
 """The buffer of a pipe, for which every open file that is no socket is taken."""
 EPOLL_BYTES = 256
-"""What the kernel needs for a descriptor that is registered with `select.epoll`."""
+"""Bytes that the kernel needs for a descriptor that is registered with `select.epoll`."""
 SOCKET_BYTES = 208 << 10
 """The buffer of a socket, where the machine does not say otherwise."""
 FIELD = re.compile(
     rb"^(RssAnon|RssFile|RssShmem|VmSwap|VmPTE|Threads|Private_Dirty|Pid):\s+(\d+)", re.MULTILINE
 )
 MAPS_BYTES = 1 << 16
-"""How much of the list of mappings is read for one sample; long lists take several."""
+"""Bytes of the list of mappings that are read for one sample; long lists take several samples."""
 
 
 def serve(processes: int, control: socket.socket, zygote: int, socket_bytes: int) -> int:
@@ -55,7 +55,7 @@ def serve(processes: int, control: socket.socket, zygote: int, socket_bytes: int
     Args:
         processes: A descriptor of the machine's ``/proc``.
         control: The connection to the zygote and its watchers.
-        zygote: Its process id.
+        zygote: The zygote's process id.
         socket_bytes: The buffer of a socket on this machine.
     """
     # A program of many threads that takes memory must not keep this process from its turn.
@@ -107,7 +107,7 @@ class Process:
         """The folder of a thread that lives: the first one, as long as it does."""
         self.threads = 1
         self.shared_bytes, self.read_bytes = 0, 0
-        """What it maps of files in memory, and of files of the machine."""
+        """Bytes that the program maps of files in memory, and of files of the machine."""
 
     def memory_bytes(self) -> int:
         """Return the size of its own memory, resident or swapped out, and of its page tables."""
@@ -161,8 +161,8 @@ class Program:
         Args:
             processes: A descriptor of the machine's ``/proc``.
             warm_bytes: The memory of the warm interpreter, which the program shares at first.
-            limit_bytes: What the program may hold beyond that.
-            descriptors: Its pidfd, then its files.
+            limit_bytes: Most bytes that the program may hold beyond that.
+            descriptors: The program's pidfd, then its files.
             socket_bytes: The buffer of a socket.
         """
         self.ended, *self.files = descriptors
@@ -272,8 +272,8 @@ class Program:
     def own_bytes(self, memory_bytes: int) -> int:
         """Return the size of its own memory without what it shares with the warm interpreter, or 0 if it is small.
 
-        A page that is written to is the program's own from then on. Counting those takes long, so it is done only if
-        it matters, and not all the time; where it would take far too long, all counts as the program's own.
+        A page that is written to is the program's own from then on. Counting such pages takes long, so it is done only
+        if it matters, and not all the time. If it would take far too long, all memory counts as the program's own.
         """
         if memory_bytes + self.beside_bytes <= self.limit_bytes:
             return 0

@@ -23,7 +23,7 @@ fillers: list[object] = []
 
 
 class Heap(ctypes.Structure):
-    """What ``mallinfo2`` says, in bytes and numbers of blocks."""
+    """The result of ``mallinfo2``, in bytes and numbers of blocks."""
 
     _fields_ = [
         (name, ctypes.c_size_t)
@@ -32,7 +32,7 @@ class Heap(ctypes.Structure):
 
 
 def use_large_pages() -> None:
-    """Put the objects into pages of 2 MiB where the kernel can, so that a fork copies fewer table entries."""
+    """Put the objects into pages of 2 MiB if the kernel can, so that a fork copies fewer table entries."""
     libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     for region in {id(item) // LARGE_PAGE for item in gc.get_objects()}:
         libc.madvise(region * LARGE_PAGE, LARGE_PAGE, MADV_COLLAPSE)  # refused where not all of it is ours
@@ -76,9 +76,9 @@ def fill_heap() -> None:
 
 
 def in_use(limit: int) -> int:
-    """Bytes that count against a limit, found by lowering it until the kernel refuses one more page.
+    """Find the bytes that count against a limit, by lowering it until the kernel refuses one more page.
 
-    There is no ``/proc`` in the box that would tell.
+    The box has no ``/proc`` that would tell.
     """
     _, hard = resource.getrlimit(limit)
     size_t, failed = ctypes.c_size_t, ctypes.c_void_p(-1).value

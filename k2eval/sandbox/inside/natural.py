@@ -1,7 +1,7 @@
 """Plain values for values of other kinds that are equal to one: subclasses, fractions, decimals, named tuples.
 
-What a value is equal to is decided here, by its kind and by the methods of the base type: a subclass with an ``==`` of
-its own is read as the data that it holds. Modules that the program has not imported are not imported for this.
+This module decides what a value is equal to, by its kind and by the methods of the base type: a subclass with its own
+``==`` is read as the data that it holds. Modules that the program has not imported are not imported for this.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def restore(add: Callable[..., None]) -> None:
     """Put everything back.
 
     Args:
-        add: Sets the names that a module lacks.
+        add: Function that sets the names that a module lacks.
     """
     numpy: Any = sys.modules["numpy"]
     scipy: Any = sys.modules["scipy"]

@@ -1,7 +1,7 @@
-"""What the warm interpreter does before any submission comes, so that it need not be done after every fork.
+"""Work of the warm interpreter before any submission comes, so that it is not repeated after every fork.
 
 While Python runs it writes into its own objects: caches of attributes, specialised byte code. A forked process pays for
-each page that it writes to first, since the kernel copies it. What a rehearsal has written is there already.
+each page that it writes to first, since the kernel copies it. The writes of a rehearsal are there already.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What crosses between the box and its owner for every run of a batch, in bytes of fixed places.
+"""The messages between the box and its owner for every run of a batch, in bytes of fixed places.
 
 Each page that a forking process writes to is copied again after every fork, and JSON's writer and reader touch many.
 For the same reason `_socket` is used here, which needs 300 KiB less than `socket`.
@@ -13,7 +13,7 @@ from typing import Any
 NEXT, LAST, END, KILL = b"N", b"L", b"E", b"K"
 """Requests: one more input, the last one, no more of them, the end of the run under way."""
 KILLED = ("", "cpu", "wall", "asked", "memory")
-"""Why a run was ended."""
+"""Reasons why a run was ended."""
 MARK = b"R"
 FIELDS = ("status", "killed", "cpu", "wall", "memory", "peak", "base_memory", "again")
 PACKED = struct.Struct("<cibddqqq?")
@@ -26,25 +26,25 @@ ROOM = _socket.CMSG_SPACE(DESCRIPTORS.size)
 def pack(
     status: int, killed: str, cpu: float, wall: float, memory: int, peak: int, base_memory: int, again: bool
 ) -> bytes:
-    """The report on one run."""
+    """Pack the report on one run."""
     return PACKED.pack(MARK, status, KILLED.index(killed), cpu, wall, memory, peak, base_memory, again)
 
 
 def unpack(message: bytes) -> dict[str, Any]:
-    """A report as `FIELDS` by name."""
+    """Return a report as `FIELDS` by name."""
     _, *values = PACKED.unpack(message)
     values[1] = KILLED[values[1]]
     return dict(zip(FIELDS, values, strict=True))
 
 
 def receive(control: _socket.socket) -> tuple[bytes, tuple[int, ...]]:
-    """The next request and the open files that came with it; no bytes when the other side has ended."""
+    """Receive the next request and the open files with it; return no bytes if the other side has ended."""
     message, ancillary, _, _ = control.recvmsg(1, ROOM)
     return message, DESCRIPTORS.unpack(ancillary[0][2]) if ancillary else ()
 
 
 def receive_job(control: _socket.socket) -> tuple[bytes, list[int]]:
-    """The next job and the open files that came with it; no bytes when the other side has ended."""
+    """Receive the next job and the open files with it; return no bytes if the other side has ended."""
     message, ancillary, _, _ = control.recvmsg(1 << 16, _socket.CMSG_SPACE(MOST_FILES * NUMBER.size))
     return message, [number for _, _, data in ancillary for (number,) in NUMBER.iter_unpack(data)]
 

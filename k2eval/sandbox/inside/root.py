@@ -1,7 +1,7 @@
-"""Builds the root file system of a box: new folders on a tmpfs, with single files of the machine bound into them.
+"""Build the root file system of a box: new folders on a tmpfs, with single files of the machine bound into them.
 
-No folder of the machine is bound. The kernel remembers names that were looked up in vain, without a limit, in every
-file system but a tmpfs; and a program may look up as many as it likes.
+No folder of the machine is bound. In every file system but a tmpfs, the kernel remembers names that were looked up in
+vain, without a limit, and a program may look up any number of names.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Bind:
 
 
 def interpreter_binds(plan: dict[str, Any]) -> list[Bind]:
-    """Return everything that the box may read, and note in ``plan`` where its shared libraries lie."""
+    """Return everything that the box may read, and write the places of its shared libraries into ``plan``."""
     standard_library = str(Path(os.__file__).resolve().parent)
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     binds = [

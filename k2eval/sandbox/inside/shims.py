@@ -42,7 +42,7 @@ PrivateMapping.__module__ = "mmap"
 
 
 def install() -> None:
-    """Put the missing names back into numpy and, where it is loaded, scipy; names that exist stay as they are."""
+    """Put the missing names back into numpy and, if it is loaded, scipy; names that exist stay as they are."""
     numpy: Any = sys.modules["numpy"]
     restore_numpy(numpy)
     add(numpy, **older_numpy.names(numpy))
@@ -61,7 +61,7 @@ def add(module: Any, **names: Any) -> None:
 
 
 def restore_numpy(numpy: Any) -> None:
-    """Aliases removed in numpy 1.24 and 2.0 and later."""
+    """Restore aliases that numpy 1.24, 2.0 and later versions removed."""
     add(
         numpy,
         float_=numpy.float64,
@@ -101,24 +101,24 @@ def restore_numpy(numpy: Any) -> None:
 
 
 def restore_integrate(integrate: Any) -> None:
-    """``simps``, ``trapz`` and ``cumtrapz`` with the positional arguments that they had."""
+    """Restore ``simps``, ``trapz`` and ``cumtrapz`` with the positional arguments that they had."""
 
     def simps(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1, even: str | None = None) -> Any:
-        """Simpson's rule under its old name; ``even`` no longer has a meaning and is ignored."""
+        """Apply Simpson's rule under its old name; ``even`` no longer has a meaning and is ignored."""
         return integrate.simpson(y, x=x, dx=dx, axis=axis)
 
     def trapz(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
-        """The trapezoidal rule under its old name."""
+        """Apply the trapezoidal rule under its old name."""
         return integrate.trapezoid(y, x=x, dx=dx, axis=axis)
 
     def cumtrapz(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1, initial: Any = None) -> Any:
-        """The cumulative trapezoidal rule under its old name."""
+        """Apply the cumulative trapezoidal rule under its old name."""
         return integrate.cumulative_trapezoid(y, x=x, dx=dx, axis=axis, initial=initial)
 
     original = integrate.simpson
 
     def simpson(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1, even: str | None = None) -> Any:
-        """The ``simpson`` of scipy, also with the positional arguments that it once took."""
+        """Apply scipy's ``simpson``, even with the positional arguments that it once took."""
         return original(y, x=x, dx=dx, axis=axis)
 
     add(integrate, simps=simps, trapz=trapz, cumtrapz=cumtrapz)
@@ -126,7 +126,7 @@ def restore_integrate(integrate: Any) -> None:
 
 
 def restore_others() -> None:
-    """What moved or was renamed elsewhere in scipy."""
+    """Restore names that moved or were renamed elsewhere in scipy."""
     import scipy.linalg
     import scipy.special
 

@@ -1,4 +1,4 @@
-"""Warms the interpreter of a profile: imports, names that old code expects, standard streams, a clean environment."""
+"""Warm the interpreter of a profile: imports, names that old code expects, standard streams, a clean environment."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def warm_up(profile: str) -> tuple[int, int]:
 
 
 def replace_standard_descriptors() -> None:
-    """Descriptors 0, 1 and 2 become regular files, as in a run, so that the stream objects know what they are."""
+    """Make descriptors 0, 1 and 2 regular files, as in a run, so that the stream objects know their kind."""
     for number in (0, 1, 2):
         descriptor = os.memfd_create("standard")
         os.dup2(descriptor, number)
@@ -81,7 +81,7 @@ def replace_standard_descriptors() -> None:
 
 
 def add_interactive_names() -> None:
-    """``exit``, ``quit``, ``help`` and friends, which submissions use and the missing ``site`` would have added."""
+    """Add ``exit``, ``quit``, ``help`` and the like, which submissions use and ``site`` would otherwise add."""
     import site
 
     site.setquit()
@@ -90,7 +90,7 @@ def add_interactive_names() -> None:
 
 
 def clean_environment() -> None:
-    """An environment made from scratch; the variables that started the interpreter go."""
+    """Make a new environment without the variables that started the interpreter."""
     os.environ.clear()
     os.environ.update(ENVIRONMENT)
     sys.orig_argv[:] = ["python3", program.FILE]
@@ -103,7 +103,7 @@ def drop_exit_handlers() -> None:
 
 
 def default_thread_stack() -> None:
-    """Threads get the usual 8 MiB unless they ask for more, although the main stack may grow far beyond that."""
+    """Give threads the usual 8 MiB unless they ask for more, although the main stack may grow far beyond that."""
     attributes = ctypes.create_string_buffer(256)
     libc.pthread_attr_init(attributes)
     libc.pthread_attr_setstacksize(attributes, ctypes.c_size_t(THREAD_STACK_BYTES))

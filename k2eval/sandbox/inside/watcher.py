@@ -1,9 +1,9 @@
-"""Compiles one submission, then watches and reports one process for every run of it.
+"""Compile one submission, then watch and report one process for every run of it.
 
-Where there are several runs, a `Watcher` compiles once and forks a process for each. It is the first process of a pid
-namespace of its own, so that its end is the end of everything the submission started. It has no capability and the
-first filter; the processes it forks get the second one and become the submission. A single run needs no such process
-in between: see `run_alone`.
+If there are several runs, a `Watcher` compiles once and forks a process for each. The watcher is the first process of
+its own pid namespace, so that its end is the end of everything the submission started. It has no capability and the
+first filter. The processes that it forks get the second filter and become the submission. A single run needs no such
+process in between: see `run_alone`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ HARD = {
 
 
 class Locks(NamedTuple):
-    """What closes behind the watcher and behind the program, prepared once."""
+    """Prepared system calls that take rights away from the watcher and from the program, in the order of use."""
 
     drop_capabilities: Prepared
     filter_watcher: Prepared
@@ -59,7 +59,7 @@ class Locks(NamedTuple):
 
 
 class Submission:
-    """What becomes of one source: locked in, compiled, executed."""
+    """One source, which is locked in, compiled and executed."""
 
     def __init__(self, job: dict[str, Any], locks: Locks) -> None:
         self.job = job
@@ -94,7 +94,7 @@ class Submission:
         set_limit(resource.RLIMIT_DATA, job["base_data_bytes"] + job["memory_mb"] * MIB)
 
     def limit_cpu(self, spent: float = 0.0) -> None:
-        """The kernel's own limit of CPU time, which the watching normally comes before."""
+        """Set the kernel's own limit of CPU time, which is normally reached after the watcher's."""
         set_limit(resource.RLIMIT_CPU, math.ceil(spent + self.job["cpu_s"]) + 1)
 
     def _compile_sources(self) -> None:
@@ -182,13 +182,13 @@ class Run:
         self.clock = (~process << 3) | 2  # the kernel's encoding of "CPU clock of that process"
 
     def watch(self, job: dict[str, Any], started: float, cpu_before: float = 0.0, until: int = -1) -> str:
-        """Wait until the process ends, killing it at its limits or on request; why it was, or an empty string.
+        """Wait until the process ends, and kill it at its limits or on request; return the reason, or an empty string.
 
         Args:
-            job: has the limits.
-            started: when the run began, on the monotonic clock.
+            job: The job, which has the limits.
+            started: Time at which the run began, on the monotonic clock.
             cpu_before: CPU seconds of the process before that.
-            until: a descriptor; once it can be read the process is left alone. There is no wall limit until then.
+            until: A descriptor; once it can be read, the process is left alone. There is no wall limit until then.
         """
         wall_s = math.inf if until >= 0 else job["wall_s"]
         cpu_s, deadline = cpu_before + job["cpu_s"], started + wall_s
@@ -230,7 +230,7 @@ class Run:
         return time.clock_gettime(self.clock)
 
     def wait(self) -> tuple[int, resource.struct_rusage]:
-        """Status and usage of the process, which has ended or is about to."""
+        """Return status and usage of the process, which has ended or is about to."""
         os.close(self.ended)
         _, status, usage = os.wait4(self.process, 0)
         return status, usage
@@ -264,38 +264,38 @@ def run_alone(
 ) -> bytes:
     """Carry out a job of a single run without a watcher: the process that compiles becomes the program.
 
-    Called in the zygote, whose next children belong to the job's pid namespace until ``return_home``. What is
-    compiled is said through a pipe that the process closes before it executes any of it.
+    The zygote calls this; its next children belong to the job's pid namespace until ``return_home``. The result of
+    compiling comes through a pipe that the process closes before it executes any of the source.
     """
-    said, saying = os.pipe()
+    reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             submission = Submission(job, locks)
             if refused := submission.compile():
-                say(saying, refused)
+                say(writing, refused)
                 os._exit(0)
             spent = time.process_time()
             submission.limit_cpu(spent)
             state = {"memory": peak_memory(), "cpu": spent, "started": time.monotonic()}
-            say(saying, state)
+            say(writing, state)
             submission.become_program(descriptors)
         except BaseException:
             import traceback
 
-            say(saying, {"failed": traceback.format_exc()[-2000:]})
+            say(writing, {"failed": traceback.format_exc()[-2000:]})
         finally:
             os._exit(1)
     return_home()
-    os.close(saying)
+    os.close(writing)
     if job["mode"] == "call":
         os.close(
             descriptors.pop()
         )  # the end of the channel is how the other side learns of the program's end
     run = Run(child, control, gauge, descriptors)
-    run.watch(job, 0.0, cpu_before=1.0, until=said)
-    messages = read_all(said).splitlines()
-    os.close(said)
+    run.watch(job, 0.0, cpu_before=1.0, until=reading)
+    messages = read_all(reading).splitlines()
+    os.close(reading)
     ready: dict[str, Any] = json.loads(messages[-1]) if messages else {}
     if "memory" not in ready:
         status, usage = run.wait()
@@ -306,12 +306,12 @@ def run_alone(
 
 
 def say(pipe: int, message: dict[str, Any]) -> None:
-    """One line of JSON; the last one counts."""
+    """Write one line of JSON; the last line counts."""
     os.write(pipe, json.dumps(message).encode() + b"\n")
 
 
 def shown(error: BaseException) -> str:
-    """What Python prints for an error without a traceback; the module for that is large, and not kept warm."""
+    """Return Python's text for an error without a traceback; the module for that is large, and not kept warm."""
     sys.stderr = text = io.StringIO()
     sys.__excepthook__(type(error), error.with_traceback(None), None)
     sys.stderr = sys.__stderr__
@@ -326,12 +326,12 @@ def set_limit(limit: int, value: int) -> None:
 
 
 def peak_memory() -> int:
-    """The most memory that this process has held, in bytes."""
+    """Return the most memory that this process has held, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def read(path: str) -> bytes:
-    """The bytes of a file."""
+    """Read the bytes of a file."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         return read_all(descriptor)
@@ -340,7 +340,7 @@ def read(path: str) -> bytes:
 
 
 def read_all(descriptor: int) -> bytes:
-    """What can be read until the end."""
+    """Read until the end."""
     parts = []
     while part := os.read(descriptor, 1 << 24):
         parts.append(part)

@@ -1,10 +1,10 @@
-"""The warm interpreter: waits for jobs, gives each its own pid namespace, and never reads what a job runs.
+"""The warm interpreter: wait for jobs, give each its own pid namespace, and never read the code of a job.
 
-Two or three generations of processes. The *zygote* is the first process of the box, keeps the interpreter warm and
-owns the mounts. For a job of several runs it forks a *watcher* (`k2eval.sandbox.inside.watcher`), the first process of
-a new pid namespace, which forks the *program* for every run. The program of a single run is forked by the zygote
-itself; the first process of its namespace is then one that only waits. What a job started dies with the first process
-of its namespace; nothing flows back into the zygote.
+There are two or three generations of processes. The *zygote* is the first process of the box, keeps the interpreter
+warm and owns the mounts. For a job of several runs it forks a *watcher* (`k2eval.sandbox.inside.watcher`), the first
+process of a new pid namespace, which forks the *program* for every run. The zygote itself forks the program of a single
+run; then the first process of the namespace only waits. All processes of a job die with the first process of its
+namespace. Nothing flows back into the zygote.
 """
 
 from __future__ import annotations
@@ -62,10 +62,12 @@ def serve(
         allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (allowed, allowed))
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    for each in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
-        signal.signal(each, signal.SIG_DFL)
-    for each in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(each, signal.SIG_IGN)  # as Python sets them: a write fails with an exception instead
+    for signal_number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(signal_number, signal.SIG_DFL)
+    for signal_number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(
+            signal_number, signal.SIG_IGN
+        )  # as Python sets them: a write fails with an exception instead
     writable = mount_submission_folder()
     scratch = Scratch()
     filters = [prepare_filter(bytes.fromhex(code)) for code in config["filters"]]
@@ -113,7 +115,7 @@ def serve_run(
     locks: Locks,
     processes: Processes,
 ) -> None:
-    """Carry out a job of one run. Whatever it started is gone before its report is sent."""
+    """Carry out a job of one run. All its processes are gone before its report is sent."""
     processes.new_namespace()
     first = processes.idle_process()
     message = run_alone(job, descriptors, control, gauge, locks, processes.own_namespace)

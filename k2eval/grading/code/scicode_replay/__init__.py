@@ -1,4 +1,4 @@
-"""Judges SciCode's tests without showing them to the program that they judge.
+"""Judge by SciCode's tests without showing them to the judged program.
 
 A test is Python text that calls the submission and compares with ``target``. It runs twice:
 

@@ -1,4 +1,4 @@
-"""Replay in a process of its own, with limits of its own.
+"""Replay in a separate process with its own limits.
 
 A test is the data set's text and does what it likes with what the submission gave: it hashes numbers that were chosen
 to collide, multiplies shapes that do not fit, makes a sparse matrix dense. So the replay may take as much processor

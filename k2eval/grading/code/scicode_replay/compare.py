@@ -28,24 +28,24 @@ _isclose = np.isclose
 def are_dicts_close(
     mine: Mapping[Any, Any], theirs: Mapping[Any, Any], atol: float = 1e-8, rtol: float = 1e-5
 ) -> bool:
-    """Whether two dictionaries have the same keys and close values."""
+    """Tell whether two dictionaries have the same keys and close values."""
     if not isinstance(mine, Mapping) or mine.keys() != theirs.keys():
         return False
     return all(_close(mine[key], theirs[key], atol=atol, rtol=rtol) for key in mine)
 
 
 def cmp_tuple_or_list(mine: Sequence[Any], theirs: Sequence[Any]) -> bool:
-    """Whether two sequences are as long as each other and close item by item."""
+    """Tell whether two sequences are equally long and close item by item."""
     if len(mine) != len(theirs):
         return False
     return all(
-        are_dicts_close(one, other) if isinstance(one, dict) else _close(one, other)
-        for one, other in zip(mine, theirs, strict=True)
+        are_dicts_close(item, other) if isinstance(item, dict) else _close(item, other)
+        for item, other in zip(mine, theirs, strict=True)
     )
 
 
 def are_csc_matrix_close(mine: Any, theirs: Any) -> bool:
-    """Whether two sparse matrices are close."""
+    """Tell whether two sparse matrices are close."""
     return _sparse_close(mine, theirs)
 
 
@@ -54,7 +54,7 @@ COMPARISONS = {
     "cmp_tuple_or_list": cmp_tuple_or_list,
     "are_csc_matrix_close": are_csc_matrix_close,
 }
-"""What tests import from SciCode's module of comparisons."""
+"""The names that tests import from SciCode's module of comparisons."""
 
 
 def _close(mine: Any, theirs: Any, **tolerance: float) -> bool:
@@ -69,12 +69,12 @@ def _close(mine: Any, theirs: Any, **tolerance: float) -> bool:
 
 
 def _same(mine: Any, theirs: Any) -> bool:
-    """Whether two values that are no regular arrays are equal, decided item by item so that nothing is broadcast."""
+    """Tell whether two values that are not regular arrays are equal, item by item so that nothing is broadcast."""
     if isinstance(mine, list | tuple):
         return (
             type(mine) is type(theirs)
             and len(mine) == len(theirs)
-            and all(_same(one, other) for one, other in zip(mine, theirs, strict=True))
+            and all(_same(item, other) for item, other in zip(mine, theirs, strict=True))
         )
     if isinstance(mine, dict):
         if not isinstance(theirs, dict) or mine.keys() != theirs.keys():
@@ -86,7 +86,7 @@ def _same(mine: Any, theirs: Any) -> bool:
 
 
 def _sparse_close(mine: Any, theirs: Any, **tolerance: Any) -> bool:
-    """Whether two sparse matrices are close, by the values at the places that one of them holds."""
+    """Tell whether two sparse matrices are close, by the values at the places that one of them holds."""
     if mine.shape != theirs.shape:
         return False
     places = []
@@ -99,21 +99,21 @@ def _sparse_close(mine: Any, theirs: Any, **tolerance: Any) -> bool:
 
 
 def _spread(union: Any, places: Any, values: Any) -> Any:
-    """The values at the places of ``union``: zero if they are not among ``places``."""
+    """Return the values at the places of ``union``: zero if a place is not among ``places``."""
     spread = np.zeros(union.shape, values.dtype)
     spread[np.searchsorted(union, places)] = values
     return spread
 
 
 def guarded_allclose(mine: Any, theirs: Any, **tolerance: Any) -> bool:
-    """``numpy.allclose``, except that an empty array is close to empty ones only."""
+    """Compare as ``numpy.allclose`` does, except that an empty array is close only to empty ones."""
     if not _comparable(mine, theirs):
         return False
     return bool(_allclose(mine, theirs, **tolerance))
 
 
 def guarded_isclose(mine: Any, theirs: Any, **tolerance: Any) -> Any:
-    """``numpy.isclose``, except that an empty array is close to empty ones only."""
+    """Compare as ``numpy.isclose`` does, except that an empty array is close only to empty ones."""
     if not _comparable(mine, theirs):
         return np.False_
     return _isclose(mine, theirs, **tolerance)
@@ -140,7 +140,7 @@ def _holds_text(value: Any) -> bool:
 
 @contextmanager
 def guarded_numpy() -> Iterator[None]:
-    """Puts the guarded comparisons into numpy while a test is replayed."""
+    """Put the guarded comparisons into numpy while a test is replayed."""
     with (
         mock.patch.object(np, "allclose", guarded_allclose),
         mock.patch.object(np, "isclose", guarded_isclose),
@@ -149,14 +149,14 @@ def guarded_numpy() -> Iterator[None]:
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a result holds nothing at all."""
+    """Tell whether a result holds nothing."""
     if isinstance(value, np.ndarray):
         return value.size == 0
     return isinstance(value, list | tuple | dict | set | frozenset) and len(value) == 0
 
 
 def is_truth(target: Any) -> bool:
-    """Whether a target consists of truth values only, and so says little about the results."""
+    """Tell whether a target consists only of truth values, which say little about the results."""
     if isinstance(target, list | tuple):
         return all(is_truth(item) for item in target)
     return isinstance(target, bool | np.bool_) or (isinstance(target, np.ndarray) and target.dtype == bool)

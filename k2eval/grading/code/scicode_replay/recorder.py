@@ -1,4 +1,4 @@
-"""Runs inside the sandbox: runs reduced tests, and emits what each call of the submission gave.
+"""Run reduced tests, and emit the result of each call of the submission. This code runs inside the sandbox.
 
 Records, in order: ``("test", number)`` before each test; ``("call", name, result, changes)`` for a call;
 ``("get", name, value)`` for an attribute or item of an object; ``("raised", text)`` when a test stops. Data stand for
@@ -6,8 +6,8 @@ themselves. Objects are replaced by ``("object", number)``, and what tests do wi
 likewise, under the name ``#number.attribute``. ``changes`` lists arguments that the call changed, with
 their new values.
 
-All of this is only the submission's claim: it shares the process, and the replay takes every record for
-nothing more than a value that the submission wishes to return.
+All of this is only the submission's claim, as the submission shares the process. The replay takes every record for no
+more than a value that the submission wishes to return.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _CONTAINERS = (list, tuple, dict, set, frozenset)
 
 
 def record(space: dict[str, Any], tests: Sequence[str], called: Sequence[str], emit: Emit) -> None:
-    """Runs ``tests`` in one namespace beside the submission's.
+    """Run ``tests`` in one namespace beside the submission's.
 
     Args:
         space: The submission's namespace.
         tests: Reduced tests.
         called: The names in ``space`` whose use by tests is recorded.
-        emit: Takes one record.
+        emit: Function that takes one record.
     """
     tape = _Tape(emit)
     names = {name: _Stand(tape, name, space[name]) for name in called if name in space}
@@ -53,7 +53,7 @@ class _Tape:
         self.depth = 0
 
     def give(self, value: Any) -> tuple[Any, Any]:
-        """``value`` as recorded, and as the test gets it: data as they are, objects as stand-ins."""
+        """Return ``value`` as recorded, and as the test gets it: data as they are, objects as stand-ins."""
         if _is_data(value):
             return _form(value), value
         if type(value) in (list, tuple):
@@ -81,17 +81,17 @@ class _Stand:
         kwargs = {name: _real(value) for name, value in kwargs.items()}
         if self._tape.depth:
             return self._real(*args, **kwargs)
-        given: dict[Any, Any] = {**dict(enumerate(args)), **kwargs}
-        before = {key: _snapshot(value) for key, value in given.items()}
+        arguments: dict[Any, Any] = {**dict(enumerate(args)), **kwargs}
+        before = {key: _snapshot(value) for key, value in arguments.items()}
         self._tape.depth += 1
         try:
             result = self._real(*args, **kwargs)
         finally:
             self._tape.depth -= 1
         changes = [
-            (key, _form(given[key]))
+            (key, _form(arguments[key]))
             for key, old in before.items()
-            if old is not None and old != _snapshot(given[key])
+            if old is not None and old != _snapshot(arguments[key])
         ]
         form, shown = self._tape.give(result)
         self._tape.emit(("call", self._name, form, changes))
@@ -124,7 +124,7 @@ class _Stand:
 
 
 def _real(value: Any) -> Any:
-    """``value`` with what stands for the submission's objects replaced by them."""
+    """Return ``value`` with stand-ins replaced by the submission's objects."""
     if isinstance(value, _Stand):
         return value._real
     if type(value) in (list, tuple) and any(isinstance(item, (_Stand, list, tuple, dict)) for item in value):
@@ -152,7 +152,7 @@ def _is_data(value: Any) -> bool:
 
 
 def _form(value: Any) -> Any:
-    """Data as they are emitted: subclasses of arrays as arrays, sympy's symbols as their names."""
+    """Return data as they are emitted: subclasses of arrays as arrays, sympy's symbols as their names."""
     if type(value) is dict:
         return {_form(key): _form(item) for key, item in value.items()}
     if type(value) in (list, tuple, set, frozenset):
@@ -169,7 +169,7 @@ def _is_symbol(value: Any) -> bool:
 
 
 def _snapshot(value: Any) -> bytes | None:
-    """What tells whether a call changed its argument; None for objects and what cannot be changed."""
+    """Return a text that differs if a call changes its argument; None for objects and immutable values."""
     if type(value) in _PLAIN or not _is_data(value):
         return None
     return pickle.dumps(_form(value), protocol=5)

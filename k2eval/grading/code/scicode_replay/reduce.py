@@ -1,4 +1,4 @@
-"""Takes everything that depends on ``target`` out of the tests of a SciCode step."""
+"""Take everything that depends on ``target`` out of the tests of a SciCode step."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Unjudgeable(Exception):
 
 
 def reduce_tests(tests: Sequence[str], called: Sequence[str]) -> list[str]:
-    """The texts of ``tests`` without ``target`` and everything computed from it.
+    """Return the texts of ``tests`` without ``target`` and everything computed from it.
 
-    Statements free of it stay as they are. Of the others remain the parts that are free of it, in the order
+    Statements free of it stay as they are. Of the others, the parts that are free of it remain, in the order
     in which they are evaluated, so that their calls of the submission are made.
 
     Args:
@@ -24,8 +24,7 @@ def reduce_tests(tests: Sequence[str], called: Sequence[str]) -> list[str]:
         called: Names of the submission's functions and classes.
 
     Raises:
-        Unjudgeable: A value computed from ``target`` would reach the submission, or steers a loop or a
-        branch.
+        Unjudgeable: If a value computed from ``target`` would reach the submission, or steers a loop or a branch.
     """
     tainted = {"target"}
     reduced = []
@@ -58,7 +57,7 @@ def _reduce(statement: ast.stmt, tainted: set[str], called: frozenset[str]) -> l
 
 
 def _free_parts(expression: ast.expr, tainted: set[str], called: frozenset[str]) -> Iterator[ast.expr]:
-    """The largest parts of ``expression`` that are free of ``target`` and do something when evaluated."""
+    """Yield the largest parts of ``expression`` that are free of ``target`` and have an effect when evaluated."""
     if not _mentions(expression, tainted):
         if any(isinstance(node, ast.Call | ast.Attribute | ast.Subscript) for node in ast.walk(expression)):
             yield expression
@@ -76,7 +75,7 @@ def _free_parts(expression: ast.expr, tainted: set[str], called: frozenset[str])
 
 
 def _mentions(node: ast.AST, names: set[str]) -> bool:
-    """Whether ``node`` uses one of the names; giving a name a new value is no use of it, ``+=`` is."""
+    """Tell whether ``node`` uses one of the names; a new value for a name is no use of it, ``+=`` is."""
     for part in ast.walk(node):
         if isinstance(part, ast.Name) and part.id in names and not isinstance(part.ctx, ast.Store):
             return True
@@ -86,7 +85,7 @@ def _mentions(node: ast.AST, names: set[str]) -> bool:
 
 
 def _bound(statement: ast.stmt) -> set[str]:
-    """Names that a statement binds, or the names of what it changes."""
+    """Return the names that a statement binds, and the names of the values that it changes."""
     return {
         node.id
         for node in ast.walk(statement)
@@ -101,7 +100,7 @@ def _bound(statement: ast.stmt) -> set[str]:
 
 
 def _root(expression: ast.expr) -> str | None:
-    """The name at the left end of ``a.b[c](d)``."""
+    """Return the name at the left end of ``a.b[c](d)``."""
     while not isinstance(expression, ast.Name):
         if isinstance(expression, ast.Attribute | ast.Subscript | ast.Starred):
             expression = expression.value

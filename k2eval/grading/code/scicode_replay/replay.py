@@ -1,4 +1,4 @@
-"""Runs SciCode's unmodified tests on recorded results, with the targets bound."""
+"""Run SciCode's unmodified tests on recorded results, with the targets bound."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from k2eval.grading.code.scicode_replay.tape import Stand, SubmissionFailed, Tap
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the tests of one step say."""
+    """The judgement of the tests of one step."""
 
     kind: Literal["passed", "failed", "raised", "overran"]
     test: int = 0
@@ -34,17 +34,17 @@ def replay(
     called: Sequence[str],
     dependencies: str,
 ) -> Judgement:
-    """Judges one step by what was recorded. Runs the data set's own test texts, and nothing else.
+    """Judge one step by the recorded results. This runs only the data set's own test texts.
 
     Args:
         tests: The step's tests, unmodified.
         targets: One target a test.
-        records: What the recording run emitted.
+        records: The records that the recording run emitted.
         called: Names of the submission's functions and classes.
         dependencies: The problem's import lines; those whose names the tests use are executed.
 
     Raises:
-        Unjudgeable: A test needs a module that is not there.
+        Unjudgeable: If a test needs a module that is not there.
     """
     tape = Tape(records)
     space: dict[str, Any] = {"__name__": "__main__", **COMPARISONS}
@@ -84,7 +84,7 @@ def _names(text: str) -> set[str]:
 
 
 def _import(dependencies: str, used: set[str], space: dict[str, Any]) -> dict[str, str]:
-    """Executes the import lines that bind a ``used`` name; gives the names that could not be had, and why."""
+    """Execute the import lines that bind a ``used`` name; return the missing names, each with its reason."""
     missing: dict[str, str] = {}
     for node in ast.parse(dependencies).body:
         if not isinstance(node, ast.Import | ast.ImportFrom):

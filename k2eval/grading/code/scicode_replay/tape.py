@@ -1,4 +1,4 @@
-"""What was recorded, played back: stand-ins for a submission's functions, classes and objects."""
+"""Play records back: stand-ins for a submission's functions, classes and objects."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class SubmissionFailed(Exception):
 
 @cache
 def recorder_driver() -> tuple[str, str]:
-    """The driver of the recording run, and the text of the recorder that it loads from its inputs.
+    """Return the driver of the recording run, and the text of the recorder that it loads from its inputs.
 
-    The recorder gets a namespace of its own, so that it neither hides nor uses a name of the submission.
+    The recorder has its own namespace, so that it neither hides nor uses a name of the submission.
     """
     text = resources.files(__package__).joinpath("recorder.py").read_text("utf-8")
     space = "__k2eval_space__"
@@ -37,7 +37,7 @@ def recorder_driver() -> tuple[str, str]:
 
 
 def _texts_only(record: Any) -> Any:
-    """The first fields of a record that are texts or numbers, so that matching compares no arrays; else None."""
+    """Return the first fields of a record, those that are no text or number as None: matching compares no arrays."""
     if not isinstance(record, tuple):
         return None
     return tuple(field if isinstance(field, str | int) else None for field in record[:3])
@@ -61,10 +61,10 @@ class Tape:
         """The results of calls that the current test has been given."""
 
     def start(self, test: int) -> None:
-        """Goes to the records of a test.
+        """Go to the records of a test.
 
         Raises:
-            SubmissionFailed: The recording never came so far.
+            SubmissionFailed: If the recording did not reach this test.
         """
         if test not in self._tests:
             raise SubmissionFailed("the program ended before this test")
@@ -73,14 +73,14 @@ class Tape:
         self.results = []
 
     def peek(self) -> tuple[Any, ...] | None:
-        """The next record."""
+        """Return the next record."""
         return self._next
 
     def take(self, kind: str, name: str) -> tuple[Any, ...]:
-        """The next record, which must be of this kind and name; the rest of its fields.
+        """Take the next record, which must have this kind and name; return the rest of its fields.
 
         Raises:
-            SubmissionFailed: It is not: the submission raised, or ended, or tampered with its records.
+            SubmissionFailed: If it has another: the submission raised, or ended, or tampered with its records.
         """
         record = self._next
         self._next = next(self._left, None)
@@ -95,7 +95,7 @@ class Tape:
                 raise SubmissionFailed(f"{name} was expected next, got {str(_texts_only(record))[:MESSAGE]}")
 
     def revive(self, value: Any) -> Any:
-        """A recorded value with stand-ins in place of objects."""
+        """Return a recorded value with stand-ins in place of objects."""
         match value:
             case (str("object"), int(number)):
                 return Stand(self, f"#{number}")
@@ -117,15 +117,15 @@ class Stand:
         self._name = name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The recorded result; arguments are changed as the recorded call changed them."""
+        """Return the recorded result; change the arguments as the recorded call changed them."""
         fields = self._tape.take("call", self._name)
         if len(fields) != 2 or not isinstance(fields[1], list):
             raise SubmissionFailed(f"{self._name} has a record that is none")
         result, changes = fields
-        given: Mapping[Any, Any] = {**dict(enumerate(args)), **kwargs}
+        arguments: Mapping[Any, Any] = {**dict(enumerate(args)), **kwargs}
         for change in changes:
             if isinstance(change, tuple) and len(change) == 2 and isinstance(change[0], (int, str)):
-                _change(given.get(change[0]), change[1])
+                _change(arguments.get(change[0]), change[1])
         revived = self._tape.revive(result)
         self._tape.results.append(revived)
         return revived
@@ -168,7 +168,7 @@ class Stand:
 
 
 def _change(argument: Any, new: Any) -> None:
-    """Makes an argument what the call made of it, where both are containers of the same kind."""
+    """Change an argument as the call changed it, if both are containers of the same kind."""
     if isinstance(argument, np.ndarray) and isinstance(new, np.ndarray) and argument.shape == new.shape:
         argument[...] = new
     elif isinstance(argument, list) and isinstance(new, list):
