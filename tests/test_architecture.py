@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "k2eval"
-CONTRACTS = {"__init__.py", "__main__.py", "records.py", "errors.py", "testing.py", "py.typed"}
+CONTRACTS = {"__init__.py", "__main__.py", "records.py", "errors.py", "values.py", "testing.py", "py.typed"}
 INSIDE_THE_BOX = PACKAGE / "sandbox" / "inside"
 MOST_LINES = 400
 

@@ -80,7 +80,7 @@ class Server:
         return self.rests_until - now
 
     def answered(self) -> None:
-        """It is well."""
+        """Count the server as well again."""
         self.failures, self.rests_until = 0, 0.0
 
     @property
