@@ -110,7 +110,6 @@ STATED = [
     (r"\frac{5}{8}", "$= 5/8$"),
     (r"\frac{5}{8}", r"Therefore the answer is $$\frac{5}{8}.$$ This completes the proof."),
     (r"\frac{5}{8}", r"The answer is $\dfrac{5}{8}$ as required."), (r"\frac{5}{8}", "The answer is simply 5/8."),
-    (r"\frac{5}{8}", "The answer is 5/8</s>"),
 ]  # fmt: skip
 NOT_STATED = [
     ("56", "The answer is ~56."), ("56", "The answer is ≈ 56."),

@@ -84,7 +84,7 @@ def request(seed: int, text: str = "What is 6 times 7?", **sampling: object) -> 
 
 
 async def test_a_vllm_server_is_recognised_and_its_seeds_hold(served: str) -> None:
-    async with EndpointEngine("tiny", {"base_url": served}) as engine:
+    async with EndpointEngine("tiny", {"base_url": served, "stream": True}) as engine:
         assert engine.info.context == CONTEXT
         assert engine.info.honours_seeds, engine.info.notes
         assert engine.info.notes == ()
