@@ -72,6 +72,10 @@ def tokens_before(token_ids: Sequence[int], surplus: int, decode: Decode) -> int
     >>> tokens_before([104, 105, 33, 33], 1, lambda ids: "".join(map(chr, ids)))
     3
     """
+    if not surplus and _decoded(token_ids[-1:], decode):
+        return len(token_ids)
+    if not surplus and _decoded(token_ids[-2:-1], decode):  # behind it an end token, which has no text
+        return len(token_ids) - 1
     window = _WINDOW
     while True:
         recent = token_ids[-window:]
