@@ -1,4 +1,4 @@
-"""From configuration to engines."""
+"""Open engines from a configuration."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, 
     """Return the solver's engine, and one for each role that has its own. None of them is started yet.
 
     Args:
-        config: What the run is asked to do.
-        solver: The solver's engine, if it is there already.
+        config: The run's configuration.
+        solver: The solver's engine, if it is already open.
 
     Raises:
         ConfigError: If a kind, a role or an argument is unknown, or a checkpoint cannot be read.
@@ -80,7 +80,7 @@ def open_engine(
     log: Path | None = None,
     reasoning: Found | None = None,
 ) -> Engine:
-    """An engine of this kind, not started yet."""
+    """Return an engine of this kind, not started yet."""
     if kind == "vllm":
         from k2eval.engines.vllm.engine import VllmEngine
 

@@ -24,11 +24,11 @@ class EngineInfo(Record):
     engine: str
     """Engine, version and device, such as ``vllm 0.32.0 (cpu)``."""
     honours_seeds: bool
-    """Whether the same request with the same seed gives the same tokens, whatever runs beside it."""
+    """Whether the same request with the same seed gives the same tokens, independent of other requests."""
     context: int | None = None
     """Longest prompt plus answer in tokens; None where unknown."""
     reasoning: ReasoningFormat = ReasoningFormat()
-    """How the checkpoint marks its reasoning."""
+    """The marks around the checkpoint's reasoning."""
     reasoning_from: str = ""
     """How that was found, such as ``found in the chat template``."""
     settings: dict[str, Json] = Field(default_factory=dict)
@@ -37,7 +37,7 @@ class EngineInfo(Record):
     speculation: SpeculativeCounts | None = None
     """All that the engine drafted and accepted since it started; None if it does not count that."""
     stage: str = ""
-    """What the engine does while it starts, such as ``loading weights``; empty if it does not say."""
+    """The engine's activity while it starts, such as ``loading weights``; empty if it does not tell."""
     log: Path | None = None
     """The file that takes what the engine prints."""
 
@@ -51,7 +51,7 @@ class Engine(Protocol):
     """
 
     capacity: int
-    """How many requests in flight keep it full."""
+    """Number of requests in flight that keep the engine full."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -77,8 +77,8 @@ class Previews(Protocol):
         """Return the prompt of a request as text; None if only the loaded checkpoint knows it.
 
         Args:
-            request: What is asked.
-            switches: Fields of its sampling that the user set, and that must not be without effect.
+            request: The request.
+            switches: Fields of its sampling that the user set and that must have an effect.
 
         Raises:
             ConfigError: If the prompt cannot be written, or a switch has no effect.

@@ -1,4 +1,4 @@
-"""Chat templates: read from a checkpoint's files, rendered the way transformers renders them.
+"""Chat templates: read from a checkpoint's files, rendered as transformers renders them.
 
 The environment below is transformers' own (``transformers.utils.chat_template_utils``), written again because importing
 that module takes two seconds of computing, and this one a tenth of one. A test holds both to the same texts.
@@ -30,12 +30,12 @@ Render = Callable[[Turns, Mapping[str, Json]], str]
 """(turns, arguments) -> text, up to where the answer begins."""
 
 SystemTurn = Literal["kept", "dropped", "refused"]
-"""What a template makes of a system turn."""
+"""The treatments of a system turn by a template."""
 
 _KEPT = 64
-"""Repeats of a question come side by side, so few prompts are worth keeping."""
+"""Prompts that are cached; few suffice, since repeats of a question come side by side."""
 _FAILURES = (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
-"""What a template may fail with: its own words, or an operation on an argument that is not there."""
+"""Errors of a template: its own, or an operation on an argument that is not there."""
 _NOT_ARGUMENTS = frozenset(
     {"messages", "tools", "documents", "add_generation_prompt", "continue_final_message", "raise_exception",
      "strftime_now", "builtin_tools", "tools_in_user_message", "available_tools", "controls"}
@@ -50,17 +50,17 @@ class Prompt(NamedTuple):
 
     text: str
     folded: bool
-    """Whether the system text stands in the first user turn."""
+    """Whether the system text is in the first user turn."""
 
 
 class ChatTemplate:
-    """A chat template, and what it makes of turns and arguments.
+    """A chat template, which renders turns and arguments.
 
     Args:
         model: The checkpoint's name, for messages.
-        source: The template itself.
-        render: Renders turns with it.
-        tokens: Names that the tokenizer gives it, such as ``bos_token``.
+        source: The text of the template.
+        render: Function that renders turns with the template.
+        tokens: Tokens that the tokenizer passes to the template, such as ``bos_token``.
     """
 
     def __init__(self, model: str, source: str, render: Render, tokens: Sequence[str] = ()) -> None:
@@ -161,7 +161,7 @@ def variables(source: str) -> frozenset[str]:
         free = meta.find_undeclared_variables(tree)
     except TemplateError:
         return frozenset()
-    # A name that is set in one branch counts as free in the others; a switch may be set where it is not given.
+    # A name that is set in one branch counts as free in the others, as a template may set a missing switch.
     own = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
     return frozenset(free) - (own - _SWITCH_NAMES)
 
@@ -186,12 +186,12 @@ def template_of_tokenizer(model: str, tokenizer: Any) -> ChatTemplate | None:
 
 @dataclass(frozen=True, slots=True)
 class TemplateFiles:
-    """What a checkpoint's files say about its chat template."""
+    """A checkpoint's chat template, as far as its files tell."""
 
     template: ChatTemplate | None
-    """None if there is none."""
+    """The chat template; None if there is none."""
     file: str = ""
-    """The file that holds it."""
+    """Name of the file that holds it."""
     tokens: Mapping[str, str] | None = None
     """Special tokens by name, such as ``bos_token``."""
     is_known: bool = True
@@ -206,7 +206,7 @@ def read_template(model: str, revision: str | None = None) -> TemplateFiles:
         revision: Commit, tag or branch on the hub.
 
     Raises:
-        ConfigError: If a file cannot be read, or the template is no Jinja.
+        ConfigError: If a file cannot be read, or the template is not valid Jinja.
     """
     config = _read_json(model, "tokenizer_config.json", revision)
     tokens = special_tokens({**_read_json(model, "special_tokens_map.json", revision), **config})
@@ -300,7 +300,7 @@ def _same(text: str, other: str) -> int:
 
 
 class _Generation(Extension):
-    """Reads ``{% generation %}``, with which transformers marks what is trained on, as nothing."""
+    """Parser of ``{% generation %}``, by which transformers marks the text to train on; it renders its content."""
 
     tags = {"generation"}  # noqa: RUF012
 

@@ -1,9 +1,9 @@
 """The trusted end of `Sandbox.call`: calls go out, answers come back in order, each within its limits.
 
 While a program answers fast, calls are sent before the earlier ones are answered: on a busy machine a program that had
-to wait for each would lose its turn every time. A program could then work for a later call during an earlier one, so
-the CPU time of a call counts from when it was sent. If calls under way at the same time take longer together than one
-of them may (`TogetherTooLong`), nobody can tell which it was, and all are made again, one at a time.
+to wait for each call would lose its turn every time. A program could then work for a later call during an earlier one.
+So the CPU time of a call counts from the time it was sent. If simultaneous calls together take longer than one call may
+(`TogetherTooLong`), nobody can tell which call it was, and all are made again, one at a time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from k2eval.sandbox.types import Call, CallResult, Limits, RunOutcome
 
 ERROR_CHARACTERS = 2000
 AHEAD_BYTES, AHEAD_CALLS, AHEAD_PER_ANSWER = 1 << 16, 32, 16
-"""How much is sent before it is answered, and how many calls for each that was answered fast before."""
+"""Bytes and calls that are sent before they are answered, and calls for each fast answer before."""
 FAST = 1e-3
 """The share of its limit within which the calls before must have been answered for that."""
 HEAD = 9
@@ -53,10 +53,10 @@ class Channel:
         """Take our end of the socket pair and the descriptor of the program's standard output.
 
         Args:
-            end: Our end.
-            out: The descriptor.
-            limits: Those of each call.
-            ahead: How many calls may be under way at the same time.
+            end: Our end of the socket pair.
+            out: The descriptor of the program's standard output.
+            limits: Limits of each call.
+            ahead: Most calls that may be under way at the same time.
         """
         self.socket, self.out, self.limits = end, out, limits
         end.setblocking(False)
@@ -137,7 +137,7 @@ class Channel:
         return room if len(self.under_way) <= room // 2 and len(self.outgoing) < AHEAD_BYTES else 0
 
     def answer(self, reply: bytes, spent: float) -> CallResult:
-        """One reply of the program as an answer."""
+        """Turn one reply of the program into an answer."""
         kind, body = reply[:1], reply[HEAD:]
         stdout = self.new_output(reply)
         if kind == b"V":
@@ -154,7 +154,7 @@ class Channel:
         raise malformed("a frame that is not an answer")
 
     def new_output(self, reply: bytes) -> bytes:
-        """What was written to standard output between the answer before and this one, which says how far it goes."""
+        """Return the standard output since the previous answer, as far as this reply claims."""
         claimed = int.from_bytes(reply[1:HEAD], "big")
         size = min(claimed, os.fstat(self.out).st_size, self.limits.output_bytes)
         if size <= self.read_position:
@@ -163,7 +163,7 @@ class Channel:
         return os.pread(self.out, size - start, start)
 
     def next_frame(self) -> tuple[bytes, float]:
-        """The next frame and the CPU seconds since the one before."""
+        """Return the next frame and the CPU seconds since the previous one."""
         while not self.frames:
             if self.too_much:
                 raise too_long(RunOutcome.OUTPUT_LIMIT, self.limits.result_bytes, "bytes of results")
@@ -178,11 +178,11 @@ class Channel:
         return self.frames.popleft()
 
     def complete_frames(self) -> Iterator[bytes]:
-        """The frames that are there as a whole: four bytes of length, then as many bytes."""
+        """Yield the complete frames: four bytes of length, then as many bytes."""
         while len(self.incoming) >= 4:
             end = 4 + int.from_bytes(self.incoming[:4], "big")
             if end > self.bytes_left:
-                self.too_much = True  # said once the frames before are taken
+                self.too_much = True  # the error comes after the frames before
                 return
             if len(self.incoming) < end:
                 return
@@ -210,10 +210,10 @@ class Channel:
         self.incoming += part
 
     def time_left(self) -> float:
-        """Seconds until the nearer limit of the answer that is awaited.
+        """Return the seconds until the nearer limit of the awaited answer.
 
         Raises:
-            LimitReached: A limit is behind.
+            LimitReached: If a limit has passed.
         """
         wall_left = self.wall_left()
         cpu_left = self.limits.cpu_s - (self.cpu(otherwise=self.last_cpu) - self.last_cpu)
@@ -226,7 +226,7 @@ class Channel:
         return min(cpu_left, wall_left)
 
     def wall_left(self, patient: bool = False) -> float:
-        """Seconds of real time until the limit of the answer that is awaited; more where the processors are busy."""
+        """Return the seconds of real time until the limit of the awaited answer; more if the processors are busy."""
         stretched = patience(self.cpu_so_far) if patient and self.limits.patient else 1.0
         return self.limits.wall_limit_s * stretched - (time.monotonic() - self.last_time)
 
@@ -244,7 +244,7 @@ class Channel:
         return self.cpu(otherwise=self.last_cpu) if self.clock else 0.0
 
     def cpu(self, otherwise: float) -> float:
-        """CPU seconds of the program so far; ``otherwise`` when it is gone."""
+        """Return the CPU seconds of the program so far; ``otherwise`` if it is gone."""
         try:
             return time.clock_gettime(self.clock)
         except OSError:
@@ -252,10 +252,10 @@ class Channel:
 
 
 def too_long(outcome: RunOutcome, limit: float, unit: str) -> LimitReached:
-    """The error for a limit."""
+    """Return the error for a limit."""
     return LimitReached(outcome, f"more than {limit:g} {unit}")
 
 
 def malformed(reason: str) -> LimitReached:
-    """The error for a program that meddles with the channel."""
+    """Return the error for a program that interferes with the channel."""
     return LimitReached(RunOutcome.VIOLATION, f"malformed result: {reason}")

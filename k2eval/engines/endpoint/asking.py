@@ -1,4 +1,4 @@
-"""One request to one server: in the words that this server takes, within its context."""
+"""One request to one server, with the parameters that this server takes and within its context."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from k2eval.records import SWITCHES, Json, Note, NoteKind, ReasoningFormat, Requ
 _PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 _NO_SUCH_PATH = (404, 405, 501)
 _UNSAID = ("stream_options", "skip_special_tokens")
-"""Parameters that nobody needs to know of if a server refuses them."""
+"""Parameters whose refusal is not noted, since it changes no answer."""
 _KEPT = 256
 
 
 class Notes:
-    """What the readers of the scores must know, each once."""
+    """Notes for the readers of the scores, each kept once."""
 
     def __init__(self) -> None:
         self._notes: dict[Note, None] = {}
@@ -56,18 +56,18 @@ class Sent:
     body: bytes
     expected: Expectation
     stops_sent: bool
-    """Whether the server ends the answer at the stop strings, if there are any."""
+    """True if the server was asked to end the answer at the stop strings."""
     shows_special_tokens: bool
     prefill: str
     """The mark that opens reasoning, if the prompt ends in it."""
 
 
 Reply = tuple[Answer, Sent]
-"""An answer, and how it was asked for."""
+"""An answer, and the request that it answers."""
 
 
 class Asker:
-    """Asks servers, and learns how each wants to be asked.
+    """Client of all servers, which learns the parameters that each of them takes.
 
     Args:
         model: The model's name there.

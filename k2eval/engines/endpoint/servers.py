@@ -1,4 +1,4 @@
-"""The servers behind an endpoint: which one is asked next, and how many requests each of them gets."""
+"""The servers behind an endpoint, and the gate that spreads requests over them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from k2eval.engines.endpoint.bodies import Dialect
 from k2eval.engines.endpoint.client import Client
 
 _RESTS_S = 10.0
-"""Seconds that a server which failed is passed over, if there is another; twice as long after each trial."""
+"""Seconds for which a server that failed is passed over, if there is another; they double after each trial."""
 _RESTS_AT_MOST_S = 300.0
 
 
@@ -22,11 +22,11 @@ class Asked:
 
     max_tokens: int
     since: float
-    """When it was sent, on the loop's clock."""
+    """Time on the loop's clock at which it was sent."""
     task: asyncio.Task[Any]
-    """Waits for the answer."""
+    """Task that waits for the answer."""
     last_text: float | None = None
-    """When the last piece of its text came, if it comes in pieces."""
+    """Time at which the last piece of a streamed answer came."""
     given_up: bool = False
 
     def give_up(self) -> None:
@@ -38,39 +38,39 @@ class Asked:
 
 @dataclass(slots=True, eq=False)
 class Server:
-    """One base URL."""
+    """One server, with what is known about it."""
 
     url: str
     client: Client
     limit: int
-    """Requests it is sent at once."""
+    """Most requests in flight that it gets."""
     dialect: Dialect = field(default_factory=Dialect)
     in_flight: int = 0
     failures: int = 0
-    """Since its last answer; those before a rest is over count as one."""
+    """Failures since its last answer; those during one rest count once."""
     rests_until: float = 0.0
     context: int | None = None
     measures: bool = True
-    """Whether it tells the length of prompts; believed until it does not."""
+    """True if it tells the length of prompts; assumed until it does not."""
     prefills: dict[str, str] = field(default_factory=dict)
     """The mark with which a chat template with these arguments opens the reasoning, so that answers do not."""
     counts_work: bool = False
-    """Whether it has a page of metrics that tells its progress."""
+    """True if it has a page of metrics that tells its progress."""
     progress: float | None = None
     held: int = 0
     """The most requests that it was seen to work on at once."""
     last_sign: float = 0.0
-    """When it last answered, or made progress, on the loop's clock."""
+    """Time on the loop's clock at which it last answered or made progress."""
     slowest: float | None = None
     """Tokens per second of the slowest answer of some length."""
     asked: set[Asked] = field(default_factory=set)
     troubles: Counter[str] = field(default_factory=Counter)
-    """What went wrong and was asked again."""
+    """Failures after which a request was sent again, with their numbers."""
     cuts: Counter[tuple[int, int]] = field(default_factory=Counter)
     """Answers that it cut before max_tokens, by tokens (answer, max_tokens)."""
 
     def failed(self, what: str) -> float:
-        """Remember a failure, and pass the server over for a while; return how long."""
+        """Record a failure and pass the server over for a while; return the seconds."""
         self.troubles[what] += 1
         now = time.monotonic()
         if self.rests_until <= now:
@@ -85,7 +85,7 @@ class Server:
 
     @property
     def is_up(self) -> bool:
-        """Whether it can be sent more; after a rest, a single request tries it out."""
+        """Whether the server can take more requests; after a rest, a single request tries it."""
         if not self.failures:
             return True
         return self.rests_until <= time.monotonic() and not self.in_flight
@@ -108,10 +108,10 @@ def least_loaded(servers: list[Server]) -> Server | None:
 
 
 class Gate:
-    """Lets requests through to servers, first come, first served, while the servers have room.
+    """Gate to the servers: requests pass in order of arrival while a server has room.
 
     Args:
-        servers: All that serve the model.
+        servers: All servers of the model.
     """
 
     def __init__(self, servers: list[Server]) -> None:
@@ -138,7 +138,7 @@ class Gate:
         return server
 
     def leave(self, server: Server) -> None:
-        """Tell that a request is no longer in flight."""
+        """Record that a request is no longer in flight."""
         server.in_flight -= 1
         self.wake()
 

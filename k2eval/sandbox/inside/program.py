@@ -1,7 +1,7 @@
-"""Runs in the process that becomes the submission: a program, a module that is called, or a recorded driver.
+"""The code of the process that becomes the submission: a program, a module that is called, or a recorded driver.
 
-Everything after the filter is installed shares its process with hostile code. Nothing here is a defence; whatever
-leaves this process is the program's claim and is treated so on the other side.
+After the filter is installed, everything shares its process with hostile code. Nothing here is a defence. All data
+that leave this process are the program's claim, and the other side treats them so.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ wire.simplify = natural
 
 
 def open_standard_streams() -> None:
-    """Fresh ``sys.stdin``, ``sys.stdout`` and ``sys.stderr`` over descriptors 0, 1 and 2, as Python makes them."""
+    """Open ``sys.stdin``, ``sys.stdout`` and ``sys.stderr`` over descriptors 0, 1 and 2, as Python makes them."""
     for name, descriptor, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         raw = io.FileIO(descriptor, mode, closefd=False)
         raw.name = f"<{name}>"
@@ -45,7 +45,7 @@ def open_standard_streams() -> None:
 
 
 def new_module(name: str) -> ModuleType:
-    """An empty module that looks like a script loaded from `FILE`, registered under ``name``."""
+    """Make an empty module that looks like a script loaded from `FILE`, registered under ``name``."""
     module = ModuleType(name)
     module.__dict__.update(
         __file__=FILE, __builtins__=sys.modules["builtins"], __annotations__={}, __cached__=None
@@ -73,7 +73,7 @@ def execute(code: CodeType, module: ModuleType) -> int | None:
 
 
 def exit_status(error: SystemExit) -> int:
-    """The exit status that a `SystemExit` asks for."""
+    """Return the exit status that a `SystemExit` asks for."""
     code = error.code
     if code is None:
         return 0
@@ -116,7 +116,7 @@ def finish(status: int, module: ModuleType | None = None) -> None:
 
 
 def flush_standard_streams(status: int) -> int:
-    """Flush what the program wrote; the exit status, which says so where standard output takes no more."""
+    """Flush the program's output; return the exit status, which tells if standard output takes no more."""
     for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
         try:
             stream = sys.__dict__[name]
@@ -139,7 +139,7 @@ def drop_names(names: dict[str, Any]) -> None:
 
 
 def is_closed(stream: Any) -> bool:
-    """Whether a stream says that it is closed; one that cannot say is not, as for Python."""
+    """Tell whether a stream reports that it is closed; a stream that cannot report is open, as for Python."""
     try:
         return bool(stream.closed)
     except Exception:
@@ -170,9 +170,9 @@ def run_calls(code: CodeType, module: ModuleType) -> None:
 
 
 def answer(names: dict[str, Any], request: bytes, budget: wire.Budget) -> bytes:
-    """The reply to one call: its kind, the length of standard output so far, and the rest.
+    """Return the reply to one call: its kind, the length of standard output so far, and the rest.
 
-    The kinds are ``V`` with the tagged value, ``E`` with the error, and ``M`` when memory ran out.
+    The kinds are ``V`` with the tagged value, ``E`` with the error, and ``M`` if memory ran out.
     """
     try:
         call = wire.loads(request, budget)
@@ -190,7 +190,7 @@ def answer(names: dict[str, Any], request: bytes, budget: wire.Budget) -> bytes:
 
 
 def resolve(names: dict[str, Any], target: str) -> Any:
-    """The function, or the method of a fresh instance, that ``target`` names."""
+    """Return the function, or the method of a fresh instance, that ``target`` names."""
     first, *rest = target.split(".")
     if first not in names:
         raise NameError(f"name {first!r} is not defined")
@@ -201,7 +201,7 @@ def resolve(names: dict[str, Any], target: str) -> Any:
 
 
 def describe(error: BaseException) -> bytes:
-    """``"ValueError: message"``, capped."""
+    """Return ``"ValueError: message"``, limited in length."""
     try:
         text = f"{type(error).__name__}: {error}"
     except BaseException:
@@ -215,7 +215,7 @@ def send(channel: _socket.socket, payload: bytes) -> None:
 
 
 def receive(channel: _socket.socket, buffer: bytearray) -> bytes | None:
-    """The next frame; None when the channel is closed. ``buffer`` keeps what has come beyond it."""
+    """Receive the next frame; return None if the channel is closed. ``buffer`` keeps the bytes after it."""
     while True:
         if len(buffer) >= 4:
             end = 4 + int.from_bytes(buffer[:4], "big")
