@@ -7,7 +7,7 @@ import gc
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -66,6 +66,8 @@ class EndpointEngine:
         self.capacity = (self._settings.concurrency or _CONCURRENCY) * len(self._settings.base_url)
         self._servers: list[Server] = []
         self._notes = Notes()
+        self._set_by_user: set[str] = set()
+        self._set_by_recipe: set[str] = set()
         self._honours_seeds = False
         self._checked: set[tuple[int, str]] = set()
         self._gate: Gate
@@ -134,6 +136,18 @@ class EndpointEngine:
             settings=self._settings.model_dump(mode="json"),
             notes=(*self._notes, *(note for server in self._servers for note in notes_on(server))),
         )
+
+    def preview(self, request: Request, switches: Collection[str] = ()) -> None:
+        """Note which switches a recipe sets of itself; see :class:`k2eval.engines.protocol.Previews`.
+
+        A planner, for example, need not think. If a server has no switch for that, nobody needs to know.
+        """
+        template = template_of(request)
+        if switches or request.sampling.chat_template:
+            self._set_by_user.add(template)
+        else:
+            self._set_by_recipe.add(template)
+        self._set_by_recipe -= self._set_by_user
 
     async def generate(self, request: Request) -> Generation:
         """Answer one request; see :class:`k2eval.engines.protocol.Engine`."""
@@ -222,7 +236,7 @@ class EndpointEngine:
             )
         if has_switches(request.sampling):
             key = id(server), template_of(request)
-            if key not in self._checked:
+            if key not in self._checked and key[1] not in self._set_by_recipe:
                 self._checked.add(key)
                 self._keep(check_template(server, self._model, request, self._asker, self._notes))
 

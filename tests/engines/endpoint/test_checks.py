@@ -108,3 +108,16 @@ async def test_a_chat_templates_argument_that_changes_nothing_is_noted(
                 break
         await asyncio.sleep(0.02)
         assert ("enable_thinking changes nothing in the prompt" in notes_of(engine)) is noted
+
+
+@pytest.mark.parametrize(("switches", "noted"), [((), False), (("thinking",), True)])
+async def test_a_switch_that_a_recipe_sets_of_itself_may_change_nothing(
+    switches: tuple[str, ...], noted: bool
+) -> None:
+    asked = request(thinking=False)
+    async with FakeServer(counting(False)) as server, engine_at(server) as engine:
+        engine.preview(asked, switches)
+        await engine.generate(asked)
+        for _ in range(40):
+            await asyncio.sleep(0.005)
+        assert ("changes nothing in the prompt" in notes_of(engine)) is noted
