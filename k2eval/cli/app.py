@@ -13,7 +13,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from k2eval.cli import evaluate, exchange, machine, tables
+from k2eval.cli import evaluate, exchange, machine, tables, verify
 from k2eval.cli.options import MACHINE
 from k2eval.errors import K2EvalError
 from k2eval.sandbox import app as sandbox_app
@@ -50,6 +50,7 @@ evaluate.add_to(app)
 tables.add_to(app)
 exchange.add_to(app)
 machine.add_to(app)
+verify.add_to(app)
 app.add_typer(sandbox_app, name="sandbox", rich_help_panel=MACHINE)
 
 

@@ -23,6 +23,16 @@ from .run_record import (
     SpeculationRecord as SpeculationRecord,
     TaskRecord as TaskRecord,
 )
+from .seal import (
+    SEAL as SEAL,
+    SIGNATURE as SIGNATURE,
+    checksums as checksums,
+    is_verified as is_verified,
+    remember_verified as remember_verified,
+    seal_faults as seal_faults,
+    sign as sign,
+    signer as signer,
+)
 from .verdicts import (
     foreign as foreign,
     out_of_run as out_of_run,
@@ -33,6 +43,8 @@ __all__ = [
     "FORMAT",
     "GENERATIONS",
     "RUN",
+    "SEAL",
+    "SIGNATURE",
     "VERDICTS",
     "Archive",
     "CountedGenerations",
@@ -45,11 +57,17 @@ __all__ = [
     "SessionRecord",
     "SpeculationRecord",
     "TaskRecord",
+    "checksums",
     "foreign",
+    "is_verified",
     "line_at",
     "numbered_lines",
     "out_of_run",
     "read_lines",
     "read_run",
     "read_verdicts",
+    "remember_verified",
+    "seal_faults",
+    "sign",
+    "signer",
 ]

@@ -193,6 +193,11 @@ class Archive:
             for offset, generation in read_lines(path, Generation):
                 self._lines.setdefault(generation.key, (path, offset))
 
+    @property
+    def keys(self) -> set[str]:
+        """The keys of all generations."""
+        return set(self._lines)
+
     def find(self, key: str) -> Generation | None:
         """Read the generation of this key from disk; return None if no folder has it."""
         if key not in self._lines:

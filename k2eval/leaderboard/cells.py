@@ -101,3 +101,8 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
     )
+
+
+def verified(record: pd.Series) -> str:
+    """Return ", verified" if `k2eval verify` found that the run holds, here and as it stands now."""
+    return ", verified" if record.get("verified") is True else ""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from k2eval.journal import is_verified
 from k2eval.leaderboard.scores import RunScores, TaskScores
 from k2eval.records import Json, NoteKind, Outcome, Sampling, digest
 from k2eval.statistics import Array, Estimate, average, paired_means, question_means, spread
@@ -138,7 +139,8 @@ def row_of(run: RunScores) -> Row:
         "notes": tuple(notes),
     }
     thinking = _thinking(run)
-    return Row(run, record | ({"thinking": thinking} if thinking else {}))
+    record |= {"thinking": thinking} if thinking else {}
+    return Row(run, record | ({"verified": True} if is_verified(run.path) else {}))
 
 
 def thinking_in_words(sampling: Sampling) -> str:

@@ -122,7 +122,7 @@ def _measured(board: Leaderboard, notes: cells.Footnotes) -> Grid:
 
 
 def _run(record: pd.Series, notes: cells.Footnotes, shared: Sequence[str]) -> Cell:
-    small = f"{record['model']}, {record['recipe']}"
+    small = f"{record['model']}, {record['recipe']}{cells.verified(record)}"
     return Cell(record["run"], marks=notes.mark(record["notes"], shared), small=small)
 
 

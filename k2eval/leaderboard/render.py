@@ -66,7 +66,7 @@ def grid(
     header += ["Acceptance length"] if with_drafts else []
     rows = []
     for _, record in frame.head(len(frame) if only is None else only).iterrows():
-        label = f"{record['run']}{line}{record['model']}, {record['recipe']}"
+        label = f"{record['run']}{line}{record['model']}, {record['recipe']}{cells.verified(record)}"
         row = [label + notes.mark(record["notes"], shared[""])]
         for name in board.averages:
             place = f"{line}{cells.rank(record, name)}" if f"{name}_rank" in frame else ""

@@ -26,7 +26,7 @@ def print_table(board: Leaderboard, console: Console) -> None:
     notes = cells.Footnotes()
     if len(board.frame) == 1:
         record = board.frame.iloc[0]
-        title = f"{record['run']}: {record['model']}, recipe {record['recipe']}{_speed(record)}"
+        title = f"{record['run']}: {record['model']}, recipe {record['recipe']}{cells.verified(record)}{_speed(record)}"
         _say(title, console, "italic")
         console.print(_table(*_single(board, record, notes)))
     else:

@@ -31,6 +31,10 @@ from .rehearsal import (
 from .runner import (
     Runner as Runner,
 )
+from .verify import (
+    Verification as Verification,
+    verify_run as verify_run,
+)
 
 __all__ = [
     "INTERRUPTED",
@@ -39,6 +43,7 @@ __all__ = [
     "NotKept",
     "RoleEngines",
     "Runner",
+    "Verification",
     "Work",
     "check_same",
     "closing_words",
@@ -50,4 +55,5 @@ __all__ = [
     "stages",
     "stop_at_once",
     "switches_set_by_user",
+    "verify_run",
 ]

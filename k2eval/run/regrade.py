@@ -148,13 +148,13 @@ def stopped_within(generation: Generation, stop: Sequence[str], formats: Formats
     return at_stop and not parts_of(generation, formats).complete
 
 
-_STOPPED = "ended inside their reasoning by a stop string"
-
-
 def _with_note(run: RunRecord, stopped: int) -> RunRecord:
-    notes = [note for note in run.engine.notes if _STOPPED not in note.text]
+    notes = [note for note in run.engine.notes if note.kind is not NoteKind.REASONING]
     if stopped:
-        text = f"{stopped} responses were {_STOPPED}, and count as truncated: generate them again in another directory"
+        text = (
+            f"{stopped} responses were ended inside their reasoning by a stop string, and count as truncated: generate "
+            "them again in another directory"
+        )
         notes.append(Note(kind=NoteKind.REASONING, text=text))
     return run.model_copy(update={"engine": run.engine.model_copy(update={"notes": tuple(notes)})})
 

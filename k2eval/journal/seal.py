@@ -1,0 +1,154 @@
+"""Checksums and signatures of run directories, and the memory of those that were verified here.
+
+A checksum file lists the SHA-256 of each file of a run directory. ``ssh-keygen -Y`` signs it, so the keys are those
+that people sign commits with. That a run was verified is remembered in the user's own cache, under the checksums:
+nothing in a run directory of somebody else can claim it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from k2eval.errors import ConfigError, JournalError
+from k2eval.journal.lines import GENERATIONS, RUN, VERDICTS
+from k2eval.records import digest
+from k2eval.system import write_text
+
+SEAL, SIGNATURE = "checksums.json", "checksums.json.sig"
+NAMESPACE = "k2eval"
+_CHUNK = 1 << 20
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of a run directory, in hexadecimal digits.
+
+    Raises:
+        JournalError: If a file cannot be read.
+    """
+    sums = {}
+    for name in (RUN, GENERATIONS, VERDICTS):
+        hashed = hashlib.sha256()
+        try:
+            with (folder / name).open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    hashed.update(chunk)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise JournalError(f"Cannot read {folder / name}: {error.strerror}.") from error
+        sums[name] = hashed.hexdigest()
+    return sums
+
+
+def sign(folder: Path, key: Path) -> None:
+    """Write the checksums of a run directory, and their signature by an SSH key.
+
+    Args:
+        folder: The run directory.
+        key: File with the private key, or with the public one if an agent has the other.
+
+    Raises:
+        ConfigError: If the files cannot be written, or ``ssh-keygen`` cannot sign.
+    """
+    try:
+        write_text(folder / SEAL, json.dumps({"sha256": checksums(folder)}, indent=1) + "\n")
+        (folder / SIGNATURE).unlink(missing_ok=True)  # ssh-keygen asks before it writes over one
+    except OSError as error:
+        raise ConfigError(f"Cannot write {folder / SEAL}: {error.strerror}.") from error
+    done = _ssh_keygen("sign", "-f", str(key), "-n", NAMESPACE, str(folder / SEAL))
+    if done.returncode:
+        raise ConfigError(
+            f"Cannot sign with {key}: {_last_line(done)}. Give an SSH key, such as ~/.ssh/id_ed25519."
+        )
+
+
+def seal_faults(folder: Path) -> list[str]:
+    """Return what contradicts the checksums in a run directory, a sentence each; nothing if it has none."""
+    path = folder / SEAL
+    if not path.exists():
+        return []
+    try:
+        stated: Any = json.loads(path.read_text(encoding="utf-8"))["sha256"]
+        entries = dict(stated)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return [f"{SEAL} is not what `k2eval verify --sign` writes"]
+    there = checksums(folder)
+    return [
+        f"{name} is not the file that {SEAL} speaks of"
+        for name in sorted({*entries, *there})
+        if entries.get(name) != there.get(name)
+    ]
+
+
+def signer(folder: Path, signers: Path | None = None) -> str | None:
+    """Return who signed a run directory; None if nobody did.
+
+    Args:
+        folder: The run directory.
+        signers: File of allowed signers, as of ``ssh-keygen``. Without it, the key is named and nobody vouches for it.
+
+    Raises:
+        ConfigError: If there is a signature that does not hold, or none although ``signers`` are given.
+    """
+    seal, signature = folder / SEAL, folder / SIGNATURE
+    if not (seal.exists() and signature.exists()):
+        if signers is not None:
+            raise ConfigError(
+                f"Expected a signature of {folder}, got none. `k2eval verify --sign KEY` makes one."
+            )
+        return None
+    common = ("-n", NAMESPACE, "-s", str(signature))
+    text = seal.read_bytes()
+    if signers is None:
+        done = _ssh_keygen("check-novalidate", *common, text=text)
+        if done.returncode:
+            raise ConfigError(f"{signature} does not hold: {_last_line(done)}.")
+        return done.stdout.decode(errors="replace").strip().removeprefix('Good "k2eval" signature with ')
+    found = _ssh_keygen("find-principals", "-f", str(signers), "-s", str(signature))
+    principal = found.stdout.decode(errors="replace").strip().split("\n")[0]
+    if found.returncode or not principal:
+        raise ConfigError(f"{signature} is by nobody in {signers}.")
+    done = _ssh_keygen("verify", "-f", str(signers), "-I", principal, *common, text=text)
+    if done.returncode:
+        raise ConfigError(f"{signature} does not hold: {_last_line(done)}.")
+    return principal
+
+
+def _ssh_keygen(action: str, *arguments: str, text: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(
+            ["ssh-keygen", "-Y", action, *arguments], input=text, capture_output=True, check=False, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConfigError(
+            f"Cannot run ssh-keygen: {error}. Signatures need OpenSSH 8.2 or later (Debian: openssh-client)."
+        ) from error
+
+
+def _last_line(done: subprocess.CompletedProcess[bytes]) -> str:
+    lines = (done.stderr + done.stdout).decode(errors="replace").strip().splitlines()
+    return lines[-1].rstrip(".") if lines else "no reason given"
+
+
+def remember_verified(folder: Path) -> None:
+    """Remember that a run directory was verified as it stands now."""
+    write_text(_mark(folder), json.dumps({"folder": str(folder.resolve())}) + "\n")
+
+
+def is_verified(folder: Path) -> bool:
+    """Return whether `remember_verified` was called for the very files of a run directory, by this user here."""
+    return _marks().is_dir() and _mark(folder).exists()
+
+
+def _marks() -> Path:
+    return platformdirs.user_cache_path("k2eval") / "verified"
+
+
+def _mark(folder: Path) -> Path:
+    return _marks() / f"{digest(checksums(folder))}.json"
