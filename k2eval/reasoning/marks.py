@@ -25,6 +25,7 @@ HEAD = 64
 
 _SURE_TAGS = 3
 """The first tags of ``think`` may end reasoning that no tag opened; the others are common words of XML, too."""
+_FENCE = "```"
 _QUOTES = "\"'`*“”‘’«»「」『』()"
 _WORDS_BEFORE = re.compile(
     # Matches "close with the " and "inside "; not "is 4." or "12 ".
@@ -156,7 +157,7 @@ def opened_by(head: str) -> ReasoningFormat | None:
 
 
 def is_quoted(before: str, after: str) -> bool:
-    """Return whether a mark is spoken of: in quotes, or in the middle of a phrase.
+    r"""Return whether a mark is spoken of: in quotes, or in the middle of a phrase.
 
     Args:
         before: The text in front of the mark, on its line and before.
@@ -164,8 +165,11 @@ def is_quoted(before: str, after: str) -> bool:
 
     >>> is_quoted("I should close with ", " and then answer"), is_quoted("So it is 4.", "The answer")
     (True, False)
+    >>> is_quoted("`", "`"), is_quoted("x = 1\n```", "```python")
+    (True, False)
     """
-    if before[-1:] and after[:1] and before[-1] in _QUOTES and after[0] in _QUOTES:
+    fenced = before.endswith(_FENCE) or after.startswith(_FENCE)
+    if not fenced and before[-1:] and after[:1] and before[-1] in _QUOTES and after[0] in _QUOTES:
         return True
     return bool(_WORDS_BEFORE.search(before[-_PHRASE:]) or _WORDS_AFTER.match(after))
 

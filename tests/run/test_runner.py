@@ -418,8 +418,10 @@ class Destructive(ScriptedEngine):
     async def generate(self, request: Request) -> Generation:
         if len(self.requests) < 4:
             return await super().generate(request)
-        await asyncio.sleep(0.1)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if len(self.requests) == 4:
+            self.requests.append(request)
+            await asyncio.sleep(0.1)
+            shutil.rmtree(self.folder)
         await asyncio.sleep(60)
         raise AssertionError("nobody noticed")
 

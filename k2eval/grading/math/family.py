@@ -39,8 +39,9 @@ _SIGNS_OF = {
 _SET = re.compile(r"\s*(?:[a-z]\s*\\in\s*)?(\\mathbb\s*\{[ZN]\}[^,]*)")
 _POWER = re.compile(r"\s*(?:([a-z])\s*=\s*)?(\d+)\s*\^\s*\{?\s*([a-z])\s*\}?\s*(?P<range>.*)", re.DOTALL)
 _FROM_NOTHING = re.compile(
-    r"[\s,;(]*(?:\\text\s*\{[^{}]*\})?\s*(?:([a-z])\s*(?:\\ge\s*0|\\in\s*\\mathbb\{Z\}_\{\s*\\ge\s*0\s*\}))?\s*\)?"
-    r"|[\s,;(]*(?:\\text\s*\{)?\s*(?:for|where|with)?\s*\}?\s*[a-z]?\s*(?:\\text\s*\{)?\s*(?:is|an?|any|some|\s)*non-?negative\s+integers?\s*[a-z]?\}?\s*[a-z]?"
+    r"[\s,;(]*+(?:\\text\s*+\{[^{}]*+\})?+\s*+(?:([a-z])\s*+(?:\\ge\s*+0|\\in\s*+\\mathbb\{Z\}_\{\s*+\\ge\s*+0\s*+\}))?\s*+\)?"
+    r"|[\s,;(]*+(?:\\text\s*+\{)?\s*+(?:for|where|with)?\s*+\}?\s*+[a-z]?\s*+(?:\\text\s*+\{)?\s*+"
+    r"(?:any|some|an?|is|\s)*+non-?negative\s++integers?\s*+[a-z]?\}?\s*+[a-z]?"
 )
 """Matches what says that an exponent starts at 0, or nothing: ", k \\ge 0" / not ", k \\ge 1"."""
 
