@@ -26,6 +26,42 @@ _SIGNAL_DELAY_S = 0.5
 """How much later than an engine's process this one may learn of the signal that ended both."""
 
 
+class Backlog:
+    """Responses that wait for their grade. Once there are too many, none is let in until most have gone.
+
+    So the engine rests meanwhile, and all processors grade. If it went on with each place that is freed, it would work on
+    a few requests at a time, which takes as much of the processors as many do and leaves little to the graders.
+
+    Args:
+        most: How many there may be.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count = 0
+        self._open = asyncio.Event()
+        self._open.set()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether none is let in now."""
+        return not self._open.is_set()
+
+    async def enter(self) -> None:
+        """Wait until there is room, and take a place."""
+        while self.is_closed:
+            await self._open.wait()
+        self._count += 1
+        if self._count >= self._most:
+            self._open.clear()
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self._count -= 1
+        if self._count <= self._most // 4:
+            self._open.set()
+
+
 class SampleQueue:
     """A queue that makes and grades samples while its engines, its pool and its journal are open.
 
@@ -56,7 +92,7 @@ class SampleQueue:
         self._pool = pool
         self._progress = progress
         self._session = session
-        self._backlog = asyncio.Semaphore(_GRADING_BACKLOG)
+        self._backlog = Backlog(_GRADING_BACKLOG)
 
     async def drain(self, assignments: Iterable[Assignment]) -> None:
         """Make and grade all samples.
@@ -80,8 +116,8 @@ class SampleQueue:
             if response is None:
                 continue
             if self._work.is_graded(assignment):
-                with self._progress.waiting(self._backlog.locked()):
-                    await self._backlog.acquire()
+                with self._progress.waiting(self._backlog.is_closed):
+                    await self._backlog.enter()
                 group.create_task(self._grade(assignment, response))
             else:
                 self._progress.on_response(assignment.question.task)
@@ -142,7 +178,7 @@ class SampleQueue:
                     reasoning=response.reasoning,
                 )
         finally:
-            self._backlog.release()
+            self._backlog.leave()
         verdict = verdict_of(assignment, response, grade)
         if self._work.answer_judged:
             verdict = await judged(self._sample(assignment), response, verdict)
