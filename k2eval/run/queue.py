@@ -29,8 +29,8 @@ _SIGNAL_DELAY_S = 0.5
 class Backlog:
     """Responses that wait for their grade. Once there are too many, none is let in until most have gone.
 
-    So the engine rests meanwhile, and all processors grade. If it went on with each place that is freed, it would work on
-    a few requests at a time, which takes as much of the processors as many do and leaves little to the graders.
+    So the engine rests meanwhile, and all processors grade. If it went on with each place that is freed, it would work
+    on a few requests at a time, which takes as much of the processors as many do and leaves little to the graders.
 
     Args:
         most: How many there may be.
