@@ -302,7 +302,7 @@ def _same(text: str, other: str) -> int:
 class _Generation(Extension):
     """Parser of ``{% generation %}``, by which transformers marks the text to train on; it renders its content."""
 
-    tags = {"generation"}  # noqa: RUF012
+    tags = {"generation"}  # noqa: RUF012 - jinja2 declares it so
 
     def parse(self, parser: Parser) -> list[nodes.Node]:
         next(parser.stream)

@@ -75,15 +75,8 @@ async def regrade_run(
     window = asyncio.Semaphore(_WINDOW)
 
     async def ask(request: Request, role: Role) -> Generation:
-        generation = journal.find(request.key)
-        if generation is None:
-            before = journal.verdicts.get(SampleKey(request.task, request.question_id, request.repeat_index))
-            lost = before.notes.get("lost", []) if before else []
-            for candidate in lost:
-                if request.stage.partition(".")[0] == candidate["stage"]:
-                    raise EngineError(candidate["reason"])
-            raise NotKept("not in the journal")
-        return generation
+        before = journal.verdicts.get(SampleKey(request.task, request.question_id, request.repeat_index))
+        return stored(request, journal.find(request.key), before)
 
     async def grade_again(assignment: Assignment) -> None:
         sample = assignment.sample(work.config.seed, run.engine.fingerprints, ask, run.reasoning)
@@ -126,6 +119,26 @@ async def regrade_run(
         regraded = _with_note(_with_graders(run, work), result.stopped)
         journal.write_run(regraded.model_copy(update={"complete": is_complete(run, settled)}))
     return result
+
+
+def stored(request: Request, generation: Generation | None, before: Verdict | None) -> Generation:
+    """Return the generation that a journal holds for a request.
+
+    Args:
+        request: The request, as a recipe sends it again.
+        generation: What the journal holds; None if it holds nothing.
+        before: The verdict on the sample, which says which candidates were lost.
+
+    Raises:
+        EngineError: If there is none because its candidate was lost when the run was made.
+        NotKept: If there is none for another reason.
+    """
+    if generation is not None:
+        return generation
+    for candidate in before.notes.get("lost", []) if before else []:
+        if request.stage.partition(".")[0] == candidate["stage"]:
+            raise EngineError(candidate["reason"])
+    raise NotKept(f"the journal lacks the generation of stage {request.stage}")
 
 
 def with_format(run: RunRecord, reasoning: str | Mapping[str, Json]) -> RunRecord:

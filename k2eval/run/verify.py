@@ -16,9 +16,9 @@ from pathlib import Path
 from k2eval.errors import EngineError, first_error
 from k2eval.grading import GradingPool
 from k2eval.journal import Archive, RunRecord, read_run, read_verdicts
-from k2eval.records import Generation, Request, Role, SampleKey, Verdict
+from k2eval.records import Generation, Outcome, Request, Role, SampleKey, Verdict
 from k2eval.run.plan import Assignment, Work, verdict_of
-from k2eval.run.regrade import check_same, config_of, recorded
+from k2eval.run.regrade import check_same, config_of, recorded, stored
 from k2eval.system import cores
 
 _WINDOW = 256
@@ -93,6 +93,9 @@ async def verify_run(
             result.notes.append(
                 f"{unused} generations belong to no response (such as those of failed samples)"
             )
+    failed = sum(verdict.outcome.is_infrastructure for verdict in verdicts.values())
+    if failed:
+        result.notes.append(f"{failed} samples failed where the run was made, and are in no score")
     _note_grading(work, run, result)
     return result
 
@@ -110,9 +113,8 @@ async def _check_all(
     window, used = asyncio.Semaphore(_WINDOW), set[str]()
 
     async def ask(request: Request, role: Role) -> Generation:
-        generation = archive.find(request.key)
-        if generation is None:
-            raise EngineError(f"the journal lacks the generation of stage {request.stage}")
+        before = verdicts[SampleKey(request.task, request.question_id, request.repeat_index)]
+        generation = stored(request, archive.find(request.key), before)
         fault = _misplaced(generation, request)
         if fault:
             result.faults.append(fault)
@@ -122,15 +124,14 @@ async def _check_all(
     async def check(assignment: Assignment) -> None:
         before = verdicts[assignment.sample_key]
         try:
-            if before.outcome.is_infrastructure:
-                return
             sample = assignment.sample(work.config.seed, run.engine.fingerprints, ask, run.reasoning)
             response = await work.respond(sample)
             cut = response.finish_reason == "length"
             grade = await pool.grade(assignment.question, response.text, cut, reasoning=response.reasoning)
             result.faults += _differences(before, verdict_of(assignment, response, grade))
         except EngineError as error:
-            result.faults.append(f"{_name(assignment.sample_key)}: {error}")
+            if not before.outcome.is_infrastructure:  # a sample that failed has no answer to show
+                result.faults.append(f"{_name(assignment.sample_key)}: {error}")
         finally:
             result.checked += 1
             window.release()
@@ -156,6 +157,8 @@ def _misplaced(generation: Generation, request: Request) -> str | None:
 
 def _differences(before: Verdict, after: Verdict) -> list[str]:
     """Return a sentence if a verdict does not repeat. What a judge of answers added later is left out."""
+    if before.outcome is Outcome.GRADER_ERROR:  # another machine may have had the time that was lacking
+        return []
     judged = () if "answer_judge" in before.notes else ("outcome", "score")
     fields = (*judged, "extracted", "selected", "generations", "output_tokens", "recipe_tokens")
     changed = [name for name in fields if getattr(before, name) != getattr(after, name)]

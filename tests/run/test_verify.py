@@ -83,3 +83,22 @@ async def test_another_checkpoint_than_was_used_does_not_hold(folder: Path) -> N
     described["engine"]["fingerprints"] = {role: "0" * 32 for role in described["engine"]["fingerprints"]}
     (folder / RUN).write_text(json.dumps(described))
     assert not (await check(folder)).holds
+
+
+async def test_an_answer_that_is_passed_off_as_a_failure_does_not_hold(folder: Path) -> None:
+    edit(folder / VERDICTS, 0, outcome="engine_error", score=None)
+    result = await check(folder)
+    assert any("outcome is 'engine_error' in the run" in fault for fault in result.faults)
+    assert "1 samples failed where the run was made, and are in no score" in result.notes
+
+
+async def test_a_sample_that_failed_and_left_nothing_holds(folder: Path) -> None:
+    lines = [json.loads(line) for line in (folder / VERDICTS).read_text().splitlines()]
+    edit(folder / VERDICTS, 0, outcome="engine_error", score=None, generations=[], selected="")
+    kept = [
+        line
+        for line in (folder / GENERATIONS).read_text().splitlines(keepends=True)
+        if json.loads(line)["key"] not in lines[0]["generations"]
+    ]
+    (folder / GENERATIONS).write_text("".join(kept))
+    assert (await check(folder)).holds

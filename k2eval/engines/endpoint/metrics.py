@@ -51,8 +51,8 @@ def parse_metrics(page: str) -> SpeculativeCounts | None:
     positions: dict[int, int] = {}
     for name, labels, value in _SPECULATION.findall(page):
         if name == "accepted_tokens_per_pos":
-            place = int(re.search(r'position="(\d+)"', labels)[1])  # type: ignore[index]
-            positions[place] = positions.get(place, 0) + int(float(value))
+            for place in map(int, re.findall(r'position="(\d+)"', labels)):
+                positions[place] = positions.get(place, 0) + int(float(value))
         else:
             sums[name] = sums.get(name, 0) + int(float(value))
     if not sums.get("drafts"):

@@ -143,7 +143,7 @@ class _Check:
         except _Raised as error:
             [raised] = error.args
             self.failed, self.why = programs.OUTCOMES[raised.outcome], raised.error or raised.outcome.value
-        except Exception as error:
+        except Exception as error:  # whatever an assertion of the test raises, the answer did not pass it
             self.failed, self.why = Outcome.WRONG, f"{type(error).__name__}: {error}".removesuffix(": ")
         else:
             self.passed = True
