@@ -53,7 +53,7 @@ class QuestionSet:
         return self._questions[repeat_index]
 
     @property
-    def found(self) -> int:
+    def available(self) -> int:
         """The number of questions in the source, whatever the limit."""
         self.items()
         return len(self._items[0].items)
@@ -68,10 +68,10 @@ class QuestionSet:
         """The notes on these questions for a reader of the scores."""
         self.items()
         notes = list(self._items[0].notes)
-        if self.expected is not None and self.found != self.expected:
-            text = f"{self.found} of {self.expected} questions"
+        if self.expected is not None and self.available != self.expected:
+            text = f"{self.available} of {self.expected} questions"
             notes.insert(0, Note(kind=NoteKind.MISSING, text=text))
-        if self.limit is not None and self.limit < self.found:
+        if self.limit is not None and self.limit < self.available:
             notes.append(Note(kind=NoteKind.LIMITED, text=f"limited to the first {self.limit}"))
         return tuple(notes)
 
