@@ -125,6 +125,13 @@ class GradingPool:
             self._changed.notify()
         return job.result
 
+    def hasten(self) -> None:
+        """Let workers take their share of the processors from now on, even if they were idle ones so far.
+
+        The kernel lets nobody but root raise a process, so each worker is replaced when it has finished its answers.
+        """
+        self._idle = False
+
     async def grade(
         self,
         question: Question,
@@ -179,6 +186,9 @@ class GradingPool:
         worker = self._prepared() if self._graders else None
         while batch := self._next_batch():
             try:
+                if worker is not None and worker.idle and not self._idle:
+                    self._end(worker)
+                    worker = None
                 worker = worker or self._start()
                 self._run(worker, batch)
             except Exception as error:

@@ -66,6 +66,8 @@ class WorkerProcess:
         self._stdin = self._process.stdin.fileno()
         self._stdout = self._process.stdout.fileno()
         os.set_blocking(self._stdin, False)
+        self.idle = idle
+        """Whether it takes only the processor time that nothing else wants."""
         self._unread = b""
         self._loaded: set[str] = set()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
 
@@ -18,10 +18,14 @@ from k2eval.run.engines import RoleEngines
 from k2eval.run.plan import Assignment, Work, failed, verdict_of
 from k2eval.run.progress import Progress
 from k2eval.run.session import Session
+from k2eval.system import cores, load
 
 _ATTEMPTS = 3
 _GRADING_BACKLOG = 512
 """Responses that may wait for their grade; beyond that the engine waits."""
+_LOOK_EVERY_S = 3.0
+_BUSY = 0.25
+"""Share of the processors above which other programs are busy."""
 _SIGNAL_DELAY_S = 0.5
 """How much later than an engine's process this one may learn of the signal that ended both."""
 
@@ -60,6 +64,25 @@ class Backlog:
         self._count -= 1
         if self._count <= self._most // 4:
             self._open.set()
+
+
+async def hasten_if_starved(
+    backlog: Backlog, hasten: Callable[[], None], every_s: float = _LOOK_EVERY_S
+) -> None:
+    """Call ``hasten`` when graders starve: the engine waits for them, and other programs use the processors meanwhile.
+
+    Args:
+        backlog: The responses that wait for their grade.
+        hasten: Lets graders take their share of the processors.
+        every_s: Seconds between two looks.
+    """
+    starve = False
+    while not starve:
+        before = load.sample()
+        was_closed = backlog.is_closed
+        await asyncio.sleep(every_s)
+        starve = was_closed and backlog.is_closed and load.others_since(before) >= _BUSY * cores.count()
+    hasten()
 
 
 class SampleQueue:
@@ -102,12 +125,15 @@ class SampleQueue:
             JournalError: If the run directory cannot be written.
         """
         queue = deque(_longest_first(assignments, self._journal))
+        watch = asyncio.create_task(hasten_if_starved(self._backlog, self._pool.hasten))
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(len(queue), self._engines.capacity)):
                     group.create_task(self._work_off(queue, group))
         except BaseExceptionGroup as errors:
             raise first_error(errors) from errors
+        finally:
+            watch.cancel()
 
     async def _work_off(self, queue: deque[Assignment], group: asyncio.TaskGroup) -> None:
         while queue:

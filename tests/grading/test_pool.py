@@ -296,3 +296,13 @@ def test_a_grader_that_cannot_be_loaded_early_stops_no_other() -> None:
     with GradingPool(1, graders=["nonsense"]) as pool:
         grade = pool.submit(GradingJob(make_question(gold="35"), r"\boxed{35}")).result(timeout=60)
     assert grade.outcome is Outcome.CORRECT
+
+
+def test_hastened_workers_take_their_share_of_the_processors() -> None:
+    with GradingPool(1, idle=True) as pool:
+        policies = []
+        for _ in range(2):
+            grade(pool, r"\boxed{73}", gold="73", grader="math")
+            policies += [os.sched_getscheduler(pid) for pid in pool.pids()]
+            pool.hasten()
+    assert policies == [os.SCHED_IDLE, os.SCHED_OTHER]
