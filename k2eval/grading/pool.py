@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -16,11 +17,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Self
 
+import orjson
+
 from k2eval.errors import ConfigError
 from k2eval.grading.process import STALL_LIMIT_S, WorkerDied, WorkerHung, WorkerProcess, WorkerStalled
 from k2eval.grading.registry import DEFAULT_LIMIT_S, Grader, grader_for, grader_name
 from k2eval.reasoning import AUTO
-from k2eval.records import Grade, Json, Outcome, Question, ReasoningFormat
+from k2eval.records import Grade, Outcome, Question, ReasoningFormat
 from k2eval.system import cores
 
 _BATCH = 8
@@ -52,14 +55,15 @@ class _Job:
     result: Future[Grade] = field(default_factory=Future)
     attempts: int = 0
 
-    def message(self) -> Json:
-        return {
+    def message(self) -> bytes:
+        """Return the job as JSON."""
+        rest = {
             "grader": self.grader.name,
             "question": self.question.model_dump(mode="python"),
-            "text": self.text,
             "truncated": self.truncated,
             "reasoning": self.reasoning.model_dump(mode="json"),
         }
+        return b'{"text":%b,%b' % (_as_json(self.text), json.dumps(rest).encode()[1:])
 
     def finish(self, grade: Grade) -> None:
         with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
@@ -241,7 +245,7 @@ class GradingPool:
 
     def _run(self, worker: WorkerProcess, batch: deque[_Job]) -> None:
         worker.load(batch[0].grader.name)
-        worker.send({"jobs": [job.message() for job in batch]})
+        worker.send(b'{"jobs":[' + b",".join(job.message() for job in batch) + b"]}")
         while batch:
             limit = batch[0].limit_s
             own_limit = batch[0].grader.time_limit is not None
@@ -266,6 +270,14 @@ class GradingPool:
                 return
             self._changed.notify_all()
         failed.finish(_verdict_on(failed, error))
+
+
+def _as_json(text: str) -> bytes:
+    """Return a text as JSON; responses have hundreds of thousands of characters, which `json` takes its time for."""
+    try:
+        return orjson.dumps(text)
+    except TypeError:  # unpaired surrogates
+        return json.dumps(text).encode()
 
 
 def _verdict_on(job: _Job, error: Exception) -> Grade:
