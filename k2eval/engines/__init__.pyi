@@ -13,6 +13,7 @@ from .facts import (
 )
 from .hub import (
     pinned as pinned,
+    pinned_config as pinned_config,
 )
 from .measured import (
     Load as Load,
@@ -55,6 +56,7 @@ __all__ = [
     "longest_context",
     "open_engines",
     "pinned",
+    "pinned_config",
     "server_fields",
     "turn_end",
     "weight_bytes",

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from k2eval.engines.checkpoint import checkpoint_fingerprint, is_local
-from k2eval.engines.hub import pinned
+from k2eval.engines.hub import pinned, pinned_draft, with_tokenizer
 from k2eval.engines.protocol import EngineInfo
 from k2eval.engines.vllm import cpu_repair, speculation
 from k2eval.engines.vllm.children import Children
@@ -70,11 +70,11 @@ class VllmEngine:
         self._model = model
         self._arguments = pinned(model, arguments or {})
         self._reasoning = reasoning or find_format(model, "auto", self._arguments)
-        self._speculative = dict(speculative) if speculative else None
+        self._speculative = pinned_draft(speculative)
         self._log = log
         self._log_start: int | None = None
         self._commit = None if is_local(model) else str(self._arguments["revision"])
-        self._fingerprint = checkpoint_fingerprint(model, self._commit)
+        self._fingerprint = with_tokenizer(checkpoint_fingerprint(model, self._commit), self._arguments)
         self._version = vllm_version()
         self._settings: dict[str, Any] = dict(self._arguments)
         self._device = ""
