@@ -1,7 +1,6 @@
 from .checkpoint import (
     checkpoint_config as checkpoint_config,
     checkpoint_file as checkpoint_file,
-    longest_context as longest_context,
     weight_bytes as weight_bytes,
 )
 from .facts import (
@@ -9,6 +8,7 @@ from .facts import (
     checkpoint_facts as checkpoint_facts,
     differing_sampling as differing_sampling,
     doubled_start as doubled_start,
+    longest_context as longest_context,
     turn_end as turn_end,
 )
 from .hub import (

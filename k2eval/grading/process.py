@@ -123,6 +123,8 @@ class WorkerProcess:
             WorkerStalled: If the worker neither computed nor waited for a processor for ``stall_s`` seconds.
             WorkerDied: If the worker ended.
         """
+        if line := self._next_line(_LOOK_EVERY_S):  # most come at once; a look at the clocks would cost more
+            return json.loads(line)
         start, before = time.monotonic(), _Clocks.of(self.pid)
         while (line := self._next_line(_LOOK_EVERY_S)) is None:
             spent = _Clocks.of(self.pid).since(before)
@@ -145,6 +147,8 @@ class WorkerProcess:
                 waited for a processor do not count.
             WorkerDied: If the worker ended.
         """
+        if line := self._next_line(min(limit_s, _LOOK_EVERY_S)):
+            return json.loads(line)
         start, before = time.monotonic(), _Clocks.of(self.pid)
         while (line := self._next_line(_LOOK_EVERY_S)) is None:
             waited = min(_Clocks.of(self.pid).since(before).waiting_s, _STARVED_LIMIT_S)

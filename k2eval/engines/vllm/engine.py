@@ -113,6 +113,9 @@ class VllmEngine:
                     children.note()
                 starting.result()
                 self._tokenizer = await _maybe_await(self._engine.get_tokenizer())
+                if not getattr(self._tokenizer, "chat_template", None) and self._preview.files.template:
+                    # A model that sees pictures has its template beside the processor's settings.
+                    self._tokenizer.chat_template = self._preview.files.template.source
                 if self._settings.get("worker_extension_cls") == cpu_repair.EXTENSION:
                     repaired = any(await self._engine.collective_rpc("repair"))
                     self._notes += [cpu_repair.NOTE] if repaired and self._speculative else []
@@ -270,7 +273,8 @@ class VllmEngine:
         )
 
     def _notes_on_prompts(self) -> list[Note]:
-        return [FOLDED] if self._preview.folds or self._prompts.folds else []
+        notes = self._preview.notes
+        return [*notes, *([FOLDED] if self._prompts.folds and FOLDED not in notes else [])]
 
     def _notes_on_waiting(self) -> list[Note]:
         text = self._waiting.note if self._waiting else None
