@@ -161,7 +161,10 @@ class EndpointEngine:
         if prefill and text.lstrip().startswith(tuple(start for start, _ in pairs_of(form))):
             prefill = ""  # the server has put it back
         stops = request.sampling.stop
-        if not sent.stops_sent and any(stop in text for stop in stops):
+        if not sent.stops_sent and any(
+            stop in text and (finish_reason != "stop" or text.find(stop) + len(stop) < len(text))
+            for stop in stops
+        ):
             end = stop_place(text, form, stops, prefill)
             if end is not None:
                 text, finish_reason = text[:end], "stop"
