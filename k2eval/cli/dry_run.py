@@ -15,7 +15,14 @@ from rich.text import Text
 
 from k2eval.cli.hub import hub_row
 from k2eval.config import RunConfig
-from k2eval.engines import checkpoint_config, longest_context, open_engines, weight_bytes
+from k2eval.engines import (
+    checkpoint_config,
+    longest_context,
+    open_engines,
+    pinned,
+    pinned_config,
+    weight_bytes,
+)
 from k2eval.errors import ConfigError, K2EvalError
 from k2eval.journal import RUN, Archive, read_run, read_verdicts
 from k2eval.reasoning import find_format
@@ -182,8 +189,9 @@ def checkpoint_words(config: RunConfig, commit: str | None) -> str:
         return f"{config.model}, through the {config.engine.kind} engine, which was not asked."
     from k2eval.engines.vllm import check_checkpoints
 
-    if config.speculative:
-        check_checkpoints(config.model, config.speculative, config.engine.arguments)
+    speculative = pinned_config(config).speculative
+    if speculative:
+        check_checkpoints(config.model, speculative, pinned(config.model, config.engine.arguments))
     settings = checkpoint_config(config.model)
     if not settings:
         return f"{config.model} is on the hub, at commit {commit}; its weights were not looked at."

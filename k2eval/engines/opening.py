@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from k2eval.config import RunConfig, parse
-from k2eval.engines.hub import pinned
+from k2eval.engines.hub import pinned, pinned_tokenizer
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.reasoning import Found, find_format
@@ -69,7 +69,8 @@ def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, 
 
 def _format(kind: str, model: str, setting: str | Mapping[str, Any], arguments: Mapping[str, Any]) -> Found:
     """Return the reasoning format of a role's checkpoint; of one on the hub at the commit that is asked."""
-    return find_format(model, setting, pinned(model, arguments) if kind == "vllm" else arguments)
+    known = pinned(model, arguments) if kind == "vllm" else pinned_tokenizer(arguments)
+    return find_format(model, setting, known)
 
 
 def open_engine(

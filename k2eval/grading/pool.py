@@ -11,9 +11,9 @@ import contextlib
 import json
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -52,7 +52,10 @@ class _Job:
     reasoning: ReasoningFormat
     grader: Grader
     limit_s: float
-    result: Future[Grade] = field(default_factory=Future)
+    finish: Callable[[Grade], None]
+    """Takes the grade, in the thread of a worker."""
+    cancel: Callable[[], object]
+    """Called in place of ``finish`` if there will be no grade."""
     attempts: int = 0
 
     def message(self) -> bytes:
@@ -64,10 +67,6 @@ class _Job:
             "reasoning": self.reasoning.model_dump(mode="json"),
         }
         return b'{"text":%b,%b' % (_as_json(self.text), json.dumps(rest).encode()[1:])
-
-    def finish(self, grade: Grade) -> None:
-        with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
-            self.result.set_result(grade)
 
 
 class GradingPool:
@@ -119,15 +118,24 @@ class GradingPool:
         Raises:
             ConfigError: If there is no such grader, or the pool is closed.
         """
+        result: Future[Grade] = Future()
+
+        def finish(grade: Grade) -> None:
+            with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
+                result.set_result(grade)
+
+        self._queue(item, finish, result.cancel)
+        return result
+
+    def _queue(self, item: GradingJob, finish: Callable[[Grade], None], cancel: Callable[[], object]) -> None:
         grader = grader_for(grader_name(item.question, item.grader))
         limit = self._limit_s if grader.time_limit is None else grader.time_limit(item.question)
-        job = _Job(item.question, item.text, item.truncated, item.reasoning, grader, limit)
+        job = _Job(item.question, item.text, item.truncated, item.reasoning, grader, limit, finish, cancel)
         with self._changed:
             if self._closing:
                 raise ConfigError("Expected an open grading pool, got one that is closed.")
             self._jobs.append(job)
             self._changed.notify()
-        return job.result
 
     def hasten(self) -> None:
         """Let workers take their share of the processors from now on, even if they were idle ones so far.
@@ -146,9 +154,23 @@ class GradingPool:
         reasoning: ReasoningFormat = AUTO,
     ) -> Grade:
         """Grade one response; see :class:`GradingJob` for the arguments."""
-        return await asyncio.wrap_future(
-            self.submit(GradingJob(question, text, truncated, grader, reasoning))
-        )
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[Grade] = loop.create_future()
+
+        def settle(grade: Grade | None) -> None:
+            if result.done():
+                return
+            if grade is None:
+                result.cancel()
+            else:
+                result.set_result(grade)
+
+        def finish(grade: Grade | None = None) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(settle, grade)
+
+        self._queue(GradingJob(question, text, truncated, grader, reasoning), finish, finish)
+        return await result
 
     def pids(self) -> list[int]:
         """Return the process ids of the living workers."""
@@ -160,7 +182,7 @@ class GradingPool:
         with self._changed:
             self._closing = True
             for job in self._jobs:
-                job.result.cancel()
+                job.cancel()
             self._jobs.clear()
             self._changed.notify_all()
             busy = list(self._workers)
@@ -257,7 +279,7 @@ class GradingPool:
         with self._changed:
             if self._closing:
                 for job in batch:
-                    job.result.cancel()
+                    job.cancel()
                 return
             if not batch:
                 return

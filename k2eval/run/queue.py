@@ -7,8 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
-
 from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong, first_error
 from k2eval.grading import GradingPool
 from k2eval.journal import Archive, Journal
@@ -20,7 +18,8 @@ from k2eval.run.progress import Progress
 from k2eval.run.session import Session
 from k2eval.system import cores, load
 
-_ATTEMPTS = 3
+_PAUSES_S = (0.2, 0.4)
+"""Seconds before an engine is asked again."""
 _GRADING_BACKLOG = 512
 """Responses that may wait for their grade; beyond that the engine waits."""
 _LOOK_EVERY_S = 3.0
@@ -115,6 +114,7 @@ class SampleQueue:
         self._pool = pool
         self._progress = progress
         self._session = session
+        self._reasoning = engines.reasoning
         self._backlog = Backlog(_GRADING_BACKLOG)
 
     async def drain(self, assignments: Iterable[Assignment]) -> None:
@@ -161,7 +161,7 @@ class SampleQueue:
 
     def _sample(self, assignment: Assignment) -> Sample:
         return assignment.sample(
-            self._work.config.seed, self._engines.fingerprints, self._ask, self._engines.reasoning
+            self._work.config.seed, self._engines.fingerprints, self._ask, self._reasoning
         )
 
     async def _ask(self, request: Request, role: Role) -> Generation:
@@ -182,13 +182,14 @@ class SampleQueue:
         return generation
 
     async def _ask_engine(self, request: Request, role: Role) -> Generation:
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_exponential(multiplier=0.2, max=5),
-            retry=retry_if_exception(_may_pass),
-            reraise=True,
-        )
-        return await retrying(self._ask_once, request, role)
+        for pause_s in _PAUSES_S:
+            try:
+                return await self._ask_once(request, role)
+            except EngineError as error:
+                if not _may_pass(error):
+                    raise
+            await asyncio.sleep(pause_s)
+        return await self._ask_once(request, role)
 
     async def _ask_once(self, request: Request, role: Role) -> Generation:
         with self._session.asking():
@@ -231,11 +232,9 @@ def _longest_first(assignments: Iterable[Assignment], journal: Journal) -> list[
     return sorted(assignments, key=length, reverse=True)
 
 
-def _may_pass(error: BaseException) -> bool:
-    """Return whether to ask the engine again. Other errors are bugs; trying again would hide them.
+def _may_pass(error: EngineError) -> bool:
+    """Return whether to ask the engine again.
 
     An engine that tries again by itself, as an endpoint does ``attempts`` times, ends with EngineGaveUp.
     """
-    return isinstance(error, EngineError) and not isinstance(
-        error, (EngineGaveUp, PromptTooLong, EngineStopped)
-    )
+    return not isinstance(error, (EngineGaveUp, PromptTooLong, EngineStopped))

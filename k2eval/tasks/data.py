@@ -47,9 +47,15 @@ class QuestionSet:
         return self._items[repeat_index].items[: self.limit]
 
     def questions(self, repeat_index: int = 0) -> list[Question]:
-        """Return the questions of one repeat."""
+        """Return the questions of one repeat; those that are as in the first one are the same objects."""
         if repeat_index not in self._questions:
-            self._questions[repeat_index] = [self.task.ask(item) for item in self.items(repeat_index)]
+            items = self.items(repeat_index)
+            before = zip(self.items(), self.questions(), strict=False) if repeat_index else ()
+            known = {item.id: (item, question) for item, question in before}
+            self._questions[repeat_index] = [
+                known[item.id][1] if item.id in known and known[item.id][0] == item else self.task.ask(item)
+                for item in items
+            ]
         return self._questions[repeat_index]
 
     @property

@@ -42,6 +42,8 @@ class EndpointSettings(Record):
     """``completions`` sends prompts that were rendered here; ``auto`` does so if there is no chat."""
     tokenizer: str | None = None
     """Folder or hub name whose chat template renders prompts for ``/v1/completions``."""
+    tokenizer_revision: str | None = None
+    """Commit, tag or branch of the tokenizer on the hub; the newest commit if None."""
     extra_body: dict[str, Json] = Field(default_factory=dict)
     """Sent with every request as it is."""
     headers: dict[str, str] = Field(default_factory=dict)
@@ -64,6 +66,7 @@ class EndpointSettings(Record):
             "rename": self.rename,
             "api": "" if self.api == "auto" else self.api,
             "tokenizer": self.tokenizer,
+            "tokenizer_revision": self.tokenizer_revision,
         }
         return {name: value for name, value in chosen.items() if value}
 
@@ -114,6 +117,7 @@ class Secrets:
 _NAMES = list(EndpointSettings.model_fields)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+_PATHS_OF_REQUESTS = re.compile(r"/(?:chat/completions|completions|models|responses)/*\Z")
 _SECRET_NAME = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
 _OURS = ("messages", "model", "n", "prompt", "stream", "stream_options")
 _DROPPABLE_NOT = ("messages", "model", "prompt", "stream")
@@ -164,6 +168,7 @@ def checked(arguments: Mapping[str, Any]) -> EndpointSettings:
             "base_url": urls_of(arguments.get("base_url")),
             "answers_as": _text_or_none(arguments.get("answers_as")),
             "tokenizer": _text_or_none(arguments.get("tokenizer")),
+            "tokenizer_revision": _text_or_none(arguments.get("tokenizer_revision")),
             "api": api,
             "extra_body": extra,
             "headers": _texts("headers", arguments.get("headers")),
@@ -230,16 +235,18 @@ def _names(key: str, value: Any) -> tuple[str, ...]:
 
 
 def urls_of(addresses: Any) -> tuple[str, ...]:
-    """Return the base URLs in a text with commas or a list.
+    """Return the base URLs in a text with commas or a list; addresses of single requests are cut down to them.
 
     Raises:
         ConfigError: If there is none, or one is no URL, or holds a password or a query.
 
     >>> urls_of("http://a:8000/v1, http://b:8000/v1")
     ('http://a:8000/v1', 'http://b:8000/v1')
+    >>> urls_of("http://a:8000/v1/chat/completions")
+    ('http://a:8000/v1',)
     """
     listed = list(addresses) if isinstance(addresses, (list, tuple)) else str(addresses or "").split(",")
-    urls = tuple(str(url).strip() for url in listed if str(url).strip())
+    urls = tuple(_PATHS_OF_REQUESTS.sub("", str(url).strip()) for url in listed if str(url).strip())
     if not urls:
         raise ConfigError(
             "An endpoint needs engine.base_url, such as http://localhost:8000/v1; several with commas."
