@@ -81,6 +81,21 @@ class Reports(Protocol):
 
 
 @runtime_checkable
+class Supervised(Protocol):
+    """An engine that shows whether it works."""
+
+    @property
+    def progress(self) -> int:
+        """A number that grows while the engine works on requests."""
+        ...
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it has died, so that it answers nothing more."""
+        ...
+
+
+@runtime_checkable
 class Previews(Protocol):
     """An engine that can show its prompts before it starts."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -22,6 +23,8 @@ from k2eval.run.session import Session
 _ATTEMPTS = 3
 _GRADING_BACKLOG = 512
 """Responses that may wait for their grade; beyond that the engine waits."""
+_FOLLOW_EVERY_S = 0.5
+"""Time between two looks at the engines' capacity."""
 _SIGNAL_DELAY_S = 0.5
 """How much later than an engine's process this one may learn of the signal that ended both."""
 
@@ -93,6 +96,8 @@ class SampleQueue:
         self._progress = progress
         self._session = session
         self._backlog = Backlog(_GRADING_BACKLOG)
+        self._workers = 0
+        self._emptied = asyncio.Event()
 
     async def drain(self, assignments: Iterable[Assignment]) -> None:
         """Make and grade all samples.
@@ -104,14 +109,24 @@ class SampleQueue:
         queue = deque(_longest_first(assignments, self._journal))
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(len(queue), self._engines.capacity)):
-                    group.create_task(self._work_off(queue, group))
+                group.create_task(self._follow_capacity(queue, group))
         except BaseExceptionGroup as errors:
             raise first_error(errors) from errors
 
-    async def _work_off(self, queue: deque[Assignment], group: asyncio.TaskGroup) -> None:
+    async def _follow_capacity(self, queue: deque[Assignment], group: asyncio.TaskGroup) -> None:
+        """Have as many workers as the engines have places; engines of several replicas grow and shrink."""
         while queue:
+            for _ in range(min(len(queue), self._engines.capacity - self._workers)):
+                self._workers += 1
+                group.create_task(self._work_off(queue, group))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), _FOLLOW_EVERY_S)
+
+    async def _work_off(self, queue: deque[Assignment], group: asyncio.TaskGroup) -> None:
+        while queue and self._workers <= self._engines.capacity:
             assignment = queue.popleft()
+            if not queue:
+                self._emptied.set()
             response = await self._respond(assignment)
             if response is None:
                 continue
@@ -121,6 +136,7 @@ class SampleQueue:
                 group.create_task(self._grade(assignment, response))
             else:
                 self._progress.on_response(assignment.question.task)
+        self._workers -= 1
 
     async def _respond(self, assignment: Assignment) -> Response | None:
         try:

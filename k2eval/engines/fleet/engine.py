@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Callable, Collection
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +16,7 @@ from k2eval.engines.fleet.member import Member
 from k2eval.engines.fleet.protocol import FleetSettings, ReplicaLost, Supply
 from k2eval.engines.fleet.slot import Slot
 from k2eval.engines.protocol import Engine, EngineInfo, Previews
-from k2eval.errors import ConfigError, EngineError, EngineGaveUp, EngineStopped, K2EvalError
+from k2eval.errors import ConfigError, EngineGaveUp, EngineStopped, K2EvalError
 from k2eval.records import Generation, Json, Request, SpeculativeCounts
 from k2eval.statistics import add_counts
 
@@ -36,10 +37,16 @@ class FleetEngine:
         supply: Makes the replicas.
         settings: The patience of the fleet.
         plan: The number of replicas and its reason, in words.
+        log: The file for the output of the first replica.
     """
 
     def __init__(
-        self, prototype: Engine, supply: Supply, settings: FleetSettings | None = None, plan: str = ""
+        self,
+        prototype: Engine,
+        supply: Supply,
+        settings: FleetSettings | None = None,
+        plan: str = "",
+        log: Path | None = None,
     ) -> None:
         self.events = Events()
         """All that happened to replicas."""
@@ -47,6 +54,7 @@ class FleetEngine:
         self._supply = supply
         self._settings = settings or FleetSettings()
         self._plan = plan
+        self._log = log
         self._gate = Gate()
         self._slots: dict[asyncio.Task[None], Slot] = {}
         self._numbers: set[int] = set()
@@ -82,8 +90,7 @@ class FleetEngine:
             finally:
                 waiting.cancel()
             if not self._gate.was_up:
-                await self._keeper
-                raise self._end()
+                await self._keeper  # raises the reason
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
@@ -125,6 +132,7 @@ class FleetEngine:
                 "speculation": speculation,
                 "stage": f"{len(gate.members)} of {len(self._slots)} replicas are up" if self._slots else "",
                 "plan": self._plan,
+                "log": self._log,
             }
         )
 
@@ -177,14 +185,13 @@ class FleetEngine:
                     self._open_slot()
                 self._withdraw(len(self._numbers) - wanted)
                 if not self._slots or self._has_waited_too_long():
-                    self._gate.close(self._end())
-                    return
+                    raise self._end()
                 await asyncio.wait(
                     self._slots, timeout=self._settings.look_s, return_when=asyncio.FIRST_COMPLETED
                 )
                 for task in [task for task in self._slots if task.done()]:
                     self._close_slot(task)
-                if isinstance(self._problem, ConfigError) and self._first is None:
+                if isinstance(self._problem, ConfigError) and not self._may_start:
                     raise self._problem  # no replica can start with such a setting
         except K2EvalError as error:
             self._gate.close(error if isinstance(error, EngineStopped) else EngineStopped(str(error)))
@@ -216,6 +223,11 @@ class FleetEngine:
                 self._departed += 1
                 self._numbers.discard(slot.number)
 
+    @property
+    def _may_start(self) -> bool:
+        """Whether a replica was ever up, or one that has a place is about to start."""
+        return self._first is not None or any(slot.replica.is_placed for slot in self._slots.values())
+
     def _has_waited_too_long(self) -> bool:
         """Return whether all replicas have waited for a place for longer than they may."""
         now = asyncio.get_running_loop().time()
@@ -241,14 +253,14 @@ class FleetEngine:
                 raise ConfigError(f"expected the {name} {expected!r:.100} as in the others, got {got!r:.100}")
         self._first = self._first or info
 
-    def _end(self) -> EngineError:
+    def _end(self) -> K2EvalError:
         """Return the error that ends the fleet."""
         if self._gate.was_up:
             return EngineStopped(
                 f"No replica is left. {'; '.join(note.text for note in self.events.notes())}. What is finished is "
                 "kept; run the same command again to go on."
             )
-        if isinstance(self._problem, EngineError):
+        if self._problem is not None:
             return self._problem
         return EngineStopped(
             f"No replica found a place in {self._settings.wait_s:g} s. {self._plan} Start more nodes, ask for fewer "
