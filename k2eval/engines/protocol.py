@@ -52,8 +52,10 @@ class Engine(Protocol):
     :class:`~k2eval.errors.EngineError` when it has given up on a request.
     """
 
-    capacity: int
-    """Number of requests in flight that keep the engine full."""
+    @property
+    def capacity(self) -> int:
+        """Number of requests in flight that keep the engine full; it may change while the engine answers."""
+        ...
 
     async def __aenter__(self) -> Self: ...
 

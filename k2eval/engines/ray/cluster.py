@@ -8,6 +8,7 @@ import importlib.util
 import logging
 import os
 import secrets
+import socket
 import sys
 import tempfile
 import warnings
@@ -30,6 +31,7 @@ _STORE_BYTES = 128 << 20
 """Requests and answers travel inline; Ray wants a store nevertheless."""
 _LONGEST = 36
 """Characters of the temporary folder in which the names of Ray's sockets stay below the 107 that are allowed."""
+_CONNECT_S = 10.0
 INSTALL = "pip install 'k2eval[cluster]'"
 
 
@@ -115,6 +117,7 @@ class Cluster:
         if not is_installed():
             raise ConfigError(f"Several replicas run on Ray, which is not installed here: {INSTALL}.")
         own = self.address is None
+        self._check_address()
         folder = self._stack.enter_context(_private_folder()) if own else Path()
         self._stack.enter_context(_variables(_safe_variables() if own else {"RAY_USAGE_STATS_ENABLED": "0"}))
         is_new = "ray" not in sys.modules
@@ -154,12 +157,27 @@ class Cluster:
                 "Start the run in a process of its own: `k2eval run …`."
             )
 
+    def _check_address(self) -> None:
+        """Try the address first: Ray itself would try for minutes, and then end this process."""
+        address = os.environ.get("RAY_ADDRESS", "auto") if self.address == "auto" else self.address
+        if address in (None, "auto", "local"):
+            return
+        host, separator, port = address.rpartition(":")
+        if not separator or not port.isdigit() or "/" in host:
+            raise ConfigError(
+                f"Expected a cluster as host:port, such as head:6379, or auto; got {address!r:.200}."
+            )
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+        except (OSError, OverflowError) as error:
+            raise ConfigError(self._cannot_connect(error)) from error
+
     def _cannot_connect(self, error: Exception) -> str:
         reason = " ".join(str(error).split())[:300]
         if self.address is None:
             return f"Ray could not start on this host: {reason}"
         return (
-            f"Cannot connect to the Ray cluster {self.address!r}: {reason} Start Ray on this host, too: "
+            f"Cannot connect to the Ray cluster {self.address!r}: {reason.rstrip('.')}. Start Ray on this host, too: "
             "`ray start --head`, or `ray start --address=HOST:6379`; docs/cluster.md has all steps."
         )
 

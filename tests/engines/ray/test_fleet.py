@@ -145,7 +145,7 @@ async def test_a_node_that_comes_late_joins_and_one_that_is_killed_costs_only_it
 
 
 async def test_a_node_that_drains_is_left_in_order(cluster: Any, tmp_path: Path) -> None:
-    from ray._raylet import GcsClient
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
     from ray.core.generated import autoscaler_pb2
 
     node = cluster.add_node(num_cpus=2, object_store_memory=80 << 20)
