@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from k2eval.engines.vllm.children import Children
 from k2eval.errors import ConfigError, EngineStopped
 from k2eval.system import temporary_folder
 
@@ -120,6 +121,10 @@ class Cluster:
         self._check_address()
         folder = self._stack.enter_context(_private_folder()) if own else Path()
         self._stack.enter_context(_variables(_safe_variables() if own else {"RAY_USAGE_STATS_ENABLED": "0"}))
+        if own:
+            # Some of Ray's processes outlive a driver that is killed; the guard of engines ends them.
+            children = Children()
+            self._stack.callback(children.close)
         is_new = "ray" not in sys.modules
         import ray
 
@@ -149,6 +154,8 @@ class Cluster:
                 ray.init(**settings)
         except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
             raise ConfigError(self._cannot_connect(error)) from error
+        if own:
+            children.note()
         self._stack.callback(ray.shutdown)
         listens = ray.util.get_node_ip_address()
         if own and not listens.startswith("127."):
