@@ -31,12 +31,11 @@ NANO = Path(__file__).resolve().parents[2] / "models" / "nano" / "rl"
 
 
 def actors(started: Started) -> list[psutil.Process]:
-    family = psutil.Process(started.process.pid).children(recursive=True)
-    return [process for process in family if "ReplicaActor" in " ".join(process.cmdline())]
+    return [process for process in family(started) if "ReplicaActor" in " ".join(process.cmdline())]
 
 
 def family(started: Started) -> list[psutil.Process]:
-    return psutil.Process(started.process.pid).children(recursive=True)
+    return list(psutil.Process(started.process.pid).children(recursive=True))
 
 
 def until_gone(processes: list[psutil.Process]) -> None:
