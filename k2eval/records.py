@@ -95,6 +95,8 @@ class NoteKind(StrEnum):
     """Reasoning that could not be told from the answer, or was cut."""
     ENGINE = "engine"
     """The checkpoint or its engine."""
+    REPLICAS = "replicas"
+    """Replicas that died, hung or left while others went on."""
     OTHER = "other"
     """A note of k2eval 0.1.0, which kept notes without a kind."""
 

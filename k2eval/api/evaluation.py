@@ -48,6 +48,8 @@ def evaluate(
     reasoning_effort: str | None = None,
     thinking_budget: int | None = None,
     workers: int | None = None,
+    replicas: int | str = "auto",
+    cluster: str | None = None,
     progress: bool = True,
 ) -> Run:
     """Ask the questions of tasks, grade the answers, and keep everything in a run directory.
@@ -84,6 +86,8 @@ def evaluate(
         reasoning_effort: How hard it thinks, in its own word.
         thinking_budget: The most tokens that it may think.
         workers: Grading processes; k2eval chooses if None.
+        replicas: Number of engines that share the work: a number, ``auto`` or ``all``, as ``k2eval run --replicas``.
+        cluster: Ray cluster on which they run: ``host:port`` or ``auto``; this host alone if None.
         progress: Whether to show progress: on the standard error stream, or below the cell of a notebook.
 
     Raises:
@@ -125,6 +129,8 @@ async def evaluate_async(
     reasoning_effort: str | None = None,
     thinking_budget: int | None = None,
     workers: int | None = None,
+    replicas: int | str = "auto",
+    cluster: str | None = None,
     progress: bool = True,
 ) -> Run:
     """Evaluate as :func:`evaluate` does, in the event loop that runs already.
@@ -153,6 +159,8 @@ async def evaluate_async(
         reasoning_effort: How hard it thinks.
         thinking_budget: The most tokens that it may think.
         workers: Grading processes.
+        replicas: Number of engines that share the work.
+        cluster: Ray cluster on which they run.
         progress: Whether to show progress.
 
     Raises:
@@ -198,6 +206,7 @@ async def evaluate_async(
             "reasoning_effort": reasoning_effort,
             "thinking_budget": thinking_budget,
             "workers": workers,
+            "fleet": {"replicas": replicas, "cluster": cluster},
         },
         task_names=task_files,
     )

@@ -50,6 +50,8 @@ def run_command(
     console = terminal()
     runner = Runner(config, open_engines(config), console)
     _announce(runner.work, config, console)
+    for plan in {engine.info.plan: None for engine in runner.engines.distinct if engine.info.plan}:
+        console.print(f"  Engine: {plan}.", soft_wrap=True, highlight=False, markup=False)
     with tracking(track, config.out, config.model_dump(mode="json"), console):
         summary = asyncio.run(runner.run())
     if summary.done:

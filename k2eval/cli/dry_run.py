@@ -124,7 +124,7 @@ def candidates(recipe: str) -> int:
 
 
 def checks(config: RunConfig, plans: list[TaskPlan]) -> Iterator[DoctorRow]:
-    """Yield a row for the recipe, the checkpoint, the hub and the run directory."""
+    """Yield a row for the recipe, the checkpoint, its replicas, the hub and the run directory."""
     yield _try("recipe", lambda: recipe_words(config.recipe))
 
     def checkpoint() -> str:
@@ -133,6 +133,8 @@ def checks(config: RunConfig, plans: list[TaskPlan]) -> Iterator[DoctorRow]:
 
     model = _try("model", checkpoint)
     yield model
+    if model.ok:
+        yield from (DoctorRow("replicas", True, f"{plan}.", "") for plan in fleet_words(config))
     if model.ok and plans and not any(plan.problem for plan in plans):
         yield _try("prompts", lambda: prompt_words(config))
     yield _try(
@@ -158,6 +160,12 @@ def recipe_words(recipe: str) -> str:
     count = candidates(recipe)
     many = f", up to {count} answers for each sample; plans and judgements come on top" if count > 1 else ""
     return f"{recipe}{many}."
+
+
+def fleet_words(config: RunConfig) -> list[str]:
+    """Say how many replicas of each engine there will be; nothing for one engine that is as it always was."""
+    engines = RoleEngines(open_engines(config)).distinct
+    return list({engine.info.plan: None for engine in engines if engine.info.plan})
 
 
 def prompt_words(config: RunConfig) -> str:

@@ -16,11 +16,13 @@ from k2eval.cli.options import (
     RUN,
     WORK,
     BudgetOption,
+    ClusterOption,
     DataOption,
     EffortOption,
     IncludeOption,
     ModelOption,
     ReasoningOption,
+    ReplicasOption,
     RunArgument,
     SetOption,
     SpeculativeOption,
@@ -123,6 +125,8 @@ def run(
             "[default: vllm]",
         ),
     ] = None,
+    replicas: ReplicasOption = None,
+    cluster: ClusterOption = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -169,9 +173,11 @@ def run(
         "reasoning": reasoning_setting(reasoning),
         "reuse": tuple(reuse) if reuse else None, "include_path": tuple(include_path) if include_path else None,
     }  # fmt: skip
+    fleet = {"replicas": replicas, "cluster": cluster}
+    pairs = [*(set_ or []), *(f"fleet.{name}={value}" for name, value in fleet.items() if value is not None)]
     if dry_run:
-        raise typer.Exit(dry_run_command(config, flags, engine, set_ or []))
-    raise typer.Exit(run_command(config, flags, engine, set_ or [], track))
+        raise typer.Exit(dry_run_command(config, flags, engine, pairs))
+    raise typer.Exit(run_command(config, flags, engine, pairs, track))
 
 
 KINDS = ("vllm", "endpoint", "scripted")

@@ -96,6 +96,26 @@ SystemOption = Annotated[
     ),
 ]
 
+ReplicasOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|N|all",
+        rich_help_panel=WORK,
+        help="Number of engines that share the work, on Ray: auto for one a card of this host (or for as few cards as "
+        "the model fits into), or as many as the cluster has room for. [default: auto]",
+    ),
+]
+
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|HOST:PORT",
+        rich_help_panel=WORK,
+        help="Ray cluster on which the replicas run; auto is the one that this host belongs to. "
+        "[default: this host alone]",
+    ),
+]
+
 ThinkingOption = Annotated[
     Literal["on", "off"] | None,
     typer.Option(

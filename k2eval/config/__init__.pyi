@@ -1,3 +1,6 @@
+from .fleet import (
+    FleetConfig as FleetConfig,
+)
 from .run import (
     RunConfig as RunConfig,
     TaskOverrides as TaskOverrides,
@@ -13,6 +16,7 @@ from .speculative import (
 __all__ = [
     "METHODS_WITH_PATH",
     "SHORT_NAMES",
+    "FleetConfig",
     "RunConfig",
     "TaskOverrides",
     "explain",

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from k2eval.config.fleet import FleetConfig
 from k2eval.config.speculative import parse as parse_speculative
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.reasoning import format_named
@@ -112,6 +113,8 @@ class RunConfig(_Switched):
     overrides: dict[str, TaskOverrides] = Field(default_factory=dict)
     """Changes per task."""
     engine: EngineConfig = EngineConfig()
+    fleet: FleetConfig = FleetConfig()
+    """Number and place of the replicas of the engine; no part of the run's identity."""
     roles: dict[Text, Annotated[dict[str, Any], AfterValidator(_role)]] = Field(default_factory=dict)
     """Other engines and sampling for ``planner``, ``judge`` or ``answer_judge``; the solver where absent.
 
@@ -155,7 +158,7 @@ class RunConfig(_Switched):
         return value
 
 
-SECTIONS = ("engine", "sampling", "roles", "speculative")
+SECTIONS = ("engine", "fleet", "sampling", "roles", "speculative")
 
 
 TaskNames = Iterable[str] | Callable[[Sequence[Path]], Iterable[str]]
@@ -171,7 +174,7 @@ def load_config(
         file: YAML with the fields of :class:`RunConfig`; ``engine`` may be given flat (``kind`` beside
             its arguments), and a top-level key that is a task's name holds that task's overrides.
         flags: Fields given as flags; None means not given.
-        sets: ``section.key=value`` with a YAML value, where section is ``engine``, ``sampling``,
+        sets: ``section.key=value`` with a YAML value, where section is ``engine``, ``fleet``, ``sampling``,
             ``roles``, ``speculative`` or a task's name.
         task_names: Names that may be overridden. A function, such as :func:`k2eval.tasks.task.task_files`, is
             called with ``include_path``, so that the user's own tasks may be overridden too.

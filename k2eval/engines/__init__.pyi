@@ -27,6 +27,7 @@ from .protocol import (
     Engine as Engine,
     EngineInfo as EngineInfo,
     Previews as Previews,
+    Reports as Reports,
 )
 from .scripted import (
     ScriptedEngine as ScriptedEngine,
@@ -45,6 +46,7 @@ __all__ = [
     "Load",
     "Previews",
     "Prompt",
+    "Reports",
     "ScriptedEngine",
     "Target",
     "TemplateFiles",

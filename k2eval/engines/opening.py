@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from k2eval.config import RunConfig, parse
+from k2eval.config import FleetConfig, RunConfig, parse
 from k2eval.engines.hub import pinned, pinned_tokenizer
 from k2eval.engines.protocol import Engine
+from k2eval.engines.replicas import open_replicas, role_fleet
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.reasoning import Found, find_format
 from k2eval.records import ROLES, SWITCHES, Role, Sampling, digest
@@ -16,7 +16,6 @@ from k2eval.tasks import sampling_with
 
 LOG = "engine.log"
 """File of the run directory that takes what the engine prints."""
-KINDS = ("vllm", "endpoint", "scripted")
 
 
 def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, Engine]:
@@ -31,13 +30,15 @@ def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, 
     """
     engines: dict[Role, Engine] = {
         "solver": solver
-        or open_engine(
+        or open_replicas(
             str(config.engine.kind),
             config.model,
             config.engine.arguments,
             config.speculative,
             config.out / LOG,
             _format(str(config.engine.kind), config.model, config.reasoning, config.engine.arguments),
+            config.fleet,
+            alone=not any(has_own_engine(settings) for settings in config.roles.values()),
         )
     }
     opened: dict[str, Engine] = {}
@@ -49,58 +50,41 @@ def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, 
         sampling_with(Sampling(), config.role_sampling(role))
         for key in ("sampling", *SWITCHES):
             arguments.pop(key, None)
-        reasoning = arguments.pop("reasoning", None)
-        if not arguments and reasoning is None:
+        reasoning, replicas = arguments.pop("reasoning", None), arguments.pop("replicas", None)
+        if not arguments and reasoning is None and replicas is None:
             continue
         if not arguments:
+            setting = "reasoning" if reasoning is not None else "replicas"
             raise ConfigError(
-                f"roles.{name}.reasoning: expected a model of the role's own, too; it is asked of the solver's. Set "
-                f"roles.{name}.model, or --reasoning for the solver's checkpoint."
+                f"roles.{name}.{setting}: expected a model of the role's own, too; it is asked of the solver's. Set "
+                f"roles.{name}.model, or --{setting} for the solver's checkpoint."
             )
         model = arguments.pop("model", config.model)
         kind, speculative = arguments.pop("kind", "vllm"), parse(arguments.pop("speculative", None))
         found = _format(kind, str(model), reasoning or "auto", arguments)
-        what = digest(kind, model, arguments, speculative, found.form.model_dump(mode="json"))
+        what = digest(kind, model, arguments, speculative, found.form.model_dump(mode="json"), replicas)
         if what not in opened:  # roles of one engine share it
-            opened[what] = open_engine(kind, str(model), arguments, speculative, config.out / LOG, found)
+            fleet = role_fleet(role, replicas, config.fleet) if kind != "endpoint" else FleetConfig()
+            opened[what] = open_replicas(
+                kind,
+                str(model),
+                arguments,
+                speculative,
+                config.out / LOG,
+                found,
+                fleet,
+                name=f"{role} replica",
+            )
         engines[role] = opened[what]
     return engines
+
+
+def has_own_engine(settings: Mapping[str, Any]) -> bool:
+    """Return whether a role has an engine of its own, and that one is not on a server."""
+    return bool({"model", "kind"} & set(settings)) and settings.get("kind") != "endpoint"
 
 
 def _format(kind: str, model: str, setting: str | Mapping[str, Any], arguments: Mapping[str, Any]) -> Found:
     """Return the reasoning format of a role's checkpoint; of one on the hub at the commit that is asked."""
     known = pinned(model, arguments) if kind == "vllm" else pinned_tokenizer(arguments)
     return find_format(model, setting, known)
-
-
-def open_engine(
-    kind: str,
-    model: str,
-    arguments: Mapping[str, Any],
-    speculative: Mapping[str, Any] | None = None,
-    log: Path | None = None,
-    reasoning: Found | None = None,
-) -> Engine:
-    """Return an engine of this kind, not started yet."""
-    if kind == "vllm":
-        from k2eval.engines.vllm.engine import VllmEngine
-
-        return VllmEngine(model, arguments, speculative, log, reasoning)
-    if speculative and kind in KINDS:
-        raise ConfigError(
-            f"Speculation can be set for the vllm engine only, not for {kind}. A server speculates when it was "
-            "started so: `vllm serve … --speculative-config '{…}'`."
-        )
-    if kind == "endpoint":
-        from k2eval.engines.endpoint.engine import EndpointEngine
-
-        return EndpointEngine(model, arguments, reasoning)
-    if kind == "scripted":
-        from k2eval.engines.scripted import from_file
-
-        known = ["delay_s", "capacity"]
-        for key in arguments:
-            if key not in known:
-                raise ConfigError(f"The scripted engine has no argument {key!r}. {did_you_mean(key, known)}")
-        return from_file(Path(model), **arguments, reasoning=reasoning)
-    raise ConfigError(f"Unknown kind of engine {kind!r}. {did_you_mean(kind, list(KINDS))}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
@@ -40,6 +40,8 @@ class EngineInfo(Record):
     """The engine's activity while it starts, such as ``loading weights``; empty if it does not tell."""
     log: Path | None = None
     """The file that takes what the engine prints."""
+    plan: str = ""
+    """The number of replicas and its reason, of an engine that has several."""
 
 
 class Engine(Protocol):
@@ -50,8 +52,10 @@ class Engine(Protocol):
     :class:`~k2eval.errors.EngineError` when it has given up on a request.
     """
 
-    capacity: int
-    """Number of requests in flight that keep the engine full."""
+    @property
+    def capacity(self) -> int:
+        """Number of requests in flight that keep the engine full; it may change while the engine answers."""
+        ...
 
     async def __aenter__(self) -> Self: ...
 
@@ -66,6 +70,30 @@ class Engine(Protocol):
 
     async def generate(self, request: Request) -> Generation:
         """Answer one request."""
+        ...
+
+
+@runtime_checkable
+class Reports(Protocol):
+    """An engine to which things happen that the user should see at once."""
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Call ``listener`` with one line for each of them."""
+        ...
+
+
+@runtime_checkable
+class Supervised(Protocol):
+    """An engine that shows whether it works."""
+
+    @property
+    def progress(self) -> int:
+        """A number that grows while the engine works on requests."""
+        ...
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it has died, so that it answers nothing more."""
         ...
 
 

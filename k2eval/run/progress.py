@@ -158,6 +158,13 @@ class Progress:
         finally:
             self._places_waiting -= full
 
+    def tell(self, line: str) -> None:
+        """Print a line about an event, above the display."""
+        with contextlib.suppress(
+            ClosedPipe
+        ):  # raised among replicas, it would end them; the next line ends the run
+            self._print(line[:1].upper() + line[1:])
+
     def _render(self) -> Group:
         table = Table(box=None, pad_edge=False)
         for heading in ("task", "done", "score %", "truncated %", "no answer %", "failed on our side"):

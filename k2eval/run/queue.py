@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -25,6 +26,8 @@ _GRADING_BACKLOG = 512
 _LOOK_EVERY_S = 3.0
 _BUSY = 0.25
 """Share of the processors above which other programs are busy."""
+_FOLLOW_EVERY_S = 0.5
+"""Time between two looks at the engines' capacity."""
 _SIGNAL_DELAY_S = 0.5
 """How much later than an engine's process this one may learn of the signal that ended both."""
 
@@ -116,6 +119,8 @@ class SampleQueue:
         self._session = session
         self._reasoning = engines.reasoning
         self._backlog = Backlog(_GRADING_BACKLOG)
+        self._workers = 0
+        self._emptied = asyncio.Event()
 
     async def drain(self, assignments: Iterable[Assignment]) -> None:
         """Make and grade all samples.
@@ -128,16 +133,26 @@ class SampleQueue:
         watch = asyncio.create_task(hasten_if_starved(self._backlog, self._pool.hasten))
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(len(queue), self._engines.capacity)):
-                    group.create_task(self._work_off(queue, group))
+                group.create_task(self._follow_capacity(queue, group))
         except BaseExceptionGroup as errors:
             raise first_error(errors) from errors
         finally:
             watch.cancel()
 
-    async def _work_off(self, queue: deque[Assignment], group: asyncio.TaskGroup) -> None:
+    async def _follow_capacity(self, queue: deque[Assignment], group: asyncio.TaskGroup) -> None:
+        """Have as many workers as the engines have places; engines of several replicas grow and shrink."""
         while queue:
+            for _ in range(min(len(queue), self._engines.capacity - self._workers)):
+                self._workers += 1
+                group.create_task(self._work_off(queue, group))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), _FOLLOW_EVERY_S)
+
+    async def _work_off(self, queue: deque[Assignment], group: asyncio.TaskGroup) -> None:
+        while queue and self._workers <= self._engines.capacity:
             assignment = queue.popleft()
+            if not queue:
+                self._emptied.set()
             response = await self._respond(assignment)
             if response is None:
                 continue
@@ -147,6 +162,7 @@ class SampleQueue:
                 group.create_task(self._grade(assignment, response))
             else:
                 self._progress.on_response(assignment.question.task)
+        self._workers -= 1
 
     async def _respond(self, assignment: Assignment) -> Response | None:
         try:

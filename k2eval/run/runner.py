@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from k2eval.config import RunConfig
-from k2eval.engines import Engine, Previews
+from k2eval.engines import Engine, Previews, Reports
 from k2eval.errors import EngineError, JournalError, first_error
 from k2eval.grading import GradingPool, grader_name
 from k2eval.journal import Archive, Journal, RunRecord
@@ -113,6 +113,8 @@ class Runner:
                 )
             )
             for engine in self.engines.distinct:
+                if isinstance(engine, Reports):
+                    engine.listen(progress.tell)
                 with progress.starting(engine):
                     await stack.enter_async_context(engine)
             start.note_engines()

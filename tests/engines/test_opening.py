@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from k2eval.engines.endpoint.engine import EndpointEngine
-from k2eval.engines.opening import open_engine, open_engines
+from k2eval.engines.kinds import open_engine
+from k2eval.engines.opening import open_engines
 from k2eval.errors import ConfigError
 from tests.scripted_runs import config
 

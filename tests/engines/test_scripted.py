@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from k2eval.engines.opening import open_engine
+from k2eval.engines.kinds import open_engine
 from k2eval.engines.scripted import ScriptedEngine, from_file
 from k2eval.errors import ConfigError
 from k2eval.records import Message, Request, Sampling

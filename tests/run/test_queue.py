@@ -1,11 +1,18 @@
-"""The backlog of responses that wait for their grade."""
+"""The queue's backlog of responses that wait for their grade, and its workers."""
 
 import asyncio
 import contextlib
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from k2eval.engines.scripted import ScriptedEngine
+from k2eval.records import Generation, Request
+from k2eval.run import queue
 from k2eval.run.queue import Backlog, hasten_if_starved
+from k2eval.run.runner import Runner
+from tests.scripted_runs import config
 
 
 async def test_a_full_backlog_lets_none_in_until_most_have_gone() -> None:
@@ -57,3 +64,35 @@ async def test_graders_are_hastened_when_the_engine_waits_for_them_and_other_pro
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(hasten_if_starved(backlog, lambda: calls.append(None), every_s=0.001), 0.5)
     assert len(calls) == hastened
+
+
+class Growing(ScriptedEngine):
+    """An engine whose capacity changes as it answers."""
+
+    def __init__(self, capacities: dict[int, int]) -> None:
+        super().__init__(lambda request: "no answer", delay_s=0.02, capacity=capacities[0])
+        self._capacities = capacities
+        self.now = 0
+        self.seen: list[tuple[int, int]] = []
+
+    async def generate(self, request: Request) -> Generation:
+        self.now += 1
+        self.seen.append((self.capacity, self.now))
+        try:
+            return await super().generate(request)
+        finally:
+            self.now -= 1
+            self.capacity = self._capacities.get(len(self.seen), self.capacity)
+
+
+async def test_workers_follow_the_capacity_of_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "_FOLLOW_EVERY_S", 0.01)
+    engine = Growing({0: 2, 20: 12, 80: 3})
+    run = config(tmp_path / "run", limit=20, repeats=8)
+    summary = await Runner(run, {"solver": engine}, Console(quiet=True)).run()
+    assert summary.done == 160
+    most = {capacity: max(now for known, now in engine.seen if known == capacity) for capacity in (2, 12)}
+    assert most == {2: 2, 12: 12}
+    assert {now for capacity, now in engine.seen[-40:] if capacity == 3} == {3}

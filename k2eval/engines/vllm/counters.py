@@ -25,6 +25,8 @@ class EngineCounters:
     """
 
     def __init__(self) -> None:
+        self.count = 0
+        """Number of steps so far."""
         self.drafts = 0
         self.drafted_tokens = 0
         self.accepted_tokens = 0
@@ -46,6 +48,7 @@ class EngineCounters:
 
     def record(self, stats: Any) -> None:
         """Count one step, from vLLM's ``SchedulerStats``."""
+        self.count += 1
         if self.steps is not None:
             self.steps.append(Step(time.monotonic(), stats.num_running_reqs, stats.num_waiting_reqs))
         drafted = getattr(stats, "spec_decoding_stats", None)

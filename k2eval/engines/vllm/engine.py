@@ -78,6 +78,8 @@ class VllmEngine:
         self._version = vllm_version()
         self._settings: dict[str, Any] = dict(self._arguments)
         self._device = ""
+        self.plan = ""
+        """The reason for the number of cards, for people; empty if the user has set it."""
         self.counters = EngineCounters()
         self.capacity = 2 * 256
         self._engine: Any = None
@@ -270,6 +272,7 @@ class VllmEngine:
             if self._log and self._log_start is not None
             else "",
             log=self._log,
+            plan=self.plan,
         )
 
     def _notes_on_prompts(self) -> list[Note]:
@@ -279,6 +282,25 @@ class VllmEngine:
     def _notes_on_waiting(self) -> list[Note]:
         text = self._waiting.note if self._waiting else None
         return [Note(kind=NoteKind.ENGINE, text=text)] if text else []
+
+    @property
+    def keeps_budgets(self) -> bool:
+        """Whether vLLM itself must end thinking; known once all prompts have been shown."""
+        return self._preview.keeps_budgets
+
+    @keeps_budgets.setter
+    def keeps_budgets(self, value: bool) -> None:
+        self._preview.keeps_budgets = value
+
+    @property
+    def progress(self) -> int:
+        """Number of scheduler steps; see :class:`k2eval.engines.protocol.Supervised`."""
+        return self.counters.count
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether vLLM has died."""
+        return self._engine is None or bool(getattr(self._engine, "errored", False))
 
     @property
     def llm(self) -> Any:

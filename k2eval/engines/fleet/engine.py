@@ -1,0 +1,268 @@
+"""Several replicas as one engine, which replicas join and leave while it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Callable, Collection
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from k2eval.engines.fleet.events import EventKind, Events
+from k2eval.engines.fleet.gate import Gate
+from k2eval.engines.fleet.member import Member
+from k2eval.engines.fleet.protocol import FleetSettings, ReplicaLost, Supply
+from k2eval.engines.fleet.slot import Slot
+from k2eval.engines.protocol import Engine, EngineInfo, Previews
+from k2eval.errors import ConfigError, EngineGaveUp, EngineStopped, K2EvalError
+from k2eval.records import Generation, Json, Request, SpeculativeCounts
+from k2eval.statistics import add_counts
+
+_AHEAD = 1.25
+"""Requests at the gate for each place, so that a place is taken again as soon as it is free."""
+_SAME = ("dtype", "quantization", "max_model_len", "speculative_config")
+"""Settings that must be the same for all replicas, since they change what a checkpoint says."""
+
+
+class FleetEngine:
+    """An engine that answers by the replicas of a supply.
+
+    A request goes to the replica with the most room. If the replica dies, hangs or answers nonsense, others are asked
+    with the same request, and the replica starts again. The fleet stops once no replica is left.
+
+    Args:
+        prototype: The engine that the replicas run, not started; it tells the identity and shows prompts.
+        supply: Makes the replicas.
+        settings: The patience of the fleet.
+        plan: The number of replicas and its reason, in words.
+        log: The file for the output of the first replica.
+    """
+
+    def __init__(
+        self,
+        prototype: Engine,
+        supply: Supply,
+        settings: FleetSettings | None = None,
+        plan: str = "",
+        log: Path | None = None,
+    ) -> None:
+        self.events = Events()
+        """All that happened to replicas."""
+        self._prototype = prototype
+        self._supply = supply
+        self._settings = settings or FleetSettings()
+        self._plan = plan
+        self._log = log
+        self._gate = Gate()
+        self._slots: dict[asyncio.Task[None], Slot] = {}
+        self._numbers: set[int] = set()
+        """Numbers of replicas that serve, start, or were given up."""
+        self._departed = 0
+        self._first: EngineInfo | None = None
+        self._problem: K2EvalError | None = None
+        self._unplaced_since: float | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def capacity(self) -> int:
+        """Number of requests that keep all replicas full; it changes as they come and go."""
+        return max(1, math.ceil(_AHEAD * self._gate.places))
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Call ``listener`` with a line for each event; see :class:`k2eval.engines.protocol.Reports`."""
+        self.events.listener = listener
+
+    async def __aenter__(self) -> Self:
+        """Start the replicas, and return as soon as the first one is up.
+
+        Raises:
+            ConfigError: If a setting is wrong, or there is no place for replicas.
+            EngineError: If no replica can start.
+        """
+        try:
+            await self._supply.open()
+            self._keeper = asyncio.create_task(self._keep())
+            waiting = asyncio.create_task(self._gate.occupied.wait())
+            try:
+                await asyncio.wait([waiting, self._keeper], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waiting.cancel()
+            if not self._gate.was_up:
+                await self._keeper  # raises the reason
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            await asyncio.gather(*(self._take_leave(member) for member in self._gate.members))
+        tasks: list[asyncio.Task[None]] = [*self._slots, *([self._keeper] if self._keeper else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._slots.clear()
+        await self._supply.close()
+
+    async def _take_leave(self, member: Member) -> None:
+        """Learn the last notes and counts of a replica."""
+        with contextlib.suppress(TimeoutError, ReplicaLost):
+            async with asyncio.timeout(self._settings.look_s):
+                member.info = (await member.replica.health()).info
+
+    @property
+    def info(self) -> EngineInfo:
+        """Identity of the checkpoint, and the settings of the first replica."""
+        info = self._first or self._prototype.info
+        gate, of_all = self._gate, self._gate.infos
+        notes = dict.fromkeys(note for known in (self._prototype.info, *of_all) for note in known.notes)
+        speculation: SpeculativeCounts | None = None
+        for known in of_all:
+            if known.speculation:
+                speculation = add_counts(speculation, known.speculation)
+        return info.model_copy(
+            update={
+                "honours_seeds": all(known.honours_seeds for known in (info, *of_all)),
+                "settings": info.settings | ({"replicas": gate.most} if gate.was_up else {}),
+                "notes": (*notes, *self.events.notes()),
+                "speculation": speculation,
+                "stage": f"{len(gate.members)} of {len(self._slots)} replicas are up" if self._slots else "",
+                "plan": self._plan,
+                "log": self._log,
+            }
+        )
+
+    def preview(self, request: Request, switches: Collection[str] = ()) -> str | None:
+        """Show the prompt of a request; see :class:`k2eval.engines.protocol.Previews`."""
+        return self._prototype.preview(request, switches) if isinstance(self._prototype, Previews) else None
+
+    async def generate(self, request: Request) -> Generation:
+        """Answer one request; see :class:`k2eval.engines.protocol.Engine`.
+
+        Raises:
+            EngineStopped: If no replica is left.
+            EngineGaveUp: If the request was lost with too many replicas.
+        """
+        losses: list[str] = []
+        while True:
+            member = await self._gate.enter(again=bool(losses))
+            try:
+                return await member.ask(request)
+            except ReplicaLost as lost:
+                if member.ending and member.ending.kind is not EventKind.LEFT:
+                    losses.append(str(lost))
+            finally:
+                self._gate.leave(member)
+            if len(losses) >= self._settings.losses:
+                raise EngineGaveUp(
+                    f"Question {request.question_id!r} ({request.task}, {request.stage}) was asked of {len(losses)} "
+                    f"replicas, and each was lost meanwhile: {losses[-1]}. The request itself may end them."
+                )
+
+    def drain(self, name: str) -> None:
+        """Let a replica finish its requests and leave.
+
+        Raises:
+            ConfigError: If no replica of this name is up.
+        """
+        for member in self._gate.members:
+            if member.name == name:
+                member.leave()
+                return
+        known = ", ".join(member.name for member in self._gate.members) or "none"
+        raise ConfigError(f"Expected a replica that is up, got {name!r}. Up: {known}.")
+
+    async def _keep(self) -> None:
+        """Keep as many replicas as there should be; close the gate when there is none and can be none."""
+        try:
+            while True:
+                wanted = await self._supply.wanted(self._departed)
+                for _ in range(wanted - len(self._numbers)):
+                    self._open_slot()
+                self._withdraw(len(self._numbers) - wanted)
+                if not self._slots or self._has_waited_too_long():
+                    raise self._end()
+                await asyncio.wait(
+                    self._slots, timeout=self._settings.look_s, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in [task for task in self._slots if task.done()]:
+                    self._close_slot(task)
+                if isinstance(self._problem, ConfigError) and not self._may_start:
+                    raise self._problem  # no replica can start with such a setting
+        except K2EvalError as error:
+            self._gate.close(error if isinstance(error, EngineStopped) else EngineStopped(str(error)))
+            raise
+        except Exception as error:  # a fault of ours; nobody shall wait for replicas that nobody looks after
+            self._gate.close(EngineStopped(f"The fleet has failed: {error!r}. What is finished is kept."))
+            raise
+
+    def _open_slot(self) -> None:
+        number = next(number for number in range(len(self._numbers) + 1) if number not in self._numbers)
+        slot = Slot(number, self._supply, self._gate, self.events, self._settings, self._welcome)
+        self._numbers.add(number)
+        self._slots[asyncio.create_task(slot.serve())] = slot
+
+    def _withdraw(self, count: int) -> None:
+        """End replicas that wait for a place that is no longer there, the last ones first."""
+        for task, slot in [*self._slots.items()][::-1]:
+            if count > 0 and not slot.replica.is_placed:
+                count -= 1
+                self._numbers.discard(slot.number)
+                task.cancel()
+
+    def _close_slot(self, task: asyncio.Task[None]) -> None:
+        slot = self._slots.pop(task)
+        self._problem = self._problem or slot.error
+        if not task.cancelled():
+            task.result()  # raises what is a fault of ours
+            if slot.left:
+                self._departed += 1
+                self._numbers.discard(slot.number)
+
+    @property
+    def _may_start(self) -> bool:
+        """Whether a replica was ever up, or one that has a place is about to start."""
+        return self._first is not None or any(slot.replica.is_placed for slot in self._slots.values())
+
+    def _has_waited_too_long(self) -> bool:
+        """Return whether all replicas have waited for a place for longer than they may."""
+        now = asyncio.get_running_loop().time()
+        if any(slot.replica.is_placed for slot in self._slots.values()):
+            self._unplaced_since = None
+            return False
+        self._unplaced_since = self._unplaced_since or now
+        return now - self._unplaced_since >= self._settings.wait_s
+
+    def _welcome(self, info: EngineInfo) -> None:
+        """Accept the first engine of the fleet, and later ones if they give the same answers.
+
+        Raises:
+            ConfigError: If an engine has another checkpoint, version or setting.
+        """
+        first = self._first or self._prototype.info
+        pairs: list[tuple[str, Json, Json]] = [("checkpoint", first.fingerprint, info.fingerprint)]
+        if self._first:
+            pairs += [("engine", first.engine, info.engine), ("context", first.context, info.context)]
+            pairs += [(name, first.settings.get(name), info.settings.get(name)) for name in _SAME]
+        for name, expected, got in pairs:
+            if expected != got:
+                raise ConfigError(f"expected the {name} {expected!r:.100} as in the others, got {got!r:.100}")
+        self._first = self._first or info
+
+    def _end(self) -> K2EvalError:
+        """Return the error that ends the fleet."""
+        if self._gate.was_up:
+            return EngineStopped(
+                f"No replica is left. {'; '.join(note.text for note in self.events.notes())}. What is finished is "
+                "kept; run the same command again to go on."
+            )
+        if self._problem is not None:
+            return self._problem
+        return EngineStopped(
+            f"No replica found a place in {self._settings.wait_s:g} s. {self._plan} Start more nodes, ask for fewer "
+            "replicas, or wait longer with --set fleet.wait_s=N."
+        )

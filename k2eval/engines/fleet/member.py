@@ -1,0 +1,123 @@
+"""One replica as a fleet sees it: its requests, and the moment at which it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from k2eval.engines.fleet.events import EventKind
+from k2eval.engines.fleet.protocol import Replica, ReplicaLost
+from k2eval.engines.protocol import EngineInfo
+from k2eval.records import Generation, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a replica, and its reason."""
+
+    kind: EventKind
+    reason: str
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A replica that is up.
+
+    Only this count of requests decides who gets the next one, so nothing queues inside the replica beyond its window.
+    """
+
+    replica: Replica
+    info: EngineInfo
+    in_flight: int = 0
+    answered: int = 0
+    longest_s: float = 0.0
+    """Longest time that an answer took."""
+    accepts: bool = True
+    """Whether it gets further requests."""
+    ending: Ending | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once someone should look at the replica at once."""
+    unfinished: int = 0
+    """Number of requests that were unfinished when it was lost."""
+    _bounds: set[asyncio.Timeout] = field(default_factory=set)
+
+    @property
+    def name(self) -> str:
+        """The replica's name."""
+        return self.replica.name
+
+    @property
+    def room(self) -> int:
+        """Number of requests that it takes now."""
+        return self.replica.window - self.in_flight if self.accepts else 0
+
+    @property
+    def load(self) -> float:
+        """Requests in flight as a share of the window."""
+        return self.in_flight / self.replica.window
+
+    async def ask(self, request: Request) -> Generation:
+        """Answer one request.
+
+        Raises:
+            ReplicaLost: If the replica was lost before it had answered.
+            EngineError: If the replica has no answer.
+        """
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        if self.ending:  # lost between the dispatch and this call
+            raise ReplicaLost(self.ending.reason)
+        try:
+            async with asyncio.timeout(None) as bound:
+                self._bounds.add(bound)
+                try:
+                    generation = await self.replica.generate(request)
+                finally:
+                    self._bounds.discard(bound)
+        except TimeoutError:
+            self.lose(Ending(EventKind.DIED, "a connection timed out"))  # unless it was lost already
+            assert self.ending is not None
+            raise ReplicaLost(self.ending.reason) from None
+        except ReplicaLost as lost:
+            self.lose(Ending(EventKind.DIED, str(lost)))
+            raise
+        fault = fault_of(generation, request)
+        if fault:
+            self.lose(Ending(EventKind.NONSENSE, fault))
+            raise ReplicaLost(fault)
+        self.answered += 1
+        self.longest_s = max(self.longest_s, loop.time() - started)
+        return generation
+
+    def lose(self, ending: Ending) -> None:
+        """Record why the replica is lost; the first reason counts. Its requests end with the next turn of the loop."""
+        self.accepts = False
+        if self.ending is None:
+            self.ending = ending
+            self.unfinished = self.in_flight
+            self.release()
+        self.changed.set()
+
+    def release(self) -> None:
+        """End all waits for its answers, so that others are asked."""
+        now = asyncio.get_running_loop().time()
+        for bound in self._bounds:
+            bound.reschedule(now)
+
+    def leave(self) -> None:
+        """Ask it to finish its requests and to leave."""
+        self.accepts = False
+        self.changed.set()
+
+
+def fault_of(generation: object, request: Request) -> str | None:
+    """Return why an answer cannot be one to the request; None if it can."""
+    if not isinstance(generation, Generation):
+        return f"expected a generation, got {type(generation).__name__}"
+    for name in ("key", "task", "question_id", "repeat_index", "stage", "seed"):
+        asked, got = getattr(request, name), getattr(generation, name)
+        if asked != got:
+            return f"expected an answer with {name} {asked!r:.60}, got {got!r:.60}"
+    if not 0 <= generation.output_tokens <= request.sampling.max_tokens:
+        return f"expected at most {request.sampling.max_tokens} tokens, got {generation.output_tokens}"
+    return None

@@ -1,0 +1,52 @@
+"""The description by which each node opens the same engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from k2eval.engines.protocol import Engine
+from k2eval.reasoning import Found
+from k2eval.records import Json, ReasoningFormat, Record
+
+
+class Blueprint(Record):
+    """An engine that is not opened yet, as plain data."""
+
+    kind: str
+    """``vllm``, ``scripted``, or ``module:function`` of a function that takes this blueprint."""
+    model: str
+    arguments: dict[str, Json] = Field(default_factory=dict)
+    speculative: dict[str, Json] | None = None
+    reasoning: ReasoningFormat | None = None
+    reasoning_from: str = ""
+    keeps_budgets: bool = False
+    """Whether vLLM itself must end thinking; found when the run's prompts were written before the start."""
+    folder: str = ""
+    """The driver's folder, which relative paths start from, if the node has it, too."""
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Variables that are set if the node has not set them itself."""
+
+    def open(self, log: Path | None) -> Engine:
+        """Return the engine, not started.
+
+        Args:
+            log: The file that takes its output.
+
+        Raises:
+            ConfigError: If the checkpoint is not there, or a setting is wrong.
+        """
+        if ":" in self.kind:
+            from k2eval.tasks import import_object
+
+            opened: Engine = import_object(self.kind, "engine")(self)
+            return opened
+        from k2eval.engines.kinds import open_engine
+
+        found = Found(self.reasoning, self.reasoning_from) if self.reasoning else None
+        engine: Any = open_engine(self.kind, self.model, self.arguments, self.speculative, log, found)
+        if self.keeps_budgets:
+            engine.keeps_budgets = True
+        return engine  # type: ignore[no-any-return]

@@ -1,0 +1,280 @@
+"""A connection to Ray: to a cluster of this run's own on this host, or to one that is there already."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import logging
+import os
+import secrets
+import socket
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from k2eval.engines.vllm.children import Children
+from k2eval.errors import ConfigError, EngineStopped
+from k2eval.system import temporary_folder
+
+T = TypeVar("T")
+
+PLACE = "k2eval_place"
+"""The resource that a replica without a card takes on a cluster of the run's own."""
+_PLACES = 100_000
+_STORE_BYTES = 128 << 20
+"""Requests and answers travel inline; Ray wants a store nevertheless."""
+_LONGEST = 36
+"""Characters of the temporary folder in which the names of Ray's sockets stay below the 107 that are allowed."""
+_CONNECT_S = 10.0
+INSTALL = "pip install 'k2eval[cluster]'"
+
+
+def is_installed() -> bool:
+    """Return whether Ray can be imported."""
+    return importlib.util.find_spec("ray") is not None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRoom:
+    """A node of the cluster that lives."""
+
+    id: str
+    address: str
+    cpus: float
+    gpus: float
+    leaving: bool
+    """Whether it drains, so that nothing new may be placed there."""
+
+
+class Cluster:
+    """A connection, shared by all fleets of this process that name the same address.
+
+    A cluster of the run's own listens on loopback only, asks each connection for a token, and keeps its files in a
+    folder that only this user can open. It ends with this process, even after ``kill -9``.
+
+    Args:
+        address: ``host:port`` of a cluster, ``auto`` for the one that this host belongs to, or None for an own one.
+    """
+
+    _shared: ClassVar[dict[str | None, tuple[Cluster, int]]] = {}
+
+    def __init__(self, address: str | None) -> None:
+        self.address = address
+        self._stack = ExitStack()
+        # Linux ends Ray's processes with the thread that started them, so one thread stays for all of Ray.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="k2eval-ray")
+
+    @classmethod
+    async def join(cls, address: str | None) -> Cluster:
+        """Return the connection, opened if this process has none yet; give it back with `leave`.
+
+        Raises:
+            ConfigError: If Ray is not installed, or there is no such cluster.
+        """
+        if address not in cls._shared:
+            if cls._shared:
+                raise ConfigError(
+                    "Expected one cluster for all roles, got several. Give all of them the same one."
+                )
+            cluster = cls(address)
+            cls._shared[address] = cluster, 0
+            try:
+                await cluster.call(cluster._connect)
+            except BaseException:
+                del cls._shared[address]
+                await cluster._close()
+                raise
+        cluster, users = cls._shared[address]
+        cls._shared[address] = cluster, users + 1
+        return cluster
+
+    async def leave(self) -> None:
+        """End the connection, if no other fleet uses it."""
+        _, users = self._shared[self.address]
+        if users > 1:
+            self._shared[self.address] = self, users - 1
+            return
+        del self._shared[self.address]
+        await self._close()
+
+    async def _close(self) -> None:
+        try:
+            await self.call(self._stack.close)
+        finally:
+            self._thread.shutdown(wait=False)
+
+    async def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function of Ray that takes its time, in Ray's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    def _connect(self) -> None:
+        if not is_installed():
+            raise ConfigError(f"Several replicas run on Ray, which is not installed here: {INSTALL}.")
+        own = self.address is None
+        self._check_address()
+        folder = self._stack.enter_context(_private_folder()) if own else Path()
+        self._stack.enter_context(_variables(_safe_variables() if own else {"RAY_USAGE_STATS_ENABLED": "0"}))
+        if own:
+            # Some of Ray's processes outlive a driver that is killed; the guard of engines ends them.
+            children = Children()
+            self._stack.callback(children.close)
+        is_new = "ray" not in sys.modules
+        import ray
+
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        if ray.is_initialized():
+            raise ConfigError(
+                "Expected no connection to Ray in this process, got one. End it with ray.shutdown()."
+            )
+        settings: dict[str, Any] = {
+            "configure_logging": False,
+            "log_to_driver": False,
+            "logging_level": "ERROR",
+        }
+        if own:
+            if not is_new:
+                _bind_to_loopback()
+            settings |= {
+                "address": "local", "num_cpus": 0, "resources": {PLACE: _PLACES}, "include_dashboard": False,
+                "object_store_memory": _STORE_BYTES, "_temp_dir": str(folder / "ray"), "_node_ip_address": "127.0.0.1",
+            }  # fmt: skip
+        else:
+            settings["address"] = self.address
+        _silence()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ray.init(**settings)
+        except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+            raise ConfigError(self._cannot_connect(error)) from error
+        if own:
+            children.note()
+        self._stack.callback(ray.shutdown)
+        listens = ray.util.get_node_ip_address()
+        if own and not listens.startswith("127."):
+            raise ConfigError(
+                f"Expected Ray to listen on loopback only, got {listens}: Ray was imported before k2eval could say so. "
+                "Start the run in a process of its own: `k2eval run …`."
+            )
+
+    def _check_address(self) -> None:
+        """Try the address first: Ray itself would try for minutes, and then end this process."""
+        address = os.environ.get("RAY_ADDRESS", "auto") if self.address == "auto" else self.address
+        if address in (None, "auto", "local"):
+            return
+        host, separator, port = address.rpartition(":")
+        if not separator or not port.isdigit() or "/" in host:
+            raise ConfigError(
+                f"Expected a cluster as host:port, such as head:6379, or auto; got {address!r:.200}."
+            )
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+        except (OSError, OverflowError) as error:
+            raise ConfigError(self._cannot_connect(error)) from error
+
+    def _cannot_connect(self, error: Exception) -> str:
+        reason = " ".join(str(error).split())[:300]
+        if self.address is None:
+            return f"Ray could not start on this host: {reason}"
+        return (
+            f"Cannot connect to the Ray cluster {self.address!r}: {reason.rstrip('.')}. Start Ray on this host, too: "
+            "`ray start --head`, or `ray start --address=HOST:6379`; docs/cluster.md has all steps."
+        )
+
+    async def nodes(self) -> list[NodeRoom]:
+        """Return the nodes that live.
+
+        Raises:
+            EngineStopped: If the cluster's head cannot be reached.
+        """
+        return await self.call(_nodes)
+
+
+def _nodes() -> list[NodeRoom]:
+    import ray
+
+    try:
+        leaving = _leaving_nodes()
+        return [
+            NodeRoom(
+                node["NodeID"],
+                node["NodeManagerAddress"],
+                node["Resources"].get("CPU", 0.0),
+                node["Resources"].get("GPU", 0.0),
+                node["NodeID"] in leaving,
+            )
+            for node in ray.nodes()
+            if node["Alive"]
+        ]
+    except (ray.exceptions.RayError, RuntimeError, OSError) as error:
+        raise EngineStopped(f"Ray's head cannot be reached: {' '.join(str(error).split())[:300]}.") from error
+
+
+def _leaving_nodes() -> frozenset[str]:
+    """Return the nodes that drain: by `ray drain-node`, or because their provider takes them back."""
+    with contextlib.suppress(ImportError, AttributeError):
+        from ray._private.state import state
+
+        return frozenset(state.get_draining_nodes())
+    return frozenset()
+
+
+def _safe_variables() -> Mapping[str, str]:
+    return {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        # On Linux Ray takes the host's address even if it is told 127.0.0.1. This says that there is no other node.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    }
+
+
+def _bind_to_loopback() -> None:
+    """Tell a Ray that was imported before its variables were set."""
+    from ray._private import ray_constants
+
+    if hasattr(ray_constants, "ENABLE_RAY_CLUSTER"):
+        ray_constants.ENABLE_RAY_CLUSTER = False
+
+
+def _silence() -> None:
+    """Keep Ray from printing each death of an actor: the fleet tells it in one line."""
+    from ray._private import worker
+
+    if hasattr(worker, "print_to_stdstream"):
+        worker.print_to_stdstream = lambda *_, **__: None
+
+
+@contextlib.contextmanager
+def _private_folder() -> Any:
+    """Give a folder that only this user can open. Ray opens its own folder below it to all."""
+    before = tempfile.tempdir
+    if len(tempfile.gettempdir()) > _LONGEST - len("/k2eval-4194304-abcdefgh"):
+        tempfile.tempdir = "/tmp"
+    try:
+        with temporary_folder() as folder:
+            tempfile.tempdir = before
+            yield folder
+    finally:
+        tempfile.tempdir = before
+
+
+@contextlib.contextmanager
+def _variables(variables: Mapping[str, str]) -> Any:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

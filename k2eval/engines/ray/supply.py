@@ -1,0 +1,113 @@
+"""The supply of a fleet on Ray: how many replicas there is room for, and the room of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from k2eval.engines.ray.blueprint import Blueprint
+from k2eval.engines.ray.cluster import PLACE, Cluster, NodeRoom
+from k2eval.engines.ray.replica import Placement, RayReplica
+from k2eval.errors import ConfigError
+
+Replicas = int | Literal["all"]
+
+
+class RaySupply:
+    """Replicas in actors of Ray.
+
+    Args:
+        blueprint: Returns the engine; called after the run's prompts have been shown.
+        replicas: Their number, or ``all`` for as many as the cluster has room for at any time.
+        cards: Cards of one replica; 0 for one that computes on processors.
+        address: The cluster's address; None for a cluster of the run's own.
+        log: The file for the output of a run's only engine; each replica writes one of a like name.
+        name: Prefix of the replicas' names, if there are several fleets.
+    """
+
+    def __init__(
+        self,
+        blueprint: Callable[[], Blueprint],
+        replicas: Replicas,
+        cards: int = 0,
+        address: str | None = None,
+        log: Path | None = None,
+        name: str = "replica",
+    ) -> None:
+        self._blueprint = blueprint
+        self._replicas = replicas
+        self._cards = cards
+        self._address = address
+        self._log = log
+        self._name = name
+        self._cluster: Cluster | None = None
+        self._nodes: list[NodeRoom] = []
+        self._leaving: set[str] = set()
+
+    async def open(self) -> None:
+        """Connect to Ray; see :class:`k2eval.engines.fleet.Supply`."""
+        self._cluster = await Cluster.join(self._address)
+        await self._look()
+        most = max((node.gpus for node in self._nodes), default=0)
+        if self._address is None and self._cards > most:
+            raise ConfigError(f"One replica needs {self._cards} cards, and this host has {most:g}.")
+
+    async def close(self) -> None:
+        """Leave Ray."""
+        if self._cluster is not None:
+            await self._cluster.leave()
+            self._cluster = None
+
+    async def _look(self) -> None:
+        assert self._cluster is not None
+        self._nodes = await self._cluster.nodes()
+        self._leaving.clear()
+        self._leaving.update(node.id for node in self._nodes if node.leaving)
+
+    async def wanted(self, departed: int) -> int:
+        """Return the number of replicas that there should be now; see :class:`k2eval.engines.fleet.Supply`."""
+        await self._look()
+        if self._replicas == "all":
+            return max(1, sum(self._places_on(node) for node in self._nodes if not node.leaving))
+        if self._address is None:  # on one host, nothing comes for what was sent away
+            return self._replicas - departed
+        return self._replicas
+
+    def _places_on(self, node: NodeRoom) -> int:
+        if self._cards:
+            return int(node.gpus // self._cards)
+        return int(node.cpus >= 1)
+
+    def replica(self, number: int) -> RayReplica:
+        """Return a replica that is not started; see :class:`k2eval.engines.fleet.Supply`."""
+        placement, log = self._placement(number), self.log_of(number)
+        return RayReplica(f"{self._name} {number}", self._blueprint(), placement, log, self._leaving)
+
+    def log_of(self, number: int) -> Path | None:
+        """Return the file for the output of a replica, such as ``engine-0.log``."""
+        prefix = "" if self._name == "replica" else f"{self._name.partition(' ')[0]}-"
+        return self._log.with_stem(f"{self._log.stem}-{prefix}{number}") if self._log else None
+
+    def _placement(self, number: int) -> Placement:
+        if self._cards:
+            largest = max((int(node.gpus) for node in self._nodes), default=self._cards)
+            if self._cards <= max(largest, 1):
+                return Placement([{"GPU": float(self._cards)}], gpus=float(self._cards))
+            # Over several nodes: vLLM's own actors take the bundles, one card each.
+            return Placement([{"GPU": 1.0}] * self._cards, "PACK")
+        if self._address is None:
+            return Placement([{PLACE: 1.0}], cores=self._share_of_cores(number))
+        most = max((node.cpus for node in self._nodes), default=1.0)
+        cpus = max(1.0, most) if self._replicas == "all" else 1.0
+        return Placement([{"CPU": cpus}])
+
+    def _share_of_cores(self, number: int) -> tuple[int, ...]:
+        """Return the cores of one of several replicas on this host; engines would all take the first ones."""
+        if not isinstance(self._replicas, int) or self._blueprint().kind != "vllm":
+            return ()
+        cores = sorted(os.sched_getaffinity(0))
+        each = max(1, len(cores) // self._replicas)
+        first = number * each % len(cores)
+        return tuple(cores[first : first + each])
