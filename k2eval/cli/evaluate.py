@@ -111,8 +111,8 @@ def run(
             parser=to_path,
             metavar="RUN",
             rich_help_panel=RUN,
-            help="Run directory that tells which questions take long, so that they are asked early. Another checkpoint or "
-            "recipe will do. Scores do not depend on it. May be given several times.",
+            help="Run directory that tells which questions take long, so that they are asked early. Another checkpoint "
+            "or recipe will do. Scores do not depend on it. May be given several times.",
         ),
     ] = None,
     seed: Annotated[

@@ -114,27 +114,28 @@ class _Question:
 class Lengths:
     """The expected lengths of a run's samples. A length is the number of tokens of all generations of a sample.
 
-    The siblings of a sample, which are the other repeats of its question, say most about its length. But few of them are
-    finished, and those that finish first are the short ones. So the estimate shrinks towards the length of the task, and
-    samples that are being made count too.
+    The siblings of a sample, which are the other repeats of its question, say most about its length. But few of them
+    are finished, and those that finish first are the short ones. So the estimate shrinks towards the length of the
+    task, and samples that are being made count too.
 
-    Logarithms of lengths are taken to be normal, with a mean for each question and one standard deviation s for all. If
-    the question is expected to have the mean m, and this is worth w siblings, then its estimate is::
+    Logarithms of lengths are taken to be normal, with a mean for each question and one standard deviation s for all.
+    If the question is expected to have the mean m, and this is worth w siblings, then its estimate is::
 
         (w·m + Σ c·y) / (w + Σ c)
 
-    A finished sibling has y = log L and c = 1. Of one that is being made only its length so far is known, a, by its age
-    and the mean speed of the samples that ended. With z = (log a - mean) / s, it counts as the mean of the rest of the law,
-    y = mean + s·φ(z) / Φ(-z), and with the probability that such a sample would have ended by now, c = Φ(z). So a young one
-    tells nothing, and an old one tells that its question is long.
+    A finished sibling has y = log L and c = 1. Of one that is being made only its length so far is known, a, by its
+    age and the mean speed of the samples that ended. With z = (log a - mean) / s, it counts as the mean of the rest
+    of the law, y = mean + s·φ(z) / Φ(-z), and with the probability that such a sample would have ended by now, c =
+    Φ(z). So a young one tells nothing, and an old one tells that its question is long.
 
-    The expected mean m is the task's, estimated in the same way from all its samples. If an earlier run has the question,
-    its logarithmic ratio to the task in that run is added. So another checkpoint or recipe need only agree in which
-    questions are long, not in how long they are.
+    The expected mean m is the task's, estimated in the same way from all its samples. If an earlier run has the
+    question, its logarithmic ratio to the task in that run is added. So another checkpoint or recipe need only agree
+    in which questions are long, not in how long they are.
 
-    The shrinkage is that of Efron and Morris (1975, Data analysis using Stein's estimator, JASA 70), and the mean of the
-    rest is the step for censored data of Dempster, Laird and Rubin (1977, EM, JRSS B 39), one step at each refresh. A
-    weight of earlier runs below that of as many siblings is a power prior (Ibrahim and Chen 2000, Statistical Science 15).
+    The shrinkage is that of Efron and Morris (1975, Data analysis using Stein's estimator, JASA 70), and the mean of
+    the rest is the step for censored data of Dempster, Laird and Rubin (1977, EM, JRSS B 39), one step at each
+    refresh. A weight of earlier runs below that of as many siblings is a power prior (Ibrahim and Chen 2000,
+    Statistical Science 15).
 
     Args:
         limits: The most tokens of a sample of each question.
@@ -244,8 +245,8 @@ def told_by_age(so_far: float, mean: float) -> _Evidence:
 def _priors(limits: Mapping[QuestionKey, float], earlier: Mapping[str, float]) -> dict[str, float]:
     """Return the logarithm of each task's length before it has any sample.
 
-    A task of an earlier run has the length that it had there. Another one is expected to need the same share of its limit
-    as those do.
+    A task of an earlier run has the length that it had there. Another one is expected to need the same share of its
+    limit as those do.
     """
     most: dict[str, float] = defaultdict(float)
     for key, limit in limits.items():

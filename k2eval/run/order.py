@@ -12,9 +12,8 @@ from k2eval.records import Verdict
 from k2eval.run.lengths import EarlierLengths, Lengths, QuestionKey, has_length
 from k2eval.run.plan import Assignment
 
-_FEWEST = 16
 _SHARE = 8
-"""All questions are looked at again after an eighth as many events as a look takes steps, and after 16 at least."""
+"""All are looked at again after an eighth as many answers as there were so far, or as a look takes steps."""
 
 
 @dataclass(slots=True)
@@ -38,11 +37,11 @@ Rank = tuple[bool, float, int, int, int]
 class Order:
     """The samples of a run in the order in which they are made, decided again with each answer.
 
-    First comes one sample of each question that has none, those of long tasks first: every table has an early row of all
-    its questions, which is not biased by length, and the length of every question becomes known. Then come the samples
-    that are expected to be longest (:class:`~k2eval.run.lengths.Lengths`), which is the rule of Graham (Bounds on
-    multiprocessing timing anomalies, SIAM J. Appl. Math. 17, 1969). Of questions with equal length the one with fewer
-    samples started comes first. Nobody ever waits: whoever asks gets the best sample as things stand.
+    First comes one sample of each question that has none, those of long tasks first: every table has an early row of
+    all its questions, which is not biased by length, and the length of every question becomes known. Then come the
+    samples that are expected to be longest (:class:`~k2eval.run.lengths.Lengths`), which is the rule of Graham
+    (Bounds on multiprocessing timing anomalies, SIAM J. Appl. Math. 17, 1969). Of questions with equal length the
+    one with fewer samples started comes first. Nobody ever waits: whoever asks gets the best sample as things stand.
 
     Seeds and keys do not depend on the order. A sample takes O(log n) steps for n questions, amortized.
 
@@ -76,10 +75,11 @@ class Order:
         self._lengths = Lengths(limits, earlier, clock)
         for verdict in verdicts:
             self._lengths.add(QuestionKey(verdict.task, verdict.question_id), verdict.recipe_tokens)
-        self._started = 0
+        self._started = self._ended = 0
+        self._until_look = 0
         self._heap: list[Rank] = []
         self._by_number = list(self._rows.values())
-        self._refresh()
+        self._look()
 
     def __len__(self) -> int:
         return self._left
@@ -90,7 +90,6 @@ class Order:
         Raises:
             IndexError: If none is left.
         """
-        self._count_event()
         row = self._next_row()
         assignment = row.waiting.popleft()
         self._left -= 1
@@ -109,9 +108,13 @@ class Order:
             length: The tokens of all its generations; None if it failed.
         """
         self._started -= 1
+        self._ended += 1
         self._lengths.end(assignment.sample_key, length)
-        self._count_event()
-        self._push(self._rows[_key(assignment)])
+        self._until_look -= 1
+        if self._until_look <= 0:
+            self._look()
+        else:
+            self._push(self._rows[_key(assignment)])
 
     def _next_row(self) -> _Row:
         while True:
@@ -129,17 +132,12 @@ class Order:
     def _rank(self, row: _Row) -> Rank:
         return (row.is_known, -self._lengths.expect(row.key), row.started, row.number, row.version)
 
-    def _count_event(self) -> None:
-        self._events_left -= 1
-        if self._events_left <= 0:
-            self._refresh()
-
-    def _refresh(self) -> None:
+    def _look(self) -> None:
         """Rank all questions again: the lengths of tasks change, and samples that are being made grow longer."""
         self._lengths.refresh()
         self._heap = [self._rank(row) for row in self._by_number if row.waiting]
         heapq.heapify(self._heap)
-        self._events_left = max(_FEWEST, (len(self._by_number) + self._started) // _SHARE)
+        self._until_look = min(self._ended, len(self._by_number) + self._started) // _SHARE
 
 
 def limit_of(assignment: Assignment) -> float:
