@@ -98,7 +98,7 @@ def tokens_per_s(requests: int) -> float:
     for (fewer, low), (more, high) in itertools.pairwise(SPEEDS):
         if requests <= more:
             share = math.log(requests / fewer) / math.log(more / fewer)
-            return low * (high / low) ** share / requests
+            return float(low * (high / low) ** share / requests)
     return SPEEDS[-1][1] / requests
 
 
