@@ -32,8 +32,8 @@ Render = Callable[[Turns, Mapping[str, Json]], str]
 SystemTurn = Literal["kept", "dropped", "refused"]
 """The treatments of a system turn by a template."""
 
-_KEPT = 64
-"""Prompts that are cached; few suffice, since repeats of a question come side by side."""
+_KEPT = 1024
+"""Prompts that are cached: the repeats of a question come in turn, with those of other questions between them."""
 _FAILURES = (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 """Errors of a template: its own, or an operation on an argument that is not there."""
 _NOT_ARGUMENTS = frozenset(

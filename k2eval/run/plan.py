@@ -107,7 +107,7 @@ class Work:
         return sampling_with(task.sampling, self.config.overrides_of(task.name).sampling)
 
     def assignments(self) -> Iterator[Assignment]:
-        """Yield all samples, the repeats of a question side by side so that they share its prefill."""
+        """Yield all samples, the repeats of a question side by side; `Order` decides which is made first."""
         for questions in self.sets:
             spec = questions.task.spec
             sampling = self.sampling_of(questions)

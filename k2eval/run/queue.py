@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong, first_error
 from k2eval.grading import GradingPool
@@ -14,6 +13,7 @@ from k2eval.journal import Archive, Journal
 from k2eval.recipes import Sample, judged
 from k2eval.records import Generation, Request, Response, Role
 from k2eval.run.engines import RoleEngines
+from k2eval.run.order import Order
 from k2eval.run.plan import Assignment, Work, failed, verdict_of
 from k2eval.run.progress import Progress
 from k2eval.run.session import Session
@@ -122,38 +122,41 @@ class SampleQueue:
         self._workers = 0
         self._emptied = asyncio.Event()
 
-    async def drain(self, assignments: Iterable[Assignment]) -> None:
+    async def drain(self, order: Order) -> None:
         """Make and grade all samples.
+
+        Args:
+            order: The samples, of which each place of the engine takes the next.
 
         Raises:
             EngineStopped: If an engine died.
             JournalError: If the run directory cannot be written.
         """
-        queue = deque(_longest_first(assignments, self._journal))
         watch = asyncio.create_task(hasten_if_starved(self._backlog, self._pool.hasten))
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._follow_capacity(queue, group))
+                group.create_task(self._follow_capacity(order, group))
         except BaseExceptionGroup as errors:
             raise first_error(errors) from errors
         finally:
             watch.cancel()
 
-    async def _follow_capacity(self, queue: deque[Assignment], group: asyncio.TaskGroup) -> None:
+    async def _follow_capacity(self, order: Order, group: asyncio.TaskGroup) -> None:
         """Have as many workers as the engines have places; engines of several replicas grow and shrink."""
-        while queue:
-            for _ in range(min(len(queue), self._engines.capacity - self._workers)):
+        while order:
+            for _ in range(min(len(order), self._engines.capacity - self._workers)):
                 self._workers += 1
-                group.create_task(self._work_off(queue, group))
+                group.create_task(self._work_off(order, group))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._emptied.wait(), _FOLLOW_EVERY_S)
 
-    async def _work_off(self, queue: deque[Assignment], group: asyncio.TaskGroup) -> None:
-        while queue and self._workers <= self._engines.capacity:
-            assignment = queue.popleft()
-            if not queue:
+    async def _work_off(self, order: Order, group: asyncio.TaskGroup) -> None:
+        while order and self._workers <= self._engines.capacity:
+            assignment = order.pop()
+            if not order:
                 self._emptied.set()
             response = await self._respond(assignment)
+            order.end(assignment, response.recipe_tokens if response else None)
             if response is None:
                 continue
             if self._work.is_graded(assignment):
@@ -228,24 +231,6 @@ class SampleQueue:
         self._session.last_verdict = time.monotonic()
         self._journal.add_verdict(verdict)
         self._progress.on_verdict(verdict)
-
-
-def _longest_first(assignments: Iterable[Assignment], journal: Journal) -> list[Assignment]:
-    """Sort tasks with the longest answers first, so that the tail is short, by the means in the journal if it has any.
-
-    Before anything is known, the steps of a question that is solved one after the other count.
-    """
-    lengths: dict[str, list[int]] = {}
-    for verdict in journal.verdicts.values():
-        lengths.setdefault(verdict.task, []).append(verdict.recipe_tokens)
-    expected = {task: sum(tokens) / len(tokens) for task, tokens in lengths.items()}
-
-    def length(assignment: Assignment) -> float:
-        question = assignment.question
-        steps = int(question.tags.get("steps", 1)) if assignment.solver is not None else 1
-        return expected.get(question.task, assignment.sampling.max_tokens * steps)
-
-    return sorted(assignments, key=length, reverse=True)
 
 
 def _may_pass(error: EngineError) -> bool:
