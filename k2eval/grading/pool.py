@@ -140,9 +140,13 @@ class GradingPool:
     def hasten(self) -> None:
         """Let workers take their share of the processors from now on, even if they were idle ones so far.
 
-        The kernel lets nobody but root raise a process, so each worker is replaced when it has finished its answers.
+        The kernel lets nobody but root raise a process, so idle workers are replaced, and their answers graded anew.
         """
-        self._idle = False
+        with self._changed:
+            self._idle = False
+            for worker in self._workers:
+                if worker.idle:
+                    worker.strike()
 
     async def grade(
         self,
@@ -212,16 +216,14 @@ class GradingPool:
         worker = self._prepared() if self._graders else None
         while batch := self._next_batch():
             try:
-                if worker is not None and worker.idle and not self._idle:
-                    self._end(worker)
-                    worker = None
                 worker = worker or self._start()
                 self._run(worker, batch)
             except Exception as error:
+                was_struck = worker is not None and worker.idle and not self._idle
                 if worker is not None:
                     self._end(worker)
                 worker = None
-                self._recover(batch, error)
+                self._recover(batch, error, was_struck and isinstance(error, WorkerDied))
         if worker is not None:
             self._end(worker)
 
@@ -240,6 +242,8 @@ class GradingPool:
         worker = WorkerProcess(self._idle)
         with self._changed:
             self._workers.add(worker)
+            if worker.idle and not self._idle:  # hastened meanwhile
+                worker.strike()
         return worker
 
     def _end(self, worker: WorkerProcess) -> None:
@@ -274,12 +278,22 @@ class GradingPool:
             reply = worker.receive_within(limit) if own_limit else worker.receive(limit, self._stall_s)
             batch.popleft().finish(Grade.model_validate(reply))
 
-    def _recover(self, batch: deque[_Job], error: Exception) -> None:
-        """Decide about the answer that a worker failed at; the others of its batch go back to the queue."""
+    def _recover(self, batch: deque[_Job], error: Exception, is_ours: bool) -> None:
+        """Decide about the answer that a worker failed at; the others of its batch go back to the queue.
+
+        Args:
+            batch: The answers that the worker had and has not graded.
+            error: Its failure.
+            is_ours: Whether the pool ended it, so that no answer is to blame.
+        """
         with self._changed:
             if self._closing:
                 for job in batch:
                     job.cancel()
+                return
+            if is_ours:
+                self._jobs.extendleft(reversed(batch))
+                self._changed.notify_all()
                 return
             if not batch:
                 return

@@ -185,12 +185,16 @@ class WorkerProcess:
             self._process.wait(timeout=grace_s)
         self.kill()
 
-    def kill(self) -> None:
-        """End the worker's process group now."""
+    def strike(self) -> None:
+        """End the worker's process group now; whoever waits for a reply learns that the worker died."""
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             self._process.kill()
+
+    def kill(self) -> None:
+        """End the worker's process group now, and release what belongs to it."""
+        self.strike()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:

@@ -23,7 +23,7 @@ _PAUSES_S = (0.2, 0.4)
 """Seconds before an engine is asked again."""
 _GRADING_BACKLOG = 512
 """Responses that may wait for their grade; beyond that the engine waits."""
-_LOOK_EVERY_S = 3.0
+_LOOK_EVERY_S = 2.0
 _BUSY = 0.25
 """Share of the processors above which other programs are busy."""
 _FOLLOW_EVERY_S = 0.5
@@ -44,7 +44,10 @@ class Backlog:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._count = 0
+        self.count = 0
+        """Responses that wait for their grade."""
+        self.left = 0
+        """Responses that have got their grade."""
         self._open = asyncio.Event()
         self._open.set()
 
@@ -57,21 +60,22 @@ class Backlog:
         """Wait until there is room, and take a place."""
         while self.is_closed:
             await self._open.wait()
-        self._count += 1
-        if self._count >= self._most:
+        self.count += 1
+        if self.count >= self._most:
             self._open.clear()
 
     def leave(self) -> None:
         """Give a place back."""
-        self._count -= 1
-        if self._count <= self._most // 4:
+        self.count -= 1
+        self.left += 1
+        if self.count <= self._most // 4:
             self._open.set()
 
 
 async def hasten_if_starved(
     backlog: Backlog, hasten: Callable[[], None], every_s: float = _LOOK_EVERY_S
 ) -> None:
-    """Call ``hasten`` when graders starve: the engine waits for them, and other programs use the processors meanwhile.
+    """Call ``hasten`` when graders starve: the engine waits for them, or they grade nothing, and others are busy.
 
     Args:
         backlog: The responses that wait for their grade.
@@ -81,9 +85,11 @@ async def hasten_if_starved(
     starve = False
     while not starve:
         before = load.sample()
-        was_closed = backlog.is_closed
+        was_closed, waited, graded = backlog.is_closed, backlog.count > 0, backlog.left
         await asyncio.sleep(every_s)
-        starve = was_closed and backlog.is_closed and load.others_since(before) >= _BUSY * cores.count()
+        is_stuck = waited and backlog.left == graded
+        is_slow = was_closed and backlog.is_closed
+        starve = (is_stuck or is_slow) and load.others_since(before) >= _BUSY * cores.count()
     hasten()
 
 

@@ -306,3 +306,12 @@ def test_hastened_workers_take_their_share_of_the_processors() -> None:
             policies += [os.sched_getscheduler(pid) for pid in pool.pids()]
             pool.hasten()
     assert policies == [os.SCHED_IDLE, os.SCHED_OTHER]
+
+
+def test_an_answer_whose_worker_is_hastened_is_graded_by_another(tmp_path: Path) -> None:
+    with GradingPool(1, idle=True) as pool:
+        text = f"sleep-once {tmp_path / 'started'}"
+        result = pool.submit(GradingJob(make_question(text), text, False, ROGUE))
+        assert eventually((tmp_path / "started").exists, 60)
+        pool.hasten()
+        assert result.result(timeout=60).outcome is Outcome.CORRECT

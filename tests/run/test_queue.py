@@ -53,17 +53,34 @@ async def test_a_backlog_of_one_place_goes_on() -> None:
     assert not backlog.is_closed
 
 
-@pytest.mark.parametrize(("others", "is_full", "hastened"), [(9.0, True, 1), (9.0, False, 0), (0.0, True, 0)])
-async def test_graders_are_hastened_when_the_engine_waits_for_them_and_other_programs_do_not(
-    monkeypatch: pytest.MonkeyPatch, others: float, is_full: bool, hastened: int
-) -> None:
+async def is_hastened(backlog: Backlog, monkeypatch: pytest.MonkeyPatch, others: float = 9.0) -> bool:
     monkeypatch.setattr("k2eval.system.load.others_since", lambda before: others)
-    backlog, calls = Backlog(1), list[None]()
-    if is_full:
-        await backlog.enter()
+    calls = list[None]()
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(hasten_if_starved(backlog, lambda: calls.append(None), every_s=0.001), 0.5)
-    assert len(calls) == hastened
+    return bool(calls)
+
+
+@pytest.mark.parametrize(("others", "hastened"), [(9.0, True), (0.0, False)])
+async def test_graders_are_hastened_when_the_engine_waits_for_them_and_other_programs_do_not(
+    monkeypatch: pytest.MonkeyPatch, others: float, hastened: bool
+) -> None:
+    backlog = Backlog(1)
+    await backlog.enter()
+    assert await is_hastened(backlog, monkeypatch, others) is hastened
+
+
+async def test_graders_are_hastened_when_they_grade_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    backlog = Backlog(100)
+    await backlog.enter()
+    assert await is_hastened(backlog, monkeypatch)
+
+
+async def test_graders_without_answers_are_not_hastened(monkeypatch: pytest.MonkeyPatch) -> None:
+    backlog = Backlog(100)
+    await backlog.enter()
+    backlog.leave()
+    assert not await is_hastened(backlog, monkeypatch)
 
 
 class Growing(ScriptedEngine):
