@@ -59,7 +59,9 @@ def _times(gold: leaf.Leaf, answer: leaf.Leaf) -> tuple[str, str]:
 
 def _same_quantity(gold: leaf.Leaf, answer: leaf.Leaf) -> bool:
     """Return whether two numbers with units mean as much; a unit on one side only is taken for granted."""
-    if units.clash(gold.unit, answer.unit):
+    ours, theirs = units.settled(gold.unit, answer.unit)
+    gold, answer = leaf.Leaf(gold.core, ours), leaf.Leaf(answer.core, theirs)
+    if units.clash(ours, theirs):
         return False
     if gold.unit.is_angle and answer.unit.is_angle:
         return _same_value(_in_radians(gold), _in_radians(answer))
