@@ -31,7 +31,7 @@ _DECLARED = re.compile(
     r"(?<![A-Za-z])(?i:answer|choice|option)\s{1,3}[(*]{0,3}([A-Z])[)*]{0,3}\s{1,3}is\s{1,3}(?:the\s|clearly\s|therefore\s)?"
     r"(?:correct|right|best|answer)\b"
     r"|(?:^|[\n.:]\s?|(?i:so|thus|hence|therefore),?\s|(?i:clear|follows|conclude|means|shows|see)\sthat\s)[(*\s]{0,4}+([A-Z])[)*]{0,3}\s{1,3}is\s{1,3}"
-    r"(?:the\s{1,3}(?:correct\s|right\s|best\s)?(?:answer|choice|option)|(?:correct|right)(?=[*\s]{0,4}(?:[.!\n]|$)))"
+    r"(?:the\s{1,3}(?:correct\s|right\s|best\s)?(?:answer|choice|option)|(?:correct|right)(?=[*\s]{0,4}(?:[.!;\n]|(?:because|since|while|whereas)\b|$)))"
     r"|(?:^|\n)[\s*#]{0,4}(?i:(?:final\s|correct\s)?answer)[*\s]{0,4}[-–—→]{1,2}>?\s{0,2}[(\[*]{0,3}([A-Z])[)\]*]{0,3}(?=[*\s]{0,3}(?:[.\n]|$))"
     r"|(?<![A-Za-z])I(?:\s(?:would|will)|'d|'ll)?\s(?:choose|select|pick|go\swith)\s(?:option\s)?[(*]{0,3}([A-Z])[)*]{0,3}(?=[.!\s]{0,3}(?:\n|$))"
     r"|(?:^|[\n。，,：:]|所以|因此|故)[\s*]{0,3}+(?:选项|選項)?[\s*(]{0,3}+([A-Z])[\s*)]{0,3}(?:选项|選項|项|項)?[\s]{0,2}(?:是|为|為)?"
@@ -39,10 +39,10 @@ _DECLARED = re.compile(
 )
 _LETTER_LINE = re.compile(
     # Matches the lines "B", "(B).", "So, B", "I would go with option B." and "b"; not "I", "A nucleus" or "B and C".
-    r"(?:(?i:so|thus|hence|therefore|finally|∴),?\s+|(?:故|所以|因此|应|應)?[选選](?:择|擇)?\s?)?"
+    r"(?:(?i:so|thus|hence|therefore|finally|∴)[,:]?\s+|(?:故|所以|因此|应|應)?[选選](?:择|擇)?\s?)?"
     r"(?:(?i:(?:(?:the|my)\s+)?(?:(?:correct|final|best|right)\s+)?(?:answer|choice|option)(?:\s+is|\s*:)?|(?:i\s+(?:think|believe)\s+)?(?:it|that)(?:'s|\s+is|\s+must\s+be|\s+has\s+to\s+be|\s+should\s+be)"
     r"|(?:i|let's|i'll|i'd|we)(?:\s+would|\s+will)?\s+(?:choose|select|pick|say|go\s+with|go\s+for))\s+(?:option\s+|choice\s+)?)?"
-    r"(?:[(\[]\s?([A-Za-z])\s?[)\]]|([A-HJ-Z])|(?<![\w\s])([b-hj-z])\)?)[.!。\s]*"
+    r"(?:[(\[]\s?([A-Za-z])\s?[)\]]|([A-Z])[)\]]|([A-HJ-Z])|(?<![\w\s])([b-hj-z])\)?)[.!。\s]*"
 )
 _COMES_TO = re.compile(
     # Matches the end of "This matches option B.", "which corresponds to (C)" and "..., so B."; not "unlike option B".

@@ -82,11 +82,12 @@ _REASONS = any_of(
 _ENDS = re.compile(
     # Matches behind a value what ends it: a full stop, ", as claimed", " because", " (see above)"; not " apples".
     r"[\s*_\"'”]*(?:$|[.!。！](?:[\s*_\"'”)]|$)|[;；]|\n|[,，:：(（—–]|\s-\s"
+    r"|(?i:(?:is|are)\s(?:indeed\s)?(?:the|our)\s(?:only|unique|final|correct|desired|required))(?![a-zA-Z])"
     rf"|(?i:{_REASONS})(?![a-zA-Z])|因为|所以|です|である|となる|になります|입니다|이다)"
 )
 _ENDS_UNIT = re.compile(
     # Matches behind a unit what ends it: as above, and " in" or " of" in "56 ways of doing it"; not " and 3 feet".
-    rf"{_ENDS.pattern}|\s*(?i:that|to|of|for|on|when|we)(?![a-zA-Z])"
+    rf"{_ENDS.pattern}|\s*(?i:that|to|of(?!\s+[\d$\\])|for|on|when|we)(?![a-zA-Z])"
 )
 _RETREATS = any_of(
     "but, or, if, unless, except, not sure, maybe, perhaps, approximately, roughly, plus, minus, hard to, difficult to,"
@@ -101,7 +102,7 @@ _VERBS = any_of(
 )
 _COPULA = re.compile(
     # Matches the verb between a name and a value: " is ", " equals ", ": ", "为"; not " has ".
-    rf"(?i:\s(?:{_VERBS})\s(?:equal\s+to\s)?)|[:：=](?=\s)|[是为為共有]"
+    rf"(?i:\s(?:{_VERBS})(?=\s)(?:\sequal\s+to(?=\s))?)|[:：=](?=\s)|[是为為共有]"
 )
 _WORDS = re.compile(
     # Matches a few words: "an ellipse", "March 14th, 2025", "Alice and Bob"; not a sentence or a formula.
@@ -121,7 +122,8 @@ _EMPTY_WORDS = re.compile(
 )
 _CONCLUSIONS = any_of(
     "so, thus, hence, therefore, consequently, finally, in conclusion, in total, altogether, overall, this gives,"
-    "we get, we obtain, we find, we conclude that, we conclude, we have that"
+    "we get, we obtain, we find, we conclude that, we conclude, we have that, it follows that, this yields, this means,"
+    "in summary, to conclude, as a result, accordingly"
 )
 _CONCLUDES = re.compile(
     # Matches "So", "Therefore," and "综上" at the start of a sentence; not "Sometimes".
@@ -143,11 +145,13 @@ _RESULT_IS = re.compile(
 _GUESSES = any_of(
     "if, suppose, assume, try, check, consider, case, cases, when, maybe, perhaps, might, may, could, would, need, let,"
     "guess, say, not, cannot, can't, at least, at most, until, unless, whether, about, approximately, roughly, next,"
-    "step, first, second, possible, bound, either, example"
+    "step, first, second, bound, either, example"
 )
+_POSSIBLE = r"(?<!st )(?<!um )(?<!al )(?<!only )\bpossible\b"
+"""Matches the word in "possible value" / not in "smallest possible value", "maximum possible"."""
 _SPECULATES = re.compile(
     # Matches words of a sentence that concludes nothing: "suppose", "case", "at most"; not "total".
-    rf"(?i:\b(?:{_GUESSES})\b)|\?|如果|假设|若|可能|不"
+    rf"(?i:\b(?:{_GUESSES})\b|{_POSSIBLE})|\?|如果|假设|若|可能|不"
 )
 _NUMBER = re.compile(
     # Matches "56", "-1,234.5", "5/8", "2^{10}"; not "x" or "56 apples".
@@ -161,6 +165,14 @@ _NOWHERE = re.compile(r"(?!)")
 _IS_THE_ANSWER = re.compile(
     # Matches the end of "5/8 is the final answer."; not that of "5/8 is not the answer".
     r"[\s*_]+is\s+(?:the|our|my)\s+(?:(?:final|correct|desired|required)\s+)?(?:answer|result|value|solution)[\s.!*_]*$"
+)
+_OBTAINS = re.compile(
+    # Matches "we have " in "So in total we have 8 * 7 = 56"; not "we have to".
+    r"(?i:\b(?:we|one)\s(?:have|gets?|obtains?|finds?|arrives?\sat)\s(?:that\s|exactly\s|a\stotal\sof\s)?(?!to\b))"
+)
+_FINAL = re.compile(
+    # Matches "the final answer " in "That gives the final answer 56."; not "the final answer is".
+    r"(?i:\b(?:final|desired|required|requested)\s(?:answer|result|value|sum|total)\s(?:of\s)?)(?=[\d$\\(*-])"
 )
 _RESULT = re.compile(
     # Matches the line "Result: 5/8" up to its value; not "Results: we found".
@@ -296,7 +308,7 @@ def _bare_line(line: str) -> str | None:
     if _NUMBER.fullmatch(bare):
         return bare
     named = _IS_THE_ANSWER.search(bare)
-    if named and (value := _value(bare[: named.start()], _SENTENCE_ENDS)):
+    if named and (value := _value(_CONCLUDES.sub("", bare[: named.start()], 1), _SENTENCE_ENDS)):
         return value
     result = _RESULT.match(bare)
     if result:
@@ -308,6 +320,9 @@ def _bare_line(line: str) -> str | None:
 
 def _conclusion(line: str) -> str | None:
     """Return the value that the sentence ``line`` ends with, if the sentence concludes: "So the total is 56."."""
+    final = _FINAL.search(line)
+    if final and not _SPECULATES.search(line) and (value := _value(line[final.end() :], _SENTENCE_ENDS)):
+        return value
     begins = deque(_CONCLUDES.finditer(line), 1)
     if not begins and not _CONCLUDES_INSIDE.search(line) and not _RESULT_IS.match(line):
         return None
@@ -316,6 +331,9 @@ def _conclusion(line: str) -> str | None:
         return None
     value = _value(clause, _NOWHERE)
     if value:
+        return value
+    obtained = _OBTAINS.search(clause)
+    if obtained and (value := _value(clause[obtained.end() :], _SENTENCE_ENDS)):
         return value
     for _, end in _verbs(clause):
         tail = clause[end:].strip()

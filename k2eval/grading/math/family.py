@@ -18,7 +18,7 @@ _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _BETWEEN = re.compile(r"\s*,\s*(?:and|or)?\s*|\s+(?:and|or)\s+")
 """Matches ", ", " or ", ", and " between kinds / not within a word."""
 _FILLER = re.compile(
-    r"(?i)\b(?:all|any|every|each|exactly|precisely|those|the|set|of\s+all|values?|that\s+(?:is|are)|which\s+(?:is|are)"
+    r"(?i)\b(?:all|any|every|each|exactly|precisely|those|the|set(?:\s+of)?|of\s+all|values?|that\s+(?:is|are)|which\s+(?:is|are)"
     r"|must\s+be|can\s+be|is|are|an?|(?:numbers?\s+|integers?\s+)?of\s+the\s+form)\b"
 )
 """Matches the words that say nothing of a kind: "all", "is a", "numbers of the form"."""

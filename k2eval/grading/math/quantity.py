@@ -29,7 +29,7 @@ def same_leaf(gold: str, answer: str) -> bool:
     if a.unit.is_known and b.unit == units.NONE:
         b = _with_plain_unit(b, a.unit)
     if a.is_words or b.is_words:
-        return a.core == b.core or squeezed(gold) == squeezed(answer)
+        return a.core == b.core or squeezed(gold) == squeezed(answer) or _same_but_for_hyphens(gold, answer)
     if a.base or b.base:
         return a.core == b.core and (a.base == b.base or not b.base or (not a.base and b.base == "10"))
     if units.PERCENT in (a.unit, b.unit):
@@ -37,6 +37,14 @@ def same_leaf(gold: str, answer: str) -> bool:
     if ratio.terms(a.core) or ratio.terms(b.core):
         return not units.clash(a.unit, b.unit) and ratio.same(*_times(a, b))
     return _same_quantity(a, b)
+
+
+def _same_but_for_hyphens(gold: str, answer: str) -> bool:
+    """Return whether two words differ in a hyphen only: "counter-clockwise" and "counterclockwise"."""
+    if ("-" in gold) == ("-" in answer):
+        return False
+    first, second = (re.sub(r"\\text|[\s{}-]", "", text).casefold() for text in (gold, answer))
+    return first == second and first.isalpha()
 
 
 def _with_plain_unit(answer: leaf.Leaf, gold: units.Unit) -> leaf.Leaf:

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 
 from k2eval.grading.math.brackets import matching
-from k2eval.grading.math.interval import Node, as_interval, inward, is_symbol
+from k2eval.grading.math.interval import Node, as_interval, inward, is_bounded, is_symbol
 from k2eval.grading.math.latex import without_thousands
 
 # Matches "=", "<", "\le", "\approx"; not "\left" or "\in".
@@ -34,8 +34,8 @@ _WORD_SEPARATOR = re.compile(
 _SYMBOL = r"(?:\\?[a-zA-Z]+'*|\\text\s*\{[^{}]*\})(?:_(?:\{[^{}]*\}|\w))?"
 # Matches "x", "a_{1}", "f(x)", "\text{Area}"; not "2x" or "x+1".
 _LABEL = re.compile(rf"{_SYMBOL}\s*(?:\([^()]*\))?")
-# Matches "x \in" and "(x, y) \in"; not "\infty".
-_MEMBER = re.compile(rf"({_SYMBOL}(?:\s*,\s*{_SYMBOL})*|\([^()]*\))\s*\\in(?![a-zA-Z])")
+# Matches "x \in", "f(x) \in" and "(x, y) \in"; not "\infty".
+_MEMBER = re.compile(rf"({_SYMBOL}(?:\([a-z]\))?(?:\s*,\s*{_SYMBOL})*|\([^()]*\))\s*\\in(?![a-zA-Z])")
 _MAX_DEPTH = 12
 
 
@@ -84,7 +84,7 @@ def _single(text: str, depth: int) -> Node:
         inner = _parse(text[member.end() :], depth + 1)
         if inner.kind == "leaf":
             return Node("equation", text, (Node("leaf", member[1]), inner), r"\in")
-        pair = inner.kind == "tuple" and len(inner.items) == 2 and is_symbol(Node("leaf", member[1]))
+        pair = inner.kind == "tuple" and len(inner.items) == 2 and is_bounded(Node("leaf", member[1]))
         return Node("interval", text, inner.items, "()") if pair else inner
     signs, sides = _split_relation(text)
     if signs:

@@ -249,13 +249,9 @@ def settled(gold: Unit, answer: Unit) -> tuple[Unit, Unit]:
     if len(ours) == len(theirs) == 1:
         return gold, answer
     pairs = [(a, b) for a in ours for b in theirs]
-    metric = 1 if _AVOIRDUPOIS.search(gold.text + " " + answer.text) else 0
-    fitting = [pair for pair in pairs if pair[0].dimension == pair[1].dimension]
-    return fitting[metric if len(fitting) == 2 and _has_tons(gold, answer) else 0] if fitting else pairs[0]
-
-
-def _has_tons(*both: Unit) -> bool:
-    return any("ton" in unit.text.casefold() for unit in both)
+    fitting = [pair for pair in pairs if pair[0].dimension == pair[1].dimension] or pairs
+    is_short = len(fitting) == 2 and _AVOIRDUPOIS.search(f"{gold.text} {answer.text}")  # 2 tons are 4000 lb
+    return fitting[-1 if is_short else 0]
 
 
 def _meanings(unit: Unit) -> list[Unit]:
@@ -269,7 +265,7 @@ def clash(gold: Unit, answer: Unit) -> bool:
     """Return whether no number of ``gold`` is a number of ``answer``: two known units of different dimensions."""
     rates = _rate(gold), _rate(answer)
     if all(rates) or (any(rates) and _counted(gold) == _counted(answer) and _counted(gold)):
-        return gold.is_known == answer.is_known and rates[0] != rates[1]
+        return rates[0] != rates[1]
     if gold.is_angle and answer.is_angle:
         return False
     if (
