@@ -46,7 +46,7 @@ _WORDS = re.compile(r"\\text\s*\{([^{}]*)\}")
 _STANDARD_SET = re.compile(r"\s*\\mathbb\s*\{[A-Z]\}\s*(?:[_^]\s*(?:\{[^{}]*\}|[\w+*])\s*)*|\s*[A-Z]\s*")
 _COMMA = re.compile(r"[,;]")
 _PARAMETER = re.compile(
-    r"(?<![a-zA-Z\\])([a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*\\in\s*\\mathbb|(?:constant|parameter|integer|number)s?\s*\}?\s*\$?\s*([a-zA-Z])(?![a-zA-Z])"
+    r"(?<![a-zA-Z\\])([a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*\\in\s*\\mathbb|(?:constant|parameter|integer|number|real)s?\s*\}?\s*\$?\s*([a-zA-Z])(?![a-zA-Z])"
 )
 r"""Matches the name of a parameter: "c \in \mathbb{R}", "for some constant } c"."""
 _MAX_QUALIFIERS = 4
@@ -100,7 +100,7 @@ def _is_range(tail: str) -> bool:
     if "=" in formulas or "\\equiv" in formulas or r"\mathbb{Q}" in formulas:
         return False
     words = re.sub(
-        r"(?<![a-zA-Z\\])(?:for|where|with|is|an?|some|integers?|constants?|real|positive|numbers?|arbitrary)\b",
+        r"(?<![a-zA-Z\\])(?:for|where|with|is|an?|some|any|every|all|integers?|constants?|real|positive|numbers?|arbitrary)\b",
         " ",
         formulas,
     )

@@ -183,10 +183,12 @@ _ROWS: list[tuple[str, Spelling]] = [
     ),
     # Matches "\text{The answer is }", "\text{Area} :" and "\text{USD }" in front of a value; not "\text{It is not }".
     (r"^\\text\s*\{(?![^{}]*\bnot?\b)(?:[^{}]*\s(?:is|are)|[^{}]*[:=]|\s*USD)\s*\}\s*(?=\S)", ""),
+    # Matches "\text{all integers }" in front of "n \ge 3"; not of "x > 3", or alone.
+    (r"^\\text\s*\{\s*(?:[Aa]ll|[Aa]ny|[Ee]very)\s+(?:positive\s+)?integers?\s*\}\s*(?=[i-n]\s*(?:\\[lg]e(?![a-z])|[<>]))", ""),
     # Matches ", \forall x" and "\text{ for all } x" behind a value; not in front of one.
     (
         r"(?<=[^\s,])[\s,]*(?:\\forall(?![a-zA-Z])"
-        r"|(?:\\text\s*\{\s*,?\s*|(?<![a-zA-Z]))for\s+(?:all|every|any|each)(?![a-zA-Z]))(?s:.*)$",
+        r"|(?:\\text\s*\{\s*,?\s*|(?<![a-zA-Z]))for\s+(?:all|every|any|each)(?![a-zA-Z])(?![^{}]*\}?\s*[abcCk]\s*\}?$))(?s:.*)$",
         "",
     ),
 ]

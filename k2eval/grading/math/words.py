@@ -124,6 +124,7 @@ def plain_words(text: str) -> str:
     affirmed = _AFFIRMED.fullmatch(words)
     if affirmed and (affirmed[1].casefold() == "no") >= (_NEGATION.search(words, affirmed.end(1)) is not None):
         return rf"\text{{{affirmed[1]}}}"
+    written = words
     words = re.sub(r"(?i)^(?:(?:it\s+is|this\s+is)\s+)?not\s+possible$", "impossible", _WINS.sub("", words))
     lead = _LEAD.match(words)
     bare = words[lead.end() :] if lead else words
@@ -138,7 +139,7 @@ def plain_words(text: str) -> str:
     short = _KIND.sub(r"\1", bare) if not re.match(r"(?i:no|not|one|two|three|all|any)\b", bare) else bare
     if _CAPITALISED.fullmatch(short):
         return rf"\text{{{short}}}"
-    if short == words or not (is_text or re.search(r"[A-Za-z]{3}", short)):
+    if short == written or not (is_text or re.search(r"[A-Za-z]{3}", short)):
         return text
     return rf"\text{{{short}}}"
 
