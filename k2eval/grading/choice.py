@@ -49,7 +49,8 @@ _COMES_TO = re.compile(
     r"(?i:\b(?:corresponds?\s+to|matches|agrees\s+with|gives|leads\s+to|points\s+to|selects?)\s+(?:the\s+)?(?:option|choice|answer))\s*[(\[]?([A-Z])[)\]]?[.!\s]*$"
     r"|(?i:corresponds?\s+to|matches)\s*[(\[]([A-Z])[)\]][.!\s]*$"
     r"|(?:^|[,;]\s)\s*(?i:so|thus|hence|therefore),?\s+(?i:option\s+|choice\s+|answer\s+|it\s+is\s+|it's\s+)?[(\[]?([A-Z])[)\]]?[.!\s]*$"
-    r"|(?:^|,\s)(?i:this|that|which|it)\s(?i:is|leaves|gives|must\sbe)\s(?:(?i:us|only|with|just|the|option|choice|answer)\s+)*[(\[]?([A-Z])[)\]]?[.!\s]*$"
+    r"|(?:^(?i:this|that|it)\s(?i:is|leaves|gives|must\sbe)\s(?:(?i:us|only|with|just|the)\s+)*(?i:option\s+|choice\s+|answer\s+)?"
+    r"|,\s(?i:which|that|this)\s(?i:is)\s(?:the\s)?(?i:option|choice|answer)\s+)[(\[]?([A-Z])[)\]]?[.!\s]*$"
     r"|^(?i:so|thus|hence|therefore)\b.{3,200}\s\(([A-Z])\)[.!\s]*$"
 )
 _OPEN = re.compile(

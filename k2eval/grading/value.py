@@ -7,6 +7,7 @@ so", "56 times 3"), nothing is read: numbers in passing never count.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -174,6 +175,10 @@ _FINAL = re.compile(
     # Matches "the final answer " in "That gives the final answer 56."; not "the final answer is".
     r"(?i:\b(?:final|desired|required|requested)\s(?:answer|result|value|sum|total)\s(?:of\s)?)(?=[\d$\\(*-])"
 )
+_JSON = re.compile(
+    # Matches the field of an object at the end: {"answer": "17"}; not one that more text follows.
+    r"\{(?:[^{}]{0,1500},)?\s*\"(?:final_?)?answer\"\s*:\s*(\"(?:[^\"\\\n]|\\[\"\\/])*\"|-?(?:0|[1-9]\d{0,99})(?:\.\d{1,99})?)\s*(?:,[^{}]{0,1500})?\}$"
+)
 _RESULT = re.compile(
     # Matches the line "Result: 5/8" up to its value; not "Results: we found".
     r"(?i:(?:final\s+)?(?:result|solution|total|value)\s*[:：]\s*)"
@@ -192,6 +197,9 @@ def stated_value(text: str) -> str | None:
     >>> stated_value("There are 6 cases to consider."), stated_value("The answer is 7 or 8, hard to say.")
     (None, None)
     """
+    field = _JSON.search(text[-_LAST:].rstrip("` \n"))
+    if field and (answer := json.loads(field[1])) not in ("", None):
+        return str(answer)
     excluded: set[str] = set()
     for statement in statements(text):
         if statement.noun in ("choice", "option"):

@@ -112,7 +112,7 @@ _ROWS: list[tuple[str, Spelling]] = [
         r"^{\\circ}",
     ),
     # Matches the ending of "23^{\text{rd}}"; not "2^{\text{n}}".
-    (r"(?<=\d)\s*\^\s*\{?\s*\\text\s*\{\s*(?:st|nd|rd|th)\s*\}\s*\}?", ""),
+    (r"(?<=\d)\s*\^\s*\{?\s*(?:\\text\s*\{\s*(?:st|nd|rd|th)\s*\}|(?<=\{)(?:st|nd|rd|th)(?=\}))\s*\}?", ""),
     # Matches "\%"; not "\\%".
     (r"\\%", "%"),
     # Matches "\text{%}"; not "\text{% of all}".
@@ -185,6 +185,8 @@ _ROWS: list[tuple[str, Spelling]] = [
     (r"^\\text\s*\{(?![^{}]*\bnot?\b)(?:[^{}]*\s(?:is|are)|[^{}]*[:=]|\s*USD)\s*\}\s*(?=\S)", ""),
     # Matches "\text{all integers }" in front of "n \ge 3"; not of "x > 3", or alone.
     (r"^\\text\s*\{\s*(?:[Aa]ll|[Aa]ny|[Ee]very)\s+(?:positive\s+)?integers?\s*\}\s*(?=[i-n]\s*(?:\\[lg]e(?![a-z])|[<>]))", ""),
+    # Matches "\text{remainder }" and "\text{total of }" in front of a number; not "\text{half of }".
+    (r"^\\text\s*\{\s*(?:[Tt]he\s+)?(?:[Rr]emainder|[Tt]otal|[Ss]um|[Vv]alue|[Aa]rea)(?:\s+of)?\s*\}\s*(?=-?\d[\d.,]*$)", ""),
     # Matches ", \forall x" and "\text{ for all } x" behind a value; not in front of one.
     (
         r"(?<=[^\s,])[\s,]*(?:\\forall(?![a-zA-Z])"

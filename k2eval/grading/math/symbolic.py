@@ -42,7 +42,7 @@ _SUMMED = re.compile(r"(\\(?:sum|prod)\s*(?:[_^]\s*(?:\{[^{}]*\}|\w)\s*){1,2})\\
 r"""Matches a sign of multiplication between a sum and what it sums."""
 _UNREADABLE = re.compile(
     r"\\(?:[io]*int|lim|partial|[lc]?dots|vdots|triangle|angle|deg|max|min|gcd|lcm|sup|inf(?!ty)|pmod|mod|bmod)(?![a-zA-Z])"
-    r"|\.\.\.|__|\?|:=|(?<=[\d)}\]])\s*(?:'|\^\s*\{?\s*\\prime)"
+    r"|\.\.\.|__|(?<![\w}])\d+\s*_|\?|:=|(?<=[\d)}\]])\s*(?:'|\^\s*\{?\s*\\prime)"
 )
 r"""Matches what the parser reads wrongly: \lim, \dots, 7' / not \limits, f'(x)."""
 

@@ -54,7 +54,7 @@ _AFFIRMED = re.compile(
 _NEGATION = re.compile(r"(?i)\b(?:no|not|never|none|nothing|nor|impossible|cannot|without)\b|n't\b")
 _REALS = re.compile(
     # Matches "all real numbers", "any real x", "every real value"; not "real" or "all integers".
-    r"(?i:(?:for\s+)?(?:all|any|every)\s+real(?:s|\s+(?:numbers?|values?|[a-z])(?:\s+of\s+[a-z])?)?)"
+    r"(?i:(?:for\s+|(?:the\s+)?set\s+of\s+)?(?:all|any|every)\s+real(?:s|\s+(?:numbers?|values?|[a-z])(?:\s+of\s+[a-z])?)?)"
 )
 _ENDLESS = re.compile(
     # Matches "infinitely many", "There are infinitely many solutions"; not "finitely many".
