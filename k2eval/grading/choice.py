@@ -22,7 +22,7 @@ from k2eval.grading.option import by_exact_text, by_text, letter_of, letters
 from k2eval.grading.statement import WINDOW, Statement, statements
 from k2eval.records import Grade, Outcome, Question
 
-VERSION = 3
+VERSION = 4
 """Changes whenever a grade could change."""
 
 _DECLARED = re.compile(

@@ -21,7 +21,7 @@ from k2eval.grading.math.structure import parse
 from k2eval.grading.math.words import denies_another
 from k2eval.records import Grade, Outcome, Question
 
-VERSION = 4
+VERSION = 5
 """Changes whenever a grade could change."""
 
 _MAX_ANSWER = 2_000
