@@ -158,9 +158,7 @@ def _text_line(text: str, options: tuple[str, ...]) -> str | None:
     lines = [line for line in text[-_LABELLED:].splitlines() if line.strip()]
     named = [by_exact_text(line.strip(" *_`"), options) for line in lines if _is_text(line)]
     return (
-        named[-1]
-        if named and lines and len(set(filter(None, named))) == 1 and _is_text(lines[-1])
-        else None
+        named[-1] if named and lines and len(set(filter(None, named))) == 1 and _is_text(lines[-1]) else None
     )
 
 

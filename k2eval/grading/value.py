@@ -81,8 +81,8 @@ _REASONS = any_of(
     "and we, and this, and that, and the, and it, and so, and thus, and hence"
 )
 _ENDS = re.compile(
-    # Matches behind a value what ends it: a full stop, ", as claimed", " because", " (see above)"; not " apples".
-    r"[\s*_\"'”]*(?:$|[.!。！](?:[\s*_\"'”)]|$)|[;；]|\n|[,，:：(（—–]|\s-\s"
+    # Matches behind a value what ends it: a tick, a full stop, ", as claimed", " because"; not " apples".
+    r"[\s*_\"'”✓✔✅☑]*(?:$|[.!。！](?:[\s*_\"'”)]|$)|[;；]|\n|[,，:：(（—–]|\s-\s"
     r"|(?i:(?:is|are)\s(?:indeed\s)?(?:the|our)\s(?:only|unique|final|correct|desired|required))(?![a-zA-Z])"
     rf"|(?i:{_REASONS})(?![a-zA-Z])|因为|所以|です|である|となる|になります|입니다|이다)"
 )
@@ -139,9 +139,12 @@ _RESULTS = any_of(
     "probability, value, number, sum, area, product, minimum, maximum, length, ratio, remainder, solution, solutions,"
     "root, roots, point, points, total, limit, integral, volume, perimeter, radius, result, distance, angle, difference"
 )
+_SUPERLATIVES = "smallest|largest|least|greatest|lowest|highest|minimum|maximum|minimal|maximal"
 _RESULT_IS = re.compile(
     # Matches "The probability is" and "The minimum value equals"; not "The probability of B is" or "The term is".
     rf"(?i:the\s(?:[a-z]{{1,12}}\s){{0,2}}?(?:{_RESULTS})\s(?:is|are|equals)\s)"
+    rf"|(?i:the\s(?:{_SUPERLATIVES})(?:\spossible)?(?:\s(?:value|number|integer))?(?:\sof\s[^\n]{{1,60}}?)?\s(?:is|equals)\s)"
+    r"|(?i:the\ssum\sof\sall\s[^\n]{1,60}?\s(?:is|equals)\s)"
 )
 _GUESSES = any_of(
     "if, suppose, assume, try, check, consider, case, cases, when, maybe, perhaps, might, may, could, would, need, let,"
@@ -167,13 +170,23 @@ _IS_THE_ANSWER = re.compile(
     # Matches the end of "5/8 is the final answer."; not that of "5/8 is not the answer".
     r"[\s*_]+is\s+(?:the|our|my)\s+(?:(?:final|correct|desired|required)\s+)?(?:answer|result|value|solution)[\s.!*_]*$"
 )
+_IS_SUCH = re.compile(
+    # Matches the end of "Thus n = 21 is the smallest such integer."; not that of "is the smallest prime factor of n".
+    rf"[\s*_]+is\s+the\s+(?:{_SUPERLATIVES}|only|unique)(?:\s+(?:such|possible))*\s+(?:value|solution|integer|number|one)[\s.!*_]*$"
+)
 _OBTAINS = re.compile(
     # Matches "we have " in "So in total we have 8 * 7 = 56"; not "we have to".
     r"(?i:\b(?:we|one)\s(?:have|gets?|obtains?|finds?|arrives?\sat)\s(?:that\s|exactly\s|a\stotal\sof\s)?(?!to\b))"
 )
+# Matches "..., we get " in the last sentence; not "we get" alone.
+_GETS = re.compile(r"(?i:,\swe\s(?:get|obtain|find)\s)(?=[^.!?]*[.!]?$)")
 _FINAL = re.compile(
     # Matches "the final answer " in "That gives the final answer 56."; not "the final answer is".
     r"(?i:\b(?:final|desired|required|requested)\s(?:answer|result|value|sum|total)\s(?:of\s)?)(?=[\d$\\(*-])"
+)
+_WRAPPED_CUE = re.compile(
+    # Matches "$$\text{Answer: }" and "\textbf{Answer:}"; not "\text{Answer}".
+    r"(\$\$?|\\\[|\\\()?\s?\\text(?:bf|rm|it)?\s?\{\s?((?i:(?:final\s)?answer)\s?:)\s?\}"
 )
 _JSON = re.compile(
     # Matches the field of an object at the end: {"answer": "17"}; not one that more text follows.
@@ -200,6 +213,7 @@ def stated_value(text: str) -> str | None:
     field = _JSON.search(text[-_LAST:].rstrip("` \n"))
     if field and (answer := json.loads(field[1])) not in ("", None):
         return str(answer)
+    text = _WRAPPED_CUE.sub(r"\2 \1", text)
     excluded: set[str] = set()
     for statement in statements(text):
         if statement.noun in ("choice", "option"):
@@ -332,12 +346,15 @@ def _conclusion(line: str) -> str | None:
     if final and not _SPECULATES.search(line) and (value := _value(line[final.end() :], _SENTENCE_ENDS)):
         return value
     begins = deque(_CONCLUDES.finditer(line), 1)
+    if not begins and (got := _GETS.search(line)) and not _SPECULATES.search(line):
+        return _value(line[got.end() :], _SENTENCE_ENDS)
     if not begins and not _CONCLUDES_INSIDE.search(line) and not _RESULT_IS.match(line):
         return None
     clause = line[begins[0].end() :] if begins else line
     if _SPECULATES.search(clause):
         return None
-    value = _value(clause, _NOWHERE)
+    such = _IS_SUCH.search(clause)
+    value = _value(clause[: such.start()], _SENTENCE_ENDS) if such and begins else _value(clause, _NOWHERE)
     if value:
         return value
     obtained = _OBTAINS.search(clause)

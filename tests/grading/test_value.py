@@ -114,6 +114,9 @@ STATED = [
     ("56", "So in total we have $8\\cdot 7 = 56$."), ("56", "That gives the final answer 56."), ("56", "Thus, 56 is the answer."),
     ("56", "Answer: $x = 56$ is the only solution."), ("56", "The total is therefore **56**."), ("56", "故填 56。"),
     ("56", '{"reasoning": "8 * 7", "answer": "56"}'), ("56", '{"answer": 56}'),
+    ("56", "Thus, $n = 56$ is the smallest such integer."), ("56", "The minimum possible value of $n$ is $56$."),
+    ("56", "The sum of all such $n$ is $26+30=56$."), ("56", "Putting it together, we get 56."), ("56", "The final answer is $56$ ✓"),
+    ("56", r"$$\text{Answer: } 56$$"), ("56", r"\textbf{Answer: } 56"),
 ]  # fmt: skip
 NOT_STATED = [
     ("56", "The answer is ~56."), ("56", "The answer is ≈ 56."),
@@ -170,6 +173,7 @@ NOT_STATED = [
     ("2", "So the solutions are x = 1 and x = 2."),
     ("2", "So the solutions are $x = 1$ and $x = 2$."), (r"\frac{5}{8}", "The probability of red is 5/8."),
     ("56", "The answer is 56 percent of 200, i.e. 112."), ("56", "A possible value is 56."), ("56", '{"answer": 56} is the format.'),
+    ("56", "$n = 56$ is the smallest such integer."), ("56", "The maximum possible value of $n$ is not 56."),
 ]  # fmt: skip
 
 

@@ -37,6 +37,8 @@ _SIGNS_OF = {
     "N_0": "nonnegative",
 }  # fmt: skip
 _SET = re.compile(r"\s*(?:[a-z]\s*\\in\s*)?(\\mathbb\s*\{[ZN]\}[^,]*)")
+_ANY_INTEGER = re.compile(r"(?<=[^\s,])[\s,;(]*[a-z]\s*\\in\s*\\mathbb\s*\{Z\}\s*\)?$")
+"""Matches ", k \\in \\mathbb{Z}" behind 2k / not n \\in \\mathbb{Z} alone."""
 _POWER = re.compile(r"\s*(?:([a-z])\s*=\s*)?(\d+)\s*\^\s*\{?\s*([a-z])\s*\}?\s*(?P<range>.*)", re.DOTALL)
 _FROM_NOTHING = re.compile(
     r"[\s,;(]*+(?:\\text\s*+\{[^{}]*+\})?+\s*+(?:([a-z])\s*+(?:\\ge\s*+0|\\in\s*+\\mathbb\{Z\}_\{\s*+\\ge\s*+0\s*+\}))?\s*+\)?"
@@ -138,7 +140,7 @@ def _kind(kind: re.Match[str]) -> str:
 
 def _in_signs(text: str) -> Family | None:
     r"""Return the kind that n \equiv 1 \pmod 2, 4k+3, 2^k or \mathbb{Z}^+ means."""
-    bare = text.strip().strip("$. ")
+    bare = _ANY_INTEGER.sub("", text.strip().strip("$. "))
     members = _SET.fullmatch(bare)
     if members:
         sign = _SIGNS_OF.get(re.sub(r"\\mathbb|[\s{}]", "", members[1]))

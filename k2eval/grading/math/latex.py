@@ -111,7 +111,9 @@ def _ascii_calls(text: str) -> str:
                 break
             text = text[: call.start()] + make % text[call.end() + 1 : end] + text[end + 1 :]
     text = re.sub(r"(?<![a-zA-Z\\])sqrt\s*(\d+|[a-z](?![a-z]))", r"\\sqrt{\1}", text)
-    return re.sub(r"(?<![a-zA-Z\\])(?:C|binom|comb)\(\s*([\w+\- ]+?)\s*,\s*([\w+\- ]+?)\s*\)", r"\\binom{\1}{\2}", text)
+    return re.sub(
+        r"(?<![a-zA-Z\\])(?:C|binom|comb)\(\s*([\w+\- ]+?)\s*,\s*([\w+\- ]+?)\s*\)", r"\\binom{\1}{\2}", text
+    )
 
 
 def _repeating(match: re.Match[str]) -> str:

@@ -86,9 +86,7 @@ def is_multiple_of_identity(matrix: Node, text: str) -> bool:
     factor = match["factor"].replace(" ", "")
     number = exact(factor + "1" if factor in ("", "-", "+") else factor)
     cells = [[exact(cell.text) for cell in row.items] for row in matrix.items]
-    return all(
-        cell == (number if i == j else 0) for i, row in enumerate(cells) for j, cell in enumerate(row)
-    )
+    return all(cell == (number if i == j else 0) for i, row in enumerate(cells) for j, cell in enumerate(row))
 
 
 def _nested(text: str) -> Node | None:

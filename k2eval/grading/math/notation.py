@@ -94,7 +94,8 @@ _ONLY_ABOUT = re.compile(
 )
 _ONE_LINE = re.compile(
     # Matches a display of one line around the whole; not one of several.
-    r"\s*\\begin\{(aligned|align\*?|gathered|split|equation\*?)\}((?:(?!\\\\|\\begin).)*)\\end\{\1\}\s*", re.DOTALL
+    r"\s*\\begin\{(aligned|align\*?|gathered|split|equation\*?)\}((?:(?!\\\\|\\begin).)*)\\end\{\1\}\s*",
+    re.DOTALL,
 )
 _IN_TEXT = r"\\(?:text|operatorname\*?|mathrm|textrm)\s*\{\s*"
 _COMMANDS: list[tuple[re.Pattern[str], str]] = [

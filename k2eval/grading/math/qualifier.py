@@ -36,9 +36,13 @@ _ONLY_ONE = re.compile(
     r"|only|(?:the\s+)?(?:only|unique)\s+(?:solutions?|functions?|values?|answers?|pairs?|triples?|roots?|integers?|numbers?))\s*[).]*\s*\}\s*\)?$"
 )
 r"""Matches what only says that the answer is complete: "\text{ is the only solution}", "\text{ only}"."""
-_APPOSITION = re.compile(r"[\s,(]*\\text\s*\{\s*[,(]\s*(?:which\s+is\s+)?the\s+[^{}]*\}(?:[^{}=<>]|\{[^{}]*\})*$")
+_APPOSITION = re.compile(
+    r"[\s,(]*\\text\s*\{\s*[,(]\s*(?:which\s+is\s+)?the\s+[^{}]*\}(?:[^{}=<>]|\{[^{}]*\})*$"
+)
 r"""Matches ", the n-th Fibonacci number" behind a formula / not "\text{ the other way}"."""
-_SAYS_MORE = re.compile(rf"{_LIMITING.pattern}|\b(?:is|are|being|other|rest|first|second|former|latter|same)\b", re.IGNORECASE)
+_SAYS_MORE = re.compile(
+    rf"{_LIMITING.pattern}|\b(?:is|are|being|other|rest|first|second|former|latter|same)\b", re.IGNORECASE
+)
 _THAT_IS = re.compile(
     r"\\text\s*\{\s*,?\s*(?:i\.\s*e\.|that\s+is|or\s+equivalently|equivalently)\s*,?\s*\}|(?<![a-zA-Z])i\.e\.,?"
 )

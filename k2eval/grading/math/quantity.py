@@ -14,6 +14,8 @@ _SIDE_BY_SIDE = re.compile(r"(?<![_^\w.}\\])\d+(?:\.\d+)?(?:\s+\d|\s*\{\s*\d)|^\
 """Matches numbers with no sign between them: "2 3", "{2}{3}" / not "2^{3}", "x_{2}"."""
 _LAST_LETTERS = re.compile(r"([^a-zA-Z]*\d)\s*([a-zA-Z]+)")
 """Matches "5 m", "2.5s" / not "2x + 5"."""
+_RADIANS = re.compile(r"\\pi(?![a-zA-Z])|\\arc(?:sin|cos|tan|cot)(?![a-zA-Z])")
+"""Matches what makes a number an angle in radians: \\frac{\\pi}{3}, \\arccos\\frac12."""
 _BARE_LOG = re.compile(r"\\log(?![a-zA-Z])(?!\s*_)")
 """Matches a logarithm without a base / not \\log_2."""
 
@@ -74,7 +76,7 @@ def _same_quantity(gold: leaf.Leaf, answer: leaf.Leaf) -> bool:
     if gold.unit.is_angle and answer.unit.is_angle:
         return _same_value(_in_radians(gold), _in_radians(answer))
     for degrees, number in ((gold, answer), (answer, gold)):
-        if degrees.unit == units.DEGREE and number.unit == units.NONE and r"\pi" in number.core:
+        if degrees.unit == units.DEGREE and number.unit == units.NONE and _RADIANS.search(number.core):
             return _same_value(_in_radians(degrees), number.core)
     factor = units.ratio(gold.unit, answer.unit)
     if factor == 1:

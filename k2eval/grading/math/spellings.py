@@ -117,6 +117,8 @@ _ROWS: list[tuple[str, Spelling]] = [
     (r"\\%", "%"),
     # Matches "\text{%}"; not "\text{% of all}".
     (r"\\text\s*\{\s*%\s*\}", "%"),
+    # Matches the country in "US\$5"; not "US".
+    (r"(?:\\text\s*\{\s*US\s*\}|(?<![a-zA-Z])US)\s*(?=\\\$)", ""),
     # Matches "\$12.50", "\$1{,}250", "£5", "\$3 million"; not "\$x" or "5\$".
     (
         r"(?P<sign>\\\$|[$€£¥])\s*(?P<number>[-+]?(?:\d|\{,\}|[,.](?=\d))+)"
@@ -184,9 +186,15 @@ _ROWS: list[tuple[str, Spelling]] = [
     # Matches "\text{The answer is }", "\text{Area} :" and "\text{USD }" in front of a value; not "\text{It is not }".
     (r"^\\text\s*\{(?![^{}]*\bnot?\b)(?:[^{}]*\s(?:is|are)|[^{}]*[:=]|\s*USD)\s*\}\s*(?=\S)", ""),
     # Matches "\text{all integers }" in front of "n \ge 3"; not of "x > 3", or alone.
-    (r"^\\text\s*\{\s*(?:[Aa]ll|[Aa]ny|[Ee]very)\s+(?:positive\s+)?integers?\s*\}\s*(?=[i-n]\s*(?:\\[lg]e(?![a-z])|[<>]))", ""),
+    (
+        r"^\\text\s*\{\s*(?:[Aa]ll|[Aa]ny|[Ee]very)\s+(?:positive\s+)?integers?\s*\}\s*(?=[i-n]\s*(?:\\[lg]e(?![a-z])|[<>]))",
+        "",
+    ),
     # Matches "\text{remainder }" and "\text{total of }" in front of a number; not "\text{half of }".
-    (r"^\\text\s*\{\s*(?:[Tt]he\s+)?(?:[Rr]emainder|[Tt]otal|[Ss]um|[Vv]alue|[Aa]rea)(?:\s+of)?\s*\}\s*(?=-?\d[\d.,]*$)", ""),
+    (
+        r"^\\text\s*\{\s*(?:[Tt]he\s+)?(?:[Rr]emainder|[Tt]otal|[Ss]um|[Vv]alue|[Aa]rea)(?:\s+of)?\s*\}\s*(?=-?\d[\d.,]*$)",
+        "",
+    ),
     # Matches ", \forall x" and "\text{ for all } x" behind a value; not in front of one.
     (
         r"(?<=[^\s,])[\s,]*(?:\\forall(?![a-zA-Z])"

@@ -26,6 +26,7 @@ _TRANSPOSED = re.compile(r"\s*\^\s*(?:\{\s*(?:T|\\top|\\text\s*\{\s*T\s*\})\s*\}
 # Matches the name of a point in "A(1,2)"; not "f(x)" or "A(1)".
 _POINT = re.compile(r"[A-Z]'?\s*(?=\(.*,.*\)$)", re.DOTALL)
 # Matches the bar of "\{x \mid x > 0\}" and the colon; not "\|".
+_COLON = re.compile(r"\\mid(?![a-zA-Z])|:")
 _SUCH_THAT = re.compile(r"\\mid(?![a-zA-Z])|\||:")
 # Matches "and", "\text{ or }", "\lor"; not "band" or "\text{and so on}".
 _WORD_SEPARATOR = re.compile(
@@ -148,7 +149,8 @@ def _bracketed(text: str, depth: int) -> Node | None:
 
 def _such_that(text: str, inner: str, depth: int) -> Node:
     """Parse a set of real numbers, such as {x : 0 < x < 1}, as its condition."""
-    pieces = [piece.strip() for _, piece in split(inner, _SUCH_THAT)]
+    sign = _COLON if _COLON.search(inner) else _SUCH_THAT  # a bar may also be that of |x|
+    pieces = [piece.strip() for _, piece in split(inner, sign)]
     name = re.sub(r"\s*\\in\s*\\mathbb\{R\}$", "", pieces[0])
     plain = len(pieces) == 2 and is_symbol(Node("leaf", name))
     return _parse(pieces[1], depth + 1) if plain else Node("leaf", text)

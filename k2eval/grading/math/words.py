@@ -14,7 +14,7 @@ _PROSE = re.compile(r"[A-Za-z0-9 .,'’()&;-]*[A-Za-z]{2}[A-Za-z0-9 .,'’()&;-]
 _LEAD = re.compile(
     # Matches "It is ", "The graph is an ", "on ", "the "; not "It is not " or "Theory".
     r"(?i:(?:it\s+(?:is|was|will\s+be)|it's|they\s+are|this\s+is|that\s+is|there\s+(?:is|are)|on|namely"
-    r"|the\s+(?:function|graph|curve|sequence|triangle|figure|conic|shape|locus|set|equation|system|answer|result|day|winner|number)"
+    r"|the\s+(?:function|graph|curve|sequence|triangle|figure|conic|shape|quadrilateral|polygon|locus|set|equation|system|answer|result|day|winner|number)"
     r"\s+(?:is|has|represents|of\s+the\s+equation\s+is))\s+(?!not\b|no\b|neither\b|never\b)|(?:a|an|the)\s+(?!and\b|or\b))+"
 )
 _KIND = re.compile(
@@ -40,7 +40,9 @@ _NOTHING = re.compile(
     r"(?:solutions?|roots?|numbers?|integers?|values?|functions?|pairs?|triples?|polynomials?|sequences?|primes?|zeros?|x|n)"
     r"(?:\s+(?:exists?|is\s+possible|are\s+possible))?|(?:the\s+)?solution\s+set\s+is\s+empty|(?:the\s+)?empty\s+set)"
 )
-_KIND_OF_NUMBER = re.compile(r"(?i)\b(integer|integral|whole|rational|real|complex|natural|positive|negative)")
+_KIND_OF_NUMBER = re.compile(
+    r"(?i)\b(integer|integral|whole|rational|real|complex|natural|positive|negative)"
+)
 _FORMAL_KIND = {"integral": "integer", "whole": "integer", "natural": "positive"}
 _WINS = re.compile(
     # Matches what follows the name in "Alice wins", "Bob has a winning strategy"; not "Alice loses" or "wins 3 games".
@@ -106,7 +108,7 @@ def plain_words(text: str) -> str:
     """
     if len(text) > 200:
         return text
-    words = re.sub(r"\s+", " ", _TEXT.sub(r" \1 ", text)).strip().rstrip(".").strip()
+    words = re.sub(r"\s+", " ", _TEXT.sub(r" \1 ", text.replace(r"\&", "&"))).strip().rstrip(".").strip()
     is_text = r"\text" in text
     if is_text and _NAMES.fullmatch(words):
         return _list_of(words)
@@ -122,7 +124,9 @@ def plain_words(text: str) -> str:
     if excepted:
         return rf"\mathbb{{R}}\setminus\{{{excepted[1]}\}}"
     affirmed = _AFFIRMED.fullmatch(words)
-    if affirmed and (affirmed[1].casefold() == "no") >= (_NEGATION.search(words, affirmed.end(1)) is not None):
+    if affirmed and (affirmed[1].casefold() == "no") >= (
+        _NEGATION.search(words, affirmed.end(1)) is not None
+    ):
         return rf"\text{{{affirmed[1]}}}"
     written = words
     words = re.sub(r"(?i)^(?:(?:it\s+is|this\s+is)\s+)?not\s+possible$", "impossible", _WINS.sub("", words))
@@ -154,7 +158,8 @@ def denies_another(gold: str, answer: str) -> bool:
     if not all(_NOTHING.fullmatch(side) for side in sides):
         return False
     kinds = [
-        {_FORMAL_KIND.get(kind, kind) for kind in map(str.casefold, _KIND_OF_NUMBER.findall(side))} for side in sides
+        {_FORMAL_KIND.get(kind, kind) for kind in map(str.casefold, _KIND_OF_NUMBER.findall(side))}
+        for side in sides
     ]
     return not (kinds[0] <= kinds[1] or kinds[1] <= kinds[0])
 

@@ -191,6 +191,8 @@ RIGHT: dict[str, list[Pair]] = {
         (r"\binom{n+1}{2}", "C_{n+1}^2"), (r"\binom{n+1}{2}", "C(n+1,2)"), (r"\log_2 5", r"\log_425"),
         (r"3\sin^2 70^\circ", r"3\sin^270^\circ"), (r"12,\! 222,\! 333", "12222333"), (r"30\%", r"30\text{\%}"),
         ("8", r"\begin{aligned} x &= 8 \end{aligned}"), (r"2\sqrt7", "2sqrt7"), (r"\infty", "无穷多个"),
+        ("-3<x<3", r"\{x: |x|<3\}"), (r"45^\circ", r"\arctan 1"), (r"\$300", r"US\$300"), (r"\text{all odd integers}", r"2k+1, k\in\mathbb{Z}"),
+        (r"\text{kite}", r"\text{The quadrilateral is a kite}"), (r"\text{Ann, Bob}", r"\text{Ann \& Bob}"),
     ],
     "all of these kinds": [
         (r"\lfloor x \rfloor", "floor(x)"), ("|x|", "abs(x)"), (r"\max(a,b)", r"\max\{b,a\}"),

@@ -159,6 +159,7 @@ WRONG: dict[str, list[Pair]] = {
         (r"\frac{1+\sqrt5}{2}", r"\varphi^2"), ("P(x)=2, P(x)=x-1", r"P(x)\in\{2, x+1\}"), (r"\frac{\pi^2}{6}", r"\zeta(3)"),
         (r"\begin{pmatrix}-1&0\\0&-1\end{pmatrix}", "I"), (r"\begin{pmatrix}0&-1\\-1&0\end{pmatrix}", "-I"),
         (r"\frac{1}{1999!^{1999}}", r"(1999!)^{-1998}"), (r"\log_2 5", r"\log_52"), (r"\binom{n+1}{2}", "C(n,2)"),
+        ("-3<x<3", r"\{x: |x|\le3\}"), (r"45^\circ", r"\arctan 2"), (r"\text{all odd integers}", r"2k+1, k\in\mathbb{N}"),
     ],
     "all of these kinds": [
         (r"\lfloor x\rfloor", "x-0.5"), (r"\lceil x\rceil", r"\lfloor x\rfloor+1"),
