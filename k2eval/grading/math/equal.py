@@ -269,6 +269,7 @@ _RULES: dict[tuple[str, str], Callable[[Node, Node], bool]] = {
     ("vector", "tuple"): _same_long_tuple,
     ("vector", "matrix"): _is_column_of,
     ("matrix", "matrix"): _same_matrix,
+    ("matrix", "leaf"): lambda gold, answer: matrix.is_multiple_of_identity(gold, answer.text),
     ("matrix", "tuple"): _same_column,
     ("matrix", "vector"): _same_column,
     ("matrix", "interval"): _same_column,

@@ -18,7 +18,7 @@ _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _BETWEEN = re.compile(r"\s*,\s*(?:and|or)?\s*|\s+(?:and|or)\s+")
 """Matches ", ", " or ", ", and " between kinds / not within a word."""
 _FILLER = re.compile(
-    r"(?i)\b(?:all|any|every|each|exactly|precisely|those|the|set|of\s+all|values?|that\s+(?:is|are)|which\s+(?:is|are)"
+    r"(?i)\b(?:all|any|every|each|exactly|precisely|those|the|set(?:\s+of)?|of\s+all|values?|that\s+(?:is|are)|which\s+(?:is|are)"
     r"|must\s+be|can\s+be|is|are|an?|(?:numbers?\s+|integers?\s+)?of\s+the\s+form)\b"
 )
 """Matches the words that say nothing of a kind: "all", "is a", "numbers of the form"."""
@@ -37,6 +37,8 @@ _SIGNS_OF = {
     "N_0": "nonnegative",
 }  # fmt: skip
 _SET = re.compile(r"\s*(?:[a-z]\s*\\in\s*)?(\\mathbb\s*\{[ZN]\}[^,]*)")
+_ANY_INTEGER = re.compile(r"(?<=[^\s,])[\s,;(]*[a-z]\s*\\in\s*\\mathbb\s*\{Z\}\s*\)?$")
+"""Matches ", k \\in \\mathbb{Z}" behind 2k / not n \\in \\mathbb{Z} alone."""
 _POWER = re.compile(r"\s*(?:([a-z])\s*=\s*)?(\d+)\s*\^\s*\{?\s*([a-z])\s*\}?\s*(?P<range>.*)", re.DOTALL)
 _FROM_NOTHING = re.compile(
     r"[\s,;(]*+(?:\\text\s*+\{[^{}]*+\})?+\s*+(?:([a-z])\s*+(?:\\ge\s*+0|\\in\s*+\\mathbb\{Z\}_\{\s*+\\ge\s*+0\s*+\}))?\s*+\)?"
@@ -138,7 +140,7 @@ def _kind(kind: re.Match[str]) -> str:
 
 def _in_signs(text: str) -> Family | None:
     r"""Return the kind that n \equiv 1 \pmod 2, 4k+3, 2^k or \mathbb{Z}^+ means."""
-    bare = text.strip().strip("$. ")
+    bare = _ANY_INTEGER.sub("", text.strip().strip("$. "))
     members = _SET.fullmatch(bare)
     if members:
         sign = _SIGNS_OF.get(re.sub(r"\\mathbb|[\s{}]", "", members[1]))

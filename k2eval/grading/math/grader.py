@@ -18,9 +18,10 @@ from k2eval.grading.math.number import exact
 from k2eval.grading.math.quantity import same_leaf
 from k2eval.grading.math.reading import same_answer
 from k2eval.grading.math.structure import parse
+from k2eval.grading.math.words import denies_another
 from k2eval.records import Grade, Outcome, Question
 
-VERSION = 4
+VERSION = 5
 """Changes whenever a grade could change."""
 
 _MAX_ANSWER = 2_000
@@ -74,6 +75,8 @@ def matches(gold: str, answer: str, as_integer: bool = False) -> bool:
             return False
         if as_integer:
             return _is_integer(gold, plain)
+        if denies_another(gold, answer):
+            return False
         return any(same_answer(reading, plain) for reading in golds(gold))
     except RecursionError:
         return False

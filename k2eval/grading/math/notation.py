@@ -92,6 +92,11 @@ _ONLY_ABOUT = re.compile(
     # Matches "x \approx " in front of its one value; not "x = \frac13 \approx 0.333".
     r"\s*(?:[a-zA-Z](?:_\w|_\{\w+\})?\s*)?\\approx(?![a-zA-Z])\s*(?=[^=]*$)(?!.*\\approx)"
 )
+_ONE_LINE = re.compile(
+    # Matches a display of one line around the whole; not one of several.
+    r"\s*\\begin\{(aligned|align\*?|gathered|split|equation\*?)\}((?:(?!\\\\|\\begin).)*)\\end\{\1\}\s*",
+    re.DOTALL,
+)
 _IN_TEXT = r"\\(?:text|operatorname\*?|mathrm|textrm)\s*\{\s*"
 _COMMANDS: list[tuple[re.Pattern[str], str]] = [
     # Spellings of one command, and the one that is kept.
@@ -131,7 +136,8 @@ def rewritten(text: str) -> str:
     >>> rewritten("(7!)!"), rewritten(r"3.14\ldots")
     ('(7!)!', '3.14\\ldots')
     """
-    text = _LEADING_SIGN.sub("", text)
+    one_line = _ONE_LINE.fullmatch(text)
+    text = _LEADING_SIGN.sub("", one_line[2].replace("&", "") if one_line else text)
     label = _ANSWER_LABEL.match(text)
     text = _END_MARK.sub("", text[label.end() :] if label else text)
     text = _BAR_OVER_DIGITS.sub(lambda m: rf"\overline{{{m[0].replace(chr(0x305), '')}}}", text)

@@ -336,6 +336,7 @@ RULES: dict[str, Callable[..., Value]] = {
     "acsc": _inverse_of("asin"),
     **{name: _real_function(name) for name in ("sin", "cos", "asin", "acos", "atan", "sinh", "cosh", "tanh", "coth",
                                                "sech", "csch", "asinh", "acosh", "atanh", "erf", "zeta")},
+    r"\zeta": _real_function("zeta"),
     "gcd": _divisor,
     "lcm": _multiple,
     "mod": _modulo,
