@@ -160,9 +160,6 @@ class RunConfig(_Switched):
         return value
 
 
-SECTIONS = ("engine", "fleet", "sampling", "roles", "speculative")
-
-
 TaskNames = Iterable[str] | Callable[[Sequence[Path]], Iterable[str]]
 """Names of tasks, or a function from folders with the user's own tasks to names."""
 

@@ -180,7 +180,7 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
         "interval": estimate.method,
         "se": 100 * estimate.se,
         "question_se": 100 * noise.question_se,
-        "run_se": 100 * noise.run_se,
+        "repeat_se": 100 * noise.repeat_se,
         "k": task.info.repeats,
         "questions": estimate.questions,
         "expected_questions": task.info.expected_questions or task.info.questions,
