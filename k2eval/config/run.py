@@ -116,14 +116,14 @@ class RunConfig(_Switched):
     fleet: FleetConfig = FleetConfig()
     """Number and place of the replicas of the engine; no part of the run's identity."""
     roles: dict[Text, Annotated[dict[str, Any], AfterValidator(_role)]] = Field(default_factory=dict)
-    """Other engines and sampling for ``planner``, ``judge`` or ``answer_judge``; the solver where absent.
+    """Other engines and sampling for ``planner``, ``judge`` or ``answer_judge``; the solver if absent.
 
     Each is a mapping of ``model``, ``kind`` and engine arguments, and of ``sampling``, ``thinking``,
     ``reasoning_effort`` and ``thinking_budget``, changes to how the role draws. Naming ``answer_judge``, with an
     empty mapping too, is what switches it on.
     """
     reuse: tuple[FilePath, ...] = ()
-    """Run directories whose generations are taken over where this run would ask for the very same ones."""
+    """Run directories whose generations are taken over if this run would ask for the very same ones."""
     lengths_from: tuple[FilePath, ...] = ()
     """Run directories that tell which questions take long. They decide about the order of samples, and nothing else."""
     reasoning: str | dict[str, str] = "auto"

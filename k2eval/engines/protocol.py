@@ -26,7 +26,7 @@ class EngineInfo(Record):
     honours_seeds: bool
     """Whether the same request with the same seed gives the same tokens, independent of other requests."""
     context: int | None = None
-    """Longest prompt plus answer in tokens; None where unknown."""
+    """Longest prompt plus answer in tokens; None if unknown."""
     reasoning: ReasoningFormat = ReasoningFormat()
     """The marks around the checkpoint's reasoning."""
     reasoning_from: str = ""

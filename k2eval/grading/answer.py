@@ -46,7 +46,7 @@ class Answer:
     """The final answer of a response, as written."""
 
     text: str | None
-    """None where there is none."""
+    """None if there is none."""
     siblings: tuple[str, ...] = ()
     """All boxes on the line of the last one, itself included: "\\boxed{1} and \\boxed{2}"."""
     end: int = 0

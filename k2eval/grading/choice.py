@@ -74,7 +74,7 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
 
     Args:
         question: ``gold`` is a letter, ``options`` the texts in the order shown (A, B, …).
-        text: What the response says after its reasoning.
+        text: The response after its reasoning.
         truncated: Whether the engine stopped at its token limit.
     """
     text = text[-READ:]

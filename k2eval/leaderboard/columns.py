@@ -248,9 +248,7 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
         planned = info.questions * info.repeats
         notes.append(f"unfinished, so not ranked: {planned - task.missing} of {planned} samples")
     if info.fingerprint == benchmark.fingerprint and info.questions != benchmark.size:
-        notes.append(
-            f"{info.questions} questions where most rows have {benchmark.size}: not compared with them"
-        )
+        notes.append(f"{info.questions} questions, most rows have {benchmark.size}: not compared with them")
     if info.fingerprint != benchmark.fingerprint:
         notes.append(
             f"other questions (fingerprint {info.fingerprint[:8]}) than most rows "

@@ -135,7 +135,7 @@ def test_a_judge_that_always_names_the_first_is_seen_through() -> None:
     duels = [Duel((0, 1), (0, 1), 0, frozenset({1})), Duel((0, 1), (0, 1), 0, frozenset({0}))]
     assert judge_line(duels) == (
         "2 comparisons; both orders agree in 0.0% (0/2); the response shown first is named in 100.0% (4/4); "
-        "where exactly one of two is right, the right one is chosen in 50.0% (1/2) (single verdicts: 50.0% (2/4))"
+        "if exactly one of two is right, the right one is chosen in 50.0% (1/2) (single verdicts: 50.0% (2/4))"
     )
 
 

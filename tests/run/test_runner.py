@@ -108,7 +108,7 @@ async def test_a_part_of_an_unfinished_run_does_not_make_it_complete(tmp_path: P
 
 async def test_another_checkpoint_is_refused_in_the_same_directory(tmp_path: Path) -> None:
     await carry_out(config(tmp_path / "run"))
-    with pytest.raises(JournalError, match=r"What differs:\n  model: .* there, .* now"):
+    with pytest.raises(JournalError, match=r"The differences:\n  model: .* there, .* now"):
         await carry_out(config(tmp_path / "run"), name="another")
 
 

@@ -51,7 +51,7 @@ class VllmEngine:
     Args:
         model: A local checkpoint folder or a hub name.
         arguments: Any of vLLM's engine arguments.
-        speculative: vLLM's ``speculative_config``, if any.
+        speculative: The ``speculative_config`` of vLLM, if any.
         log: File for the output of this process and of vLLM's while the engine lives; the terminal if None.
         reasoning: How the checkpoint marks its reasoning; looked for in its files if None.
 

@@ -76,7 +76,7 @@ def extract_code(answer: str, *names: str) -> str | None:
 
     Args:
         answer: Markdown.
-        names: What the program should define. Blocks that define any of it come before all others, and get the
+        names: Names that the program should define. Blocks that define any of it come before all others, and get the
             imports and helpers that they need from other blocks.
 
     >>> extract_code("```python\\nprint(1)\\n```\\nIt prints\\n```\\nn = 1\\n```")

@@ -104,7 +104,7 @@ def find_program(text: str, truncated: bool, find: Callable[[str], str | None] =
     """Return the program of a response, or the grade of a response that has none.
 
     Args:
-        text: What the response says after its reasoning.
+        text: The response after its reasoning.
         truncated: Whether the engine stopped at its token limit; then only a complete block counts.
         find: Function that finds the program in the text.
     """

@@ -34,9 +34,9 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     """Grade one response.
 
     Args:
-        question: ``gold`` is the answer as a string or a number. Where ``metadata["answer_type"]`` is
+        question: ``gold`` is the answer as a string or a number. If ``metadata["answer_type"]`` is
             "integer", the answer must be exactly that integer (AIME).
-        text: What the response says after its reasoning.
+        text: The response after its reasoning.
         truncated: Whether the engine stopped at its token limit.
     """
     answer = find_answer(text, truncated)

@@ -41,7 +41,7 @@ class Region:
     holds: Callable[[Side], bool]
     """Function that tells whether a point, given by its side of each number, belongs to the region."""
     name: str = ""
-    """The variable that it bounds; empty where none is named."""
+    """The variable that it bounds; empty if none is named."""
 
 
 @lru_cache(maxsize=4096)
