@@ -32,8 +32,11 @@ CODE_SHOWN = 2000
 
 # Any mention counts (``import sys, numpy``, ``try: import numpy``): a false one costs a little time, a missed one the
 # program.
+# Matches "import numba" and "pandas.x"; not "pandas2".
 _FULL = re.compile(r"\b(?:numba|pandas|networkx)\b")
+# Matches "import scipy.special"; not "scipyx".
 _SCIENTIFIC = re.compile(r"\b(?:scipy|sympy|h5py|mpmath|matplotlib)\b")
+# Matches "import numpy as np"; not "numpydoc".
 _NUMPY = re.compile(r"\bnumpy\b")
 
 

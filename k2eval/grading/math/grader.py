@@ -26,7 +26,9 @@ VERSION = 4
 _MAX_ANSWER = 2_000
 """Characters; a longer answer is only compared as it is written."""
 
+# Matches "$x$" and "\(x\)"; not a lone "$".
 _MATH_SPAN = re.compile(r"\\\((.+?)\\\)|\$([^$]+)\$", re.DOTALL)
+# Matches three words in a row: "we have that"; not "sin x".
 _SENTENCE = re.compile(r"[A-Za-z]{2,}\s+[a-z]{2,}\s+[a-z]{2,}")
 
 
