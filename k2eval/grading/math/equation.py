@@ -12,7 +12,6 @@ from k2eval.grading.math.structure import is_label
 
 _FUNCTION = re.compile(r"([a-zA-Z]'*)\(([a-z](?:,[a-z])*)\)")
 """Matches f(x), g'(s,t) / not f(2), \\sin(x)."""
-# Matches a command, a text or a letter: "\pi", "\text{ab}", "x"; not "2".
 LETTER = re.compile(r"\\(?:text\s*\{[^{}]*\}|[a-zA-Z]+)|[a-zA-Z]")
 _QUANTITY = re.compile(
     r"(?:[A-Z](?:'|_\{?\w+\}?)*+|\\(?:frac|overline|angle|triangle|widehat|vec|overrightarrow|cdot|odot|measuredangle|arc|text\s*\{[^{}]*\}"

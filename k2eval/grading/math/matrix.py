@@ -21,13 +21,11 @@ _MATRIX = re.compile(
     re.DOTALL,
 )
 r"""Matches "\frac12 \begin{pmatrix}..\end{pmatrix}^T" / not a sum or product of matrices."""
-# Matches "[\begin{pmatrix} … \end{pmatrix}]"; not one without brackets.
 _BRACKETED = re.compile(r"([\[(])\s*(\\begin.*\\end\{[a-z]*\})\s*[\])]", re.DOTALL)
 _UNIT_VECTOR = re.compile(
     r"\\(?:hat|vec|overrightarrow|text|widehat|mathbf|bm|boldsymbol|mathrm)\s*\{?\s*(?:\\text\s*\{?\s*)?(?:\\([ij])math|([ijk])(?![a-zA-Z]))\s*\}?\s*\}?"
 )
 r"""Matches \hat{i}, \vec j, \text{k}, \hat{\text{i}}, \hat{\imath} / not i, \text{in}."""
-# Matches "i" and "j" in "3i - j"; not "\pi", "in" or "i(2)".
 _BARE_VECTOR = re.compile(r"(?<![a-zA-Z\\_{])([ijk])(?![a-zA-Z({_])")
 
 

@@ -26,19 +26,14 @@ _TAIL = re.compile(
     r"[\s,;(]*(?:\\text\s*\{\s*[,;(]?\s*(?:for|where|with|here|since|because|as)\b|(?<![a-zA-Z\\])(?:for|where|with|since|because)\b)"
 )
 r"""Matches where a tail begins: "\text{ for some constant } c", ", where k is an integer"."""
-# Matches the start of "since x > 0" and "\text{ because }"; not "assume".
 _REASON = re.compile(r"[\s,;{(]*(?:\\text\s*\{\s*[,;(]?\s*)?(?:since|because|as)\b")
-# Matches "\in", "\ge", "<"; not "\int" or "=".
 _RELATION = re.compile(r"\\(?:in|le|ge|ne)(?![a-zA-Z])|[<>]")
 _BOUND = re.compile(r"\\ne(?![a-zA-Z])|<|\\le(?![a-zA-Z])|(?:>|\\ge(?![a-zA-Z]))\s*(?![01](?!\d)|\s)")
 r"""Matches a bound that leaves positive integers out: "n > 2", "n \ne 4" / not "n \ge 1", "n > 0"."""
-# Matches "\text{, i.e. }", "i.e.,"; not "that is".
 _THAT_IS = re.compile(
     r"\\text\s*\{\s*,?\s*(?:i\.\s*e\.|that\s+is|or\s+equivalently|equivalently)\s*,?\s*\}|(?<![a-zA-Z])i\.e\.,?"
 )
-# Matches "\text{odd}"; not "\text{a_{1}}".
 _WORDS = re.compile(r"\\text\s*\{([^{}]*)\}")
-# Matches "\mathbb{Z}", "\mathbb{R}^{+}", "N"; not "[0,1]".
 _STANDARD_SET = re.compile(r"\s*\\mathbb\s*\{[A-Z]\}\s*(?:[_^]\s*(?:\{[^{}]*\}|[\w+*])\s*)*|\s*[A-Z]\s*")
 _COMMA = re.compile(r"[,;]")
 _PARAMETER = re.compile(
