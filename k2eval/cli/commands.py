@@ -197,7 +197,7 @@ def _question_finder(
 def leaderboard_command(
     runs: Sequence[Path], out: Path, published: Path | None, quiet: bool = False, **scope: Any
 ) -> int:
-    """Carry out ``k2eval leaderboard``; ``scope`` is what :func:`k2eval.leaderboard.build` leaves out or splits."""
+    """Carry out ``k2eval leaderboard``; ``scope`` is what `k2eval.leaderboard.build` leaves out or splits."""
     from k2eval.leaderboard import build, print_table, write
 
     console = terminal()

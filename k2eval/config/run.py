@@ -170,12 +170,12 @@ def load_config(
     """Merge a YAML file, command line flags and ``--set a.b=value`` pairs; later ones take precedence.
 
     Args:
-        file: YAML with the fields of :class:`RunConfig`; ``engine`` may be given flat (``kind`` beside
+        file: YAML with the fields of `RunConfig`; ``engine`` may be given flat (``kind`` beside
             its arguments), and a top-level key that is a task's name holds that task's overrides.
         flags: Fields given as flags; None means not given.
         sets: ``section.key=value`` with a YAML value, where section is ``engine``, ``fleet``, ``sampling``,
             ``roles``, ``speculative`` or a task's name.
-        task_names: Names that may be overridden. A function, such as :func:`k2eval.tasks.task.task_files`, is
+        task_names: Names that may be overridden. A function, such as `k2eval.tasks.task.task_files`, is
             called with ``include_path``, so that the user's own tasks may be overridden too.
 
     Raises:

@@ -7,7 +7,7 @@ The rules, in order:
 2. Otherwise the last complete, non-empty ``\\boxed{…}`` or ``\\fbox{…}`` of the answer part counts.
    A box that was opened later and never closed makes the answer incomplete.
 3. Otherwise the last explicit statement counts ("the final answer is …", "Answer: …"), or a last line that is
-   nothing but a formula, a number or an equation (:mod:`k2eval.grading.value`). Numbers in passing never count.
+   nothing but a formula, a number or an equation (`k2eval.grading.value`). Numbers in passing never count.
 """
 
 from __future__ import annotations

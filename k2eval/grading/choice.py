@@ -8,7 +8,7 @@ The rules, in order:
 3. Otherwise the last statement counts ("The correct answer is (D)", "故选 B", ``{"answer": "B"}``), or the last
    line if that is an option and nothing else.
 
-Letters are read in their own right only (:mod:`k2eval.grading.letter`), and nothing is ever guessed.
+Letters are read in their own right only (`k2eval.grading.letter`), and nothing is ever guessed.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _text_line(text: str, options: tuple[str, ...]) -> str | None:
 
 
 def _last_line(text: str, options: tuple[str, ...]) -> str | None:
-    """Return the letter that the last line consists of; :data:`letter.SEVERAL` if the line before is another."""
+    """Return the letter that the last line consists of; `letter.SEVERAL` if the line before is another."""
     lines = [
         plain for line in text[-letter.LIMIT :].splitlines() if (plain := letter.plain(line).strip("->• "))
     ]

@@ -117,10 +117,10 @@ def plain(text: str) -> str:
 
 
 def settled(text: str, known: str) -> str | None:
-    """Return the option that ``text`` begins with; None if with none, :data:`SEVERAL` if with two or in doubt.
+    """Return the option that ``text`` begins with; None if with none, `SEVERAL` if with two or in doubt.
 
     Args:
-        text: A text without markup, as :func:`plain` returns it.
+        text: A text without markup, as `plain` returns it.
         known: The letters of the options.
 
     >>> settled("B because A is too large", "ABCD"), settled("B, or maybe A", "ABCD"), settled("A nucleus", "ABCD")

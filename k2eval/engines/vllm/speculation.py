@@ -1,6 +1,6 @@
 """Checks of a speculative configuration before any weights load.
 
-:func:`check_checkpoints` reads small files only (``config.json``, tokenizers, the headers of safetensors), so that an
+`check_checkpoints` reads small files only (``config.json``, tokenizers, the headers of safetensors), so that an
 impossible combination is explained in a second instead of after the weights.
 """
 

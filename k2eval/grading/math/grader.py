@@ -1,7 +1,7 @@
 """The grader of mathematics: extraction, normalisation and comparison in one pure function.
 
 Everything that could run for long is bounded first; what still does not end is stopped from outside, by
-:class:`k2eval.grading.pool.GradingPool`.
+`k2eval.grading.pool.GradingPool`.
 """
 
 from __future__ import annotations
