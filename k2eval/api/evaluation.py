@@ -57,7 +57,7 @@ def evaluate(
 
     The same call again continues an interrupted run, and adds tasks, repeats or questions to a finished one.
     An engine starts only if something is missing. Samples that could not be finished on our side are counted by
-    :attr:`Run.failed`; the same call tries them again.
+    `Run.failed`; the same call tries them again.
 
     In a script, call this below ``if __name__ == "__main__":``, since vLLM starts processes that import the script.
     In a notebook, write ``await k2eval.evaluate_async(…)``.
@@ -68,7 +68,7 @@ def evaluate(
         tasks: Names of tasks, as ``k2eval tasks`` lists them.
         out: Run directory.
         recipe: The recipe of each response: a name, as ``k2eval recipes`` lists them, or an async function of a
-            :class:`Sample`.
+            `Sample`.
         repeats: Independent repeats of every question; each task's own default if None.
         engine: ``vllm``, ``endpoint`` or ``scripted``; or a mapping of ``kind`` and the engine's arguments, such as
             ``{"kind": "vllm", "max_model_len": 8192}``; or an engine object.
@@ -136,12 +136,12 @@ async def evaluate_async(
     cluster: str | None = None,
     progress: bool = True,
 ) -> Run:
-    """Evaluate as :func:`evaluate` does, in the event loop that runs already.
+    """Evaluate as `evaluate` does, in the event loop that runs already.
 
     No signal handler is installed. If the task is cancelled, everything finished is kept, and the same call continues.
 
     Args:
-        model: As for :func:`evaluate`, like all arguments.
+        model: As for `evaluate`, like all arguments.
         tasks: Names of tasks.
         out: Run directory.
         recipe: How a response is made.

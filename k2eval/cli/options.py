@@ -151,7 +151,8 @@ ReasoningOption = Annotated[
         metavar="FORMAT",
         rich_help_panel=MODEL,
         help="Marks of reasoning in responses: auto, none, think, harmony, mistral, seed, gemma and others (see "
-        "docs/checkpoints.md), or `{start: <a>, end: </a>}`. [default: auto, found in the checkpoint's files]",
+        "docs/checkpoints.md), or `{start: <a>, end: </a>}`. "
+        "[default: auto, by the checkpoint's files or else by each response]",
     ),
 ]
 

@@ -116,14 +116,14 @@ class RunConfig(_Switched):
     fleet: FleetConfig = FleetConfig()
     """Number and place of the replicas of the engine; no part of the run's identity."""
     roles: dict[Text, Annotated[dict[str, Any], AfterValidator(_role)]] = Field(default_factory=dict)
-    """Other engines and sampling for ``planner``, ``judge`` or ``answer_judge``; the solver where absent.
+    """Other engines and sampling for ``planner``, ``judge`` or ``answer_judge``; the solver if absent.
 
     Each is a mapping of ``model``, ``kind`` and engine arguments, and of ``sampling``, ``thinking``,
     ``reasoning_effort`` and ``thinking_budget``, changes to how the role draws. Naming ``answer_judge``, with an
     empty mapping too, is what switches it on.
     """
     reuse: tuple[FilePath, ...] = ()
-    """Run directories whose generations are taken over where this run would ask for the very same ones."""
+    """Run directories whose generations are taken over if this run would ask for the very same ones."""
     lengths_from: tuple[FilePath, ...] = ()
     """Run directories that tell which questions take long. They decide about the order of samples, and nothing else."""
     reasoning: str | dict[str, str] = "auto"
@@ -160,9 +160,6 @@ class RunConfig(_Switched):
         return value
 
 
-SECTIONS = ("engine", "fleet", "sampling", "roles", "speculative")
-
-
 TaskNames = Iterable[str] | Callable[[Sequence[Path]], Iterable[str]]
 """Names of tasks, or a function from folders with the user's own tasks to names."""
 
@@ -173,12 +170,12 @@ def load_config(
     """Merge a YAML file, command line flags and ``--set a.b=value`` pairs; later ones take precedence.
 
     Args:
-        file: YAML with the fields of :class:`RunConfig`; ``engine`` may be given flat (``kind`` beside
+        file: YAML with the fields of `RunConfig`; ``engine`` may be given flat (``kind`` beside
             its arguments), and a top-level key that is a task's name holds that task's overrides.
         flags: Fields given as flags; None means not given.
         sets: ``section.key=value`` with a YAML value, where section is ``engine``, ``fleet``, ``sampling``,
             ``roles``, ``speculative`` or a task's name.
-        task_names: Names that may be overridden. A function, such as :func:`k2eval.tasks.task.task_files`, is
+        task_names: Names that may be overridden. A function, such as `k2eval.tasks.task.task_files`, is
             called with ``include_path``, so that the user's own tasks may be overridden too.
 
     Raises:

@@ -40,7 +40,7 @@ _READ = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class CheckpointFacts:
-    """What the files of a checkpoint say, its chat template aside."""
+    """The facts in the files of a checkpoint, its chat template aside."""
 
     config: Mapping[str, Json] = field(default_factory=dict)
     generation: Mapping[str, Json] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class CheckpointFacts:
 
     @property
     def own_sampling(self) -> dict[str, Json]:
-        """What generation_config.json says of sampling and lengths."""
+        """The sampling and the lengths that generation_config.json names."""
         return {key: self.generation[key] for key in _OWN_SAMPLING if self.generation.get(key) is not None}
 
     @property

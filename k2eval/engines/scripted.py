@@ -15,7 +15,7 @@ from k2eval.reasoning import AUTO, Found
 from k2eval.records import Generation, Request, digest
 
 Script = Callable[[Request], str]
-"""Answers a request with text. Raising an :class:`~k2eval.errors.EngineError` plays a failing engine."""
+"""Answers a request with text. Raising an `EngineError` plays a failing engine."""
 
 
 class ScriptedEngine:
@@ -101,7 +101,11 @@ def from_file(
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Cannot read the script {path}: {error}.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(
+            f"Cannot read the script {path}: {reason}. The scripted engine takes its answers from the file that "
+            'model names, lines {"match": "…", "responses": ["…"]}.'
+        ) from error
     for number, line in enumerate(lines, start=1):
         try:
             rule = json.loads(line)

@@ -8,7 +8,7 @@ The rules, in order:
 3. Otherwise the last statement counts ("The correct answer is (D)", "故选 B", ``{"answer": "B"}``), or the last
    line if that is an option and nothing else.
 
-Letters are read in their own right only (:mod:`k2eval.grading.letter`), and nothing is ever guessed.
+Letters are read in their own right only (`k2eval.grading.letter`), and nothing is ever guessed.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
 
     Args:
         question: ``gold`` is a letter, ``options`` the texts in the order shown (A, B, …).
-        text: What the response says after its reasoning.
+        text: The response after its reasoning.
         truncated: Whether the engine stopped at its token limit.
     """
     text = text[-READ:]
@@ -169,7 +169,7 @@ def _is_text(line: str) -> bool:
 
 
 def _last_line(text: str, options: tuple[str, ...]) -> str | None:
-    """Return the letter that the last line consists of; :data:`letter.SEVERAL` if the line before is another."""
+    """Return the letter that the last line consists of; `letter.SEVERAL` if the line before is another."""
     lines = [
         plain for line in text[-letter.LIMIT :].splitlines() if (plain := letter.plain(line).strip("->• "))
     ]

@@ -1,7 +1,7 @@
 """Grade in worker processes, with a hard limit on the cost of one answer.
 
 Each worker has a thread of the parent that feeds it and waits for it, so a stalled event loop cannot turn a
-finished answer into a timeout, and the same pool serves ``await pool.grade(…)`` and :func:`grade_all`.
+finished answer into a timeout, and the same pool serves ``await pool.grade(…)`` and `grade_all`.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class GradingPool:
         grader: str | None = None,
         reasoning: ReasoningFormat = AUTO,
     ) -> Grade:
-        """Grade one response; see :class:`GradingJob` for the arguments."""
+        """Grade one response; see `GradingJob` for the arguments."""
         loop = asyncio.get_running_loop()
         result: asyncio.Future[Grade] = loop.create_future()
 

@@ -35,8 +35,8 @@ class Grader:
     grade: Callable[[Question, str, bool], Grade]
     """Takes the question, what the response says after its reasoning, and whether the token limit cut it."""
     time_limit: Callable[[Question], float] | None = None
-    """Seconds that a grader which runs programs may take for a question. Where it is set, running out of
-    time is our failure; where it is not, the answer itself is what does not end."""
+    """Seconds that a grader which runs programs may take for a question. If it is set, running out of
+    time is our failure; if it is not, the answer itself is what does not end."""
     prepare: Callable[[], None] | None = None
     """Imports what grading needs, so that start-up is not charged to an answer."""
 

@@ -1,7 +1,7 @@
 """Find where a response states its answer without a box: "The answer is …", "**Final Answer**", "故选 …".
 
 A *statement* is a cue ("the answer is") and its body, the text that follows. The graders read the body, each in its
-own way: :mod:`k2eval.grading.value` for mathematics, :mod:`k2eval.grading.letter` for multiple choice. The last
+own way: `k2eval.grading.value` for mathematics, `k2eval.grading.letter` for multiple choice. The last
 statement counts.
 """
 
@@ -96,7 +96,7 @@ class Statement:
     noun: str
     """Its noun in lower case ("answer", "option", "final result"); empty in other languages than English."""
     body: str
-    """The text after the cue, up to :data:`BODY_LIMIT` characters."""
+    """The text after the cue, up to `BODY_LIMIT` characters."""
     is_plural: bool
     is_open: bool
     """Whether the statement only excludes or suggests: "the answer cannot be", "the wrong option is"."""

@@ -228,7 +228,7 @@ def stated_value(text: str) -> str | None:
 
 
 def _read(body: str) -> str | None:
-    """Return the value, or the words, that ``body`` begins with; :data:`UNSURE` if they could mean another."""
+    """Return the value, or the words, that ``body`` begins with; `UNSURE` if they could mean another."""
     adverb = _ADVERB.match(body)
     body = body[adverb.end() :] if adverb else body
     if _DOUBTFUL.match(body):

@@ -175,7 +175,7 @@ class Sample:
             selected: The generation that answers.
             text: The text to grade; that of ``selected`` if None.
             reasoning: The reasoning format of the text; the solver's if None.
-            notes: What the recipe has to say.
+            notes: Facts about the choice, for the verdict.
         """
         return Response(
             text=selected.prefill + selected.text if text is None else text,

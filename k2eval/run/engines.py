@@ -16,7 +16,7 @@ class RoleEngines:
 
     Args:
         engines: Engines by role, at least that of ``solver``. A role that is not named has the solver's engine.
-        config: What the run is asked to do; tells the reasoning format of engines that do not know theirs.
+        config: Configuration of the run; tells the reasoning format of engines that do not know theirs.
     """
 
     def __init__(self, engines: Mapping[Role, Engine], config: RunConfig | None = None) -> None:

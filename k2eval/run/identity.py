@@ -70,7 +70,7 @@ def merge_run(before: RunRecord | None, now: RunRecord) -> RunRecord:
     if lines:
         differences = "\n".join(lines)
         raise JournalError(
-            f"{now.config.out} holds a different run. What differs:\n{differences}\n"
+            f"{now.config.out} holds a different run. The differences:\n{differences}\n"
             f"{_remedy(before, now)}; more tasks or more repeats may be added to it."
         )
     tasks = {name: _fuller(before.tasks.get(name), task) for name, task in now.tasks.items()}

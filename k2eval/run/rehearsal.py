@@ -42,7 +42,7 @@ async def rehearse(work: Work, engines: RoleEngines, assignments: Iterable[Assig
     """Return what the first question of each task is asked, and have the engines show each prompt.
 
     Args:
-        work: What there is to do, and how.
+        work: The samples to make, and their settings.
         engines: Not started yet.
         assignments: The samples to be made.
 

@@ -217,7 +217,7 @@ async def _saving(start: _Start) -> AsyncIterator[None]:
     """Look after the run directory meanwhile, and write ``run.json`` every few seconds.
 
     Raises:
-        JournalError: If the directory can no longer be written. What goes on in the block is cancelled then.
+        JournalError: If the directory can no longer be written. The block is cancelled then.
     """
 
     async def save() -> None:

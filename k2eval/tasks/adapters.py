@@ -122,7 +122,7 @@ def sound(text: str, place: str, value: object) -> str:
     Args:
         text: A text of a row.
         place: Where it stands, for the message.
-        value: What the row holds there.
+        value: The value in the row.
 
     Raises:
         DataError: If it cannot be written as UTF-8, or is a number that is not finite.

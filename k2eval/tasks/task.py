@@ -337,8 +337,8 @@ def system_text(setting: str | None, own: str) -> str:
     """Return a task's system text; nothing means no system turn.
 
     Args:
-        setting: What the run says: None or ``keep``, ``none``, or a text.
-        own: What the task says.
+        setting: The setting of the run: None or ``keep``, ``none``, or a text.
+        own: The task's own system text.
 
     >>> system_text("none", "Be brief."), system_text("Think.", "Be brief."), system_text("keep", "Be brief.")
     ('', 'Think.', 'Be brief.')

@@ -49,7 +49,7 @@ class EndpointEngine:
 
     Args:
         model: The servers' name for the model.
-        arguments: The fields of :class:`~k2eval.engines.endpoint.settings.EndpointSettings`; ``base_url`` is needed.
+        arguments: The fields of `EndpointSettings`; ``base_url`` is needed.
         reasoning: The marks of the model's reasoning. Servers get stop strings only if the model does not reason.
 
     Raises:
@@ -139,7 +139,7 @@ class EndpointEngine:
         )
 
     def preview(self, request: Request, switches: Collection[str] = ()) -> None:
-        """Note which switches a recipe sets of itself; see :class:`k2eval.engines.protocol.Previews`.
+        """Note which switches a recipe sets of itself; see `k2eval.engines.protocol.Previews`.
 
         A planner, for example, need not think. If a server has no switch for that, nobody needs to know.
         """
@@ -151,7 +151,7 @@ class EndpointEngine:
         self._set_by_recipe -= self._set_by_user
 
     async def generate(self, request: Request) -> Generation:
-        """Answer one request; see :class:`k2eval.engines.protocol.Engine`."""
+        """Answer one request; see `k2eval.engines.protocol.Engine`."""
         arrived = time.perf_counter()
         (answer, sent), asked = await self._persist(request)
         text, finish_reason = answer.text, answer.finish_reason

@@ -26,7 +26,7 @@ class ReplicaActor:
     """One engine in a process of its own.
 
     Args:
-        blueprint: The engine, as JSON of :class:`Blueprint`.
+        blueprint: The engine, as JSON of `Blueprint`.
         log: The file for the engine's output. If its folder is not on this node, a temporary file takes it.
         cores: The cores that the process may use; all if empty.
     """

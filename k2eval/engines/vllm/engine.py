@@ -51,7 +51,7 @@ class VllmEngine:
     Args:
         model: A local checkpoint folder or a hub name.
         arguments: Any of vLLM's engine arguments.
-        speculative: vLLM's ``speculative_config``, if any.
+        speculative: The ``speculative_config`` of vLLM, if any.
         log: File for the output of this process and of vLLM's while the engine lives; the terminal if None.
         reasoning: How the checkpoint marks its reasoning; looked for in its files if None.
 
@@ -294,7 +294,7 @@ class VllmEngine:
 
     @property
     def progress(self) -> int:
-        """Number of scheduler steps; see :class:`k2eval.engines.protocol.Supervised`."""
+        """Number of scheduler steps; see `k2eval.engines.protocol.Supervised`."""
         return self.counters.count
 
     @property
@@ -313,7 +313,7 @@ class VllmEngine:
         return self._tokenizer
 
     def preview(self, request: Request, switches: Collection[str] = ()) -> str | None:
-        """Show the prompt of a request before vLLM starts; see :class:`k2eval.engines.protocol.Previews`."""
+        """Show the prompt of a request before vLLM starts; see `k2eval.engines.protocol.Previews`."""
         return self._preview.show(request, switches)
 
     def prompt_ids(self, request: Request) -> list[int]:
@@ -321,7 +321,7 @@ class VllmEngine:
         return list(self._prompts.of(request)[0])
 
     async def generate(self, request: Request) -> Generation:
-        """Answer one request; see :class:`k2eval.engines.protocol.Engine`."""
+        """Answer one request; see `k2eval.engines.protocol.Engine`."""
         ids, prefill = self._prompts.of(request)
         if len(ids) >= self._context:
             raise PromptTooLong(

@@ -1,6 +1,6 @@
 """Bring an answer that is written in Chinese into LaTeX: punctuation, units, lists and the words of a few answers.
 
-What is not understood stays, so that an answer with Chinese words that could change its value is never accepted.
+A part that is not understood stays, so that an answer with Chinese words that could change its value is never accepted.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ _ALTERNATIVES = re.compile(
 """Matches "or" in all spellings / not "for"."""
 
 
+# Matches "1 and 2" and "\&"; not "band" or "\lor".
 _CONJUNCTION = re.compile(r"(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])|\\&")
 _NAME = re.compile(r"\\text\s*\{\s*([^{}]*[a-zA-Z][^{}]*?)\s*\}|([a-zA-Z]+)")
 """Matches "\\text{Alice}" and "A" / not "2" or "x_1"."""

@@ -34,6 +34,7 @@ r"""Matches 7!!, (2n-1)!! / not 7!, 7!!!."""
 _MOD = re.compile(r"\\b?mod(?![a-zA-Z])")
 r"""Matches \bmod, \mod / not \pmod, \models."""
 
+# Matches "+", "\pm", "<"; not "\pmod" or "\cdot".
 _SUM_SIGN = re.compile(r"[+-]|\\pm(?![a-zA-Z])|[=<>]")
 _COMMA = re.compile(",")
 _BRACE = re.compile(r"\\\{")

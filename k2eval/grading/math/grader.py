@@ -1,7 +1,7 @@
 """The grader of mathematics: extraction, normalisation and comparison in one pure function.
 
 Everything that could run for long is bounded first; what still does not end is stopped from outside, by
-:class:`k2eval.grading.pool.GradingPool`.
+`k2eval.grading.pool.GradingPool`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ VERSION = 5
 _MAX_ANSWER = 2_000
 """Characters; a longer answer is only compared as it is written."""
 
+# Matches "$x$" and "\(x\)"; not a lone "$".
 _MATH_SPAN = re.compile(r"\\\((.+?)\\\)|\$([^$]+)\$", re.DOTALL)
+# Matches three words in a row: "we have that"; not "sin x".
 _SENTENCE = re.compile(r"[A-Za-z]{2,}\s+[a-z]{2,}\s+[a-z]{2,}")
 
 
@@ -35,9 +37,9 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     """Grade one response.
 
     Args:
-        question: ``gold`` is the answer as a string or a number. Where ``metadata["answer_type"]`` is
+        question: ``gold`` is the answer as a string or a number. If ``metadata["answer_type"]`` is
             "integer", the answer must be exactly that integer (AIME).
-        text: What the response says after its reasoning.
+        text: The response after its reasoning.
         truncated: Whether the engine stopped at its token limit.
     """
     answer = find_answer(text, truncated)

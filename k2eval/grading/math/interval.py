@@ -10,6 +10,7 @@ Kind = Literal[
     "leaf", "list", "set", "tuple", "vector", "interval", "union", "matrix", "equation", "inequality"
 ]
 
+# Matches "]1, 2[" and "[1, 2["; not "[1]".
 _OUTWARD = re.compile(r"([\[\]])(\s*[^\[\],\s][^\[\],]*,[^\[\],]*[^\[\],\s]\s*)([\[\]])")
 
 _FUNCTION_VALUE = re.compile(r"\s*[a-zA-Z]\([a-z]\)\s*")

@@ -50,7 +50,7 @@ def _same_but_for_hyphens(gold: str, answer: str) -> bool:
 
 
 def _with_plain_unit(answer: leaf.Leaf, gold: units.Unit) -> leaf.Leaf:
-    """Return "5 m" with the last letter as its unit, where the gold has a unit of that kind."""
+    """Return "5 m" with the last letter as its unit, if the gold has a unit of that kind."""
     match = _LAST_LETTERS.fullmatch(answer.core)
     unit = units.read(match[2]) if match else units.NONE
     return (
@@ -120,7 +120,7 @@ def _same_value(gold: str, answer: str) -> bool:
         return False  # "2 3" is no number, though the parser would make one of it
     if symbolic.equal(_latex(gold, a), _latex(answer, b)):
         return True
-    if (r"\ln" in gold) != (r"\ln" in answer):  # a bare logarithm is natural where the other side says so
+    if (r"\ln" in gold) != (r"\ln" in answer):  # a bare logarithm is natural if the other side says so
         natural = [_BARE_LOG.sub(r"\\ln ", text) for text in (gold, answer)]
         return natural != [gold, answer] and symbolic.equal(*natural)
     return False

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from k2eval.grading.math.values import Evaluator
 
 Value = Any
-"""A `Fraction` where the value is known exactly, else a number of mpmath."""
+"""A `Fraction` if the value is known exactly, else a number of mpmath."""
 
 _MAX_FACTORIAL = 3_000
 _MAX_ROOT_BITS = 4_000

@@ -23,7 +23,7 @@ _NEVER = frozenset({"Integral", "Limit", "Derivative", "MatPow", "MatMul"})
 
 
 def fits(expr: Any) -> bool:
-    """Tell whether evaluating the sympy expression ``expr`` stays below :data:`MAX_DIGITS` digits."""
+    """Tell whether evaluating the sympy expression ``expr`` stays below `MAX_DIGITS` digits."""
     return digits(expr) <= MAX_DIGITS
 
 

@@ -1,6 +1,6 @@
 """Read the outer shape of a normalised answer: lists, tuples, sets, intervals, unions, matrices, relations.
 
-What lies inside is left as text (a *leaf*); :mod:`k2eval.grading.math.equal` compares leaves. Reading the outer
+The inside is left as text (a *leaf*); `k2eval.grading.math.equal` compares leaves. Reading the outer
 shape here keeps apart what a general parser merges: the pair (1, 2), the answers "1, 2" and the set {1, 2}.
 """
 

@@ -35,8 +35,11 @@ _MAX_PRECISION = 20_000
 _STEPS = 200_000
 _TANGLED = re.compile(r"(?:\\[a-zA-Z]+\s*){10}|(?:\|[^|]*){20}")
 """Chains of functions and unpaired bars, for which the parser takes exponentially long."""
+# Matches a number of 1,500 digits; not a shorter one.
 _LONG_NUMBER = re.compile(r"\d{1500}")
+# Matches "1.5" and ".5"; not "1.2.3" or "1.".
 _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
+# Matches "\binom{5}{2}"; not "\binom{n}{2}".
 _BINOMIAL = re.compile(r"\\binom\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}")
 _SUMMED = re.compile(r"(\\(?:sum|prod)\s*(?:[_^]\s*(?:\{[^{}]*\}|\w)\s*){1,2})\\cdot(?![a-zA-Z])")
 r"""Matches a sign of multiplication between a sum and what it sums."""

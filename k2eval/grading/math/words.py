@@ -10,6 +10,7 @@ from functools import lru_cache
 
 # Matches "\text{an ellipse}"; not "\text{a_{1}}".
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
+# Matches "an ellipse", "Bob and Al."; not "x = 2" or "5".
 _PROSE = re.compile(r"[A-Za-z0-9 .,'’()&;-]*[A-Za-z]{2}[A-Za-z0-9 .,'’()&;-]*")
 _LEAD = re.compile(
     # Matches "It is ", "The graph is an ", "on ", "the "; not "It is not " or "Theory".

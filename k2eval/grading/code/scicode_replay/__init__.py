@@ -3,7 +3,7 @@
 A test is Python text that calls the submission and compares with ``target``. It runs twice:
 
 1. *Recording* (inside the sandbox, `recorder`): the text without every part that depends on ``target``
-   (`reduce_tests`). What each call of the submission gave is emitted as plain data.
+   (`reduce_tests`). The result of each call of the submission is emitted as plain data.
 2. *Replay* (outside, `replay`): the unmodified text, with ``target`` bound, and with the submission's functions and
    classes replaced by stand-ins that give the recorded data. No code of the submission runs here. The replay has
    a process and limits of its own (`apart`).
