@@ -142,7 +142,6 @@ class Order:
 
 def limit_of(assignment: Assignment) -> float:
     """Return the most tokens that one solution of a question takes; one in several steps may use the limit in each."""
-    question = assignment.question
     return float(assignment.sampling.max_tokens * assignment.steps)
 
 
