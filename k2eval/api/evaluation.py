@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 Paths: TypeAlias = str | Path | Sequence[str | Path]
 
 
+_OF_ENGINES = ("info", "generate", "__aenter__", "__aexit__")
+"""What an engine object must have, see `k2eval.engines.Engine`."""
+
+
 def evaluate(
     model: str | Path | None = None,
     tasks: str | Sequence[str] = (),
@@ -178,6 +182,11 @@ async def evaluate_async(
             "Expected a run directory as `out`, got an empty text. Give a folder, such as runs/mine."
         )
     own_engine = None if isinstance(engine, (str, Mapping)) else engine
+    if own_engine is not None and not all(hasattr(own_engine, name) for name in _OF_ENGINES):
+        raise ConfigError(
+            f"Expected a kind of engine, a mapping or an object with {', '.join(_OF_ENGINES)} as `engine`, got "
+            f"{own_engine!r:.100}."
+        )
     if model is None and own_engine is None:
         raise ConfigError(
             "Expected model=…, or an engine object as engine=…, to know what is evaluated; got neither."

@@ -165,7 +165,7 @@ def reasoning_setting(reasoning: str | None) -> Any:
     """Return the value of ``--reasoning``: a name, or a mapping in YAML."""
     try:
         return None if reasoning is None else yaml.safe_load(reasoning)
-    except yaml.YAMLError:
+    except Exception:  # PyYAML raises more than its own errors; the text is then no format's name either
         return reasoning
 
 

@@ -17,12 +17,18 @@ def to_path(text: str) -> Path:
     """Return the path that an option names.
 
     Raises:
-        typer.BadParameter: If the text is empty, which a path would take for the current folder.
+        typer.BadParameter: If the text is empty, which a path would take for the current folder, or if no file can have
+            that name.
     """
     if not text.strip():
         raise typer.BadParameter(
             "expected a path, got an empty text. Name a folder or a file; '.' is the current folder."
         )
+    from k2eval.values import fault_of_path
+
+    fault = fault_of_path(text)
+    if fault:
+        raise typer.BadParameter(f"{text!r:.200}: {fault}. Give another path.")
     return Path(text)
 
 

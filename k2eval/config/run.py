@@ -23,7 +23,7 @@ from k2eval.config.speculative import parse as parse_speculative
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.reasoning import format_named
 from k2eval.records import SWITCHES
-from k2eval.values import Count, FilePath, Integer, Text, fault_of_text
+from k2eval.values import Count, FilePath, Integer, Text, fault_of_setting, fault_of_text
 
 EngineKind = Literal["vllm", "endpoint", "scripted"]
 
@@ -189,6 +189,10 @@ def load_config(
         merged["speculative"] = parse_speculative(merged["speculative"])
     for pair in sets:
         _apply_set(merged, pair)
+    for key, value in merged.items():
+        fault = fault_of_setting(value)
+        if fault:
+            raise ConfigError(f"{str(key)[:100]!r}: {fault}. Correct it.")
     _rename(merged, "")
     return _build(merged, list(task_names(_folders(merged)) if callable(task_names) else task_names))
 
@@ -208,8 +212,10 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         raise ConfigError(
             f"Cannot read the configuration {file}: {error}. Give a readable YAML file."
         ) from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is not valid YAML: {error}") from error
+    except (
+        Exception
+    ) as error:  # PyYAML raises ValueError for a date that is none, RecursionError for deep nesting
+        raise ConfigError(f"{file} is not valid YAML: {type(error).__name__}: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{file} must hold a mapping of settings, got {type(content).__name__}.")
     return content
@@ -224,8 +230,8 @@ def _apply_set(merged: dict[str, Any], pair: str) -> None:
         )
     try:
         value = yaml.safe_load(raw) if raw.strip() else ""
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {path}: the value {raw!r} is not valid YAML: {error}") from error
+    except Exception as error:  # see _read_yaml
+        raise ConfigError(f"--set {path}: the value {raw[:200]!r} is not valid YAML: {error}") from error
     target = merged
     for depth, key in enumerate(keys[:-1]):
         target = target.setdefault(key, {})

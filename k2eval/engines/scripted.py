@@ -67,6 +67,11 @@ class ScriptedEngine:
         self.requests.append(request)
         await asyncio.sleep(self._delay_s)
         text = self._script(request)
+        if not isinstance(text, str):
+            raise ConfigError(
+                f"The script of the engine {self._info.name}: expected a text, got {type(text).__name__} for stage "
+                f"{request.stage} of question {request.question_id!r:.100}. Return a str."
+            )
         words = text.split(" ")
         cut = len(words) > request.sampling.max_tokens
         return Generation.answering(
@@ -99,7 +104,7 @@ def from_file(
             raise ConfigError(f"engine.{name}: expected a number from {least}, got {value!r:.100}.")
     rules: list[tuple[str, Sequence[str]]] = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(
@@ -117,10 +122,8 @@ def from_file(
             rules.append((match, responses))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConfigError(
-                f'{path}:{number}: expected {{"match": "…", "responses": ["…"]}}, got {line[:80]!r}.'
+                f'{path}:{number}: expected {{"match": "…", "responses": ["…"]}}, got {line[:80]!r}. Correct the line.'
             ) from error
-    if not rules:
-        raise ConfigError(f'{path}: expected lines {{"match": "…", "responses": ["…"]}}, got none.')
 
     def script(request: Request) -> str:
         prompt = "\n".join(message.content for message in request.messages)

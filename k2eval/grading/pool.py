@@ -19,7 +19,7 @@ from typing import NamedTuple, Self
 
 import orjson
 
-from k2eval.errors import ConfigError
+from k2eval.errors import ConfigError, DataError
 from k2eval.grading.process import STALL_LIMIT_S, WorkerDied, WorkerHung, WorkerProcess, WorkerStalled
 from k2eval.grading.registry import DEFAULT_LIMIT_S, Grader, grader_for, grader_name
 from k2eval.reasoning import AUTO
@@ -129,7 +129,11 @@ class GradingPool:
 
     def _queue(self, item: GradingJob, finish: Callable[[Grade], None], cancel: Callable[[], object]) -> None:
         grader = grader_for(grader_name(item.question, item.grader))
-        limit = self._limit_s if grader.time_limit is None else grader.time_limit(item.question)
+        try:
+            limit = grader.limit(item.question, self._limit_s)
+        except DataError as error:
+            finish(Grade.of(Outcome.GRADER_ERROR, reason=str(error)[:500]))
+            return
         job = _Job(item.question, item.text, item.truncated, item.reasoning, grader, limit, finish, cancel)
         with self._changed:
             if self._closing:

@@ -124,12 +124,13 @@ def _fuller(before: TaskRecord | None, now: TaskRecord) -> TaskRecord:
     if before is None:
         return now
     fuller = before if before.questions > now.questions else now  # whose notes name the limit
+    hashes = {**before.hashes, **now.hashes}  # lm-eval may ask for any questions, not the first ones alone
     return now.model_copy(
         update={
             "repeats": max(now.repeats, before.repeats),
-            "questions": fuller.questions,
+            "questions": max(fuller.questions, len(hashes)),
             "notes": fuller.notes,
-            "hashes": fuller.hashes,
+            "hashes": hashes,
         }
     )
 

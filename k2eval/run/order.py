@@ -142,9 +142,7 @@ class Order:
 
 def limit_of(assignment: Assignment) -> float:
     """Return the most tokens that one solution of a question takes; one in several steps may use the limit in each."""
-    question = assignment.question
-    steps = int(question.tags.get("steps", 1)) if assignment.solver is not None else 1
-    return float(assignment.sampling.max_tokens * steps)
+    return float(assignment.sampling.max_tokens * assignment.steps)
 
 
 def _key(assignment: Assignment) -> QuestionKey:

@@ -9,7 +9,8 @@ from typing import Any
 
 from k2eval.errors import ConfigError, DataError
 from k2eval.records import digest
-from k2eval.tasks.task import Item, Items, Row, TaskSpec
+from k2eval.tasks.spec import TaskSpec
+from k2eval.tasks.task import Item, Items, Row
 from k2eval.values import fault_of_text
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -141,6 +142,10 @@ def item_id(row: Row, spec: TaskSpec, text: str) -> str:
     value = row.get(name) if name else None
     if value in (None, ""):
         return digest(text)[:12]
+    if isinstance(value, (dict, list, bool)):
+        raise DataError(
+            f"Task {spec.task}: expected a text or number as id in field {name!r}, got {value!r:.100}. Correct the row."
+        )
     return sound(str(value), f"Task {spec.task}, field {name!r} of a row", value)
 
 

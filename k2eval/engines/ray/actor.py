@@ -67,7 +67,7 @@ class ReplicaActor:
         path = Path(self._log)
         if path.parent.is_dir() and os.access(path.parent, os.W_OK):
             return path
-        descriptor, name = tempfile.mkstemp(prefix="k2eval-engine-", suffix=".log")
+        descriptor, name = tempfile.mkstemp(prefix=f"k2eval-{os.getpid()}-engine-", suffix=".log")
         os.close(descriptor)
         return Path(name)
 

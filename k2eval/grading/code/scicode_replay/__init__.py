@@ -11,7 +11,7 @@ A test is Python text that calls the submission and compares with ``target``. It
 So targets never enter the sandbox, and no comparison takes place where a submission could forge it.
 """
 
-from k2eval.grading.code.scicode_replay.apart import ReplayFailed, replay_apart
+from k2eval.grading.code.scicode_replay.apart import ReplayFailed, ReplayLost, replay_apart
 from k2eval.grading.code.scicode_replay.reduce import Unjudgeable, reduce_tests
 from k2eval.grading.code.scicode_replay.replay import Judgement, replay
 from k2eval.grading.code.scicode_replay.tape import recorder_driver
@@ -19,6 +19,7 @@ from k2eval.grading.code.scicode_replay.tape import recorder_driver
 __all__ = [
     "Judgement",
     "ReplayFailed",
+    "ReplayLost",
     "Unjudgeable",
     "recorder_driver",
     "reduce_tests",
