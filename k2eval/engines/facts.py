@@ -56,7 +56,8 @@ class CheckpointFacts:
     def architecture(self) -> str:
         """Name of the model's class."""
         names = self.config.get("architectures")
-        return ", ".join(map(str, names)) if isinstance(names, list) and names else "unnamed"
+        names = [names] if isinstance(names, str) else names
+        return ", ".join(map(str, names)) if isinstance(names, list) and names else "an unnamed architecture"
 
     @property
     def dtype(self) -> str:
