@@ -216,7 +216,8 @@ def checkpoint_words(config: RunConfig, commit: str | None) -> str:
     settings = checkpoint_config(config.model)
     if not settings:
         return f"{config.model} is on the hub, at commit {commit}; its weights were not looked at."
-    return f"{config.model}: {CheckpointFacts(settings).architecture}, {weight_bytes(config.model) / 2**20:,.0f} MiB of weights."
+    size = weight_bytes(config.model) / 2**20
+    return f"{config.model}: {CheckpointFacts(settings).architecture}, {size:,.0f} MiB of weights."
 
 
 def needs_hub(config: RunConfig, plans: list[TaskPlan]) -> bool:
