@@ -17,6 +17,7 @@ from rich.text import Text
 from k2eval.cli.hub import hub_row
 from k2eval.config import RunConfig
 from k2eval.engines import (
+    CheckpointFacts,
     checkpoint_config,
     longest_context,
     open_engines,
@@ -217,8 +218,8 @@ def checkpoint_words(config: RunConfig, commit: str | None) -> str:
     settings = checkpoint_config(config.model)
     if not settings:
         return f"{config.model} is on the hub, at commit {commit}; its weights were not looked at."
-    kind = ", ".join(settings.get("architectures") or ["an unnamed architecture"])
-    return f"{config.model}: {kind}, {weight_bytes(config.model) / 2**20:,.0f} MiB of weights."
+    size = weight_bytes(config.model) / 2**20
+    return f"{config.model}: {CheckpointFacts(settings).architecture}, {size:,.0f} MiB of weights."
 
 
 def needs_hub(config: RunConfig, plans: list[TaskPlan]) -> bool:

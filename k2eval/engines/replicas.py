@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from k2eval.config import FleetConfig
-from k2eval.engines.hub import pinned
+from k2eval.engines.hub import pinned, pinned_draft
 from k2eval.engines.kinds import open_engine
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError
@@ -70,7 +70,7 @@ def open_replicas(
         kind=kind,
         model=model,
         arguments=pinned(model, settings) if kind == "vllm" else settings,
-        speculative=dict(speculative) if speculative else None,
+        speculative=pinned_draft(speculative),
         reasoning=reasoning.form,
         reasoning_from=reasoning.place,
         folder=str(Path.cwd()),

@@ -234,6 +234,12 @@ class EndpointEngine:
                 else "a token for four bytes is assumed"
             )
             self._notes.add(NoteKind.SERVER, f"the server does not count tokens: {how}")
+        if answer.finish_reason == "stop" and answer.text.endswith(sent.expected.marks[1]):
+            self._notes.add(
+                NoteKind.SERVER,
+                f"{server.url}: some answers are reasoning alone: the model ended there, or the server's reasoning "
+                "parser took the answer for reasoning",
+            )
         if answer.choices > 1:
             self._notes.add(
                 NoteKind.SERVER,
