@@ -1,8 +1,8 @@
 """Whether one driver keeps a fleet full: scripted replicas in Ray, whose answers take simulated time.
 
-Each replica is a real actor in a process of its own, with a window of requests that sleep for as long as an answer of random
-length would take. Queue, journal and grading are those of a real run. Printed are the share of places that requests hold
-until 98 % of the requests are answered, the share of that time in which replicas really had them, the driver's
+Each replica is a real actor in a process of its own, with a window of requests that sleep for as long as an answer
+of random length would take. Queue, journal and grading are those of a real run. Printed are the share of places that
+requests hold until 98 % of the requests are answered, the part of that time that is the answers' own, the driver's
 peak memory, and its processor time for each sample, all of its threads together. The goal is a share of at least
 0.97 with 64 replicas of 256 places, 100,000 samples of ``plain`` and 20,000 of ``k2``. The last line is the share.
 """
@@ -76,9 +76,12 @@ async def measure(options: argparse.Namespace, folder: Path) -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     share, real = fleet.figures()
     out = Console(highlight=False)
+    speed = summary.done / wall
     out.print(
-        f"{summary.done:,} samples of {options.recipe} in {wall:.0f} s ({summary.done / wall:.0f}/s), {fleet.answered:,} "
-        f"requests, {options.replicas} replicas × {options.window} places, answers of {options.mean:g} s on average"
+        f"{summary.done:,} samples of {options.recipe} in {wall:.0f} s ({speed:.0f}/s), {fleet.answered:,} requests"
+    )
+    out.print(
+        f"{options.replicas} replicas × {options.window} places, answers of {options.mean:g} s on average"
     )
     out.print(
         f"driver: {1000 * used / summary.done:.2f} ms of processor time a sample, peak memory {memory:,.0f} MiB"
