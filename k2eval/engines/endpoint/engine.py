@@ -27,7 +27,7 @@ from k2eval.engines.endpoint.watch import Watch
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong
 from k2eval.reasoning import AUTO, Found, pairs_of, stop_place
-from k2eval.records import Generation, NoteKind, Request
+from k2eval.records import Generation, Note, NoteKind, Request
 
 _LONGEST_WAIT_S = 60.0
 _LOOKS_EVERY_S = 5.0
