@@ -23,6 +23,8 @@ from k2eval.run.session import Session
 _ATTEMPTS = 3
 _GRADING_BACKLOG = 512
 """Responses that may wait for their grade; beyond that the engine waits."""
+_OF_PLACES = 8
+"""A fleet answers so many at once that more may wait: one for so many of its places."""
 _FOLLOW_EVERY_S = 0.5
 """Time between two looks at the engines' capacity."""
 _SIGNAL_DELAY_S = 0.5
@@ -95,7 +97,7 @@ class SampleQueue:
         self._pool = pool
         self._progress = progress
         self._session = session
-        self._backlog = Backlog(_GRADING_BACKLOG)
+        self._backlog = Backlog(max(_GRADING_BACKLOG, engines.capacity // _OF_PLACES))
         self._workers = 0
         self._emptied = asyncio.Event()
 
