@@ -102,8 +102,8 @@ docs: setup ## The documentation as pages, in build/site
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet && echo "Wrote build/site/index.html"
 
 ##@ Measure
-.PHONY: bench-beside bench-endpoint bench-fleet bench-generation bench-grading bench-leaderboard bench-load bench-recipe bench-sandbox \
-        bench-speed bench-startup
+.PHONY: bench-beside bench-endpoint bench-fleet bench-generation bench-grading bench-leaderboard bench-load bench-recipe \
+        bench-sandbox bench-schedule bench-speed bench-startup
 bench-endpoint: setup ## Answers and tokens/s of one core through servers that answer from memory, against a bare client
 	@$(PY) -m benchmarks.endpoint $(ARGS)
 bench-fleet: setup ## Places that one driver keeps taken in 64 replicas of 256 places; ARGS="--recipe k2 --samples 20000"
@@ -126,6 +126,8 @@ bench-beside: setup ## What grading programs beside generation costs the engine
 	@$(PY) -m benchmarks.beside $(ARGS)
 bench-recipe: setup ## k2 as it flows against the same work stage by stage
 	@$(PY) -m benchmarks.recipe $(ARGS)
+bench-schedule: setup ## Wall time of orders of samples on 1 to 64 replicas, simulated; ARGS="--places 32"
+	@$(PY) -m benchmarks.schedule $(ARGS)
 bench-startup: setup ## Seconds that `k2eval --help` takes
 	@$(PY) -m benchmarks.startup $(ARGS)
 

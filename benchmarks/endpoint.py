@@ -165,10 +165,10 @@ async def ours(urls: list[str], count: int, stream: bool) -> tuple[list[str], fl
             *(engine.generate(request(seed)) for seed in range(IN_FLIGHT))
         )  # open connections
 
-        async def one(number: int) -> str:
+        async def ask(number: int) -> str:
             return (await engine.generate(requests[number])).text
 
-        return await _measured(one, count)
+        return await _measured(ask, count)
 
 
 async def bare(urls: list[str], count: int, stream: bool) -> tuple[list[str], float]:
@@ -190,7 +190,7 @@ async def bare(urls: list[str], count: int, stream: bool) -> tuple[list[str], fl
         connector=connector, timeout=aiohttp.ClientTimeout(total=None)
     ) as session:
 
-        async def one(number: int) -> str:
+        async def ask(number: int) -> str:
             url = urls[number % len(urls)] + "/chat/completions"
             async with session.post(url, json=bodies[number]) as answer:
                 if not stream:
@@ -204,17 +204,17 @@ async def bare(urls: list[str], count: int, stream: bool) -> tuple[list[str], fl
                             texts.append(piece["choices"][0]["delta"].get("content") or "")
                 return "".join(texts)
 
-        await asyncio.gather(*(one(number % count) for number in range(IN_FLIGHT)))  # open connections
-        return await _measured(one, count)
+        await asyncio.gather(*(ask(number % count) for number in range(IN_FLIGHT)))  # open connections
+        return await _measured(ask, count)
 
 
-async def _measured(one: Callable[[int], Awaitable[str]], count: int) -> tuple[list[str], float]:
+async def _measured(ask: Callable[[int], Awaitable[str]], count: int) -> tuple[list[str], float]:
     texts = [""] * count
     numbers = iter(range(count))
 
     async def worker() -> None:
         for number in numbers:
-            texts[number] = await one(number)
+            texts[number] = await ask(number)
 
     gc.collect()
     started = time.process_time()

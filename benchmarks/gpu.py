@@ -116,8 +116,8 @@ class Results:
         self._rows: list[dict[str, Any]] = []
         self._start = time.perf_counter()
 
-    def say(self, what: str, **result: Any) -> None:
-        row = {"what": what, "shape": self._options.shape} | {
+    def say(self, measurement: str, **result: Any) -> None:
+        row = {"what": measurement, "shape": self._options.shape} | {
             key: None if isinstance(value, float) and not math.isfinite(value) else value
             for key, value in result.items()
         }
@@ -181,7 +181,7 @@ async def measure_all(options: argparse.Namespace, results: Results) -> None:
             await put(Load(4, 16, 32, concurrency=4), probe, random_prompts(options, 4))
             if "same" in measures:
                 large = await greedy(probe, options)
-                equal = sum(one.ids == two.ids for one, two in zip(small, large, strict=True))
+                equal = sum(first.ids == second.ids for first, second in zip(small, large, strict=True))
                 results.say("same", outputs=len(large), equal=equal)
             if "roof" in measures:
                 await roof(probe, options, results, card)
@@ -212,7 +212,7 @@ async def roof(probe: Probe, options: argparse.Namespace, results: Results, card
 
 
 async def ask(
-    probe: Probe, options: argparse.Namespace, results: Results, what: str, drafted: int | None = None
+    probe: Probe, options: argparse.Namespace, results: Results, measurement: str, drafted: int | None = None
 ) -> None:
     """Ask questions whose answers end where the model ends them, as the draft was trained on nothing beyond."""
     for level in levels(options.draft_levels):
@@ -221,7 +221,7 @@ async def ask(
             temperature=options.temperature,
         )  # fmt: skip
         figures = await measure(probe, load, questions(options, load.requests), options.shape)
-        results.say(what, level=level, draft_tokens=drafted, **figures)
+        results.say(measurement, level=level, draft_tokens=drafted, **figures)
 
 
 async def measure(probe: Probe, load: Load, prompts: list[Prompt], title: str) -> dict[str, Any]:

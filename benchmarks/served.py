@@ -94,14 +94,16 @@ def main() -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--model", type=Path)
-    made.add_argument("--repeats", type=int, default=4)
-    made.add_argument("--gpus", type=int, choices=(1, 2), default=1)
-    made.add_argument("--server", default="", help="more arguments for `vllm serve`, in quotes")
-    made.add_argument("--once", help=argparse.SUPPRESS)
-    made.add_argument("--bare", help=argparse.SUPPRESS)
-    return made
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--model", type=Path)
+    options.add_argument("--repeats", type=int, default=4)
+    options.add_argument("--gpus", type=int, choices=(1, 2), default=1)
+    options.add_argument("--server", default="", help="more arguments for `vllm serve`, in quotes")
+    options.add_argument("--once", help=argparse.SUPPRESS)
+    options.add_argument("--bare", help=argparse.SUPPRESS)
+    return options
 
 
 def child(flag: str, content: Any, gpus: int) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def evaluate(
     data: str | Path | None = None,
     include_path: Paths = (),
     reuse: Paths = (),
+    lengths_from: Paths = (),
     speculative: str | Mapping[str, Json] | None = None,
     reasoning: str | Mapping[str, str] = "auto",
     system: str | None = None,
@@ -79,6 +80,7 @@ def evaluate(
         data: Folder with the benchmarks' rows; ``K2EVAL_DATA``, or else the hub, if None.
         include_path: Folders with your own tasks.
         reuse: Run directories whose generations are used again if their keys are equal.
+        lengths_from: Run directories that tell which questions take long, so that they are asked early.
         speculative: Speculative decoding, such as ``"ngram"``.
         reasoning: How the checkpoint marks its reasoning, as ``k2eval run --reasoning``.
         system: System text of all tasks: ``keep``, ``none`` or the text itself.
@@ -122,6 +124,7 @@ async def evaluate_async(
     data: str | Path | None = None,
     include_path: Paths = (),
     reuse: Paths = (),
+    lengths_from: Paths = (),
     speculative: str | Mapping[str, Json] | None = None,
     reasoning: str | Mapping[str, str] = "auto",
     system: str | None = None,
@@ -152,6 +155,7 @@ async def evaluate_async(
         data: Folder with the benchmarks' rows.
         include_path: Folders with your own tasks.
         reuse: Run directories whose generations are used again if their keys are equal.
+        lengths_from: Run directories that tell which questions take long, so that they are asked early.
         speculative: Speculative decoding.
         reasoning: How the checkpoint marks its reasoning.
         system: System text of all tasks.
@@ -199,6 +203,7 @@ async def evaluate_async(
             "data": None if data is None else Path(data),
             "include_path": _paths(include_path),
             "reuse": _paths(reuse),
+            "lengths_from": _paths(lengths_from),
             "speculative": speculative,
             "reasoning": reasoning,
             "system": system,

@@ -21,7 +21,7 @@ from k2eval.engines import (
     pinned,
     turn_end,
 )
-from k2eval.engines.vllm import FOLDED, Preview
+from k2eval.engines.vllm import Preview
 from k2eval.errors import ConfigError
 from k2eval.reasoning import HARMONY, find_format, prefill_of
 from k2eval.records import ReasoningFormat, Request
@@ -76,6 +76,8 @@ def check_checkpoint(config: RunConfig) -> Findings:
     findings.facts |= {"commit": revision} if revision else {}
     size = f", {facts.weight_bytes / 2**20:,.0f} MiB of weights" if facts.weight_bytes else ""
     findings.facts["architecture"] = f"{facts.architecture}, {facts.dtype}{size}"
+    if facts.quantisation:
+        findings.facts["quantisation"] = facts.quantisation
     if Path(config.model).is_dir() and not any(Path(config.model).glob("*.safetensors")):
         findings.note(
             "there are no *.safetensors files: vLLM needs weights of another kind, or the copy is not whole"
@@ -122,8 +124,8 @@ def _check_prompts(findings: Findings, work: Work, preview: Preview, form: Reaso
             findings.must(f"the prompt begins with {start} twice: take one of them out of the chat template")
     for words, steps in refused.items():
         findings.must(f"{words} (in {', '.join(steps)})")
-    if preview.folds:
-        findings.note(FOLDED.text)
+    for note in preview.notes:
+        findings.note(note.text)
     return longest
 
 
@@ -179,6 +181,8 @@ def _check_context(
         return
     needed = max(work.sampling_of(questions).max_tokens for questions in work.sets) + longest
     findings.facts["context"] = f"{context:,} tokens; prompt and answer may need {needed:,}"
+    if context == facts.tokenizer_limit:
+        findings.note(f"the context is that of model_max_length in tokenizer_config.json, {context:,} tokens")
     if needed <= context:
         return
     option = facts.longer_context(needed)

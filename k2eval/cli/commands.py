@@ -280,7 +280,7 @@ def _look_up(task: Task, data: Path | None) -> tuple[str, str]:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a list must not wait for a network
     try:
         questions = load_questions(task, data=data)
-        count = questions.found
+        count = questions.available
     except K2EvalError as error:
         return f"0 of {spec.questions}", str(error)[:200]
     expected = f" of {spec.questions}" if spec.questions and spec.questions != count else ""

@@ -165,7 +165,7 @@ def data_rows(data: Path | None, verbose: bool) -> Iterator[DoctorRow]:
             continue
         try:
             questions = load_questions(task, data=folder)
-            count, of = questions.found, task.spec.questions
+            count, of = questions.available, task.spec.questions
         except K2EvalError as error:
             details.append(DoctorRow(f"data: {task.name}", False, "cannot be read", str(error)))
             continue

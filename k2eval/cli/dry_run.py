@@ -15,12 +15,19 @@ from rich.text import Text
 
 from k2eval.cli.hub import hub_row
 from k2eval.config import RunConfig
-from k2eval.engines import checkpoint_config, longest_context, open_engines, weight_bytes
+from k2eval.engines import (
+    checkpoint_config,
+    longest_context,
+    open_engines,
+    pinned,
+    pinned_config,
+    weight_bytes,
+)
 from k2eval.errors import ConfigError, K2EvalError
 from k2eval.journal import RUN, Archive, read_run, read_verdicts
 from k2eval.reasoning import find_format
 from k2eval.recipes import recipe_for
-from k2eval.run import RoleEngines, Work, merge_run, rehearse
+from k2eval.run import RoleEngines, Work, merge_run, read_lengths, rehearse
 from k2eval.sandbox import DoctorRow
 
 
@@ -136,6 +143,8 @@ def checks(config: RunConfig, plans: list[TaskPlan]) -> Iterator[DoctorRow]:
     )
     if config.reuse:
         yield _try("reuse", lambda: reuse_words(config.reuse))
+    if config.lengths_from:
+        yield _try("lengths", lambda: length_words(config.lengths_from))
     if needs_hub(config, plans):
         yield hub_row()
     yield _try("run directory", lambda: directory_words(config))
@@ -184,14 +193,25 @@ def reuse_words(folders: Sequence[Path]) -> str:
     return f"the generations in {', '.join(map(str, folders))} can be read."
 
 
+def length_words(folders: Sequence[Path]) -> str:
+    """Say that the lengths of other runs can be read.
+
+    Raises:
+        JournalError: If a folder is no run directory, or a line in it is bad.
+    """
+    tasks = ", ".join(read_lengths(folders).tasks)
+    return f"the lengths in {', '.join(map(str, folders))} can be read ({tasks or 'no answer'})."
+
+
 def checkpoint_words(config: RunConfig, commit: str | None) -> str:
     """Say what is known of the model without loading it."""
     if config.engine.kind != "vllm":
         return f"{config.model}, through the {config.engine.kind} engine, which was not asked."
     from k2eval.engines.vllm import check_checkpoints
 
-    if config.speculative:
-        check_checkpoints(config.model, config.speculative, config.engine.arguments)
+    speculative = pinned_config(config).speculative
+    if speculative:
+        check_checkpoints(config.model, speculative, pinned(config.model, config.engine.arguments))
     settings = checkpoint_config(config.model)
     if not settings:
         return f"{config.model} is on the hub, at commit {commit}; its weights were not looked at."

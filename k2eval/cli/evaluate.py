@@ -107,6 +107,16 @@ def run(
             "several times.",
         ),
     ] = None,
+    lengths_from: Annotated[
+        list[Path] | None,
+        typer.Option(
+            parser=to_path,
+            metavar="RUN",
+            rich_help_panel=RUN,
+            help="Run directory that tells which questions take long, so that they are asked early. Another checkpoint "
+            "or recipe will do. Scores do not depend on it. May be given several times.",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -171,7 +181,8 @@ def run(
         "system": system, "thinking": thinking, "reasoning_effort": reasoning_effort,
         "thinking_budget": thinking_budget,
         "reasoning": reasoning_setting(reasoning),
-        "reuse": tuple(reuse) if reuse else None, "include_path": tuple(include_path) if include_path else None,
+        "reuse": tuple(reuse) if reuse else None, "lengths_from": tuple(lengths_from) if lengths_from else None,
+        "include_path": tuple(include_path) if include_path else None,
     }  # fmt: skip
     fleet = {"replicas": replicas, "cluster": cluster}
     pairs = [*(set_ or []), *(f"fleet.{name}={value}" for name, value in fleet.items() if value is not None)]

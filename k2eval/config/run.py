@@ -124,6 +124,8 @@ class RunConfig(_Switched):
     """
     reuse: tuple[FilePath, ...] = ()
     """Run directories whose generations are taken over where this run would ask for the very same ones."""
+    lengths_from: tuple[FilePath, ...] = ()
+    """Run directories that tell which questions take long. They decide about the order of samples, and nothing else."""
     reasoning: str | dict[str, str] = "auto"
     """The marks of the checkpoint's reasoning: a name that `k2eval.reasoning` knows, or ``start`` and ``end``."""
     speculative: dict[str, Any] | None = None

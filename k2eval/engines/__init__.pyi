@@ -1,7 +1,6 @@
 from .checkpoint import (
     checkpoint_config as checkpoint_config,
     checkpoint_file as checkpoint_file,
-    longest_context as longest_context,
     weight_bytes as weight_bytes,
 )
 from .facts import (
@@ -9,10 +8,12 @@ from .facts import (
     checkpoint_facts as checkpoint_facts,
     differing_sampling as differing_sampling,
     doubled_start as doubled_start,
+    longest_context as longest_context,
     turn_end as turn_end,
 )
 from .hub import (
     pinned as pinned,
+    pinned_config as pinned_config,
 )
 from .measured import (
     Load as Load,
@@ -57,6 +58,7 @@ __all__ = [
     "longest_context",
     "open_engines",
     "pinned",
+    "pinned_config",
     "server_fields",
     "turn_end",
     "weight_bytes",

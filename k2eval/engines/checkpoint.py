@@ -72,12 +72,6 @@ def checkpoint_config(model: str) -> dict[str, Any]:
     return config
 
 
-def longest_context(model: str) -> int | None:
-    """Return the number of tokens that a local checkpoint was made for; None if its configuration does not tell."""
-    value = checkpoint_config(model).get("max_position_embeddings")
-    return value if isinstance(value, int) else None
-
-
 def weight_bytes(model: str) -> int:
     """Return the size of a local checkpoint's weights on disk; 0 for a hub model."""
     return sum(path.stat().st_size for path in Path(model).glob("*.safetensors")) if is_local(model) else 0

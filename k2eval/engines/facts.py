@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from k2eval.engines.checkpoint import checkpoint_file
+from k2eval.engines.checkpoint import checkpoint_config, checkpoint_file
 from k2eval.engines.template import ChatTemplate, TemplateFiles
 from k2eval.errors import ConfigError
 from k2eval.records import Json, Message, Sampling
@@ -29,6 +29,8 @@ _SCALED_ALREADY = (
     "mrope",
 )
 """Kinds of positions for which config.json names the longest context itself, not that before scaling."""
+_NO_LIMIT = 10**9
+"""Lengths from here on stand for no limit in tokenizer_config.json."""
 _ADDED_TOKENS = '"added_tokens"'
 _MOST_SCALING = 8
 """By how much YaRN may extend a context; beyond, answers are no longer those of the model."""
@@ -43,6 +45,8 @@ class CheckpointFacts:
     config: Mapping[str, Json] = field(default_factory=dict)
     generation: Mapping[str, Json] = field(default_factory=dict)
     """generation_config.json."""
+    tokenizer: Mapping[str, Json] = field(default_factory=dict)
+    """tokenizer_config.json."""
     tokens: Mapping[int, str] = field(default_factory=dict)
     """Added tokens of the tokenizer by number."""
     weight_bytes: int = 0
@@ -61,19 +65,50 @@ class CheckpointFacts:
         return str(inner.get("dtype") or inner.get("torch_dtype") or self.config.get("dtype") or "unknown")
 
     @property
+    def quantisation(self) -> str:
+        """Name of the method by which the weights are quantised; empty if they are not."""
+        entry = self.config.get("quantization_config") or self._text_config.get("quantization_config")
+        entry = entry or self.config.get("compression_config")
+        if isinstance(entry, dict):
+            return str(entry.get("quant_method") or "a method without a name")
+        return str(entry) if entry else ""
+
+    @property
     def context(self) -> int | None:
         """Longest prompt plus answer, in tokens, as vLLM reads it."""
         longest = self._text_config.get("max_position_embeddings")
         if not isinstance(longest, int):
             return None
+        longest, limit = self._before_scaling(longest), self.tokenizer_limit
+        scale = 1.0
+        for rope in self._positions:
+            kind = rope.get("rope_type", rope.get("type", "default"))
+            factor = rope.get("factor")
+            if kind not in _SCALED_ALREADY and isinstance(factor, (int, float)):
+                scale = factor
+        if "gemma3" in str(self.config.get("model_type")):  # its config.json names the scaled one
+            scale = 1.0
+        return int((longest if limit is None else min(longest, limit)) * scale)
+
+    @property
+    def tokenizer_limit(self) -> int | None:
+        """Most tokens by tokenizer_config.json, which vLLM keeps to; None if it names none."""
+        limit = self.tokenizer.get("model_max_length")
+        return int(limit) if isinstance(limit, (int, float)) and 0 < limit < _NO_LIMIT else None
+
+    def _before_scaling(self, longest: int) -> int:
+        kinds = [rope.get("rope_type", rope.get("type")) for rope in self._positions]
+        own = self._text_config.get("original_max_position_embeddings")
+        return own if "longrope" in kinds and isinstance(own, int) else longest
+
+    @property
+    def _positions(self) -> list[Mapping[str, Json]]:
+        """The settings of the positions: one for all layers, or one for each kind of layer."""
         scaling = self._text_config.get("rope_parameters") or self._text_config.get("rope_scaling") or {}
-        kind = (
-            scaling.get("rope_type", scaling.get("type", "default"))
-            if isinstance(scaling, dict)
-            else "default"
-        )
-        factor = scaling.get("factor") if kind not in _SCALED_ALREADY else 1
-        return int(longest * (factor if isinstance(factor, (int, float)) else 1))
+        if not isinstance(scaling, dict):
+            return []
+        by_layer: list[Mapping[str, Json]] = [value for value in scaling.values() if isinstance(value, dict)]
+        return by_layer if by_layer and len(by_layer) == len(scaling) else [scaling]
 
     @property
     def _text_config(self) -> Mapping[str, Json]:
@@ -97,13 +132,13 @@ class CheckpointFacts:
         """Return the option that extends the context to ``needed`` tokens by YaRN; None if the checkpoint has none."""
         config = self._text_config
         here, theta = config.get("max_position_embeddings"), config.get("rope_theta")
-        scaling = config.get("rope_parameters") or config.get("rope_scaling") or {}
-        if not isinstance(scaling, dict) or not isinstance(here, int) or needed <= here:
+        if len(self._positions) != 1 or not isinstance(here, int) or needed <= here:
             return None
+        [scaling] = self._positions
         if scaling.get("rope_type", scaling.get("type", "default")) != "default":
             return None  # scaled by its makers; scaling it once more is a change of the model
         theta = theta or scaling.get("rope_theta")
-        if theta is None or needed > _MOST_SCALING * here:
+        if not isinstance(theta, (int, float)) or needed > _MOST_SCALING * here:
             return None
         return yarn_option(here, needed, float(theta))
 
@@ -126,8 +161,23 @@ def checkpoint_facts(model: str, revision: str | None = None) -> CheckpointFacts
     return CheckpointFacts(
         config=_json(model, "config.json", revision),
         generation=_json(model, "generation_config.json", revision),
+        tokenizer=_json(model, "tokenizer_config.json", revision),
         tokens=_added_tokens(checkpoint_file(model, "tokenizer.json", revision)),
         weight_bytes=_weight_bytes(model, revision),
+    )
+
+
+def longest_context(model: str) -> int | None:
+    """Return the number of tokens that a local checkpoint was made for; None if its files do not tell.
+
+    Raises:
+        ConfigError: If there is no checkpoint, or a file of it cannot be read.
+    """
+    config = checkpoint_config(model)
+    return (
+        CheckpointFacts(config, tokenizer=_json(model, "tokenizer_config.json", None)).context
+        if config
+        else None
     )
 
 

@@ -1,4 +1,4 @@
-"""Models on the hub: which commit is asked. The newest one moves, and a run must not mix two."""
+"""Models, tokenizers and drafts on the hub: which commit is asked. The newest one moves, and a run must not mix two."""
 
 from __future__ import annotations
 
@@ -9,24 +9,90 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from k2eval.config import RunConfig, parse
 from k2eval.engines.checkpoint import is_local
 from k2eval.errors import ConfigError
+from k2eval.records import digest
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PATIENCE_S = 10.0
 
 
 def pinned(model: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return vLLM's engine arguments with the commit of a hub model as ``revision`` of weights and tokenizer.
+    """Return vLLM's engine arguments with the commits of what lies on the hub: weights and tokenizer.
+
+    Raises:
+        ConfigError: If neither the hub nor the cache tells a commit.
+    """
+    if is_local(model):
+        return pinned_tokenizer(arguments)
+    commit = commit_of(model, arguments.get("revision"))
+    own = arguments.get("tokenizer_revision")
+    tokenizer = {} if arguments.get("tokenizer") else {"tokenizer_revision": commit_of(model, own or commit)}
+    return {**pinned_tokenizer(arguments), "revision": commit, **tokenizer}
+
+
+def pinned_tokenizer(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return engine arguments with the commit of a tokenizer that was set and lies on the hub.
 
     Raises:
         ConfigError: If neither the hub nor the cache tells the commit.
     """
-    if is_local(model):
+    name = arguments.get("tokenizer")
+    if not isinstance(name, str) or not is_on_hub(name):
         return dict(arguments)
-    commit = commit_of(model, arguments.get("revision"))
-    own = {} if arguments.get("tokenizer") else {"tokenizer_revision": commit}
-    return {**own, **arguments, "revision": commit}
+    return {**arguments, "tokenizer_revision": commit_of(name, arguments.get("tokenizer_revision"))}
+
+
+def pinned_draft(speculative: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return vLLM's ``speculative_config`` with the commit of a draft model or a head on the hub.
+
+    Raises:
+        ConfigError: If neither the hub nor the cache tells the commit.
+    """
+    name = speculative.get("model") if speculative else None
+    if not speculative or not isinstance(name, str) or "/" not in name or not is_on_hub(name):
+        return dict(speculative) if speculative else None
+    return {**speculative, "revision": commit_of(name, speculative.get("revision"))}
+
+
+def pinned_config(config: RunConfig) -> RunConfig:
+    """Return a configuration with the commits of tokenizers and draft models on the hub, as a run records it.
+
+    The commit of the model itself is part of its fingerprint, so nothing needs to be added for it.
+
+    Raises:
+        ConfigError: If neither the hub nor the cache tells a commit.
+    """
+    engine = config.engine.model_copy(update={"arguments": pinned_tokenizer(config.engine.arguments)})
+    roles = {}
+    for name, settings in config.roles.items():
+        draft = pinned_draft(parse(settings.get("speculative")))
+        roles[name] = pinned_tokenizer(settings) | ({"speculative": draft} if draft else {})
+    speculative = pinned_draft(config.speculative)
+    return config.model_copy(update={"engine": engine, "roles": roles, "speculative": speculative})
+
+
+def with_tokenizer(fingerprint: str, arguments: Mapping[str, Any]) -> str:
+    """Return the fingerprint of a checkpoint with a tokenizer on the hub of its own; without one, its own."""
+    name = arguments.get("tokenizer")
+    if not isinstance(name, str) or not is_on_hub(name):
+        return fingerprint
+    return digest(fingerprint, "tokenizer", name, arguments.get("tokenizer_revision"))
+
+
+def is_on_hub(name: str) -> bool:
+    """Return whether a name is none of a folder here, but can be one on the hub.
+
+    >>> is_on_hub("owner/name"), is_on_hub("./name"), is_on_hub("a/folder/somewhere")
+    (True, False, False)
+    """
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        return False
+    try:
+        return not Path(name).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def commit_of(model: str, revision: str | None = None) -> str:
@@ -79,9 +145,10 @@ def _cached(repository: str, revision: str) -> str | None:
     from huggingface_hub import try_to_load_from_cache
 
     with contextlib.suppress(ValueError):  # a name that no model can have
-        path = try_to_load_from_cache(repository, "config.json", revision=revision)
-        if isinstance(path, str):
-            return Path(path).parent.name
+        for name in ("config.json", "tokenizer_config.json", "tokenizer.json"):
+            path = try_to_load_from_cache(repository, name, revision=revision)
+            if isinstance(path, str):
+                return Path(path).parent.name
     return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from k2eval.config import FleetConfig, RunConfig, parse
-from k2eval.engines.hub import pinned
+from k2eval.engines.hub import pinned, pinned_tokenizer
 from k2eval.engines.protocol import Engine
 from k2eval.engines.replicas import open_replicas, role_fleet
 from k2eval.errors import ConfigError, did_you_mean
@@ -86,4 +86,5 @@ def has_own_engine(settings: Mapping[str, Any]) -> bool:
 
 def _format(kind: str, model: str, setting: str | Mapping[str, Any], arguments: Mapping[str, Any]) -> Found:
     """Return the reasoning format of a role's checkpoint; of one on the hub at the commit that is asked."""
-    return find_format(model, setting, pinned(model, arguments) if kind == "vllm" else arguments)
+    known = pinned(model, arguments) if kind == "vllm" else pinned_tokenizer(arguments)
+    return find_format(model, setting, known)

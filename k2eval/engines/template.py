@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
@@ -32,8 +32,8 @@ Render = Callable[[Turns, Mapping[str, Json]], str]
 SystemTurn = Literal["kept", "dropped", "refused"]
 """The treatments of a system turn by a template."""
 
-_KEPT = 64
-"""Prompts that are cached; few suffice, since repeats of a question come side by side."""
+_KEPT = 1024
+"""Prompts that are cached: the repeats of a question come in turn, with those of other questions between them."""
 _FAILURES = (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 """Errors of a template: its own, or an operation on an argument that is not there."""
 _NOT_ARGUMENTS = frozenset(
@@ -41,6 +41,9 @@ _NOT_ARGUMENTS = frozenset(
      "strftime_now", "builtin_tools", "tools_in_user_message", "available_tools", "controls"}
 )  # fmt: skip
 _SWITCH_NAMES = frozenset(name for names in TEMPLATE_NAMES.values() for name in names)
+_DEFAULT = "default"
+_OF_PROCESSOR = "chat_template.json"
+"""File of models that see pictures, whose tokenizer has no template."""
 _SYSTEM, _QUESTION = "7305-9141", "2618-5077"
 """Turns to try a template with: texts that no template holds, or begins or ends like."""
 
@@ -194,6 +197,8 @@ class TemplateFiles:
     """Name of the file that holds it."""
     tokens: Mapping[str, str] | None = None
     """Special tokens by name, such as ``bos_token``."""
+    dates: list[str] = field(default_factory=list)
+    """The forms of dates that the template has written into prompts so far."""
     is_known: bool = True
     """False if the checkpoint's code, not a template, writes its prompts: they are seen once it is loaded."""
 
@@ -211,12 +216,21 @@ def read_template(model: str, revision: str | None = None) -> TemplateFiles:
     config = _read_json(model, "tokenizer_config.json", revision)
     tokens = special_tokens({**_read_json(model, "special_tokens_map.json", revision), **config})
     file = "tokenizer_config.json"
-    source = _of_config(config.get("chat_template"))
+    named = _named(config.get("chat_template"))
+    if not named and (other := _named(_read_json(model, _OF_PROCESSOR, revision).get("chat_template"))):
+        file, named = _OF_PROCESSOR, other
     if (jinja := checkpoint_file(model, "chat_template.jinja", revision)) is not None:
-        file, source = jinja.name, _read(jinja)
-    if source is None:
+        file, named = jinja.name, {**named, _DEFAULT: _read(jinja)}
+    if not named:
         own = "auto_map" in config or checkpoint_file(model, "tekken.json", revision) is not None
         return TemplateFiles(None, tokens=tokens, is_known=not own)
+    dates: list[str] = []
+
+    def strftime_now(form: str) -> str:
+        dates.append(form)
+        return datetime.datetime.now().strftime(form)
+
+    source = named.get(_DEFAULT, "")
     try:
         compiled = _environment().from_string(source)
     except TemplateError as error:
@@ -226,11 +240,22 @@ def read_template(model: str, revision: str | None = None) -> TemplateFiles:
 
     def render(turns: Turns, arguments: Mapping[str, Json]) -> str:
         own = arguments.get("chat_template")
-        template = _environment().from_string(str(own)) if own else compiled
+        if not own and _DEFAULT not in named:
+            raise TemplateError(no_default(named))
+        template = _environment().from_string(named.get(str(own), str(own))) if own else compiled
         context = {**tokens, **arguments, "messages": turns, "tools": None, "documents": None}
-        return template.render(**context, add_generation_prompt=True)
+        return template.render(**context, add_generation_prompt=True, strftime_now=strftime_now)
 
-    return TemplateFiles(ChatTemplate(model, source, render, tuple(tokens)), file, tokens)
+    template = ChatTemplate(model, source, render, tuple(tokens))
+    return TemplateFiles(template, file, tokens, dates=dates)
+
+
+def no_default(named: Iterable[str]) -> str:
+    """Return the words about several templates of which none is the one that is used by itself."""
+    return (
+        f"there are several templates ({', '.join(sorted(named))}) and none is called default; choose one with "
+        "--set sampling.chat_template.chat_template=NAME"
+    )
 
 
 def special_tokens(config: Mapping[str, Json]) -> dict[str, str]:
@@ -248,13 +273,14 @@ def special_tokens(config: Mapping[str, Json]) -> dict[str, str]:
     return {name: content for name, content in contents.items() if isinstance(content, str)}
 
 
-def _of_config(entry: Json) -> str | None:
-    """Return the template in a tokenizer's configuration; of a list of named ones the default."""
+def _named(entry: Json) -> dict[str, str]:
+    """Return the templates in a configuration by name; a single one is the default."""
     if isinstance(entry, list):
         entry = {str(named.get("name")): named.get("template") for named in entry if isinstance(named, dict)}
-    if isinstance(entry, dict):
-        entry = entry.get("default")
-    return entry if isinstance(entry, str) and entry else None
+    if isinstance(entry, str):
+        entry = {_DEFAULT: entry}
+    named = entry if isinstance(entry, dict) else {}
+    return {name: source for name, source in named.items() if isinstance(source, str) and source}
 
 
 def _read_json(model: str, name: str, revision: str | None) -> dict[str, Json]:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Self
+
+import orjson
 
 from k2eval.errors import ConfigError
 from k2eval.grading.process import STALL_LIMIT_S, WorkerDied, WorkerHung, WorkerProcess, WorkerStalled
 from k2eval.grading.registry import DEFAULT_LIMIT_S, Grader, grader_for, grader_name
 from k2eval.reasoning import AUTO
-from k2eval.records import Grade, Json, Outcome, Question, ReasoningFormat
+from k2eval.records import Grade, Outcome, Question, ReasoningFormat
 from k2eval.system import cores
 
 _BATCH = 8
@@ -49,21 +52,21 @@ class _Job:
     reasoning: ReasoningFormat
     grader: Grader
     limit_s: float
-    result: Future[Grade] = field(default_factory=Future)
+    finish: Callable[[Grade], None]
+    """Takes the grade, in the thread of a worker."""
+    cancel: Callable[[], object]
+    """Called in place of ``finish`` if there will be no grade."""
     attempts: int = 0
 
-    def message(self) -> Json:
-        return {
+    def message(self) -> bytes:
+        """Return the job as JSON."""
+        rest = {
             "grader": self.grader.name,
             "question": self.question.model_dump(mode="python"),
-            "text": self.text,
             "truncated": self.truncated,
             "reasoning": self.reasoning.model_dump(mode="json"),
         }
-
-    def finish(self, grade: Grade) -> None:
-        with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
-            self.result.set_result(grade)
+        return b'{"text":%b,%b' % (_as_json(self.text), json.dumps(rest).encode()[1:])
 
 
 class GradingPool:
@@ -115,15 +118,35 @@ class GradingPool:
         Raises:
             ConfigError: If there is no such grader, or the pool is closed.
         """
+        result: Future[Grade] = Future()
+
+        def finish(grade: Grade) -> None:
+            with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
+                result.set_result(grade)
+
+        self._queue(item, finish, result.cancel)
+        return result
+
+    def _queue(self, item: GradingJob, finish: Callable[[Grade], None], cancel: Callable[[], object]) -> None:
         grader = grader_for(grader_name(item.question, item.grader))
         limit = self._limit_s if grader.time_limit is None else grader.time_limit(item.question)
-        job = _Job(item.question, item.text, item.truncated, item.reasoning, grader, limit)
+        job = _Job(item.question, item.text, item.truncated, item.reasoning, grader, limit, finish, cancel)
         with self._changed:
             if self._closing:
                 raise ConfigError("Expected an open grading pool, got one that is closed.")
             self._jobs.append(job)
             self._changed.notify()
-        return job.result
+
+    def hasten(self) -> None:
+        """Let workers take their share of the processors from now on, even if they were idle ones so far.
+
+        The kernel lets nobody but root raise a process, so idle workers are replaced, and their answers graded anew.
+        """
+        with self._changed:
+            self._idle = False
+            for worker in self._workers:
+                if worker.idle:
+                    worker.strike()
 
     async def grade(
         self,
@@ -135,9 +158,23 @@ class GradingPool:
         reasoning: ReasoningFormat = AUTO,
     ) -> Grade:
         """Grade one response; see :class:`GradingJob` for the arguments."""
-        return await asyncio.wrap_future(
-            self.submit(GradingJob(question, text, truncated, grader, reasoning))
-        )
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[Grade] = loop.create_future()
+
+        def settle(grade: Grade | None) -> None:
+            if result.done():
+                return
+            if grade is None:
+                result.cancel()
+            else:
+                result.set_result(grade)
+
+        def finish(grade: Grade | None = None) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(settle, grade)
+
+        self._queue(GradingJob(question, text, truncated, grader, reasoning), finish, finish)
+        return await result
 
     def pids(self) -> list[int]:
         """Return the process ids of the living workers."""
@@ -149,7 +186,7 @@ class GradingPool:
         with self._changed:
             self._closing = True
             for job in self._jobs:
-                job.result.cancel()
+                job.cancel()
             self._jobs.clear()
             self._changed.notify_all()
             busy = list(self._workers)
@@ -182,10 +219,11 @@ class GradingPool:
                 worker = worker or self._start()
                 self._run(worker, batch)
             except Exception as error:
+                was_struck = worker is not None and worker.idle and not self._idle
                 if worker is not None:
                     self._end(worker)
                 worker = None
-                self._recover(batch, error)
+                self._recover(batch, error, was_struck and isinstance(error, WorkerDied))
         if worker is not None:
             self._end(worker)
 
@@ -204,6 +242,8 @@ class GradingPool:
         worker = WorkerProcess(self._idle)
         with self._changed:
             self._workers.add(worker)
+            if worker.idle and not self._idle:  # hastened meanwhile
+                worker.strike()
         return worker
 
     def _end(self, worker: WorkerProcess) -> None:
@@ -231,19 +271,29 @@ class GradingPool:
 
     def _run(self, worker: WorkerProcess, batch: deque[_Job]) -> None:
         worker.load(batch[0].grader.name)
-        worker.send({"jobs": [job.message() for job in batch]})
+        worker.send(b'{"jobs":[' + b",".join(job.message() for job in batch) + b"]}")
         while batch:
             limit = batch[0].limit_s
             own_limit = batch[0].grader.time_limit is not None
             reply = worker.receive_within(limit) if own_limit else worker.receive(limit, self._stall_s)
             batch.popleft().finish(Grade.model_validate(reply))
 
-    def _recover(self, batch: deque[_Job], error: Exception) -> None:
-        """Decide about the answer that a worker failed at; the others of its batch go back to the queue."""
+    def _recover(self, batch: deque[_Job], error: Exception, is_ours: bool) -> None:
+        """Decide about the answer that a worker failed at; the others of its batch go back to the queue.
+
+        Args:
+            batch: The answers that the worker had and has not graded.
+            error: Its failure.
+            is_ours: Whether the pool ended it, so that no answer is to blame.
+        """
         with self._changed:
             if self._closing:
                 for job in batch:
-                    job.result.cancel()
+                    job.cancel()
+                return
+            if is_ours:
+                self._jobs.extendleft(reversed(batch))
+                self._changed.notify_all()
                 return
             if not batch:
                 return
@@ -256,6 +306,14 @@ class GradingPool:
                 return
             self._changed.notify_all()
         failed.finish(_verdict_on(failed, error))
+
+
+def _as_json(text: str) -> bytes:
+    """Return a text as JSON; responses have hundreds of thousands of characters, which `json` takes its time for."""
+    try:
+        return orjson.dumps(text)
+    except TypeError:  # unpaired surrogates
+        return json.dumps(text).encode()
 
 
 def _verdict_on(job: _Job, error: Exception) -> Grade:

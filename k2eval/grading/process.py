@@ -66,6 +66,8 @@ class WorkerProcess:
         self._stdin = self._process.stdin.fileno()
         self._stdout = self._process.stdout.fileno()
         os.set_blocking(self._stdin, False)
+        self.idle = idle
+        """Whether it takes only the processor time that nothing else wants."""
         self._unread = b""
         self._loaded: set[str] = set()
 
@@ -83,20 +85,20 @@ class WorkerProcess:
         """
         if grader in self._loaded:
             return
-        self.send({"load": grader})
+        self.send(json.dumps({"load": grader}).encode())
         reply = self.receive_within(_START_LIMIT_S)
         if "error" in reply:
             raise WorkerDied(f"grader {grader!r} cannot be loaded: {reply['error']}")
         self._loaded.add(grader)
 
-    def send(self, message: Json) -> None:
-        """Write one message.
+    def send(self, message: bytes) -> None:
+        """Write one message: a line of JSON without its end.
 
         Raises:
             WorkerStalled: If the worker does not read.
             WorkerDied: If it has ended.
         """
-        data = memoryview(json.dumps(message).encode() + b"\n")
+        data = memoryview(message + b"\n")
         deadline = time.monotonic() + _START_LIMIT_S
         while data:
             _, ready, _ = select.select([], [self._stdin], [], max(0.0, deadline - time.monotonic()))
@@ -123,6 +125,9 @@ class WorkerProcess:
             WorkerStalled: If the worker neither computed nor waited for a processor for ``stall_s`` seconds.
             WorkerDied: If the worker ended.
         """
+        if (line := self._next_line(_LOOK_EVERY_S)) is not None:
+            return json.loads(line.decode())
+        # Most replies have come by now, so the clocks are read only from here on.
         start, before = time.monotonic(), _Clocks.of(self.pid)
         while (line := self._next_line(_LOOK_EVERY_S)) is None:
             spent = _Clocks.of(self.pid).since(before)
@@ -135,7 +140,7 @@ class WorkerProcess:
                 )
             if spent.waiting_s >= _STARVED_LIMIT_S:
                 raise WorkerStalled(f"the grading process waited {spent.waiting_s:.0f} s for a processor")
-        return json.loads(line)
+        return json.loads(line.decode())
 
     def receive_within(self, limit_s: float) -> Json:
         """Return the next reply of a worker that waits for others, such as programs with limits of their own.
@@ -145,12 +150,14 @@ class WorkerProcess:
                 waited for a processor do not count.
             WorkerDied: If the worker ended.
         """
+        if (line := self._next_line(min(limit_s, _LOOK_EVERY_S))) is not None:
+            return json.loads(line.decode())
         start, before = time.monotonic(), _Clocks.of(self.pid)
         while (line := self._next_line(_LOOK_EVERY_S)) is None:
             waited = min(_Clocks.of(self.pid).since(before).waiting_s, _STARVED_LIMIT_S)
             if time.monotonic() - start - waited >= limit_s:
                 raise WorkerStalled(f"no grade within {limit_s:g} s")
-        return json.loads(line)
+        return json.loads(line.decode())
 
     def _next_line(self, wait_s: float) -> bytes | None:
         """Return the next line of the worker, or None if none is complete within ``wait_s`` seconds."""
@@ -178,12 +185,16 @@ class WorkerProcess:
             self._process.wait(timeout=grace_s)
         self.kill()
 
-    def kill(self) -> None:
-        """End the worker's process group now."""
+    def strike(self) -> None:
+        """End the worker's process group now; whoever waits for a reply learns that the worker died."""
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             self._process.kill()
+
+    def kill(self) -> None:
+        """End the worker's process group now, and release what belongs to it."""
+        self.strike()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:

@@ -110,9 +110,9 @@ def signer(folder: Path, signers: Path | None = None) -> str | None:
         if done.returncode:
             raise ConfigError(f"{signature} does not hold: {_last_line(done)}.")
         return done.stdout.decode(errors="replace").strip().removeprefix('Good "k2eval" signature with ')
-    found = _ssh_keygen("find-principals", "-f", str(signers), "-s", str(signature))
-    principal = found.stdout.decode(errors="replace").strip().split("\n")[0]
-    if found.returncode or not principal:
+    lookup = _ssh_keygen("find-principals", "-f", str(signers), "-s", str(signature))
+    principal = lookup.stdout.decode(errors="replace").strip().split("\n")[0]
+    if lookup.returncode or not principal:
         raise ConfigError(f"{signature} is by nobody in {signers}.")
     done = _ssh_keygen("verify", "-f", str(signers), "-I", principal, *common, text=text)
     if done.returncode:

@@ -48,7 +48,8 @@ def find_format(
     Args:
         model: A checkpoint folder, or a name on the hub; of the latter the files in the hub's cache are read.
         setting: The format that the user asks for; ``auto`` looks for it.
-        arguments: Engine arguments that may tell: ``reasoning_parser``, ``chat_template``, ``tokenizer``, ``revision``.
+        arguments: Engine arguments that may tell: ``reasoning_parser``, ``chat_template``, ``tokenizer``, ``revision``,
+            ``tokenizer_revision``.
 
     Raises:
         ConfigError: If there is no such format.
@@ -72,12 +73,13 @@ def _evidence(tokenizer: str, model: str, arguments: Mapping[str, Any]) -> Itera
     if isinstance(given, str):
         yield "engine.chat_template", _text(Path(given)) or given
     revision = str(arguments.get("revision") or "")
-    settings = _json(_file(tokenizer, "tokenizer_config.json", revision))
-    template = _text(_file(tokenizer, "chat_template.jinja", revision)) or ""
-    others = (settings.get("chat_template"), _json(_file(tokenizer, "chat_template.json", revision)))
+    own = str(arguments.get("tokenizer_revision") or (revision if tokenizer == model else ""))
+    settings = _json(_file(tokenizer, "tokenizer_config.json", own))
+    template = _text(_file(tokenizer, "chat_template.jinja", own)) or ""
+    others = (settings.get("chat_template"), _json(_file(tokenizer, "chat_template.json", own)))
     yield "the chat template", template + "\n".join(_texts(others))
     tokens = [settings.get("added_tokens_decoder"), settings.get("additional_special_tokens")]
-    tokens.append(_added_tokens(_file(tokenizer, "tokenizer.json", revision)))
+    tokens.append(_added_tokens(_file(tokenizer, "tokenizer.json", own)))
     yield "the tokenizer's tokens", "\n".join(_texts(tokens))
     config = _json(_file(model, "config.json", revision))
     kind = _BY_TYPE.get(str(config.get("model_type")))

@@ -35,12 +35,12 @@ class Scanner:
 
     Args:
         form: The reasoning format of whoever wrote it.
-        kept: Characters before the undecided text that `text` must still hold.
+        margin: Characters before the undecided text that `text` must still hold.
     """
 
-    def __init__(self, form: ReasoningFormat, kept: int = 0) -> None:
+    def __init__(self, form: ReasoningFormat, margin: int = 0) -> None:
         self._form = form
-        self._kept = max(kept, BEFORE)
+        self._margin = max(margin, BEFORE)
         self._grammar: Grammar | None = None
         self._begun = False
         self._opened: str | None = None
@@ -80,7 +80,7 @@ class Scanner:
         yield from self._scan(self._grammar, last)
 
     def _trim(self) -> None:
-        surplus = self.decided - self.offset - self._kept
+        surplus = self.decided - self.offset - self._margin
         if surplus > len(self.text) // 2:
             self.text = self.text[surplus:]
             self.offset += surplus

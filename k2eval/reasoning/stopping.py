@@ -23,7 +23,7 @@ class StopWatch:
     def __init__(self, form: ReasoningFormat, stop: Sequence[str], prefill: str = "") -> None:
         self._stop = tuple(text for text in stop if text)
         self._longest = max(map(len, self._stop), default=0)
-        self._scanner = Scanner(form, kept=self._longest)
+        self._scanner = Scanner(form, margin=self._longest)
         self._prefill = len(prefill)
         self._answer: int | None = 0
         """Where the present answer begins; None within reasoning."""

@@ -12,6 +12,13 @@ from .interruption import (
     INTERRUPTED as INTERRUPTED,
     stop_at_once as stop_at_once,
 )
+from .lengths import (
+    EarlierLengths as EarlierLengths,
+    read_lengths as read_lengths,
+)
+from .order import (
+    Order as Order,
+)
 from .plan import (
     Assignment as Assignment,
     Work as Work,
@@ -40,7 +47,9 @@ __all__ = [
     "INTERRUPTED",
     "Asked",
     "Assignment",
+    "EarlierLengths",
     "NotKept",
+    "Order",
     "RoleEngines",
     "Runner",
     "Verification",
@@ -50,6 +59,7 @@ __all__ = [
     "identity_of",
     "merge_run",
     "outcome_of",
+    "read_lengths",
     "regrade_run",
     "rehearse",
     "stages",

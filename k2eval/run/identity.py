@@ -13,8 +13,8 @@ from k2eval.records import ROLES, SWITCHES, Json, Note, NoteKind, SampleKey, Sam
 # Engine arguments that change what a checkpoint says, unlike those that change how fast it says it. The revision of a
 # hub model is not among them: the fingerprint holds the commit, whatever name was given to it.
 _SHAPING_ARGUMENTS = (
-    "dtype", "quantization", "max_model_len", "tokenizer", "hf_overrides", "load_format", "chat_template",
-    "api", "drop", "extra_body", "rename",
+    "dtype", "quantization", "max_model_len", "tokenizer", "tokenizer_revision", "hf_overrides", "load_format",
+    "chat_template", "api", "drop", "extra_body", "rename",
 )  # fmt: skip
 
 

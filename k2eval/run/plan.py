@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 
 import k2eval
 from k2eval.config import RunConfig
-from k2eval.engines import EngineInfo
+from k2eval.engines import EngineInfo, pinned_config
 from k2eval.errors import EngineError, PromptTooLong
 from k2eval.grading import grader_for
 from k2eval.journal import FORMAT, EngineRecord, MachineRecord, ModelRecord, RunRecord, TaskRecord
@@ -107,7 +107,7 @@ class Work:
         return sampling_with(task.sampling, self.config.overrides_of(task.name).sampling)
 
     def assignments(self) -> Iterator[Assignment]:
-        """Yield all samples, the repeats of a question side by side so that they share its prefill."""
+        """Yield all samples, the repeats of a question side by side; `Order` decides which is made first."""
         for questions in self.sets:
             spec = questions.task.spec
             sampling = self.sampling_of(questions)
@@ -160,7 +160,7 @@ class Work:
             machine=MachineRecord(python=platform.python_version(), system=platform.platform()),
             tasks={questions.task.name: self.describe_task(questions) for questions in self.sets},
             # As it will be read again, so that both can be compared: YAML has dates and paths, JSON has not.
-            config=RunConfig.model_validate(self.config.model_dump(mode="json")),
+            config=RunConfig.model_validate(pinned_config(self.config).model_dump(mode="json")),
             sessions=(),
             complete=False,
             speculative=None,

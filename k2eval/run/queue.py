@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
-from collections.abc import Iterable
-
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
+from collections.abc import Callable
 
 from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong, first_error
 from k2eval.grading import GradingPool
@@ -16,15 +13,21 @@ from k2eval.journal import Archive, Journal
 from k2eval.recipes import Sample, judged
 from k2eval.records import Generation, Request, Response, Role
 from k2eval.run.engines import RoleEngines
+from k2eval.run.order import Order
 from k2eval.run.plan import Assignment, Work, failed, verdict_of
 from k2eval.run.progress import Progress
 from k2eval.run.session import Session
+from k2eval.system import cores, load
 
-_ATTEMPTS = 3
+_PAUSES_S = (0.2, 0.4)
+"""Seconds before an engine is asked again."""
 _GRADING_BACKLOG = 512
 """Responses that may wait for their grade; beyond that the engine waits."""
 _OF_PLACES = 8
 """A fleet answers so many at once that more may wait: one for so many of its places."""
+_LOOK_EVERY_S = 2.0
+_BUSY = 0.25
+"""Share of the processors above which other programs are busy."""
 _FOLLOW_EVERY_S = 0.5
 """Time between two looks at the engines' capacity."""
 _SIGNAL_DELAY_S = 0.5
@@ -43,7 +46,10 @@ class Backlog:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._count = 0
+        self.count = 0
+        """Responses that wait for their grade."""
+        self.left = 0
+        """Responses that have got their grade."""
         self._open = asyncio.Event()
         self._open.set()
 
@@ -52,19 +58,45 @@ class Backlog:
         """Whether none is let in now."""
         return not self._open.is_set()
 
+    def widen(self, most: int) -> None:
+        """Let at least ``most`` wait from now on."""
+        self._most = max(self._most, most)
+
     async def enter(self) -> None:
         """Wait until there is room, and take a place."""
         while self.is_closed:
             await self._open.wait()
-        self._count += 1
-        if self._count >= self._most:
+        self.count += 1
+        if self.count >= self._most:
             self._open.clear()
 
     def leave(self) -> None:
         """Give a place back."""
-        self._count -= 1
-        if self._count <= self._most // 4:
+        self.count -= 1
+        self.left += 1
+        if self.count <= self._most // 4:
             self._open.set()
+
+
+async def hasten_if_starved(
+    backlog: Backlog, hasten: Callable[[], None], every_s: float = _LOOK_EVERY_S
+) -> None:
+    """Call ``hasten`` when graders starve: the engine waits for them, or they grade nothing, and others are busy.
+
+    Args:
+        backlog: The responses that wait for their grade.
+        hasten: Lets graders take their share of the processors.
+        every_s: Seconds between two looks.
+    """
+    starve = False
+    while not starve:
+        before = load.sample()
+        was_closed, waited, graded = backlog.is_closed, backlog.count > 0, backlog.left
+        await asyncio.sleep(every_s)
+        is_stuck = waited and backlog.left == graded
+        is_slow = was_closed and backlog.is_closed
+        starve = (is_stuck or is_slow) and load.others_since(before) >= _BUSY * cores.count()
+    hasten()
 
 
 class SampleQueue:
@@ -97,39 +129,47 @@ class SampleQueue:
         self._pool = pool
         self._progress = progress
         self._session = session
-        self._backlog = Backlog(max(_GRADING_BACKLOG, engines.capacity // _OF_PLACES))
+        self._reasoning = engines.reasoning
+        self._backlog = Backlog(_GRADING_BACKLOG)
         self._workers = 0
         self._emptied = asyncio.Event()
 
-    async def drain(self, assignments: Iterable[Assignment]) -> None:
+    async def drain(self, order: Order) -> None:
         """Make and grade all samples.
+
+        Args:
+            order: The samples, of which each place of the engine takes the next.
 
         Raises:
             EngineStopped: If an engine died.
             JournalError: If the run directory cannot be written.
         """
-        queue = deque(_longest_first(assignments, self._journal))
+        watch = asyncio.create_task(hasten_if_starved(self._backlog, self._pool.hasten))
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._follow_capacity(queue, group))
+                group.create_task(self._follow_capacity(order, group))
         except BaseExceptionGroup as errors:
             raise first_error(errors) from errors
+        finally:
+            watch.cancel()
 
-    async def _follow_capacity(self, queue: deque[Assignment], group: asyncio.TaskGroup) -> None:
+    async def _follow_capacity(self, order: Order, group: asyncio.TaskGroup) -> None:
         """Have as many workers as the engines have places; engines of several replicas grow and shrink."""
-        while queue:
-            for _ in range(min(len(queue), self._engines.capacity - self._workers)):
+        while order:
+            for _ in range(min(len(order), self._engines.capacity - self._workers)):
                 self._workers += 1
-                group.create_task(self._work_off(queue, group))
+                group.create_task(self._work_off(order, group))
+            self._backlog.widen(self._engines.capacity // _OF_PLACES)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._emptied.wait(), _FOLLOW_EVERY_S)
 
-    async def _work_off(self, queue: deque[Assignment], group: asyncio.TaskGroup) -> None:
-        while queue and self._workers <= self._engines.capacity:
-            assignment = queue.popleft()
-            if not queue:
+    async def _work_off(self, order: Order, group: asyncio.TaskGroup) -> None:
+        while order and self._workers <= self._engines.capacity:
+            assignment = order.pop()
+            if not order:
                 self._emptied.set()
             response = await self._respond(assignment)
+            order.end(assignment, response.recipe_tokens if response else None)
             if response is None:
                 continue
             if self._work.is_graded(assignment):
@@ -153,7 +193,7 @@ class SampleQueue:
 
     def _sample(self, assignment: Assignment) -> Sample:
         return assignment.sample(
-            self._work.config.seed, self._engines.fingerprints, self._ask, self._engines.reasoning
+            self._work.config.seed, self._engines.fingerprints, self._ask, self._reasoning
         )
 
     async def _ask(self, request: Request, role: Role) -> Generation:
@@ -174,13 +214,14 @@ class SampleQueue:
         return generation
 
     async def _ask_engine(self, request: Request, role: Role) -> Generation:
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_exponential(multiplier=0.2, max=5),
-            retry=retry_if_exception(_may_pass),
-            reraise=True,
-        )
-        return await retrying(self._ask_once, request, role)
+        for pause_s in _PAUSES_S:
+            try:
+                return await self._ask_once(request, role)
+            except EngineError as error:
+                if not _may_pass(error):
+                    raise
+            await asyncio.sleep(pause_s)
+        return await self._ask_once(request, role)
 
     async def _ask_once(self, request: Request, role: Role) -> Generation:
         with self._session.asking():
@@ -205,29 +246,9 @@ class SampleQueue:
         self._progress.on_verdict(verdict)
 
 
-def _longest_first(assignments: Iterable[Assignment], journal: Journal) -> list[Assignment]:
-    """Sort tasks with the longest answers first, so that the tail is short, by the means in the journal if it has any.
-
-    Before anything is known, the steps of a question that is solved one after the other count.
-    """
-    lengths: dict[str, list[int]] = {}
-    for verdict in journal.verdicts.values():
-        lengths.setdefault(verdict.task, []).append(verdict.recipe_tokens)
-    expected = {task: sum(tokens) / len(tokens) for task, tokens in lengths.items()}
-
-    def length(assignment: Assignment) -> float:
-        question = assignment.question
-        steps = int(question.tags.get("steps", 1)) if assignment.solver is not None else 1
-        return expected.get(question.task, assignment.sampling.max_tokens * steps)
-
-    return sorted(assignments, key=length, reverse=True)
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Return whether to ask the engine again. Other errors are bugs; trying again would hide them.
+def _may_pass(error: EngineError) -> bool:
+    """Return whether to ask the engine again.
 
     An engine that tries again by itself, as an endpoint does ``attempts`` times, ends with EngineGaveUp.
     """
-    return isinstance(error, EngineError) and not isinstance(
-        error, (EngineGaveUp, PromptTooLong, EngineStopped)
-    )
+    return not isinstance(error, (EngineGaveUp, PromptTooLong, EngineStopped))

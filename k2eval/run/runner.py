@@ -20,6 +20,8 @@ from k2eval.records import ROLES, Role, SampleKey
 from k2eval.run.engines import RoleEngines
 from k2eval.run.identity import is_complete, limits_of_context, merge_run
 from k2eval.run.interruption import Interruption
+from k2eval.run.lengths import read_lengths
+from k2eval.run.order import Order
 from k2eval.run.plan import Assignment, Work, model_record
 from k2eval.run.progress import Progress
 from k2eval.run.queue import SampleQueue
@@ -66,6 +68,7 @@ class Runner:
         self.engines = RoleEngines(engines, config)
         self._console = console
         self._archive = Archive(config.reuse)
+        self._earlier = read_lengths(config.lengths_from)
 
     async def run(self) -> Summary:
         """Make and grade every sample that the run directory does not hold yet.
@@ -127,7 +130,7 @@ class Runner:
                 queue = SampleQueue(
                     self.work, self.engines, self._archive, start.journal, pool, progress, start.session
                 )
-                await queue.drain(missing)
+                await queue.drain(Order(missing, start.journal.verdicts.values(), self._earlier))
             finally:
                 start.note_engines()
 

@@ -22,10 +22,10 @@ from k2eval.sandbox.patience import patience
 from k2eval.sandbox.types import Call, CallResult, Limits, RunOutcome
 
 ERROR_CHARACTERS = 2000
-AHEAD_BYTES, AHEAD_CALLS, AHEAD_PER_ANSWER = 1 << 16, 32, 16
-"""Bytes and calls that are sent before they are answered, and calls for each fast answer before."""
+AHEAD_BYTES, AHEAD_CALLS = 1 << 16, 32
+"""Bytes and calls that are sent before they are answered, once a call was answered fast."""
 FAST = 1e-3
-"""The share of its limit within which the calls before must have been answered for that."""
+"""The share of its limit within which the last call must have been answered for that."""
 HEAD = 9
 """Bytes before the body of an answer: its kind and the length of standard output."""
 
@@ -49,16 +49,25 @@ class LimitReached(Exception):
 class Channel:
     """One program process that answers calls."""
 
-    def __init__(self, end: socket.socket, out: int, limits: Limits, ahead: int = AHEAD_CALLS) -> None:
+    def __init__(
+        self,
+        end: socket.socket,
+        out: int,
+        limits: Limits,
+        calls: Sequence[Call] = (),
+        ahead: int = AHEAD_CALLS,
+    ) -> None:
         """Take our end of the socket pair and the descriptor of the program's standard output.
 
         Args:
             end: Our end of the socket pair.
             out: The descriptor of the program's standard output.
             limits: Limits of each call.
-            ahead: Most calls that may be under way at the same time.
+            calls: The calls in order.
+            ahead: Most calls that may be under way at the same time; 1 sends none before the module is loaded.
         """
-        self.socket, self.out, self.limits = end, out, limits
+        self.socket, self.out, self.limits, self.calls = end, out, limits, calls
+        self.unsent = iter(calls)
         end.setblocking(False)
         self.poll = select.poll()
         self.poll.register(end, select.POLLIN)
@@ -70,7 +79,7 @@ class Channel:
         self.read_position = 0
         self.clock = 0
         self.last_cpu, self.last_time = 0.0, time.monotonic()
-        self.ahead, self.fast_answers = ahead, 0
+        self.ahead, self.was_fast = ahead, False
         self.under_way: deque[float] = deque()
         """The program's CPU clock when each call that is not answered yet was sent."""
 
@@ -81,6 +90,8 @@ class Channel:
             ChannelEnded: the program ended instead.
             LimitReached: it has to be killed.
         """
+        if self.ahead > 1:
+            self.send_calls()
         left = self.limits.wall_limit_s
         while not self.poll.poll(left * 1000):
             left = self.wall_left(patient=True)
@@ -102,7 +113,7 @@ class Channel:
             raise too_long(RunOutcome.TIME_LIMIT, self.limits.cpu_s, "s of CPU time")
         self.new_output(frame)
 
-    def ask(self, calls: Sequence[Call]) -> Iterator[CallResult]:
+    def ask(self) -> Iterator[CallResult]:
         """Make the calls and yield the answers in order.
 
         Raises:
@@ -110,31 +121,33 @@ class Channel:
             LimitReached: It has to be killed.
             TogetherTooLong: The calls have to be made again by a channel with ``ahead`` 1.
         """
-        waiting = iter(calls)
-        for _ in calls:
-            room = self.room()
-            while len(self.under_way) < room and (call := next(waiting, None)) is not None:
-                self.under_way.append(self.last_cpu)
-                payload = wire.dumps({"target": call.target, "args": call.args, "kwargs": dict(call.kwargs)})
-                self.outgoing += struct.pack(">I", len(payload)) + payload
-                if len(self.outgoing) >= AHEAD_BYTES:
-                    break
-            self.flush()
+        for _ in self.calls:
+            self.send_calls()
             reply, spent = self.next_frame()
             if spent > self.limits.cpu_s:
                 raise too_long(RunOutcome.TIME_LIMIT, self.limits.cpu_s, "s of CPU time")
             if self.last_cpu - self.under_way.popleft() > self.limits.cpu_s:
                 raise TogetherTooLong
-            self.fast_answers = self.fast_answers + 1 if spent <= FAST * self.limits.cpu_s else 0
+            self.was_fast = spent <= FAST * self.limits.cpu_s
             yield self.answer(reply, spent)
 
-    def room(self) -> int:
-        """Return how many calls may be under way now: one, or more for each that was answered fast before.
+    def send_calls(self) -> None:
+        """Send as many calls as there is room for.
 
-        Calls are sent by the dozen, when half of the room is free: to send each one wakes the program each time.
+        They are sent by the dozen, when half of the room is free: to send each one wakes the program each time.
         """
-        room = max(1, min(self.ahead, AHEAD_PER_ANSWER * self.fast_answers))
-        return room if len(self.under_way) <= room // 2 and len(self.outgoing) < AHEAD_BYTES else 0
+        room = self.ahead if self.was_fast else 1
+        if len(self.under_way) > room // 2:
+            return
+        while len(self.under_way) < room and len(self.outgoing) < AHEAD_BYTES:
+            call = next(self.unsent, None)
+            if call is None:
+                break
+            self.under_way.append(self.last_cpu)
+            keywords = [dict(call.kwargs)] if call.kwargs else []
+            payload = wire.dumps([call.target, call.args, *keywords])
+            self.outgoing += struct.pack(">I", len(payload)) + payload
+        self.flush()
 
     def answer(self, reply: bytes, spent: float) -> CallResult:
         """Turn one reply of the program into an answer."""

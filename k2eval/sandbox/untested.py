@@ -283,12 +283,12 @@ class UntestedSandbox:
                 descriptors = [out, err, theirs.fileno()]
                 files = {"main": source.encode()}
                 box = self._start_job("call", limits, descriptors, files, last=True, runs=len(calls) + 1)
-            channel = Channel(ours, out, limits, ahead)
+            channel = Channel(ours, out, limits, calls, ahead)
             answers: list[CallResult] = []
             reached, unclear, stopped = None, None, False
             try:
                 channel.wait_for_module()
-                for index, answer in enumerate(channel.ask(calls)):
+                for index, answer in enumerate(channel.ask()):
                     answers.append(answer)
                     if stop is not None and stop(index, answer):
                         stopped = True

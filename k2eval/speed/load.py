@@ -46,7 +46,7 @@ async def _keep_full(load: Load, target: Target, prompts: Sequence[Prompt]) -> l
 
     async def worker() -> None:
         for prompt in queue:
-            traces.append(await _one(load, target, prompt))
+            traces.append(await _trace(load, target, prompt))
 
     await asyncio.gather(*(worker() for _ in range(min(load.concurrency or 1, len(prompts)))))
     return traces
@@ -58,12 +58,12 @@ async def _let_arrive(load: Load, target: Target, prompts: Sequence[Prompt]) -> 
     due = time.perf_counter()
     for prompt in prompts:
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        tasks.append(asyncio.create_task(_one(load, target, prompt)))
+        tasks.append(asyncio.create_task(_trace(load, target, prompt)))
         due += draw.expovariate(load.rate or 1.0)
     return list(await asyncio.gather(*tasks))
 
 
-async def _one(load: Load, target: Target, prompt: Prompt) -> Trace:
+async def _trace(load: Load, target: Target, prompt: Prompt) -> Trace:
     trace = Trace(time.perf_counter())
     try:
         async for piece in target.stream(prompt, load):

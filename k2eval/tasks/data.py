@@ -47,13 +47,19 @@ class QuestionSet:
         return self._items[repeat_index].items[: self.limit]
 
     def questions(self, repeat_index: int = 0) -> list[Question]:
-        """Return the questions of one repeat."""
+        """Return the questions of one repeat; those that are as in the first one are the same objects."""
         if repeat_index not in self._questions:
-            self._questions[repeat_index] = [self.task.ask(item) for item in self.items(repeat_index)]
+            items = self.items(repeat_index)
+            before = zip(self.items(), self.questions(), strict=False) if repeat_index else ()
+            known = {item.id: (item, question) for item, question in before}
+            self._questions[repeat_index] = [
+                known[item.id][1] if item.id in known and known[item.id][0] == item else self.task.ask(item)
+                for item in items
+            ]
         return self._questions[repeat_index]
 
     @property
-    def found(self) -> int:
+    def available(self) -> int:
         """The number of questions in the source, whatever the limit."""
         self.items()
         return len(self._items[0].items)
@@ -68,10 +74,10 @@ class QuestionSet:
         """The notes on these questions for a reader of the scores."""
         self.items()
         notes = list(self._items[0].notes)
-        if self.expected is not None and self.found != self.expected:
-            text = f"{self.found} of {self.expected} questions"
+        if self.expected is not None and self.available != self.expected:
+            text = f"{self.available} of {self.expected} questions"
             notes.insert(0, Note(kind=NoteKind.MISSING, text=text))
-        if self.limit is not None and self.limit < self.found:
+        if self.limit is not None and self.limit < self.available:
             notes.append(Note(kind=NoteKind.LIMITED, text=f"limited to the first {self.limit}"))
         return tuple(notes)
 

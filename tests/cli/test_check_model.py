@@ -138,3 +138,18 @@ def test_for_people_prompts_are_shortened_and_special_tokens_stay_visible(tmp_pa
 def test_a_model_that_is_not_there_is_bad_input(model: str) -> None:
     with pytest.raises(ConfigError, match="There is no checkpoint"):
         CliRunner().invoke(app, ["check-model", model], catch_exceptions=False)
+
+
+def test_a_date_in_the_prompt_is_noted(tmp_path: Path) -> None:
+    dated = checkpoint(tmp_path, "{{ strftime_now('%d %b %Y') }}{{ messages[-1].content }}")
+    _, findings = check(dated)
+    assert any("the date into prompts" in note for note in findings["notes"])
+
+
+def test_quantised_weights_and_the_limit_of_a_tokenizer_are_shown(tmp_path: Path) -> None:
+    config = {"max_position_embeddings": 4096, "quantization_config": {"quant_method": "fp8"}}
+    tokenizer = {"chat_template": QWEN_3, "model_max_length": 2048}
+    _, findings = check(checkpoint(tmp_path, config=config, tokenizer_config=tokenizer))
+    assert findings["facts"]["quantisation"] == "fp8"
+    assert findings["facts"]["context"].startswith("2,048 tokens")
+    assert any("model_max_length in tokenizer_config.json" in note for note in findings["notes"])

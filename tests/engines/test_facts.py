@@ -23,11 +23,65 @@ from tests.chat_templates import checkpoint
             {"max_position_embeddings": 131072, "rope_parameters": {"rope_type": "yarn", "factor": 4.0}},
             131072,
         ),
+        (
+            {
+                "max_position_embeddings": 4096,
+                "rope_parameters": {
+                    "full_attention": {"rope_type": "linear", "factor": 8.0},
+                    "sliding_attention": {"rope_type": "default"},
+                },
+            },
+            32768,
+        ),
+        (
+            {
+                "model_type": "gemma3",
+                "text_config": {
+                    "max_position_embeddings": 131072,
+                    "rope_scaling": {"rope_type": "linear", "factor": 8.0},
+                },
+            },
+            131072,
+        ),
+        (
+            {
+                "max_position_embeddings": 131072,
+                "original_max_position_embeddings": 4096,
+                "rope_scaling": {"type": "longrope", "long_factor": [1.0], "short_factor": [1.0]},
+            },
+            4096,
+        ),
+        ({"max_position_embeddings": 4096, "rope_scaling": None}, 4096),
+        ({"max_position_embeddings": 4096, "rope_scaling": "yarn"}, 4096),
+        ({"max_position_embeddings": 4096, "rope_scaling": {"type": ["x"], "factor": "2"}}, 4096),
+        ({"max_position_embeddings": "4096"}, None),
         ({}, None),
     ],
 )
 def test_the_context_is_read_as_vllm_reads_it(config: dict[str, Any], context: int | None) -> None:
     assert CheckpointFacts(config=config).context == context
+
+
+@pytest.mark.parametrize(
+    ("limit", "context"), [(2048, 2048), (1e30, 4096), (10**30, 4096), ("long", 4096), (None, 4096)]
+)
+def test_a_tokenizer_may_limit_the_context(limit: Any, context: int) -> None:
+    facts = CheckpointFacts({"max_position_embeddings": 4096}, tokenizer={"model_max_length": limit})
+    assert facts.context == context
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        ({"quantization_config": {"quant_method": "fp8", "activation_scheme": "dynamic"}}, "fp8"),
+        ({"text_config": {"quantization_config": {"quant_method": "mxfp4"}}}, "mxfp4"),
+        ({"compression_config": {"format": "pack"}}, "a method without a name"),
+        ({"quantization_config": "awq"}, "awq"),
+        ({"quantization_config": None}, ""),
+    ],
+)
+def test_quantised_weights_are_named(config: dict[str, Any], name: str) -> None:
+    assert CheckpointFacts(config).quantisation == name
 
 
 def test_a_context_is_extended_by_whole_factors() -> None:

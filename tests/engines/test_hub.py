@@ -1,4 +1,4 @@
-"""A model on the hub is asked at one commit: looked up, recorded, and part of what a run is."""
+"""What lies on the hub is asked at one commit: looked up, recorded, and part of what a run is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from huggingface_hub.errors import OfflineModeIsEnabled
 
 from k2eval.engines import hub
 from k2eval.engines.checkpoint import checkpoint_file, checkpoint_fingerprint
-from k2eval.engines.hub import commit_of, pinned
+from k2eval.engines.endpoint.engine import EndpointEngine
+from k2eval.engines.hub import commit_of, pinned, pinned_draft, pinned_tokenizer
 from k2eval.engines.template import read_template
 from k2eval.engines.vllm.engine import VllmEngine
 from k2eval.errors import ConfigError, JournalError
@@ -28,9 +29,9 @@ from tests.scripted_runs import config
 OLD, NEW = "a" * 40, "b" * 40
 
 
-def cache(home: Path, commit: str, template: str = QWEN_3) -> None:
+def cache(home: Path, commit: str, template: str = QWEN_3, model: str = "name") -> None:
     """Put a model into the hub's cache, as a download of its main branch does."""
-    folder = home / "hub" / "models--owner--name"
+    folder = home / "hub" / f"models--owner--{model}"
     checkpoint(folder / "snapshots" / commit, template)
     (folder / "refs").mkdir(exist_ok=True)
     (folder / "refs" / "main").write_text(commit)
@@ -96,9 +97,90 @@ def test_vllm_is_given_the_commit_for_weights_and_tokenizer(home: Path) -> None:
     }
 
 
-def test_another_tokenizer_keeps_its_own_revision(home: Path) -> None:
+def test_another_tokenizer_has_a_commit_of_its_own(home: Path) -> None:
     cache(home, OLD)
-    assert pinned("owner/name", {"tokenizer": "owner/other"}) == {"tokenizer": "owner/other", "revision": OLD}
+    cache(home, NEW, model="other")
+    assert pinned("owner/name", {"tokenizer": "owner/other"}) == {
+        "tokenizer": "owner/other",
+        "tokenizer_revision": NEW,
+        "revision": OLD,
+    }
+
+
+def test_a_tokenizers_revision_is_turned_into_its_commit(home: Path) -> None:
+    cache(home, OLD)
+    settings = pinned("owner/name", {"tokenizer_revision": "main", "revision": NEW})
+    assert (settings["revision"], settings["tokenizer_revision"]) == (NEW, OLD)
+
+
+def test_a_folder_with_a_tokenizer_on_the_hub_gets_the_tokenizers_commit(home: Path) -> None:
+    cache(home, OLD)
+    folder = checkpoint(home / "model")
+    engines = [VllmEngine(folder), VllmEngine(folder, {"tokenizer": "owner/name"})]
+    assert engines[1].info.settings["tokenizer_revision"] == OLD
+    cache(home, NEW)
+    hub.looked_up.cache_clear()
+    engines.append(VllmEngine(folder, {"tokenizer": "owner/name"}))
+    assert len({engine.info.fingerprint for engine in engines}) == 3
+
+
+def test_a_tokenizer_alone_in_the_cache_has_a_commit(home: Path) -> None:
+    cache(home, OLD)
+    (home / "hub" / "models--owner--name" / "snapshots" / OLD / "config.json").unlink()
+    assert pinned_tokenizer({"tokenizer": "owner/name"})["tokenizer_revision"] == OLD
+
+
+def test_an_endpoints_tokenizer_is_part_of_what_it_is(home: Path) -> None:
+    settings = {"base_url": "http://localhost:1/v1", "tokenizer": "owner/name"}
+    cache(home, OLD)
+    before = EndpointEngine("m", settings).info
+    cache(home, NEW)
+    hub.looked_up.cache_clear()
+    after = EndpointEngine("m", settings).info
+    assert (before.settings["tokenizer_revision"], after.settings["tokenizer_revision"]) == (OLD, NEW)
+    assert before.fingerprint != after.fingerprint
+    assert EndpointEngine("m", {**settings, "tokenizer_revision": OLD}).info.fingerprint == before.fingerprint
+
+
+DRAFT = {"method": "draft_model", "model": "owner/name", "num_speculative_tokens": 3}
+
+
+def test_a_draft_is_given_its_commit(home: Path) -> None:
+    cache(home, OLD)
+    engine = VllmEngine(checkpoint(home / "model"), speculative=DRAFT)
+    assert engine.info.settings["speculative_config"] == {**DRAFT, "revision": OLD}
+
+
+@pytest.mark.parametrize("setting", [None, {"method": "ngram", "num_speculative_tokens": 4}])
+def test_speculation_without_a_draft_stays_as_it_is(setting: dict[str, Any] | None) -> None:
+    assert pinned_draft(setting) == setting
+
+
+def test_a_run_is_not_resumed_with_the_draft_or_tokenizer_that_the_hub_has_now(home: Path) -> None:
+    cache(home, OLD)
+    folder = checkpoint(home / "model")
+    settings = {
+        "model": folder,
+        "speculative": DRAFT,
+        "engine": {"arguments": {"tokenizer": "owner/name"}},
+        "roles": {"planner": {"model": folder, "speculative": "draft=owner/name"}},
+    }
+    run = config(home, **settings)
+
+    def now() -> Any:
+        info = VllmEngine(folder, run.engine.arguments, run.speculative).info
+        return Work(run).describe(info, dict.fromkeys(ROLES, info.fingerprint))
+
+    before = now()
+    assert before.config.speculative == {**DRAFT, "revision": OLD}
+    assert before.config.roles["planner"]["speculative"]["revision"] == OLD
+    assert merge_run(before, now()) == before
+    cache(home, NEW)
+    hub.looked_up.cache_clear()
+    with pytest.raises(
+        JournalError, match=f"(?s)speculative: .*{OLD}.*{NEW}.*engine.tokenizer_revision: '{OLD}'"
+    ):
+        merge_run(before, now())
 
 
 def test_a_folder_is_given_nothing(tmp_path: Path) -> None:

@@ -150,6 +150,47 @@ def test_of_several_named_templates_the_default_counts(tmp_path: Path) -> None:
     assert files.template is not None and files.template.source == "usual"
 
 
+def named(tmp_path: Path) -> ChatTemplate:
+    templates = [{"name": "rag", "template": "RAG"}, {"name": "tool_use", "template": "TOOLS"}]
+    files = read_template(checkpoint(tmp_path, tokenizer_config={"chat_template": templates}))
+    assert files.template is not None
+    return files.template
+
+
+def test_several_templates_without_a_default_must_be_chosen_from(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"\(rag, tool_use\) .*sampling.chat_template.chat_template=NAME"):
+        named(tmp_path).render([USER])
+
+
+def test_a_template_is_chosen_by_its_name_or_given_as_text(tmp_path: Path) -> None:
+    templates = named(tmp_path)
+    texts = [templates.render([USER], {"chat_template": own}).text for own in ("rag", "{{ 1 + 1 }}")]
+    assert texts == ["RAG", "2"]
+
+
+def test_the_template_of_a_model_that_sees_pictures_stands_beside_its_processor(tmp_path: Path) -> None:
+    files = read_template(
+        checkpoint(tmp_path, chat_template={"chat_template": "<{{ messages[0].content }}>"})
+    )
+    assert files.file == "chat_template.json" and files.template is not None
+    assert files.template.render([USER]).text == "<What is 2 + 2?>"
+
+
+@pytest.mark.parametrize(
+    ("source", "dated"),
+    [
+        ("{{ strftime_now('%Y') }}", True),
+        ("{% if date_string is not defined %}{% set date_string = strftime_now('%d') %}{% endif %}", True),
+        ("{% if false %}{{ strftime_now('%Y') }}{% endif %}", False),
+    ],
+)
+def test_it_is_known_if_the_date_is_part_of_the_prompt(tmp_path: Path, source: str, dated: bool) -> None:
+    files = read_template(checkpoint(tmp_path, source))
+    assert files.template is not None
+    files.template.render([USER])
+    assert bool(files.dates) is dated
+
+
 def test_a_base_model_has_no_template(tmp_path: Path) -> None:
     files = read_template(checkpoint(tmp_path))
     assert files.template is None and files.is_known

@@ -32,6 +32,9 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     if word == "die-once" and not Path(argument).exists():
         Path(argument).touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    if word == "sleep-once" and not Path(argument).exists():
+        Path(argument).touch()
+        time.sleep(600)
     if word == "raise":
         raise ValueError("a fault in the grader")
     if word == "hoard":

@@ -296,3 +296,22 @@ def test_a_grader_that_cannot_be_loaded_early_stops_no_other() -> None:
     with GradingPool(1, graders=["nonsense"]) as pool:
         grade = pool.submit(GradingJob(make_question(gold="35"), r"\boxed{35}")).result(timeout=60)
     assert grade.outcome is Outcome.CORRECT
+
+
+def test_hastened_workers_take_their_share_of_the_processors() -> None:
+    with GradingPool(1, idle=True) as pool:
+        policies = []
+        for _ in range(2):
+            grade(pool, r"\boxed{73}", gold="73", grader="math")
+            policies += [os.sched_getscheduler(pid) for pid in pool.pids()]
+            pool.hasten()
+    assert policies == [os.SCHED_IDLE, os.SCHED_OTHER]
+
+
+def test_an_answer_whose_worker_is_hastened_is_graded_by_another(tmp_path: Path) -> None:
+    with GradingPool(1, idle=True) as pool:
+        text = f"sleep-once {tmp_path / 'started'}"
+        result = pool.submit(GradingJob(make_question(text), text, False, ROGUE))
+        assert eventually((tmp_path / "started").exists, 60)
+        pool.hasten()
+        assert result.result(timeout=60).outcome is Outcome.CORRECT

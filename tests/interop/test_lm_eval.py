@@ -197,7 +197,7 @@ def test_a_question_that_could_not_be_graded_at_all_is_an_error() -> None:
 
 def test_options_are_shuffled_alike_in_every_run() -> None:
     questions = found("gpqa_diamond")
-    [document, later] = [theirs_in_run(2)[number] for number in (0, questions.found)]
+    [document, later] = [theirs_in_run(2)[number] for number in (0, questions.available)]
     assert document["repeat_index"] == 0 and later["repeat_index"] == 1
     assert later["choices"] == questions.items(1)[0].fields["choices"] != document["choices"]
 

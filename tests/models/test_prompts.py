@@ -16,7 +16,7 @@ test_items.__test__ = False  # type: ignore[attr-defined]
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_task_has_its_hundred_questions(kind: str) -> None:
     (task,) = load_tasks([kind])
-    assert load_questions(task, data=None).found == 100
+    assert load_questions(task, data=None).available == 100
 
 
 @pytest.mark.parametrize("kind", ["nano_math", "nano_code"])

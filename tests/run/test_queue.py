@@ -1,6 +1,7 @@
 """The queue's backlog of responses that wait for their grade, and its workers."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from rich.console import Console
 from k2eval.engines.scripted import ScriptedEngine
 from k2eval.records import Generation, Request
 from k2eval.run import queue
-from k2eval.run.queue import Backlog
+from k2eval.run.queue import Backlog, hasten_if_starved
 from k2eval.run.runner import Runner
 from tests.scripted_runs import config
 
@@ -50,6 +51,36 @@ async def test_a_backlog_of_one_place_goes_on() -> None:
         await backlog.enter()
         backlog.leave()
     assert not backlog.is_closed
+
+
+async def is_hastened(backlog: Backlog, monkeypatch: pytest.MonkeyPatch, others: float = 9.0) -> bool:
+    monkeypatch.setattr("k2eval.system.load.others_since", lambda before: others)
+    calls = list[None]()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(hasten_if_starved(backlog, lambda: calls.append(None), every_s=0.001), 0.5)
+    return bool(calls)
+
+
+@pytest.mark.parametrize(("others", "hastened"), [(9.0, True), (0.0, False)])
+async def test_graders_are_hastened_when_the_engine_waits_for_them_and_other_programs_do_not(
+    monkeypatch: pytest.MonkeyPatch, others: float, hastened: bool
+) -> None:
+    backlog = Backlog(1)
+    await backlog.enter()
+    assert await is_hastened(backlog, monkeypatch, others) is hastened
+
+
+async def test_graders_are_hastened_when_they_grade_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    backlog = Backlog(100)
+    await backlog.enter()
+    assert await is_hastened(backlog, monkeypatch)
+
+
+async def test_graders_without_answers_are_not_hastened(monkeypatch: pytest.MonkeyPatch) -> None:
+    backlog = Backlog(100)
+    await backlog.enter()
+    backlog.leave()
+    assert not await is_hastened(backlog, monkeypatch)
 
 
 class Growing(ScriptedEngine):

@@ -144,7 +144,7 @@ async def test_a_prompt_that_is_too_long_fails_that_question_alone(tmp_path: Pat
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("k2eval.run.queue.wait_exponential", lambda **_: lambda state: 0)
+    monkeypatch.setattr("k2eval.run.queue._PAUSES_S", (0.0, 0.0))
     monkeypatch.setattr("k2eval.run.queue._SIGNAL_DELAY_S", 0)
 
 

@@ -69,12 +69,12 @@ def test_the_environment_names_the_folder_where_none_is_given(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("K2EVAL_DATA", str(folder))
-    assert load_questions(task(), data=None).found == 5
+    assert load_questions(task(), data=None).available == 5
 
 
 def test_a_given_folder_wins_over_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("K2EVAL_DATA", str(folder / "elsewhere"))
-    assert load_questions(task(), data=folder).found == 5
+    assert load_questions(task(), data=folder).available == 5
 
 
 def test_a_compressed_file_is_found_under_its_plain_name(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_compressed_file_is_found_under_its_plain_name(tmp_path: Path) -> None
 def test_a_file_there_plain_and_compressed_is_read_once(folder: Path) -> None:
     save(folder / "toy" / "test.jsonl.gz", ROWS)
     found = load_questions(task(), data=folder)
-    assert (found.found, found.source) == (5, "toy/test.jsonl")
+    assert (found.available, found.source) == (5, "toy/test.jsonl")
 
 
 def test_the_first_pattern_that_matches_is_the_one_read(tmp_path: Path) -> None:
@@ -152,7 +152,11 @@ def test_rows_of_the_hub_carry_the_revision_they_came_from(monkeypatch: pytest.M
 
     monkeypatch.setattr("datasets.load_dataset", load)
     found = load_questions(task({"hub": "someone/toy", "revision": "abc", "split": "test"}), data=None)
-    assert (found.found, found.source, asked) == (5, "someone/toy@abc", {"split": "test", "revision": "abc"})
+    assert (found.available, found.source, asked) == (
+        5,
+        "someone/toy@abc",
+        {"split": "test", "revision": "abc"},
+    )
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
@@ -222,7 +226,7 @@ def test_a_complete_set_needs_no_note(folder: Path) -> None:
 def test_a_limit_keeps_the_first_and_says_so(folder: Path) -> None:
     found = load_questions(task(questions=173), data=folder, limit=2)
     assert ids(found) == ["q1", "q2"]
-    assert found.found == 5
+    assert found.available == 5
     assert found.notes == (
         Note(kind=NoteKind.MISSING, text="5 of 173 questions"),
         Note(kind=NoteKind.LIMITED, text="limited to the first 2"),

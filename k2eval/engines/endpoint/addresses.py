@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from k2eval.errors import ConfigError
 
 FILE, NAME = "@", "dns+http://"
+_PATHS_OF_REQUESTS = re.compile(r"/(?:chat/completions|completions|models|responses)/*\Z")
 
 
 class Addresses:
@@ -58,6 +60,11 @@ class Addresses:
         return (entry,)
 
 
+def base_of(url: str) -> str:
+    """Return the address of a server, of which ``url`` may be the address of one kind of request."""
+    return _PATHS_OF_REQUESTS.sub("", url.strip())
+
+
 def check_address(entry: str) -> None:
     """Check one entry of ``base_url``; files must be there already, names need not.
 
@@ -95,7 +102,7 @@ def in_file(path: Path) -> tuple[str, ...]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise ConfigError(f"engine.base_url: cannot read the list of servers {path}: {error}.") from error
-    urls = [line.partition("#")[0].strip() for line in lines]
+    urls = [base_of(line.partition("#")[0]) for line in lines]
     for url in filter(None, urls):
         if url.startswith((FILE, NAME)):
             raise ConfigError(f"{path}: expected http://host:port/v1 on each line, got {url!r:.200}.")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from k2eval.engines.endpoint.contents import parts_of
 from k2eval.engines.endpoint.jsons import count, loads, whole
-from k2eval.engines.endpoint.trouble import BadAnswer, OtherModel
+from k2eval.engines.endpoint.refusals import is_beyond_context, refusal_in, without_numbers
+from k2eval.engines.endpoint.trouble import BadAnswer, OtherModel, Refusal
 from k2eval.reasoning import ANALYSIS, AUTO, HARMONY, NONE, pairs_of
 from k2eval.records import FinishReason, Json, ReasoningFormat
 
@@ -80,17 +84,17 @@ def whole_answer(data: bytes, expected: Expectation) -> Answer:
         BadAnswer: If it is none.
         OtherModel: If it carries another name.
     """
+    if data[:5] == b"data:":  # a server that streams whatever it is asked
+        streamed = StreamedAnswer(expected)
+        streamed.feed(data)
+        return streamed.answer()
     reply = loads(data)
     try:
         raise_error_in(reply)
         choices = reply["choices"]
         first = choices[0]
         message = first.get("message")
-        if message is None:
-            content, reasoning = first.get("text") or "", ""
-        else:
-            content = message.get("content") or ""
-            reasoning = message.get("reasoning_content") or message.get("reasoning") or ""
+        content, reasoning = (first.get("text") or "", "") if message is None else parts_of(message)
         return _answer(
             expected,
             content=whole(content),
@@ -118,6 +122,9 @@ class StreamedAnswer:
         self._on_text = on_text
         self._started = time.perf_counter()
         self._rest = b""
+        self._begun = False
+        self._whole: list[bytes] | None = None
+        """The pieces of an answer that comes whole, from a server that knows no streams."""
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._finish: Any = None
@@ -127,7 +134,6 @@ class StreamedAnswer:
         self._model = ""
         self._ttft_s: float | None = None
         self._indices: set[int] = set()
-        self._done = False
         tokens = (expected.max_tokens + _SPARE_TOKENS) * expected.answers
         self._pieces_left = _PIECES_PER_TOKEN * tokens
         self.most_bytes = _PIECES_PER_TOKEN * _BYTES_PER_TOKEN * tokens + _SPARE_BYTES
@@ -146,6 +152,16 @@ class StreamedAnswer:
             BadAnswer: If it is more than max_tokens can be, or no chat completion.
             OtherModel: If it carries another name.
         """
+        if not self._begun:
+            data = self._rest + data
+            if len(data) < len(BOM_UTF8) and not data.endswith(b"\n"):
+                self._rest = data
+                return
+            self._begun, self._rest, data = True, b"", data.removeprefix(BOM_UTF8)
+            self._whole = [] if data.lstrip()[:1] == b"{" else None
+        if self._whole is not None:
+            self._whole.append(data)
+            return
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         before = len(self._content) + len(self._reasoning)
@@ -166,14 +182,19 @@ class StreamedAnswer:
 
     def _take(self, event: bytes) -> None:
         event = event.strip()
-        if event == b"[DONE]":
-            self._done = True
+        if event == b"[DONE]" or not event:
             return
         reply = loads(event)
         self._pieces_left -= 1
         choices = reply.get("choices")
         if not choices:
-            raise_error_in(reply)
+            try:
+                raise_error_in(reply)
+            except Refusal as refusal:
+                if self._content or self._reasoning:
+                    words = without_numbers(refusal.words)[:100]
+                    raise BadAnswer(f"the stream ended in an error: {words}") from None
+                raise
         if usage := reply.get("usage"):
             self.usage = usage
         for choice in choices or ():
@@ -183,12 +204,8 @@ class StreamedAnswer:
             self._indices.add(index)
             if index:
                 continue
-            delta = choice.get("delta")
-            if delta is None:
-                text, thought = choice.get("text"), None
-            else:
-                text = delta.get("content")
-                thought = delta.get("reasoning_content") or delta.get("reasoning")
+            delta = choice.get("delta") or choice.get("message")
+            text, thought = (choice.get("text"), "") if delta is None else parts_of(delta)
             if text or thought:
                 if self._finish is not None:
                     raise BadAnswer("text after the end of the answer")
@@ -206,7 +223,9 @@ class StreamedAnswer:
         Raises:
             BadAnswer: If it is none.
         """
-        if self._rest.startswith(b"data:"):  # the last event may lack its line end
+        if self._whole is not None:
+            return whole_answer(b"".join(self._whole), self._expected)
+        if self._rest.startswith((b"data:", BOM_UTF8)):  # the last event may lack its line end
             self.feed(b"\n")
         if self._finish is None:
             cut = "broke off" if self.has_text else "held no answer"
@@ -249,10 +268,17 @@ def raise_error_in(reply: Json) -> None:
     """Raise the error that a server sent with a status of success.
 
     Raises:
-        BadAnswer: If there is one.
+        Refusal: If there is one that names its status, or says that the prompt is too long.
+        BadAnswer: If there is another one.
     """
-    if isinstance(reply, dict) and reply.get("error"):
-        raise BadAnswer("an error with the status of success")
+    if not isinstance(reply, dict) or not reply.get("error"):
+        return
+    refusal = refusal_in(400, reply)
+    if re.fullmatch("[45][0-9][0-9]", refusal.code):
+        raise refusal_in(int(refusal.code), reply)
+    if is_beyond_context(refusal):
+        raise refusal
+    raise BadAnswer(f"an error with the status of success: {without_numbers(refusal.words)[:100]}")
 
 
 def _checked_name(model: Any, expected: Expectation) -> str:
@@ -285,6 +311,8 @@ def _answer(
         usage = {}
     size = len(content.encode()) + len(reasoning.encode())
     tokens = count(usage.get("completion_tokens"))
+    if tokens is not None and size > _BYTES_PER_TOKEN * tokens:  # zero, as some servers give in every usage
+        tokens = None
     if tokens is not None and tokens > size and not expected.hides_reasoning:
         _check_tokens(tokens, size, reason, usage)
     details = usage.get("prompt_tokens_details")

@@ -44,7 +44,8 @@ async def ask_once(server: Server, model: str, told: Introduction, asker: Asker,
     except PromptTooLong:
         return
     except Refusal as refusal:
-        if refusal.status in (408, 425, 429) or refusal.status >= 500:
+        busy = refusal.status in (408, 425, 429) or refusal.status >= 500
+        if busy or (refusal.status in refusals.BAD_REQUEST and refusals.is_beyond_context(refusal)):
             return
         words = secrets.redacted(refusal.words)[:300]
         if refusals.is_no_model(refusal) or (refusal.status == 404 and told.models):

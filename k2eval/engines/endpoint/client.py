@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakSet
@@ -17,6 +20,7 @@ from yarl import URL
 
 import k2eval
 from k2eval.engines.endpoint import jsons
+from k2eval.engines.endpoint.refusals import refusal_in
 from k2eval.engines.endpoint.trouble import BadAnswer, Broken, NoConnection, Refusal, Trouble
 
 Feed = Callable[[bytes], None]
@@ -27,6 +31,9 @@ _KEPT_ALIVE_S = 3.0
 _CONNECT_S = 30.0
 _LARGEST_PAGE = 8 << 20
 _LARGEST_REFUSAL = 1 << 16
+_LONGEST_HEADER = 1 << 16
+_REDIRECTS = (301, 302, 303, 307, 308)
+_MOST_REDIRECTS = 3
 _LOOK_S = 10.0
 """Seconds for a page about the server, such as its list of models."""
 
@@ -94,6 +101,7 @@ class Client:
         self.root = self.url.removesuffix("/v1")
         self._query = dict(query or {})
         self._urls: dict[str, URL] = {}
+        self._is_private = bool(key or headers or query)
         bearer = {"Authorization": f"Bearer {key}"} if key else {}
         self._session = aiohttp.ClientSession(
             connector=_Connector(),
@@ -108,6 +116,8 @@ class Client:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
             proxy=_proxy_for(self.url),
             read_bufsize=1 << 18,
+            max_line_size=_LONGEST_HEADER,
+            max_field_size=_LONGEST_HEADER,
         )
 
     async def close(self) -> None:
@@ -138,7 +148,7 @@ class Client:
             use = _Use()
             _use.set(use)
             try:
-                response = await self._session.post(url, data=body, max_redirects=3)
+                response = await self._request("POST", url, body)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
                 if use.reused and not isinstance(error, aiohttp.ClientConnectorError):
                     continue
@@ -147,6 +157,8 @@ class Client:
                 raise _trouble(error) from error
             break
         try:
+            if response.status in _REDIRECTS:
+                raise _elsewhere(response)
             if response.status != 200:
                 raise await _refusal(response)
             content = response.content
@@ -182,10 +194,10 @@ class Client:
         try:
             async with (
                 asyncio.timeout(_LOOK_S),
-                self._session.request(
-                    method, self._address(address, address), data=data, max_redirects=3
-                ) as response,
+                await self._request(method, self._address(address, address), data) as response,
             ):
+                if response.status in _REDIRECTS:
+                    return response.status, _elsewhere(response).words.encode()
                 while piece := await response.content.readany():
                     content += piece
                     if len(content) > _LARGEST_PAGE:
@@ -196,38 +208,69 @@ class Client:
         except (aiohttp.ClientError, ValueError, OSError) as error:
             raise _trouble(error) from error
 
+    async def _request(self, method: str, url: URL, data: bytes | None) -> aiohttp.ClientResponse:
+        """Return the answer to a request, after redirects that it may follow.
+
+        A key goes to no other server, and a question is not turned into a plain look at a page.
+        """
+        followed = 0
+        while True:
+            response = await self._session.request(method, url, data=data, allow_redirects=False)
+            target = response.headers.get("Location")
+            if response.status not in _REDIRECTS or not target or followed == _MOST_REDIRECTS:
+                return response
+            there = url.join(URL(target))
+            keeps_method = method == "GET" or response.status in (307, 308)
+            if not keeps_method or (there.origin() != url.origin() and self._is_private):
+                return response
+            response.release()
+            url, followed = there, followed + 1
+
     def _address(self, name: str, address: str) -> URL:
         url = self._urls[name] = URL(address).update_query(self._query)
         return url
 
 
-def refusal_of(status: int, content: bytes, retry_after: str = "") -> Refusal:
+def refusal_of(status: int, content: bytes, headers: Mapping[str, str] | None = None) -> Refusal:
     """Return what a server says with an HTTP status that is none of success."""
-    text = content.decode(errors="replace")
-    code = parameter = ""
+    seconds = retry_after_s(headers or {})
     try:
-        reply = jsons.loads(content)
+        return refusal_in(status, jsons.loads(content), seconds)
     except BadAnswer:
-        words = re.sub(r"<[^<>]*>", " ", text)
-    else:
-        error = reply.get("error", reply) if isinstance(reply, dict) else reply
-        if isinstance(error, dict):
-            code, parameter = (str(error.get(key) or "") for key in ("code", "param"))
-            words = next((error[key] for key in ("message", "detail", "error") if error.get(key)), text)
-        else:
-            words = error
-        words = words if isinstance(words, str) else jsons.dumps(words).decode(errors="replace")
-    seconds = float(retry_after) if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", retry_after) else 0.0
-    return Refusal(status, " ".join(words.split()), code, parameter, seconds)
+        words = re.sub(r"<[^<>]*>", " ", content.decode(errors="replace"))
+    return Refusal(status, " ".join(words.split()), retry_after_s=seconds)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float:
+    """Return the seconds that a server asks to wait: as a number, in milliseconds, or as a date.
+
+    >>> retry_after_s({"Retry-After": "30"}), retry_after_s({"retry-after-ms": "1500"})
+    (30.0, 1.5)
+    """
+    known = {name.lower(): value.strip() for name, value in headers.items()}
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = known.get(name, "")
+        if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
+            return unit * float(value)
+        with contextlib.suppress(ValueError):
+            until = parsedate_to_datetime(value)
+            return max(0.0, (until - datetime.now(until.tzinfo)).total_seconds())
+    return 0.0
+
+
+def _elsewhere(response: aiohttp.ClientResponse) -> Refusal:
+    """Return what is said of a redirect that is not followed."""
+    place = response.headers.get("Location", "nowhere")[:300]
+    return Refusal(
+        response.status, f"it sends requests on to {place}: put the right address into engine.base_url"
+    )
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> Refusal:
     content = bytearray()
     while len(content) < _LARGEST_REFUSAL and (piece := await response.content.readany()):
         content += piece
-    return refusal_of(
-        response.status, bytes(content[:_LARGEST_REFUSAL]), response.headers.get("Retry-After", "")
-    )
+    return refusal_of(response.status, bytes(content[:_LARGEST_REFUSAL]), response.headers)
 
 
 def _trouble(error: Exception) -> Trouble:

@@ -24,6 +24,7 @@ from k2eval.engines.endpoint.servers import Gate, Server, closed_when_idle, list
 from k2eval.engines.endpoint.settings import Secrets, checked
 from k2eval.engines.endpoint.trouble import NoConnection, OtherModel, Refusal, Trouble
 from k2eval.engines.endpoint.watch import Watch
+from k2eval.engines.hub import pinned_tokenizer
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong
 from k2eval.reasoning import AUTO, Found, pairs_of, stop_place
@@ -65,7 +66,7 @@ class EndpointEngine:
     ) -> None:
         self._model = model
         self._reasoning = reasoning or Found(AUTO, "each response tells")
-        self._settings = checked(arguments or {})
+        self._settings = checked(pinned_tokenizer(arguments or {}))
         self._fingerprint = self._settings.fingerprint(model)
         self._secrets = Secrets(self._settings)
         self.capacity = (self._settings.concurrency or _CONCURRENCY) * len(self._settings.base_url)
@@ -87,8 +88,8 @@ class EndpointEngine:
             ConfigError: If a tokenizer that is set cannot be used.
             EngineError: If no server answers for the model.
         """
-        name = self._settings.tokenizer
-        renderer = await asyncio.to_thread(Renderer, name) if name else None
+        name, commit = self._settings.tokenizer, self._settings.tokenizer_revision
+        renderer = await asyncio.to_thread(Renderer, name, commit) if name else None
         form = self._reasoning.form
         self._asker = Asker(self._model, self._settings, self._secrets, self._notes, renderer, form)
         self._servers = [self._server(url) for url in await self._addresses.now()]
@@ -172,7 +173,10 @@ class EndpointEngine:
         if prefill and text.lstrip().startswith(tuple(start for start, _ in pairs_of(form))):
             prefill = ""  # the server has put it back
         stops = request.sampling.stop
-        if not sent.stops_sent and any(stop in text for stop in stops):
+        if not sent.stops_sent and any(
+            stop in text and (finish_reason != "stop" or text.find(stop) + len(stop) < len(text))
+            for stop in stops
+        ):
             end = stop_place(text, form, stops, prefill)
             if end is not None:
                 text, finish_reason = text[:end], "stop"
@@ -206,8 +210,9 @@ class EndpointEngine:
             except Trouble as trouble:
                 self._raise_if_final(trouble, server, request)
                 seen = Counter() if seen is None else seen
-                seen[str(trouble)] += 1
-                self._gate.wake_later(server.failed(str(trouble)))
+                name = self._secrets.redacted(str(trouble))
+                seen[name] += 1
+                self._gate.wake_later(server.failed(name))
                 pause = _pause(trouble, attempt, self._settings.backoff_s)
             finally:
                 self._gate.leave(server)
@@ -263,6 +268,8 @@ class EndpointEngine:
                 f"{where}. The key in {self._settings.api_key_env} does not let this run go on; what is finished "
                 "is kept."
             ) from None
+        if 300 <= trouble.status < 400:
+            raise EngineStopped(f"{where}.") from None
         if trouble.status in _NOT_THERE:
             raise EngineStopped(
                 f"{where}. Expected the model {self._model!r} there; see --model and engine.base_url."

@@ -14,16 +14,17 @@ class Renderer:
 
     Args:
         name: Folder or hub name of the checkpoint.
+        revision: Commit, tag or branch on the hub.
 
     Raises:
         ConfigError: If it has no tokenizer, or no chat template.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, revision: str | None = None) -> None:
         from transformers import AutoTokenizer
 
         try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(name)
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(name, revision=revision)
         except Exception as error:  # transformers raises many kinds for what is not there
             first = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ConfigError(

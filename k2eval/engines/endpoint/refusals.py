@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from k2eval.engines.endpoint.jsons import dumps
 from k2eval.engines.endpoint.trouble import Refusal
+from k2eval.records import Json
 
 BAD_REQUEST = (400, 413, 422)
 """The statuses of a request that will not be answered as it is."""
@@ -68,6 +70,31 @@ _REFUSES = re.compile(
     r"|does(?:n't| not)|unknown|unrecogni[sz]ed|unexpected|extra|invalid|forbidden|deprecated|cannot|can't",
     re.IGNORECASE,
 )
+
+
+def refusal_in(status: int, reply: Json, retry_after_s: float = 0.0) -> Refusal:
+    """Return the refusal in a server's JSON, which has its words in one of many places.
+
+    >>> refusal_in(400, {"error": {"message": "no", "code": 17}}).words
+    'no'
+    """
+    code = parameter = ""
+    error = (reply.get("error") or reply) if isinstance(reply, dict) else reply
+    words = error
+    if isinstance(error, dict):
+        code, parameter = (str(error.get(key) or "") for key in ("code", "param"))
+        words = next((error[key] for key in ("message", "detail", "error") if error.get(key)), reply)
+    text = words if isinstance(words, str) else dumps(words).decode(errors="replace")
+    return Refusal(status, " ".join(text.split()), code, parameter, retry_after_s)
+
+
+def without_numbers(words: str) -> str:
+    """Return a server's words without what differs between two answers of the same kind, so that they can be counted.
+
+    >>> without_numbers("request req_8f2 failed after 31 s")
+    'request … failed after … s'
+    """
+    return re.sub(r"[\w-]*\d[\w-]*", "…", words)
 
 
 class Room(NamedTuple):

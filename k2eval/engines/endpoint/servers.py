@@ -70,9 +70,9 @@ class Server:
     cuts: Counter[tuple[int, int]] = field(default_factory=Counter)
     """Answers that it cut before max_tokens, by tokens (answer, max_tokens)."""
 
-    def failed(self, what: str) -> float:
+    def failed(self, trouble: str) -> float:
         """Record a failure and pass the server over for a while; return the seconds."""
-        self.troubles[what] += 1
+        self.troubles[trouble] += 1
         now = time.monotonic()
         if self.rests_until <= now:
             self.failures += 1

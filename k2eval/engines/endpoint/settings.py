@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from k2eval.engines.endpoint.addresses import check_address
+from k2eval.engines.endpoint.addresses import base_of, check_address
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.records import Json, Record, digest
 
@@ -43,6 +43,8 @@ class EndpointSettings(Record):
     """``completions`` sends prompts that were rendered here; ``auto`` does so if there is no chat."""
     tokenizer: str | None = None
     """Folder or hub name whose chat template renders prompts for ``/v1/completions``."""
+    tokenizer_revision: str | None = None
+    """Commit, tag or branch of the tokenizer on the hub; the newest commit if None."""
     extra_body: dict[str, Json] = Field(default_factory=dict)
     """Sent with every request as it is."""
     headers: dict[str, str] = Field(default_factory=dict)
@@ -65,6 +67,7 @@ class EndpointSettings(Record):
             "rename": self.rename,
             "api": "" if self.api == "auto" else self.api,
             "tokenizer": self.tokenizer,
+            "tokenizer_revision": self.tokenizer_revision,
         }
         return {name: value for name, value in chosen.items() if value}
 
@@ -165,6 +168,7 @@ def checked(arguments: Mapping[str, Any]) -> EndpointSettings:
             "base_url": urls_of(arguments.get("base_url")),
             "answers_as": _text_or_none(arguments.get("answers_as")),
             "tokenizer": _text_or_none(arguments.get("tokenizer")),
+            "tokenizer_revision": _text_or_none(arguments.get("tokenizer_revision")),
             "api": api,
             "extra_body": extra,
             "headers": _texts("headers", arguments.get("headers")),
@@ -231,16 +235,18 @@ def _names(key: str, value: Any) -> tuple[str, ...]:
 
 
 def urls_of(addresses: Any) -> tuple[str, ...]:
-    """Return the entries in a text with commas or a list.
+    """Return the entries in a text with commas or a list; addresses of single requests are cut down to their base.
 
     Raises:
         ConfigError: If there is none, or one is no address, or holds a password or a query.
 
     >>> urls_of("http://a:8000/v1, http://b:8000/v1")
     ('http://a:8000/v1', 'http://b:8000/v1')
+    >>> urls_of("http://a:8000/v1/chat/completions")
+    ('http://a:8000/v1',)
     """
     listed = list(addresses) if isinstance(addresses, (list, tuple)) else str(addresses or "").split(",")
-    urls = tuple(str(url).strip() for url in listed if str(url).strip())
+    urls = tuple(base_of(str(url)) for url in listed if str(url).strip())
     if not urls:
         raise ConfigError(
             "An endpoint needs engine.base_url, such as http://localhost:8000/v1; several with commas."

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from k2eval.engines.checkpoint import checkpoint_fingerprint, is_local
-from k2eval.engines.hub import pinned
+from k2eval.engines.hub import pinned, pinned_draft, with_tokenizer
 from k2eval.engines.protocol import EngineInfo
 from k2eval.engines.vllm import cpu_repair, speculation
 from k2eval.engines.vllm.children import Children
@@ -70,11 +70,11 @@ class VllmEngine:
         self._model = model
         self._arguments = pinned(model, arguments or {})
         self._reasoning = reasoning or find_format(model, "auto", self._arguments)
-        self._speculative = dict(speculative) if speculative else None
+        self._speculative = pinned_draft(speculative)
         self._log = log
         self._log_start: int | None = None
         self._commit = None if is_local(model) else str(self._arguments["revision"])
-        self._fingerprint = checkpoint_fingerprint(model, self._commit)
+        self._fingerprint = with_tokenizer(checkpoint_fingerprint(model, self._commit), self._arguments)
         self._version = vllm_version()
         self._settings: dict[str, Any] = dict(self._arguments)
         self._device = ""
@@ -115,6 +115,9 @@ class VllmEngine:
                     children.note()
                 starting.result()
                 self._tokenizer = await _maybe_await(self._engine.get_tokenizer())
+                if not getattr(self._tokenizer, "chat_template", None) and self._preview.files.template:
+                    # A model that sees pictures has its template beside the processor's settings.
+                    self._tokenizer.chat_template = self._preview.files.template.source
                 if self._settings.get("worker_extension_cls") == cpu_repair.EXTENSION:
                     repaired = any(await self._engine.collective_rpc("repair"))
                     self._notes += [cpu_repair.NOTE] if repaired and self._speculative else []
@@ -273,7 +276,8 @@ class VllmEngine:
         )
 
     def _notes_on_prompts(self) -> list[Note]:
-        return [FOLDED] if self._preview.folds or self._prompts.folds else []
+        notes = self._preview.notes
+        return [*notes, *([FOLDED] if self._prompts.folds and FOLDED not in notes else [])]
 
     def _notes_on_waiting(self) -> list[Note]:
         text = self._waiting.note if self._waiting else None

@@ -16,6 +16,10 @@ FOLDED = Note(
     kind=NoteKind.ENGINE,
     text="the chat template has no system turn: system text stands at the start of the first user turn",
 )
+DATED = Note(
+    kind=NoteKind.ENGINE,
+    text="the chat template writes the date into prompts: they differ from day to day",
+)
 _OF_REASONING = ("reasoning_config", "reasoning_parser")
 
 
@@ -41,6 +45,12 @@ class Preview:
         tokenizer = self._arguments.get("tokenizer") or self._model
         revision = self._arguments.get("tokenizer_revision") or self._arguments.get("revision")
         return read_template(str(tokenizer), revision)
+
+    @property
+    def notes(self) -> list[Note]:
+        """What a reader of the scores must know about the prompts so far."""
+        dated = "files" in self.__dict__ and self.files.dates
+        return [*([FOLDED] if self.folds else []), *([DATED] if dated else [])]
 
     def show(self, request: Request, switches: Collection[str] = ()) -> str | None:
         """Return the prompt of a request as text, as `k2eval.engines.protocol.Previews` describes."""

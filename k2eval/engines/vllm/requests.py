@@ -10,8 +10,8 @@ from k2eval.engines.thinking import unknown_switches
 from k2eval.reasoning import AUTO, prefill_of
 from k2eval.records import ReasoningFormat, Request, Sampling, SpeculativeCounts
 
-_KEPT = 64
-"""Repeats of a question come side by side, so few prompts are worth keeping."""
+_KEPT = 1024
+"""Prompts that are cached: the repeats of a question come in turn, with those of other questions between them."""
 
 
 class Prompts:

@@ -14,7 +14,8 @@ from typing import Any
 
 import psutil
 
-from k2eval.engines.checkpoint import longest_context, weight_bytes
+from k2eval.engines.checkpoint import weight_bytes
+from k2eval.engines.facts import longest_context
 from k2eval.errors import ConfigError, EngineError
 from k2eval.system import cores, temporary_folder
 

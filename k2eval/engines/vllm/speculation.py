@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from k2eval.config import METHODS_WITH_PATH, SHORT_NAMES
 from k2eval.errors import ConfigError, did_you_mean
@@ -40,16 +40,32 @@ def check_checkpoints(model: str, speculative: Mapping[str, Any], arguments: Map
         )
     if method == "suffix":
         _check_suffix()
+    target = _Checkpoint(model, arguments.get("revision"))
+    head = _Checkpoint(str(draft), speculative.get("revision"))
     if method == "mtp" and not draft:
-        _check_mtp(model)
+        _check_mtp(target)
     if method in METHODS_WITH_PATH:
         if not draft:
             raise ConfigError(f"Speculation with {method} needs a checkpoint: give speculative.model.")
         _check_files(str(draft), method)
     if method == "draft_model" and not speculative.get("use_heterogeneous_vocab"):
-        _check_vocabulary(str(arguments.get("tokenizer") or model), model, str(draft), arguments)
+        tokenizer = _Checkpoint(
+            str(arguments.get("tokenizer") or model),
+            arguments.get("tokenizer_revision") or arguments.get("revision"),
+        )
+        _check_vocabulary(tokenizer, target, head, trust=bool(arguments.get("trust_remote_code")))
     if method in ("eagle", "eagle3"):
-        _check_head(model, str(draft), method)
+        _check_head(target, head, method)
+
+
+class _Checkpoint(NamedTuple):
+    """A folder, or a name on the hub with the commit that is asked."""
+
+    name: str
+    revision: str | None
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def _method_of(speculative: Mapping[str, Any]) -> str:
@@ -117,7 +133,7 @@ def _check_suffix() -> None:
         )
 
 
-def _check_mtp(model: str) -> None:
+def _check_mtp(model: _Checkpoint) -> None:
     config = _config(model)
     if config is None:
         return
@@ -150,11 +166,9 @@ def _check_files(draft: str, method: str) -> None:
         raise ConfigError(f"{draft} has a config.json and no weights (*.safetensors or *.bin).")
 
 
-def _check_vocabulary(tokenizer: str, model: str, draft: str, arguments: Mapping[str, Any]) -> None:
+def _check_vocabulary(tokenizer: _Checkpoint, model: _Checkpoint, draft: _Checkpoint, *, trust: bool) -> None:
     sizes = [_vocabulary_size(_config(name)) for name in (model, draft)]
-    vocabularies = [
-        _vocabulary(name, trust=bool(arguments.get("trust_remote_code"))) for name in (tokenizer, draft)
-    ]
+    vocabularies = [_vocabulary(checkpoint, trust=trust) for checkpoint in (tokenizer, draft)]
     remedy = (
         "A draft must read and write the target's tokens: take a small model of the same family, or use ngram, which "
         "needs no draft. (speculative.use_heterogeneous_vocab=true drafts with the tokens that both share.)"
@@ -184,11 +198,11 @@ def _check_vocabulary(tokenizer: str, model: str, draft: str, arguments: Mapping
         )
 
 
-def _check_head(model: str, head: str, method: str) -> None:
+def _check_head(model: _Checkpoint, head: _Checkpoint, method: str) -> None:
     target, own = _config(model), _config(head)
     if target is None or own is None:
         return
-    names = _tensor_names(Path(head))
+    names = _tensor_names(Path(head.name))
     if names and not any("fc." in name for name in names):
         raise ConfigError(
             f"{head} is not an {method} head: it has no layer that joins the target's hidden state (fc). "
@@ -223,14 +237,15 @@ def _vocabulary_size(config: dict[str, Any] | None) -> int | None:
     return size if isinstance(size, int) else None
 
 
-def _config(name: str) -> dict[str, Any] | None:
+def _config(checkpoint: _Checkpoint) -> dict[str, Any] | None:
     """Read a checkpoint's ``config.json``; return None if that fails."""
+    name, revision = checkpoint
     path = Path(name) / "config.json"
     if not Path(name).exists():
         from huggingface_hub import hf_hub_download
 
         try:
-            path = Path(hf_hub_download(name, "config.json", local_files_only=_offline()))
+            path = Path(hf_hub_download(name, "config.json", revision=revision, local_files_only=_offline()))
         except Exception:  # a gated, missing or unreachable repository: vLLM will say which
             return None
     try:
@@ -240,14 +255,17 @@ def _config(name: str) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _vocabulary(name: str, *, trust: bool) -> dict[str, int] | None:
+def _vocabulary(checkpoint: _Checkpoint, *, trust: bool) -> dict[str, int] | None:
     """Return token -> id; None if there is no tokenizer, as a draft without one uses the target's."""
     from transformers import AutoTokenizer
 
+    name, revision = checkpoint
     if Path(name).exists() and not any(Path(name).glob("tokenizer*")):
         return None
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=trust, local_files_only=_offline())
+        tokenizer = AutoTokenizer.from_pretrained(
+            name, revision=revision, trust_remote_code=trust, local_files_only=_offline()
+        )
     except Exception:  # its many reasons are vLLM's to explain
         return None
     return dict(tokenizer.get_vocab())

@@ -47,7 +47,7 @@ def main(code: str, prelude: str, tests: list[str], function: str | None, second
         else:
             _run_calls(code, prelude, tests, function, seconds, emit)
     except Exception as error:
-        emit(("error", _said(error)))
+        emit(("error", _message(error)))
 
 
 def _ring(number: int, frame: object) -> None:
@@ -98,7 +98,7 @@ def _answered(run: Callable[[], tuple[str, Any]], seconds: int, emit: Emit) -> b
         signal.alarm(0)
     except Exception as error:
         signal.alarm(0)
-        emit(("timeout" if "outoftime" in repr(error).lower() else "error", _said(error)))
+        emit(("timeout" if "outoftime" in repr(error).lower() else "error", _message(error)))
         return False
     emit(answer)
     return True
@@ -168,5 +168,5 @@ class _Buffer:
         self.readline = lambda *args: data.split(b"\n")[0] + b"\n"
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:400]

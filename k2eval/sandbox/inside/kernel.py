@@ -137,7 +137,7 @@ class Prepared:
         self.primitive = primitive
         self.function = function
         self.arguments = arguments
-        self.kept: Any = None
+        self.code: Any = None
 
     def __call__(self) -> None:
         """Make the call.
@@ -171,8 +171,8 @@ def prepare_filter(code: bytes) -> Prepared:
     class Program(ctypes.Structure):
         _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
 
-    kept = ctypes.create_string_buffer(code, len(code))
-    program = Program(len(code) // 8, ctypes.addressof(kept))
+    buffer = ctypes.create_string_buffer(code, len(code))
+    program = Program(len(code) // 8, ctypes.addressof(buffer))
     unsigned = ctypes.c_ulong
     arguments = [
         PR_SET_SECCOMP,
@@ -182,7 +182,7 @@ def prepare_filter(code: bytes) -> Prepared:
         unsigned(0),
     ]
     prepared = Prepared("seccomp filter", libc.prctl, *arguments)
-    prepared.kept = kept
+    prepared.code = buffer
     return prepared
 
 

@@ -175,8 +175,8 @@ def answer(names: dict[str, Any], request: bytes, budget: wire.Budget) -> bytes:
     The kinds are ``V`` with the tagged value, ``E`` with the error, and ``M`` if memory ran out.
     """
     try:
-        call = wire.loads(request, budget)
-        value = resolve(names, call["target"])(*call["args"], **call["kwargs"])
+        target, arguments, *keywords = wire.loads(request, budget)
+        value = resolve(names, target)(*arguments, **(keywords[0] if keywords else {}))
         kind, body = b"V", wire.dumps(value)
     except MemoryError:
         kind, body = b"M", b""

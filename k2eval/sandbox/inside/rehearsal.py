@@ -122,7 +122,7 @@ def rehearse() -> None:
     """Run a program and answer calls as submissions do, with descriptors 0 to 2 as files that are emptied again."""
     program_code = compile(PROGRAM, program.FILE, "exec", dont_inherit=True)
     function_code = compile(FUNCTION, program.FILE, "exec", dont_inherit=True)
-    call = wire.dumps({"target": "Solution.solve", "args": VALUES, "kwargs": {}})
+    call = wire.dumps(["Solution.solve", VALUES])
     for _ in range(TIMES):
         os.pwrite(0, INPUT, 0)
         program.open_standard_streams()

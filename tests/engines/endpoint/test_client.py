@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
 from k2eval.engines.endpoint import client as client_module
-from k2eval.engines.endpoint.client import Client, refusal_of
+from k2eval.engines.endpoint.client import Client, refusal_of, retry_after_s
 from k2eval.engines.endpoint.trouble import BadAnswer, Broken, NoConnection, Refusal
 from tests.engines.endpoint.fake_server import FakeServer, Reply, error, well
 
@@ -104,6 +106,22 @@ def test_the_servers_own_words_are_found(content: Any, words: str, code: str, pa
 
 def test_words_may_come_as_a_page() -> None:
     assert refusal_of(502, b"<html><h1>Bad   Gateway</h1></html>").words == "Bad Gateway"
+
+
+@pytest.mark.parametrize(
+    ("headers", "least", "most"),
+    [
+        ({"Retry-After": "7"}, 7, 7),
+        ({"retry-after": "0.25"}, 0.25, 0.25),
+        ({"Retry-After": "60", "retry-after-ms": "1500"}, 1.5, 1.5),
+        ({"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)}, 85, 90),
+        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0, 0),
+        ({"Retry-After": "soon"}, 0, 0),
+        ({}, 0, 0),
+    ],
+)
+def test_servers_ask_for_a_pause_in_many_ways(headers: dict[str, str], least: float, most: float) -> None:
+    assert least <= retry_after_s(headers) <= most
 
 
 async def test_a_refusal_without_end_is_bounded_and_tells_when_to_come_again() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from k2eval.engines.checkpoint import checkpoint_fingerprint, longest_context
+from k2eval.engines.checkpoint import checkpoint_fingerprint
+from k2eval.engines.facts import longest_context
 from k2eval.engines.vllm.engine import VllmEngine
 from k2eval.engines.vllm.requests import Prompts
 from k2eval.engines.vllm.setup import reason, redirected, root_cause

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from k2eval.engines.vllm.engine import VllmEngine
+from k2eval.engines.vllm.preview import FOLDED
 from k2eval.reasoning import split
 from k2eval.records import Message, Request, Sampling
 from tests.models.families import Script, write
@@ -23,6 +24,8 @@ REST = tuple(f" and {number}" for number in range(80))
 
 FAMILIES: dict[str, tuple[str, str, Script, Script]] = {
     "r1": ("think", "<think>", (), ("\n</think>\n\n",)),
+    "qwen3": ("think", "", ("<think>",), ("</think>",)),
+    "k2_think": ("think", "<think>", (), ("\n</think>",)),
     "magistral": ("mistral", "", ("[THINK]",), ("[/THINK]",)),
     "seed": ("seed", "", ("<seed:think>",), ("</seed:think>",)),
     "gemma_4": ("gemma", "", ("<|channel>", "thought\n"), ("<channel|>",)),
@@ -34,10 +37,13 @@ FAMILIES: dict[str, tuple[str, str, Script, Script]] = {
 }  # fmt: skip
 
 
-def request(**sampling: Any) -> Request:
+USER = Message(role="user", content="2 + 2?")
+
+
+def request(*messages: Message, **sampling: Any) -> Request:
     return Request(
         key="k", task="t", question_id="q", repeat_index=0, stage="solve", seed=1,
-        messages=(Message(role="user", content="2 + 2?"),), sampling=Sampling(**{"max_tokens": 64} | sampling),
+        messages=messages or (USER,), sampling=Sampling(**{"max_tokens": 64} | sampling),
     )  # fmt: skip
 
 
@@ -60,3 +66,15 @@ async def test_a_family_is_read_and_stopped_behind_its_reasoning(name: str, tmp_
         whole = await engine.generate(request(max_tokens=500, stop=()))
         assert (whole.text, whole.finish_reason) == ("".join(script), "stop")
         assert whole.output_tokens == len(script) + 1
+
+
+async def test_a_family_without_reasoning_and_system_turn_is_stopped_at_once(tmp_path: Path) -> None:
+    script = ("Well: ", *ANSWER, *REST)
+    model = write("mistral", tmp_path / "model", script)
+    async with VllmEngine(str(model), {"max_model_len": 1024}, log=tmp_path / "engine.log") as engine:
+        asked = request(Message(role="system", content="Be brief."), USER)
+        assert engine.tokenizer.decode(engine.prompt_ids(asked)) == "<s>[INST] Be brief.\n\n2 + 2? [/INST]"
+        stopped = await engine.generate(asked)
+        assert (stopped.text, stopped.finish_reason) == ("Well: " + "".join(ANSWER), "stop")
+        assert stopped.output_tokens == len(script) - len(REST)
+        assert FOLDED in engine.info.notes

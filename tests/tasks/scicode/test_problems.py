@@ -85,7 +85,7 @@ def test_every_variant_finds_as_many_questions_as_it_says(name: str) -> None:
 
     [task] = load_tasks([name])
     questions = load_questions(task, data=None)
-    assert questions.found == task.spec.questions
+    assert questions.available == task.spec.questions
     steps = {"scicode_dev": 50, "scicode": 288, "scicode_all": 338}[name.removesuffix("_with_background")]
     assert sum(len(question.gold) for question in questions.questions()) == steps
 

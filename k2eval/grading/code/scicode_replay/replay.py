@@ -65,7 +65,7 @@ def replay(
                     raise Unjudgeable(f"the test needs {error.name}: {missing[error.name]}") from error
                 return Judgement("failed", number, f"NameError: {error}")
             except Exception as error:
-                return Judgement("failed", number, _said(error, test))
+                return Judgement("failed", number, _message(error, test))
             if is_truth(target) and any(is_empty(result) for result in tape.results):
                 return Judgement("failed", number, "the result is empty")
     return Judgement("passed")
@@ -99,7 +99,7 @@ def _import(dependencies: str, used: set[str], space: dict[str, Any]) -> dict[st
     return missing
 
 
-def _said(error: Exception, test: str) -> str:
+def _message(error: Exception, test: str) -> str:
     if isinstance(error, AssertionError):
         asserts = [node for node in ast.parse(test).body if isinstance(node, ast.Assert)]
         return f"not so: {ast.unparse(asserts[-1].test)[:200]}" if asserts else "an assertion does not hold"
