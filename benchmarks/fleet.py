@@ -35,6 +35,8 @@ QUESTIONS = 52
 """Those of the smoke test."""
 _SPREAD = 0.8
 """Standard deviation of the logarithm of an answer's time."""
+_LONGEST = 4.0
+"""Longest answer as a multiple of the mean: a limit of tokens cuts it."""
 _LOOK_S = 0.5
 _END = 0.98
 
@@ -179,7 +181,8 @@ class Simulated:
     async def generate(self, request: Request) -> Generation:
         """Sleep, and answer."""
         drawn = random.Random(request.key)
-        seconds = self._arguments["mean"] * drawn.lognormvariate(-(_SPREAD**2) / 2, _SPREAD)
+        multiple = min(_LONGEST, drawn.lognormvariate(-(_SPREAD**2) / 2, _SPREAD))
+        seconds = self._arguments["mean"] * multiple
         await asyncio.sleep(seconds)
         return Generation.answering(
             request, text=self._text(request, drawn), finish_reason="stop", prompt_tokens=200,
