@@ -102,10 +102,12 @@ docs: setup ## The documentation as pages, in build/site
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet && echo "Wrote build/site/index.html"
 
 ##@ Measure
-.PHONY: bench-beside bench-endpoint bench-generation bench-grading bench-kills bench-leaderboard bench-load bench-recipe bench-sandbox \
-        bench-schedule bench-speed bench-startup
+.PHONY: bench-beside bench-endpoint bench-fleet bench-generation bench-grading bench-kills bench-leaderboard bench-load \
+        bench-recipe bench-sandbox bench-schedule bench-speed bench-startup
 bench-endpoint: setup ## Answers and tokens/s of one core through servers that answer from memory, against a bare client
 	@$(PY) -m benchmarks.endpoint $(ARGS)
+bench-fleet: setup ## Places that one driver keeps taken in 64 replicas of 256 places; ARGS="--recipe k2 --samples 20000"
+	@$(PY) -m benchmarks.fleet $(ARGS)
 bench-generation: setup ## k2eval against bare vLLM on the same requests
 	@$(PY) -m benchmarks.generation $(ARGS)
 bench-grading: setup ## Graded answers per second against serial math-verify

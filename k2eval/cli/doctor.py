@@ -33,7 +33,7 @@ print("DEVICE", current_platform.device_type or "none")
 _WRITTEN = b"k2eval" * 4096
 
 
-def doctor_command(data: Path | None, verbose: bool) -> int:
+def doctor_command(data: Path | None, verbose: bool, cluster: str | None = None) -> int:
     """Print a row for each check; return 0 if all passed, else 2."""
     console = terminal()
     table = Table(title="This machine", title_justify="left", box=SIMPLE, pad_edge=False)
@@ -41,7 +41,7 @@ def doctor_command(data: Path | None, verbose: bool) -> int:
         table.add_column(heading, overflow="fold")
     failed = 0
     with console.status("Importing vLLM, running programs in the sandbox …"):
-        for row in rows(data, verbose):
+        for row in rows(data, verbose, cluster):
             failed += not row.ok
             mark = Text("yes") if row.ok else Text("no", style="bold red")
             table.add_row(row.name, mark, Text(row.detail), Text(row.remedy))
@@ -55,7 +55,7 @@ def doctor_command(data: Path | None, verbose: bool) -> int:
     return 2 if failed else 0
 
 
-def rows(data: Path | None = None, verbose: bool = False) -> Iterator[DoctorRow]:
+def rows(data: Path | None = None, verbose: bool = False, cluster: str | None = None) -> Iterator[DoctorRow]:
     """Yield the row of each check; never raises."""
     yield engine_row()
     yield gpu_row()
@@ -64,6 +64,10 @@ def rows(data: Path | None = None, verbose: bool = False) -> Iterator[DoctorRow]
     yield disk_row("temporary folder", Path(tempfile.gettempdir()))
     yield from data_rows(data, verbose)
     yield hub_row(HUB_S)
+    if cluster is not None:
+        from k2eval.cli.doctor_cluster import cluster_rows
+
+        yield from cluster_rows(cluster)
     sandbox = doctor_report()
     yield from sandbox if verbose else [sandbox_row(sandbox)]
 

@@ -42,11 +42,18 @@ def doctor(
         bool,
         typer.Option("--verbose", help="Show every check of the sandbox and every task of the data folder."),
     ] = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|HOST:PORT",
+            help="Check each node of this Ray cluster, too; auto is the one that this host belongs to.",
+        ),
+    ] = None,
 ) -> None:
-    """Check this machine for evaluations: engine, GPU, memory, disk, data, hub, sandbox."""
+    """Check this machine for evaluations: engine, GPU, memory, disk, data, hub, sandbox; and a cluster."""
     from k2eval.cli.doctor import doctor_command
 
-    raise typer.Exit(doctor_command(data, verbose))
+    raise typer.Exit(doctor_command(data, verbose, cluster))
 
 
 def check_model(

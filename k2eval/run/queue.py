@@ -23,6 +23,8 @@ _PAUSES_S = (0.2, 0.4)
 """Seconds before an engine is asked again."""
 _GRADING_BACKLOG = 512
 """Responses that may wait for their grade; beyond that the engine waits."""
+_OF_PLACES = 8
+"""A fleet answers so many at once that more may wait: one for so many of its places."""
 _LOOK_EVERY_S = 2.0
 _BUSY = 0.25
 """Share of the processors above which other programs are busy."""
@@ -55,6 +57,10 @@ class Backlog:
     def is_closed(self) -> bool:
         """Whether none is let in now."""
         return not self._open.is_set()
+
+    def widen(self, most: int) -> None:
+        """Let at least ``most`` wait from now on."""
+        self._most = max(self._most, most)
 
     async def enter(self) -> None:
         """Wait until there is room, and take a place."""
@@ -154,6 +160,7 @@ class SampleQueue:
             for _ in range(min(len(order), self._engines.capacity - self._workers)):
                 self._workers += 1
                 group.create_task(self._work_off(order, group))
+            self._backlog.widen(self._engines.capacity // _OF_PLACES)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._emptied.wait(), _FOLLOW_EVERY_S)
 

@@ -113,3 +113,14 @@ async def test_workers_follow_the_capacity_of_the_engine(
     most = {capacity: max(now for known, now in engine.seen if known == capacity) for capacity in (2, 12)}
     assert most == {2: 2, 12: 12}
     assert {now for capacity, now in engine.seen[-40:] if capacity == 3} == {3}
+
+
+async def test_a_backlog_that_widens_lets_more_in() -> None:
+    backlog = Backlog(2)
+    backlog.widen(3)
+    backlog.widen(1)
+    for _ in range(2):
+        await backlog.enter()
+    assert not backlog.is_closed
+    await backlog.enter()
+    assert backlog.is_closed

@@ -157,6 +157,7 @@ async def test_no_more_responses_wait_for_their_grade_than_allowed(
 
     monkeypatch.setattr(GradingPool, "grade", grade)
     monkeypatch.setattr("k2eval.run.queue._GRADING_BACKLOG", 3)
+    monkeypatch.setattr("k2eval.run.queue._OF_PLACES", 64)
     summary, _ = await carry_out(config(tmp_path / "run"))
     assert (summary.done, most) == (12, 3)
 

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from k2eval.engines.endpoint import refusals
+from k2eval.engines.endpoint.addresses import Addresses
 from k2eval.engines.endpoint.asking import Asker, Notes, Reply
 from k2eval.engines.endpoint.bodies import Dialect, has_switches
 from k2eval.engines.endpoint.checks import ask_once, check_template, honours_seeds
@@ -19,7 +20,7 @@ from k2eval.engines.endpoint.client import Client
 from k2eval.engines.endpoint.endings import without_end_of_turn
 from k2eval.engines.endpoint.meeting import introduce, learn_limits, template_of
 from k2eval.engines.endpoint.prompts import Renderer
-from k2eval.engines.endpoint.servers import Gate, Server
+from k2eval.engines.endpoint.servers import Gate, Server, closed_when_idle, listed, notes_on
 from k2eval.engines.endpoint.settings import Secrets, checked
 from k2eval.engines.endpoint.trouble import NoConnection, OtherModel, Refusal, Trouble
 from k2eval.engines.endpoint.watch import Watch
@@ -30,6 +31,10 @@ from k2eval.reasoning import AUTO, Found, pairs_of, stop_place
 from k2eval.records import Generation, Note, NoteKind, Request
 
 _LONGEST_WAIT_S = 60.0
+_LOOKS_EVERY_S = 5.0
+"""Time between two looks at a list of servers that may change."""
+_LOOKS_OF_REST = 6
+"""Looks for which a server that did not answer is left alone."""
 _CONCURRENCY = 64
 """Requests in flight for each server that does not tell how many it works on."""
 _CEILING = 1024
@@ -65,6 +70,7 @@ class EndpointEngine:
         self._fingerprint = self._settings.fingerprint(model)
         self._secrets = Secrets(self._settings)
         self.capacity = (self._settings.concurrency or _CONCURRENCY) * len(self._settings.base_url)
+        self._addresses = Addresses(self._settings.base_url)
         self._servers: list[Server] = []
         self._notes = Notes()
         self._set_by_user: set[str] = set()
@@ -86,11 +92,11 @@ class EndpointEngine:
         renderer = await asyncio.to_thread(Renderer, name, commit) if name else None
         form = self._reasoning.form
         self._asker = Asker(self._model, self._settings, self._secrets, self._notes, renderer, form)
-        limit = self._settings.concurrency or _CONCURRENCY
-        self._servers = [
-            Server(url, self._client(url), limit, Dialect.of(self._settings))
-            for url in self._settings.base_url
-        ]
+        self._servers = [self._server(url) for url in await self._addresses.now()]
+        if not self._servers:
+            raise EngineError(
+                f"No server is listed in {', '.join(self._settings.base_url)}. List one, and start again."
+            )
         try:
             await self._meet()
         except BaseException:
@@ -99,6 +105,8 @@ class EndpointEngine:
         adaptive = self._settings.concurrency is None
         watch = Watch(self._gate, self._settings.timeout_s, adaptive, _CEILING)
         self._keep(watch.run())
+        if self._addresses.may_change:
+            self._keep(self._follow_addresses())
         # Full collections, each over all that has been imported, would cost a tenth of the time that answers take.
         gc.freeze()
         return self
@@ -112,6 +120,10 @@ class EndpointEngine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for server in self._servers:
             await server.client.close()
+
+    def _server(self, url: str) -> Server:
+        limit = self._settings.concurrency or _CONCURRENCY
+        return Server(url, self._client(url), limit, Dialect.of(self._settings))
 
     def _client(self, url: str) -> Client:
         return Client(url, self._secrets.key, self._secrets.headers, self._secrets.query)
@@ -214,7 +226,7 @@ class EndpointEngine:
             )
         raise EngineGaveUp(
             f"No usable answer to question {request.question_id!r} ({request.stage}) in "
-            f"{self._settings.attempts} attempts: {_listed(seen)}."
+            f"{self._settings.attempts} attempts: {listed(seen)}."
         )
 
     def _look_at(self, server: Server, request: Request, reply: Reply) -> None:
@@ -306,13 +318,58 @@ class EndpointEngine:
                 await server.client.close()
         self._servers = fit
         self._gate = Gate(fit)
-        grows = self._settings.concurrency is None
-        self.capacity = sum(
-            _CEILING if grows and server.counts_work and not server.held else server.limit for server in fit
-        )
+        self._count_places()
         self._honours_seeds = False not in met
         if not self._settings.probe:
             self._notes.add(NoteKind.SEEDS, "whether the server honours seeds was not checked")
+
+    def _count_places(self) -> None:
+        grows = self._settings.concurrency is None
+        self.capacity = max(
+            1,
+            sum(
+                _CEILING if grows and server.counts_work and not server.held else server.limit
+                for server in self._servers
+            ),
+        )
+
+    async def _follow_addresses(self) -> None:
+        """Let servers join and leave as the list of addresses changes. Requests of one that leaves are finished."""
+        refused: Counter[str] = Counter()
+        while True:
+            await asyncio.sleep(_LOOKS_EVERY_S)
+            urls = await self._addresses.now()
+            if self._addresses.problem:
+                self._notes.add(NoteKind.SERVER, self._addresses.problem)
+            for server in [server for server in self._servers if server.url not in urls]:
+                self._servers.remove(server)
+                for note in (
+                    *notes_on(server),
+                    Note(kind=NoteKind.SERVER, text=f"{server.url} left the list"),
+                ):
+                    self._notes.add(note.kind, note.text)
+                self._keep(closed_when_idle(server, _LOOKS_EVERY_S))
+            known = {server.url for server in self._servers}
+            for url in [url for url in urls if url not in known]:
+                if refused[url]:  # tried again later, since it may be about to start
+                    refused[url] -= 1
+                    continue
+                if not await self._join(self._server(url)):
+                    refused[url] = _LOOKS_OF_REST
+            self._count_places()
+
+    async def _join(self, server: Server) -> bool:
+        """Meet a server that has come, and let requests go to it; return whether it answers for the model."""
+        try:
+            self._honours_seeds &= await self._meet_one(server)
+        except EngineError as error:
+            self._notes.add(NoteKind.SERVER, f"left out: {error}")
+            await server.client.close()
+            return False
+        self._servers.append(server)
+        self._notes.add(NoteKind.SERVER, f"{server.url} joined while the run went on")
+        self._gate.wake(server.limit)
+        return True
 
     async def _meet_one(self, server: Server) -> bool:
         """Meet one server, and return whether it honours seeds.
@@ -336,26 +393,6 @@ class EndpointEngine:
             return settings.probe and await honours_seeds(server, self._asker, self._notes)
         except OtherModel as other:
             raise self._stopped_by(other, server) from None
-
-
-def notes_on(server: Server) -> list[Note]:
-    """Return what must be known about one server: what was asked again, and where it cut answers."""
-    texts = []
-    if server.troubles:
-        texts.append(f"{server.url}: asked again after {_listed(server.troubles)}")
-    if server.cuts:
-        shortest, longest = min(server.cuts), max(server.cuts)
-        lengths = f"{shortest[0]:,}" + (f" to {longest[0]:,}" if longest[0] > shortest[0] else "")
-        allowed = max(allowed for _, allowed in server.cuts)
-        texts.append(
-            f"{server.url}: {sum(server.cuts.values())} answers cut at {lengths} of {allowed:,} tokens: the server's "
-            "own limit"
-        )
-    return [Note(kind=NoteKind.SERVER, text=text) for text in texts]
-
-
-def _listed(troubles: Counter[str]) -> str:
-    return ", ".join(f"{trouble} ({count}×)" for trouble, count in troubles.most_common())
 
 
 def _pause(trouble: Trouble, attempt: int, backoff_s: float) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 from k2eval.engines.endpoint.bodies import Dialect
 from k2eval.engines.endpoint.client import Client
+from k2eval.records import Note, NoteKind
 
 _RESTS_S = 10.0
 """Seconds for which a server that failed is passed over, if there is another; they double after each trial."""
@@ -153,3 +154,33 @@ class Gate:
     def wake_later(self, after_s: float) -> None:
         """Let all that wait look again when a server's rest is over."""
         asyncio.get_running_loop().call_later(after_s + 0.001, lambda: self.wake(len(self._waiting)))
+
+
+async def closed_when_idle(server: Server, look_s: float) -> None:
+    """Close the connections to a server once nothing is in flight there."""
+    try:
+        while server.in_flight:
+            await asyncio.sleep(look_s)
+    finally:
+        await server.client.close()
+
+
+def notes_on(server: Server) -> list[Note]:
+    """Return what must be known about one server: what was asked again, and where it cut answers."""
+    texts = []
+    if server.troubles:
+        texts.append(f"{server.url}: asked again after {listed(server.troubles)}")
+    if server.cuts:
+        shortest, longest = min(server.cuts), max(server.cuts)
+        lengths = f"{shortest[0]:,}" + (f" to {longest[0]:,}" if longest[0] > shortest[0] else "")
+        allowed = max(allowed for _, allowed in server.cuts)
+        texts.append(
+            f"{server.url}: {sum(server.cuts.values())} answers cut at {lengths} of {allowed:,} tokens: the server's "
+            "own limit"
+        )
+    return [Note(kind=NoteKind.SERVER, text=text) for text in texts]
+
+
+def listed(troubles: Counter[str]) -> str:
+    """Return troubles with their numbers, the most frequent first."""
+    return ", ".join(f"{trouble} ({count}×)" for trouble, count in troubles.most_common())

@@ -6,10 +6,10 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from k2eval.engines.endpoint.addresses import base_of, check_address
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.records import Json, Record, digest
 
@@ -20,7 +20,8 @@ class EndpointSettings(Record):
     """Settings of an endpoint."""
 
     base_url: tuple[str, ...]
-    """Addresses of the servers; given as one, several with commas, or a list."""
+    """Addresses of the servers; given as one, several with commas, or a list. ``@FILE`` is a file with one a line, and
+    ``dns+http://NAME:PORT/v1`` a server for each address of a name; both are looked at while the run goes on."""
     api_key_env: str = "OPENAI_API_KEY"
     """Name of the environment variable with the key."""
     concurrency: int | None = None
@@ -117,7 +118,6 @@ class Secrets:
 _NAMES = list(EndpointSettings.model_fields)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
-_PATHS_OF_REQUESTS = re.compile(r"/(?:chat/completions|completions|models|responses)/*\Z")
 _SECRET_NAME = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
 _OURS = ("messages", "model", "n", "prompt", "stream", "stream_options")
 _DROPPABLE_NOT = ("messages", "model", "prompt", "stream")
@@ -235,10 +235,10 @@ def _names(key: str, value: Any) -> tuple[str, ...]:
 
 
 def urls_of(addresses: Any) -> tuple[str, ...]:
-    """Return the base URLs in a text with commas or a list; addresses of single requests are cut down to them.
+    """Return the entries in a text with commas or a list; addresses of single requests are cut down to their base.
 
     Raises:
-        ConfigError: If there is none, or one is no URL, or holds a password or a query.
+        ConfigError: If there is none, or one is no address, or holds a password or a query.
 
     >>> urls_of("http://a:8000/v1, http://b:8000/v1")
     ('http://a:8000/v1', 'http://b:8000/v1')
@@ -246,22 +246,11 @@ def urls_of(addresses: Any) -> tuple[str, ...]:
     ('http://a:8000/v1',)
     """
     listed = list(addresses) if isinstance(addresses, (list, tuple)) else str(addresses or "").split(",")
-    urls = tuple(_PATHS_OF_REQUESTS.sub("", str(url).strip()) for url in listed if str(url).strip())
+    urls = tuple(base_of(str(url)) for url in listed if str(url).strip())
     if not urls:
         raise ConfigError(
             "An endpoint needs engine.base_url, such as http://localhost:8000/v1; several with commas."
         )
     for url in urls:
-        try:
-            parts = urlsplit(url)
-            valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:
-            valid = False
-        if not valid:
-            raise ConfigError(f"engine.base_url: expected http://host:port/v1, got {url!r}.")
-        if parts.username or parts.password or parts.query:
-            raise ConfigError(
-                "engine.base_url must hold no password and no query: run directories keep the address. Put the key "
-                "into the environment, and anything else into engine.query."
-            )
+        check_address(url)
     return urls

@@ -70,6 +70,17 @@ class FleetEngine:
         """Number of requests that keep all replicas full; it changes as they come and go."""
         return max(1, math.ceil(_AHEAD * self._gate.places))
 
+    @property
+    def replicas(self) -> int:
+        """Number of replicas that are up."""
+        return len(self._gate.members)
+
+    @property
+    def occupancy(self) -> float:
+        """The share of places that requests hold now."""
+        held = sum(member.in_flight for member in self._gate.members if member.accepts)
+        return held / self._gate.places if self._gate.places else 0.0
+
     def listen(self, listener: Callable[[str], None]) -> None:
         """Call ``listener`` with a line for each event; see `k2eval.engines.protocol.Reports`."""
         self.events.listener = listener

@@ -2,8 +2,16 @@ from .blueprint import (
     Blueprint as Blueprint,
 )
 from .cluster import (
+    INSTALL as INSTALL,
     Cluster as Cluster,
+    NodeRoom as NodeRoom,
     is_installed as is_installed,
+)
+from .inspection import (
+    VERSIONS as VERSIONS,
+    NodeReport as NodeReport,
+    facts_here as facts_here,
+    inspect_cluster as inspect_cluster,
 )
 from .plan import (
     FleetPlan as FleetPlan,
@@ -19,12 +27,18 @@ from .supply import (
 )
 
 __all__ = [
+    "INSTALL",
+    "VERSIONS",
     "Blueprint",
     "Cluster",
     "FleetPlan",
     "ModelSize",
+    "NodeReport",
+    "NodeRoom",
     "RaySupply",
     "cards_here",
+    "facts_here",
+    "inspect_cluster",
     "is_installed",
     "plan_fleet",
     "smallest_parallel",

@@ -98,7 +98,7 @@ def plan_fleet(
         words = f"one engine over {_cards(each)} of {len(cards)}; {most} replicas need Ray: {INSTALL}"
         return FleetPlan(arguments=split, words=words)
     words = f"{count} replicas of {_cards(each)} each{why}"
-    return FleetPlan(_with_ray(count), each, split | _executor(each), words)
+    return FleetPlan(_with_ray(count), each, split, words)
 
 
 def _on_cluster(
@@ -113,18 +113,13 @@ def _on_cluster(
         )
     each, why = _cards_of_one(model, arguments, cards, split) if cards else (split, "")
     own = {"tensor_parallel_size": each} if each > 1 and split == 1 else {}
-    return FleetPlan(replicas, each, own | _executor(each), f"{many} {where}, {_cards(each)} each{why}")
+    return FleetPlan(replicas, each, own, f"{many} {where}, {_cards(each)} each{why}")
 
 
 def _with_ray(count: int) -> int:
     if not is_installed():
         raise ConfigError(f"Several replicas run on Ray, which is not installed here: {INSTALL}.")
     return count
-
-
-def _executor(cards: int) -> dict[str, Any]:
-    """Return the argument by which vLLM starts its own processes; inside an actor it would ask Ray for others."""
-    return {"distributed_executor_backend": "mp"} if cards > 1 else {}
 
 
 def _cards_of_one(

@@ -70,10 +70,18 @@ class RaySupply:
         """Return the number of replicas that there should be now; see `k2eval.engines.fleet.Supply`."""
         await self._look()
         if self._replicas == "all":
-            return max(1, sum(self._places_on(node) for node in self._nodes if not node.leaving))
+            staying = [node for node in self._nodes if not node.leaving]
+            if self._cards > self._largest:
+                return max(1, int(sum(node.gpus for node in staying) // self._cards))
+            return max(1, sum(self._places_on(node) for node in staying))
         if self._address is None:  # on one host, nothing comes for what was sent away
             return self._replicas - departed
         return self._replicas
+
+    @property
+    def _largest(self) -> int:
+        """Cards of the node that has the most."""
+        return max((int(node.gpus) for node in self._nodes), default=0)
 
     def _places_on(self, node: NodeRoom) -> int:
         if self._cards:
@@ -82,8 +90,13 @@ class RaySupply:
 
     def replica(self, number: int) -> RayReplica:
         """Return a replica that is not started; see `k2eval.engines.fleet.Supply`."""
-        placement, log = self._placement(number), self.log_of(number)
-        return RayReplica(f"{self._name} {number}", self._blueprint(), placement, log, self._leaving)
+        placement, blueprint = self._placement(number), self._blueprint()
+        if self._cards > 1:
+            # Inside an actor vLLM would ask Ray for its workers; on one node its own processes do.
+            executor = "ray" if len(placement.bundles) > 1 else "mp"
+            arguments = {"distributed_executor_backend": executor} | blueprint.arguments
+            blueprint = blueprint.model_copy(update={"arguments": arguments})
+        return RayReplica(f"{self._name} {number}", blueprint, placement, self.log_of(number), self._leaving)
 
     def log_of(self, number: int) -> Path | None:
         """Return the file for the output of a replica, such as ``engine-0.log``."""
@@ -92,8 +105,7 @@ class RaySupply:
 
     def _placement(self, number: int) -> Placement:
         if self._cards:
-            largest = max((int(node.gpus) for node in self._nodes), default=self._cards)
-            if self._cards <= max(largest, 1):
+            if self._cards <= (self._largest or self._cards):
                 return Placement([{"GPU": float(self._cards)}], gpus=float(self._cards))
             # Over several nodes: vLLM's own actors take the bundles, one card each.
             return Placement([{"GPU": 1.0}] * self._cards, "PACK")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from k2eval.engines.fleet import FleetEngine, FleetSettings
-from k2eval.engines.ray import Blueprint, RaySupply
+from k2eval.engines.ray import Blueprint, RaySupply, facts_here, inspect_cluster
 from k2eval.engines.scripted import ScriptedEngine
 from k2eval.errors import ConfigError, EngineStopped, PromptTooLong
 from tests.engines.fleet.support import ask_all, request, right, text_of
@@ -177,3 +177,9 @@ async def test_a_cluster_that_is_not_there_is_an_error_that_says_what_to_do(tmp_
         ConfigError, match=r"Cannot connect to the Ray cluster '127.0.0.1:1'.*ray start --head"
     ):
         await supply.open()
+
+
+async def test_each_node_of_a_cluster_is_looked_at(cluster: Any) -> None:
+    reports = await inspect_cluster(cluster.address)
+    assert len(reports) == 2 and not any(report.problem for report in reports)
+    assert all(report.facts == facts_here() for report in reports)

@@ -53,7 +53,7 @@ def test_each_card_has_a_replica_where_the_model_fits_into_it(plan: Plan) -> Non
 def test_a_larger_model_is_split_over_as_few_cards_as_hold_it(plan: Plan) -> None:
     made = plan(8, memory=80)
     assert (made.replicas, made.cards) == (4, 2)
-    assert made.arguments == {"tensor_parallel_size": 2, "distributed_executor_backend": "mp"}
+    assert made.arguments == {"tensor_parallel_size": 2}
 
 
 def test_a_model_that_takes_all_cards_is_one_engine_over_them(plan: Plan) -> None:

@@ -1,0 +1,111 @@
+"""Lists of servers that change while a run goes on: a file, and a DNS name."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from k2eval.engines.endpoint import engine as engine_module
+from k2eval.engines.endpoint.addresses import Addresses
+from k2eval.engines.endpoint.engine import EndpointEngine
+from k2eval.engines.endpoint.settings import checked
+from k2eval.errors import ConfigError, EngineError
+from tests.engines.endpoint.asked import notes_of, request
+from tests.engines.endpoint.fake_server import MODEL, FakeServer, well
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "_LOOKS_EVERY_S", 0.02)
+
+
+async def test_a_file_names_a_server_on_each_line(tmp_path: Path) -> None:
+    path = tmp_path / "servers.txt"
+    path.write_text("# ours\nhttp://a:8000/v1\n\nhttp://b:8000/v1  # slow\n")
+    addresses = Addresses(["http://z/v1", f"@{path}"])
+    assert addresses.may_change
+    assert await addresses.now() == ("http://z/v1", "http://a:8000/v1", "http://b:8000/v1")
+    path.write_text("http://c:8000/v1\n")
+    assert await addresses.now() == ("http://z/v1", "http://c:8000/v1")
+    path.write_text("nonsense\n")  # somebody writes it just now
+    assert await addresses.now() == ("http://z/v1", "http://c:8000/v1")
+    assert "expected http://host:port/v1" in addresses.problem
+
+
+async def test_a_name_stands_for_each_of_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [(0, 0, 0, "", (address, 8000)) for address in ("10.0.0.2", "10.0.0.1", "10.0.0.2", "fd00::1")]
+
+    async def resolve(*_: Any, **__: Any) -> Any:
+        return answers
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    addresses = Addresses(["dns+http://replicas.svc:8000/v1"])
+    assert await addresses.now() == (
+        "http://10.0.0.1:8000/v1",
+        "http://10.0.0.2:8000/v1",
+        "http://[fd00::1]:8000/v1",
+    )
+
+
+async def test_a_name_that_was_never_resolved_is_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"cannot resolve no-such-name\.invalid"):
+        await Addresses(["dns+http://no-such-name.invalid:8000/v1"]).now()
+
+
+@pytest.mark.parametrize(
+    "url", ["@/nowhere/servers.txt", "dns+https://a/v1", "dns+http://u:p@a/v1", "ftp://a"]
+)
+def test_what_is_no_address_is_refused_before_the_start(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"engine\.base_url"):
+        checked({"base_url": url})
+
+
+async def test_servers_join_and_leave_while_requests_are_asked(tmp_path: Path) -> None:
+    path = tmp_path / "servers.txt"
+    async with FakeServer(lambda body: well()) as first, FakeServer(lambda body: well()) as second:
+        path.write_text(first.url)
+        settings = {"base_url": f"@{path}", "probe": False, "timeout_s": 5.0}
+        async with EndpointEngine(MODEL, settings) as engine:
+            alone = engine.capacity
+            await engine.generate(request(1))
+            path.write_text(f"{first.url}\n{second.url}\n")
+            while engine.capacity == alone:
+                await asyncio.sleep(0.01)
+            assert engine.capacity == 2 * alone
+            path.write_text(second.url)
+            while engine.capacity > alone:
+                await asyncio.sleep(0.01)
+            asked = len(first.bodies)
+            await asyncio.gather(*(engine.generate(request(number)) for number in range(5)))
+            notes = notes_of(engine)
+    assert len(first.bodies) == asked and len(second.bodies) >= 5
+    assert f"{second.url} joined while the run went on" in notes and f"{first.url} left the list" in notes
+
+
+async def test_a_server_that_does_not_answer_yet_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "_LOOKS_OF_REST", 1)
+    path = tmp_path / "servers.txt"
+    async with FakeServer(lambda body: well()) as first, FakeServer(lambda body: well()) as late:
+        path.write_text(f"{first.url}\n")
+        late.models = []
+        late.behave = lambda body: well(model="other")
+        settings = {"base_url": f"@{path}", "probe": False, "timeout_s": 5.0, "attempts": 1, "backoff_s": 0.0}
+        async with EndpointEngine(MODEL, settings) as engine:
+            alone = engine.capacity
+            path.write_text(f"{first.url}\n{late.url}\n")
+            while "left out" not in notes_of(engine):
+                await asyncio.sleep(0.01)
+            assert engine.capacity == alone
+            late.models = [{"id": MODEL}]
+            while engine.capacity == alone:
+                await asyncio.sleep(0.01)
+
+
+async def test_an_empty_list_at_the_start_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "servers.txt").write_text("# none yet\n")
+    with pytest.raises(EngineError, match="No server is listed in @"):
+        async with EndpointEngine(MODEL, {"base_url": f"@{tmp_path / 'servers.txt'}"}):
+            pass
