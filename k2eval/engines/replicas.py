@@ -14,7 +14,7 @@ from k2eval.engines.hub import pinned, pinned_draft
 from k2eval.engines.kinds import open_engine
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError
-from k2eval.reasoning import Found
+from k2eval.reasoning import Detection
 
 _PASSED = ("VLLM_", "HF_", "NCCL_", "TRANSFORMERS_")
 _SECRET = ("TOKEN", "KEY", "SECRET", "PASSWORD")
@@ -26,7 +26,7 @@ def open_replicas(
     arguments: Mapping[str, Any],
     speculative: Mapping[str, Any] | None,
     log: Path,
-    reasoning: Found,
+    reasoning: Detection,
     fleet: FleetConfig,
     *,
     name: str = "replica",

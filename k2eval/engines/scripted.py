@@ -11,7 +11,7 @@ from typing import Self
 
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import ConfigError
-from k2eval.reasoning import AUTO, Found
+from k2eval.reasoning import AUTO, Detection
 from k2eval.records import Generation, Request, digest
 
 Script = Callable[[Request], str]
@@ -32,7 +32,7 @@ class ScriptedEngine:
         delay_s: float = 0.0,
         capacity: int = 64,
         context: int | None = None,
-        reasoning: Found | None = None,
+        reasoning: Detection | None = None,
     ) -> None:
         self.capacity = capacity
         self.requests: list[Request] = []
@@ -88,7 +88,7 @@ class ScriptedEngine:
 
 
 def from_file(
-    path: Path, *, delay_s: float = 0.0, capacity: int = 64, reasoning: Found | None = None
+    path: Path, *, delay_s: float = 0.0, capacity: int = 64, reasoning: Detection | None = None
 ) -> ScriptedEngine:
     """Make a scripted engine that reads its answers from JSON lines.
 

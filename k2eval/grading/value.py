@@ -165,6 +165,7 @@ _NUMBER = re.compile(
 _PROSE = re.compile(r"(?<!\\)(?<![A-Za-z])(?!and\b)[A-Za-z]{3,}")
 # Matches a full stop and marks at the end of a text; not one within it.
 _SENTENCE_ENDS = re.compile(r"[\s*_]*[.!。]?[\s*_]*$")
+# Matches nothing; not even "".
 _NOWHERE = re.compile(r"(?!)")
 _IS_THE_ANSWER = re.compile(
     # Matches the end of "5/8 is the final answer."; not that of "5/8 is not the answer".

@@ -135,7 +135,7 @@ class Runner:
                 start.note_engines()
 
     def _show_reasoning(self) -> None:
-        sentences = {role: self.engines.found(role).sentence for role in ROLES}
+        sentences = {role: self.engines.detection(role).sentence for role in ROLES}
         others = [f"{role}: {text}" for role, text in sentences.items() if text != sentences["solver"]]
         line = "; ".join([sentences["solver"], *others])
         self._console.print(f"Reasoning: {line}", soft_wrap=True, highlight=False)

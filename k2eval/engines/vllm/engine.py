@@ -38,7 +38,7 @@ from k2eval.engines.vllm.stages import current_stage
 from k2eval.engines.vllm.waiting import Waiting, is_ours_to_choose
 from k2eval.engines.vllm.watching import INTERVAL, Marks, Written, watched, whole
 from k2eval.errors import ConfigError, EngineError, EngineStopped, K2EvalError, PromptTooLong, did_you_mean
-from k2eval.reasoning import Found, StopWatch, find_format
+from k2eval.reasoning import Detection, StopWatch, find_format
 from k2eval.records import Generation, Json, Note, NoteKind, Request
 from k2eval.system import load
 
@@ -65,7 +65,7 @@ class VllmEngine:
         arguments: Mapping[str, Any] | None = None,
         speculative: Mapping[str, Any] | None = None,
         log: Path | None = None,
-        reasoning: Found | None = None,
+        reasoning: Detection | None = None,
     ) -> None:
         self._model = model
         self._arguments = pinned(model, arguments or {})

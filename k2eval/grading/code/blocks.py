@@ -24,8 +24,10 @@ _NO_LANGUAGE = frozenset(
         " "
     )
 )
+# Matches "</think>" and "<|im_end|> " behind a closing fence; not "end of text".
 _AFTER_CLOSING = re.compile(r"^\s*((</\w+>|<\|[^|<>]{1,40}\|>)\s*)*$")
 """Closing tags, and tokens such as ``<|im_end|>`` that an engine left in the text."""
+# Matches "```</think>```python"; not "```python".
 _GLUED = re.compile(
     r"^(?P<closing>\s*(?:`{3,}|~{3,})(?:</?\w+>|<\|[^|<>]{1,40}\|>|\[/?[A-Z]+\]|assistant|final)+)(?P<rest>`{3}.*)$"
 )

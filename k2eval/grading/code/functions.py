@@ -11,6 +11,7 @@ from k2eval.grading.code.source import defines, line_of_error, parsed, returns_s
 
 # Matches the start of "```python" and "~~~"; not "`x`".
 _FENCE = re.compile(r"\s*(?:```|~~~)")
+# Matches "def f" and "x = 1"; not "Here is" or "x == 1".
 _STARTS = re.compile(
     r"from |import |async |def |class |@|if |try:|with |for |while |#|[A-Za-z_]\w*\s*(?:[,:][^=\n]*)?=[^=]"
 )

@@ -14,6 +14,7 @@ _FUNCTION = re.compile(r"([a-zA-Z]'*)\(([a-z](?:,[a-z])*)\)")
 """Matches f(x), g'(s,t) / not f(2), \\sin(x)."""
 _TERM = re.compile(r"([a-zA-Z])_\{?([i-n])\}?")
 """Matches a_n, b_{k} / not a_{n+1}, x_0."""
+# Matches "\pi", "\text{ab}" and "x"; not "2".
 LETTER = re.compile(r"\\(?:text\s*\{[^{}]*\}|[a-zA-Z]+)|[a-zA-Z]")
 _QUANTITY = re.compile(
     r"(?:[A-Z](?:'|_\{?\w+\}?)*+|\\(?:frac|overline|angle|triangle|widehat|vec|overrightarrow|cdot|odot|measuredangle|arc|text\s*\{[^{}]*\}"

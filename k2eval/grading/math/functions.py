@@ -36,7 +36,9 @@ r"""Matches \bmod, \mod / not \pmod, \models."""
 
 # Matches "+", "\pm", "<"; not "\pmod" or "\cdot".
 _SUM_SIGN = re.compile(r"[+-]|\\pm(?![a-zA-Z])|[=<>]")
+# Matches ","; not ";".
 _COMMA = re.compile(",")
+# Matches "\{"; not "{".
 _BRACE = re.compile(r"\\\{")
 _ALIASES = {"sign": "sgn", "ceil": "ceiling", "abs": "Abs"}
 

@@ -22,6 +22,7 @@ _MATRIX = re.compile(
     re.DOTALL,
 )
 r"""Matches "\frac12 \begin{pmatrix}..\end{pmatrix}^T" / not a sum or product of matrices."""
+# Matches "[\begin{matrix}1\end{matrix}]"; not "\begin{matrix}1\end{matrix}".
 _BRACKETED = re.compile(r"([\[(])\s*(\\begin.*\\end\{[a-z]*\})\s*[\])]", re.DOTALL)
 _UNIT_VECTOR = re.compile(
     r"\\(?:hat|vec|overrightarrow|text|widehat|mathbf|bm|boldsymbol|mathrm)\s*\{?\s*(?:\\text\s*\{?\s*)?(?:\\([ij])math|([ijk])(?![a-zA-Z]))\s*\}?\s*\}?"
@@ -32,6 +33,7 @@ _IDENTITY = re.compile(
     r"(?:\\text\s*\{\s*[IE]\s*\}|[IE])\s*(?:_\s*\{?\s*(?P<size>[2-9n])\s*\}?)?"
 )
 r"""Matches the identity matrix, "-I", "2I_{3}", "\text{I}" / not "AI", "I^2"."""
+# Matches "i" in "3i - 2j"; not "\pi" or "k(x)".
 _BARE_VECTOR = re.compile(r"(?<![a-zA-Z\\_{])([ijk])(?![a-zA-Z({_])")
 
 

@@ -17,6 +17,7 @@ from k2eval.grading.math.number import exact
 from k2eval.grading.math.structure import parse, split
 from k2eval.grading.math.words import plain_words
 
+# Matches "if", "or" and "odd"; not "for" or "order".
 _LIMITING = re.compile(
     r"\b(?:not?|or|if|when|unless|except|otherwise|odd|even|only|mod|modulo|base|about|approximately|nearly|around"
     r"|else|respectively|more|less|least|most|than|rational|irrational)\b",
@@ -27,7 +28,9 @@ _TAIL = re.compile(
     r"[\s,;(]*(?:\\text\s*\{\s*[,;(]?\s*(?:for|where|with|here|since|because|as)\b|(?<![a-zA-Z\\])(?:for|where|with|since|because)\b)"
 )
 r"""Matches where a tail begins: "\text{ for some constant } c", ", where k is an integer"."""
+# Matches ", since x" and "\text{ because }"; not "sincere".
 _REASON = re.compile(r"[\s,;{(]*(?:\\text\s*\{\s*[,;(]?\s*)?(?:since|because|as)\b")
+# Matches "\in", "\le" and "<"; not "\int" or "=".
 _RELATION = re.compile(r"\\(?:in|le|ge|ne)(?![a-zA-Z])|[<>]")
 _BOUND = re.compile(r"\\ne(?![a-zA-Z])|<|\\le(?![a-zA-Z])|(?:>|\\ge(?![a-zA-Z]))\s*(?![01](?!\d)|\s)")
 r"""Matches a bound that leaves positive integers out: "n > 2", "n \ne 4" / not "n \ge 1", "n > 0"."""
@@ -40,14 +43,19 @@ _APPOSITION = re.compile(
     r"[\s,(]*\\text\s*\{\s*[,(]\s*(?:which\s+is\s+)?the\s+[^{}]*\}(?:[^{}=<>]|\{[^{}]*\})*$"
 )
 r"""Matches ", the n-th Fibonacci number" behind a formula / not "\text{ the other way}"."""
+# Matches "is", "first" and "if"; not "constant".
 _SAYS_MORE = re.compile(
     rf"{_LIMITING.pattern}|\b(?:is|are|being|other|rest|first|second|former|latter|same)\b", re.IGNORECASE
 )
+# Matches "\text{, i.e. }", "i.e.,"; not "that is".
 _THAT_IS = re.compile(
     r"\\text\s*\{\s*,?\s*(?:i\.\s*e\.|that\s+is|or\s+equivalently|equivalently)\s*,?\s*\}|(?<![a-zA-Z])i\.e\.,?"
 )
+# Matches "\text{odd}"; not "\text{a_{1}}".
 _WORDS = re.compile(r"\\text\s*\{([^{}]*)\}")
+# Matches "\mathbb{Z}", "\mathbb{R}^{+}", "N"; not "[0,1]".
 _STANDARD_SET = re.compile(r"\s*\\mathbb\s*\{[A-Z]\}\s*(?:[_^]\s*(?:\{[^{}]*\}|[\w+*])\s*)*|\s*[A-Z]\s*")
+# Matches "," and ";"; not ".".
 _COMMA = re.compile(r"[,;]")
 _PARAMETER = re.compile(
     r"(?<![a-zA-Z\\])([a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*\\in\s*\\mathbb|(?:constant|parameter|integer|number|real)s?\s*\}?\s*\$?\s*([a-zA-Z])(?![a-zA-Z])"

@@ -17,6 +17,7 @@ from k2eval.grading.math import symbolic
 from k2eval.grading.math.number import exact
 from k2eval.grading.math.structure import split
 
+# Matches ":"; not ";".
 _COLON = re.compile(":")
 _TIME = re.compile(r"\s*([01]?\d|2[0-4])\s*:\s*[0-5]\d\s*(?::\s*[0-5]\d\s*)?")
 """Matches 7:05, 12:00, 23:59:00 / not 3:4, 7:60."""

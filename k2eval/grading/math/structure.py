@@ -27,6 +27,7 @@ _TRANSPOSED = re.compile(r"\s*\^\s*(?:\{\s*(?:T|\\top|\\text\s*\{\s*T\s*\})\s*\}
 _POINT = re.compile(r"[A-Z]'?\s*(?=\(.*,.*\)$)", re.DOTALL)
 # Matches the bar of "\{x \mid x > 0\}" and the colon; not "\|".
 _COLON = re.compile(r"\\mid(?![a-zA-Z])|:")
+# Matches the bar of "x \mid x > 0" and of "x | x > 0", and ":"; not "\middle".
 _SUCH_THAT = re.compile(r"\\mid(?![a-zA-Z])|\||:")
 # Matches "and", "\text{ or }", "\lor"; not "band" or "\text{and so on}".
 _WORD_SEPARATOR = re.compile(

@@ -33,6 +33,7 @@ _MAX_CHARS = 2000
 _MAX_NESTING = 12
 _MAX_PRECISION = 20_000
 _STEPS = 200_000
+# Matches ten commands in a row, or 20 bars; not "\sin\cos x".
 _TANGLED = re.compile(r"(?:\\[a-zA-Z]+\s*){10}|(?:\|[^|]*){20}")
 """Chains of functions and unpaired bars, for which the parser takes exponentially long."""
 # Matches a number of 1,500 digits; not a shorter one.

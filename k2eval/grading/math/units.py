@@ -161,6 +161,7 @@ _DOUBLE_MEANING = {"pound": ("lb", "gbp"), "ton": ("tonne", "shortton")}
 """Words with two meanings, and the names of these in the table."""
 _DOUBTFUL = re.compile(r"(?i)(?<![a-z])(pound|ton)s?(?![a-z])")
 """Matches "pounds", "ton" / not "tonne"."""
+# Matches "pounds", "lb" and "oz"; not "compound".
 _AVOIRDUPOIS = re.compile(r"(?i)(?<![a-z])(?:pound|lb|oz|ounce)s?(?![a-z])")
 _HOUR = re.compile(r"[ap] ?\.? ?m\.?", re.IGNORECASE)
 """Matches "PM", "a.m." / not "map"."""

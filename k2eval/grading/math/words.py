@@ -41,6 +41,7 @@ _NOTHING = re.compile(
     r"(?:solutions?|roots?|numbers?|integers?|values?|functions?|pairs?|triples?|polynomials?|sequences?|primes?|zeros?|x|n)"
     r"(?:\s+(?:exists?|is\s+possible|are\s+possible))?|(?:the\s+)?solution\s+set\s+is\s+empty|(?:the\s+)?empty\s+set)"
 )
+# Matches "integer", "positive"; not "odd".
 _KIND_OF_NUMBER = re.compile(
     r"(?i)\b(integer|integral|whole|rational|real|complex|natural|positive|negative)"
 )
@@ -54,6 +55,7 @@ _AFFIRMED = re.compile(
     # Matches "Yes" in "Yes, it is possible" and "No" in "No, it does not exist"; not in "Yes, but", "Yes and no".
     r"(?i)(yes|no)\s*[,.;:–—-]\s*(?!.*\b(?:yes|but|only|if|unless|except|or|maybe|perhaps|wrong)\b)[^\d=]*"
 )
+# Matches "no", "cannot" and "isn't"; not "note".
 _NEGATION = re.compile(r"(?i)\b(?:no|not|never|none|nothing|nor|impossible|cannot|without)\b|n't\b")
 _REALS = re.compile(
     # Matches "all real numbers", "any real x", "every real value"; not "real" or "all integers".
