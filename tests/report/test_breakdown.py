@@ -32,7 +32,12 @@ def set_verdicts(run: Path, rows: dict[str, tuple[dict[str, str], str]]) -> None
     (run / VERDICTS).write_text("".join(json.dumps(line) + "\n" for line in lines))
     described = json.loads((run / RUN).read_text())
     repeats = max(len(answers) for _, answers in rows.values())
-    described["tasks"]["smoke"] |= {"title": "Smoke", "questions": len(rows), "repeats": repeats}
+    described["tasks"]["smoke"] |= {
+        "title": "Smoke",
+        "questions": len(rows),
+        "repeats": repeats,
+        "hashes": dict.fromkeys(rows, "0"),
+    }
     (run / RUN).write_text(json.dumps(described))
 
 

@@ -160,6 +160,18 @@ def test_rows_of_the_hub_carry_the_revision_they_came_from(monkeypatch: pytest.M
     )
 
 
+def test_rows_in_the_hubs_cache_are_read_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("K2EVAL_DATA", raising=False)
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionError("no route to the hub")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", unreachable)
+    monkeypatch.setattr("datasets.load_dataset", lambda *_, **__: ROWS)
+    result = load_questions(task({"hub": "someone/toy", "split": "test"}), data=None)
+    assert (result.available, result.source) == (5, "someone/toy@cached")
+
+
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "toy" / "test.jsonl", [])
     with pytest.raises(
