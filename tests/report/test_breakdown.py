@@ -76,7 +76,7 @@ def test_numbers_are_put_in_their_order(run: Path) -> None:
     set_verdicts(run, {f"q{level}": ({"level": level}, "+a") for level in ("10", "9", "2")})
     [_, (title, header, rows)] = tables(break_down([run]))
     assert title == "Smoke, by level"
-    assert header == ["level", "Questions", "k", "avg", "pass@2", "maj@2"]
+    assert header == ["level", "Questions", "k", "Samples", "avg", "pass@2", "maj@2"]
     assert [row[0] for row in rows] == ["2", "9", "10"]
 
 
