@@ -102,8 +102,8 @@ docs: setup ## The documentation as pages, in build/site
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet && echo "Wrote build/site/index.html"
 
 ##@ Measure
-.PHONY: bench-beside bench-endpoint bench-fleet bench-generation bench-grading bench-leaderboard bench-load bench-recipe \
-        bench-sandbox bench-schedule bench-speed bench-startup
+.PHONY: bench-beside bench-endpoint bench-fleet bench-generation bench-grading bench-kills bench-leaderboard bench-load \
+        bench-recipe bench-sandbox bench-schedule bench-speed bench-startup
 bench-endpoint: setup ## Answers and tokens/s of one core through servers that answer from memory, against a bare client
 	@$(PY) -m benchmarks.endpoint $(ARGS)
 bench-fleet: setup ## Places that one driver keeps taken in 64 replicas of 256 places; ARGS="--recipe k2 --samples 20000"
@@ -120,6 +120,8 @@ bench-leaderboard: setup ## The leaderboard of 100 runs × 17,000 verdicts: seco
 	@$(PY) -m benchmarks.leaderboard $(ARGS)
 bench-sandbox: setup ## Programs judged per second; ARGS=--official DIR runs LiveCodeBench's own grader beside
 	@$(PY) -m benchmarks.sandbox $(ARGS)
+bench-kills: setup ## Runs killed 180 times at random moments, and compared; ARGS="--kills 0 --vllm 20" with vLLM in process
+	@$(PY) -m benchmarks.kills $(ARGS)
 bench-load: setup ## Whether verdicts on 200 programs are the same on an idle and on a busy machine
 	@$(PY) -m benchmarks.load $(ARGS)
 bench-beside: setup ## What grading programs beside generation costs the engine

@@ -11,7 +11,7 @@ This module puts the small model inside the large shape, so that real cost meets
   projections. So they cost their normal time and change nothing.
 - Tokens beyond the small vocabulary get very negative logits from one constant coordinate of the hidden state.
 
-Nothing large is stored: :mod:`benchmarks.fill` writes into a model that vLLM loaded with ``load_format="dummy"``.
+Nothing large is stored: `benchmarks.fill` writes into a model that vLLM loaded with ``load_format="dummy"``.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ the share of the engine's places that are taken until 2 % of the answers are lef
 ``beside``: the engine's speed while programs are graded beside it, and while nothing is graded. ``drafts``: real
 questions at 1 and 256 requests, without and with speculation.
 
-The large model is the small one grown to the shape (:mod:`benchmarks.expand`), in memory: a folder with config and
+The large model is the small one grown to the shape (`benchmarks.expand`), in memory: a folder with config and
 tokenizer is made under ``--scratch``, vLLM loads it with dummy weights, and a worker extension fills them in. All
 measurements without speculation share one start of the engine. Each result is printed, and appended to ``--out`` as
 one JSON line, as soon as it is there. A table of all results comes last, even if ``--minutes`` are over.

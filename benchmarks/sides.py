@@ -47,7 +47,7 @@ def two_sides(
     """Measure both sides in turn, or one of them if this process was told to.
 
     Args:
-        parser: The parser of the benchmark's options, with those of :func:`add_options`.
+        parser: The parser of the benchmark's options, with those of `add_options`.
         module: The module that each process runs, with ``--side``.
         one_side: Function that measures the side of ``options.side``; its result is printed as the last line.
         names: Options that a process needs.

@@ -1,6 +1,15 @@
-"""``python -m k2eval``."""
+"""``k2eval`` and ``python -m k2eval``."""
 
-from k2eval.cli import main
+import signal
+
+
+def main() -> None:
+    """Run the command line. Ctrl-C during the imports ends the process without a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from k2eval.cli import main as run
+
+    run()
+
 
 if __name__ == "__main__":
     main()

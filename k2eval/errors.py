@@ -7,6 +7,8 @@
     ├── EngineError          the engine cannot start, or cannot answer
     │   ├── EngineGaveUp     the engine has asked for one answer as often as it may
     │   ├── PromptTooLong    one prompt exceeds the engine's context; retrying will not help
+    │   ├── RecipeFailed     a recipe or a solver of the user's made no response to one sample
+    │   │   └── NoResponse   it returned something else, so it has a wrong kind
     │   └── EngineStopped    the engine has died; the run cannot go on, and can be resumed
     └── SandboxUnavailable   untrusted programs cannot be isolated here; nothing was run
 
@@ -41,6 +43,14 @@ class EngineGaveUp(EngineError):
 
 class PromptTooLong(EngineError):
     """One prompt exceeds the engine's context; retrying will not help."""
+
+
+class RecipeFailed(EngineError):
+    """A recipe or a solver of the user's made no response to a sample; only that sample fails."""
+
+
+class NoResponse(RecipeFailed):
+    """A recipe or a solver of the user's returned something other than a response."""
 
 
 class EngineStopped(EngineError):

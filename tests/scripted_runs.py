@@ -11,9 +11,9 @@ from typing import Any
 from rich.console import Console
 
 from k2eval.config.run import RunConfig
-from k2eval.engines.scripted import ScriptedEngine
-from k2eval.journal import VERDICTS, read_lines
-from k2eval.records import Request, Role, Verdict
+from k2eval.engines.scripted import Script, ScriptedEngine
+from k2eval.journal import GENERATIONS, VERDICTS, read_lines
+from k2eval.records import Generation, Request, Role, Verdict
 from k2eval.run.plan import Work
 from k2eval.run.runner import Runner, Summary
 
@@ -27,7 +27,7 @@ def config(out: Path, **fields: Any) -> RunConfig:
 
 
 def golds(run: RunConfig) -> dict[str, str]:
-    return {one.question.id: str(one.question.gold) for one in Work(run).assignments()}
+    return {assignment.question.id: str(assignment.question.gold) for assignment in Work(run).assignments()}
 
 
 def student(known: Mapping[str, str], right: Callable[[Request], bool]) -> Callable[[Request], str]:
@@ -54,3 +54,18 @@ async def run(run_config: RunConfig, script: Callable[[Request], str], **roles: 
 
 def verdicts(out: Path) -> list[Verdict]:
     return list({verdict.sample_key: verdict for _, verdict in read_lines(out / VERDICTS, Verdict)}.values())
+
+
+def right(request: Request) -> str:
+    return r"<think>so</think>\boxed{35}"
+
+
+async def carry_out(
+    run_config: RunConfig, script: Script = right, out: io.StringIO | None = None, **engine: Any
+) -> tuple[Summary, ScriptedEngine]:
+    scripted = ScriptedEngine(script, **engine)
+    return await Runner(run_config, {"solver": scripted}, Console(file=out or io.StringIO())).run(), scripted
+
+
+def generations(out: Path) -> list[Generation]:
+    return [generation for _, generation in read_lines(out / GENERATIONS, Generation)]

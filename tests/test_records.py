@@ -34,8 +34,8 @@ def test_any_text_survives_a_line(text: str) -> None:
 
 
 def test_equal_records_give_equal_lines_whatever_the_order_of_their_fields() -> None:
-    one = Sampling(chat_template={"a": 1, "b": 2}).to_line()
-    assert Sampling(chat_template={"b": 2, "a": 1}).to_line() == one
+    line = Sampling(chat_template={"a": 1, "b": 2}).to_line()
+    assert Sampling(chat_template={"b": 2, "a": 1}).to_line() == line
 
 
 def test_unknown_fields_are_refused() -> None:

@@ -147,7 +147,7 @@ def judge_line(duels: Sequence[Duel]) -> str:
         won = sum(duel.winner in duel.right for duel in telling)
         single = [named in duel.right for duel in telling for named in duel.orders if named is not None]
         parts.append(
-            f"where exactly one of two is right, the right one is chosen in {_share(won, len(telling))}"
+            f"if exactly one of two is right, the right one is chosen in {_share(won, len(telling))}"
             + (f" (single verdicts: {_share(sum(single), len(single))})" if single else "")
         )
     return "; ".join(parts)

@@ -76,7 +76,7 @@ def _work(folders: Sequence[Path], runs: Sequence[RunRecord], data: Path | None)
             lines = "\n".join(
                 f"  {key}: {first[key]!r} in {folders[0]}, {other[key]!r} there" for key in apart
             )
-            raise JournalError(f"{folder} cannot be compared with {folders[0]}. What differs:\n{lines}")
+            raise JournalError(f"{folder} cannot be compared with {folders[0]}. The differences:\n{lines}")
     tasks = [name for name in runs[0].tasks if all(name in run.tasks for run in runs)]
     if not tasks:
         raise JournalError("The runs have no task in common.")

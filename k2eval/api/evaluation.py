@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 Paths: TypeAlias = str | Path | Sequence[str | Path]
 
 
+_OF_ENGINES = ("info", "generate", "__aenter__", "__aexit__")
+"""What an engine object must have, see `k2eval.engines.Engine`."""
+
+
 def evaluate(
     model: str | Path | None = None,
     tasks: str | Sequence[str] = (),
@@ -57,7 +61,7 @@ def evaluate(
 
     The same call again continues an interrupted run, and adds tasks, repeats or questions to a finished one.
     An engine starts only if something is missing. Samples that could not be finished on our side are counted by
-    :attr:`Run.failed`; the same call tries them again.
+    `Run.failed`; the same call tries them again.
 
     In a script, call this below ``if __name__ == "__main__":``, since vLLM starts processes that import the script.
     In a notebook, write ``await k2eval.evaluate_async(…)``.
@@ -68,7 +72,7 @@ def evaluate(
         tasks: Names of tasks, as ``k2eval tasks`` lists them.
         out: Run directory.
         recipe: The recipe of each response: a name, as ``k2eval recipes`` lists them, or an async function of a
-            :class:`Sample`.
+            `Sample`.
         repeats: Independent repeats of every question; each task's own default if None.
         engine: ``vllm``, ``endpoint`` or ``scripted``; or a mapping of ``kind`` and the engine's arguments, such as
             ``{"kind": "vllm", "max_model_len": 8192}``; or an engine object.
@@ -136,12 +140,12 @@ async def evaluate_async(
     cluster: str | None = None,
     progress: bool = True,
 ) -> Run:
-    """Evaluate as :func:`evaluate` does, in the event loop that runs already.
+    """Evaluate as `evaluate` does, in the event loop that runs already.
 
     No signal handler is installed. If the task is cancelled, everything finished is kept, and the same call continues.
 
     Args:
-        model: As for :func:`evaluate`, like all arguments.
+        model: As for `evaluate`, like all arguments.
         tasks: Names of tasks.
         out: Run directory.
         recipe: How a response is made.
@@ -178,6 +182,11 @@ async def evaluate_async(
             "Expected a run directory as `out`, got an empty text. Give a folder, such as runs/mine."
         )
     own_engine = None if isinstance(engine, (str, Mapping)) else engine
+    if own_engine is not None and not all(hasattr(own_engine, name) for name in _OF_ENGINES):
+        raise ConfigError(
+            f"Expected a kind of engine, a mapping or an object with {', '.join(_OF_ENGINES)} as `engine`, got "
+            f"{own_engine!r:.100}."
+        )
     if model is None and own_engine is None:
         raise ConfigError(
             "Expected model=…, or an engine object as engine=…, to know what is evaluated; got neither."

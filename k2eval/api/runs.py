@@ -106,7 +106,7 @@ class Run:
 
 
 def load_run(folder: str | Path) -> Run:
-    """Load a run directory that ``k2eval run`` or :func:`evaluate` wrote.
+    """Load a run directory that ``k2eval run`` or `evaluate` wrote.
 
     Raises:
         JournalError: If the folder is not a run directory.

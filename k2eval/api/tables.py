@@ -134,7 +134,7 @@ def compare_runs(
     Args:
         first: Run directory or run.
         others: One or more further run directories or runs.
-        exclude: File that lists questions to leave out, as for :func:`build_leaderboard`.
+        exclude: File that lists questions to leave out, as for `build_leaderboard`.
 
     Raises:
         ConfigError: If there is no other run, or the runs have no benchmark in common.

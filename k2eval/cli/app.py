@@ -5,10 +5,12 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, TextIO
 
 import typer
@@ -56,6 +58,9 @@ app.add_typer(sandbox_app, name="sandbox", rich_help_panel=MACHINE)
 
 def main() -> None:
     """Run the command line. k2eval's own errors are printed without a traceback and end with code 2."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _end_in_order)
     warnings.showwarning = _show_warning
     status: list[int] = []
     atexit.register(leave, status)  # before whatever a command registers, so called after it
@@ -74,6 +79,11 @@ def main() -> None:
     finally:
         for stream in (sys.stdout, sys.stderr):
             silence(stream)
+
+
+def _end_in_order(number: int, frame: FrameType | None) -> None:
+    """End the command as `sys.exit` does, so that its temporary files are removed. A signal handler."""
+    sys.exit(128 + number)
 
 
 def leave(status: Sequence[int]) -> None:

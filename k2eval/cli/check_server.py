@@ -13,10 +13,10 @@ import httpx
 from k2eval.cli.findings import Findings, first_of_each_step
 from k2eval.config import RunConfig
 from k2eval.engines import ScriptedEngine
-from k2eval.engines.endpoint import EndpointEngine, Secrets, checked
+from k2eval.engines.endpoint import EndpointEngine, Secrets, checked, reasoning_field
 from k2eval.errors import ConfigError, EngineError, EngineStopped
-from k2eval.reasoning import find_format, split
-from k2eval.records import Generation, Json, Message, Request, Sampling
+from k2eval.reasoning import Parts, find_format, split
+from k2eval.records import Generation, Json, Message, ReasoningFormat, Request, Sampling
 from k2eval.run import RoleEngines, Work
 
 _PATIENCE_S = 60.0
@@ -44,7 +44,8 @@ class Server:
     @classmethod
     def of(cls, url: str, arguments: Mapping[str, Any]) -> Server:
         """Return the one that settings of an endpoint describe."""
-        secrets = Secrets(checked({**arguments, "base_url": url}))
+        settings = checked({**arguments, "base_url": url})
+        secrets, [url, *_] = Secrets(settings), settings.base_url
         bearer = {"Authorization": f"Bearer {secrets.key}"} if secrets.key else {}
         return cls(url.rstrip("/"), {**bearer, **secrets.headers}, secrets.query)
 
@@ -85,8 +86,7 @@ class Server:
                 params=self.query,
                 timeout=_PATIENCE_S,
             )
-            message = answer.json()["choices"][0]["message"]
-            return next((name for name in ("reasoning_content", "reasoning") if message.get(name)), None)
+            return reasoning_field(answer.json()["choices"][0]["message"])
         except (httpx.HTTPError, ValueError, KeyError, IndexError, TypeError, AttributeError):
             return None
 
@@ -112,8 +112,9 @@ def check_server(config: RunConfig, served: str | None) -> Findings:
         )
     arguments = {"attempts": _ATTEMPTS, "timeout_s": _PATIENCE_S, **config.engine.arguments, "base_url": url}
     findings.facts["model"] = models[0]
-    engine = EndpointEngine(models[0], arguments, find_format(models[0], config.reasoning))
-    asyncio.run(_ask_all(findings, engine, config))
+    reasoning = find_format(models[0], config.reasoning)
+    engine = EndpointEngine(models[0], arguments, reasoning)
+    asyncio.run(_ask_all(findings, engine, config, reasoning.form))
     field = server.field_of_reasoning(models[0])
     if field:
         findings.facts["reasoning"] = f"comes apart, in the field {field}"
@@ -121,7 +122,9 @@ def check_server(config: RunConfig, served: str | None) -> Findings:
     return findings
 
 
-async def _ask_all(findings: Findings, engine: EndpointEngine, config: RunConfig) -> None:
+async def _ask_all(
+    findings: Findings, engine: EndpointEngine, config: RunConfig, form: ReasoningFormat
+) -> None:
     work = Work(config)
     sampling = work.sampling_of(work.sets[0]).model_copy(update={"temperature": 0.0, "max_tokens": _ROOM})
     async with engine:
@@ -139,7 +142,7 @@ async def _ask_all(findings: Findings, engine: EndpointEngine, config: RunConfig
                 continue
             ended = f"finish_reason {generation.finish_reason}, {generation.output_tokens} tokens"
             findings.prompts.append((f"{title}: {ended}", generation.prefill + generation.text))
-            check(findings, generation)
+            check(findings, generation, split(generation.prefill + generation.text, form))
         await _ask_stages(findings, engine, work)
         for note in engine.info.notes:
             findings.note(note.text.rstrip("."))
@@ -165,8 +168,7 @@ def _request(question: str, sampling: Sampling) -> Request:
     )
 
 
-def _check_plain(findings: Findings, generation: Generation) -> None:
-    parts = split(generation.prefill + generation.text)
+def _check_plain(findings: Findings, generation: Generation, parts: Parts) -> None:
     if parts.reasoning or not parts.complete:
         findings.facts["reasoning"] = "comes within the text, between its marks"
     if not parts.complete or not parts.answer.strip():
@@ -176,8 +178,7 @@ def _check_plain(findings: Findings, generation: Generation) -> None:
         )
 
 
-def _check_stop(findings: Findings, generation: Generation) -> None:
-    parts = split(generation.prefill + generation.text)
+def _check_stop(findings: Findings, generation: Generation, parts: Parts) -> None:
     if generation.finish_reason == "stop" and not parts.complete:
         findings.must(
             "the stop string </answer> ended an answer within its reasoning: --set 'sampling.stop=[]', or give the "
@@ -185,10 +186,9 @@ def _check_stop(findings: Findings, generation: Generation) -> None:
         )
 
 
-def _check_schema(findings: Findings, generation: Generation) -> None:
-    answer = split(generation.prefill + generation.text).answer
+def _check_schema(findings: Findings, generation: Generation, parts: Parts) -> None:
     try:
-        held = isinstance(json.loads(answer)["sum"], int)
+        held = isinstance(json.loads(parts.answer)["sum"], int)
     except (ValueError, KeyError, TypeError):
         held = False
     if generation.finish_reason == "length":

@@ -165,7 +165,7 @@ def reasoning_setting(reasoning: str | None) -> Any:
     """Return the value of ``--reasoning``: a name, or a mapping in YAML."""
     try:
         return None if reasoning is None else yaml.safe_load(reasoning)
-    except yaml.YAMLError:
+    except Exception:  # PyYAML raises more than its own errors; the text is then no format's name either
         return reasoning
 
 
@@ -197,15 +197,16 @@ def _question_finder(
 def leaderboard_command(
     runs: Sequence[Path], out: Path, published: Path | None, quiet: bool = False, **scope: Any
 ) -> int:
-    """Carry out ``k2eval leaderboard``; ``scope`` is what :func:`k2eval.leaderboard.build` leaves out or splits."""
+    """Carry out ``k2eval leaderboard``; ``scope`` is what `k2eval.leaderboard.build` leaves out or splits."""
     from k2eval.leaderboard import build, print_table, write
 
     console = terminal()
     own = shipped_path("leaderboards", "published.csv")
     board = build(runs, published=published or (own if own.exists() else None), **scope)
+    paths = write(board, out)  # before the table, whose reader may leave after its first lines
     if not quiet:
         print_table(board, console)
-    for path in write(board, out):
+    for path in paths:
         console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
     return 0
 
@@ -216,8 +217,9 @@ def breakdown_command(runs: Sequence[Path], by: Sequence[str], out: Path | None,
 
     console = terminal()
     frame = break_down(runs, by, data)
+    paths = write_breakdown(frame, out) if out else ()
     print_breakdown(frame, console)
-    for path in write_breakdown(frame, out) if out else ():
+    for path in paths:
         console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
     return 0
 
@@ -228,12 +230,13 @@ def compare_command(runs: Sequence[Path], out: Path | None, exclude: Path | None
 
     console = terminal()
     comparison = compare(runs, exclude=exclude)
-    print_comparison(comparison, console)
     if out:
         try:
             write_text(out, to_markdown(comparison))
         except OSError as error:
             raise ConfigError(f"Cannot write {out}: {error}. Give another --out.") from error
+    print_comparison(comparison, console)
+    if out:
         console.print(f"Wrote {out}", soft_wrap=True, highlight=False)
     return 0
 

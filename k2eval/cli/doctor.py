@@ -127,11 +127,12 @@ def disk_row(name: str, folder: Path) -> DoctorRow:
     """Write a file into a folder, read it back and delete it."""
     other = "TMPDIR" if name == "temporary folder" else "--out"
     try:
-        with tempfile.NamedTemporaryFile(prefix="k2eval-", dir=folder) as file:
+        with tempfile.TemporaryFile(dir=folder) as file:
             file.write(_WRITTEN)
             file.flush()
             os.fsync(file.fileno())
-            if Path(file.name).read_bytes() != _WRITTEN:
+            file.seek(0)
+            if file.read() != _WRITTEN:
                 return DoctorRow(name, False, f"{folder} gives back other bytes than were written", "")
         free = shutil.disk_usage(folder).free
     except OSError as error:

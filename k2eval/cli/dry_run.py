@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from rich.text import Text
 from k2eval.cli.hub import hub_row
 from k2eval.config import RunConfig
 from k2eval.engines import (
+    CheckpointFacts,
     checkpoint_config,
     longest_context,
     open_engines,
@@ -23,11 +25,11 @@ from k2eval.engines import (
     pinned_config,
     weight_bytes,
 )
-from k2eval.errors import ConfigError, K2EvalError
+from k2eval.errors import ConfigError, JournalError, K2EvalError
 from k2eval.journal import RUN, Archive, read_run, read_verdicts
 from k2eval.reasoning import find_format
 from k2eval.recipes import recipe_for
-from k2eval.run import RoleEngines, Work, merge_run, read_lengths, rehearse
+from k2eval.run import RoleEngines, Work, merge_run, read_lengths, rehearse, steps_of
 from k2eval.sandbox import DoctorRow
 
 
@@ -83,7 +85,7 @@ def plan_of(config: RunConfig, name: str) -> TaskPlan:
         [questions] = work.sets
         items = questions.questions()
         in_steps = questions.task.spec.solver is not None
-        steps = sum(int(question.tags.get("steps", 1)) if in_steps else 1 for question in items)
+        steps = sum(steps_of(question) if in_steps else 1 for question in items)
     except K2EvalError as error:
         return TaskPlan(name, problem=str(error))
     try:
@@ -120,7 +122,8 @@ def candidates(recipe: str) -> int:
     >>> candidates("plain"), candidates("bo3"), candidates("k2")
     (1, 3, 3)
     """
-    return int(getattr(recipe_for(recipe), "n", 1))
+    count = getattr(recipe_for(recipe), "n", 1)
+    return count if isinstance(count, int) else 1
 
 
 def checks(config: RunConfig, plans: list[TaskPlan]) -> Iterator[DoctorRow]:
@@ -215,8 +218,8 @@ def checkpoint_words(config: RunConfig, commit: str | None) -> str:
     settings = checkpoint_config(config.model)
     if not settings:
         return f"{config.model} is on the hub, at commit {commit}; its weights were not looked at."
-    kind = ", ".join(settings.get("architectures") or ["an unnamed architecture"])
-    return f"{config.model}: {kind}, {weight_bytes(config.model) / 2**20:,.0f} MiB of weights."
+    size = weight_bytes(config.model) / 2**20
+    return f"{config.model}: {CheckpointFacts(settings).architecture}, {size:,.0f} MiB of weights."
 
 
 def needs_hub(config: RunConfig, plans: list[TaskPlan]) -> bool:
@@ -229,9 +232,12 @@ def directory_words(config: RunConfig) -> str:
     """Say what the run directory holds.
 
     Raises:
-        JournalError: If it holds another run, or files that are not k2eval's.
+        JournalError: If it holds another run, or files that are not k2eval's, or cannot be made.
     """
     if not (config.out / RUN).exists():
+        place = next(folder for folder in (config.out, *config.out.absolute().parents) if folder.exists())
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+            raise JournalError(f"{place} is no folder that can be written. Give another --out.")
         return f"{config.out} will be made anew."
     record = read_run(config.out)
     engines = RoleEngines(open_engines(config), config)

@@ -1,4 +1,4 @@
-"""What `k2eval check-model` finds out, and how it is shown."""
+"""The findings of `k2eval check-model`, and the way they are shown."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _LONG = 400
 
 @dataclass(slots=True)
 class Findings:
-    """What was found out about a model."""
+    """The facts about a model, and what follows from them."""
 
     model: str
     facts: dict[str, str] = field(default_factory=dict)
     to_set: dict[str, None] = field(default_factory=dict)
-    """What must be set or corrected before a run can score right."""
+    """Settings to change and faults to correct before a run can score right."""
     notes: dict[str, None] = field(default_factory=dict)
-    """What its user should know."""
+    """Facts that the user should know."""
     prompts: list[tuple[str, str]] = field(default_factory=list)
     """Title and text of each stage's prompt, or of each question to a server and its answer."""
     marks: Collection[str] = ()

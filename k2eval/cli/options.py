@@ -17,12 +17,18 @@ def to_path(text: str) -> Path:
     """Return the path that an option names.
 
     Raises:
-        typer.BadParameter: If the text is empty, which a path would take for the current folder.
+        typer.BadParameter: If the text is empty, which a path would take for the current folder, or if no file can have
+            that name.
     """
     if not text.strip():
         raise typer.BadParameter(
             "expected a path, got an empty text. Name a folder or a file; '.' is the current folder."
         )
+    from k2eval.values import fault_of_path
+
+    fault = fault_of_path(text)
+    if fault:
+        raise typer.BadParameter(f"{text!r:.200}: {fault}. Give another path.")
     return Path(text)
 
 
@@ -151,7 +157,8 @@ ReasoningOption = Annotated[
         metavar="FORMAT",
         rich_help_panel=MODEL,
         help="Marks of reasoning in responses: auto, none, think, harmony, mistral, seed, gemma and others (see "
-        "docs/checkpoints.md), or `{start: <a>, end: </a>}`. [default: auto, found in the checkpoint's files]",
+        "docs/checkpoints.md), or `{start: <a>, end: </a>}`. "
+        "[default: auto, by the checkpoint's files or else by each response]",
     ),
 ]
 

@@ -236,6 +236,9 @@ def _notes(benchmark: _Aligned) -> list[str]:
     failed = (benchmark.first.failed, benchmark.second.failed)
     if any(failed):
         notes.append(f"infrastructure failures, left out: {failed[0]} and {failed[1]} samples")
+    missing = (benchmark.first.missing, benchmark.second.missing)
+    if any(missing):
+        notes.append(f"without a verdict: {missing[0]} and {missing[1]} samples")
     expected = first.expected_questions
     if expected is not None and first.questions < expected:
         notes.append(f"{first.questions} of {expected} questions")

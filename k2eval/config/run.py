@@ -23,7 +23,7 @@ from k2eval.config.speculative import parse as parse_speculative
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.reasoning import format_named
 from k2eval.records import SWITCHES
-from k2eval.values import Count, FilePath, Integer, Text, fault_of_text
+from k2eval.values import Count, FilePath, Integer, Text, fault_of_setting, fault_of_text
 
 EngineKind = Literal["vllm", "endpoint", "scripted"]
 
@@ -116,14 +116,14 @@ class RunConfig(_Switched):
     fleet: FleetConfig = FleetConfig()
     """Number and place of the replicas of the engine; no part of the run's identity."""
     roles: dict[Text, Annotated[dict[str, Any], AfterValidator(_role)]] = Field(default_factory=dict)
-    """Other engines and sampling for ``planner``, ``judge`` or ``answer_judge``; the solver where absent.
+    """Other engines and sampling for ``planner``, ``judge`` or ``answer_judge``; the solver if absent.
 
     Each is a mapping of ``model``, ``kind`` and engine arguments, and of ``sampling``, ``thinking``,
     ``reasoning_effort`` and ``thinking_budget``, changes to how the role draws. Naming ``answer_judge``, with an
     empty mapping too, is what switches it on.
     """
     reuse: tuple[FilePath, ...] = ()
-    """Run directories whose generations are taken over where this run would ask for the very same ones."""
+    """Run directories whose generations are taken over if this run would ask for the very same ones."""
     lengths_from: tuple[FilePath, ...] = ()
     """Run directories that tell which questions take long. They decide about the order of samples, and nothing else."""
     reasoning: str | dict[str, str] = "auto"
@@ -160,9 +160,6 @@ class RunConfig(_Switched):
         return value
 
 
-SECTIONS = ("engine", "fleet", "sampling", "roles", "speculative")
-
-
 TaskNames = Iterable[str] | Callable[[Sequence[Path]], Iterable[str]]
 """Names of tasks, or a function from folders with the user's own tasks to names."""
 
@@ -173,12 +170,12 @@ def load_config(
     """Merge a YAML file, command line flags and ``--set a.b=value`` pairs; later ones take precedence.
 
     Args:
-        file: YAML with the fields of :class:`RunConfig`; ``engine`` may be given flat (``kind`` beside
+        file: YAML with the fields of `RunConfig`; ``engine`` may be given flat (``kind`` beside
             its arguments), and a top-level key that is a task's name holds that task's overrides.
         flags: Fields given as flags; None means not given.
         sets: ``section.key=value`` with a YAML value, where section is ``engine``, ``fleet``, ``sampling``,
             ``roles``, ``speculative`` or a task's name.
-        task_names: Names that may be overridden. A function, such as :func:`k2eval.tasks.task.task_files`, is
+        task_names: Names that may be overridden. A function, such as `k2eval.tasks.task.task_files`, is
             called with ``include_path``, so that the user's own tasks may be overridden too.
 
     Raises:
@@ -192,6 +189,10 @@ def load_config(
         merged["speculative"] = parse_speculative(merged["speculative"])
     for pair in sets:
         _apply_set(merged, pair)
+    for key, value in merged.items():
+        fault = fault_of_setting(value)
+        if fault:
+            raise ConfigError(f"{str(key)[:100]!r}: {fault}. Correct it.")
     _rename(merged, "")
     return _build(merged, list(task_names(_folders(merged)) if callable(task_names) else task_names))
 
@@ -211,8 +212,10 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         raise ConfigError(
             f"Cannot read the configuration {file}: {error}. Give a readable YAML file."
         ) from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is not valid YAML: {error}") from error
+    except (
+        Exception
+    ) as error:  # PyYAML raises ValueError for a date that is none, RecursionError for deep nesting
+        raise ConfigError(f"{file} is not valid YAML: {type(error).__name__}: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{file} must hold a mapping of settings, got {type(content).__name__}.")
     return content
@@ -227,8 +230,8 @@ def _apply_set(merged: dict[str, Any], pair: str) -> None:
         )
     try:
         value = yaml.safe_load(raw) if raw.strip() else ""
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {path}: the value {raw!r} is not valid YAML: {error}") from error
+    except Exception as error:  # see _read_yaml
+        raise ConfigError(f"--set {path}: the value {raw[:200]!r} is not valid YAML: {error}") from error
     target = merged
     for depth, key in enumerate(keys[:-1]):
         target = target.setdefault(key, {})

@@ -19,7 +19,7 @@ _METHODS = {
 }  # fmt: skip
 METHODS_WITH_PATH = ("draft_model", "eagle", "eagle3", "medusa", "mlp_speculator", "dflash")
 _TOKENS = {"draft_model": 3, "ngram": 4, "eagle": 3, "eagle3": 3, "mtp": 1}
-"""Drafted tokens per step where the user names none; vLLM asks for a number, or reads the head's."""
+"""Drafted tokens per step if the user names none; vLLM asks for a number, or reads the head's."""
 SHORT_NAMES = {
     "tokens": "num_speculative_tokens", "max": "prompt_lookup_max", "min": "prompt_lookup_min",
     "sample": "draft_sample_method",

@@ -40,7 +40,7 @@ _READ = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class CheckpointFacts:
-    """What the files of a checkpoint say, its chat template aside."""
+    """The facts in the files of a checkpoint, its chat template aside."""
 
     config: Mapping[str, Json] = field(default_factory=dict)
     generation: Mapping[str, Json] = field(default_factory=dict)
@@ -56,7 +56,8 @@ class CheckpointFacts:
     def architecture(self) -> str:
         """Name of the model's class."""
         names = self.config.get("architectures")
-        return ", ".join(map(str, names)) if isinstance(names, list) and names else "unnamed"
+        names = [names] if isinstance(names, str) else names
+        return ", ".join(map(str, names)) if isinstance(names, list) and names else "an unnamed architecture"
 
     @property
     def dtype(self) -> str:
@@ -84,7 +85,7 @@ class CheckpointFacts:
         for rope in self._positions:
             kind = rope.get("rope_type", rope.get("type", "default"))
             factor = rope.get("factor")
-            if kind not in _SCALED_ALREADY and isinstance(factor, (int, float)):
+            if kind not in _SCALED_ALREADY and isinstance(factor, (int, float)) and math.isfinite(factor):
                 scale = factor
         if "gemma3" in str(self.config.get("model_type")):  # its config.json names the scaled one
             scale = 1.0
@@ -117,7 +118,7 @@ class CheckpointFacts:
 
     @property
     def own_sampling(self) -> dict[str, Json]:
-        """What generation_config.json says of sampling and lengths."""
+        """The sampling and the lengths that generation_config.json names."""
         return {key: self.generation[key] for key in _OWN_SAMPLING if self.generation.get(key) is not None}
 
     @property

@@ -112,32 +112,30 @@ def commit_of(model: str, revision: str | None = None) -> str:
 @lru_cache(maxsize=64)  # one answer for all parts of a run, even if the hub moves meanwhile
 def looked_up(repository: str, revision: str) -> str:
     """Return the commit of a branch or tag; see `commit_of`."""
-    from httpx import HTTPError
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (  # HTTPError is that of the client that this version of the hub uses
+        GatedRepoError,
+        HTTPError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     missing = (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError)
+    remedy = "Connect to the hub"
     try:
         commit: str | None = HfApi().model_info(repository, revision=revision, timeout=_PATIENCE_S).sha
         if commit:
             return commit
         reason = "the hub names no commit"
-    except (
-        HTTPError,
-        OSError,
-        ValueError,
-    ) as error:  # errors of the hub and of the network are of these kinds
+    except (HTTPError, OSError, ValueError) as error:
         reason = _first_line(error)
-        remedy = (
-            "Correct the name or the revision, or log in: `hf auth login`"
-            if isinstance(error, missing)
-            else ""
-        )
+        if isinstance(error, missing):
+            remedy = "Correct the name or the revision, or log in: `hf auth login`"
     if commit := _cached(repository, revision):
         return commit
     raise ConfigError(
         f"Cannot find out which commit of {repository} is asked ({revision}): {reason}; and the hub's cache on this "
-        f"machine does not hold it. {remedy or 'Connect to the hub'}, or give the folder of a checkpoint."
+        f"machine does not hold it. {remedy}, or give the folder of a checkpoint."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.reasoning import Found
+from k2eval.reasoning import Detection
 
 KINDS = ("vllm", "endpoint", "scripted")
 
@@ -19,7 +19,7 @@ def open_engine(
     arguments: Mapping[str, Any],
     speculative: Mapping[str, Any] | None = None,
     log: Path | None = None,
-    reasoning: Found | None = None,
+    reasoning: Detection | None = None,
 ) -> Engine:
     """Return an engine of this kind, not started yet."""
     if kind == "vllm":

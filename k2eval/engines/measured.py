@@ -15,9 +15,9 @@ class Piece(NamedTuple):
     tokens: int
     """New output tokens; 0 for a piece that only closes the answer."""
     prompt_tokens: int = 0
-    """Length of the prompt, where the piece tells."""
+    """Length of the prompt, if the piece tells."""
     total: int | None = None
-    """Output tokens in all, where a server counts them only at the end."""
+    """Output tokens in all, if a server counts them only at the end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from k2eval.engines.hub import pinned, pinned_tokenizer
 from k2eval.engines.protocol import Engine
 from k2eval.engines.replicas import open_replicas, role_fleet
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.reasoning import Found, find_format
+from k2eval.reasoning import Detection, find_format
 from k2eval.records import ROLES, SWITCHES, Role, Sampling, digest
 from k2eval.tasks import sampling_with
 
@@ -61,21 +61,23 @@ def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, 
             )
         model = arguments.pop("model", config.model)
         kind, speculative = arguments.pop("kind", "vllm"), parse(arguments.pop("speculative", None))
-        found = _format(kind, str(model), reasoning or "auto", arguments)
-        what = digest(kind, model, arguments, speculative, found.form.model_dump(mode="json"), replicas)
-        if what not in opened:  # roles of one engine share it
+        detection = _format(kind, str(model), reasoning or "auto", arguments)
+        identity = digest(
+            kind, model, arguments, speculative, detection.form.model_dump(mode="json"), replicas
+        )
+        if identity not in opened:  # roles of one engine share it
             fleet = role_fleet(role, replicas, config.fleet) if kind != "endpoint" else FleetConfig()
-            opened[what] = open_replicas(
+            opened[identity] = open_replicas(
                 kind,
                 str(model),
                 arguments,
                 speculative,
                 config.out / LOG,
-                found,
+                detection,
                 fleet,
                 name=f"{role} replica",
             )
-        engines[role] = opened[what]
+        engines[role] = opened[identity]
     return engines
 
 
@@ -84,7 +86,9 @@ def has_own_engine(settings: Mapping[str, Any]) -> bool:
     return bool({"model", "kind"} & set(settings)) and settings.get("kind") != "endpoint"
 
 
-def _format(kind: str, model: str, setting: str | Mapping[str, Any], arguments: Mapping[str, Any]) -> Found:
+def _format(
+    kind: str, model: str, setting: str | Mapping[str, Any], arguments: Mapping[str, Any]
+) -> Detection:
     """Return the reasoning format of a role's checkpoint; of one on the hub at the commit that is asked."""
     known = pinned(model, arguments) if kind == "vllm" else pinned_tokenizer(arguments)
     return find_format(model, setting, known)

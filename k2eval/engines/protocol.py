@@ -26,7 +26,7 @@ class EngineInfo(Record):
     honours_seeds: bool
     """Whether the same request with the same seed gives the same tokens, independent of other requests."""
     context: int | None = None
-    """Longest prompt plus answer in tokens; None where unknown."""
+    """Longest prompt plus answer in tokens; None if unknown."""
     reasoning: ReasoningFormat = ReasoningFormat()
     """The marks around the checkpoint's reasoning."""
     reasoning_from: str = ""
@@ -48,8 +48,8 @@ class Engine(Protocol):
     """Turns requests into generations. Entering starts it, leaving stops it.
 
     ``generate`` may be awaited many times at once; the engine batches as it sees fit. It raises
-    :class:`~k2eval.errors.PromptTooLong` for a prompt that can never fit and
-    :class:`~k2eval.errors.EngineError` when it has given up on a request.
+    `PromptTooLong` for a prompt that can never fit and
+    `EngineError` when it has given up on a request.
     """
 
     @property

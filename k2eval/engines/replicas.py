@@ -10,11 +10,11 @@ from typing import Any
 import psutil
 
 from k2eval.config import FleetConfig
-from k2eval.engines.hub import pinned
+from k2eval.engines.hub import pinned, pinned_draft
 from k2eval.engines.kinds import open_engine
 from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError
-from k2eval.reasoning import Found
+from k2eval.reasoning import Detection
 
 _PASSED = ("VLLM_", "HF_", "NCCL_", "TRANSFORMERS_")
 _SECRET = ("TOKEN", "KEY", "SECRET", "PASSWORD")
@@ -26,7 +26,7 @@ def open_replicas(
     arguments: Mapping[str, Any],
     speculative: Mapping[str, Any] | None,
     log: Path,
-    reasoning: Found,
+    reasoning: Detection,
     fleet: FleetConfig,
     *,
     name: str = "replica",
@@ -70,7 +70,7 @@ def open_replicas(
         kind=kind,
         model=model,
         arguments=pinned(model, settings) if kind == "vllm" else settings,
-        speculative=dict(speculative) if speculative else None,
+        speculative=pinned_draft(speculative),
         reasoning=reasoning.form,
         reasoning_from=reasoning.place,
         folder=str(Path.cwd()),

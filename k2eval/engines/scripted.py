@@ -11,11 +11,11 @@ from typing import Self
 
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import ConfigError
-from k2eval.reasoning import AUTO, Found
+from k2eval.reasoning import AUTO, Detection
 from k2eval.records import Generation, Request, digest
 
 Script = Callable[[Request], str]
-"""Answers a request with text. Raising an :class:`~k2eval.errors.EngineError` plays a failing engine."""
+"""Answers a request with text. Raising an `EngineError` plays a failing engine."""
 
 
 class ScriptedEngine:
@@ -32,7 +32,7 @@ class ScriptedEngine:
         delay_s: float = 0.0,
         capacity: int = 64,
         context: int | None = None,
-        reasoning: Found | None = None,
+        reasoning: Detection | None = None,
     ) -> None:
         self.capacity = capacity
         self.requests: list[Request] = []
@@ -67,6 +67,11 @@ class ScriptedEngine:
         self.requests.append(request)
         await asyncio.sleep(self._delay_s)
         text = self._script(request)
+        if not isinstance(text, str):
+            raise ConfigError(
+                f"The script of the engine {self._info.name}: expected a text, got {type(text).__name__} for stage "
+                f"{request.stage} of question {request.question_id!r:.100}. Return a str."
+            )
         words = text.split(" ")
         cut = len(words) > request.sampling.max_tokens
         return Generation.answering(
@@ -83,7 +88,7 @@ class ScriptedEngine:
 
 
 def from_file(
-    path: Path, *, delay_s: float = 0.0, capacity: int = 64, reasoning: Found | None = None
+    path: Path, *, delay_s: float = 0.0, capacity: int = 64, reasoning: Detection | None = None
 ) -> ScriptedEngine:
     """Make a scripted engine that reads its answers from JSON lines.
 
@@ -99,9 +104,13 @@ def from_file(
             raise ConfigError(f"engine.{name}: expected a number from {least}, got {value!r:.100}.")
     rules: list[tuple[str, Sequence[str]]] = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Cannot read the script {path}: {error}.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(
+            f"Cannot read the script {path}: {reason}. The scripted engine takes its answers from the file that "
+            'model names, lines {"match": "…", "responses": ["…"]}.'
+        ) from error
     for number, line in enumerate(lines, start=1):
         try:
             rule = json.loads(line)
@@ -113,10 +122,8 @@ def from_file(
             rules.append((match, responses))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConfigError(
-                f'{path}:{number}: expected {{"match": "…", "responses": ["…"]}}, got {line[:80]!r}.'
+                f'{path}:{number}: expected {{"match": "…", "responses": ["…"]}}, got {line[:80]!r}. Correct the line.'
             ) from error
-    if not rules:
-        raise ConfigError(f'{path}: expected lines {{"match": "…", "responses": ["…"]}}, got none.')
 
     def script(request: Request) -> str:
         prompt = "\n".join(message.content for message in request.messages)

@@ -25,7 +25,7 @@ from k2eval.engines.thinking import FLAGS, TEMPLATE_NAMES, template_arguments
 from k2eval.errors import ConfigError
 from k2eval.records import Json, Message, Sampling
 
-Turns = Sequence[Mapping[str, str]]
+Turns = Sequence[Mapping[str, Json]]
 Render = Callable[[Turns, Mapping[str, Json]], str]
 """(turns, arguments) -> text, up to where the answer begins."""
 
@@ -34,7 +34,9 @@ SystemTurn = Literal["kept", "dropped", "refused"]
 
 _KEPT = 1024
 """Prompts that are cached: the repeats of a question come in turn, with those of other questions between them."""
-_FAILURES = (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+_FAILURES = (
+    TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError,
+)  # fmt: skip
 """Errors of a template: its own, or an operation on an argument that is not there."""
 _NOT_ARGUMENTS = frozenset(
     {"messages", "tools", "documents", "add_generation_prompt", "continue_final_message", "raise_exception",
@@ -76,6 +78,7 @@ class ChatTemplate:
         self._raw = render
         self._render = lru_cache(maxsize=_KEPT)(self._render_uncached)
         self._system_turn = lru_cache(maxsize=_KEPT)(self._system_turn_uncached)
+        self._takes_parts = lru_cache(maxsize=_KEPT)(self._takes_parts_uncached)
 
     def arguments_of(self, sampling: Sampling) -> dict[str, Json]:
         """Return the arguments that a request gives it, the switches of thinking under the names that it reads."""
@@ -106,10 +109,12 @@ class ChatTemplate:
     def _render_uncached(self, messages: tuple[Message, ...], as_json: str) -> Prompt:
         arguments = json.loads(as_json)
         folds = messages[0].role == "system" and self._system_turn(as_json) != "kept"
-        turns = [
+        turns: Turns = [
             {"role": turn.role, "content": turn.content} for turn in (fold(messages) if folds else messages)
         ]
         try:
+            if self._takes_parts(as_json):
+                turns = _in_parts(turns)
             return Prompt(self._raw(turns, arguments), folds)
         except _FAILURES as error:
             missing = [_flag_for(name) for name in sorted(self.arguments - set(arguments))]
@@ -130,9 +135,25 @@ class ChatTemplate:
             return "dropped" if _SYSTEM not in both and _QUESTION in both else "kept"
         return "kept" if self._try(_turns(_QUESTION), arguments) is None else "refused"
 
-    def _try(self, turns: Turns, arguments: Mapping[str, Json]) -> str | None:
+    def _takes_parts_uncached(self, as_json: str) -> bool:
+        """Return whether a turn's content must be a list of parts, as templates of models that see pictures want it.
+
+        Raises:
+            TemplateError: If the template leaves the question out of the prompt either way.
+        """
+        arguments, turns = json.loads(as_json), _turns(_QUESTION)
+        plain = self._try(turns, arguments, parts=False)
+        if plain is None or _QUESTION in plain:  # what is wrong with it is told by the prompt itself
+            return False
+        if _QUESTION in (self._try(turns, arguments, parts=True) or ""):
+            return True
+        raise TemplateError("it leaves the question out of the prompt")
+
+    def _try(self, turns: Turns, arguments: Mapping[str, Json], parts: bool | None = None) -> str | None:
         try:
-            return self._raw(turns, arguments)
+            if parts is None:
+                parts = self._takes_parts(json.dumps(arguments, sort_keys=True))
+            return self._raw(_in_parts(turns) if parts else turns, arguments)
         except _FAILURES:
             return None
 
@@ -309,8 +330,13 @@ def _flag_for(name: str) -> str:
     return f"{FLAGS[switch]} VALUE" if switch else f"--set sampling.chat_template.{name}=VALUE"
 
 
-def _turns(question: str, system: str | None = None) -> list[dict[str, str]]:
-    turns = [{"role": "system", "content": system}] if system else []
+def _in_parts(turns: Turns) -> Turns:
+    """Return turns whose contents are lists of parts, each with one text."""
+    return [{**turn, "content": [{"type": "text", "text": turn["content"]}]} for turn in turns]
+
+
+def _turns(question: str, system: str | None = None) -> Turns:
+    turns: list[dict[str, Json]] = [{"role": "system", "content": system}] if system else []
     return [*turns, {"role": "user", "content": question}]
 
 

@@ -7,7 +7,7 @@ The rules, in order:
 2. Otherwise the last complete, non-empty ``\\boxed{…}`` or ``\\fbox{…}`` of the answer part counts.
    A box that was opened later and never closed makes the answer incomplete.
 3. Otherwise the last explicit statement counts ("the final answer is …", "Answer: …"), or a last line that is
-   nothing but a formula, a number or an equation (:mod:`k2eval.grading.value`). Numbers in passing never count.
+   nothing but a formula, a number or an equation (`k2eval.grading.value`). Numbers in passing never count.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Answer:
     """The final answer of a response, as written."""
 
     text: str | None
-    """None where there is none."""
+    """None if there is none."""
     siblings: tuple[str, ...] = ()
     """All boxes on the line of the last one, itself included: "\\boxed{1} and \\boxed{2}"."""
     end: int = 0

@@ -8,7 +8,7 @@ The rules, in order:
 3. Otherwise the last statement counts ("The correct answer is (D)", "故选 B", ``{"answer": "B"}``), or the last
    line if that is an option and nothing else.
 
-Letters are read in their own right only (:mod:`k2eval.grading.letter`), and nothing is ever guessed.
+Letters are read in their own right only (`k2eval.grading.letter`), and nothing is ever guessed.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from k2eval.grading.option import by_exact_text, by_text, letter_of, letters
 from k2eval.grading.statement import WINDOW, Statement, statements
 from k2eval.records import Grade, Outcome, Question
 
-VERSION = 3
+VERSION = 4
 """Changes whenever a grade could change."""
 
 _DECLARED = re.compile(
     # Matches "Option B is correct", "So B is the right answer", "B is correct." at the start of a sentence and
     # "B 是正确的。"; not "Option B is incorrect", "Neither A nor B is correct" or "B is correct in that".
-    r"(?<![A-Za-z])(?i:answer|choice|option)\s{1,3}[(*]{0,3}([A-Z])[)*]{0,3}\s{1,3}is\s{1,3}(?:the\s|clearly\s|therefore\s)?"
+    r"(?<![A-Za-z])(?i:answer|choice|option)\s{1,3}[(*]{0,3}([A-Z])[)*]{0,3}\s{1,3}is\s{1,3}(?:the\s|clearly\s|therefore\s)?(?:only\s)?"
     r"(?:correct|right|best|answer)\b"
-    r"|(?:^|[\n.:]\s?|(?i:so|thus|hence|therefore),?\s|(?i:clear|follows|conclude|means|shows|see)\sthat\s)[(*\s]{0,4}+([A-Z])[)*]{0,3}\s{1,3}is\s{1,3}"
-    r"(?:the\s{1,3}(?:correct\s|right\s|best\s)?(?:answer|choice|option)|(?:correct|right)(?=[*\s]{0,4}(?:[.!\n]|$)))"
+    r"|(?:^|[\n.:]\s?|(?i:so|thus|hence|therefore),?\s|(?i:clear|follows|conclude|means|shows|see)\sthat\s)[(*\s]{0,4}+(?:[Oo]nly\s)?[(*]{0,3}([A-Z])[)*]{0,3}\s{1,3}is\s{1,3}"
+    r"(?:the\s{1,3}(?:only\s)?(?:correct\s|right\s|best\s)?(?:answer|choice|option)|(?:correct|right)(?=[*\s]{0,4}(?:[.!;\n]|(?:because|since|while|whereas)\b|$)))"
     r"|(?:^|\n)[\s*#]{0,4}(?i:(?:final\s|correct\s)?answer)[*\s]{0,4}[-–—→]{1,2}>?\s{0,2}[(\[*]{0,3}([A-Z])[)\]*]{0,3}(?=[*\s]{0,3}(?:[.\n]|$))"
     r"|(?<![A-Za-z])I(?:\s(?:would|will)|'d|'ll)?\s(?:choose|select|pick|go\swith)\s(?:option\s)?[(*]{0,3}([A-Z])[)*]{0,3}(?=[.!\s]{0,3}(?:\n|$))"
     r"|(?:^|[\n。，,：:]|所以|因此|故)[\s*]{0,3}+(?:选项|選項)?[\s*(]{0,3}+([A-Z])[\s*)]{0,3}(?:选项|選項|项|項)?[\s]{0,2}(?:是|为|為)?"
@@ -39,16 +39,18 @@ _DECLARED = re.compile(
 )
 _LETTER_LINE = re.compile(
     # Matches the lines "B", "(B).", "So, B", "I would go with option B." and "b"; not "I", "A nucleus" or "B and C".
-    r"(?:(?i:so|thus|hence|therefore|finally|∴),?\s+|(?:故|所以|因此|应|應)?[选選](?:择|擇)?\s?)?"
+    r"(?:(?i:so|thus|hence|therefore|finally|∴|(?:in\s+)?conclusion|in\s+summary|overall|final|result)[,:]?\s+|(?:故|所以|因此|应|應)?[选選](?:择|擇)?\s?)?"
     r"(?:(?i:(?:(?:the|my)\s+)?(?:(?:correct|final|best|right)\s+)?(?:answer|choice|option)(?:\s+is|\s*:)?|(?:i\s+(?:think|believe)\s+)?(?:it|that)(?:'s|\s+is|\s+must\s+be|\s+has\s+to\s+be|\s+should\s+be)"
-    r"|(?:i|let's|i'll|i'd|we)(?:\s+would|\s+will)?\s+(?:choose|select|pick|say|go\s+with|go\s+for))\s+(?:option\s+|choice\s+)?)?"
-    r"(?:[(\[]\s?([A-Za-z])\s?[)\]]|([A-HJ-Z])|(?<![\w\s])([b-hj-z])\)?)[.!。\s]*"
+    r"|(?:i|let's|i'll|i'd|i'm|we)(?:\s+would|\s+will|\s+am|\s+are)?\s+(?:choose|select|pick|say|conclude|(?:go|going)\s+(?:with|for)))\s+(?:option\s+|choice\s+)?)?"
+    r"(?:[(\[]\s?([A-Za-z])\s?[)\]]|([A-Z])[)\]]|([A-HJ-Z])|(?<![\w\s])([b-hj-z])\)?)[.!。\s]*"
 )
 _COMES_TO = re.compile(
     # Matches the end of "This matches option B.", "which corresponds to (C)" and "..., so B."; not "unlike option B".
     r"(?i:\b(?:corresponds?\s+to|matches|agrees\s+with|gives|leads\s+to|points\s+to|selects?)\s+(?:the\s+)?(?:option|choice|answer))\s*[(\[]?([A-Z])[)\]]?[.!\s]*$"
     r"|(?i:corresponds?\s+to|matches)\s*[(\[]([A-Z])[)\]][.!\s]*$"
     r"|(?:^|[,;]\s)\s*(?i:so|thus|hence|therefore),?\s+(?i:option\s+|choice\s+|answer\s+|it\s+is\s+|it's\s+)?[(\[]?([A-Z])[)\]]?[.!\s]*$"
+    r"|(?:^(?i:this|that|it)\s(?i:is|leaves|gives|must\sbe)\s(?:(?i:us|only|with|just|the)\s+)*(?i:option\s+|choice\s+|answer\s+)?"
+    r"|,\s(?i:which|that|this)\s(?i:is)\s(?:the\s)?(?i:option|choice|answer)\s+)[(\[]?([A-Z])[)\]]?[.!\s]*$"
     r"|^(?i:so|thus|hence|therefore)\b.{3,200}\s\(([A-Z])\)[.!\s]*$"
 )
 _OPEN = re.compile(
@@ -59,12 +61,19 @@ _OPEN = re.compile(
 _LETTER_BEHIND = re.compile(r"(\S.*?)\s*[(\[]([A-Z])[)\]][.!\s]*")
 _LABEL_LINE = re.compile(
     # Matches "B) Beta decay", "(B) Beta decay" and "b. Beta decay"; not "Beta decay" or "B Beta decay".
-    r"[(\[]?([A-Za-z])[)\].:、]+\s*(\S.*)"
+    r"(?:(?i:option|choice)\s+)?[(\[]?([A-Za-z])(?:[)\].:、]+\s*|\s+[-–—]\s+)(\S.*)"
+)
+_EXPLAINED = re.compile(
+    # Matches the letter of "**D**" above "Explanation: ..."; not that of a list of options.
+    r"[*_\s]{0,9}[(\[]?([A-Z])[)\]]?[.*_ ]{0,9}\n[*_#\s]{0,9}"
+    r"(?i:explanation|reason(?:ing)?|rationale|justification|because|解析|解释|解釋|理由)\b"
 )
 # Matches "not", "none of", "不" in front of an option; not "note" within a word.
 _NEGATIVE = re.compile(r"[\s*]*(?i:not|none|nothing|no\s+option|neither|unknown|undetermined|unclear|不)")
 # Matches the lines "B", "(B)", "B."; not "Answer: B".
 _BARE_LETTER = re.compile(r"[(\[]?([A-Z])[)\]]?[.!。]?")
+_REASON = r",?\s+(?:since|because|as|which|due\s+to)\b|[.!。]$"
+"""Matches what begins the reason behind an option's text."""
 _LABELLED = 20_000
 """Characters at the end of a response that are read for a line such as "B) Beta decay"."""
 
@@ -74,7 +83,7 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
 
     Args:
         question: ``gold`` is a letter, ``options`` the texts in the order shown (A, B, …).
-        text: What the response says after its reasoning.
+        text: The response after its reasoning.
         truncated: Whether the engine stopped at its token limit.
     """
     text = text[-READ:]
@@ -109,7 +118,7 @@ def _unboxed(text: str, options: tuple[str, ...]) -> str | None:
     alone = _last_line(text, options)
     if alone is not None:
         return alone
-    for reading in (_stated, _labelled_line, _concluded, _text_line):
+    for reading in (_stated, _labelled_line, _concluded, _named_behind, _text_line, _explained):
         option = reading(text, options)
         if option is not None:
             return option
@@ -129,19 +138,39 @@ def _concluded(text: str, options: tuple[str, ...]) -> str | None:
     return name if not others & set(letters(options)) - {name} else None
 
 
+def _named_behind(text: str, options: tuple[str, ...]) -> str | None:
+    """Return the option whose text and letter end the last sentence: "The process is beta decay (B)."."""
+    sentence = re.split(r"(?<=[.!?:。])\s|\n", letter.plain(text[-letter.LIMIT :]))[-1]
+    behind = _LETTER_BEHIND.fullmatch(sentence)
+    if behind is None or _OPEN.search(behind[1]) or behind[2] not in letters(options):
+        return None
+    words = options[ord(behind[2]) - ord("A")].strip().casefold() if options else ""
+    return behind[2] if len(words) > 1 and behind[1].casefold().endswith(f" {words}") else None
+
+
+def _explained(text: str, options: tuple[str, ...]) -> str | None:
+    """Return the option that the first line consists of, above an explanation."""
+    first = _EXPLAINED.match(text)
+    return first[1] if first and first[1] in letters(options) else None
+
+
 def _text_line(text: str, options: tuple[str, ...]) -> str | None:
     """Return the option whose text is the last line, unless another line is the text of another option."""
     lines = [line for line in text[-_LABELLED:].splitlines() if line.strip()]
-    named = [by_exact_text(line.strip(" *_`"), options) for line in lines if len(line.strip(" *_`")) > 1]
+    named = [by_exact_text(line.strip(" *_`"), options) for line in lines if _is_text(line)]
     return (
-        named[-1]
-        if named and lines and len(set(filter(None, named))) == 1 and len(lines[-1].strip(" *_`")) > 1
-        else None
+        named[-1] if named and lines and len(set(filter(None, named))) == 1 and _is_text(lines[-1]) else None
     )
 
 
+def _is_text(line: str) -> bool:
+    """Return whether ``line`` could be the text of an option, and not only its letter."""
+    bare = line.strip(" *_`")
+    return len(bare) > 1 or bare.isdigit()
+
+
 def _last_line(text: str, options: tuple[str, ...]) -> str | None:
-    """Return the letter that the last line consists of; :data:`letter.SEVERAL` if the line before is another."""
+    """Return the letter that the last line consists of; `letter.SEVERAL` if the line before is another."""
     lines = [
         plain for line in text[-letter.LIMIT :].splitlines() if (plain := letter.plain(line).strip("->• "))
     ]
@@ -161,7 +190,7 @@ def _labelled_line(text: str, options: tuple[str, ...]) -> str | None:
     repeated = None
     for line in text[-_LABELLED:].splitlines():
         labelled = _LABEL_LINE.fullmatch(letter.plain(line))
-        if labelled and by_exact_text(labelled[2], options) == labelled[1].upper():
+        if labelled and by_text(labelled[2], options) == labelled[1].upper():
             if repeated not in (None, labelled[1].upper()):
                 return None
             repeated = labelled[1].upper()
@@ -209,7 +238,8 @@ def _read(statement: Statement, options: tuple[str, ...], by_value: bool) -> str
     name = letter.settled(body[negative.end() :] if negative else body, letters(options))
     if name is not None or negative or not by_value:
         return name
-    for clause in (first_line, re.split(r"[.!。]\s|[.。]$", first_line)[0].strip("*_`\"' ")):
+    for end in (r"$", r"[.!。]\s|[.。]$", _REASON):
+        clause = re.split(end, first_line, maxsplit=1)[0].strip("*_`\"' ")
         if stated := by_text(clause, options):
             return stated
     return None

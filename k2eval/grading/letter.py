@@ -21,6 +21,7 @@ _WRAPPER = re.compile(
 )
 # Matches "\," and "\quad" and "~"; not "\\,".
 _SPACE = re.compile(r"(?<!\\)\\(?:[,;: ]|q?quad(?![a-zA-Z]))|(?<!\\)~")
+# Matches marks of Markdown, HTML and LaTeX: "**", "</b>", "\(", "$"; not "<B>" or "(".
 _MARKS = re.compile(r"</?[a-z]{1,6}>|\\[()\[\]]|[{}$*_`\"“”#【】「」《》✓✔✅☑👉➡\ufe0f]")
 # Matches "<B>"; not "<b>", which is markup.
 _POINTED = re.compile(r"<([A-Z])>")
@@ -88,6 +89,7 @@ _DOUBT = re.compile(
 )
 # Matches a capital letter in its own right; not that of "Alpha", "A2" or "A = 5".
 _CAPITAL = re.compile(r"(?<![A-Za-z0-9'’])([A-Z])(?![A-Za-z0-9'’=]|\s?=)")
+# Matches ". ", "。" with a blank and the end of a line; not "1.5".
 _SENTENCE_END = re.compile(r"[.!。！]\s+|\n")
 _GOES_ON = re.compile(
     # Matches a sentence that begins with "Or", "But", "Although"; not "Note" or "Option".
@@ -115,10 +117,10 @@ def plain(text: str) -> str:
 
 
 def settled(text: str, known: str) -> str | None:
-    """Return the option that ``text`` begins with; None if with none, :data:`SEVERAL` if with two or in doubt.
+    """Return the option that ``text`` begins with; None if with none, `SEVERAL` if with two or in doubt.
 
     Args:
-        text: A text without markup, as :func:`plain` returns it.
+        text: A text without markup, as `plain` returns it.
         known: The letters of the options.
 
     >>> settled("B because A is too large", "ABCD"), settled("B, or maybe A", "ABCD"), settled("A nucleus", "ABCD")

@@ -14,6 +14,7 @@ _LONGEST_VALUE = 200
 
 # Matches "\," and "\quad" and "~"; not "\\,".
 _SPACE = re.compile(r"(?<!\\)\\(?:[,;: ]|q?quad(?![a-zA-Z]))|(?<!\\)~")
+# Matches "$", "\(", "\]"; not "(".
 _DELIMITER = re.compile(r"\$|(?<!\\)\\[()\[\]]")
 _LETTER_ALONE = re.compile(
     # Matches "B", "(b)", "[B]", "{B}"; not "B.", "AB" or "B) Beta".
@@ -31,6 +32,7 @@ _LABEL_AND_TEXT = re.compile(
     r"(?:(?i:option|choice)\s+)?[(\[]?([A-Z]|[a-z](?=[)\].:]))(?:[)\]]\s*[.:、]?|\s*[.:,、]|\s+([-–—])|\s*(=)|\s*(?=\())\s*(\S.*)",
     re.DOTALL,
 )
+# Matches "B Beta decay"; not "B" or "b Beta decay".
 _LETTER_BESIDE_TEXT = re.compile(r"([A-Z])\s+(\S.*)", re.DOTALL)
 _STARTS_WITH_LETTER = re.compile(
     # Matches "{B} Beta decay", "(B) {x}": a letter whose braces carry no meaning; not "{AB}".

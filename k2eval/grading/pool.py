@@ -1,7 +1,7 @@
 """Grade in worker processes, with a hard limit on the cost of one answer.
 
 Each worker has a thread of the parent that feeds it and waits for it, so a stalled event loop cannot turn a
-finished answer into a timeout, and the same pool serves ``await pool.grade(…)`` and :func:`grade_all`.
+finished answer into a timeout, and the same pool serves ``await pool.grade(…)`` and `grade_all`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import NamedTuple, Self
 
 import orjson
 
-from k2eval.errors import ConfigError
+from k2eval.errors import ConfigError, DataError
 from k2eval.grading.process import STALL_LIMIT_S, WorkerDied, WorkerHung, WorkerProcess, WorkerStalled
 from k2eval.grading.registry import DEFAULT_LIMIT_S, Grader, grader_for, grader_name
 from k2eval.reasoning import AUTO
@@ -129,7 +129,11 @@ class GradingPool:
 
     def _queue(self, item: GradingJob, finish: Callable[[Grade], None], cancel: Callable[[], object]) -> None:
         grader = grader_for(grader_name(item.question, item.grader))
-        limit = self._limit_s if grader.time_limit is None else grader.time_limit(item.question)
+        try:
+            limit = grader.limit(item.question, self._limit_s)
+        except DataError as error:
+            finish(Grade.of(Outcome.GRADER_ERROR, reason=str(error)[:500]))
+            return
         job = _Job(item.question, item.text, item.truncated, item.reasoning, grader, limit, finish, cancel)
         with self._changed:
             if self._closing:
@@ -157,7 +161,7 @@ class GradingPool:
         grader: str | None = None,
         reasoning: ReasoningFormat = AUTO,
     ) -> Grade:
-        """Grade one response; see :class:`GradingJob` for the arguments."""
+        """Grade one response; see `GradingJob` for the arguments."""
         loop = asyncio.get_running_loop()
         result: asyncio.Future[Grade] = loop.create_future()
 

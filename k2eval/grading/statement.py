@@ -1,7 +1,7 @@
 """Find where a response states its answer without a box: "The answer is …", "**Final Answer**", "故选 …".
 
 A *statement* is a cue ("the answer is") and its body, the text that follows. The graders read the body, each in its
-own way: :mod:`k2eval.grading.value` for mathematics, :mod:`k2eval.grading.letter` for multiple choice. The last
+own way: `k2eval.grading.value` for mathematics, `k2eval.grading.letter` for multiple choice. The last
 statement counts.
 """
 
@@ -54,6 +54,8 @@ _CUE_ELSEWHERE = re.compile(
     # Matches "答案是", "答案：", "故选", "正确选项为" and "Antwort:"; not "没有答案".
     r"(?P<wrong>错误(?:的)?)?(?:答案|(?:正确|最终)(?:的)?(?:选项|選項|结果|結果))(?:应该|應該|应|應|就|便|只能)?"
     r"(?:(?P<open>不是|不为|不為|不可能是|可能是|可能为)|[*_`\s】\]]{0,6}(?:是|为|為|选择|選擇|选|選|[:：=])|[】\]]|\s(?=\s?[（(]?[A-Z][)）]?\s?(?:[。.]|$|\n))|[*_\s]{0,4}\n)"
+    r"|(?:^|\n)[\s*_#>]{0,6}(?i:(?:final\s)?(?:answer|ans))\s?\.[*_\s]{1,4}(?=\S)"
+    r"|(?<!不)(?:故|应|應)(?:应|應)?填(?:写)?[:：]?"
     r"|正确的(?:是|为)|題选|题(?:应)?选|(?:^|\n)\s?[选選答]\s?[:：]"
     r"|(?<!不)(?:故|所以|因此|应|應|应该|應該|本题|本題|我|综上)[,，]?(?:答案|应该|应|應)?(?:选择|選擇|选|選)(?:答案|选项|選項)?"
     r"|(?<!\w)(?i:die\s(?:richtige\s|endgültige\s|korrekte\s)?(?:antwort|lösung)\s(?:ist|lautet)(?:\salso|\sdaher|\ssomit)?"
@@ -94,7 +96,7 @@ class Statement:
     noun: str
     """Its noun in lower case ("answer", "option", "final result"); empty in other languages than English."""
     body: str
-    """The text after the cue, up to :data:`BODY_LIMIT` characters."""
+    """The text after the cue, up to `BODY_LIMIT` characters."""
     is_plural: bool
     is_open: bool
     """Whether the statement only excludes or suggests: "the answer cannot be", "the wrong option is"."""

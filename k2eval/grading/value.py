@@ -7,6 +7,7 @@ so", "56 times 3"), nothing is read: numbers in passing never count.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -80,13 +81,14 @@ _REASONS = any_of(
     "and we, and this, and that, and the, and it, and so, and thus, and hence"
 )
 _ENDS = re.compile(
-    # Matches behind a value what ends it: a full stop, ", as claimed", " because", " (see above)"; not " apples".
-    r"[\s*_\"'”]*(?:$|[.!。！](?:[\s*_\"'”)]|$)|[;；]|\n|[,，:：(（—–]|\s-\s"
+    # Matches behind a value what ends it: a tick, a full stop, ", as claimed", " because"; not " apples".
+    r"[\s*_\"'”✓✔✅☑]*(?:$|[.!。！](?:[\s*_\"'”)]|$)|[;；]|\n|[,，:：(（—–]|\s-\s"
+    r"|(?i:(?:is|are)\s(?:indeed\s)?(?:the|our)\s(?:only|unique|final|correct|desired|required))(?![a-zA-Z])"
     rf"|(?i:{_REASONS})(?![a-zA-Z])|因为|所以|です|である|となる|になります|입니다|이다)"
 )
 _ENDS_UNIT = re.compile(
     # Matches behind a unit what ends it: as above, and " in" or " of" in "56 ways of doing it"; not " and 3 feet".
-    rf"{_ENDS.pattern}|\s*(?i:that|to|of|for|on|when|we)(?![a-zA-Z])"
+    rf"{_ENDS.pattern}|\s*(?i:that|to|of(?!\s+[\d$\\])|for|on|when|we)(?![a-zA-Z])"
 )
 _RETREATS = any_of(
     "but, or, if, unless, except, not sure, maybe, perhaps, approximately, roughly, plus, minus, hard to, difficult to,"
@@ -101,7 +103,7 @@ _VERBS = any_of(
 )
 _COPULA = re.compile(
     # Matches the verb between a name and a value: " is ", " equals ", ": ", "为"; not " has ".
-    rf"(?i:\s(?:{_VERBS})\s(?:equal\s+to\s)?)|[:：=](?=\s)|[是为為共有]"
+    rf"(?i:\s(?:{_VERBS})(?=\s)(?:\sequal\s+to(?=\s))?)|[:：=](?=\s)|[是为為共有]"
 )
 _WORDS = re.compile(
     # Matches a few words: "an ellipse", "March 14th, 2025", "Alice and Bob"; not a sentence or a formula.
@@ -121,7 +123,8 @@ _EMPTY_WORDS = re.compile(
 )
 _CONCLUSIONS = any_of(
     "so, thus, hence, therefore, consequently, finally, in conclusion, in total, altogether, overall, this gives,"
-    "we get, we obtain, we find, we conclude that, we conclude, we have that"
+    "we get, we obtain, we find, we conclude that, we conclude, we have that, it follows that, this yields, this means,"
+    "in summary, to conclude, as a result, accordingly"
 )
 _CONCLUDES = re.compile(
     # Matches "So", "Therefore," and "综上" at the start of a sentence; not "Sometimes".
@@ -136,18 +139,23 @@ _RESULTS = any_of(
     "probability, value, number, sum, area, product, minimum, maximum, length, ratio, remainder, solution, solutions,"
     "root, roots, point, points, total, limit, integral, volume, perimeter, radius, result, distance, angle, difference"
 )
+_SUPERLATIVES = "smallest|largest|least|greatest|lowest|highest|minimum|maximum|minimal|maximal"
 _RESULT_IS = re.compile(
     # Matches "The probability is" and "The minimum value equals"; not "The probability of B is" or "The term is".
     rf"(?i:the\s(?:[a-z]{{1,12}}\s){{0,2}}?(?:{_RESULTS})\s(?:is|are|equals)\s)"
+    rf"|(?i:the\s(?:{_SUPERLATIVES})(?:\spossible)?(?:\s(?:value|number|integer))?(?:\sof\s[^\n]{{1,60}}?)?\s(?:is|equals)\s)"
+    r"|(?i:the\ssum\sof\sall\s[^\n]{1,60}?\s(?:is|equals)\s)"
 )
 _GUESSES = any_of(
     "if, suppose, assume, try, check, consider, case, cases, when, maybe, perhaps, might, may, could, would, need, let,"
     "guess, say, not, cannot, can't, at least, at most, until, unless, whether, about, approximately, roughly, next,"
-    "step, first, second, possible, bound, either, example"
+    "step, first, second, bound, either, example"
 )
+_POSSIBLE = r"(?<!st )(?<!um )(?<!al )(?<!only )\bpossible\b"
+"""Matches the word in "possible value" / not in "smallest possible value", "maximum possible"."""
 _SPECULATES = re.compile(
     # Matches words of a sentence that concludes nothing: "suppose", "case", "at most"; not "total".
-    rf"(?i:\b(?:{_GUESSES})\b)|\?|如果|假设|若|可能|不"
+    rf"(?i:\b(?:{_GUESSES})\b|{_POSSIBLE})|\?|如果|假设|若|可能|不"
 )
 _NUMBER = re.compile(
     # Matches "56", "-1,234.5", "5/8", "2^{10}"; not "x" or "56 apples".
@@ -157,10 +165,33 @@ _NUMBER = re.compile(
 _PROSE = re.compile(r"(?<!\\)(?<![A-Za-z])(?!and\b)[A-Za-z]{3,}")
 # Matches a full stop and marks at the end of a text; not one within it.
 _SENTENCE_ENDS = re.compile(r"[\s*_]*[.!。]?[\s*_]*$")
+# Matches nothing; not even "".
 _NOWHERE = re.compile(r"(?!)")
 _IS_THE_ANSWER = re.compile(
     # Matches the end of "5/8 is the final answer."; not that of "5/8 is not the answer".
     r"[\s*_]+is\s+(?:the|our|my)\s+(?:(?:final|correct|desired|required)\s+)?(?:answer|result|value|solution)[\s.!*_]*$"
+)
+_IS_SUCH = re.compile(
+    # Matches the end of "Thus n = 21 is the smallest such integer."; not that of "is the smallest prime factor of n".
+    rf"[\s*_]+is\s+the\s+(?:{_SUPERLATIVES}|only|unique)(?:\s+(?:such|possible))*\s+(?:value|solution|integer|number|one)[\s.!*_]*$"
+)
+_OBTAINS = re.compile(
+    # Matches "we have " in "So in total we have 8 * 7 = 56"; not "we have to".
+    r"(?i:\b(?:we|one)\s(?:have|gets?|obtains?|finds?|arrives?\sat)\s(?:that\s|exactly\s|a\stotal\sof\s)?(?!to\b))"
+)
+# Matches "..., we get " in the last sentence; not "we get" alone.
+_GETS = re.compile(r"(?i:,\swe\s(?:get|obtain|find)\s)(?=[^.!?]*[.!]?$)")
+_FINAL = re.compile(
+    # Matches "the final answer " in "That gives the final answer 56."; not "the final answer is".
+    r"(?i:\b(?:final|desired|required|requested)\s(?:answer|result|value|sum|total)\s(?:of\s)?)(?=[\d$\\(*-])"
+)
+_WRAPPED_CUE = re.compile(
+    # Matches "$$\text{Answer: }" and "\textbf{Answer:}"; not "\text{Answer}".
+    r"(\$\$?|\\\[|\\\()?\s?\\text(?:bf|rm|it)?\s?\{\s?((?i:(?:final\s)?answer)\s?:)\s?\}"
+)
+_JSON = re.compile(
+    # Matches the field of an object at the end: {"answer": "17"}; not one that more text follows.
+    r"\{(?:[^{}]{0,1500},)?\s*\"(?:final_?)?answer\"\s*:\s*(\"(?:[^\"\\\n]|\\[\"\\/])*\"|-?(?:0|[1-9]\d{0,99})(?:\.\d{1,99})?)\s*(?:,[^{}]{0,1500})?\}$"
 )
 _RESULT = re.compile(
     # Matches the line "Result: 5/8" up to its value; not "Results: we found".
@@ -180,6 +211,10 @@ def stated_value(text: str) -> str | None:
     >>> stated_value("There are 6 cases to consider."), stated_value("The answer is 7 or 8, hard to say.")
     (None, None)
     """
+    field = _JSON.search(text[-_LAST:].rstrip("` \n"))
+    if field and (answer := json.loads(field[1])) not in ("", None):
+        return str(answer)
+    text = _WRAPPED_CUE.sub(r"\2 \1", text)
     excluded: set[str] = set()
     for statement in statements(text):
         if statement.noun in ("choice", "option"):
@@ -194,7 +229,7 @@ def stated_value(text: str) -> str | None:
 
 
 def _read(body: str) -> str | None:
-    """Return the value, or the words, that ``body`` begins with; :data:`UNSURE` if they could mean another."""
+    """Return the value, or the words, that ``body`` begins with; `UNSURE` if they could mean another."""
     adverb = _ADVERB.match(body)
     body = body[adverb.end() :] if adverb else body
     if _DOUBTFUL.match(body):
@@ -296,7 +331,7 @@ def _bare_line(line: str) -> str | None:
     if _NUMBER.fullmatch(bare):
         return bare
     named = _IS_THE_ANSWER.search(bare)
-    if named and (value := _value(bare[: named.start()], _SENTENCE_ENDS)):
+    if named and (value := _value(_CONCLUDES.sub("", bare[: named.start()], 1), _SENTENCE_ENDS)):
         return value
     result = _RESULT.match(bare)
     if result:
@@ -308,14 +343,23 @@ def _bare_line(line: str) -> str | None:
 
 def _conclusion(line: str) -> str | None:
     """Return the value that the sentence ``line`` ends with, if the sentence concludes: "So the total is 56."."""
+    final = _FINAL.search(line)
+    if final and not _SPECULATES.search(line) and (value := _value(line[final.end() :], _SENTENCE_ENDS)):
+        return value
     begins = deque(_CONCLUDES.finditer(line), 1)
+    if not begins and (got := _GETS.search(line)) and not _SPECULATES.search(line):
+        return _value(line[got.end() :], _SENTENCE_ENDS)
     if not begins and not _CONCLUDES_INSIDE.search(line) and not _RESULT_IS.match(line):
         return None
     clause = line[begins[0].end() :] if begins else line
     if _SPECULATES.search(clause):
         return None
-    value = _value(clause, _NOWHERE)
+    such = _IS_SUCH.search(clause)
+    value = _value(clause[: such.start()], _SENTENCE_ENDS) if such and begins else _value(clause, _NOWHERE)
     if value:
+        return value
+    obtained = _OBTAINS.search(clause)
+    if obtained and (value := _value(clause[obtained.end() :], _SENTENCE_ENDS)):
         return value
     for _, end in _verbs(clause):
         tail = clause[end:].strip()

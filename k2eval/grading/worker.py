@@ -82,13 +82,20 @@ def _grade(job: Json) -> Json:
         grade = _within_memory(
             grader, question, job["text"], job["truncated"], ReasoningFormat.model_validate(job["reasoning"])
         )
+        return _sound(grade)
     except MemoryError:
-        grade = Grade.of(Outcome.GRADER_ERROR, reason="the machine has no memory left for the comparison")
+        reason = "the machine has no memory left for the comparison"
     except K2EvalError as error:
-        grade = Grade.of(Outcome.GRADER_ERROR, reason=str(error))
-    except Exception as error:
-        grade = Grade.of(Outcome.GRADER_ERROR, reason=f"{type(error).__name__}: {error}"[:500])
-    return grade.model_dump(mode="json")
+        reason = str(error)
+    except (Exception, SystemExit) as error:  # a grader of the user's may raise anything
+        reason = f"{type(error).__name__}: {error}"
+    return Grade.of(Outcome.GRADER_ERROR, reason=reason[:500]).model_dump(mode="json")
+
+
+def _sound(grade: Grade) -> Json:
+    """Return a grade as JSON; a detail that is no JSON, or a score that does not fit, is an error of the grader's."""
+    fields = json.loads(json.dumps(grade.model_dump(mode="json"), allow_nan=False))
+    return Grade.model_validate(fields).model_dump(mode="json")
 
 
 def _within_memory(

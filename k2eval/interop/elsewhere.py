@@ -14,7 +14,7 @@ def grade(question: Question, text: str, truncated: bool) -> NoReturn:
     """Refuse to grade: nothing here can tell right from wrong.
 
     Raises:
-        K2EvalError: Always.
+        K2EvalError: If it is called.
     """
     raise K2EvalError(
         f"Task {question.task} is graded by lm-eval. Run the `k2eval lm-eval` command that made it again: kept "

@@ -27,19 +27,18 @@ def write(run: Run, folder: Folder, organization: str = "unspecified") -> None:
         base = f"data/{name}/{developer}/{model}/{stem}"
         evaluation = f"{name}/{developer}/{model}/{_epoch(run)}"
         rows = 0
-        with folder.open(f"{base}_samples.jsonl").open("w", encoding="utf-8") as file:
+        with folder.file(f"{base}_samples.jsonl") as path, path.open("w", encoding="utf-8") as file:
             for samples in run.by_question(name):
                 for sample in samples:
                     if sample.verdict.score is not None:  # the schema has no sample without a score
                         file.write(json.dumps(_instance(run, sample, evaluation)) + "\n")
                         rows += 1
-        details = folder.close()
         aggregate = _aggregate(run, name, evaluation, organization)
         aggregate["detailed_evaluation_results"] = {
             "format": "jsonl",
             "file_path": f"{base}_samples.jsonl",
             "hash_algorithm": "sha256",
-            "checksum": _checksum(details),
+            "checksum": _checksum(folder.written[-1]),
             "total_rows": rows,
         }
         folder.write(f"{base}.json", json.dumps(aggregate, indent=2) + "\n")

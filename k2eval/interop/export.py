@@ -44,11 +44,11 @@ def export_run(
     if form not in FORMATS:
         raise ConfigError(f"Unknown format {form!r}. {did_you_mean(form, list(FORMATS))}")
     run = Run(folder, data, include_protected=include_protected)
-    with Folder(out) as target:
-        try:
-            FORMATS[form](run, target, organization)
-        except OSError as error:
-            raise ConfigError(f"Cannot write to {out}: {error}. Give another --out.") from error
+    target = Folder(out)
+    try:
+        FORMATS[form](run, target, organization)
+    except OSError as error:
+        raise ConfigError(f"Cannot write to {out}: {error}. Give another --out.") from error
     return Export(target.written, run.notes)
 
 

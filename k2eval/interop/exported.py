@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from k2eval.errors import ConfigError, K2EvalError
 from k2eval.journal import RunRecord, TaskRecord
@@ -17,6 +16,7 @@ from k2eval.recipes import reasoning_of, selected_steps, text_of
 from k2eval.records import Generation, Json, Question, Verdict, digest
 from k2eval.report import Samples
 from k2eval.statistics import Estimate, average
+from k2eval.system import replacing
 from k2eval.tasks import TaskSpec, load_tasks
 
 HIDDEN = "[left out: the authors ask that these texts not be published]"
@@ -86,7 +86,7 @@ class Run:
         others = [name for name in self.info.tasks if name not in self.scores]
         missing = [note for note in self._samples.notes if not any(f", {name}: " in note for name in others)]
         words = f"texts of {', '.join(left_out)} are left out, as their authors wish (--include-protected)"
-        return [*missing, *([words] if left_out else [])]
+        return [*missing, *self._samples.gaps, *([words] if left_out else [])]
 
     @property
     def started(self) -> str:
@@ -202,44 +202,31 @@ def identity(run: Run, *parts: Json) -> str:
 class Folder:
     """The folder of an export, in which files appear complete or not at all.
 
-    Raises:
-        ConfigError: If the folder cannot be written.
+    Args:
+        out: The folder, which need not exist.
     """
 
     def __init__(self, out: Path) -> None:
         self.out = out
         self.written: list[Path] = []
-        self._part: Path | None = None
+        """The files, in the order in which they were written."""
 
-    def __enter__(self) -> Self:
-        return self
+    @contextlib.contextmanager
+    def file(self, name: str) -> Iterator[Path]:
+        """Give a path to write to; the file gets its name when the block ends without an error.
 
-    def __exit__(self, *error: object) -> None:
-        if self._part is not None:
-            self._part.unlink(missing_ok=True)
+        Raises:
+            OSError: If it cannot be written.
+        """
+        with replacing(self.out / name) as temporary:
+            yield temporary
+        self.written.append(self.out / name)
 
-    def open(self, name: str) -> Path:
-        """Return a path to write to; `close` gives the file its name."""
-        try:
-            path = self.out / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._part = path.with_name(path.name + ".part")
-            self._part.touch()
-        except OSError as error:
-            raise ConfigError(f"Cannot write to {self.out}: {error}. Give another --out.") from error
-        return self._part
+    def write(self, name: str, text: str) -> None:
+        """Write a file.
 
-    def close(self) -> Path:
-        """Give the file its name."""
-        if self._part is None:
-            raise ValueError("no file is open")
-        path = self._part.with_name(self._part.name.removesuffix(".part"))
-        shutil.move(self._part, path)
-        self._part = None
-        self.written.append(path)
-        return path
-
-    def write(self, name: str, text: str) -> Path:
-        """Write a file."""
-        self.open(name).write_text(text, encoding="utf-8", errors="backslashreplace")
-        return self.close()
+        Raises:
+            OSError: If it cannot be written.
+        """
+        with self.file(name) as path:
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")

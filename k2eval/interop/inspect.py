@@ -25,8 +25,8 @@ def write(run: Run, folder: Folder) -> None:
     """Write the log of every task."""
     for name in run.scores:
         stamp = run.finished.replace(":", "-").replace("Z", "-00-00")
-        path = folder.open(f"{stamp}_{name.replace('_', '-')}_{identity(run, name)[:22]}.eval")
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        log = f"{stamp}_{name.replace('_', '-')}_{identity(run, name)[:22]}.eval"
+        with folder.file(log) as path, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             spec = _spec(run, name)
             _put(archive, "_journal/start.json", {"version": VERSION, "eval": spec, "plan": _plan(run)})
             summaries = []
@@ -36,7 +36,6 @@ def write(run: Run, folder: Folder) -> None:
                 summaries.append(_summary(entry))
             _put(archive, "summaries.json", summaries)
             _put(archive, "header.json", _header(run, name, spec, summaries))
-        folder.close()
 
 
 def _put(archive: zipfile.ZipFile, name: str, content: Json) -> None:

@@ -43,10 +43,10 @@ from k2eval.tasks import (
     QuestionSet,
     Task,
     TaskSpec,
-    import_object,
     load_questions,
     load_tasks,
     task_files,
+    text_hash,
 )
 
 ELSEWHERE = "k2eval.interop.elsewhere"
@@ -206,7 +206,11 @@ class Batch(Work):
     def describe_task(self, questions: QuestionSet) -> TaskRecord:
         """Return a task's entry in ``run.json``; a task that lm-eval grades is in none of our totals."""
         described = super().describe_task(questions)
-        return described.model_copy(update={"part": questions.task.spec.grader == ELSEWHERE})
+        asked = {key.question_id for key in self._occurrences if key.task == questions.task.name}
+        hashes = {item.id: text_hash(item) for item in questions.all_items if item.id in asked}
+        return described.model_copy(
+            update={"part": questions.task.spec.grader == ELSEWHERE, "hashes": hashes}
+        )
 
     def assignments(self) -> Iterator[Assignment]:
         """Yield all samples of our own tasks, to grade them, and the samples of other tasks that need an engine."""
@@ -216,10 +220,13 @@ class Batch(Work):
 
     def _assignment(self, request: Occurrence) -> Assignment:
         task = self._tasks[request.question.task]
-        path = task.spec.solver
-        solver = import_object(path, f"solver of task {task.name}") if path else None
         return Assignment(
-            request.question, request.repeat_index, request.sampling, task.version, solver, self.role_sampling
+            request.question,
+            request.repeat_index,
+            request.sampling,
+            task.version,
+            task.solver(),
+            self.role_sampling,
         )
 
     def is_graded(self, assignment: Assignment) -> bool:

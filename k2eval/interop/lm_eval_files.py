@@ -37,7 +37,10 @@ def write(run: Run, folder: Folder) -> None:
         rows: list[Mapping[str, float]] = []
         digests = []
         votes = run.votes(name)
-        with folder.open(f"{model}/samples_{name}_{date}.jsonl").open("w", encoding="utf-8") as file:
+        with (
+            folder.file(f"{model}/samples_{name}_{date}.jsonl") as path,
+            path.open("w", encoding="utf-8") as file,
+        ):
             for number, samples in enumerate(run.by_question(name)):
                 scored = iter(votes[number] if votes is not None else [])
                 verdicts = [sample.verdict for sample in samples]
@@ -49,7 +52,6 @@ def write(run: Run, folder: Folder) -> None:
                 row = _row(run, samples, metrics)
                 digests.append(row["doc_hash"] + row["prompt_hash"] + row["target_hash"])
                 file.write(json.dumps(row) + "\n")
-        folder.close()
         hashes[name] = hash_string("".join(digests))
         results[name] = {"name": name, "alias": name, "sample_len": len(rows)}
         for metric in rows[0]:

@@ -48,7 +48,7 @@ class K2EvalModel(LM):  # type: ignore[misc]
         max_gen_toks: Longest answer in tokens, if a task sets none.
         reasoning: How the checkpoint marks its reasoning, as ``--reasoning``; of answers to tasks that are not ours
             lm-eval sees what follows the reasoning.
-        think_end_token: lm-eval's own way to say the same: the mark that ends the reasoning.
+        think_end_token: The same in the way of lm-eval: the mark that ends the reasoning.
         chat_template_args: Extra arguments of the chat template.
         enable_thinking: The chat template's argument of that name.
         batch_size: Ignored, like the next two arguments of lm-eval: the runner keeps the engine full.
@@ -142,7 +142,7 @@ class K2EvalModel(LM):  # type: ignore[misc]
         """Refuse log-likelihood requests.
 
         Raises:
-            ConfigError: Always, as k2eval generates text and does not score given continuations.
+            ConfigError: If it is called, since k2eval generates text and does not score given continuations.
         """
         names = ", ".join(sorted({str(request.task_name) for request in requests})[:5])
         raise ConfigError(

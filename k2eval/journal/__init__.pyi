@@ -37,6 +37,7 @@ from .verdicts import (
     foreign as foreign,
     out_of_run as out_of_run,
     read_verdicts as read_verdicts,
+    strangers as strangers,
 )
 
 __all__ = [
@@ -70,4 +71,5 @@ __all__ = [
     "seal_faults",
     "sign",
     "signer",
+    "strangers",
 ]

@@ -96,6 +96,10 @@ class Journal:
         """Whether the directory holds no generation and no verdict, so that it is bound to no identity."""
         return not self._offsets and not self.verdicts
 
+    def has_generation(self, key: str) -> bool:
+        """Tell whether there is a generation of this key."""
+        return key in self._offsets
+
     def find(self, key: str) -> Generation | None:
         """Read the generation of this key from disk; None if there is none."""
         offset = self._offsets.get(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from k2eval.errors import JournalError
@@ -35,6 +35,7 @@ def read_verdicts(folder: Path, run: RunRecord | None) -> Iterator[Verdict]:
         ids = questions.setdefault(verdict.task, set())
         ids.add(verdict.question_id)
         fault = out_of_run(task.repeats, task.questions, verdict.repeat_index, len(ids))
+        fault = fault or strangers(run, verdict.task, (verdict.question_id,))
         if fault:
             raise JournalError(foreign(f"{path}:{number}", verdict.task, fault))
         yield verdict
@@ -52,6 +53,19 @@ def out_of_run(repeats: int, questions: int, repeat_index: int, question_count: 
     if question_count > questions:
         return f"expected verdicts on {questions} questions, got one on yet another"
     return None
+
+
+def strangers(run: RunRecord | None, task: str, ids: Iterable[str]) -> str | None:
+    """Return why questions cannot be those that a run asks of a task, or None if they can.
+
+    Runs of k2eval 0.1.0 that lm-eval made name other questions than they asked, so they are not checked.
+    """
+    if run is None or run.k2eval.startswith("0.1.") or not run.tasks[task].hashes:
+        return None
+    strange = next((name for name in ids if name not in run.tasks[task].hashes), None)
+    return (
+        None if strange is None else f"expected a question of the run, got one with the id {strange!r:.100}"
+    )
 
 
 def foreign(where: str, task: str, fault: str) -> str:

@@ -180,7 +180,7 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
         "interval": estimate.method,
         "se": 100 * estimate.se,
         "question_se": 100 * noise.question_se,
-        "run_se": 100 * noise.run_se,
+        "repeat_se": 100 * noise.repeat_se,
         "k": task.info.repeats,
         "questions": estimate.questions,
         "expected_questions": task.info.expected_questions or task.info.questions,
@@ -248,9 +248,7 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
         planned = info.questions * info.repeats
         notes.append(f"unfinished, so not ranked: {planned - task.missing} of {planned} samples")
     if info.fingerprint == benchmark.fingerprint and info.questions != benchmark.size:
-        notes.append(
-            f"{info.questions} questions where most rows have {benchmark.size}: not compared with them"
-        )
+        notes.append(f"{info.questions} questions, most rows have {benchmark.size}: not compared with them")
     if info.fingerprint != benchmark.fingerprint:
         notes.append(
             f"other questions (fingerprint {info.fingerprint[:8]}) than most rows "

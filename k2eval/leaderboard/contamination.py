@@ -97,7 +97,7 @@ class Contamination:
             ]
             notes.append(
                 f"Benchmarks whose questions carry dates are also scored before and from {self.cutoff} on; "
-                "questions without a date count as before, and where only the month is known, its first day decides."
+                "questions without a date count as before, and if only the month is known, its first day decides."
             )
         return changed, notes
 

@@ -16,7 +16,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from k2eval.errors import JournalError
-from k2eval.journal import RUN, VERDICTS, RunRecord, TaskRecord, foreign, out_of_run, read_run
+from k2eval.journal import (
+    RUN,
+    VERDICTS,
+    RunRecord,
+    TaskRecord,
+    foreign,
+    out_of_run,
+    read_run,
+    read_verdicts as verdicts_of,
+    strangers,
+)
 from k2eval.leaderboard.scores import INFRASTRUCTURE, RunScores, TaskScores
 from k2eval.leaderboard.verdicts import OUTCOMES, read_verdicts
 from k2eval.records import Note, NoteKind
@@ -41,7 +51,13 @@ def load_run(path: Path) -> RunScores:
     if torn:
         warnings.append(f"{source}: the last line is torn (the run was interrupted) and was left out")
         log.warning(warnings[0])
-    return RunScores(path, info, _by_task(table, info, source), tuple(warnings))
+    try:
+        scores = _by_task(table, info, source)
+    except JournalError:
+        for _ in verdicts_of(path, info):  # reads line by line, so that its error names the line
+            pass
+        raise
+    return RunScores(path, info, scores, tuple(warnings))
 
 
 def load_runs(paths: Sequence[Path]) -> list[RunScores]:
@@ -62,17 +78,21 @@ def _renamed(run: RunScores) -> RunScores:
 def _by_task(table: pa.Table, info: RunRecord, source: Path) -> dict[str, TaskScores]:
     tasks = pc.dictionary_encode(table["task"].combine_chunks())
     names = tasks.dictionary.to_pylist()
-    foreign = sorted(set(names) - set(info.tasks))
-    if foreign:
+    others = sorted(set(names) - set(info.tasks))
+    if others:
         raise JournalError(
             f"{source}: expected verdicts on {', '.join(info.tasks) or 'no task'} (the tasks of run.json), "
-            f"got some on {', '.join(foreign)}. The file seems to be another run's; restore the right one."
+            f"got some on {', '.join(others)}. The file seems to be another run's; restore the right one."
         )
     codes = tasks.indices.to_numpy(zero_copy_only=False)
     scores: dict[str, TaskScores] = {}
     for name, task in info.tasks.items():
         chosen = np.flatnonzero(codes == names.index(name)) if name in names else np.empty(0, dtype=np.int64)
-        scores |= _scores_of(name, table.take(chosen), task, source)
+        rows = table.take(chosen)
+        fault = strangers(info, name, pc.unique(rows["question_id"]).to_pylist())
+        if fault:
+            raise JournalError(foreign(str(source), name, fault))
+        scores |= _scores_of(name, rows, task, source)
     return scores
 
 
@@ -127,10 +147,10 @@ def _scores_of(name: str, table: pa.Table, info: TaskRecord, source: Path) -> di
         unjudged=_placed(unjudged.to_numpy(zero_copy_only=False), last, False),
         judged=_placed(judged.to_numpy(zero_copy_only=False).astype(np.float64), last, np.nan),
     )
-    steps = _tag(table, "steps")
-    if steps.null_count == len(steps):
+    steps = _tag(table, "steps").to_pylist()
+    if not all(count is None or count.isdecimal() for count in steps) or not any(steps):
         return {name: task}
-    counts = np.array([float(count or 1) for count in steps.to_pylist()])[last.max(axis=1)]
+    counts = np.array([float(count or 1) for count in steps])[last.max(axis=1)]
     return {name: task, f"{name}_sub": _of_steps(task, table, last, counts)}
 
 

@@ -18,9 +18,6 @@ TITLES = {
 }  # fmt: skip
 """Titles of columns of the shipped file if no measured run has the benchmark."""
 
-TOLERANCE = 0.02
-"""Percentage points: published scores seem to be averages of runs that were each rounded to two decimals."""
-
 
 def read_published(path: Path) -> pd.DataFrame:
     """Read a table of published figures and add the mathematics averages that follow from them.

@@ -111,8 +111,8 @@ def details(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
         "Run",
         *FACTS,
         "Tokens, whole recipe",
-        "SE: questions, runs",
-        "Questions' fingerprint",
+        "SE: questions, repeats",
+        "Questions' fingerprint, grader",
     ]
     rows = []
     for benchmark in board.benchmarks:
@@ -120,14 +120,14 @@ def details(board: Leaderboard) -> tuple[list[str], list[list[str]]]:
         for _, record in board.frame[board.frame[name].notna()].iterrows():
             row = [benchmark.title, record["run"], *facts(record, name, None)]
             row.append(cells.plain(record[f"{name}_recipe_tokens"], ",.0f"))
-            parts = (cells.plain(record[f"{name}_{part}_se"]) for part in ("question", "run"))
+            parts = (cells.plain(record[f"{name}_{part}_se"]) for part in ("question", "repeat"))
             mismatch = record[f"{name}_fingerprint"] != benchmark.fingerprint
             row += [
                 ", ".join(parts),
                 f"{record[f'{name}_fingerprint'][:8]}{' ≠' if mismatch else ''}, {record[f'{name}_grader']}",
             ]
             rows.append(row)
-    return [*header[:-1], "Questions' fingerprint, grader"], rows
+    return header, rows
 
 
 def facts(record: pd.Series, name: str, notes: cells.Footnotes | None) -> list[str]:

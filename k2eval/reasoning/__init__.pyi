@@ -1,5 +1,5 @@
 from .detection import (
-    Found as Found,
+    Detection as Detection,
     find_format as find_format,
 )
 from .formats import (
@@ -36,7 +36,7 @@ __all__ = [
     "NONE",
     "PARSERS",
     "THINK",
-    "Found",
+    "Detection",
     "Parts",
     "StopWatch",
     "custom",

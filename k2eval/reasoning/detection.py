@@ -27,7 +27,7 @@ _CHANNELS = "<|channel|>analysis"
 _SUFFIXED = re.compile(r"<(think:[^\s<>'\"]{1,40})>")
 
 
-class Found(NamedTuple):
+class Detection(NamedTuple):
     """A reasoning format, and how it was found."""
 
     form: ReasoningFormat
@@ -42,7 +42,7 @@ class Found(NamedTuple):
 
 def find_format(
     model: str, setting: str | Mapping[str, Any] = "auto", arguments: Mapping[str, Any] | None = None
-) -> Found:
+) -> Detection:
     """Return the reasoning format of a checkpoint.
 
     Args:
@@ -56,16 +56,16 @@ def find_format(
     """
     asked = format_named(setting)
     if asked.name != "auto":
-        return Found(asked, "as set")
+        return Detection(asked, "as set")
     known = dict(arguments or {})
     parser = known.get("reasoning_parser")
     if isinstance(parser, str) and parser in PARSERS:
-        return Found(format_named(parser), "by engine.reasoning_parser")
+        return Detection(format_named(parser), "by engine.reasoning_parser")
     for place, text in _evidence(str(known.get("tokenizer") or model), model, known):
         form = _format_in(text)
         if form is not None:
-            return Found(form, f"found in {place}")
-    return Found(AUTO, "each response tells; the checkpoint does not")
+            return Detection(form, f"found in {place}")
+    return Detection(AUTO, "each response tells; the checkpoint does not")
 
 
 def _evidence(tokenizer: str, model: str, arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

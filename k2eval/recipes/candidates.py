@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from k2eval.errors import EngineError, EngineStopped
+from k2eval.errors import EngineError, EngineStopped, RecipeFailed
 from k2eval.recipes.answers import answer_of
 from k2eval.recipes.planning import Planner
 from k2eval.recipes.sample import Sample
@@ -72,6 +72,7 @@ async def make_candidate(sample: Sample, index: int, planned: bool) -> Candidate
     Raises:
         EngineError: If the planner's engine has given up.
         EngineStopped: If an engine has died.
+        RecipeFailed: If the task's own solver failed.
     """
     # Each sample has only its own generations, so that the cost of a candidate does not depend on the others' pace.
     own = replace(sample, generations=[])
@@ -79,7 +80,7 @@ async def make_candidate(sample: Sample, index: int, planned: bool) -> Candidate
     planner = Planner(stage_of("plan", index)) if planned else None
     try:
         response = await own.solve(stage, prepare=planner)
-    except EngineStopped:
+    except (EngineStopped, RecipeFailed):
         raise
     except EngineError as error:
         if planner is not None and planner.failure is error:

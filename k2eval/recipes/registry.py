@@ -16,7 +16,7 @@ from k2eval.recipes.published import Published
 from k2eval.recipes.sample import Sample
 from k2eval.recipes.single import plain
 from k2eval.records import Response
-from k2eval.tasks import import_object
+from k2eval.tasks import check_call, import_object
 
 Recipe = Callable[[Sample], Awaitable[Response]]
 """An async function that makes one response to one sample. It may await several generations, even at once."""
@@ -92,8 +92,5 @@ def _own(name: str) -> Recipe:
     if here not in sys.path:
         sys.path.append(here)
     recipe = import_object(name, "recipe")
-    if not callable(recipe):
-        raise ConfigError(
-            f"Recipe {name!r}: expected an async function of a Sample, got {type(recipe).__name__}."
-        )
+    check_call(recipe, f"Recipe {name}", ["sample"])
     return recipe  # type: ignore[no-any-return]

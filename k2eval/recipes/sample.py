@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from k2eval.errors import K2EvalError, NoResponse, RecipeFailed
 from k2eval.reasoning import AUTO, Parts, split
 from k2eval.records import (
     Generation,
@@ -144,13 +146,39 @@ class Sample:
             stage: Name of the step; steps of a multi-step task append to it.
             messages: The prompt; the question's own if None.
             prepare: Function that changes each prompt before it is sent, for example by adding a plan.
+
+        Raises:
+            EngineError: If the engine has given up.
+            RecipeFailed: If the task's own solver raises an error, or returns anything but a response.
         """
         prompt = self.question.messages if messages is None else messages
         if self.solver is not None:
-            return await self.solver(self, stage, prompt, prepare)
+            return await self._solve_in_steps(self.solver, stage, prompt, prepare)
         if prepare is not None:
             prompt = await prepare(self, "", prompt)
         return self.respond(await self.generate(stage, prompt))
+
+    async def _solve_in_steps(
+        self, solver: Solver, stage: str, prompt: Sequence[Message], prepare: Prepare | None
+    ) -> Response:
+        name = f"The solver {getattr(solver, '__module__', '')}:{getattr(solver, '__qualname__', '')}"
+        try:
+            waiting = solver(self, stage, prompt, prepare)
+            response = await waiting if inspect.isawaitable(waiting) else waiting
+        except K2EvalError:
+            raise
+        except (Exception, SystemExit) as error:
+            if name.startswith("The solver k2eval."):
+                raise
+            raise RecipeFailed(f"{name} raised {type(error).__name__}: {error}. Correct it.") from error
+        if inspect.iscoroutine(response):
+            response.close()
+        if not inspect.isawaitable(waiting) or not isinstance(response, Response):
+            raise NoResponse(
+                f"{name}: expected an async function that returns a k2eval.Response, got a value of type "
+                f"{type(response).__name__}. Correct it."
+            )
+        return response
 
     def select(self, response: Response, **notes: Json) -> Response:
         """Return one of several responses as that of the recipe; it counts everything generated so far."""
@@ -175,7 +203,7 @@ class Sample:
             selected: The generation that answers.
             text: The text to grade; that of ``selected`` if None.
             reasoning: The reasoning format of the text; the solver's if None.
-            notes: What the recipe has to say.
+            notes: Facts about the choice, for the verdict.
         """
         return Response(
             text=selected.prefill + selected.text if text is None else text,

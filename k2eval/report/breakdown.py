@@ -156,13 +156,14 @@ def _table(part: pd.DataFrame, heading: str, names: Sequence[str]) -> tuple[list
     several = part["run"].nunique() > 1
     shown = [name for name in names if part[name].notna().any()]
     ends = {name.partition("@")[0]: name for name in shown}.values()
-    header = [heading, *(["Run"] if several else []), "Questions", "k", *shown]
+    header = [heading, *(["Run"] if several else []), "Questions", "k", "Samples", *shown]
     rows = [
         [
             str(row["value"]),
             *([str(row["run"])] if several else []),
             f"{row['questions']}",
             f"{row['k']}",
+            f"{row['samples']}",
             *(cells.score(row, name) if name in ends else cells.plain(row[name]) for name in shown),
         ]
         for _, row in part.sort_values(

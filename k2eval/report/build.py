@@ -88,7 +88,7 @@ def _page(
 ) -> str:
     names = ", ".join(run.info.name for run in scored[:_NAMED])
     names += f" and {len(scored) - _NAMED} more" if len(scored) > _NAMED else ""
-    notes = [note for run in samples for note in run.notes]
+    notes = [note for run in samples for note in (*run.notes, *run.gaps)]
     if hidden:
         notes.append(
             f"Texts of {', '.join(sorted(hidden))} are left out, as the authors ask; --include-protected shows them."

@@ -32,10 +32,37 @@ class Samples:
 
     @property
     def offsets(self) -> dict[str, int]:
-        """The offset of each generation's line in its file."""
+        """The offset of each generation's line in its file.
+
+        Raises:
+            JournalError: If a line is no generation. A line that a verdict names is read when it is shown.
+        """
         if self._offsets is None:
-            self._offsets = _offsets_in(self.folder / GENERATIONS)
+            path = self.folder / GENERATIONS
+            self._offsets = _offsets_in(path)
+            for key in self._offsets.keys() - self._named:
+                line_at(path, self._offsets[key], Generation)
         return self._offsets
+
+    @property
+    def gaps(self) -> list[str]:
+        """Notes on generations that verdicts name and the journal lacks."""
+        lost = len(self._named - self.offsets.keys())
+        return (
+            [f"{self.folder.name}: {lost} generations that verdicts name are not in {GENERATIONS}"]
+            if lost
+            else []
+        )
+
+    @property
+    def _named(self) -> set[str]:
+        every = (
+            verdict
+            for task in self.verdicts.values()
+            for repeats in task.values()
+            for verdict in repeats.values()
+        )
+        return {key for verdict in every for key in _keys_of(verdict)}
 
     @classmethod
     def load(cls, folder: Path, data: Path | None = None) -> Samples:
@@ -88,8 +115,7 @@ class Samples:
 
     def generations(self, verdict: Verdict) -> list[Generation]:
         """Return the generations of a sample as the journal has them, in the order of the verdict's keys."""
-        keys = verdict.generations or ((verdict.selected,) if verdict.selected else ())
-        offsets = [self.offsets[key] for key in keys if key in self.offsets]
+        offsets = [self.offsets[key] for key in _keys_of(verdict) if key in self.offsets]
         path = self.folder / GENERATIONS
         return [line_at(path, offset, Generation) for offset in offsets]
 
@@ -114,13 +140,19 @@ class Samples:
                 self.notes.append(f"{self.folder.name}, {name}: texts of questions are not shown ({reason})")
 
 
+def _keys_of(verdict: Verdict) -> tuple[str, ...]:
+    return verdict.generations or ((verdict.selected,) if verdict.selected else ())
+
+
 def kinds_of_outcomes() -> list[str]:
     """Return the names of all outcomes, as the page uses them."""
     return [outcome.value for outcome in Outcome]
 
 
 def _offsets_in(path: Path) -> dict[str, int]:
-    """Return the offset of each key's last line. Keys stand near the start of a line, so texts are not parsed.
+    """Return the offset of each key's first line, which counts.
+
+    Keys stand near the start of a line, so texts are not parsed.
 
     Raises:
         JournalError: If a line other than a torn last one is no generation.
@@ -134,7 +166,7 @@ def _offsets_in(path: Path) -> dict[str, int]:
             for line in file:
                 if line.endswith(b"\n"):
                     key = _KEY.search(line)
-                    offsets[key[1].decode() if key else line_at(path, at, Generation).key] = at
+                    offsets.setdefault(key[1].decode() if key else line_at(path, at, Generation).key, at)
                 at += len(line)
     except (OSError, UnicodeDecodeError) as error:
         raise JournalError(f"Cannot read {path}: {error}. Restore the file.") from error

@@ -23,6 +23,7 @@ from .plan import (
     Assignment as Assignment,
     Work as Work,
     outcome_of as outcome_of,
+    steps_of as steps_of,
 )
 from .regrade import (
     NotKept as NotKept,
@@ -63,6 +64,7 @@ __all__ = [
     "regrade_run",
     "rehearse",
     "stages",
+    "steps_of",
     "stop_at_once",
     "switches_set_by_user",
     "verify_run",

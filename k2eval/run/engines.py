@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from k2eval.config import RunConfig
 from k2eval.engines import Engine, EngineInfo
-from k2eval.reasoning import AUTO, Found, find_format
+from k2eval.reasoning import AUTO, Detection, find_format
 from k2eval.records import ROLES, Note, ReasoningFormat, Role, SpeculativeCounts
 from k2eval.statistics import add_counts
 
@@ -16,11 +16,11 @@ class RoleEngines:
 
     Args:
         engines: Engines by role, at least that of ``solver``. A role that is not named has the solver's engine.
-        config: What the run is asked to do; tells the reasoning format of engines that do not know theirs.
+        config: Configuration of the run; tells the reasoning format of engines that do not know theirs.
     """
 
     def __init__(self, engines: Mapping[Role, Engine], config: RunConfig | None = None) -> None:
-        self._found = {role: _found(config, role) for role in ROLES}
+        self._detections = {role: _detect(config, role) for role in ROLES}
         self._of_role: dict[Role, Engine] = {role: engines.get(role, engines["solver"]) for role in ROLES}
         self.distinct: list[Engine] = list({id(engine): engine for engine in self._of_role.values()}.values())
         """Each engine once, the solver's first."""
@@ -36,17 +36,17 @@ class RoleEngines:
         """The solver's engine."""
         return self["solver"].info
 
-    def found(self, role: Role) -> Found:
+    def detection(self, role: Role) -> Detection:
         """Return the reasoning format of the checkpoint behind a role, and the place that told it."""
         info = self[role].info
         if info.reasoning.name != "auto":
-            return Found(info.reasoning, info.reasoning_from)
-        return self._found[role if self[role] is not self["solver"] else "solver"]
+            return Detection(info.reasoning, info.reasoning_from)
+        return self._detections[role if self[role] is not self["solver"] else "solver"]
 
     @property
     def reasoning(self) -> dict[Role, ReasoningFormat]:
         """The reasoning format of the checkpoint behind each role."""
-        return {role: self.found(role).form for role in ROLES}
+        return {role: self.detection(role).form for role in ROLES}
 
     @property
     def capacity(self) -> int:
@@ -78,9 +78,9 @@ class RoleEngines:
         return total
 
 
-def _found(config: RunConfig | None, role: Role) -> Found:
+def _detect(config: RunConfig | None, role: Role) -> Detection:
     if config is None:
-        return Found(AUTO, "each response tells")
+        return Detection(AUTO, "each response tells")
     own = dict(config.roles.get(role, {}))
     if role == "solver" or not own:
         return find_format(config.model, config.reasoning, config.engine.arguments)

@@ -70,7 +70,7 @@ def merge_run(before: RunRecord | None, now: RunRecord) -> RunRecord:
     if lines:
         differences = "\n".join(lines)
         raise JournalError(
-            f"{now.config.out} holds a different run. What differs:\n{differences}\n"
+            f"{now.config.out} holds a different run. The differences:\n{differences}\n"
             f"{_remedy(before, now)}; more tasks or more repeats may be added to it."
         )
     tasks = {name: _fuller(before.tasks.get(name), task) for name, task in now.tasks.items()}
@@ -124,12 +124,13 @@ def _fuller(before: TaskRecord | None, now: TaskRecord) -> TaskRecord:
     if before is None:
         return now
     fuller = before if before.questions > now.questions else now  # whose notes name the limit
+    hashes = {**before.hashes, **now.hashes}  # lm-eval may ask for any questions, not the first ones alone
     return now.model_copy(
         update={
             "repeats": max(now.repeats, before.repeats),
-            "questions": fuller.questions,
+            "questions": max(fuller.questions, len(hashes)),
             "notes": fuller.notes,
-            "hashes": fuller.hashes,
+            "hashes": hashes,
         }
     )
 

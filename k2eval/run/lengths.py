@@ -17,7 +17,7 @@ _SPREAD = 0.35
 """Standard deviation of the logarithms of lengths within a question."""
 _SIBLINGS = 1.0
 """Number of siblings that the length of the task is worth as a length of the question."""
-_EARLIER_SIBLINGS = 2.0
+_EARLIER_SIBLINGS = 4.0
 """Number of siblings that an earlier run's length of the same question is worth."""
 _SAMPLES = 4.0
 """Number of samples that the length expected of a task before it has any is worth."""

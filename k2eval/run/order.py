@@ -39,7 +39,7 @@ class Order:
 
     First comes one sample of each question that has none, those of long tasks first: every table has an early row of
     all its questions, which is not biased by length, and the length of every question becomes known. Then come the
-    samples that are expected to be longest (:class:`~k2eval.run.lengths.Lengths`), which is the rule of Graham
+    samples that are expected to be longest (`Lengths`), which is the rule of Graham
     (Bounds on multiprocessing timing anomalies, SIAM J. Appl. Math. 17, 1969). Of questions with equal length the
     one with fewer samples started comes first. Nobody ever waits: whoever asks gets the best sample as things stand.
 
@@ -85,7 +85,7 @@ class Order:
         return self._left
 
     def pop(self) -> Assignment:
-        """Take the next sample; call :meth:`end` when it is made.
+        """Take the next sample; call `end` when it is made.
 
         Raises:
             IndexError: If none is left.
@@ -142,9 +142,7 @@ class Order:
 
 def limit_of(assignment: Assignment) -> float:
     """Return the most tokens that one solution of a question takes; one in several steps may use the limit in each."""
-    question = assignment.question
-    steps = int(question.tags.get("steps", 1)) if assignment.solver is not None else 1
-    return float(assignment.sampling.max_tokens * steps)
+    return float(assignment.sampling.max_tokens * assignment.steps)
 
 
 def _key(assignment: Assignment) -> QuestionKey:

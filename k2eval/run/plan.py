@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ from pydantic_core import to_jsonable_python
 import k2eval
 from k2eval.config import RunConfig
 from k2eval.engines import EngineInfo, pinned_config
-from k2eval.errors import EngineError, PromptTooLong
+from k2eval.errors import EngineError, JournalError, NoResponse, PromptTooLong, RecipeFailed
 from k2eval.grading import grader_for
 from k2eval.journal import FORMAT, EngineRecord, MachineRecord, ModelRecord, RunRecord, TaskRecord
 from k2eval.recipes import NOTE, Generate, Recipe, Sample, recipe_for
@@ -30,7 +32,10 @@ from k2eval.records import (
     Verdict,
     digest,
 )
-from k2eval.tasks import QuestionSet, import_object, load_questions, load_tasks, sampling_with
+from k2eval.tasks import QuestionSet, in_words, kind_of, load_questions, load_tasks, sampling_with
+
+_DIGITS = 6
+"""Most digits of a number of steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,11 @@ class Assignment:
     def sample_key(self) -> SampleKey:
         """The key of the sample."""
         return SampleKey(self.question.task, self.question.id, self.repeat_index)
+
+    @property
+    def steps(self) -> int:
+        """The number of prompts that solve the question one after the other."""
+        return 1 if self.solver is None else steps_of(self.question)
 
     def sample(
         self,
@@ -75,7 +85,7 @@ class Work:
     """The work of a configuration: its tasks, questions and recipe.
 
     Raises:
-        ConfigError: If a task or the recipe is unknown.
+        ConfigError: If a task or the recipe is unknown, or if the grader, the solver or the recipe cannot be called.
         DataError: If questions cannot be found.
     """
 
@@ -90,6 +100,8 @@ class Work:
         self.sets = self._load()
         for questions in self.sets:
             self.sampling_of(questions)
+            self.grader_label(questions)
+            questions.task.solver()
 
     def _load(self) -> list[QuestionSet]:
         overrides = {name: self.config.overrides_of(name) for name in self.config.tasks}
@@ -109,9 +121,8 @@ class Work:
     def assignments(self) -> Iterator[Assignment]:
         """Yield all samples, the repeats of a question side by side; `Order` decides which is made first."""
         for questions in self.sets:
-            spec = questions.task.spec
             sampling = self.sampling_of(questions)
-            solver = import_object(spec.solver, f"solver of task {spec.task}") if spec.solver else None
+            solver = questions.task.solver()
             repeats = range(self.repeats_of(questions))
             by_repeat = [questions.questions(repeat_index) for repeat_index in repeats]
             for number in range(len(by_repeat[0])):
@@ -132,8 +143,12 @@ class Work:
         return not self.answer_judged or (word is not None and ("failed" not in word or "asked" in word))
 
     async def respond(self, sample: Sample) -> Response:
-        """Make the response to a sample by the recipe."""
-        return await self.recipe(sample)
+        """Make the response to a sample by the recipe.
+
+        Raises:
+            EngineError: If an engine has given up, or a recipe of the user's failed.
+        """
+        return await response_of(self.recipe, self.config.recipe, sample)
 
     def is_graded(self, assignment: Assignment) -> bool:
         """Return whether a grader of ours decides about the sample."""
@@ -193,6 +208,49 @@ class Work:
             notes=questions.notes,
             hashes=questions.hashes,
         )
+
+
+async def response_of(recipe: Recipe, name: str, sample: Sample) -> Response:
+    """Make the response to a sample.
+
+    Args:
+        recipe: The recipe.
+        name: Its name; a recipe of the user's has a colon in it.
+        sample: The sample.
+
+    Raises:
+        EngineError: If an engine has given up.
+        NoResponse: If a recipe of the user's returns anything but a response.
+        RecipeFailed: If a recipe of the user's raises an error of its own.
+    """
+    try:
+        waiting = recipe(sample)
+        response = await waiting if inspect.isawaitable(waiting) else waiting
+    except (EngineError, JournalError):
+        raise
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise RecipeFailed(f"Recipe {name} cancelled itself. Correct it.") from None
+    except (Exception, SystemExit) as error:
+        if ":" not in name:
+            raise
+        raise RecipeFailed(f"Recipe {name} raised {in_words(error)}. Correct it.") from error
+    if inspect.iscoroutine(response):
+        response.close()
+    if not inspect.isawaitable(waiting) or not isinstance(response, Response):
+        raise NoResponse(
+            f"Recipe {name}: expected an async function that returns a k2eval.Response, as sample.solve() gives it, "
+            f"got {kind_of(response)}. Correct it."
+        )
+    return response
+
+
+def steps_of(question: Question) -> int:
+    """Return the number in a question's tag ``steps``; 1 if it has none."""
+    tag = question.tags.get("steps", "")
+    return int(tag) if tag.isdecimal() and len(tag) <= _DIGITS else 1
 
 
 def model_record(info: EngineInfo) -> ModelRecord:

@@ -133,6 +133,7 @@ class SampleQueue:
         self._backlog = Backlog(_GRADING_BACKLOG)
         self._workers = 0
         self._emptied = asyncio.Event()
+        self._end: Exception | None = None
 
     async def drain(self, order: Order) -> None:
         """Make and grade all samples.
@@ -182,14 +183,22 @@ class SampleQueue:
 
     async def _respond(self, assignment: Assignment) -> Response | None:
         try:
-            return await self._work.respond(self._sample(assignment))
+            response = await self._work.respond(self._sample(assignment))
+            self._check_alive()
+            return response
         except EngineStopped:
             raise
         except EngineError as error:
+            self._check_alive()
             verdict = failed(assignment, error)
             self._journal.add_verdict(verdict)
             self._progress.on_verdict(verdict)
         return None
+
+    def _check_alive(self) -> None:
+        """Raise the error that ends the run, in case that a recipe of the user's has caught it."""
+        if self._end is not None:
+            raise self._end
 
     def _sample(self, assignment: Assignment) -> Sample:
         return assignment.sample(
@@ -205,10 +214,16 @@ class SampleQueue:
             return generation
         try:
             generation = await self._ask_engine(request, role)
-        except EngineStopped:
+            self._journal.add_generation(generation)
+        except EngineStopped as error:
+            self._end = error
             await asyncio.sleep(_SIGNAL_DELAY_S)  # cancelled meanwhile, if a signal ended the engine
             raise
-        self._journal.add_generation(generation)
+        except EngineError:
+            raise
+        except Exception as error:
+            self._end = error
+            raise
         self._session.count(generation)
         self._progress.on_generation(generation)
         return generation

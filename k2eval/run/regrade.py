@@ -126,7 +126,7 @@ def stored(request: Request, generation: Generation | None, before: Verdict | No
 
     Args:
         request: The request, as a recipe sends it again.
-        generation: What the journal holds; None if it holds nothing.
+        generation: The generation in the journal; None if there is none.
         before: The verdict on the sample, which says which candidates were lost.
 
     Raises:

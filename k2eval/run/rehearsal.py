@@ -10,11 +10,11 @@ from itertools import count
 from typing import NamedTuple
 
 from k2eval.engines import Previews
-from k2eval.errors import ConfigError, K2EvalError
+from k2eval.errors import ConfigError, K2EvalError, NoResponse, RecipeFailed
 from k2eval.recipes import Recipe, judged
 from k2eval.records import SWITCHES, Generation, Grade, Json, Outcome, Question, Request, Role
 from k2eval.run.engines import RoleEngines
-from k2eval.run.plan import Assignment, Work, verdict_of
+from k2eval.run.plan import Assignment, Work, response_of, verdict_of
 
 _CANDIDATES = 2
 """Candidates for a preview; two of them reach every stage of a recipe."""
@@ -42,7 +42,7 @@ async def rehearse(work: Work, engines: RoleEngines, assignments: Iterable[Assig
     """Return what the first question of each task is asked, and have the engines show each prompt.
 
     Args:
-        work: What there is to do, and how.
+        work: The samples to make, and their settings.
         engines: Not started yet.
         assignments: The samples to be made.
 
@@ -65,7 +65,11 @@ async def rehearse(work: Work, engines: RoleEngines, assignments: Iterable[Assig
 
 
 async def stages(work: Work, engines: RoleEngines, assignment: Assignment) -> list[Asked]:
-    """Return all that a recipe asks about one sample, until the answers that are made up lead no further."""
+    """Return all that a recipe asks about one sample, until the answers that are made up lead no further.
+
+    Raises:
+        ConfigError: If a recipe or a solver of the user's returns no response, or fails before it asks anything.
+    """
     asked: list[Asked] = []
     numbers = count()
 
@@ -78,10 +82,9 @@ async def stages(work: Work, engines: RoleEngines, assignment: Assignment) -> li
             request, text=text, finish_reason="stop", prompt_tokens=1, output_tokens=1, duration_s=0.0
         )
 
-    recipe = _short(work.recipe)
     try:
         sample = assignment.sample(work.config.seed, engines.fingerprints, ask, engines.reasoning)
-        response = await recipe(sample)
+        response = await response_of(_short(work.recipe), work.config.recipe, sample)
         if work.answer_judged:
             verdict = verdict_of(assignment, response, Grade.of(Outcome.WRONG))
             await judged(
@@ -89,18 +92,22 @@ async def stages(work: Work, engines: RoleEngines, assignment: Assignment) -> li
                 response,
                 verdict,
             )
-    except Exception as error:
+    except NoResponse as error:
+        raise ConfigError(str(error)) from error
+    except K2EvalError as error:
         # A recipe of the user's may stumble over answers that are made up; the run itself will tell.
-        if not isinstance(error, K2EvalError) and ":" not in work.config.recipe:
-            raise
+        if isinstance(error, RecipeFailed) and not asked:
+            raise ConfigError(f"{error} It asked nothing before.") from error
     return asked
 
 
 def _short(recipe: Recipe) -> Recipe:
+    many = getattr(recipe, "n", None)
     if (
         dataclasses.is_dataclass(recipe)
         and not isinstance(recipe, type)
-        and getattr(recipe, "n", 0) > _CANDIDATES
+        and isinstance(many, int)
+        and many > _CANDIDATES
     ):
         return dataclasses.replace(recipe, n=_CANDIDATES)
     return recipe

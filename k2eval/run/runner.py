@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from k2eval.config import RunConfig
-from k2eval.engines import Engine, Previews, Reports
+from k2eval.engines import Engine, Reports
 from k2eval.errors import EngineError, JournalError, first_error
 from k2eval.grading import GradingPool, grader_name
 from k2eval.journal import Archive, Journal, RunRecord
-from k2eval.records import ROLES, Role, SampleKey
+from k2eval.records import ROLES, Role, SampleKey, Verdict
 from k2eval.run.engines import RoleEngines
 from k2eval.run.identity import is_complete, limits_of_context, merge_run
 from k2eval.run.interruption import Interruption
@@ -27,7 +27,7 @@ from k2eval.run.progress import Progress
 from k2eval.run.queue import SampleQueue
 from k2eval.run.rehearsal import rehearse
 from k2eval.run.session import Session, total_speculation
-from k2eval.system import cores
+from k2eval.system import cores, remove_leftovers
 
 _SAVE_EVERY_S, _CHECK_EVERY_S = 10.0, 2.0
 
@@ -77,6 +77,7 @@ class Runner:
             JournalError: If the directory cannot be written or holds a different run.
             EngineStopped: If the engine died; everything finished is kept.
         """
+        remove_leftovers()
         assignments = list(self.work.assignments())
         with Interruption(self._console, self._signals) as interruption, Journal(self.config.out) as journal:
             before = None if journal.is_empty else journal.read_run()
@@ -84,8 +85,7 @@ class Runner:
             start = _Start(self.work, self.engines, journal, merge_run(before, now))
             missing = start.missing(assignments)
             if missing:
-                if any(isinstance(engine, Previews) for engine in self.engines.distinct):
-                    await rehearse(self.work, self.engines, missing)
+                await rehearse(self.work, self.engines, missing)
                 start.save()
                 try:
                     await self._make(start, assignments, missing)
@@ -135,7 +135,7 @@ class Runner:
                 start.note_engines()
 
     def _show_reasoning(self) -> None:
-        sentences = {role: self.engines.found(role).sentence for role in ROLES}
+        sentences = {role: self.engines.detection(role).sentence for role in ROLES}
         others = [f"{role}: {text}" for role, text in sentences.items() if text != sentences["solver"]]
         line = "; ".join([sentences["solver"], *others])
         self._console.print(f"Reasoning: {line}", soft_wrap=True, highlight=False)
@@ -158,7 +158,19 @@ class _Start:
 
     def _settled(self) -> Collection[SampleKey]:
         verdicts = self.journal.verdicts
-        return {key for key, verdict in verdicts.items() if self._work.is_settled(verdict)}
+        return {
+            key
+            for key, verdict in verdicts.items()
+            if self._work.is_settled(verdict) and self._has_generations(verdict)
+        }
+
+    def _has_generations(self, verdict: Verdict) -> bool:
+        """Tell whether the journal holds the generations of a verdict: a damaged line may have been removed.
+
+        A directory of which only the verdicts were kept stays as it is. A recipe of the user's names what it likes.
+        """
+        whole = not self.journal.generation_count or ":" in self.run.recipe
+        return whole or all(map(self.journal.has_generation, verdict.generations))
 
     def note_engines(self) -> None:
         """Take over what is known only after start-up (device, context), and the notes that engines add meanwhile."""
@@ -217,7 +229,7 @@ async def _saving(start: _Start) -> AsyncIterator[None]:
     """Look after the run directory meanwhile, and write ``run.json`` every few seconds.
 
     Raises:
-        JournalError: If the directory can no longer be written. What goes on in the block is cancelled then.
+        JournalError: If the directory can no longer be written. The block is cancelled then.
     """
 
     async def save() -> None:

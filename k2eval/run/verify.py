@@ -27,7 +27,7 @@ _SEED = 0
 
 @dataclass(slots=True)
 class Verification:
-    """What was checked of a run directory, and what does not fit."""
+    """The checks of a run directory, and their contradictions."""
 
     run: RunRecord
     asked: int = 0
@@ -37,9 +37,9 @@ class Verification:
     checked: int = 0
     """Samples that were graded again."""
     faults: list[str] = field(default_factory=list)
-    """What contradicts the run, a sentence each."""
+    """The contradictions, a sentence each."""
     notes: list[str] = field(default_factory=list)
-    """What a reader must know, though it contradicts nothing."""
+    """Facts that a reader must know, though they contradict nothing."""
 
     @property
     def holds(self) -> bool:
@@ -156,7 +156,7 @@ def _misplaced(generation: Generation, request: Request) -> str | None:
 
 
 def _differences(before: Verdict, after: Verdict) -> list[str]:
-    """Return a sentence if a verdict does not repeat. What a judge of answers added later is left out."""
+    """Return a sentence if a verdict does not repeat. The words that an answer judge added later are left out."""
     if before.outcome is Outcome.GRADER_ERROR:  # another machine may have had the time that was lacking
         return []
     judged = () if "answer_judge" in before.notes else ("outcome", "score")

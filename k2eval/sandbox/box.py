@@ -151,7 +151,7 @@ class Box:
         """Send a job or a request with open files.
 
         Raises:
-            BoxError: the box is gone.
+            BoxError: If the box is gone.
         """
         for attempt in range(TRIES):
             try:

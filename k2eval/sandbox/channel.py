@@ -87,8 +87,8 @@ class Channel:
         """Wait until the submission is loaded.
 
         Raises:
-            ChannelEnded: the program ended instead.
-            LimitReached: it has to be killed.
+            ChannelEnded: If the program ended instead.
+            LimitReached: If it has to be killed.
         """
         if self.ahead > 1:
             self.send_calls()
@@ -117,9 +117,9 @@ class Channel:
         """Make the calls and yield the answers in order.
 
         Raises:
-            ChannelEnded: The program ended instead of answering.
-            LimitReached: It has to be killed.
-            TogetherTooLong: The calls have to be made again by a channel with ``ahead`` 1.
+            ChannelEnded: If the program ended instead of answering.
+            LimitReached: If it has to be killed.
+            TogetherTooLong: If the calls have to be made again by a channel with ``ahead`` 1.
         """
         for _ in self.calls:
             self.send_calls()

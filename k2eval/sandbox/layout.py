@@ -23,7 +23,7 @@ REQUIRED = {
     "scientific": (*SMALL, *SCIENCE),
     "full": (*SMALL, *SCIENCE, "networkx", "numba", "llvmlite", "pandas", "dateutil", "six"),
 }
-# Importable in the scientific profile, where installed, but not kept warm.
+# Importable in the scientific profile if installed, but not kept warm.
 PLOTTING = (
     *("matplotlib", "mpl_toolkits", "pylab", "cycler", "kiwisolver", "contourpy", "fontTools", "PIL"),
     "pyparsing",

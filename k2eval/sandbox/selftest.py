@@ -116,7 +116,8 @@ def canary_file() -> Iterator[str]:
     """Yield the path of a file of the host; a file of our own if no temporary one can be made."""
     with contextlib.ExitStack() as stack:
         try:
-            path = stack.enter_context(tempfile.NamedTemporaryFile(prefix="k2eval-")).name
+            name = f"k2eval-{os.getpid()}-"  # by which the next start knows what a killed process left
+            path = stack.enter_context(tempfile.NamedTemporaryFile(prefix=name)).name
         except OSError:
             path = __file__
         yield path

@@ -152,7 +152,7 @@ class UntestedSandbox:
         """Start the box now instead of with the first run.
 
         Raises:
-            SandboxUnavailable: no box can be started on this machine.
+            SandboxUnavailable: If no box can be started on this machine.
         """
         self._running()
 

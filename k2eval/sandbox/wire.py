@@ -186,7 +186,7 @@ def loads(data: bytes, budget: Budget | None = None) -> Any:
         budget: The budget that the values of one run share.
 
     Raises:
-        Malformed: For anything that `dumps` does not write or that exceeds a limit.
+        Malformed: If the bytes are none that `dumps` writes, or exceed a limit.
         MemoryError: If the machine has no more. No other exception.
     """
     budget = budget or Budget()

@@ -118,16 +118,19 @@ def loads(
 
 
 def speed_command(options: SpeedOptions) -> int:
-    """Measure, print and write; return 1 if a request failed."""
+    """Measure, write and print; return 1 if a request failed."""
     console = terminal()
     measured: list[Figures] = []
     for title, config in options.configs:
         measured += asyncio.run(_measure(title, config, options, console))
-    print_tables(measured, console)
-    if options.out:
-        command = "k2eval " + shlex.join(sys.argv[1:])
-        for path in write(measured, options.out, command):
-            console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
+    paths: Sequence[Path] = ()
+    try:
+        if options.out:
+            paths = write(measured, options.out, "k2eval " + shlex.join(sys.argv[1:]))
+    finally:  # what was measured is shown even if no file can be written
+        print_tables(measured, console)
+    for path in paths:
+        console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
     return int(any(figures.failed for figures in measured))
 
 

@@ -177,9 +177,9 @@ class Spread:
     """Standard error for questions like these; the interval of `average` is made from it."""
     question_se: float
     """The part that more repeats cannot remove: other questions would have been harder or easier."""
-    run_se: float
+    repeat_se: float
     """The part that more repeats do remove: the same questions would have been answered differently."""
-    run_sd: float
+    repeat_sd: float
     """Standard deviation of the score of a single repeat of these questions."""
 
 
@@ -190,7 +190,7 @@ def spread(scores: Scores) -> Spread:
     repeat takes the mean variance of the others. Question sampling is the rest of the variance, never below zero.
 
     >>> parts = spread(np.tile([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]], (10, 1)))
-    >>> f"{parts.total_se:.3f}² = {parts.question_se:.3f}² + {parts.run_se:.3f}²"
+    >>> f"{parts.total_se:.3f}² = {parts.question_se:.3f}² + {parts.repeat_se:.3f}²"
     '0.076² = 0.054² + 0.053²'
     """
     scores = _checked(scores)
@@ -206,9 +206,9 @@ def spread(scores: Scores) -> Spread:
     variances = np.zeros(n)
     variances[repeated] = np.nanvar(scores[repeated], axis=1, ddof=1)
     variances[~repeated] = variances[repeated].mean()
-    run_variance = float((variances / counts).sum()) / n**2
-    question = float(np.sqrt(max(total**2 - run_variance, 0.0))) if n > 1 else np.nan
-    return Spread(total, question, float(np.sqrt(run_variance)), float(np.sqrt(variances.sum())) / n)
+    repeat_variance = float((variances / counts).sum()) / n**2
+    question = float(np.sqrt(max(total**2 - repeat_variance, 0.0))) if n > 1 else np.nan
+    return Spread(total, question, float(np.sqrt(repeat_variance)), float(np.sqrt(variances.sum())) / n)
 
 
 def detectable(se: float, questions: int, confidence: float = 0.95, power: float = 0.8) -> float:

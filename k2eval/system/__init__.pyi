@@ -17,7 +17,7 @@ from .shipped import (
     shipped_path as shipped_path,
 )
 from .temporary import (
-    remove_stale_folders as remove_stale_folders,
+    remove_leftovers as remove_leftovers,
     temporary_folder as temporary_folder,
 )
 
@@ -27,7 +27,7 @@ __all__ = [
     "cores",
     "load",
     "lose_nothing",
-    "remove_stale_folders",
+    "remove_leftovers",
     "replacing",
     "shipped_path",
     "silence",

@@ -60,7 +60,7 @@ def write_text(path: Path, text: str, *, errors: str = "strict", durable: bool =
     Args:
         path: The file.
         text: Its new content.
-        errors: Treatment of characters that UTF-8 cannot hold (unpaired surrogates), as of :meth:`str.encode`.
+        errors: Treatment of characters that UTF-8 cannot hold (unpaired surrogates), as of `str.encode`.
         durable: Whether to wait until the disk has the content.
 
     Raises:

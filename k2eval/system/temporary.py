@@ -1,4 +1,4 @@
-"""Temporary folders that do not outlive their process for long, even if it is killed."""
+"""Temporary folders and files that do not outlive their process for long, even if it is killed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import contextlib
 import os
 import re
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 _OURS = re.compile(r"k2eval-(?P<pid>[0-9]+)-.+")
 """Matches ``k2eval-4711-ab12``, not ``k2eval-ab12``."""
+_KEPT_S = 86_400.0
+"""Seconds that the log of a process stays after its end, since an error message may name it."""
 
 
 @contextlib.contextmanager
@@ -26,7 +30,7 @@ def temporary_folder() -> Iterator[Path]:
     >>> folder.exists()
     False
     """
-    remove_stale_folders()
+    remove_leftovers()
     name = tempfile.mkdtemp(prefix=f"k2eval-{os.getpid()}-")
     try:
         yield Path(name)
@@ -34,14 +38,21 @@ def temporary_folder() -> Iterator[Path]:
         shutil.rmtree(name, ignore_errors=True)
 
 
-def remove_stale_folders() -> None:
-    """Remove the temporary folders of this user's processes that are gone."""
+def remove_leftovers() -> None:
+    """Remove the temporary folders of this user's processes that are gone, and their files; logs after a day."""
     with contextlib.suppress(OSError):
         for path in Path(tempfile.gettempdir()).glob("k2eval-*"):
             parts = _OURS.fullmatch(path.name)
-            if parts and _is_own_folder(path) and not Path(f"/proc/{parts['pid']}").exists():
-                shutil.rmtree(path, ignore_errors=True)
+            if parts and not Path(f"/proc/{parts['pid']}").exists():
+                _remove(path)
 
 
-def _is_own_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid()
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):  # another start may be removing it too
+        status = path.lstat()
+        if status.st_uid != os.geteuid():
+            return
+        if stat.S_ISDIR(status.st_mode):
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.suffix != ".log" or time.time() - status.st_mtime > _KEPT_S:
+            path.unlink(missing_ok=True)

@@ -9,7 +9,8 @@ from typing import Any
 
 from k2eval.errors import ConfigError, DataError
 from k2eval.records import digest
-from k2eval.tasks.task import Item, Items, Row, TaskSpec
+from k2eval.tasks.spec import TaskSpec
+from k2eval.tasks.task import Item, Items, Row
 from k2eval.values import fault_of_text
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -122,7 +123,7 @@ def sound(text: str, place: str, value: object) -> str:
     Args:
         text: A text of a row.
         place: Where it stands, for the message.
-        value: What the row holds there.
+        value: The value in the row.
 
     Raises:
         DataError: If it cannot be written as UTF-8, or is a number that is not finite.
@@ -141,6 +142,10 @@ def item_id(row: Row, spec: TaskSpec, text: str) -> str:
     value = row.get(name) if name else None
     if value in (None, ""):
         return digest(text)[:12]
+    if isinstance(value, (dict, list, bool)):
+        raise DataError(
+            f"Task {spec.task}: expected a text or number as id in field {name!r}, got {value!r:.100}. Correct the row."
+        )
     return sound(str(value), f"Task {spec.task}, field {name!r} of a row", value)
 
 

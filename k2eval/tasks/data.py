@@ -14,7 +14,9 @@ from typing import Any
 
 from k2eval.errors import ConfigError, DataError
 from k2eval.records import Note, NoteKind, Question, digest
-from k2eval.tasks.task import DataSpec, Item, Items, Row, Task
+from k2eval.tasks.checks import check_repeat, items_of
+from k2eval.tasks.spec import DataSpec
+from k2eval.tasks.task import Item, Items, Row, Task
 
 
 @dataclass(slots=True)
@@ -32,17 +34,13 @@ class QuestionSet:
     def items(self, repeat_index: int = 0) -> list[Item]:
         """Return the items of one repeat, at most as many as the limit."""
         if repeat_index not in self._items:
-            items = self.task.adapter()(self.rows, self.task.spec, repeat_index)
+            items = items_of(self.task, self.rows, repeat_index)
             if not items.items:
                 raise DataError(
                     f"Task {self.task.name}: {self.source} holds no questions that fit. Expected at least one."
                 )
-            for note in items.notes:
-                if not isinstance(note, Note):
-                    raise ConfigError(
-                        f"Adapter {self.task.spec.adapter} of task {self.task.name}: expected notes such as "
-                        f"k2eval.records.Note(kind=NoteKind.QUESTIONS, text=…), got {note!r:.100}."
-                    )
+            if self._items:
+                check_repeat(self.task, next(iter(self._items.values())), items, repeat_index)
             self._items[repeat_index] = items
         return self._items[repeat_index].items[: self.limit]
 
@@ -59,10 +57,15 @@ class QuestionSet:
         return self._questions[repeat_index]
 
     @property
+    def all_items(self) -> list[Item]:
+        """The items of the first repeat, whatever the limit."""
+        self.items()
+        return self._items[0].items
+
+    @property
     def available(self) -> int:
         """The number of questions in the source, whatever the limit."""
-        self.items()
-        return len(self._items[0].items)
+        return len(self.all_items)
 
     @property
     def expected(self) -> int | None:
@@ -84,8 +87,7 @@ class QuestionSet:
     @property
     def fingerprint(self) -> str:
         """A digest of ids, prompt fields and golds of all questions, whatever the limit."""
-        self.items()
-        return digest([[item.id, item.fields, item.gold] for item in self._items[0].items])[:16]
+        return digest([[item.id, item.fields, item.gold] for item in self.all_items])[:16]
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -139,14 +141,26 @@ def _find(task: Task, folder: Path | None) -> tuple[list[Row], str]:
         )
     if folder is not None:
         for pattern in spec.files:
-            plain = set(folder.glob(pattern))
-            packed = {path for path in folder.glob(pattern + ".gz") if path.with_suffix("") not in plain}
+            plain = _matches(folder, pattern, task)
+            packed = {
+                path for path in _matches(folder, pattern + ".gz", task) if path.with_suffix("") not in plain
+            }
             paths = sorted(plain | packed)
             if paths:
                 rows = [row for path in paths for row in read_rows(path)]
                 return rows, ", ".join(str(path.relative_to(folder)) for path in paths)
     looked = f"looked for {' or '.join(spec.files)} in {folder}" if folder else "no data folder was given"
     return _from_hub(task.name, spec, looked)
+
+
+def _matches(folder: Path, pattern: str, task: Task) -> set[Path]:
+    try:
+        return set(folder.glob(pattern))
+    except (ValueError, NotImplementedError) as error:
+        raise ConfigError(
+            f"Task {task.name}: metadata.k2eval.data.files: expected patterns below the data folder, such as "
+            f"'aime24/*.jsonl', got {pattern!r} ({error})."
+        ) from error
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -179,7 +193,7 @@ def _fits(row: Row, task: Task) -> bool:
     for name, bounds in task.spec.where.items():
         try:
             value = float(row[name])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DataError(
                 f"Task {task.name}: expected a number in field {name!r}, got {row.get(name)!r:.50}."
             ) from error

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from k2eval.errors import DataError
-from k2eval.tasks.task import Item, Items, Row, TaskSpec
+from k2eval.tasks.spec import TaskSpec
+from k2eval.tasks.task import Item, Items, Row
 
 
 def items(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:

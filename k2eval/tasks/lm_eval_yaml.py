@@ -11,6 +11,7 @@ from typing import Any
 
 from k2eval.errors import ConfigError
 from k2eval.records import Sampling
+from k2eval.values import fault_of_setting
 
 
 @cache
@@ -36,18 +37,27 @@ def read(path: Path) -> dict[str, Any]:
     """Read a task file as a mapping: includes are merged, functions stay names.
 
     Raises:
-        ConfigError: If the file cannot be read.
+        ConfigError: If the file cannot be read, or holds no mapping of settings.
     """
     loader = _loader()
     try:
         content = loader.load_yaml(path, resolve_func=False)
     except Exception as error:  # lm-eval's loader raises whatever PyYAML or the file system does
         raise ConfigError(f"Cannot read the task file {path}: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected a mapping with the keys of a task, got {content!r:.100}.")
+    fault = fault_of_setting(content, finite=False)
+    if fault:
+        raise ConfigError(f"{path}: {fault}. Correct the file.")
     return dict(content)
 
 
 def text(content: Mapping[str, Any], key: str, path: Path) -> str:
-    """Return the text of a key that must be there and not empty."""
+    """Return the text of a key that must be there and not empty.
+
+    Raises:
+        ConfigError: If it is not.
+    """
     value = content.get(key)
     if not isinstance(value, str) or not value:
         raise ConfigError(f"{path}: {key} must be a text, got {value!r}.")

@@ -12,80 +12,23 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from jinja2 import Environment, StrictUndefined, Template, TemplateError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from jinja2 import Environment, StrictUndefined, Template
+from pydantic import ValidationError
 
 from k2eval.config import TaskOverrides, explain
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.records import Json, Message, Note, Question, Sampling
 from k2eval.system import shipped_path
+from k2eval.tasks.imports import check_call, import_object, in_words
 from k2eval.tasks.lm_eval_yaml import read, repeats, sampling, text
+from k2eval.tasks.spec import TaskSpec
+from k2eval.values import fault_of_setting, fault_of_text
 
 Row = Mapping[str, Any]
 """One raw row of a dataset."""
-
-
-class DataSpec(BaseModel):
-    """The sources of a task's rows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    files: tuple[str, ...] = ()
-    """Globs below the data folder, in order of preference; all matches of the first glob with a match are read."""
-    bundled: str | None = None
-    """A file beside the task file, or below the tasks folder; such a task needs no data folder and no network."""
-    hub: str | None = None
-    """Name of the Hugging Face dataset."""
-    config: str | None = None
-    split: str = "train"
-    revision: str | None = None
-    """Pinned revision; if None, the newest is taken and recorded."""
-    hub_files: tuple[str, ...] = ()
-    """JSON-lines files to read from the dataset's repository instead of its split."""
-
-
-class Bounds(BaseModel):
-    """The range of a row's field outside of which the row is left out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    min: float | None = None
-    max: float | None = None
-
-
-class TaskSpec(BaseModel):
-    """The properties of a task that lm-eval has no keys for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    task: str
-    title: str
-    kind: Literal["mathematics", "science", "code", "general"]
-    micro: bool = False
-    """Whether the task counts in the mathematics micro-average."""
-    grader: str
-    questions: int | None = Field(None, ge=1)
-    """The number of questions of the benchmark; every table of scores tells if fewer are found."""
-    data: DataSpec
-    adapter: str = "k2eval.tasks.adapters:answers"
-    """Import path of the function that makes items from rows."""
-    fields: dict[str, str] = Field(default_factory=dict)
-    """The adapter's names of fields (``id``, ``problem``, ``answer`` …) -> names in the rows."""
-    tags: dict[str, str] = Field(default_factory=dict)
-    """Tags by which results can be broken down: tag name -> field name."""
-    where: dict[str, Bounds] = Field(default_factory=dict)
-    """Rows to keep, by numeric field."""
-    answer_type: Literal["integer"] | None = None
-    protected: bool = False
-    """Whether the authors ask users not to publish the texts; reports then leave them out."""
-    solver: str | None = None
-    """Import path of the function that solves a question in several steps; None for a single prompt."""
-    options: dict[str, Json] = Field(default_factory=dict)
-    """Options of the adapter or the grader, open to ``--set TASK.option=value``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +75,18 @@ class Task:
         """Render the prompt of an item, and return its question.
 
         Raises:
-            ConfigError: If the template names a field that the item lacks.
+            ConfigError: If the template names a field that the item lacks or raises any other error, or if the prompt
+                is empty or no text that UTF-8 can hold.
         """
-        try:
-            messages = [
-                Message(role=role, content=_template(template).render(**item.fields))
-                for role, template in (("system", self.system), ("user", self.prompt))
-                if template
-            ]
-        except TemplateError as error:
+        messages = [
+            Message(role=role, content=self._rendered(template, item))
+            for role, template in (("system", self.system), ("user", self.prompt))
+            if template
+        ]
+        if not messages[-1].content.strip():
             raise ConfigError(
-                f"Task {self.name}: the prompt cannot be rendered for question {item.id!r}: {error}. "
-                f"Fields there: {', '.join(sorted(item.fields))}."
-            ) from error
+                f"Task {self.name}: expected a prompt for question {item.id!r}, got an empty text. Correct doc_to_text."
+            )
         return Question(
             task=self.name,
             id=item.id,
@@ -156,10 +98,42 @@ class Task:
             metadata=item.metadata,
         )
 
+    def _rendered(self, template: str, item: Item) -> str:
+        try:
+            text = _template(template).render(**item.fields)
+        except Exception as error:  # an expression in a template may raise anything
+            raise ConfigError(
+                f"Task {self.name}: the prompt cannot be rendered for question {item.id!r}: {in_words(error)}. "
+                f"Fields there: {', '.join(sorted(item.fields))}. Correct description or doc_to_text."
+            ) from error
+        fault = fault_of_text(text)
+        if fault:
+            raise ConfigError(f"Task {self.name}: the prompt for question {item.id!r}: {fault}. Correct it.")
+        return text
+
     def adapter(self) -> Adapter:
-        """Return the function that makes items from this task's rows."""
+        """Return the function that makes items from this task's rows.
+
+        Raises:
+            ConfigError: If there is none, or it takes other arguments.
+        """
         adapter: Adapter = import_object(self.spec.adapter, f"adapter of task {self.name}")
+        purpose = f"Adapter {self.spec.adapter} of task {self.name}"
+        check_call(adapter, purpose, ["rows", "spec", "repeat_index"])
         return adapter
+
+    def solver(self) -> Any:
+        """Return the function that solves a question in several steps, or None if the task has none.
+
+        Raises:
+            ConfigError: If it cannot be imported, or takes other arguments.
+        """
+        path = self.spec.solver
+        if not path:
+            return None
+        solver = import_object(path, f"solver of task {self.name}")
+        check_call(solver, f"Solver {path} of task {self.name}", ["sample", "stage", "messages", "prepare"])
+        return solver
 
 
 _JINJA = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
@@ -168,30 +142,6 @@ _JINJA = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
 @cache
 def _template(text: str) -> Template:
     return _JINJA.from_string(text)
-
-
-def import_object(path: str, purpose: str) -> Any:
-    """Import the object at ``package.module:name``.
-
-    >>> import_object("math:sqrt", "example")(9)
-    3.0
-
-    Args:
-        path: The import path.
-        purpose: Purpose of the object, for the error message.
-
-    Raises:
-        ConfigError: If there is no such object.
-    """
-    module, separator, name = path.partition(":")
-    try:
-        if not separator:
-            raise ImportError("no ':' in it")
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise ConfigError(
-            f"Cannot import {path!r} ({purpose}): expected package.module:name; {error}."
-        ) from error
 
 
 def tasks_folder() -> Path:
@@ -272,7 +222,11 @@ def _names_in(folder: Path) -> dict[str, Path]:
     for path in sorted(folder.rglob("*.yaml")):
         if path.name.startswith("_"):
             continue
-        name = _name_of(path, path.stat().st_mtime_ns)
+        try:
+            changed_ns = path.stat().st_mtime_ns
+        except OSError as error:
+            raise ConfigError(f"Cannot read the task file {path}: {error}. Remove or repair it.") from error
+        name = _name_of(path, changed_ns)
         if name in files:
             raise ConfigError(
                 f"Expected one file per task, got {files[name]} and {path} for {name!r}. Rename one."
@@ -309,16 +263,22 @@ def load_task(path: Path, overrides: TaskOverrides | None = None, folder: Path |
         raise ConfigError(f"{path}: metadata.k2eval.options must be a mapping, got {options!r:.200}.")
     for key in changes.options:
         if key not in options:
-            known = [*options, *(name for name in TaskOverrides.model_fields if name != "options")]
+            known = [*map(str, options), *(name for name in TaskOverrides.model_fields if name != "options")]
             raise ConfigError(f"Task {content.get('task')} has no option {key!r}. {did_you_mean(key, known)}")
     block["options"] = {**options, **changes.options}
+    fault = fault_of_setting(block["options"])
+    if fault:
+        raise ConfigError(f"Task {content.get('task')}: options: {fault}. Correct it.")
+    description = content.get("description")
+    if not isinstance(description, str | None):
+        raise ConfigError(f"{path}: description must be a text, got {description!r:.200}.")
     try:
         spec = TaskSpec.model_validate(block)
         task = Task(
             name=text(content, "task", path),
             version=str(metadata.get("version", "1")),
             spec=spec,
-            system=system_text(changes.system, str(content.get("description") or "")),
+            system=system_text(changes.system, description or ""),
             prompt=text(content, "doc_to_text", path),
             sampling=sampling_with(sampling(content, path), changes.sampling),
             repeats=changes.repeats or repeats(content, path),
@@ -326,6 +286,10 @@ def load_task(path: Path, overrides: TaskOverrides | None = None, folder: Path |
         )
     except ValidationError as error:
         raise ConfigError(explain(error, f"{path} is not a valid task")) from error
+    if "," in task.name or "/" in task.name or task.name != task.name.strip():
+        raise ConfigError(
+            f"{path}: task must be a name without commas, slashes and blanks at its ends, got {task.name!r}."
+        )
     if spec.task != task.name:
         raise ConfigError(
             f"{path}: task is {task.name!r} but metadata.k2eval.task is {spec.task!r}; make them equal."
@@ -337,8 +301,8 @@ def system_text(setting: str | None, own: str) -> str:
     """Return a task's system text; nothing means no system turn.
 
     Args:
-        setting: What the run says: None or ``keep``, ``none``, or a text.
-        own: What the task says.
+        setting: The setting of the run: None or ``keep``, ``none``, or a text.
+        own: The task's own system text.
 
     >>> system_text("none", "Be brief."), system_text("Think.", "Be brief."), system_text("keep", "Be brief.")
     ('', 'Think.', 'Be brief.')

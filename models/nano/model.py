@@ -240,7 +240,7 @@ def save_checkpoint(model: Nano, folder: Path, end: int = 2) -> None:
 
 
 def load_checkpoint(folder: Path, shape: Shape) -> Nano:
-    """Read a checkpoint that :func:`save_checkpoint` wrote."""
+    """Read a checkpoint that `save_checkpoint` wrote."""
     from safetensors.torch import load_file
 
     model = Nano(shape)

@@ -35,7 +35,7 @@ class Sampler:
     """A sampler with its own copy of a model, in bfloat16 on a GPU. Random numbers come from torch's own seed.
 
     Args:
-        model: The model whose weights are copied; :meth:`refresh` copies them again.
+        model: The model whose weights are copied; `refresh` copies them again.
         end: The token that ends a reply.
         most: The largest number of tokens of a reply.
         top_p: Keep the smallest set of tokens with this probability together.

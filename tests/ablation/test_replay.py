@@ -65,10 +65,10 @@ async def test_the_cost_of_everything_counts(tmp_path: Path) -> None:
 
 async def test_a_run_alone_shows_what_it_holds_and_what_would_be_missing(tmp_path: Path) -> None:
     folders = await two_runs(tmp_path)
-    said = shown(await ablate(folders[:1]))
-    assert "a random candidate of 3" in said
-    assert "Not in these runs: plan, plan-bo3" in said
-    assert "Planning × choosing" not in said
+    printed = shown(await ablate(folders[:1]))
+    assert "a random candidate of 3" in printed
+    assert "Not in these runs: plan, plan-bo3" in printed
+    assert "Planning × choosing" not in printed
 
 
 async def test_a_row_that_only_some_samples_have_is_left_out_and_named(tmp_path: Path) -> None:
@@ -82,24 +82,24 @@ async def test_a_row_that_only_some_samples_have_is_left_out_and_named(tmp_path:
     table = await ablate([settings.out])
     assert 0 < table.partial()["bo3"] < 12
     assert "bo3" not in table.rows()
-    said = shown(table)
+    printed = shown(table)
     assert (
         f"Left out, as only some of 12 samples have all their generations: bo3 ({table.partial()['bo3']})"
-        in said
+        in printed
     )
-    assert "12 samples that every row has" in said
-    assert "judge of bo3" not in said
+    assert "12 samples that every row has" in printed
+    assert "judge of bo3" not in printed
 
 
 async def test_the_report_has_the_two_by_two_and_the_judge(tmp_path: Path) -> None:
-    said = shown(await ablate(await two_runs(tmp_path)))
-    assert "Planning × choosing" in said
-    assert "6 questions, 12 samples that every row has" in said
-    assert "best of N by N: 1: 50.0, 2: 100.0, 3: 100.0" in said
-    assert "maj@N by N: 1: 50.0, 2: 50.0, 3: 50.0" in said
-    assert "pass@N by N: 1: 50.0, 2: 100.0, 3: 100.0" in said
-    assert "both orders agree in 100.0%" in said
-    assert "the right one is chosen in 100.0%" in said
+    printed = shown(await ablate(await two_runs(tmp_path)))
+    assert "Planning × choosing" in printed
+    assert "6 questions, 12 samples that every row has" in printed
+    assert "best of N by N: 1: 50.0, 2: 100.0, 3: 100.0" in printed
+    assert "maj@N by N: 1: 50.0, 2: 50.0, 3: 50.0" in printed
+    assert "pass@N by N: 1: 50.0, 2: 100.0, 3: 100.0" in printed
+    assert "both orders agree in 100.0%" in printed
+    assert "the right one is chosen in 100.0%" in printed
 
 
 async def test_runs_with_other_seeds_do_not_belong_together(tmp_path: Path) -> None:
@@ -112,7 +112,9 @@ async def test_runs_with_other_seeds_do_not_belong_together(tmp_path: Path) -> N
 
 async def test_the_judge_of_a_task_in_steps_is_held_against_whole_solutions(tmp_path: Path) -> None:
     settings = config(tmp_path / "bo2", recipe="bo2", tasks=("nano_science",), limit=2, repeats=1)
-    asked = {one.question.id: problem_of(one.question) for one in Work(settings).assignments()}
+    asked = {
+        assignment.question.id: problem_of(assignment.question) for assignment in Work(settings).assignments()
+    }
 
     def script(request: Request) -> str:
         if request.stage.startswith("judge"):
@@ -135,7 +137,7 @@ def test_a_judge_that_always_names_the_first_is_seen_through() -> None:
     duels = [Duel((0, 1), (0, 1), 0, frozenset({1})), Duel((0, 1), (0, 1), 0, frozenset({0}))]
     assert judge_line(duels) == (
         "2 comparisons; both orders agree in 0.0% (0/2); the response shown first is named in 100.0% (4/4); "
-        "where exactly one of two is right, the right one is chosen in 50.0% (1/2) (single verdicts: 50.0% (2/4))"
+        "if exactly one of two is right, the right one is chosen in 50.0% (1/2) (single verdicts: 50.0% (2/4))"
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -173,3 +174,17 @@ def test_progress_goes_to_the_error_stream_or_nowhere(
     output, errors = capfd.readouterr()
     assert output == ""
     assert "6/6 samples" in errors
+
+
+@pytest.mark.parametrize("engine", [5, object(), len, ["vllm"]])
+def test_an_engine_that_is_none_is_refused(tmp_path: Path, engine: Any) -> None:
+    with pytest.raises(k2eval.ConfigError, match="Expected a kind of engine"):
+        k2eval.evaluate(**settings(tmp_path / "run", engine=engine))
+
+
+@pytest.mark.parametrize("answer", [None, 5, b"x", ["x"]])
+def test_a_script_that_returns_no_text_is_told_and_scores_nothing(tmp_path: Path, answer: Any) -> None:
+    engine = k2eval.ScriptedEngine(lambda request: answer)
+    with pytest.raises(k2eval.ConfigError, match="expected a text, got"):
+        k2eval.evaluate(**settings(tmp_path / "run", engine=engine))
+    assert not (tmp_path / "run" / "verdicts.jsonl").read_text()

@@ -132,3 +132,11 @@ def test_the_dry_run_says_that_system_text_is_folded(tmp_path: Path) -> None:
     model = checkpoint(tmp_path / "model", GEMMA_2)
     _, text = shown(RunConfig.model_validate({"model": model, "tasks": ("smoke",), "out": tmp_path / "run"}))
     assert "system text stands at the start of the first user turn" in text
+
+
+def test_runs_that_tell_lengths_are_read(script: Path, tmp_path: Path) -> None:
+    earlier = smoke_run(tmp_path / "earlier", repeats=1, limit=2)
+    code, text = shown(config(script, lengths_from=(earlier,)))
+    assert code == 0 and f"{earlier.name} can be read (smoke)" in " ".join(text.split())
+    code, text = shown(config(script, lengths_from=(tmp_path / "nothing",)))
+    assert code == 2 and "is not a run directory" in text

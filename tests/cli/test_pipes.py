@@ -62,6 +62,16 @@ def test_a_closed_pipe_ends_a_command_quietly(
     assert unread(*(names.get(word, word) for word in arguments)) == (CLOSED_PIPE, b"")
 
 
+@pytest.mark.parametrize("command", ["leaderboard", "breakdown", "compare"])
+def test_files_are_written_before_a_table_that_nobody_reads(
+    command: str, finished: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "table.md"
+    name = out if command == "compare" else out.with_suffix("")
+    assert unread(command, str(finished), str(finished), "--out", str(name)) == (CLOSED_PIPE, b"")
+    assert out.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("run", "--help")])
 def test_help_into_a_closed_pipe_is_quiet(arguments: tuple[str, ...]) -> None:
     code, errors = unread(*arguments)

@@ -14,14 +14,14 @@ from tests.report.scripted import smoke_run
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return smoke_run(tmp_path_factory.mktemp("made") / "run", repeats=1, limit=6)
 
 
 @pytest.fixture
-def run(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def run(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return shutil.copytree(made, tmp_path / "run")
+    return shutil.copytree(finished, tmp_path / "run")
 
 
 def k2eval(*arguments: str | Path) -> Result:

@@ -69,15 +69,15 @@ def test_replicas_that_are_killed_change_no_verdict(
         started.until_generated(count)
         for process in actors(started)[: replicas // 2]:
             process.kill()
-    assert started.wait() == 0, started.said
+    assert started.wait() == 0, started.output
     started.leaves_nobody()
     check_journal(tmp_path / "run", 100)
     assert sorted_verdicts(tmp_path / "run") == whole
     run = read_run(tmp_path / "run")
     kinds = [note.kind for note in run.engine.notes]
-    assert NoteKind.REPLICAS in kinds and "died: its process ended" in started.said
+    assert NoteKind.REPLICAS in kinds and "died: its process ended" in started.output
     assert run.config.fleet.replicas == replicas and run.reproducible
-    assert "Traceback" not in started.said and "(raylet)" not in started.said
+    assert "Traceback" not in started.output and "(raylet)" not in started.output
 
 
 def test_a_killed_driver_leaves_nothing_and_the_same_command_goes_on_with_another_number(
@@ -91,7 +91,7 @@ def test_a_killed_driver_leaves_nothing_and_the_same_command_goes_on_with_anothe
     started.wait()
     until_gone(processes)
     again = Started(*script, "--replicas", "3", out=tmp_path / "run")
-    assert again.wait() == 0, again.said
+    assert again.wait() == 0, again.output
     check_journal(tmp_path / "run", 100)
     assert sorted_verdicts(tmp_path / "run") == whole
 
@@ -104,10 +104,10 @@ def test_a_signal_ends_a_fleet_in_order(
     started.until_generated(10)
     processes = family(started)
     started.process.send_signal(number) if number == signal.SIGTERM else started.signal(number)
-    assert started.wait(60) == STOPPED, started.said
-    assert "The same command resumes from there" in started.said and "logging.cc" not in started.said
+    assert started.wait(60) == STOPPED, started.output
+    assert "The same command resumes from there" in started.output and "logging.cc" not in started.output
     until_gone(processes)
-    assert "Traceback" not in started.said
+    assert "Traceback" not in started.output
 
 
 def test_a_cluster_of_the_runs_own_is_closed_to_others(script: tuple[str, ...], tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ async def test_two_real_replicas_one_killed_half_way_equal_one_engine(tmp_path: 
         "fleet.restarts=0",
         out=tmp_path / "two",
     )
-    started.until(lambda: started.said.count("joined") == 2)
+    started.until(lambda: started.output.count("joined") == 2)
     started.until_generated(40)
     engines = [process for process in family(started) if "EngineCore" in " ".join(process.cmdline())]
     victim = actors(started)[0]
@@ -172,8 +172,8 @@ async def test_two_real_replicas_one_killed_half_way_equal_one_engine(tmp_path: 
     while all(process.is_running() for process in engines):  # the engine of a killed actor does not live on
         assert time.monotonic() - killed < 30 and started.process.poll() is None
         time.sleep(0.1)
-    assert started.wait(600) == 0, started.said
-    assert "died: its process ended" in started.said
+    assert started.wait(600) == 0, started.output
+    assert "died: its process ended" in started.output
     check_journal(tmp_path / "two", 240)
 
     config = load_config(

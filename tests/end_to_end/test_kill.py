@@ -29,17 +29,17 @@ class Started:
 
     def __init__(self, *arguments: str, out: Path) -> None:
         self.out = out
-        self._said = out.parent / f"{out.name}-{random.randrange(10**9)}.txt"
+        self._output = out.parent / f"{out.name}-{random.randrange(10**9)}.txt"
         self._before = self._generated()
-        with self._said.open("wb") as file:
+        with self._output.open("wb") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "k2eval", "run", *arguments, "--out", str(out)],
                 stdout=file, stderr=file, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
 
     @property
-    def said(self) -> str:
-        return self._said.read_text()
+    def output(self) -> str:
+        return self._output.read_text()
 
     def wait(self, limit_s: float = 300) -> int:
         return self.process.wait(limit_s)
@@ -47,8 +47,8 @@ class Started:
     def until(self, condition: Callable[[], bool], limit_s: float = 300) -> None:
         deadline = time.monotonic() + limit_s
         while not condition():
-            assert self.process.poll() is None, self.said
-            assert time.monotonic() < deadline, self.said
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
             time.sleep(0.02)
 
     def until_generated(self, count: int) -> None:
@@ -91,7 +91,7 @@ class Started:
 
 def check_journal(out: Path, total: int) -> None:
     """All there, each once, in a complete run."""
-    keys = [one.key for _, one in read_lines(out / GENERATIONS, Generation)]
+    keys = [generation.key for _, generation in read_lines(out / GENERATIONS, Generation)]
     assert len(keys) == len(set(keys)) == total
     assert len((out / VERDICTS).read_text().splitlines()) == total
     assert read_run(out).complete is True
@@ -124,7 +124,7 @@ def test_a_killed_run_goes_on_where_it_was(script: tuple[str, ...], tmp_path: Pa
         started.wait()
         started.leaves_nobody()
     last = Started(*script, out=out)
-    assert (last.wait(), whole.wait()) == (0, 0), last.said
+    assert (last.wait(), whole.wait()) == (0, 0), last.output
     check_journal(out, 100)
     assert sorted_verdicts(out) == sorted_verdicts(tmp_path / "whole")
 
@@ -135,9 +135,9 @@ def test_ctrl_c_ends_a_run_in_order_and_says_how_to_go_on(script: tuple[str, ...
     started.signal(signal.SIGINT)
     assert started.wait(30) == STOPPED
     started.leaves_nobody()
-    assert "Stopping in order. Press Ctrl-C again to stop at once." in started.said
-    assert re.search(r"Stopped at \d+ of 100 samples. The same command resumes from there.", started.said)
-    assert "Traceback" not in started.said
+    assert "Stopping in order. Press Ctrl-C again to stop at once." in started.output
+    assert re.search(r"Stopped at \d+ of 100 samples. The same command resumes from there.", started.output)
+    assert "Traceback" not in started.output
     generated = len(list(read_lines(tmp_path / "run" / GENERATIONS, Generation)))
     [session] = read_run(tmp_path / "run").sessions
     assert session.generated == generated
@@ -147,9 +147,9 @@ def test_ctrl_c_before_anything_was_made_is_no_traceback(script: tuple[str, ...]
     started = Started(*script, out=tmp_path / "run")
     time.sleep(0.7)
     started.signal(signal.SIGINT)
-    assert started.wait(30) == STOPPED, started.said
+    assert started.wait(30) == STOPPED, started.output
     started.leaves_nobody()
-    assert "Traceback" not in started.said
+    assert "Traceback" not in started.output
 
 
 def test_ctrl_c_twice_stops_at_once(script: tuple[str, ...], tmp_path: Path) -> None:
@@ -159,9 +159,9 @@ def test_ctrl_c_twice_stops_at_once(script: tuple[str, ...], tmp_path: Path) -> 
     time.sleep(0.01)
     started.signal(signal.SIGINT)
     # When the second one comes as Python ends, the system ends the process; a shell shows 130 for both.
-    assert started.wait(10) in (STOPPED, -signal.SIGINT), started.said
+    assert started.wait(10) in (STOPPED, -signal.SIGINT), started.output
     started.leaves_nobody()
-    assert "Traceback" not in started.said
+    assert "Traceback" not in started.output
 
 
 def test_graders_do_not_outlive_a_run_that_was_killed_alone(script: tuple[str, ...], tmp_path: Path) -> None:
@@ -177,9 +177,9 @@ def test_a_second_process_on_the_same_directory_is_refused(script: tuple[str, ..
     first.until_generated(1)
     first.signal(signal.SIGSTOP)
     second = Started(*script, out=tmp_path / "run")
-    assert second.wait(60) == 2, second.said
+    assert second.wait(60) == 2, second.output
     first.signal(signal.SIGCONT)
-    assert "Another process is writing to" in second.said
+    assert "Another process is writing to" in second.output
     assert first.wait() == 0
     check_journal(tmp_path / "run", 100)
 
@@ -213,11 +213,11 @@ async def test_real_vllm_survives_every_way_to_die(
     early.leaves_nobody()
 
     waiting = Started(*arguments, out=out)
-    waiting.until(lambda: "Starting vllm" in waiting.said)
+    waiting.until(lambda: "Starting vllm" in waiting.output)
     time.sleep(random.uniform(0, 15))
     waiting.signal(signal.SIGINT)
-    assert waiting.wait(60) == STOPPED, waiting.said
-    assert f"Stopped at 0 of {total} samples" in waiting.said and "Traceback" not in waiting.said
+    assert waiting.wait(60) == STOPPED, waiting.output
+    assert f"Stopped at 0 of {total} samples" in waiting.output and "Traceback" not in waiting.output
     waiting.leaves_nobody()
 
     killed = Started(*arguments, out=out)
@@ -231,22 +231,24 @@ async def test_real_vllm_survives_every_way_to_die(
     for pid in died.relatives():
         if b"EngineCore" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
-    assert died.wait(60) == 2, died.said
+    assert died.wait(60) == 2, died.output
     assert re.search(
-        r"\nk2eval: vLLM stopped while answering: .*run the same command again to go on", died.said
+        r"\nk2eval: vLLM stopped while answering: .*run the same command again to go on", died.output
     )
-    assert "Traceback" not in died.said and "ERROR" not in died.said
+    assert "Traceback" not in died.output and "ERROR" not in died.output
     died.leaves_nobody()
 
     stopped = Started(*arguments, out=out)
     stopped.until_generated(random.randrange(10, 60))
     stopped.signal(signal.SIGINT)
-    assert stopped.wait(60) == STOPPED, stopped.said
-    assert re.search(rf"Stopped at \d+ of {total} samples", stopped.said) and "Traceback" not in stopped.said
+    assert stopped.wait(60) == STOPPED, stopped.output
+    assert (
+        re.search(rf"Stopped at \d+ of {total} samples", stopped.output) and "Traceback" not in stopped.output
+    )
     stopped.leaves_nobody()
 
     last = Started(*arguments, out=out)
-    assert last.wait() == 0, last.said
+    assert last.wait() == 0, last.output
     check_journal(out, total)
     assert sorted_verdicts(out) == sorted_verdicts(tmp_path / "whole")
-    assert "Exception ignored" not in last.said and "Warning" not in last.said
+    assert "Exception ignored" not in last.output and "Warning" not in last.output

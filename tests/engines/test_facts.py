@@ -54,6 +54,10 @@ from tests.chat_templates import checkpoint
         ({"max_position_embeddings": 4096, "rope_scaling": None}, 4096),
         ({"max_position_embeddings": 4096, "rope_scaling": "yarn"}, 4096),
         ({"max_position_embeddings": 4096, "rope_scaling": {"type": ["x"], "factor": "2"}}, 4096),
+        (
+            {"max_position_embeddings": 4096, "rope_scaling": {"type": "linear", "factor": float("nan")}},
+            4096,
+        ),
         ({"max_position_embeddings": "4096"}, None),
         ({}, None),
     ],

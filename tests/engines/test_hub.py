@@ -83,6 +83,19 @@ def test_without_hub_and_cache_a_folder_is_asked_for(
         commit_of("owner/name")
 
 
+def test_a_machine_without_a_network_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ConfigError, match=r"refused.*Connect to the hub"):
+        commit_of("owner/name")
+
+
+def test_a_hub_that_names_no_commit_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, None)
+    with pytest.raises(ConfigError, match="names no commit"):
+        commit_of("owner/name")
+
+
 def test_a_name_that_is_none_is_explained() -> None:
     with pytest.raises(ConfigError, match="give the folder"):
         commit_of("owner/na me!")

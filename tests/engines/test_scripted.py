@@ -25,7 +25,7 @@ def request(prompt: str = "How many?", repeat_index: int = 0, **sampling: Any) -
 
 
 async def test_a_generation_says_where_it_belongs() -> None:
-    answer = await ScriptedEngine(lambda one: "thirty five", name="m").generate(
+    answer = await ScriptedEngine(lambda request: "thirty five", name="m").generate(
         request("How many are there?")
     )
     assert (answer.key, answer.text, answer.finish_reason, answer.seed) == ("k", "thirty five", "stop", 5)
@@ -33,15 +33,15 @@ async def test_a_generation_says_where_it_belongs() -> None:
 
 
 async def test_a_long_answer_is_cut_as_a_model_would_be() -> None:
-    answer = await ScriptedEngine(lambda one: "a b c d").generate(request(max_tokens=3))
+    answer = await ScriptedEngine(lambda request: "a b c d").generate(request(max_tokens=3))
     assert (answer.text, answer.finish_reason, answer.output_tokens) == ("a b c", "length", 3)
 
 
 async def test_requests_are_remembered_in_order() -> None:
-    engine = ScriptedEngine(lambda one: "")
+    engine = ScriptedEngine(lambda request: "")
     for number in range(3):
         await engine.generate(request(repeat_index=number))
-    assert [one.repeat_index for one in engine.requests] == [0, 1, 2]
+    assert [request.repeat_index for request in engine.requests] == [0, 1, 2]
 
 
 async def test_a_file_answers_by_what_the_prompt_contains_and_in_turn_by_run(tmp_path: Path) -> None:
@@ -53,8 +53,8 @@ async def test_a_file_answers_by_what_the_prompt_contains_and_in_turn_by_run(tmp
 
 
 def test_the_name_is_the_identity(tmp_path: Path) -> None:
-    one, other = (ScriptedEngine(str, name=name).info.fingerprint for name in ("a", "b"))
-    assert one != other
+    first, other = (ScriptedEngine(str, name=name).info.fingerprint for name in ("a", "b"))
+    assert first != other
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,8 @@ def test_of_several_named_templates_the_default_counts(tmp_path: Path) -> None:
 
 
 def named(tmp_path: Path) -> ChatTemplate:
-    templates = [{"name": "rag", "template": "RAG"}, {"name": "tool_use", "template": "TOOLS"}]
+    rag = "RAG {{ messages[0].content }}"
+    templates = [{"name": "rag", "template": rag}, {"name": "tool_use", "template": "TOOLS"}]
     files = read_template(checkpoint(tmp_path, tokenizer_config={"chat_template": templates}))
     assert files.template is not None
     return files.template
@@ -164,8 +165,34 @@ def test_several_templates_without_a_default_must_be_chosen_from(tmp_path: Path)
 
 def test_a_template_is_chosen_by_its_name_or_given_as_text(tmp_path: Path) -> None:
     templates = named(tmp_path)
-    texts = [templates.render([USER], {"chat_template": own}).text for own in ("rag", "{{ 1 + 1 }}")]
-    assert texts == ["RAG", "2"]
+    texts = [
+        templates.render([USER], {"chat_template": own}).text
+        for own in ("rag", "{{ 1 + 1 }} {{ messages[0].content }}")
+    ]
+    assert texts == ["RAG What is 2 + 2?", "2 What is 2 + 2?"]
+
+
+def test_a_template_that_wants_parts_gets_them(tmp_path: Path) -> None:
+    source = (
+        "{% for message in messages %}<{{ message.role }}>{% for part in message.content %}"
+        "{% if part.type == 'text' %}{{ part.text }}{% endif %}{% endfor %}{% endfor %}"
+    )
+    chat_template = template(tmp_path, source)
+    assert chat_template.render([SYSTEM, USER]).text == "<system>Be brief.<user>What is 2 + 2?"
+    assert chat_template.system_turn() == "kept"
+
+
+@pytest.mark.parametrize(
+    "source", ["usual", "{{ messages[0].role }}", "{{ messages[0].content.split('x')[5] }}"]
+)
+def test_a_template_that_leaves_the_question_out_is_refused(tmp_path: Path, source: str) -> None:
+    with pytest.raises(ConfigError, match="leaves the question out of the prompt"):
+        template(tmp_path, source).render([USER])
+
+
+def test_a_template_without_end_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="refuses a prompt"):
+        template(tmp_path, "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}").render([USER])
 
 
 def test_the_template_of_a_model_that_sees_pictures_stands_beside_its_processor(tmp_path: Path) -> None:
@@ -179,9 +206,12 @@ def test_the_template_of_a_model_that_sees_pictures_stands_beside_its_processor(
 @pytest.mark.parametrize(
     ("source", "dated"),
     [
-        ("{{ strftime_now('%Y') }}", True),
-        ("{% if date_string is not defined %}{% set date_string = strftime_now('%d') %}{% endif %}", True),
-        ("{% if false %}{{ strftime_now('%Y') }}{% endif %}", False),
+        ("{{ strftime_now('%Y') }}{{ messages[0].content }}", True),
+        (
+            "{% if date_string is not defined %}{% set date_string = strftime_now('%d') %}{% endif %}{{ messages[0].content }}",
+            True,
+        ),
+        ("{% if false %}{{ strftime_now('%Y') }}{% endif %}{{ messages[0].content }}", False),
     ],
 )
 def test_it_is_known_if_the_date_is_part_of_the_prompt(tmp_path: Path, source: str, dated: bool) -> None:

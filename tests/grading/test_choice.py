@@ -197,6 +197,10 @@ SETTLED_ON_B = [
     "Answer: → B", "Final answer (letter only): B", "The final answer is (B) since (A) and (C) are excluded.",
     "My answer is therefore (B).", "The answer is B, i.e. beta decay", "The answer is B. (A is wrong.)",
     "The answer is B; A, C, and D fail.", "B. Beta decay",
+    "B)", "Therefore: B", "Ans. B", "Final: B", "In conclusion, B.", "We conclude (B).", "I am going with B.", "That leaves B.",
+    "Only B is correct.", "B is the only correct option.", "B is right; A, C and D are wrong.", "This is option B.", "b) beta decay",
+    "B - Beta decay", "Option B: Beta decay", "The process described is beta decay (B).", "The answer is beta decay, since Z rises.",
+    "**B**\n\nExplanation: a neutron becomes a proton.", "It is the electron that leaves, which is option B.",
 ]  # fmt: skip
 SETTLED_ON_NONE = [
     "Answer: A or B?", "Answer: A;B", "The answer is A, or maybe B.", "Answer: A?", "Answer: A | B", "Answer: A & B",
@@ -240,6 +244,7 @@ SETTLED_ON_NONE = [
     r"\boxed{\text{A, but maybe C}}", r"\boxed{A\&C}", r"\boxed{A C}", r"\boxed{AC}", "<answer>A and C</answer>",
     "<answer>A C</answer>", "<answer>not A</answer>", "Answer: None of A, B.", "Answer: neither",
     "Answer: all of them", "Answer: A and D are both correct",
+    "The charge number rises, which is B.", "B\n\nis no option.", "Unlike alpha decay (B).", "B is right, as is C.",
 ]  # fmt: skip
 
 

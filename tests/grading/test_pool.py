@@ -160,8 +160,8 @@ def test_an_answer_that_needs_too_much_memory_is_memory(pool: GradingPool) -> No
 
 
 def test_answers_before_leave_no_more_behind_than_a_worker_may_keep(pool: GradingPool) -> None:
-    kept = [int(str(grade(pool, f"remember {number}").extracted)) for number in range(6)]
-    assert kept[:2] == [1, 2] and kept[-1] < 6
+    remembered = [int(str(grade(pool, f"remember {number}").extracted)) for number in range(6)]
+    assert remembered[:2] == [1, 2] and remembered[-1] < 6
 
 
 def test_printing_graders_do_not_disturb_the_answers(pool: GradingPool) -> None:

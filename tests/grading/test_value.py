@@ -110,6 +110,13 @@ STATED = [
     (r"\frac{5}{8}", "$= 5/8$"),
     (r"\frac{5}{8}", r"Therefore the answer is $$\frac{5}{8}.$$ This completes the proof."),
     (r"\frac{5}{8}", r"The answer is $\dfrac{5}{8}$ as required."), (r"\frac{5}{8}", "The answer is simply 5/8."),
+    ("56", "It follows that $n=56$."), ("56", "Answer. 56"), ("56", "Hence, the smallest possible value is $56$."),
+    ("56", "So in total we have $8\\cdot 7 = 56$."), ("56", "That gives the final answer 56."), ("56", "Thus, 56 is the answer."),
+    ("56", "Answer: $x = 56$ is the only solution."), ("56", "The total is therefore **56**."), ("56", "故填 56。"),
+    ("56", '{"reasoning": "8 * 7", "answer": "56"}'), ("56", '{"answer": 56}'),
+    ("56", "Thus, $n = 56$ is the smallest such integer."), ("56", "The minimum possible value of $n$ is $56$."),
+    ("56", "The sum of all such $n$ is $26+30=56$."), ("56", "Putting it together, we get 56."), ("56", "The final answer is $56$ ✓"),
+    ("56", r"$$\text{Answer: } 56$$"), ("56", r"\textbf{Answer: } 56"),
 ]  # fmt: skip
 NOT_STATED = [
     ("56", "The answer is ~56."), ("56", "The answer is ≈ 56."),
@@ -165,6 +172,8 @@ NOT_STATED = [
     (r"\frac{5}{8}", "The answer cannot be 5/8."), ("57", "Answer: 56.\n\nIf zero counted, the answer would be 57."),
     ("2", "So the solutions are x = 1 and x = 2."),
     ("2", "So the solutions are $x = 1$ and $x = 2$."), (r"\frac{5}{8}", "The probability of red is 5/8."),
+    ("56", "The answer is 56 percent of 200, i.e. 112."), ("56", "A possible value is 56."), ("56", '{"answer": 56} is the format.'),
+    ("56", "$n = 56$ is the smallest such integer."), ("56", "The maximum possible value of $n$ is not 56."),
 ]  # fmt: skip
 
 

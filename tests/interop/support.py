@@ -76,7 +76,9 @@ def evaluate(
 
 def responses(results: dict[str, Any], task: str) -> list[list[str]]:
     """What lm-eval got, question by question."""
-    return [sample["resps"][0] for sample in sorted(results["samples"][task], key=lambda one: one["doc_id"])]
+    return [
+        sample["resps"][0] for sample in sorted(results["samples"][task], key=lambda sample: sample["doc_id"])
+    ]
 
 
 def generations(out: Path) -> list[Generation]:

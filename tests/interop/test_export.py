@@ -309,3 +309,28 @@ def test_exporting_twice_gives_the_same_bytes(run: Path, tmp_path: Path) -> None
     for form in ("lm-eval", "huggingface", "every-eval-ever"):
         first = {path.name: path.read_bytes() for path in written(run, form, tmp_path / "a" / form)}
         assert {path.name: path.read_bytes() for path in written(run, form, tmp_path / "b" / form)} == first
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_export_that_fails_leaves_the_earlier_files_and_nothing_else(
+    run: Path, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def content() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    written(run, form, tmp_path)
+    before = content()
+
+    def full(path: Path, target: Path) -> Path:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(ConfigError, match="no space left on device"):
+        written(run, form, tmp_path)
+    assert content() == before
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next(run: Path, tmp_path: Path) -> None:
+    (tmp_path / ".model-index.yaml.999999999.tmp").touch()
+    written(run, "huggingface", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["model-index.yaml"]

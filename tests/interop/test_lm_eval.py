@@ -115,7 +115,7 @@ def test_recorded_responses_get_the_same_score(name: str) -> None:
     )
     for instance, texts in zip(task._instances, responses, strict=True):
         expected = [next(grades) for _ in texts]
-        assert [Grade.model_validate(one) for one in instance.filtered_resps["k2eval"]] == expected
+        assert [Grade.model_validate(grade) for grade in instance.filtered_resps["k2eval"]] == expected
         scores = [grade.score for grade in expected if grade.score is not None]
         metrics = task.process_results(instance.doc, [instance.filtered_resps["k2eval"]])
         assert metrics["avg_at_k"] == pytest.approx(sum(scores) / len(scores))
@@ -135,13 +135,13 @@ def test_right_and_wrong_smoke_answers_are_told_apart_through_their_door() -> No
         )
     ]
     task.apply_filters()
-    grades = [one["score"] for one in task._instances[0].filtered_resps["k2eval"]]
+    grades = [grade["score"] for grade in task._instances[0].filtered_resps["k2eval"]]
     assert grades == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
 
 
 SENIORS = """class Solution:
     def countSeniors(self, details: List[str]) -> int:
-        return sum(int(one[11:13]) > 60 for one in details)"""
+        return sum(int(line[11:13]) > 60 for line in details)"""
 
 
 def solved(question: Question) -> str:
@@ -149,7 +149,7 @@ def solved(question: Question) -> str:
     if question.task == "humaneval":
         path = Path(os.environ["K2EVAL_DATA"]) / "humaneval" / "test.jsonl"
         rows = map(json.loads, path.read_text("utf-8").splitlines())
-        row = next(one for one in rows if one["task_id"] == question.id)
+        row = next(candidate for candidate in rows if candidate["task_id"] == question.id)
         return f"```python\n{row['prompt']}{row['canonical_solution']}\n```"
     if question.task == "scicode_dev":
         steps = [f"```python\n{step.ground_truth_code}\n```" for step in problem_of(question).sub_steps]
@@ -167,19 +167,28 @@ def solved(question: Question) -> str:
     ],
 )
 def test_right_programs_are_right_through_both_doors(name: str, ids: list[str]) -> None:
-    questions = {one.id: one for one in found(name).questions() if one.id in ids}
+    questions = {question.id: question for question in found(name).questions() if question.id in ids}
     task = theirs(name)
-    documents = {one["id"]: one for one in task.test_docs() if one["id"] in ids}
-    texts = {one: [solved(questions[one]), "```python\nprint(1)\n```"] for one in ids}
+    documents = {document["id"]: document for document in task.test_docs() if document["id"] in ids}
+    texts = {question_id: [solved(questions[question_id]), "```python\nprint(1)\n```"] for question_id in ids}
     task._instances = [
-        Instance("generate_until", documents[one], ("", {}), 0, metadata=(name, 0, 1), resps=texts[one])
-        for one in ids
+        Instance(
+            "generate_until",
+            documents[question_id],
+            ("", {}),
+            0,
+            metadata=(name, 0, 1),
+            resps=texts[question_id],
+        )
+        for question_id in ids
     ]
     task.apply_filters()
     graded = [instance.filtered_resps["k2eval"] for instance in task._instances]
-    expected = grade_all(GradingJob(questions[one], text) for one in ids for text in texts[one])
-    assert [Grade.model_validate(one) for pair in graded for one in pair] == list(expected)
-    assert [[one["score"] for one in pair] for pair in graded] == [[1.0, 0.0]] * len(ids)
+    expected = grade_all(
+        GradingJob(questions[question_id], text) for question_id in ids for text in texts[question_id]
+    )
+    assert [Grade.model_validate(grade) for pair in graded for grade in pair] == list(expected)
+    assert [[grade["score"] for grade in pair] for pair in graded] == [[1.0, 0.0]] * len(ids)
 
 
 def test_failures_of_ours_are_left_out_and_never_count_as_wrong() -> None:

@@ -59,11 +59,11 @@ def test_a_task_that_we_do_not_know_is_scored_by_lm_eval(tmp_path: Path, sums: P
 def test_repeats_are_runs_with_seeds_of_their_own(tmp_path: Path, sums: Path, script: Path) -> None:
     results = evaluate(["sums"], {"pretrained": script, "out": tmp_path / "run"}, sums)
     assert responses(results, "sums") == [["3", "4", "5"], ["7", "8", "9"]]
-    made = generations(tmp_path / "run")
-    assert sorted((one.question_id, one.repeat_index) for one in made) == [
+    answers = generations(tmp_path / "run")
+    assert sorted((generation.question_id, generation.repeat_index) for generation in answers) == [
         (q, k) for q in "01" for k in range(3)
     ]
-    assert len({one.seed for one in made}) == 6
+    assert len({generation.seed for generation in answers}) == 6
 
 
 def test_the_settings_of_the_task_reach_the_engine(tmp_path: Path, sums: Path, script: Path) -> None:
@@ -82,9 +82,9 @@ def test_without_sampling_settings_a_task_is_asked_greedily(tmp_path: Path, scri
 def test_a_second_start_makes_nothing_again(tmp_path: Path, sums: Path, script: Path) -> None:
     arguments = {"pretrained": script, "out": tmp_path / "run"}
     first = evaluate(["sums", "smoke"], arguments, sums, limit=3)
-    kept = (tmp_path / "run" / "generations.jsonl").read_bytes()
+    content = (tmp_path / "run" / "generations.jsonl").read_bytes()
     second = evaluate(["sums", "smoke"], arguments, sums, limit=3)
-    assert (tmp_path / "run" / "generations.jsonl").read_bytes() == kept
+    assert (tmp_path / "run" / "generations.jsonl").read_bytes() == content
     assert second["results"] == first["results"]
     assert len(read_run(tmp_path / "run").sessions) == 1
 
@@ -114,8 +114,8 @@ def test_our_tasks_get_the_very_generations_of_a_run(tmp_path: Path, script: Pat
     )
     asyncio.run(Runner(config, open_engines(config), Console(file=io.StringIO())).run())
     ours, theirs = generations(tmp_path / "run"), generations(tmp_path / "door")
-    assert {one.key for one in ours} == {one.key for one in theirs}
-    assert {one.seed for one in ours} == {one.seed for one in theirs}
+    assert {generation.key for generation in ours} == {generation.key for generation in theirs}
+    assert {generation.seed for generation in ours} == {generation.seed for generation in theirs}
 
 
 def test_a_run_goes_on_in_the_directory_of_lm_eval(tmp_path: Path, script: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_run_goes_on_in_the_directory_of_lm_eval(tmp_path: Path, script: Path)
 
 def test_scores_and_verdicts_agree(tmp_path: Path, script: Path) -> None:
     results = evaluate(["smoke"], {"pretrained": script, "out": tmp_path / "run"}, limit=5)
-    scores = [one.score for one in runs.verdicts(tmp_path / "run")]
+    scores = [verdict.score for verdict in runs.verdicts(tmp_path / "run")]
     assert len(scores) == 20
     assert sum(score or 0 for score in scores) == 2
     assert results["results"]["smoke"]["avg_at_k,k2eval"] == pytest.approx(2 / 20)
@@ -153,7 +153,7 @@ def test_a_cut_answer_is_truncated_through_this_door_too(tmp_path: Path) -> None
     results = evaluate(
         ["smoke"], {"pretrained": script, "out": tmp_path / "run"}, limit=1, gen_kwargs={"max_gen_toks": 50}
     )
-    [outcome] = {one.outcome for one in runs.verdicts(tmp_path / "run")}
+    [outcome] = {verdict.outcome for verdict in runs.verdicts(tmp_path / "run")}
     assert results["results"]["smoke"]["truncated,k2eval"] == float(outcome == "truncated")
 
 

@@ -30,9 +30,9 @@ def test_a_batch_of_two_tasks_goes_through_one_engine(tmp_path: Path) -> None:
     run = read_run(tmp_path / "run")
     assert run.complete
     assert len(run.sessions) == 1
-    made = generations(tmp_path / "run")
-    assert len(made) == 2 * 3 + 2 * 4
-    assert all(one.output_tokens <= 16 for one in made)
+    answers = generations(tmp_path / "run")
+    assert len(answers) == 2 * 3 + 2 * 4
+    assert all(generation.output_tokens <= 16 for generation in answers)
     assert len(set(responses(results, "smoke")[0])) > 1
     again = evaluate(["sums", "smoke"], arguments, tmp_path / "mine", **options)
     assert again["results"] == results["results"]

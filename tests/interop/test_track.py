@@ -37,9 +37,9 @@ class Tracker(ModuleType):
 
 @pytest.fixture
 def tracker(monkeypatch: pytest.MonkeyPatch) -> Tracker:
-    made = Tracker()
-    monkeypatch.setitem(sys.modules, "trackio", made)
-    return made
+    tracker = Tracker()
+    monkeypatch.setitem(sys.modules, "trackio", tracker)
+    return tracker
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def words() -> Console:
     return Console(file=io.StringIO(), width=200)
 
 
-def said(console: Console) -> str:
+def printed(console: Console) -> str:
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -95,7 +95,7 @@ def test_a_missing_package_is_said_and_the_run_goes_on(
     with tracking("wandb", tmp_path, {}, words):
         done = True
     assert done
-    assert "pip install wandb" in said(words)
+    assert "pip install wandb" in printed(words)
 
 
 def test_a_failing_tracker_does_not_stop_the_run(
@@ -108,7 +108,7 @@ def test_a_failing_tracker_does_not_stop_the_run(
     with tracking("trackio", tmp_path / "run", {}, words):
         run = smoke_run(tmp_path / "run", repeats=1, limit=1)
     assert (run / "verdicts.jsonl").exists()
-    assert "ConnectionError: no network" in said(words)
+    assert "ConnectionError: no network" in printed(words)
 
 
 def test_a_tracker_that_hangs_is_left_behind(
@@ -117,7 +117,7 @@ def test_a_tracker_that_hangs_is_left_behind(
     monkeypatch.setattr(tracker, "init", lambda **settings: time.sleep(3))
     with tracking("trackio", tmp_path, {}, words, patience_s=0.05):
         pass
-    assert "its last figures may be missing" in said(words)
+    assert "its last figures may be missing" in printed(words)
 
 
 def test_an_error_of_the_run_passes_through(tmp_path: Path, tracker: Tracker, words: Console) -> None:
@@ -154,8 +154,8 @@ def test_a_tracker_that_cannot_be_imported_is_said_in_one_line(
     monkeypatch.delitem(sys.modules, "trackio", raising=False)
     with tracking("trackio", tmp_path / "run", {}, words):
         pass
-    assert said(words).startswith("Tracking with trackio failed (")
-    assert said(words).count("\n") == 1
+    assert printed(words).startswith("Tracking with trackio failed (")
+    assert printed(words).count("\n") == 1
 
 
 def test_a_tracker_that_exits_is_said(
@@ -164,4 +164,4 @@ def test_a_tracker_that_exits_is_said(
     monkeypatch.setattr(tracker, "init", lambda **_: sys.exit(3))
     with tracking("trackio", tmp_path / "run", {}, words):
         pass
-    assert "Tracking with trackio failed (SystemExit: 3)" in said(words)
+    assert "Tracking with trackio failed (SystemExit: 3)" in printed(words)

@@ -19,7 +19,7 @@ from tests.test_records import generation
 DESCRIPTION = run_record()
 
 
-def kept(key: str, text: str = "a") -> Generation:
+def generation_of(key: str, text: str = "a") -> Generation:
     return generation(text).model_copy(update={"key": key})
 
 
@@ -40,8 +40,8 @@ def folder(tmp_path: Path) -> Path:
     out = tmp_path / "run"
     with Journal(out) as journal:
         journal.write_run(DESCRIPTION)
-        journal.add_generation(kept("k1", "one"))
-        journal.add_generation(kept("k2", "two\x00\ud800"))
+        journal.add_generation(generation_of("k1", "one"))
+        journal.add_generation(generation_of("k2", "two\x00\ud800"))
         journal.add_verdict(verdict())
     return out
 
@@ -57,8 +57,8 @@ def test_what_was_added_is_there_again(folder: Path) -> None:
 
 def test_a_generation_is_found_as_soon_as_it_was_added(folder: Path) -> None:
     with Journal(folder) as journal:
-        journal.add_generation(kept("k3", "three"))
-        assert journal.find("k3") == kept("k3", "three")
+        journal.add_generation(generation_of("k3", "three"))
+        assert journal.find("k3") == generation_of("k3", "three")
 
 
 def test_the_last_verdict_on_a_sample_counts(folder: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_last_verdict_on_a_sample_counts(folder: Path) -> None:
 def test_a_torn_last_line_is_removed_with_a_warning(folder: Path, cut: int) -> None:
     path = folder / GENERATIONS
     before = path.read_bytes()
-    path.write_bytes(before + kept("k3").to_line().encode()[:-cut])
+    path.write_bytes(before + generation_of("k3").to_line().encode()[:-cut])
     with pytest.warns(UserWarning, match=r"generations.jsonl: removed an unfinished last line of \d+ bytes"):
         Journal(folder).__enter__().close()
     assert path.read_bytes() == before
@@ -80,9 +80,9 @@ def test_a_torn_last_line_is_removed_with_a_warning(folder: Path, cut: int) -> N
 
 def test_a_last_line_that_lacks_only_its_newline_is_kept(folder: Path) -> None:
     path = folder / GENERATIONS
-    path.write_bytes(path.read_bytes() + kept("k3", "three").to_line().encode())
+    path.write_bytes(path.read_bytes() + generation_of("k3", "three").to_line().encode())
     with Journal(folder) as journal:
-        journal.add_generation(kept("k4", "four"))
+        journal.add_generation(generation_of("k4", "four"))
     with Journal(folder) as journal:
         assert [getattr(journal.find(key), "text", None) for key in ("k3", "k4")] == ["three", "four"]
 
@@ -100,7 +100,7 @@ def test_a_file_torn_in_its_first_line_becomes_empty(folder: Path) -> None:
 )
 def test_a_foreign_line_is_named_and_nothing_is_changed(folder: Path, line: bytes) -> None:
     path = folder / GENERATIONS
-    content = path.read_bytes() + line + kept("k3").to_line().encode() + b'\n{"torn'
+    content = path.read_bytes() + line + generation_of("k3").to_line().encode() + b'\n{"torn'
     path.write_bytes(content)
     with pytest.raises(
         JournalError, match=r"generations\.jsonl:3: expected a generation of k2eval, got b.*Nothing"
@@ -194,13 +194,13 @@ def test_a_full_disk_is_an_error_that_loses_nothing(tmp_path: Path) -> None:
         from pathlib import Path
         from k2eval.errors import JournalError
         from k2eval.journal import Journal
-        from tests.journal.test_journal import DESCRIPTION, kept
+        from tests.journal.test_journal import DESCRIPTION, generation_of
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
         with Journal(Path({str(tmp_path / "run")!r})) as journal:
             journal.write_run(DESCRIPTION)
             for number in range(100):
                 try:
-                    journal.add_generation(kept(str(number), "x" * 300))
+                    journal.add_generation(generation_of(str(number), "x" * 300))
                 except JournalError as error:
                     print(number, error)
                     sys.exit(7)
@@ -213,7 +213,7 @@ def test_a_full_disk_is_an_error_that_loses_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "run" / GENERATIONS).read_bytes().endswith(b"\n")
     with Journal(tmp_path / "run") as journal:
         assert journal.generation_count == finished
-        journal.add_generation(kept("next"))
+        journal.add_generation(generation_of("next"))
 
 
 def test_a_write_that_fails_halfway_leaves_whole_lines(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,18 +232,22 @@ def test_a_write_that_fails_halfway_leaves_whole_lines(folder: Path, monkeypatch
 
         monkeypatch.setattr(appender, "_file", Full())
         with pytest.raises(JournalError, match="No space left on device"):
-            journal.add_generation(kept("k3"))
+            journal.add_generation(generation_of("k3"))
         monkeypatch.setattr(appender, "_file", file)
         assert journal.find("k3") is None
-        journal.add_generation(kept("k4"))
-    assert [one.key for _, one in read_lines(folder / GENERATIONS, Generation)] == ["k1", "k2", "k4"]
+        journal.add_generation(generation_of("k4"))
+    assert [generation.key for _, generation in read_lines(folder / GENERATIONS, Generation)] == [
+        "k1",
+        "k2",
+        "k4",
+    ]
 
 
 def test_an_archive_finds_generations_of_several_runs(folder: Path, tmp_path: Path) -> None:
     with Journal(tmp_path / "other") as journal:
         journal.write_run(DESCRIPTION)
-        journal.add_generation(kept("k2", "later"))
-        journal.add_generation(kept("k3", "three"))
+        journal.add_generation(generation_of("k2", "later"))
+        journal.add_generation(generation_of("k3", "three"))
     archive = Archive([folder, tmp_path / "other"])
     texts = [getattr(archive.find(key), "text", None) for key in ("k1", "k2", "k3", "k4")]
     assert texts == ["one", "two\x00\ud800", "three", None]
@@ -253,7 +257,7 @@ def test_twenty_thousand_generations_are_indexed_in_little_memory(tmp_path: Path
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / RUN).write_text(DESCRIPTION.to_json())
-    line = kept("KEY", "x" * 2000).to_line()
+    line = generation_of("KEY", "x" * 2000).to_line()
     with (folder / GENERATIONS).open("w") as file:
         for number in range(20_000):
             file.write(line.replace("KEY", f"{number:032x}") + "\n")

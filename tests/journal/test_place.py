@@ -1,5 +1,7 @@
 """A run directory that vanishes under a running program."""
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -48,4 +50,14 @@ def test_a_directory_that_cannot_be_written_again_is_named(folder: Path) -> None
         shutil.rmtree(folder.parent)
         folder.parent.touch()
         with pytest.raises(JournalError, match="cannot be written again"):
+            journal.check()
+
+
+def test_a_directory_that_was_made_read_only_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with Journal(folder) as journal:
+        monkeypatch.setattr(os, "utime", refuse)
+        with pytest.raises(JournalError, match="can no longer be written: Read-only file system"):
             journal.check()

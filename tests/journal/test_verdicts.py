@@ -44,6 +44,14 @@ def test_a_question_too_many_is_refused(tmp_path: Path) -> None:
     assert f"{VERDICTS}:3: expected verdicts on 2 questions, got one on yet another" in words
 
 
+def test_a_question_that_the_run_does_not_have_is_refused(tmp_path: Path) -> None:
+    run = run_record({"t": task_record(questions=2, repeats=3, hashes={"q": "f1", "r": "f2"})})
+    assert f"{VERDICTS}:2: expected a question of the run, got one with the id 's'" in refusal(
+        tmp_path, SOUND, SOUND | {"question_id": "s"}, run=run
+    )
+    assert len(read(tmp_path, SOUND, SOUND | {"question_id": "r"}, run=run)) == 2
+
+
 def test_another_task_is_refused(tmp_path: Path) -> None:
     assert "expected verdicts on t (the tasks of run.json), got one on 'u'" in refusal(
         tmp_path, SOUND | {"task": "u"}

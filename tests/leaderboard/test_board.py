@@ -95,7 +95,7 @@ def test_a_part_of_the_questions_is_marked_and_not_compared(tmp_path: Path) -> N
     assert row["t_standing"] == ""
     assert row["t_notes"] == (
         "2 of 4 questions",
-        "2 questions where most rows have 4: not compared with them",
+        "2 questions, most rows have 4: not compared with them",
     )
 
 

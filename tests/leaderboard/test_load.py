@@ -115,7 +115,9 @@ def test_a_run_without_verdicts_yet_is_empty(tmp_path: Path) -> None:
 
 def test_verdicts_of_another_run_are_refused(tmp_path: Path) -> None:
     path = write_run(tmp_path / "a", {"t": [[1]]}, lines=[verdict("other", "q", 0, 1.0)])
-    with pytest.raises(JournalError, match="got some on other"):
+    with pytest.raises(
+        JournalError, match=r"verdicts\.jsonl:[0-9]+: expected verdicts on .*got one on 'other'"
+    ):
         load_run(path)
 
 

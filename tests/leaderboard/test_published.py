@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from k2eval.errors import DataError
-from k2eval.leaderboard.published import TOLERANCE, read_published
+from k2eval.leaderboard.published import read_published
+
+TOLERANCE = 0.02
+"""Percentage points: published scores seem to be averages of repeats that were each rounded to two decimals."""
 
 SHIPPED = Path(__file__).parents[2] / "leaderboards" / "published.csv"
 

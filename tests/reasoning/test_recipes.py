@@ -11,7 +11,7 @@ from k2eval.engines.scripted import ScriptedEngine
 from k2eval.errors import JournalError
 from k2eval.grading import grader_for
 from k2eval.journal import read_run
-from k2eval.reasoning import AUTO, Found, format_named
+from k2eval.reasoning import AUTO, Detection, format_named
 from k2eval.recipes import recipe_for
 from k2eval.records import ROLES, Grade, Outcome, ReasoningFormat, Request, Response
 from k2eval.run.runner import Runner
@@ -84,7 +84,9 @@ async def test_a_response_cut_within_its_reasoning_is_truncated(name: str, recip
 
 async def start(out: Path, setting: str) -> str:
     run_config = config(out, limit=1, repeats=1, reasoning=setting)
-    engine = ScriptedEngine(lambda request: "\\boxed{35}", reasoning=Found(format_named(setting), "as set"))
+    engine = ScriptedEngine(
+        lambda request: "\\boxed{35}", reasoning=Detection(format_named(setting), "as set")
+    )
     terminal = io.StringIO()
     await Runner(run_config, {"solver": engine}, Console(file=terminal, width=200)).run()
     return terminal.getvalue()
@@ -100,7 +102,7 @@ async def test_a_run_shows_and_keeps_its_format_and_refuses_another(tmp_path: Pa
 async def test_a_format_that_was_only_found_may_be_found_anew(tmp_path: Path) -> None:
     await start(tmp_path / "run", "auto")
     engine = ScriptedEngine(
-        lambda request: "", reasoning=Found(format_named("think"), "found in the chat template")
+        lambda request: "", reasoning=Detection(format_named("think"), "found in the chat template")
     )
     run_config = config(tmp_path / "run", limit=1, repeats=2)
     await Runner(run_config, {"solver": engine}, Console(file=io.StringIO())).run()

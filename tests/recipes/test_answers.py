@@ -12,7 +12,7 @@ def response(text: str, finish: str = "stop") -> Response:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "other"),
     [
         ("\\boxed{42}", "so $\\boxed{42.0}$"),
         ("\\boxed{\\frac12}", "\\boxed{1/2}"),
@@ -20,8 +20,8 @@ def response(text: str, finish: str = "stop") -> Response:
         ("<answer>7</answer>", "\\boxed{7}"),
     ],
 )
-def test_the_same_answer_votes_the_same(one: str, other: str) -> None:
-    votes = [answer_of(QUESTION, response(text)).vote for text in (one, other)]
+def test_the_same_answer_votes_the_same(first: str, other: str) -> None:
+    votes = [answer_of(QUESTION, response(text)).vote for text in (first, other)]
     assert votes[0] == votes[1] is not None
 
 
@@ -50,7 +50,7 @@ def test_an_enormous_answer_is_taken_as_written() -> None:
 
 def test_other_graders_compare_the_whole_answer() -> None:
     science = QUESTION.model_copy(update={"grader": "scicode"})
-    one, same, other = (
+    first, same, other = (
         answer_of(science, response(f"<think>{i}</think>{text}")) for i, text in enumerate(["a", " a", "b"])
     )
-    assert one.vote == same.vote != other.vote
+    assert first.vote == same.vote != other.vote

@@ -44,7 +44,7 @@ async def test_a_judge_that_always_names_the_first_decides_nothing() -> None:
 async def test_votes_decide_where_the_orders_disagree() -> None:
     response = await BestOfN(3)(sample_of(answering(41, 42, 42, judge=lambda request: verdict(1))))
     assert response.notes["selected"] == 2
-    assert [one["ground"] for one in response.notes["comparisons"]] == ["lower index", "votes"]
+    assert [comparison["ground"] for comparison in response.notes["comparisons"]] == ["lower index", "votes"]
 
 
 async def test_equal_answers_need_no_judge() -> None:
@@ -52,7 +52,7 @@ async def test_equal_answers_need_no_judge() -> None:
     response = await BestOfN(3)(sample_of(ask))
     assert ask.stages == ["solve", "solve-1", "solve-2"]
     assert response.notes["selected"] == 0
-    assert {one["ground"] for one in response.notes["comparisons"]} == {"same answer"}
+    assert {comparison["ground"] for comparison in response.notes["comparisons"]} == {"same answer"}
 
 
 async def test_an_answer_beats_none_without_a_judge() -> None:

@@ -16,7 +16,7 @@ def planning(*plans: str) -> Asked:
     return Asked(script)
 
 
-def said(text: str, finish: str = "stop", prefill: str = "") -> Generation:
+def answered(text: str, finish: str = "stop", prefill: str = "") -> Generation:
     return Generation(
         key="k", task="t", question_id="q", repeat_index=0, stage="plan", text=text, prefill=prefill,
         finish_reason=finish, prompt_tokens=1, output_tokens=1, duration_s=0.0, seed=0,
@@ -73,7 +73,7 @@ async def test_a_planner_that_fails_is_no_answer() -> None:
     ],
 )
 def test_reading_a_plan(text: str, finish: str, prefill: str, expected: str | None) -> None:
-    assert read_plan(said(text, finish, prefill)) == expected
+    assert read_plan(answered(text, finish, prefill)) == expected
 
 
 async def test_the_run_can_change_how_plans_are_drawn() -> None:

@@ -47,7 +47,9 @@ async def test_arguments_that_a_role_sets_are_its_own() -> None:
 
 async def test_effort_and_budget_reach_every_role() -> None:
     drawn = await samplings("k2", Sampling(reasoning_effort="low", thinking_budget=100))
-    assert {(one.reasoning_effort, one.thinking_budget) for one in drawn.values()} == {("low", 100)}
+    assert {(sampling.reasoning_effort, sampling.thinking_budget) for sampling in drawn.values()} == {
+        ("low", 100)
+    }
 
 
 async def test_only_the_solver_thinks_unless_a_role_is_told_to() -> None:

@@ -11,7 +11,7 @@ from k2eval.recipes.planning import plan
 from k2eval.recipes.scicode import solve_steps
 from k2eval.records import Message, Question, Request
 from k2eval.tasks.scicode import items
-from k2eval.tasks.task import DataSpec, TaskSpec
+from k2eval.tasks.spec import DataSpec, TaskSpec
 from tests.grading.code.test_scicode import row
 from tests.recipes.support import Asked, sample_of
 

@@ -15,7 +15,7 @@ FORMATS: Formats = {
 }
 
 
-def made(stage: str, text: str = "", prefill: str = "") -> Generation:
+def generation_of(stage: str, text: str = "", prefill: str = "") -> Generation:
     return Generation(
         key=stage, task="t", question_id="q", repeat_index=0, stage=stage, text=text, prefill=prefill,
         finish_reason="stop", prompt_tokens=1, output_tokens=1, duration_s=0.0, seed=0,
@@ -47,7 +47,9 @@ def test_a_stage_tells_who_was_asked(stage: str, role: Role) -> None:
 
 
 def test_all_steps_of_the_selected_attempt_count_in_their_order() -> None:
-    generations = [made(stage) for stage in ("solve.90.10", "plan.90.2", "solve-1.90.2", "solve.90.2")]
+    generations = [
+        generation_of(stage) for stage in ("solve.90.10", "plan.90.2", "solve-1.90.2", "solve.90.2")
+    ]
     steps = selected_steps(verdict("solve.90.10", steps=2), generations)
     assert [step.stage for step in steps] == ["solve.90.2", "solve.90.10"]
     assert [step.stage for step in selected_steps(verdict("solve.90.10"), generations)] == ["solve.90.10"]
@@ -60,15 +62,15 @@ def test_each_role_is_read_by_its_own_format() -> None:
         "judge.0-1": "<seed:think>a</seed:think>b",
         "plan": "[THINK]a[/THINK]b",
     }
-    answers = {stage: parts_of(made(stage, text), FORMATS).answer for stage, text in texts.items()}
+    answers = {stage: parts_of(generation_of(stage, text), FORMATS).answer for stage, text in texts.items()}
     assert answers == {"solve": "b", "judge.0-1": "b", "plan": "[THINK]a[/THINK]b"}
 
 
 def test_the_reasoning_of_several_steps_is_put_together() -> None:
     steps = [
-        made("solve.1", "a[/THINK]b", "[THINK]"),
-        made("solve.2", "c"),
-        made("solve.3", "[THINK]d[/THINK]e"),
+        generation_of("solve.1", "a[/THINK]b", "[THINK]"),
+        generation_of("solve.2", "c"),
+        generation_of("solve.3", "[THINK]d[/THINK]e"),
     ]
     assert reasoning_of(steps, FORMATS) == "a\n\nd"
     assert text_of(steps) == "[THINK]a[/THINK]b\n\nc\n\n[THINK]d[/THINK]e"

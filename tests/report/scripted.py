@@ -61,7 +61,7 @@ def make_best_of_two(folder: Path, question: str) -> None:
         Verdict.model_validate_json(line) for line in (folder / "verdicts.jsonl").read_text().splitlines()
     ]
     verdict = next(row for row in rows if row.question_id == question and row.repeat_index == 0)
-    made = [
+    stored = [
         Generation(
             key=f"{verdict.selected}-{stage}",
             task="smoke",
@@ -89,17 +89,17 @@ def make_best_of_two(folder: Path, question: str) -> None:
                 "generation": verdict.selected,
                 "answer": "35",
                 "tokens": 9,
-                "plan": made[0].key,
+                "plan": stored[0].key,
             },
-            {"index": 1, "generation": made[1].key, "answer": "99", "tokens": 7},
+            {"index": 1, "generation": stored[1].key, "answer": "99", "tokens": 7},
         ],
         "comparisons": [{"pair": [0, 1], "winner": 0, "ground": "both orders", "orders": [0, 0]}],
         "selected": 0,
         "marks": ["1 of 2 orders without a usable verdict"],
     }
-    keys = (verdict.selected, *(one.key for one in made))
+    keys = (verdict.selected, *(generation.key for generation in stored))
     changed = verdict.model_copy(update={"notes": notes, "generations": keys})
     with (folder / "verdicts.jsonl").open("a") as file:
         file.write(changed.to_line() + "\n")
     with (folder / "generations.jsonl").open("a") as file:
-        file.writelines(one.to_line() + "\n" for one in made)
+        file.writelines(generation.to_line() + "\n" for generation in stored)

@@ -72,8 +72,13 @@ def test_a_sample_shows_question_gold_response_candidates_and_judgements(run: Pa
     sample = shown["samples"]["0"]
     assert "83rd power" in shown["prompts"][sample["prompt"]]
     assert sample["gold"] == "35"
-    assert [one["stage"] for one in sample["generations"]] == ["solve", "plan", "solve-1", "judge.0-1"]
-    assert [one["selected"] for one in sample["generations"]] == [True, False, False, False]
+    assert [generation["stage"] for generation in sample["generations"]] == [
+        "solve",
+        "plan",
+        "solve-1",
+        "judge.0-1",
+    ]
+    assert [generation["selected"] for generation in sample["generations"]] == [True, False, False, False]
     assert sample["notes"]["comparisons"][0]["ground"] == "both orders"
 
 

@@ -74,7 +74,9 @@ def test_a_wrong_sampling_is_refused_before_anything_starts() -> None:
     ids=str,
 )
 def test_what_shapes_answers_is_part_of_the_identity(fields: dict[str, Any]) -> None:
-    with pytest.raises(JournalError, match=r"holds a different run. What differs:\n  \S+: .+ there, .+ now"):
+    with pytest.raises(
+        JournalError, match=r"holds a different run. The differences:\n  \S+: .+ there, .+ now"
+    ):
         merge_run(described(), described(**fields))
 
 

@@ -15,7 +15,7 @@ from k2eval.run.regrade import regrade_run
 from tests.scripted_runs import config, golds, run, student, verdicts
 
 
-async def made(out: Path, **fields: Any) -> Path:
+async def run_of(out: Path, **fields: Any) -> Path:
     """A run where the first repeat of every question is right."""
     run_config = config(out, **fields)
     await run(run_config, student(golds(run_config), lambda request: request.repeat_index == 0))
@@ -27,7 +27,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 async def test_grading_again_changes_nothing(tmp_path: Path) -> None:
-    folder = await made(tmp_path / "run")
+    folder = await run_of(tmp_path / "run")
     before = contents(folder)
     result = await regrade_run(folder, workers=1)
     assert (result.graded, result.changed, result.missing, result.infrastructure) == (12, 0, 0, 0)
@@ -35,7 +35,7 @@ async def test_grading_again_changes_nothing(tmp_path: Path) -> None:
 
 
 async def test_lost_verdicts_come_back_as_they_were(tmp_path: Path) -> None:
-    folder = await made(tmp_path / "run")
+    folder = await run_of(tmp_path / "run")
     before = sorted((folder / VERDICTS).read_text().splitlines())
     (folder / VERDICTS).write_text("")
     assert (await regrade_run(folder, workers=1)).changed == 12
@@ -43,7 +43,7 @@ async def test_lost_verdicts_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 async def test_another_grader_replaces_verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = await made(tmp_path / "run")
+    folder = await run_of(tmp_path / "run")
 
     async def grade(pool: GradingPool, question: Question, *_: Any, **__: Any) -> Grade:
         return Grade.of(Outcome.CORRECT, "by the new grader")
@@ -51,22 +51,22 @@ async def test_another_grader_replaces_verdicts(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(GradingPool, "grade", grade)
     result = await regrade_run(folder, workers=1)
     assert (result.graded, result.changed) == (12, 12)
-    assert {one.extracted for one in verdicts(folder)} == {"by the new grader"}
+    assert {verdict.extracted for verdict in verdicts(folder)} == {"by the new grader"}
 
 
 async def test_another_version_of_the_grader_is_recorded_and_is_no_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = await made(tmp_path / "run")
+    folder = await run_of(tmp_path / "run")
     label = registry.Grader.label.fget  # type: ignore[attr-defined]
     monkeypatch.setattr(registry.Grader, "label", property(lambda grader: label(grader) + "0"))
     assert (await regrade_run(folder, workers=1)).changed == 0
-    assert {one.grader for one in verdicts(folder)} == {read_run(folder).tasks["smoke"].grader}
+    assert {verdict.grader for verdict in verdicts(folder)} == {read_run(folder).tasks["smoke"].grader}
     assert read_run(folder).tasks["smoke"].grader.endswith("0")
 
 
 async def test_samples_without_their_generations_are_counted_and_keep_their_verdicts(tmp_path: Path) -> None:
-    folder = await made(tmp_path / "run")
+    folder = await run_of(tmp_path / "run")
     lines = (folder / GENERATIONS).read_text().splitlines(keepends=True)
     (folder / GENERATIONS).write_text("".join(lines[:-3]))
     before = (folder / VERDICTS).read_bytes()
@@ -76,18 +76,18 @@ async def test_samples_without_their_generations_are_counted_and_keep_their_verd
 
 
 async def test_all_that_was_ever_asked_is_graded_whatever_the_last_start_asked(tmp_path: Path) -> None:
-    folder = await made(
+    folder = await run_of(
         tmp_path / "run", limit=4, repeats=2, overrides={"smoke": {"sampling": {"top_p": 0.5}}}
     )
-    await made(folder, limit=5, repeats=1, overrides={"smoke": {"sampling": {"top_p": 0.5}}})
+    await run_of(folder, limit=5, repeats=1, overrides={"smoke": {"sampling": {"top_p": 0.5}}})
     assert read_run(folder).config.repeats == 1
     result = await regrade_run(folder, workers=1)
     assert (result.graded, result.missing) == (9, 1)
 
 
 async def test_sampling_of_an_earlier_start_is_remembered(tmp_path: Path, two_tasks: None) -> None:
-    folder = await made(tmp_path / "run", tasks=("toy",), limit=None, sampling={"top_p": 0.5})
-    await made(folder, tasks=("other",), limit=None, sampling={"top_p": 0.7})
+    folder = await run_of(tmp_path / "run", tasks=("toy",), limit=None, sampling={"top_p": 0.5})
+    await run_of(folder, tasks=("other",), limit=None, sampling={"top_p": 0.7})
     result = await regrade_run(folder, workers=1)
     assert (result.graded, result.changed, result.missing) == (8, 0, 0)
 
@@ -109,7 +109,7 @@ def two_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_other_questions_are_refused(tmp_path: Path, two_tasks: None) -> None:
-    folder = await made(tmp_path / "run", tasks=("toy",), limit=None)
+    folder = await run_of(tmp_path / "run", tasks=("toy",), limit=None)
     with (tmp_path / "tasks" / "toy.jsonl").open("a") as file:
         file.write('{"id": "9", "problem": "4 + 4", "answer": "8"}\n')
     with pytest.raises(JournalError, match=r"questions of toy are not those of the run: .* with --data"):
@@ -117,7 +117,7 @@ async def test_other_questions_are_refused(tmp_path: Path, two_tasks: None) -> N
 
 
 async def test_another_prompt_is_refused(tmp_path: Path, two_tasks: None) -> None:
-    folder = await made(tmp_path / "run", tasks=("toy",), limit=None)
+    folder = await run_of(tmp_path / "run", tasks=("toy",), limit=None)
     path = tmp_path / "tasks" / "toy.yaml"
     path.write_text(path.read_text().replace("{{problem}}", "Solve {{problem}}"))
     with pytest.raises(JournalError, match="The prompt of task toy changed since the run"):
@@ -125,7 +125,7 @@ async def test_another_prompt_is_refused(tmp_path: Path, two_tasks: None) -> Non
 
 
 async def test_a_task_that_is_gone_is_named(tmp_path: Path, two_tasks: None) -> None:
-    folder = await made(tmp_path / "run", tasks=("toy",), limit=None)
+    folder = await run_of(tmp_path / "run", tasks=("toy",), limit=None)
     (tmp_path / "tasks" / "toy.yaml").unlink()
     with pytest.raises(ConfigError, match=r"Unknown task 'toy'|Cannot read the task file .*toy.yaml"):
         await regrade_run(folder, workers=1)
@@ -138,7 +138,7 @@ async def test_a_folder_that_is_no_run_is_refused_and_left_alone(tmp_path: Path)
 
 
 async def test_a_description_that_was_mangled_is_refused(tmp_path: Path) -> None:
-    folder = await made(tmp_path / "run", limit=1)
+    folder = await run_of(tmp_path / "run", limit=1)
     description = json.loads((folder / "run.json").read_text())
     description["config"]["repeats"] = "many"
     (folder / "run.json").write_text(json.dumps(description))

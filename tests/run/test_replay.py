@@ -11,7 +11,7 @@ from k2eval.run.regrade import regrade_run
 from tests.scripted_runs import config, golds, run, student, verdicts
 
 
-def kept(out: Path) -> list[str]:
+def keys_of(out: Path) -> list[str]:
     return [generation.key for _, generation in read_lines(out / GENERATIONS, Generation)]
 
 
@@ -30,17 +30,17 @@ async def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, recipe: s
 
     with pytest.raises(EngineStopped):
         await run(settings, dying)
-    before = kept(settings.out)
+    before = keys_of(settings.out)
     assert len(before) == 9
     summary = await run(settings, good)
-    after = kept(settings.out)
+    after = keys_of(settings.out)
     assert after[:9] == before
     assert len(after) == len(set(after)) == 9 + summary.generated
     whole = config(tmp_path / "whole", recipe=recipe, limit=3)
     await run(whole, good)
-    assert sorted(kept(whole.out)) == sorted(after)
-    assert {one.sample_key: one for one in verdicts(whole.out)} == {
-        one.sample_key: one for one in verdicts(settings.out)
+    assert sorted(keys_of(whole.out)) == sorted(after)
+    assert {verdict.sample_key: verdict for verdict in verdicts(whole.out)} == {
+        verdict.sample_key: verdict for verdict in verdicts(settings.out)
     }
 
 
@@ -83,7 +83,7 @@ async def test_what_is_taken_over_makes_the_new_run_complete_by_itself(tmp_path:
     await run(settings, script)
     plain = config(tmp_path / "plain", limit=2, reuse=(settings.out,))
     assert (await run(plain, script)).generated == 0
-    assert set(kept(plain.out)) < set(kept(settings.out))
-    key = kept(plain.out)[0]
+    assert set(keys_of(plain.out)) < set(keys_of(settings.out))
+    key = keys_of(plain.out)[0]
     assert Archive([plain.out]).find(key) == Archive([settings.out]).find(key)
     assert (await regrade_run(plain.out)).missing == 0

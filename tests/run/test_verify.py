@@ -58,16 +58,16 @@ async def test_a_text_of_another_answer_does_not_hold(folder: Path) -> None:
 
 async def test_generations_that_changed_places_do_not_hold(folder: Path) -> None:
     lines = [json.loads(line) for line in (folder / GENERATIONS).read_text().splitlines()]
-    one, other = [number for number, line in enumerate(lines) if line["stage"] == "solve"][:2]
-    edit(folder / GENERATIONS, one, key=lines[other]["key"])
-    edit(folder / GENERATIONS, other, key=lines[one]["key"])
+    first, second = [number for number, line in enumerate(lines) if line["stage"] == "solve"][:2]
+    edit(folder / GENERATIONS, first, key=lines[second]["key"])
+    edit(folder / GENERATIONS, second, key=lines[first]["key"])
     assert any("by its key" in fault for fault in (await check(folder)).faults)
 
 
 async def test_a_generation_that_is_missing_does_not_hold(folder: Path) -> None:
     lines = (folder / GENERATIONS).read_text().splitlines(keepends=True)
-    kept = [line for line in lines if json.loads(line)["stage"] != "solve"]
-    (folder / GENERATIONS).write_text("".join(kept))
+    others = [line for line in lines if json.loads(line)["stage"] != "solve"]
+    (folder / GENERATIONS).write_text("".join(others))
     assert any("the journal lacks the generation" in fault for fault in (await check(folder)).faults)
 
 
@@ -95,10 +95,10 @@ async def test_an_answer_that_is_passed_off_as_a_failure_does_not_hold(folder: P
 async def test_a_sample_that_failed_and_left_nothing_holds(folder: Path) -> None:
     lines = [json.loads(line) for line in (folder / VERDICTS).read_text().splitlines()]
     edit(folder / VERDICTS, 0, outcome="engine_error", score=None, generations=[], selected="")
-    kept = [
+    others = [
         line
         for line in (folder / GENERATIONS).read_text().splitlines(keepends=True)
         if json.loads(line)["key"] not in lines[0]["generations"]
     ]
-    (folder / GENERATIONS).write_text("".join(kept))
+    (folder / GENERATIONS).write_text("".join(others))
     assert (await check(folder)).holds

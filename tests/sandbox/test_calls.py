@@ -12,7 +12,9 @@ OK = RunOutcome.OK
 DEFAULT = Limits()
 
 
-def one(box: Sandbox, source: str, *args: object, target: str = "f", limits: Limits = DEFAULT) -> CallResult:
+def result_of(
+    box: Sandbox, source: str, *args: object, target: str = "f", limits: Limits = DEFAULT
+) -> CallResult:
     result = box.call(source, [Call(target, list(args))], limits=limits)
     assert result.outcome is OK, result
     return result.calls[0]
@@ -45,13 +47,13 @@ def one(box: Sandbox, source: str, *args: object, target: str = "f", limits: Lim
     ids=lambda value: value if isinstance(value, str) and value.isascii() else "value",
 )
 def test_values_come_back(plain: Sandbox, expression: str, value: object) -> None:
-    answer = one(plain, f"def f(): return {expression}")
+    answer = result_of(plain, f"def f(): return {expression}")
     assert answer.value == value
     assert type(answer.value) is type(value)
 
 
 def test_nan_comes_back(plain: Sandbox) -> None:
-    assert math.isnan(one(plain, "def f(): return float('nan')").value)
+    assert math.isnan(result_of(plain, "def f(): return float('nan')").value)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_nan_comes_back(plain: Sandbox) -> None:
     ],
 )
 def test_other_values_are_opaque(plain: Sandbox, expression: str) -> None:
-    value = one(plain, f"def f(): return {expression}").value
+    value = result_of(plain, f"def f(): return {expression}").value
     assert type(value) is Opaque
     assert value != value
 
@@ -103,7 +105,7 @@ def test_other_values_are_opaque(plain: Sandbox, expression: str) -> None:
 def test_values_that_are_equal_to_plain_ones_come_back_as_those(
     plain: Sandbox, expression: str, value: object
 ) -> None:
-    answer = one(plain, f"def f(): return [{expression}]")
+    answer = result_of(plain, f"def f(): return [{expression}]")
     assert answer.value == [value]
     assert type(answer.value[0]) is type(value)
 
@@ -122,14 +124,14 @@ def test_values_that_are_equal_to_plain_ones_come_back_as_those(
 def test_numbers_of_sympy_come_back_as_plain_ones(
     scientific: Sandbox, expression: str, value: object
 ) -> None:
-    answer = one(scientific, f"import sympy, mpmath\ndef f(): return {expression}")
+    answer = result_of(scientific, f"import sympy, mpmath\ndef f(): return {expression}")
     assert answer.value == value
     assert type(answer.value) is type(value)
 
 
 def test_arguments_arrive_as_they_are(plain: Sandbox) -> None:
     args = [1, 2.5, "s", [1, [2]], (1, 2), {"k": (1,)}, {3}, None, 10**5000]
-    assert one(plain, "def f(*args): return list(args)", *args).value == args
+    assert result_of(plain, "def f(*args): return list(args)", *args).value == args
 
 
 def test_keyword_arguments(plain: Sandbox) -> None:
@@ -150,7 +152,7 @@ def test_module_state_stays_between_calls(plain: Sandbox) -> None:
 
 def test_main_guard_does_not_run(plain: Sandbox) -> None:
     source = "def f(): return __name__\nif __name__ == '__main__': f = None; input()"
-    assert one(plain, source).value == "submission"
+    assert result_of(plain, source).value == "submission"
 
 
 def test_exceptions_are_answers(plain: Sandbox) -> None:
@@ -171,7 +173,7 @@ def test_base_exceptions_are_answers(plain: Sandbox, body: str) -> None:
 
 
 def test_missing_function(plain: Sandbox) -> None:
-    answer = one(plain, "def g(): pass")
+    answer = result_of(plain, "def g(): pass")
     assert answer.error == "NameError: name 'f' is not defined"
 
 
@@ -248,7 +250,9 @@ def test_an_answer_that_dribbles_in_meets_the_limits(plain: Sandbox, pause: str)
 
 
 def test_memory_limit_in_a_call(plain: Sandbox) -> None:
-    answer = one(plain, "def f(): return len(bytearray(1 << 31))", limits=Limits(memory_mb=128, stack_mb=0))
+    answer = result_of(
+        plain, "def f(): return len(bytearray(1 << 31))", limits=Limits(memory_mb=128, stack_mb=0)
+    )
     assert answer.outcome is RunOutcome.MEMORY_LIMIT
 
 
@@ -271,7 +275,7 @@ def test_an_integer_of_many_digits_comes_back_whatever_the_program_allows(plain:
 
 def test_large_values(plain: Sandbox) -> None:
     values = list(range(300_000))
-    assert one(plain, "def f(x): return x[::-1]", values).value == values[::-1]
+    assert result_of(plain, "def f(x): return x[::-1]", values).value == values[::-1]
 
 
 def test_results_are_capped(plain: Sandbox) -> None:

@@ -37,19 +37,22 @@ def test_a_token_outside_the_top_two_is_never_a_tie() -> None:
 
 
 def test_an_output_that_ends_early_diverges_at_its_end() -> None:
-    found = divergence("q", [5, 7, 9], TOP, [5, 7], 0.1)
-    assert found is not None
-    assert (found.position, found.plain, found.other, found.tie) == (2, 9, None, False)
+    difference = divergence("q", [5, 7, 9], TOP, [5, 7], 0.1)
+    assert difference is not None
+    assert (difference.position, difference.plain, difference.other, difference.tie) == (2, 9, None, False)
 
 
 @given(st.lists(st.integers(0, 3), max_size=6), st.lists(st.integers(0, 3), max_size=6))
-def test_the_first_difference_is_found(one: list[int], other: list[int]) -> None:
-    found = divergence("q", one, [((0, -1.0), (1, -1.0))] * 6, other, 0.0)
-    if found is None:
-        assert one == other
+def test_the_first_difference_is_found(first: list[int], second: list[int]) -> None:
+    difference = divergence("q", first, [((0, -1.0), (1, -1.0))] * 6, second, 0.0)
+    if difference is None:
+        assert first == second
     else:
-        assert one[: found.position] == other[: found.position]
-        assert one[found.position : found.position + 1] != other[found.position : found.position + 1]
+        assert first[: difference.position] == second[: difference.position]
+        assert (
+            first[difference.position : difference.position + 1]
+            != second[difference.position : difference.position + 1]
+        )
 
 
 def test_noise_is_the_largest_change_of_a_close_gap() -> None:

@@ -50,9 +50,9 @@ def test_published_figures_of_vllm_give_the_published_changes() -> None:
     table = cells([tp8, dcp8])
     assert table["Output tokens/s"][2] == "+43.1 %"
     assert table["TPOT mean, ms"][2] == "+4.5 %"
-    said = " ".join(remarks([tp8, dcp8]))
-    assert "answers +13.4 % long" in said and "each answer comes more slowly (TPOT +4.5 %)" in said
-    assert "6 of 1000 requests failed" in said
+    text = " ".join(remarks([tp8, dcp8]))
+    assert "answers +13.4 % long" in text and "each answer comes more slowly (TPOT +4.5 %)" in text
+    assert "6 of 1000 requests failed" in text
 
 
 def test_what_nobody_measured_has_no_row() -> None:

@@ -19,11 +19,11 @@ counts = st.lists(st.integers(0, 99), max_size=5).map(
 
 
 @given(counts, counts)
-def test_what_was_added_can_be_taken_away(one: SpeculativeCounts, other: SpeculativeCounts) -> None:
-    left = subtract_counts(add_counts(one, other), other)
+def test_what_was_added_can_be_taken_away(first: SpeculativeCounts, second: SpeculativeCounts) -> None:
+    left = subtract_counts(add_counts(first, second), second)
     assert left is not None
-    assert left.accepted_tokens == one.accepted_tokens
-    assert sum(left.accepted_per_position) == sum(one.accepted_per_position)
+    assert left.accepted_tokens == first.accepted_tokens
+    assert sum(left.accepted_per_position) == sum(first.accepted_per_position)
 
 
 def test_nothing_drafted_between_two_readings_is_none() -> None:

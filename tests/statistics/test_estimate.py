@@ -208,15 +208,15 @@ def test_the_micro_interval_covers_the_truth() -> None:
 def test_equal_runs_leave_only_question_sampling() -> None:
     scores = np.repeat([[1.0], [0.0], [1.0]], 4, axis=1)
     parts = spread(scores)
-    assert parts.run_se == 0
+    assert parts.repeat_se == 0
     assert parts.question_se == parts.total_se > 0
 
 
 def test_questions_alike_leave_only_run_noise() -> None:
     scores = (np.random.default_rng(0).random((400, 16)) < 0.5).astype(float)
     parts = spread(scores)
-    assert parts.run_se == pytest.approx(0.5 / np.sqrt(400 * 16), rel=0.05)
-    assert parts.question_se < parts.run_se
+    assert parts.repeat_se == pytest.approx(0.5 / np.sqrt(400 * 16), rel=0.05)
+    assert parts.question_se < parts.repeat_se
 
 
 def test_the_spread_of_single_runs_is_that_of_simulated_ones() -> None:
@@ -224,13 +224,13 @@ def test_the_spread_of_single_runs_is_that_of_simulated_ones() -> None:
     chances = rng.beta(1, 1, 30)
     runs = rng.random((4000, 30)) < chances
     scores = (rng.random((30, 64)) < chances[:, None]).astype(float)
-    assert spread(scores).run_sd == pytest.approx(runs.mean(axis=1).std(), rel=0.1)
+    assert spread(scores).repeat_sd == pytest.approx(runs.mean(axis=1).std(), rel=0.1)
 
 
 def test_one_run_per_question_cannot_tell_the_parts_apart() -> None:
     parts = spread(np.array([[1.0], [0.0], [1.0]]))
     assert parts.total_se > 0
-    assert np.isnan(parts.run_se)
+    assert np.isnan(parts.repeat_se)
 
 
 def test_the_detectable_effect_is_shown_in_80_percent_of_cases() -> None:

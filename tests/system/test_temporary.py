@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from k2eval.system import remove_stale_folders, temporary_folder
+from k2eval.system import remove_leftovers, temporary_folder
 
 KILLED = """
 import os, signal
@@ -38,14 +38,14 @@ def test_the_folder_of_a_killed_process_is_removed(place: Path) -> None:
 
 def test_the_folder_of_a_living_process_stays(place: Path) -> None:
     with temporary_folder() as folder:
-        remove_stale_folders()
+        remove_leftovers()
         assert folder.is_dir()
 
 
 @pytest.mark.parametrize("name", ["k2eval-notes", "k2eval-999999999", "other-999999999-a"])
 def test_the_folders_of_others_stay(place: Path, name: str) -> None:
     (place / name).mkdir()
-    remove_stale_folders()
+    remove_leftovers()
     assert (place / name).is_dir()
 
 
@@ -53,5 +53,21 @@ def test_a_link_is_not_followed(place: Path, tmp_path_factory: pytest.TempPathFa
     target = tmp_path_factory.mktemp("target")
     (target / "file").touch()
     (place / "k2eval-999999999-a").symlink_to(target)
-    remove_stale_folders()
+    remove_leftovers()
     assert os.listdir(target) == ["file"]
+
+
+def test_the_file_of_a_killed_process_is_removed(place: Path) -> None:
+    (place / "k2eval-999999999-a").touch()
+    remove_leftovers()
+    assert list(place.iterdir()) == []
+
+
+def test_the_log_of_a_process_stays_for_a_day(place: Path) -> None:
+    log = place / "k2eval-999999999-engine-a.log"
+    log.touch()
+    remove_leftovers()
+    assert log.exists()
+    os.utime(log, (0, 0))
+    remove_leftovers()
+    assert not log.exists()

@@ -10,7 +10,8 @@ from hypothesis import given, strategies as st
 
 from k2eval.errors import ConfigError, DataError
 from k2eval.tasks.adapters import LETTERS, answers, choices, distinct
-from k2eval.tasks.task import DataSpec, Item, TaskSpec
+from k2eval.tasks.spec import DataSpec, TaskSpec
+from k2eval.tasks.task import Item
 
 
 def spec(task: str = "toy", **changes: Any) -> TaskSpec:

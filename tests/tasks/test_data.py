@@ -14,7 +14,8 @@ import pytest
 from k2eval.errors import ConfigError, DataError
 from k2eval.records import Note, NoteKind, Sampling
 from k2eval.tasks.data import QuestionSet, load_questions, read_rows
-from k2eval.tasks.task import Item, Items, Task, TaskSpec, load_tasks
+from k2eval.tasks.spec import TaskSpec
+from k2eval.tasks.task import Item, Items, Task, load_tasks
 
 DAMAGED = gzip.compress(b"")[:10] + b"\xff" * 20
 """A header, then a deflate block of a type that does not exist."""

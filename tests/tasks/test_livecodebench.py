@@ -26,7 +26,8 @@ from k2eval.tasks.livecodebench import (
     items,
     releases_of,
 )
-from k2eval.tasks.task import DataSpec, TaskSpec, load_tasks, task_files
+from k2eval.tasks.spec import DataSpec, TaskSpec
+from k2eval.tasks.task import load_tasks, task_files
 
 TESTS = [{"input": "1\n", "output": "2\n", "testtype": "stdin"}]
 

@@ -1,6 +1,6 @@
 """Every answer of the smoke test, computed again by a program that does not know it.
 
-A check returns a value, or a text where the answer has a unit or is a decimal; :func:`written` gives the
+A check returns a value, or a text where the answer has a unit or is a decimal; `written` gives the
 value's LaTeX, and that must be the answer to the letter.
 """
 

@@ -13,10 +13,10 @@ from k2eval.config.run import TaskOverrides
 from k2eval.errors import ConfigError
 from k2eval.records import Message
 from k2eval.tasks import lm_eval_yaml
+from k2eval.tasks.imports import import_object
 from k2eval.tasks.task import (
     Item,
     Task,
-    import_object,
     load_task,
     load_tasks,
     sampling_with,
@@ -111,7 +111,8 @@ def test_brackets_in_a_problem_are_not_a_template(toy: Task) -> None:
 
 def test_a_field_that_the_template_misses_is_named(toy: Task) -> None:
     with pytest.raises(
-        ConfigError, match=r"question 'q': 'problem' is undefined\. Fields there: answer, prompt\."
+        ConfigError,
+        match=r"question 'q': UndefinedError: 'problem' is undefined\. Fields there: answer, prompt\.",
     ):
         toy.ask(Item("q", "2", {"prompt": "p", "answer": "2"}))
 

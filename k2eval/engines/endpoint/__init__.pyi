@@ -1,3 +1,6 @@
+from .contents import (
+    reasoning_field as reasoning_field,
+)
 from .engine import (
     EndpointEngine as EndpointEngine,
 )
@@ -14,4 +17,5 @@ __all__ = [
     "Secrets",
     "ServedProbe",
     "checked",
+    "reasoning_field",
 ]

@@ -1,11 +1,11 @@
-"""Checks that find out which parameters a server honours."""
+"""Checks that find out which parameters a server honours, and what is odd about its answers."""
 
 from __future__ import annotations
 
 import asyncio
 
 from k2eval.engines.endpoint import refusals
-from k2eval.engines.endpoint.asking import Asker, Notes
+from k2eval.engines.endpoint.asking import Asker, Notes, Reply
 from k2eval.engines.endpoint.meeting import Introduction, measure
 from k2eval.engines.endpoint.servers import Server
 from k2eval.engines.endpoint.settings import Secrets
@@ -16,6 +16,8 @@ from k2eval.records import Json, Message, NoteKind, Request, Sampling
 
 _WORDS = "Write down thirty lower-case letters at random, with spaces between them."
 _TOKENS = 32
+_FAR = 0.98
+"""An answer that was cut below this share of max_tokens was cut by another limit."""
 
 
 def letters(seed: int, max_tokens: int = _TOKENS) -> Request:
@@ -129,3 +131,34 @@ async def _prompt(
         return measured.text or measured.tokens or 0
     answer, _ = await asker.ask(server, letters(1, max_tokens=1), arguments=arguments)
     return answer.prompt_tokens
+
+
+def note_oddities(reply: Reply, server: Server, notes: Notes, streams: bool) -> None:
+    """Note what is odd about an answer.
+
+    Args:
+        reply: The answer and its request.
+        server: The server that answered; it counts the answers that it cut.
+        notes: The notes of the engine.
+        streams: Whether answers come as streams.
+    """
+    answer, sent = reply
+    max_tokens = sent.expected.max_tokens
+    if answer.counted and answer.output_tokens > max_tokens:
+        notes.add(NoteKind.SERVER, f"{server.url} ignores max_tokens: some answers are longer than allowed")
+    if answer.counted and answer.finish_reason == "length" and answer.output_tokens < _FAR * max_tokens:
+        server.cuts[answer.output_tokens, max_tokens] += 1
+    if not answer.counted:
+        how = "pieces of its stream are counted" if streams else "a token for four bytes is assumed"
+        notes.add(NoteKind.SERVER, f"the server does not count tokens: {how}")
+    if answer.finish_reason == "stop" and answer.text.endswith(sent.expected.marks[1]):
+        notes.add(
+            NoteKind.SERVER,
+            f"{server.url}: some answers are reasoning alone: the model ended there, or the server's reasoning "
+            "parser took the answer for reasoning",
+        )
+    if answer.choices > 1:
+        notes.add(
+            NoteKind.SERVER,
+            "the server sends several answers where one is asked for: the first is taken",
+        )

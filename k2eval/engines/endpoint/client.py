@@ -24,7 +24,7 @@ from k2eval.engines.endpoint.refusals import refusal_in
 from k2eval.engines.endpoint.trouble import BadAnswer, Broken, NoConnection, Refusal, Trouble
 
 Feed = Callable[[bytes], None]
-"""Takes what has arrived; raises :class:`BadAnswer` if it is too much or no answer."""
+"""Takes what has arrived; raises `BadAnswer` if it is too much or no answer."""
 
 _KEPT_ALIVE_S = 3.0
 """Servers close connections that were idle for 5 s (uvicorn, vLLM) or longer; a request must not cross that."""

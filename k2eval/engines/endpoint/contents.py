@@ -30,12 +30,8 @@ def parts_of(message: dict[str, Any]) -> tuple[str, str]:
     ('', '2 + 2')
     """
     content = message.get("content")
-    thought: Any = None
-    for name in _REASONING:
-        thought = message.get(name)
-        if thought and isinstance(thought, (str, list, dict)):
-            break
-        thought = None
+    field = reasoning_field(message)
+    thought: Any = message[field] if field else None
     if content is None or type(content) is str:
         text, inner = content or "", ""
     else:
@@ -44,6 +40,14 @@ def parts_of(message: dict[str, Any]) -> tuple[str, str]:
     if not text and not (reasoning or inner) and (refusal := message.get("refusal")):
         text = _text_in(refusal)  # the model's own words, where it is asked for JSON
     return text, reasoning or inner
+
+
+def reasoning_field(message: dict[str, Any]) -> str | None:
+    """Return the name of the field that holds a message's reasoning; None if none does."""
+    for name in _REASONING:
+        if (value := message.get(name)) and isinstance(value, (str, list, dict)):
+            return name
+    return None
 
 
 def _divided(parts: Any) -> tuple[str, str]:

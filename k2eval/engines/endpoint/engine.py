@@ -15,7 +15,7 @@ from k2eval.engines.endpoint import refusals
 from k2eval.engines.endpoint.addresses import Addresses
 from k2eval.engines.endpoint.asking import Asker, Notes, Reply
 from k2eval.engines.endpoint.bodies import Dialect, has_switches
-from k2eval.engines.endpoint.checks import ask_once, check_template, honours_seeds
+from k2eval.engines.endpoint.checks import ask_once, check_template, honours_seeds, note_oddities
 from k2eval.engines.endpoint.client import Client
 from k2eval.engines.endpoint.endings import without_end_of_turn
 from k2eval.engines.endpoint.meeting import introduce, learn_limits, template_of
@@ -27,7 +27,7 @@ from k2eval.engines.endpoint.watch import Watch
 from k2eval.engines.hub import pinned_tokenizer
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong
-from k2eval.reasoning import AUTO, Found, pairs_of, stop_place
+from k2eval.reasoning import AUTO, Detection, pairs_of, stop_place
 from k2eval.records import Generation, Note, NoteKind, Request
 
 _LONGEST_WAIT_S = 60.0
@@ -39,8 +39,6 @@ _CONCURRENCY = 64
 """Requests in flight for each server that does not tell how many it works on."""
 _CEILING = 1024
 """Most requests that are sent to one server, unless ``concurrency`` is larger."""
-_FAR = 0.98
-"""An answer that was cut below this share of max_tokens was cut by another limit."""
 _STOPS_THE_RUN = (401, 402, 403)
 _NOT_THERE = (404, 405, 410, 501)
 
@@ -54,7 +52,7 @@ class EndpointEngine:
 
     Args:
         model: The servers' name for the model.
-        arguments: The fields of :class:`~k2eval.engines.endpoint.settings.EndpointSettings`; ``base_url`` is needed.
+        arguments: The fields of `EndpointSettings`; ``base_url`` is needed.
         reasoning: The marks of the model's reasoning. Servers get stop strings only if the model does not reason.
 
     Raises:
@@ -62,10 +60,10 @@ class EndpointEngine:
     """
 
     def __init__(
-        self, model: str, arguments: Mapping[str, Any] | None = None, reasoning: Found | None = None
+        self, model: str, arguments: Mapping[str, Any] | None = None, reasoning: Detection | None = None
     ) -> None:
         self._model = model
-        self._reasoning = reasoning or Found(AUTO, "each response tells")
+        self._reasoning = reasoning or Detection(AUTO, "each response tells")
         self._settings = checked(pinned_tokenizer(arguments or {}))
         self._fingerprint = self._settings.fingerprint(model)
         self._secrets = Secrets(self._settings)
@@ -151,7 +149,7 @@ class EndpointEngine:
         )
 
     def preview(self, request: Request, switches: Collection[str] = ()) -> None:
-        """Note which switches a recipe sets of itself; see :class:`k2eval.engines.protocol.Previews`.
+        """Note which switches a recipe sets of itself; see `k2eval.engines.protocol.Previews`.
 
         A planner, for example, need not think. If a server has no switch for that, nobody needs to know.
         """
@@ -163,7 +161,7 @@ class EndpointEngine:
         self._set_by_recipe -= self._set_by_user
 
     async def generate(self, request: Request) -> Generation:
-        """Answer one request; see :class:`k2eval.engines.protocol.Engine`."""
+        """Answer one request; see `k2eval.engines.protocol.Engine`."""
         arrived = time.perf_counter()
         (answer, sent), asked = await self._persist(request)
         text, finish_reason = answer.text, answer.finish_reason
@@ -231,26 +229,7 @@ class EndpointEngine:
 
     def _look_at(self, server: Server, request: Request, reply: Reply) -> None:
         """Note what is odd about an answer."""
-        answer, sent = reply
-        max_tokens = sent.expected.max_tokens
-        if answer.counted and answer.output_tokens > max_tokens:
-            self._notes.add(
-                NoteKind.SERVER, f"{server.url} ignores max_tokens: some answers are longer than allowed"
-            )
-        if answer.counted and answer.finish_reason == "length" and answer.output_tokens < _FAR * max_tokens:
-            server.cuts[answer.output_tokens, max_tokens] += 1
-        if not answer.counted:
-            how = (
-                "pieces of its stream are counted"
-                if self._settings.stream
-                else "a token for four bytes is assumed"
-            )
-            self._notes.add(NoteKind.SERVER, f"the server does not count tokens: {how}")
-        if answer.choices > 1:
-            self._notes.add(
-                NoteKind.SERVER,
-                "the server sends several answers where one is asked for: the first is taken",
-            )
+        note_oddities(reply, server, self._notes, self._settings.stream)
         if has_switches(request.sampling):
             key = id(server), template_of(request)
             if key not in self._checked and key[1] not in self._set_by_recipe:

@@ -29,7 +29,7 @@ class Watch:
     - if its server gave no sign of life for ``timeout_s``: no answer to any request, no progress in its metrics, or,
       if it has no such page, no good word about its health,
     - if pieces of its answer came and then none for ``timeout_s``, and
-    - after :meth:`longest_s`, in any case.
+    - after `longest_s`, in any case.
 
     Args:
         gate: Knows the servers; woken if one of them can take more.

@@ -82,7 +82,7 @@ class FleetEngine:
         return held / self._gate.places if self._gate.places else 0.0
 
     def listen(self, listener: Callable[[str], None]) -> None:
-        """Call ``listener`` with a line for each event; see :class:`k2eval.engines.protocol.Reports`."""
+        """Call ``listener`` with a line for each event; see `k2eval.engines.protocol.Reports`."""
         self.events.listener = listener
 
     async def __aenter__(self) -> Self:
@@ -148,11 +148,11 @@ class FleetEngine:
         )
 
     def preview(self, request: Request, switches: Collection[str] = ()) -> str | None:
-        """Show the prompt of a request; see :class:`k2eval.engines.protocol.Previews`."""
+        """Show the prompt of a request; see `k2eval.engines.protocol.Previews`."""
         return self._prototype.preview(request, switches) if isinstance(self._prototype, Previews) else None
 
     async def generate(self, request: Request) -> Generation:
-        """Answer one request; see :class:`k2eval.engines.protocol.Engine`.
+        """Answer one request; see `k2eval.engines.protocol.Engine`.
 
         Raises:
             EngineStopped: If no replica is left.

@@ -26,7 +26,7 @@ class ReplicaActor:
     """One engine in a process of its own.
 
     Args:
-        blueprint: The engine, as JSON of :class:`Blueprint`.
+        blueprint: The engine, as JSON of `Blueprint`.
         log: The file for the engine's output. If its folder is not on this node, a temporary file takes it.
         cores: The cores that the process may use; all if empty.
     """
@@ -67,7 +67,7 @@ class ReplicaActor:
         path = Path(self._log)
         if path.parent.is_dir() and os.access(path.parent, os.W_OK):
             return path
-        descriptor, name = tempfile.mkstemp(prefix="k2eval-engine-", suffix=".log")
+        descriptor, name = tempfile.mkstemp(prefix=f"k2eval-{os.getpid()}-engine-", suffix=".log")
         os.close(descriptor)
         return Path(name)
 

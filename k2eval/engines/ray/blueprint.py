@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from k2eval.engines.protocol import Engine
-from k2eval.reasoning import Found
+from k2eval.reasoning import Detection
 from k2eval.records import Json, ReasoningFormat, Record
 
 
@@ -45,7 +45,7 @@ class Blueprint(Record):
             return opened
         from k2eval.engines.kinds import open_engine
 
-        found = Found(self.reasoning, self.reasoning_from) if self.reasoning else None
+        found = Detection(self.reasoning, self.reasoning_from) if self.reasoning else None
         engine: Any = open_engine(self.kind, self.model, self.arguments, self.speculative, log, found)
         if self.keeps_budgets:
             engine.keeps_budgets = True

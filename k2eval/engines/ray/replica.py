@@ -66,7 +66,7 @@ class RayReplica:
         self._actor: Any = None
 
     async def start(self) -> EngineInfo:
-        """Wait for room, start the actor and its engine; see :class:`k2eval.engines.fleet.Replica`."""
+        """Wait for room, start the actor and its engine; see `k2eval.engines.fleet.Replica`."""
         await self._place()
         self.is_placed = True
         self._actor = self._make_actor()
@@ -124,12 +124,12 @@ class RayReplica:
             raise ReplicaLost(reason_of(error)) from None
 
     async def generate(self, request: Request) -> Generation:
-        """Answer one request; see :class:`k2eval.engines.fleet.Replica`."""
+        """Answer one request; see `k2eval.engines.fleet.Replica`."""
         reply = await self._reply(self._actor.generate.remote(wire.pack_request(request)))
         return wire.unpack_generation(reply)  # type: ignore[return-value]  # the fleet takes None for nonsense
 
     async def health(self) -> Health:
-        """Return the state; see :class:`k2eval.engines.fleet.Replica`."""
+        """Return the state; see `k2eval.engines.fleet.Replica`."""
         health = wire.unpack_health(await self._reply(self._actor.health.remote()))
         if self._node in self._leaving_nodes:
             return Health(health.info, health.progress, "its node drains")

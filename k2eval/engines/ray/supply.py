@@ -47,7 +47,7 @@ class RaySupply:
         self._leaving: set[str] = set()
 
     async def open(self) -> None:
-        """Connect to Ray; see :class:`k2eval.engines.fleet.Supply`."""
+        """Connect to Ray; see `k2eval.engines.fleet.Supply`."""
         self._cluster = await Cluster.join(self._address)
         await self._look()
         most = max((node.gpus for node in self._nodes), default=0)
@@ -67,7 +67,7 @@ class RaySupply:
         self._leaving.update(node.id for node in self._nodes if node.leaving)
 
     async def wanted(self, departed: int) -> int:
-        """Return the number of replicas that there should be now; see :class:`k2eval.engines.fleet.Supply`."""
+        """Return the number of replicas that there should be now; see `k2eval.engines.fleet.Supply`."""
         await self._look()
         if self._replicas == "all":
             staying = [node for node in self._nodes if not node.leaving]
@@ -89,7 +89,7 @@ class RaySupply:
         return int(node.cpus >= 1)
 
     def replica(self, number: int) -> RayReplica:
-        """Return a replica that is not started; see :class:`k2eval.engines.fleet.Supply`."""
+        """Return a replica that is not started; see `k2eval.engines.fleet.Supply`."""
         placement, blueprint = self._placement(number), self._blueprint()
         if self._cards > 1:
             # Inside an actor vLLM would ask Ray for its workers; on one node its own processes do.

@@ -20,7 +20,7 @@ class Step(NamedTuple):
 class EngineCounters:
     """Sums over all steps of an engine, its data-parallel ranks together.
 
-    Give :meth:`logger` to vLLM as a stat logger. vLLM 0.25 to 0.33 all have it; counts per request come
+    Give `logger` to vLLM as a stat logger. vLLM 0.25 to 0.33 all have it; counts per request come
     only with 0.32.
     """
 

@@ -8,7 +8,7 @@ memory becomes the temperature. Greedy answers are right, sampled answers are no
 only on request. Larger matrix products request them. If the first prompt has only a few tokens, nothing has requested
 them yet, and the worker dies of an illegal instruction.
 
-vLLM's worker processes take :class:`Repairing` as their extension. A vLLM without these faults is not changed.
+vLLM's worker processes take `Repairing` as their extension. A vLLM without these faults is not changed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Repairing:
     """Additional methods of a worker process of vLLM."""
 
     def wait_asleep(self, asleep: bool) -> bool:
-        """Let this process's threads wait asleep, or awake; see :mod:`k2eval.engines.vllm.waiting`."""
+        """Let this process's threads wait asleep, or awake; see `k2eval.engines.vllm.waiting`."""
         from k2eval.engines.vllm.waiting import wait_asleep
 
         return wait_asleep(asleep)

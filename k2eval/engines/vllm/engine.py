@@ -38,7 +38,7 @@ from k2eval.engines.vllm.stages import current_stage
 from k2eval.engines.vllm.waiting import Waiting, is_ours_to_choose
 from k2eval.engines.vllm.watching import INTERVAL, Marks, Written, watched, whole
 from k2eval.errors import ConfigError, EngineError, EngineStopped, K2EvalError, PromptTooLong, did_you_mean
-from k2eval.reasoning import Found, StopWatch, find_format
+from k2eval.reasoning import Detection, StopWatch, find_format
 from k2eval.records import Generation, Json, Note, NoteKind, Request
 from k2eval.system import load
 
@@ -51,7 +51,7 @@ class VllmEngine:
     Args:
         model: A local checkpoint folder or a hub name.
         arguments: Any of vLLM's engine arguments.
-        speculative: vLLM's ``speculative_config``, if any.
+        speculative: The ``speculative_config`` of vLLM, if any.
         log: File for the output of this process and of vLLM's while the engine lives; the terminal if None.
         reasoning: How the checkpoint marks its reasoning; looked for in its files if None.
 
@@ -65,7 +65,7 @@ class VllmEngine:
         arguments: Mapping[str, Any] | None = None,
         speculative: Mapping[str, Any] | None = None,
         log: Path | None = None,
-        reasoning: Found | None = None,
+        reasoning: Detection | None = None,
     ) -> None:
         self._model = model
         self._arguments = pinned(model, arguments or {})
@@ -294,7 +294,7 @@ class VllmEngine:
 
     @property
     def progress(self) -> int:
-        """Number of scheduler steps; see :class:`k2eval.engines.protocol.Supervised`."""
+        """Number of scheduler steps; see `k2eval.engines.protocol.Supervised`."""
         return self.counters.count
 
     @property
@@ -313,7 +313,7 @@ class VllmEngine:
         return self._tokenizer
 
     def preview(self, request: Request, switches: Collection[str] = ()) -> str | None:
-        """Show the prompt of a request before vLLM starts; see :class:`k2eval.engines.protocol.Previews`."""
+        """Show the prompt of a request before vLLM starts; see `k2eval.engines.protocol.Previews`."""
         return self._preview.show(request, switches)
 
     def prompt_ids(self, request: Request) -> list[int]:
@@ -321,7 +321,7 @@ class VllmEngine:
         return list(self._prompts.of(request)[0])
 
     async def generate(self, request: Request) -> Generation:
-        """Answer one request; see :class:`k2eval.engines.protocol.Engine`."""
+        """Answer one request; see `k2eval.engines.protocol.Engine`."""
         ids, prefill = self._prompts.of(request)
         if len(ids) >= self._context:
             raise PromptTooLong(

@@ -28,7 +28,7 @@ class Preview:
 
     Args:
         model: A folder or a hub name.
-        arguments: vLLM's engine arguments.
+        arguments: Engine arguments of vLLM.
     """
 
     def __init__(self, model: str, arguments: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ class Continuation:
     text: str
     truncated: bool
     top: tuple[tuple[tuple[int, float], ...], ...] = ()
-    """At each position the likeliest tokens with their log-probabilities, where asked for."""
+    """At each position the likeliest tokens with their log-probabilities, if asked for."""
 
 
 class Probe:

@@ -17,7 +17,7 @@ import psutil
 from k2eval.engines.checkpoint import weight_bytes
 from k2eval.engines.facts import longest_context
 from k2eval.errors import ConfigError, EngineError
-from k2eval.system import cores, temporary_folder
+from k2eval.system import cores, remove_leftovers, temporary_folder
 
 _LONG = 64
 """Characters of a folder's name in which the name of a socket would become longer than the 107 that are allowed."""
@@ -50,11 +50,12 @@ def redirected(log: Path | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def kept_on_failure(log: Path | None) -> Iterator[Path]:
-    """Give ``log``, or if it is None a temporary file, which stays after an error, as the message names it."""
+    """Give ``log``, or if it is None a temporary file, which stays for a day after an error that names it."""
     if log is not None:
         yield log
         return
-    descriptor, name = tempfile.mkstemp(prefix="k2eval-engine-", suffix=".log")
+    remove_leftovers()
+    descriptor, name = tempfile.mkstemp(prefix=f"k2eval-{os.getpid()}-engine-", suffix=".log")
     os.close(descriptor)
     yield Path(name)
     Path(name).unlink(missing_ok=True)

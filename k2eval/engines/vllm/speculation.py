@@ -1,6 +1,6 @@
 """Checks of a speculative configuration before any weights load.
 
-:func:`check_checkpoints` reads small files only (``config.json``, tokenizers, the headers of safetensors), so that an
+`check_checkpoints` reads small files only (``config.json``, tokenizers, the headers of safetensors), so that an
 impossible combination is explained in a second instead of after the weights.
 """
 
@@ -23,7 +23,7 @@ def check_checkpoints(model: str, speculative: Mapping[str, Any], arguments: Map
 
     Args:
         model: The target.
-        speculative: vLLM's ``speculative_config``.
+        speculative: The ``speculative_config`` of vLLM.
         arguments: The target's engine arguments.
 
     Raises:
@@ -79,7 +79,7 @@ def check_words(speculative: Mapping[str, Any], version: str) -> None:
     """Refuse methods and settings that the installed vLLM does not know.
 
     Raises:
-        ConfigError: Naming the word, and those like it.
+        ConfigError: If vLLM does not know a word; the message names it, and those like it.
     """
     from dataclasses import fields
     from typing import get_args

@@ -33,7 +33,7 @@ async def watched(outputs: AsyncGenerator[Any, None], watch: StopWatch, decode: 
     """Return an answer up to its first stop string behind the reasoning; the request ends there.
 
     Args:
-        outputs: vLLM's outputs of one request, each with the text and the tokens since the one before.
+        outputs: Outputs of vLLM for one request, each with the text and the tokens since the one before.
         watch: Knows the format and the stop strings.
         decode: Turns token ids into text.
     """
@@ -113,7 +113,7 @@ class Marks(NamedTuple):
 
         Args:
             tokenizer: The checkpoint's tokenizer.
-            model_config: vLLM's, which knows all end tokens of the checkpoint.
+            model_config: Configuration of vLLM, which knows all end tokens of the checkpoint.
             form: How the checkpoint marks its reasoning.
         """
         added = getattr(tokenizer, "added_tokens_decoder", {})

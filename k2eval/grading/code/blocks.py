@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from k2eval.grading.code.source import defines, definitions, names_missing, parsed, split_after_future
 
+# Matches "python3", "pypy3-64", "lang-py" and "main.py"; not "text" or "pyramid".
 _PYTHON = re.compile(
     r"(?:lang(?:uage)?-)?\.?(?:python|pypy|ipython|cython|sage|jupyter|py)[0-9.]*(?:-\w+)?|\S+\.(?:py|ipynb)",
     re.IGNORECASE,
 )
+# Matches what divides the words of a label: " ", "{.", "="; not "-".
 _BETWEEN_WORDS = re.compile(r"[\s,;:={}()<>\[\]\"'|]+")
 _KEYS = frozenset(("lang", "language", "file", "filename", "title", "name", "code", "source", "src"))
 """First words of a label that say nothing by themselves: ``lang=python``, ``title="main.py"``."""
@@ -22,8 +24,10 @@ _NO_LANGUAGE = frozenset(
         " "
     )
 )
+# Matches "</think>" and "<|im_end|> " behind a closing fence; not "end of text".
 _AFTER_CLOSING = re.compile(r"^\s*((</\w+>|<\|[^|<>]{1,40}\|>)\s*)*$")
 """Closing tags, and tokens such as ``<|im_end|>`` that an engine left in the text."""
+# Matches "```</think>```python"; not "```python".
 _GLUED = re.compile(
     r"^(?P<closing>\s*(?:`{3,}|~{3,})(?:</?\w+>|<\|[^|<>]{1,40}\|>|\[/?[A-Z]+\]|assistant|final)+)(?P<rest>`{3}.*)$"
 )
@@ -38,8 +42,11 @@ _ROUNDS = 5
 _QUOTED_FENCE = re.compile(r"^ {0,3}> ?(?:`{3}|~{3})", re.MULTILINE)
 # Matches the mark of a quoted line; not that of a session at Python's prompt.
 _QUOTE = re.compile(r" {0,3}>(?!>) ?")
+# Matches ">>> x" and "In [3]: x"; not "> x".
 _SESSION = re.compile(r"\s*(?:>>>|In \[\d+\]:)")
+# Matches a name that reads: "input", "sys.stdin"; not "inputs".
 _READS = re.compile(r"\b(?:input|stdin|open|fileinput|read|readlines?|loadtxt|fromfile|genfromtxt|mmap)\b")
+# Matches a name that writes: "print", "sys.stdout"; not "printed".
 _WRITES = re.compile(r"\b(?:print|stdout|write|writelines|writev|savetxt)\b")
 
 
@@ -76,7 +83,7 @@ def extract_code(answer: str, *names: str) -> str | None:
 
     Args:
         answer: Markdown.
-        names: What the program should define. Blocks that define any of it come before all others, and get the
+        names: Names that the program should define. Blocks that define any of it come before all others, and get the
             imports and helpers that they need from other blocks.
 
     >>> extract_code("```python\\nprint(1)\\n```\\nIt prints\\n```\\nn = 1\\n```")

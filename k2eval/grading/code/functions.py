@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from k2eval.grading.code.blocks import code_blocks, extract_code
 from k2eval.grading.code.source import defines, line_of_error, parsed, returns_something
 
+# Matches the start of "```python" and "~~~"; not "`x`".
 _FENCE = re.compile(r"\s*(?:```|~~~)")
+# Matches "def f" and "x = 1"; not "Here is" or "x == 1".
 _STARTS = re.compile(
     r"from |import |async |def |class |@|if |try:|with |for |while |#|[A-Za-z_]\w*\s*(?:[,:][^=\n]*)?=[^=]"
 )

@@ -32,8 +32,11 @@ CODE_SHOWN = 2000
 
 # Any mention counts (``import sys, numpy``, ``try: import numpy``): a false one costs a little time, a missed one the
 # program.
+# Matches "import numba" and "pandas.x"; not "pandas2".
 _FULL = re.compile(r"\b(?:numba|pandas|networkx)\b")
+# Matches "import scipy.special"; not "scipyx".
 _SCIENTIFIC = re.compile(r"\b(?:scipy|sympy|h5py|mpmath|matplotlib)\b")
+# Matches "import numpy as np"; not "numpydoc".
 _NUMPY = re.compile(r"\bnumpy\b")
 
 
@@ -104,7 +107,7 @@ def find_program(text: str, truncated: bool, find: Callable[[str], str | None] =
     """Return the program of a response, or the grade of a response that has none.
 
     Args:
-        text: What the response says after its reasoning.
+        text: The response after its reasoning.
         truncated: Whether the engine stopped at its token limit; then only a complete block counts.
         find: Function that finds the program in the text.
     """

@@ -8,6 +8,7 @@ not wrong.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from k2eval.grading.code.compare_output import shorten
 from k2eval.grading.code.scicode_program import codes_held, codes_in, codes_of_program, program, step_code
 from k2eval.grading.code.scicode_replay import (
     ReplayFailed,
+    ReplayLost,
     Unjudgeable,
     recorder_driver,
     reduce_tests,
@@ -35,6 +37,9 @@ STEP_SECONDS = 1800.0
 WAITING_SECONDS = 600.0
 """Real seconds on top of twice the CPU seconds: a busy machine must not turn a step of a minute into a time-out."""
 
+_ATTEMPTS = 2
+"""How often a step is judged if its box or its comparison is ended from outside: a problem that another step fails is
+decided, and no later start would try this step again."""
 _MEMORY_MB = 4096
 _RESULT_BYTES = 1 << 29
 _JUDGED = {"failed": Outcome.WRONG, "raised": Outcome.RUNTIME_ERROR, "overran": Outcome.TIMEOUT}
@@ -168,7 +173,13 @@ def _judge(
     try:
         reduced = reduce_tests(step.test_cases, called)
         targets = read_targets(_files(question), step.step_number, len(step.test_cases))
-        return _run(question, problem, step, program(problem, step, codes), reduced, called, targets)
+        source = program(problem, step, codes)
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(ReplayLost):
+                graded = _run(question, problem, step, source, reduced, called, targets)
+                if graded.outcome is not Outcome.GRADER_ERROR:
+                    return graded
+        return _run(question, problem, step, source, reduced, called, targets)
     except (Unjudgeable, ReplayFailed, DataError) as error:
         return StepGrade(Outcome.GRADER_ERROR, str(error))
 

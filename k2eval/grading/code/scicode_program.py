@@ -112,7 +112,7 @@ def _with(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
 
 
 def _replace(lines: list[str], node: ast.stmt, statement: str) -> None:
-    """Put ``statement`` where ``node`` stands, and empty lines where it has more than one. Later nodes come first."""
+    """Put ``statement`` where ``node`` stands, and empty lines if it has more than one. Later nodes come first."""
     first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
     before = lines[first].encode()[: node.col_offset].decode()
     after = lines[last].encode()[node.end_col_offset :].decode()

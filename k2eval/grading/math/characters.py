@@ -25,6 +25,7 @@ _SYMBOLS = {
     "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "⌊": r"\lfloor ",
     "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", **_GREEK, "⁄": "/", "’": "'", "′": "'", "…": r"\ldots ",
 }  # fmt: skip
+# Matches soft hyphens, zero-width blanks and marks of direction; not a blank.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _DAMAGE = (
     # Matches the form feed, backspace or tab that an escape made of the backslash and letter of a command.

@@ -1,6 +1,6 @@
 """Bring an answer that is written in Chinese into LaTeX: punctuation, units, lists and the words of a few answers.
 
-What is not understood stays, so that an answer with Chinese words that could change its value is never accepted.
+A part that is not understood stays, so that an answer with Chinese words that could change its value is never accepted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LEAD = re.compile(
 _WORDS = {
     r"\emptyset": r"(?:此|该|本|原)?(?:方程组?|不等式组?)?(?:无|没有|不存在)(?:实数|整数|正整数|有理数|实)?(?:解|根)?"
     r"|空集|不存在",
-    r"\infty": r"\+?(?:正)?无穷(?:大)?",
+    r"\infty": r"\+?(?:正)?无穷(?:大)?|有?(?:无穷|无限)多(?:[个组种对])?解?|有?无数(?:[个组种对])?解?",
     r"-\infty": r"-?负无穷(?:大)?",
     r"\mathbb{R}": r"(?:全体|所有|任意|一切)实数|实数集",
     r"\mathbb{Z}": r"(?:全体|所有|任意)整数|整数集",

@@ -22,8 +22,11 @@ _MODULUS = re.compile(
     r"\s*+\(?\s*+\{?\s*+(\d+|\\?[a-zA-Z]+)[\s})]*$"
 )
 r"""Matches what ends "5 \pmod{12}", "5 (\text{mod } 12)", "5 \bmod p" / not "\pmod{12} + 1"."""
+# Matches "\equiv" and "="; not "\equivalent".
 _SIGN = re.compile(r"\\equiv(?![a-zA-Z])|=")
+# Matches what divides residues: ",", "\text{ or }", "\lor"; not "or".
 _AND_SO_ON = re.compile(r"\\text\s*\{\s*,?\s*(?:and|or)\s*\}|\\(?:lor|vee)(?![a-zA-Z])|,")
+# Matches "x", "a_{1}", "\alpha"; not "2x".
 _NAME = re.compile(r"\s*(\\?[a-zA-Z]+(?:_\{?\w+\}?)?)\s*")
 _MAX_FAMILIES = 12
 _MAX_MODULUS = 100_000

@@ -42,6 +42,7 @@ _ALTERNATIVES = re.compile(
 """Matches "or" in all spellings / not "for"."""
 
 
+# Matches "1 and 2" and "\&"; not "band" or "\lor".
 _CONJUNCTION = re.compile(r"(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])|\\&")
 _NAME = re.compile(r"\\text\s*\{\s*([^{}]*[a-zA-Z][^{}]*?)\s*\}|([a-zA-Z]+)")
 """Matches "\\text{Alice}" and "A" / not "2" or "x_1"."""
@@ -269,6 +270,7 @@ _RULES: dict[tuple[str, str], Callable[[Node, Node], bool]] = {
     ("vector", "tuple"): _same_long_tuple,
     ("vector", "matrix"): _is_column_of,
     ("matrix", "matrix"): _same_matrix,
+    ("matrix", "leaf"): lambda gold, answer: matrix.is_multiple_of_identity(gold, answer.text),
     ("matrix", "tuple"): _same_column,
     ("matrix", "vector"): _same_column,
     ("matrix", "interval"): _same_column,

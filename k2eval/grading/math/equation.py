@@ -12,6 +12,9 @@ from k2eval.grading.math.structure import is_label
 
 _FUNCTION = re.compile(r"([a-zA-Z]'*)\(([a-z](?:,[a-z])*)\)")
 """Matches f(x), g'(s,t) / not f(2), \\sin(x)."""
+_TERM = re.compile(r"([a-zA-Z])_\{?([i-n])\}?")
+"""Matches a_n, b_{k} / not a_{n+1}, x_0."""
+# Matches "\pi", "\text{ab}" and "x"; not "2".
 LETTER = re.compile(r"\\(?:text\s*\{[^{}]*\}|[a-zA-Z]+)|[a-zA-Z]")
 _QUANTITY = re.compile(
     r"(?:[A-Z](?:'|_\{?\w+\}?)*+|\\(?:frac|overline|angle|triangle|widehat|vec|overrightarrow|cdot|odot|measuredangle|arc|text\s*\{[^{}]*\}"
@@ -77,8 +80,9 @@ def is_graph(gold: Node, answer: Node) -> bool:
 
 def renamed(gold: Node, answer: Node) -> str | None:
     """Return the value of ``answer``, f(t) = t, in the arguments of ``gold``, f(x); None if that cannot be."""
-    ours, theirs = (_FUNCTION.fullmatch(label_of(equation)) for equation in (gold, answer))
-    if ours is None or theirs is None or ours[1] != theirs[1]:
+    labels = label_of(gold), label_of(answer)
+    ours, theirs = (_FUNCTION.fullmatch(name) or _TERM.fullmatch(name) for name in labels)
+    if ours is None or theirs is None or ours[1] != theirs[1] or ours.re is not theirs.re:
         return None
     new, old = ours[2].split(","), theirs[2].split(",")
     value = value_of(answer).text

@@ -14,18 +14,24 @@ from dataclasses import dataclass
 from k2eval.grading.math import congruence
 from k2eval.grading.math.number import exact
 
+# Matches "\text{odd}"; not "\text{a_{1}}".
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _BETWEEN = re.compile(r"\s*,\s*(?:and|or)?\s*|\s+(?:and|or)\s+")
 """Matches ", ", " or ", ", and " between kinds / not within a word."""
 _FILLER = re.compile(
-    r"(?i)\b(?:all|any|every|each|exactly|precisely|those|the|set|of\s+all|values?|that\s+(?:is|are)|which\s+(?:is|are)"
+    r"(?i)\b(?:all|any|every|each|exactly|precisely|those|the|set(?:\s+of)?|of\s+all|values?|that\s+(?:is|are)|which\s+(?:is|are)"
     r"|must\s+be|can\s+be|is|are|an?|(?:numbers?\s+|integers?\s+)?of\s+the\s+form)\b"
 )
 """Matches the words that say nothing of a kind: "all", "is a", "numbers of the form"."""
+# Matches "\text" and "odd"; not "n" or "\le".
 _WORD = re.compile(r"\\text|(?<![A-Za-z\\])[A-Za-z]{2,}")
+# Matches "n" in "2n"; not "\pi" or "odd".
 _LETTER = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
+# Matches "positive", "non-negative"; not "negatively".
 _SIGN = re.compile(r"(?i)\b(positive|natural|non-?negative|negative)\b")
+# Matches "integers", "whole"; not "wholes".
 _CLASS = re.compile(r"(?i)\b(?:integers?|numbers?|naturals?|whole)\b")
+# Matches "odd primes", "perfect squares", "powers of 2", "multiples of 3"; not "roots".
 _KINDS = re.compile(
     r"(?i)(?:(?P<prime>(?:odd\s+)?primes?)|(?P<parity>odd|even)|(?P<composite>composites?)"
     r"|(?P<square>(?:perfect\s+)?squares?)|(?P<cube>(?:perfect\s+)?cubes?)"
@@ -36,7 +42,11 @@ _SIGNS_OF = {
     "N^*": "positive", "Z_>0": "positive", "N_>0": "positive", "Z_\\ge1": "positive", "Z_\\ge0": "nonnegative",
     "N_0": "nonnegative",
 }  # fmt: skip
+# Matches "n \in \mathbb{N}" and "\mathbb{Z}^+"; not "\mathbb{R}".
 _SET = re.compile(r"\s*(?:[a-z]\s*\\in\s*)?(\\mathbb\s*\{[ZN]\}[^,]*)")
+_ANY_INTEGER = re.compile(r"(?<=[^\s,])[\s,;(]*[a-z]\s*\\in\s*\\mathbb\s*\{Z\}\s*\)?$")
+"""Matches ", k \\in \\mathbb{Z}" behind 2k / not n \\in \\mathbb{Z} alone."""
+# Matches "2^k" and "n = 2^{k}, k \ge 0"; not "k^2".
 _POWER = re.compile(r"\s*(?:([a-z])\s*=\s*)?(\d+)\s*\^\s*\{?\s*([a-z])\s*\}?\s*(?P<range>.*)", re.DOTALL)
 _FROM_NOTHING = re.compile(
     r"[\s,;(]*+(?:\\text\s*+\{[^{}]*+\})?+\s*+(?:([a-z])\s*+(?:\\ge\s*+0|\\in\s*+\\mathbb\{Z\}_\{\s*+\\ge\s*+0\s*+\}))?\s*+\)?"
@@ -138,7 +148,7 @@ def _kind(kind: re.Match[str]) -> str:
 
 def _in_signs(text: str) -> Family | None:
     r"""Return the kind that n \equiv 1 \pmod 2, 4k+3, 2^k or \mathbb{Z}^+ means."""
-    bare = text.strip().strip("$. ")
+    bare = _ANY_INTEGER.sub("", text.strip().strip("$. "))
     members = _SET.fullmatch(bare)
     if members:
         sign = _SIGNS_OF.get(re.sub(r"\\mathbb|[\s{}]", "", members[1]))

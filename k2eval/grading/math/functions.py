@@ -34,8 +34,11 @@ r"""Matches 7!!, (2n-1)!! / not 7!, 7!!!."""
 _MOD = re.compile(r"\\b?mod(?![a-zA-Z])")
 r"""Matches \bmod, \mod / not \pmod, \models."""
 
+# Matches "+", "\pm", "<"; not "\pmod" or "\cdot".
 _SUM_SIGN = re.compile(r"[+-]|\\pm(?![a-zA-Z])|[=<>]")
+# Matches ","; not ";".
 _COMMA = re.compile(",")
+# Matches "\{"; not "{".
 _BRACE = re.compile(r"\\\{")
 _ALIASES = {"sign": "sgn", "ceil": "ceiling", "abs": "Abs"}
 

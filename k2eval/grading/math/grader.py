@@ -1,7 +1,7 @@
 """The grader of mathematics: extraction, normalisation and comparison in one pure function.
 
 Everything that could run for long is bounded first; what still does not end is stopped from outside, by
-:class:`k2eval.grading.pool.GradingPool`.
+`k2eval.grading.pool.GradingPool`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ from k2eval.grading.math.number import exact
 from k2eval.grading.math.quantity import same_leaf
 from k2eval.grading.math.reading import same_answer
 from k2eval.grading.math.structure import parse
+from k2eval.grading.math.words import denies_another
 from k2eval.records import Grade, Outcome, Question
 
-VERSION = 4
+VERSION = 5
 """Changes whenever a grade could change."""
 
 _MAX_ANSWER = 2_000
 """Characters; a longer answer is only compared as it is written."""
 
+# Matches "$x$" and "\(x\)"; not a lone "$".
 _MATH_SPAN = re.compile(r"\\\((.+?)\\\)|\$([^$]+)\$", re.DOTALL)
+# Matches three words in a row: "we have that"; not "sin x".
 _SENTENCE = re.compile(r"[A-Za-z]{2,}\s+[a-z]{2,}\s+[a-z]{2,}")
 
 
@@ -34,9 +37,9 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     """Grade one response.
 
     Args:
-        question: ``gold`` is the answer as a string or a number. Where ``metadata["answer_type"]`` is
+        question: ``gold`` is the answer as a string or a number. If ``metadata["answer_type"]`` is
             "integer", the answer must be exactly that integer (AIME).
-        text: What the response says after its reasoning.
+        text: The response after its reasoning.
         truncated: Whether the engine stopped at its token limit.
     """
     answer = find_answer(text, truncated)
@@ -74,6 +77,8 @@ def matches(gold: str, answer: str, as_integer: bool = False) -> bool:
             return False
         if as_integer:
             return _is_integer(gold, plain)
+        if denies_another(gold, answer):
+            return False
         return any(same_answer(reading, plain) for reading in golds(gold))
     except RecursionError:
         return False

@@ -10,6 +10,7 @@ Kind = Literal[
     "leaf", "list", "set", "tuple", "vector", "interval", "union", "matrix", "equation", "inequality"
 ]
 
+# Matches "]1, 2[" and "[1, 2["; not "[1]".
 _OUTWARD = re.compile(r"([\[\]])(\s*[^\[\],\s][^\[\],]*,[^\[\],]*[^\[\],\s]\s*)([\[\]])")
 
 _FUNCTION_VALUE = re.compile(r"\s*[a-zA-Z]\([a-z]\)\s*")
@@ -51,16 +52,16 @@ def as_interval(node: Node) -> tuple[str, Node, Node] | None:
         signs = [{">": "<", r"\ge": r"\le"}[sign] for sign in reversed(signs)]
     if not all(sign in ("<", r"\le") for sign in signs):
         return None
-    if len(items) == 3 and _is_bounded(items[1]):
+    if len(items) == 3 and is_bounded(items[1]):
         return _bracket(signs[0], "[(") + _bracket(signs[1], "])"), items[0], items[2]
-    if len(items) == 2 and _is_bounded(items[0]) and not _is_bounded(items[1]):
+    if len(items) == 2 and is_bounded(items[0]) and not is_bounded(items[1]):
         return "(" + _bracket(signs[0], "])"), Node("leaf", r"-\infty"), items[1]
-    if len(items) == 2 and _is_bounded(items[1]):
+    if len(items) == 2 and is_bounded(items[1]):
         return _bracket(signs[0], "[(") + ")", items[0], Node("leaf", r"\infty")
     return None
 
 
-def _is_bounded(node: Node) -> bool:
+def is_bounded(node: Node) -> bool:
     """Return whether ``node`` is what an inequality bounds: a variable, or a value f(x)."""
     return is_symbol(node) or (node.kind == "leaf" and _FUNCTION_VALUE.fullmatch(node.text) is not None)
 
@@ -83,6 +84,6 @@ def is_symbol(node: Node) -> bool:
 def variable(node: Node) -> str | None:
     """Return the variable that an inequality bounds; None if there is not exactly one."""
     names = (
-        [item.text.strip() for item in node.items if _is_bounded(item)] if node.kind == "inequality" else []
+        [item.text.strip() for item in node.items if is_bounded(item)] if node.kind == "inequality" else []
     )
     return names[0] if len(names) == 1 else None

@@ -110,7 +110,10 @@ def _ascii_calls(text: str) -> str:
             if call is None or end < 0:
                 break
             text = text[: call.start()] + make % text[call.end() + 1 : end] + text[end + 1 :]
-    return re.sub(r"(?<![a-zA-Z\\])(?:C|binom|comb)\(\s*(\w+)\s*,\s*(\w+)\s*\)", r"\\binom{\1}{\2}", text)
+    text = re.sub(r"(?<![a-zA-Z\\])sqrt\s*(\d+|[a-z](?![a-z]))", r"\\sqrt{\1}", text)
+    return re.sub(
+        r"(?<![a-zA-Z\\])(?:C|binom|comb)\(\s*([\w+\- ]+?)\s*,\s*([\w+\- ]+?)\s*\)", r"\\binom{\1}{\2}", text
+    )
 
 
 def _repeating(match: re.Match[str]) -> str:

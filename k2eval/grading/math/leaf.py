@@ -11,6 +11,7 @@ from k2eval.grading.math import units
 from k2eval.grading.math.units import Unit
 
 _CIRC = r"^{\circ}"
+# Matches "\sin", "\arctan"; not "\ln".
 _TRIG = re.compile(r"\\(?:arc)?(?:sin|cos|tan|cot|sec|csc)")
 _TEXT_UNIT = re.compile(
     r"\s*(?P<per>/|\\cdot)?\s*\\text\s*\{(?P<unit>(?:[^{}\d\\$]|\\cdot|\^\s*+(?:\{\s*+-?\d\s*+\}|-?\d))*)\}"
@@ -36,14 +37,17 @@ _MINUTES = re.compile(
 r"""Matches degrees, minutes and seconds of arc: "22^{\circ} 30'" / not "30'"."""
 _PART = re.compile(r"(?<![\w.])(\d{1,9}(?:\.\d{1,9})?)\s*([a-zA-Z]{1,12})\.?(?![\w^])\s*,?")
 """Matches "5 hours" in "5 hours 30 minutes" / not "cm^2"."""
+# Matches what ends "5%", "5 \text{ percent}", "5 pct"; not "percentage".
 _PERCENT = re.compile(r"\s*(?:%|\\text\s*\{\s*(?:percent|per cent|pct)\s*\}|(?<=[\d}) ])(?:percent|pct))$")
+# Matches a word that changes the number before it: "thirds", "or more"; not "metres".
 _NOT_A_UNIT = re.compile(
     r"\b(?:approx\w*|about|nearly|roughly|almost|remainder|if|for|when|where|mod|not|otherwise|base|and|or|is|times|minus|plus|over|no|nor|with|some|all|pi|least|most"
-    r"|more|less|half|halves|thirds?|fourths?|quarters?|fifths?|factorial|choose|divided|multiplied|to)\b"
+    r"|more|less|half|halves|thirds?|fourths?|quarters?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|twelfths?|hundredths?|thousandths?|millionths?|factorial|choose|divided|multiplied|to)\b"
     r"|^(?:squared|cubed)\b"
 )
 _SCALES = {"dozen": "12", "hundred": "10^{2}", "thousand": "10^{3}", "million": "10^{6}", "billion": "10^{9}",
            "trillion": "10^{12}"}  # fmt: skip
+# Matches "101_2", "\text{1A}_{16}", "12 base seven"; not "x_1".
 _BASE = re.compile(
     r"(?:\\text\s*|(?=[\d({A-Z]))[({]?\s*(?P<digits>[0-9a-zA-Z]+(?:\.[0-9a-zA-Z]+)?)\s*+[)}]?"
     r"(?:\s*+_\s*+(?:\{\s*(?:\\text\s*\{)?\s*\(?\s*(?P<base>-?\w+)\s*\)?\s*\}?\s*\}|(?P<digit>\d))"
@@ -51,15 +55,19 @@ _BASE = re.compile(
 )
 _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
           "ten": "10", "twelve": "12", "sixteen": "16"}  # fmt: skip
+# Matches "\text{cm}"; not "\text{a_{1}}".
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
+# Matches words alone: "an ellipse", "A. B."; not "2 cm".
 _PHRASE = re.compile(r"[^\W\d_]++(?:[ .,'’()/-]++[^\W\d_]*+)*+")
 _SHORT_WORDS = frozenset({"sq", "men", "ways", "way", "cats", "MB", "GB", "units", "unit"})
+# Matches "no real solutions", "DNE", "empty set"; not "no more than 2".
 _NOTHING = re.compile(
     r"(?:there\s+(?:is|are|exists?)\s+)?no\s+(?:such\s+|real\s+|integer\s+|positive\s+|valid\s+)*"
     r"(?:solutions?|numbers?|integers?|values?|functions?|\w)(?:\s+exists?)?"
     r"|none|(?:the\s+)?empty\s+set|does\s+not\s+exist|dne",
     re.IGNORECASE,
 )
+# Matches "all reals" and "the set of all real numbers"; not "real".
 _REALS = re.compile(
     r"(?:the\s+set\s+of\s+)?all\s+real(?:s|\s+numbers)|(?:the\s+)?real\s+numbers", re.IGNORECASE
 )

@@ -13,6 +13,7 @@ import re
 
 from k2eval.grading.math import symbolic
 from k2eval.grading.math.interval import Node
+from k2eval.grading.math.number import exact
 from k2eval.grading.math.structure import parse, split
 
 _MATRIX = re.compile(
@@ -21,11 +22,18 @@ _MATRIX = re.compile(
     re.DOTALL,
 )
 r"""Matches "\frac12 \begin{pmatrix}..\end{pmatrix}^T" / not a sum or product of matrices."""
+# Matches "[\begin{matrix}1\end{matrix}]"; not "\begin{matrix}1\end{matrix}".
 _BRACKETED = re.compile(r"([\[(])\s*(\\begin.*\\end\{[a-z]*\})\s*[\])]", re.DOTALL)
 _UNIT_VECTOR = re.compile(
     r"\\(?:hat|vec|overrightarrow|text|widehat|mathbf|bm|boldsymbol|mathrm)\s*\{?\s*(?:\\text\s*\{?\s*)?(?:\\([ij])math|([ijk])(?![a-zA-Z]))\s*\}?\s*\}?"
 )
 r"""Matches \hat{i}, \vec j, \text{k}, \hat{\text{i}}, \hat{\imath} / not i, \text{in}."""
+_IDENTITY = re.compile(
+    r"(?P<factor>[-+]?\s*(?:\d+|\\frac\s*\{\d+\}\s*\{\d+\})?)\s*(?:\\cdot\s*)?"
+    r"(?:\\text\s*\{\s*[IE]\s*\}|[IE])\s*(?:_\s*\{?\s*(?P<size>[2-9n])\s*\}?)?"
+)
+r"""Matches the identity matrix, "-I", "2I_{3}", "\text{I}" / not "AI", "I^2"."""
+# Matches "i" in "3i - 2j"; not "\pi" or "k(x)".
 _BARE_VECTOR = re.compile(r"(?<![a-zA-Z\\_{])([ijk])(?![a-zA-Z({_])")
 
 
@@ -67,6 +75,20 @@ def _times(factor: str, cell: Node) -> Node:
 def _of_rows(text: str, rows: list[list[Node]]) -> Node:
     items = tuple(Node("tuple", " & ".join(cell.text for cell in row), tuple(row)) for row in rows)
     return Node("matrix", text, items)
+
+
+def is_multiple_of_identity(matrix: Node, text: str) -> bool:
+    """Return whether ``text`` is the square ``matrix`` written as "-I" or "2I_{3}"."""
+    match = _IDENTITY.fullmatch(text.strip())
+    size = len(matrix.items)
+    if match is None or any(len(row.items) != size for row in matrix.items):
+        return False
+    if match["size"] not in (None, "n", str(size)):
+        return False
+    factor = match["factor"].replace(" ", "")
+    number = exact(factor + "1" if factor in ("", "-", "+") else factor)
+    cells = [[exact(cell.text) for cell in row.items] for row in matrix.items]
+    return all(cell == (number if i == j else 0) for i, row in enumerate(cells) for j, cell in enumerate(row))
 
 
 def _nested(text: str) -> Node | None:

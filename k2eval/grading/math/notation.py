@@ -29,6 +29,7 @@ _END_MARK = re.compile(
 )
 # Matches "5)"; not "(5)" or "f(5)".
 _STRAY_BRACKET = re.compile(r"(-?[\d.,/]+)\)")
+# Matches "\text{-}" and "\mathrm{ = }"; not "\text{-1}".
 _SIGN_IN_TEXT = re.compile(r"\\(?:text|mathrm|mbox|hbox|textrm)\s*\{\s*([-+−–=])\s*\}")
 _POWER_OF_TEN = re.compile(
     # Matches "3.2\text{E-}5", "3.2\text{E}5" and "3.2\mathrm{e}{-5}"; not "3.2\mathrm{e}^5" or "2\mathrm{e}-3".
@@ -39,11 +40,13 @@ _ROOT = re.compile(
     # Matches "\sqrt[5]7" and "\sqrt[3]\pi"; not "\sqrt[5]{7}" or "\sqrt 5".
     r"\\sqrt\s*(\[[^\[\]]{1,40}\])\s*(\d|[a-zA-Z]|\\pi(?![a-zA-Z]))"
 )
+# Matches "∛8", "∜x" and the sign of "∛(x+1)"; not "√2".
 _ROOT_SIGN = re.compile(r"([∛∜])\s*(?:(\d+(?:\.\d+)?|[a-zA-Z])|(?=[{(]))")
 _TWO_DOTS = re.compile(
     # Matches "0.\dot6\dot3" and "0.\dot{1}4285\dot{7}"; not "0.6\dot3", which has one dot.
     r"(?<![\d.])(\d*\.\d*)\\dot\s*\{?\s*(\d)\s*\}?(\d*)\\dot\s*\{?\s*(\d)\s*\}?(?!\d)"
 )
+# Matches digits with a combining line above: "3̅6̅"; not "36".
 _BAR_OVER_DIGITS = re.compile("(?:\\d\u0305)+")
 _GOES_ON = re.compile(
     # Matches "0.333\ldots" and "0.1212..."; not "3.14\ldots", which shows no period, or "1, 2, \ldots".
@@ -63,6 +66,7 @@ _BINOMIAL = re.compile(r"\\[dt]?binom(?![a-zA-Z])\s*(\d|(?<=\s)[a-zA-Z])\s*(?:(?
 _CIS = re.compile(
     r"\\(?:text|operatorname\*?|mathrm|textrm|mathop)\s*\{\s*cis\s*\}|\\cis(?![a-zA-Z])|(?<![a-zA-Z\\])cis(?![a-zA-Z])"
 )
+# Matches " ", "\,", " \left "; not "x".
 _GAP = re.compile(r"(?:\s|\\[,;: ])*(?:\\left\s*)?")
 _ARGUMENT = re.compile(
     # Matches "\frac{2\pi}{3}" and "90^\circ" without brackets, up to a sign; not "\pi + 1".
@@ -74,6 +78,7 @@ _BASED = re.compile(
     r"([0-9a-fA-F]{1,64}(?:(?:\s|\\[,;: ]){1,4}[0-9a-fA-F]{2,8}){0,12})\s*\)?"
     r"(?:\s*\})?\s*_\s*(?:\{\s*(\d{1,2})\s*\}|(\d))(?!\w)"
 )
+# Matches "0b101", "0x1F", "0o17"; not "0101".
 _PREFIXED = re.compile(r"0(?:([bB])([01]+)|([xX])([0-9a-fA-F]+)|([oO])([0-7]+))")
 _GLUED_WORD = re.compile(
     # Matches "12apples"; not "12abc", "12x" or "12pi".
@@ -91,6 +96,11 @@ _IDENTICALLY = re.compile(
 _ONLY_ABOUT = re.compile(
     # Matches "x \approx " in front of its one value; not "x = \frac13 \approx 0.333".
     r"\s*(?:[a-zA-Z](?:_\w|_\{\w+\})?\s*)?\\approx(?![a-zA-Z])\s*(?=[^=]*$)(?!.*\\approx)"
+)
+_ONE_LINE = re.compile(
+    # Matches a display of one line around the whole; not one of several.
+    r"\s*\\begin\{(aligned|align\*?|gathered|split|equation\*?)\}((?:(?!\\\\|\\begin).)*)\\end\{\1\}\s*",
+    re.DOTALL,
 )
 _IN_TEXT = r"\\(?:text|operatorname\*?|mathrm|textrm)\s*\{\s*"
 _COMMANDS: list[tuple[re.Pattern[str], str]] = [
@@ -131,7 +141,8 @@ def rewritten(text: str) -> str:
     >>> rewritten("(7!)!"), rewritten(r"3.14\ldots")
     ('(7!)!', '3.14\\ldots')
     """
-    text = _LEADING_SIGN.sub("", text)
+    one_line = _ONE_LINE.fullmatch(text)
+    text = _LEADING_SIGN.sub("", one_line[2].replace("&", "") if one_line else text)
     label = _ANSWER_LABEL.match(text)
     text = _END_MARK.sub("", text[label.end() :] if label else text)
     text = _BAR_OVER_DIGITS.sub(lambda m: rf"\overline{{{m[0].replace(chr(0x305), '')}}}", text)

@@ -7,13 +7,17 @@ from fractions import Fraction
 from functools import lru_cache
 
 _DIGITS = r"(?:\d+\.?\d*|\.\d+)"
+# Matches "3", "3.5", ".5", "2e-3"; not "1,5".
 _DECIMAL = re.compile(rf"({_DIGITS})(?:[eE]([+-]?\d{{1,3}}))?")
+# Matches "3 \times 10^{-5}" and "3\cdot10^5"; not "10^5".
 _SCIENTIFIC = re.compile(
     rf"({_DIGITS})\s*(?:\\times|\\cdot)\s*10\s*\^\s*(?:\{{\s*([+-]?\s*\d{{1,3}})\s*\}}|(\d))"
 )
+# Matches "\frac{1}{2}", "1/2", "(1/2)"; not "x/2".
 _FRACTION = re.compile(
     rf"\\frac\s*\{{\s*([+-]?\s*{_DIGITS})\s*\}}\s*\{{\s*([+-]?\s*{_DIGITS})\s*\}}|\(?({_DIGITS})\s*/\s*({_DIGITS})\)?"
 )
+# Matches "1\frac{1}{2}" and "1 1/2"; not "11/2".
 _MIXED = re.compile(r"(\d+)\s*(?:\\frac\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}|\s(\d+)\s*/\s*(\d+))")
 MAX_DIGITS = 3000
 """Longest number that is read; Python itself refuses beyond 4,300 digits, exponent included."""

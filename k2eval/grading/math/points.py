@@ -1,6 +1,6 @@
 r"""Draw the points at which two expressions are compared.
 
-What a variable may be follows from its name and its use:
+The domain of a variable follows from its name and its use:
 
 - x, y, z, t, u, v, w and Greek letters are real numbers, of either sign;
 - i to n, p, q and capital K, M, N are positive integers where the pair speaks of integers: floor, gcd, n!, (-1)^n;
@@ -225,7 +225,7 @@ def _related_integers(domain: Domain, rng: random.Random) -> Iterator[tuple[Poin
 
 
 def _near_constants(domain: Domain, rng: random.Random) -> Iterator[tuple[Point, bool]]:
-    """Yield points around the numbers of the pair, and integers and halves where the variables are real."""
+    """Yield points around the numbers of the pair, and integers and halves if the variables are real."""
     near = [c + shift for c in domain.constants for shift in (0, -1, 1)]
     near += [c * factor for c in domain.constants for factor in (2, 3, -1)]
     near += [Fraction(value, 2) for value in range(-6, 7)]

@@ -15,7 +15,9 @@ from k2eval.grading.math.brackets import matching
 from k2eval.grading.math.interval import is_symbol
 from k2eval.grading.math.number import exact
 from k2eval.grading.math.structure import parse, split
+from k2eval.grading.math.words import plain_words
 
+# Matches "if", "or" and "odd"; not "for" or "order".
 _LIMITING = re.compile(
     r"\b(?:not?|or|if|when|unless|except|otherwise|odd|even|only|mod|modulo|base|about|approximately|nearly|around"
     r"|else|respectively|more|less|least|most|than|rational|irrational)\b",
@@ -26,18 +28,37 @@ _TAIL = re.compile(
     r"[\s,;(]*(?:\\text\s*\{\s*[,;(]?\s*(?:for|where|with|here|since|because|as)\b|(?<![a-zA-Z\\])(?:for|where|with|since|because)\b)"
 )
 r"""Matches where a tail begins: "\text{ for some constant } c", ", where k is an integer"."""
+# Matches ", since x" and "\text{ because }"; not "sincere".
 _REASON = re.compile(r"[\s,;{(]*(?:\\text\s*\{\s*[,;(]?\s*)?(?:since|because|as)\b")
+# Matches "\in", "\le" and "<"; not "\int" or "=".
 _RELATION = re.compile(r"\\(?:in|le|ge|ne)(?![a-zA-Z])|[<>]")
 _BOUND = re.compile(r"\\ne(?![a-zA-Z])|<|\\le(?![a-zA-Z])|(?:>|\\ge(?![a-zA-Z]))\s*(?![01](?!\d)|\s)")
 r"""Matches a bound that leaves positive integers out: "n > 2", "n \ne 4" / not "n \ge 1", "n > 0"."""
+_ONLY_ONE = re.compile(
+    r"[\s,;(]*\\text\s*\{\s*[,;(]?\s*(?:(?:is|are)\s+(?:indeed\s+)?(?:the\s+)?(?:only|unique|all)(?:\s+(?:the\s+)?[a-z]+){0,2}"
+    r"|only|(?:the\s+)?(?:only|unique)\s+(?:solutions?|functions?|values?|answers?|pairs?|triples?|roots?|integers?|numbers?))\s*[).]*\s*\}\s*\)?$"
+)
+r"""Matches what only says that the answer is complete: "\text{ is the only solution}", "\text{ only}"."""
+_APPOSITION = re.compile(
+    r"[\s,(]*\\text\s*\{\s*[,(]\s*(?:which\s+is\s+)?the\s+[^{}]*\}(?:[^{}=<>]|\{[^{}]*\})*$"
+)
+r"""Matches ", the n-th Fibonacci number" behind a formula / not "\text{ the other way}"."""
+# Matches "is", "first" and "if"; not "constant".
+_SAYS_MORE = re.compile(
+    rf"{_LIMITING.pattern}|\b(?:is|are|being|other|rest|first|second|former|latter|same)\b", re.IGNORECASE
+)
+# Matches "\text{, i.e. }", "i.e.,"; not "that is".
 _THAT_IS = re.compile(
     r"\\text\s*\{\s*,?\s*(?:i\.\s*e\.|that\s+is|or\s+equivalently|equivalently)\s*,?\s*\}|(?<![a-zA-Z])i\.e\.,?"
 )
+# Matches "\text{odd}"; not "\text{a_{1}}".
 _WORDS = re.compile(r"\\text\s*\{([^{}]*)\}")
+# Matches "\mathbb{Z}", "\mathbb{R}^{+}", "N"; not "[0,1]".
 _STANDARD_SET = re.compile(r"\s*\\mathbb\s*\{[A-Z]\}\s*(?:[_^]\s*(?:\{[^{}]*\}|[\w+*])\s*)*|\s*[A-Z]\s*")
+# Matches "," and ";"; not ".".
 _COMMA = re.compile(r"[,;]")
 _PARAMETER = re.compile(
-    r"(?<![a-zA-Z\\])([a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*\\in\s*\\mathbb|(?:constant|parameter|integer|number)s?\s*\}?\s*\$?\s*([a-zA-Z])(?![a-zA-Z])"
+    r"(?<![a-zA-Z\\])([a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*\\in\s*\\mathbb|(?:constant|parameter|integer|number|real)s?\s*\}?\s*\$?\s*([a-zA-Z])(?![a-zA-Z])"
 )
 r"""Matches the name of a parameter: "c \in \mathbb{R}", "for some constant } c"."""
 _MAX_QUALIFIERS = 4
@@ -69,6 +90,11 @@ def _last_part(text: str) -> str:
 
 def _without_tail(text: str) -> str:
     """Return ``text`` up to a "for n > 1", "where c is a constant" or "since ..."."""
+    remark = _ONLY_ONE.search(text)
+    if remark is None and (remark := _APPOSITION.search(text)) and _SAYS_MORE.search(remark[0]):
+        remark = None
+    if remark and remark.start() > 0:
+        return text[: remark.start()].strip()
     sign = _TAIL.search(text)
     if sign is None or sign.start() == 0:
         return ""
@@ -86,7 +112,7 @@ def _is_range(tail: str) -> bool:
     if "=" in formulas or "\\equiv" in formulas or r"\mathbb{Q}" in formulas:
         return False
     words = re.sub(
-        r"(?<![a-zA-Z\\])(?:for|where|with|is|an?|some|integers?|constants?|real|positive|numbers?|arbitrary)\b",
+        r"(?<![a-zA-Z\\])(?:for|where|with|is|an?|some|any|every|all|integers?|constants?|real|positive|numbers?|arbitrary)\b",
         " ",
         formulas,
     )
@@ -107,6 +133,8 @@ def _without_brackets(text: str) -> str:
     before, inside = text[:start].strip(), text[start + 1 : -1].strip()
     if _LIMITING.search(inside) or not before:
         return ""
+    if inside.isalpha() and plain_words(inside) == before:  # 7 (seven)
+        return before
     reason = _REASON.match(inside)
     words = _WORDS.sub("", inside).strip()
     is_words = re.search(r"\\text\s*\{[^{}]*[a-zA-Z]{3}", inside) and not words

@@ -14,6 +14,8 @@ _SIDE_BY_SIDE = re.compile(r"(?<![_^\w.}\\])\d+(?:\.\d+)?(?:\s+\d|\s*\{\s*\d)|^\
 """Matches numbers with no sign between them: "2 3", "{2}{3}" / not "2^{3}", "x_{2}"."""
 _LAST_LETTERS = re.compile(r"([^a-zA-Z]*\d)\s*([a-zA-Z]+)")
 """Matches "5 m", "2.5s" / not "2x + 5"."""
+_RADIANS = re.compile(r"\\pi(?![a-zA-Z])|\\arc(?:sin|cos|tan|cot)(?![a-zA-Z])")
+"""Matches what makes a number an angle in radians: \\frac{\\pi}{3}, \\arccos\\frac12."""
 _BARE_LOG = re.compile(r"\\log(?![a-zA-Z])(?!\s*_)")
 """Matches a logarithm without a base / not \\log_2."""
 
@@ -29,7 +31,7 @@ def same_leaf(gold: str, answer: str) -> bool:
     if a.unit.is_known and b.unit == units.NONE:
         b = _with_plain_unit(b, a.unit)
     if a.is_words or b.is_words:
-        return a.core == b.core or squeezed(gold) == squeezed(answer)
+        return a.core == b.core or squeezed(gold) == squeezed(answer) or _same_but_for_hyphens(gold, answer)
     if a.base or b.base:
         return a.core == b.core and (a.base == b.base or not b.base or (not a.base and b.base == "10"))
     if units.PERCENT in (a.unit, b.unit):
@@ -39,8 +41,16 @@ def same_leaf(gold: str, answer: str) -> bool:
     return _same_quantity(a, b)
 
 
+def _same_but_for_hyphens(gold: str, answer: str) -> bool:
+    """Return whether two words differ in a hyphen only: "counter-clockwise" and "counterclockwise"."""
+    if ("-" in gold) == ("-" in answer):
+        return False
+    first, second = (re.sub(r"\\text|[\s{}-]", "", text).casefold() for text in (gold, answer))
+    return first == second and first.isalpha()
+
+
 def _with_plain_unit(answer: leaf.Leaf, gold: units.Unit) -> leaf.Leaf:
-    """Return "5 m" with the last letter as its unit, where the gold has a unit of that kind."""
+    """Return "5 m" with the last letter as its unit, if the gold has a unit of that kind."""
     match = _LAST_LETTERS.fullmatch(answer.core)
     unit = units.read(match[2]) if match else units.NONE
     return (
@@ -59,12 +69,14 @@ def _times(gold: leaf.Leaf, answer: leaf.Leaf) -> tuple[str, str]:
 
 def _same_quantity(gold: leaf.Leaf, answer: leaf.Leaf) -> bool:
     """Return whether two numbers with units mean as much; a unit on one side only is taken for granted."""
-    if units.clash(gold.unit, answer.unit):
+    ours, theirs = units.settled(gold.unit, answer.unit)
+    gold, answer = leaf.Leaf(gold.core, ours), leaf.Leaf(answer.core, theirs)
+    if units.clash(ours, theirs):
         return False
     if gold.unit.is_angle and answer.unit.is_angle:
         return _same_value(_in_radians(gold), _in_radians(answer))
     for degrees, number in ((gold, answer), (answer, gold)):
-        if degrees.unit == units.DEGREE and number.unit == units.NONE and r"\pi" in number.core:
+        if degrees.unit == units.DEGREE and number.unit == units.NONE and _RADIANS.search(number.core):
             return _same_value(_in_radians(degrees), number.core)
     factor = units.ratio(gold.unit, answer.unit)
     if factor == 1:
@@ -108,7 +120,7 @@ def _same_value(gold: str, answer: str) -> bool:
         return False  # "2 3" is no number, though the parser would make one of it
     if symbolic.equal(_latex(gold, a), _latex(answer, b)):
         return True
-    if (r"\ln" in gold) != (r"\ln" in answer):  # a bare logarithm is natural where the other side says so
+    if (r"\ln" in gold) != (r"\ln" in answer):  # a bare logarithm is natural if the other side says so
         natural = [_BARE_LOG.sub(r"\\ln ", text) for text in (gold, answer)]
         return natural != [gold, answer] and symbolic.equal(*natural)
     return False

@@ -10,12 +10,14 @@ neither: 7:05 is 7:5, but not 14:10.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 
 from k2eval.grading.math import symbolic
 from k2eval.grading.math.number import exact
 from k2eval.grading.math.structure import split
 
+# Matches ":"; not ";".
 _COLON = re.compile(":")
 _TIME = re.compile(r"\s*([01]?\d|2[0-4])\s*:\s*[0-5]\d\s*(?::\s*[0-5]\d\s*)?")
 """Matches 7:05, 12:00, 23:59:00 / not 3:4, 7:60."""
@@ -51,9 +53,16 @@ def same(gold: str, answer: str) -> bool:
 
 
 def _is_quotient(ratio: list[str], value: str) -> bool:
-    if len(ratio) != 2 or _zero(ratio) or re.match(r"0\d", ratio[1]):
+    if len(ratio) != 2 or _zero(ratio) or re.match(r"0\d", ratio[1]) or _is_clock(ratio):
         return False
     return _equal(rf"\frac{{{ratio[0]}}}{{{ratio[1]}}}", value)
+
+
+def _is_clock(ratio: list[str]) -> bool:
+    """Return whether 6:40 must be a time of day: as a ratio it would be written 3:20."""
+    if not _TIME.fullmatch(":".join(ratio)):
+        return False
+    return math.gcd(*map(int, ratio)) > 1
 
 
 def _zero(ratio: list[str]) -> bool:

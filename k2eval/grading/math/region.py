@@ -25,10 +25,13 @@ Side = Callable[[Expr], int]
 """The place of a point: -1 below the given number, 0 at it, 1 above it."""
 
 _MAX_ENDS = 100
+# Matches "\setminus" and the minus of "\mathbb{R} - \{0\}"; not that of "x - 1".
 _MINUS_SIGN = re.compile(r"(?<=\\mathbb\{R\})\s*-|\\(?:setminus|backslash)(?![a-zA-Z])")
+# Matches "x < 1 or x > 2", "\cup", "\text{ or }"; not "for".
 _OR = re.compile(
     r"\\text\s*\{[^{}]*\bor\b[^{}]*\}|(?<![a-zA-Z\\])(?:or|OR)(?![a-zA-Z])|\\(?:lor|vee|cup)(?![a-zA-Z])"
 )
+# Matches "\infty" and "-\infty"; not "2\infty".
 _INFINITY = re.compile(r"([+-]?)\s*\\infty")
 
 
@@ -41,7 +44,7 @@ class Region:
     holds: Callable[[Side], bool]
     """Function that tells whether a point, given by its side of each number, belongs to the region."""
     name: str = ""
-    """The variable that it bounds; empty where none is named."""
+    """The variable that it bounds; empty if none is named."""
 
 
 @lru_cache(maxsize=4096)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from k2eval.grading.math.values import Evaluator
 
 Value = Any
-"""A `Fraction` where the value is known exactly, else a number of mpmath."""
+"""A `Fraction` if the value is known exactly, else a number of mpmath."""
 
 _MAX_FACTORIAL = 3_000
 _MAX_ROOT_BITS = 4_000
@@ -336,6 +336,7 @@ RULES: dict[str, Callable[..., Value]] = {
     "acsc": _inverse_of("asin"),
     **{name: _real_function(name) for name in ("sin", "cos", "asin", "acos", "atan", "sinh", "cosh", "tanh", "coth",
                                                "sech", "csch", "asinh", "acosh", "atanh", "erf", "zeta")},
+    r"\zeta": _real_function("zeta"),
     "gcd": _divisor,
     "lcm": _multiple,
     "mod": _modulo,

@@ -44,7 +44,7 @@ def agree(left: Expr, right: Expr, seed: str, is_complex: bool = False) -> bool 
     Args:
         left: One expression.
         right: The other.
-        seed: What the points are drawn from.
+        seed: Seed of the random points.
         is_complex: Whether values may be complex.
     """
     common = mismatches = 0
@@ -85,7 +85,7 @@ def same_value(left: Expr, right: Expr, point: Point, evaluator: Evaluator) -> b
     """Return whether ``left`` and ``right`` have the same value at ``point``.
 
     Where they do not seem to, they are computed again to three times the digits, since digits are lost where large
-    numbers cancel. What shrinks with every digit is 0.
+    numbers cancel. A value that shrinks with every digit is 0.
     """
     a, b = evaluator.value(left, point), evaluator.value(right, point)
     return _agree_at(_Pair(point, True, a, b, evaluator), left, right)
@@ -104,7 +104,7 @@ def _agree_at(pair: _Pair, left: Expr, right: Expr) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """The values of both expressions at a point; None where one has none."""
+    """The values of both expressions at a point; None if one of them has none."""
 
     point: Point
     is_generic: bool

@@ -12,6 +12,8 @@ MAX_DIGITS = 30_000
 _MAX_FACTORIAL = 8_000
 _MAX_TERMS = 5_000
 _MAX_ARGUMENT = 1_000
+_MAX_LOGGED = 9_000
+"""Digits of the longest integer whose logarithm is computed, to twice as many digits."""
 SYMBOL_BOUND = 10.0
 """Largest value that is ever put in for a variable."""
 _SYMBOL_DIGITS = 2.0
@@ -21,7 +23,7 @@ _NEVER = frozenset({"Integral", "Limit", "Derivative", "MatPow", "MatMul"})
 
 
 def fits(expr: Any) -> bool:
-    """Tell whether evaluating the sympy expression ``expr`` stays below :data:`MAX_DIGITS` digits."""
+    """Tell whether evaluating the sympy expression ``expr`` stays below `MAX_DIGITS` digits."""
     return digits(expr) <= MAX_DIGITS
 
 
@@ -66,6 +68,8 @@ def _digits(expr: Any, depth: int, bounds: Mapping[Any, float]) -> float:
         return math.inf if terms > _MAX_TERMS else sum(inner) * (terms if name == "Product" else 1.0)
     if name in ("exp", "sinh", "cosh", "tanh"):
         return max(1.0, 0.44 * _magnitude(expr.args[0], inner[0], bounds))
+    if name == "log" and expr.args[0].is_Integer:
+        return math.inf if inner[0] > _MAX_LOGGED else max(5.0, inner[0])
     if name in ("log", "sin", "cos", "tan", "cot", "sec", "csc"):
         return math.inf if inner[0] > _MAX_ARGUMENT else max(5.0, inner[0])
     return sum(inner)

@@ -24,13 +24,17 @@ _OR = re.compile(
     r"\\text\s*\{\s*,?\s*(?:or|OR)\s*,?\s*\}|(?<![a-zA-Z\\])(?:or|OR)(?![a-zA-Z])|\\(?:lor|vee)(?![a-zA-Z])|;"
 )
 r"""Matches what divides solutions: "\text{ or }", ";" / not "and", ","."""
+# Matches "x=1 and y=2", "\text{ and }", "\land", ","; not "band".
 _AND = re.compile(
     r"\\text\s*\{\s*,?\s*and\s*,?\s*\}|(?<![a-zA-Z\\])and(?![a-zA-Z])|\\(?:land|wedge)(?![a-zA-Z])|,"
 )
+# Matches "\begin{cases} x=1 \\ y=2 \end{cases}"; not a matrix.
 _LINES = re.compile(
     r"\\begin\{(aligned|align\*?|gathered|cases|array|split)\}(?:\{[lcr|]*\})?(.*)\\end\{\1\}", re.DOTALL
 )
+# Matches the brace of "\{ \begin{array}"; not that of "\{1,2\}".
 _OPENING_BRACE = re.compile(r"^\\\{\s*(?=\\begin)")
+# Matches "\\" and "\\[4pt]"; not "\,".
 _ROW = re.compile(r"\\\\(?:\s*\[[^\[\]]*\])?")
 
 

@@ -14,7 +14,7 @@ _FUNCTIONS = r"(?:arc)?(?:sin|cos|tan|cot|sec|csc)h?|ln|lg|log|exp|gcd|lcm"
 _WORD = r"\\text\s*\{([^{}\d]*)\}"
 _LOGARITHM = r"\\(?:log|ln)(?:\s*_\s*(?:\{\d{1,9}\}|\d))?(?:\s*\d{1,30}|\s*\{\d{1,30}\}|\s+[a-zA-Z])"
 """Matches "\\log 3", "\\log_{10}{3}", "\\ln x"; not "\\log(3)", "\\login"."""
-_INDEX = r"(?:\{\s*(\w+)\s*\}|(\w))"
+_INDEX = r"(?:\{\s*([\w+\- ]+?)\s*\}|(\w))"
 _C = r"\s*(?:C|\\text\s*\{\s*C\s*\})\s*"
 _CURRENCIES = {"$": "dollar", "€": "euro", "£": "gbp", "¥": "yen"}
 
@@ -54,6 +54,10 @@ _ROWS: list[tuple[str, Spelling]] = [
     ),
     # Matches the number in "\text{42} ways"; not "x_\text{2}" or "\text{room 5}".
     (r"(?<![_^\w}])\\text\s*\{\s*(-?\d[\d,]*(?:\.\d+)?)\s*\}(?=\s|$)", r"\1"),
+    # Matches "\mathrm s" without braces; not "\mathrm{s}".
+    (r"\\mathrm\s+([a-zA-Z])(?![a-zA-Z])", r"\\text{\1}"),
+    # Matches "\text{Option C}"; not "\text{Options C, D}".
+    (r"^\\text\s*\{\s*(?:[Oo]ption|[Cc]hoice)\s*\(?([A-Z])\)?\s*\}$", r"\\text{\1}"),
     # Matches the triangle in "S_{\triangle ABC}"; not that in "\triangle ABC".
     (r"(?<=_\{)\s*\\triangle(?![a-zA-Z])\s*", ""),
     # Matches "\text{e}", "\text{i}", "\text{, }"; not "\text{m}".
@@ -62,6 +66,8 @@ _ROWS: list[tuple[str, Spelling]] = [
     (rf"\\text\s*\{{\s*({_FUNCTIONS})\s*\}}", r"\\\1 "),
     # Matches "\text{infinity}", "\text{infinite}"; not "\text{infinitely many}".
     (r"\\text\s*\{\s*infinit[ye]\s*\}", r"\\infty "),
+    # Matches the comma of "11,\! 111"; not that of "(1, 2)".
+    (r",\s*(?<!\\)\\!\s*(?=\d{3})", ","),
     # Matches the negative space "\!"; not the line break in "\\!".
     (r"(?<!\\)\\!", ""),
     # Matches the spaces "\,", "\;", "\ ", "\quad"; not "\\,".
@@ -106,9 +112,13 @@ _ROWS: list[tuple[str, Spelling]] = [
         r"^{\\circ}",
     ),
     # Matches the ending of "23^{\text{rd}}"; not "2^{\text{n}}".
-    (r"(?<=\d)\s*\^\s*\{?\s*\\text\s*\{\s*(?:st|nd|rd|th)\s*\}\s*\}?", ""),
+    (r"(?<=\d)\s*\^\s*\{?\s*(?:\\text\s*\{\s*(?:st|nd|rd|th)\s*\}|(?<=\{)(?:st|nd|rd|th)(?=\}))\s*\}?", ""),
     # Matches "\%"; not "\\%".
     (r"\\%", "%"),
+    # Matches "\text{%}"; not "\text{% of all}".
+    (r"\\text\s*\{\s*%\s*\}", "%"),
+    # Matches the country in "US\$5"; not "US".
+    (r"(?:\\text\s*\{\s*US\s*\}|(?<![a-zA-Z])US)\s*(?=\\\$)", ""),
     # Matches "\$12.50", "\$1{,}250", "£5", "\$3 million"; not "\$x" or "5\$".
     (
         r"(?P<sign>\\\$|[$€£¥])\s*(?P<number>[-+]?(?:\d|\{,\}|[,.](?=\d))+)"
@@ -117,11 +127,18 @@ _ROWS: list[tuple[str, Spelling]] = [
         _money,
     ),
     # Matches the sign of "5\$"; not "\$x".
-    (r"(?<=\d)\s*\\\$", r"\\text{ dollar}"),
+    (r"(?<=\d)\s*(\\\$|[€£¥])", lambda m: rf"\text{{ {_CURRENCIES[m[1][-1]]}}}"),
     # Matches a currency sign that is left in front of a number or a letter; not the "$" of mathematics.
     (r"\\\$|[$€£](?=\s*[-\d.])", ""),
     # Matches the power of programs: "2**10"; not "2*10".
     (r"\*\*", "^"),
+    # Matches the 2 of "\sin^280^{\circ}", whose power is one digit; not that of "\sin^{28}x" or "\sin^2x".
+    (r"(\\(?:sin|cos|tan|cot|sec|csc)\s*\^)\s*([2-9])(?=\d)", r"\1{\2} "),
+    # Matches the base of "\log_32" and "\log_49", one digit; not that of "\log_{32}x", "\log_25 5" or "\log_10 5".
+    (r"(\\log\s*_)\s*([2-9])(?=\d+\s*(?:$|[-+=,;)}\]]))", r"\1{\2} "),
+    (r"(\\log\s*_)\s*10(?!\d)", r"\1{10} "),
+    # Matches the index of "F_{1+n}"; not that of "F_{n+1}".
+    (r"_\s*\{\s*(\d)\s*\+\s*([a-z])\s*\}", r"_{\2+\1}"),
     # Matches "^10", "^-1", "^n" without braces; not "^{10}".
     (r"\^\s*(-?(?:\d+(?:\.\d+)?|\.\d+|[a-zA-Z]))", r"^{\1}"),
     # Matches the sign of "1.5 x 10^8"; not the letter in "2 x + 10^8".
@@ -162,13 +179,26 @@ _ROWS: list[tuple[str, Spelling]] = [
     # Matches "max(" and "min("; not "maximum".
     (r"(?<![a-zA-Z\\])(max|min)(?=\()", r"\\\1"),
     # Matches the unit "\frac{\text{m}}{\text{s}}" at the end; not "\frac{a}{b}".
-    (rf"\\frac\s*\{{\s*{_WORD}\s*\}}\s*\{{\s*{_WORD}\s*\}}$", r"\\text{\1/\2}"),
+    (
+        rf"\\frac\s*\{{\s*{_WORD}\s*\}}\s*\{{\s*{_WORD}\s*(?:\^\s*\{{?\s*([23])\s*\}}?\s*)?\}}$",
+        lambda m: rf"\text{{{m[1]}/{m[2]}{'^' + m[3] if m[3] else ''}}}",
+    ),
     # Matches "\text{The answer is }", "\text{Area} :" and "\text{USD }" in front of a value; not "\text{It is not }".
     (r"^\\text\s*\{(?![^{}]*\bnot?\b)(?:[^{}]*\s(?:is|are)|[^{}]*[:=]|\s*USD)\s*\}\s*(?=\S)", ""),
+    # Matches "\text{all integers }" in front of "n \ge 3"; not of "x > 3", or alone.
+    (
+        r"^\\text\s*\{\s*(?:[Aa]ll|[Aa]ny|[Ee]very)\s+(?:positive\s+)?integers?\s*\}\s*(?=[i-n]\s*(?:\\[lg]e(?![a-z])|[<>]))",
+        "",
+    ),
+    # Matches "\text{remainder }" and "\text{total of }" in front of a number; not "\text{half of }".
+    (
+        r"^\\text\s*\{\s*(?:[Tt]he\s+)?(?:[Rr]emainder|[Tt]otal|[Ss]um|[Vv]alue|[Aa]rea)(?:\s+of)?\s*\}\s*(?=-?\d[\d.,]*$)",
+        "",
+    ),
     # Matches ", \forall x" and "\text{ for all } x" behind a value; not in front of one.
     (
         r"(?<=[^\s,])[\s,]*(?:\\forall(?![a-zA-Z])"
-        r"|(?:\\text\s*\{\s*,?\s*|(?<![a-zA-Z]))for\s+(?:all|every|any|each)(?![a-zA-Z]))(?s:.*)$",
+        r"|(?:\\text\s*\{\s*,?\s*|(?<![a-zA-Z]))for\s+(?:all|every|any|each)(?![a-zA-Z])(?![^{}]*\}?\s*[abcCk]\s*\}?$))(?s:.*)$",
         "",
     ),
 ]

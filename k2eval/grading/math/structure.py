@@ -1,6 +1,6 @@
 """Read the outer shape of a normalised answer: lists, tuples, sets, intervals, unions, matrices, relations.
 
-What lies inside is left as text (a *leaf*); :mod:`k2eval.grading.math.equal` compares leaves. Reading the outer
+The inside is left as text (a *leaf*); `k2eval.grading.math.equal` compares leaves. Reading the outer
 shape here keeps apart what a general parser merges: the pair (1, 2), the answers "1, 2" and the set {1, 2}.
 """
 
@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 
 from k2eval.grading.math.brackets import matching
-from k2eval.grading.math.interval import Node, as_interval, inward, is_symbol
+from k2eval.grading.math.interval import Node, as_interval, inward, is_bounded, is_symbol
 from k2eval.grading.math.latex import without_thousands
 
 # Matches "=", "<", "\le", "\approx"; not "\left" or "\in".
@@ -26,6 +26,8 @@ _TRANSPOSED = re.compile(r"\s*\^\s*(?:\{\s*(?:T|\\top|\\text\s*\{\s*T\s*\})\s*\}
 # Matches the name of a point in "A(1,2)"; not "f(x)" or "A(1)".
 _POINT = re.compile(r"[A-Z]'?\s*(?=\(.*,.*\)$)", re.DOTALL)
 # Matches the bar of "\{x \mid x > 0\}" and the colon; not "\|".
+_COLON = re.compile(r"\\mid(?![a-zA-Z])|:")
+# Matches the bar of "x \mid x > 0" and of "x | x > 0", and ":"; not "\middle".
 _SUCH_THAT = re.compile(r"\\mid(?![a-zA-Z])|\||:")
 # Matches "and", "\text{ or }", "\lor"; not "band" or "\text{and so on}".
 _WORD_SEPARATOR = re.compile(
@@ -34,8 +36,8 @@ _WORD_SEPARATOR = re.compile(
 _SYMBOL = r"(?:\\?[a-zA-Z]+'*|\\text\s*\{[^{}]*\})(?:_(?:\{[^{}]*\}|\w))?"
 # Matches "x", "a_{1}", "f(x)", "\text{Area}"; not "2x" or "x+1".
 _LABEL = re.compile(rf"{_SYMBOL}\s*(?:\([^()]*\))?")
-# Matches "x \in" and "(x, y) \in"; not "\infty".
-_MEMBER = re.compile(rf"({_SYMBOL}(?:\s*,\s*{_SYMBOL})*|\([^()]*\))\s*\\in(?![a-zA-Z])")
+# Matches "x \in", "f(x) \in" and "(x, y) \in"; not "\infty".
+_MEMBER = re.compile(rf"({_SYMBOL}(?:\([a-z]\))?(?:\s*,\s*{_SYMBOL})*|\([^()]*\))\s*\\in(?![a-zA-Z])")
 _MAX_DEPTH = 12
 
 
@@ -84,7 +86,7 @@ def _single(text: str, depth: int) -> Node:
         inner = _parse(text[member.end() :], depth + 1)
         if inner.kind == "leaf":
             return Node("equation", text, (Node("leaf", member[1]), inner), r"\in")
-        pair = inner.kind == "tuple" and len(inner.items) == 2 and is_symbol(Node("leaf", member[1]))
+        pair = inner.kind == "tuple" and len(inner.items) == 2 and is_bounded(Node("leaf", member[1]))
         return Node("interval", text, inner.items, "()") if pair else inner
     signs, sides = _split_relation(text)
     if signs:
@@ -148,7 +150,8 @@ def _bracketed(text: str, depth: int) -> Node | None:
 
 def _such_that(text: str, inner: str, depth: int) -> Node:
     """Parse a set of real numbers, such as {x : 0 < x < 1}, as its condition."""
-    pieces = [piece.strip() for _, piece in split(inner, _SUCH_THAT)]
+    sign = _COLON if _COLON.search(inner) else _SUCH_THAT  # a bar may also be that of |x|
+    pieces = [piece.strip() for _, piece in split(inner, sign)]
     name = re.sub(r"\s*\\in\s*\\mathbb\{R\}$", "", pieces[0])
     plain = len(pieces) == 2 and is_symbol(Node("leaf", name))
     return _parse(pieces[1], depth + 1) if plain else Node("leaf", text)

@@ -33,16 +33,20 @@ _MAX_CHARS = 2000
 _MAX_NESTING = 12
 _MAX_PRECISION = 20_000
 _STEPS = 200_000
+# Matches ten commands in a row, or 20 bars; not "\sin\cos x".
 _TANGLED = re.compile(r"(?:\\[a-zA-Z]+\s*){10}|(?:\|[^|]*){20}")
 """Chains of functions and unpaired bars, for which the parser takes exponentially long."""
+# Matches a number of 1,500 digits; not a shorter one.
 _LONG_NUMBER = re.compile(r"\d{1500}")
+# Matches "1.5" and ".5"; not "1.2.3" or "1.".
 _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
+# Matches "\binom{5}{2}"; not "\binom{n}{2}".
 _BINOMIAL = re.compile(r"\\binom\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}")
 _SUMMED = re.compile(r"(\\(?:sum|prod)\s*(?:[_^]\s*(?:\{[^{}]*\}|\w)\s*){1,2})\\cdot(?![a-zA-Z])")
 r"""Matches a sign of multiplication between a sum and what it sums."""
 _UNREADABLE = re.compile(
     r"\\(?:[io]*int|lim|partial|[lc]?dots|vdots|triangle|angle|deg|max|min|gcd|lcm|sup|inf(?!ty)|pmod|mod|bmod)(?![a-zA-Z])"
-    r"|\.\.\.|__|\?|:=|(?<=[\d)}\]])\s*(?:'|\^\s*\{?\s*\\prime)"
+    r"|\.\.\.|__|(?<![\w}])\d+\s*_|\?|:=|(?<=[\d)}\]])\s*(?:'|\^\s*\{?\s*\\prime)"
 )
 r"""Matches what the parser reads wrongly: \lim, \dots, 7' / not \limits, f'(x)."""
 
@@ -141,6 +145,8 @@ def _equal(left: Expr, right: Expr, seed: str) -> bool:
         return _verify(left, right)
     if left == right:
         return _has_value(left)
+    if not left.free_symbols and right.free_symbols:
+        right = _with_golden_ratio(right)
     if not left.free_symbols and not right.free_symbols:
         if not fits(left) or not fits(right):
             return _huge_equal(left, right)
@@ -160,6 +166,14 @@ def _imaginary_unit() -> Expr:
     import sympy
 
     return sympy.I
+
+
+def _with_golden_ratio(expr: Expr) -> Expr:
+    """Return ``expr`` with its only letter, if that is phi, as the golden ratio: what is asked for is a number."""
+    import sympy
+
+    [symbol, *others] = expr.free_symbols
+    return expr if others or symbol.name not in ("phi", r"\phi") else expr.subs(symbol, sympy.GoldenRatio)
 
 
 def _has_value(expr: Expr) -> bool:
@@ -226,8 +240,10 @@ def _log(expr: Expr, depth: int) -> Expr:
 
     if depth > 10 or expr.free_symbols:
         raise ValueError
-    if expr.is_Integer and expr > 0:
-        return sympy.log(expr)
+    if expr.is_Rational and expr > 0:
+        return sympy.log(expr.p) - sympy.log(expr.q)
+    if type(expr).__name__ in ("factorial", "binomial") and fits(expr):
+        return _log(expr.doit(), depth + 1)
     if expr.is_Mul:
         return sympy.Add(*(_log(factor, depth + 1) for factor in expr.args))
     if expr.is_Pow and fits(expr.exp):

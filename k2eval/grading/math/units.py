@@ -69,8 +69,15 @@ def _table() -> dict[str, tuple[Fraction, dict[str, int]]]:
     add("yd yard", "0.9144", metre=1)
     add("mi mile", "1609.344", metre=1)
     add("au", 149597870700, metre=1)
+    add("furlong", "201.168", metre=1)
+    add("fathom", "1.8288", metre=1)
+    add("lightyear", 9460730472580800, metre=1)
+    add("angstrom", Fraction(1, 10**10), metre=1)
+    add("micron", Fraction(1, 10**6), metre=1)
     metric("g", "gram gramme", Fraction(1, 1000), "u m k", kilogram=1)
     add("tonne", 1000, kilogram=1)
+    add("shortton", "907.18474", kilogram=1)
+    add("stone", "6.35029318", kilogram=1)
     add("lb", "0.45359237", kilogram=1)
     add("oz ounce", "0.028349523125", kilogram=1)
     metric("s", "second", 1, "n u m", second=1)
@@ -79,14 +86,20 @@ def _table() -> dict[str, tuple[Fraction, dict[str, int]]]:
     add("h hr hour", 3600, second=1)
     add("d day", 86400, second=1)
     add("week", 604800, second=1)
+    add("fortnight", 1209600, second=1)
     add("month", 1, month=1)
     add("yr year", 12, month=1)
+    add("decade", 120, month=1)
+    add("century centurie", 1200, month=1)
     metric("L", "liter litre", Fraction(1, 1000), "m c d", metre=3)
     add("l", Fraction(1, 1000), metre=3)
     add("ml", Fraction(1, 10**6), metre=3)
     add("ha hectare", 10_000, metre=2)
     add("acre", "4046.8564224", metre=2)
     add("gal gallon", "0.003785411784", metre=3)
+    add("quart", "0.000946352946", metre=3)
+    add("pint", "0.000473176473", metre=3)
+    add("knot", Fraction(463, 900), metre=1, second=-1)
     add("mph", "0.44704", metre=1, second=-1)
     add("kph kmh kmph", Fraction(5, 18), metre=1, second=-1)
     add("rpm", Fraction(1, 60), turn=1, second=-1)
@@ -98,6 +111,11 @@ def _table() -> dict[str, tuple[Fraction, dict[str, int]]]:
     metric("Hz", "hertz", 1, "k M G", second=-1)
     metric("V", "volt", 1, "m k", kilogram=1, metre=2, second=-3, ampere=-1)
     metric("A", "ampere amp", 1, "m", ampere=1)
+    metric("Wh", "watthour", 3600, "k M", kilogram=1, metre=2, second=-2)
+    add("ohm", 1, kilogram=1, metre=2, second=-3, ampere=-2)
+    metric("tesla", "tesla", 1, "m", kilogram=1, second=-2, ampere=-1)
+    add("bar", 100000, kilogram=1, metre=-1, second=-2)
+    add("horsepower", "745.69987158227", kilogram=1, metre=2, second=-3)
     metric("eV", "electronvolt", 1, "k M G T", electronvolt=1)
     metric("mol", "mole", 1, "m k", mole=1)
     add("atm atmosphere", 101325, kilogram=1, metre=-1, second=-2)
@@ -112,14 +130,21 @@ def _table() -> dict[str, tuple[Fraction, dict[str, int]]]:
     add("dollar usd", 1, dollar=1)
     add("cent ¢", Fraction(1, 100), dollar=1)
     add("euro eur", 1, euro=1)
-    add("gbp", 1, sterling=1)
+    add("gbp quid", 1, sterling=1)
+    add("pence", Fraction(1, 100), sterling=1)
+    add("penny pennie", Fraction(1, 100), dollar=1)
+    add("peso", 1, peso=1)
+    add("ruble rouble", 1, ruble=1)
+    add("franc", 1, franc=1)
     add("yuan rmb cny", 1, yuan=1)
     add("yen jpy", 1, yen=1)
     add("rupee inr", 1, rupee=1)
     add("am", 1, morning=1)
     add("pm", 1, afternoon=1)
-    add("bit", 1, bit=1)
-    add("byte", 8, bit=1)
+    metric("bit", "bit", 1, "k M G T", bit=1)
+    metric("byte", "byte", 8, "k M G T", bit=1)
+    for short, power in (("KB", 3), ("kB", 3), ("MB", 6), ("GB", 9), ("TB", 12)):
+        add(short, 8 * 10**power, bit=1)
     return table
 
 
@@ -131,6 +156,13 @@ _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
 _TEMPERATURES = frozenset({"celsius", "fahrenheit", "kelvin"})
 _COUNTED = frozenset({"unit"})
 """Words for a length, or anything else, that is not named: only their power can clash."""
+_BASE_UNITS = frozenset(name for _, powers in _TABLE.values() for name in powers)
+_DOUBLE_MEANING = {"pound": ("lb", "gbp"), "ton": ("tonne", "shortton")}
+"""Words with two meanings, and the names of these in the table."""
+_DOUBTFUL = re.compile(r"(?i)(?<![a-z])(pound|ton)s?(?![a-z])")
+"""Matches "pounds", "ton" / not "tonne"."""
+# Matches "pounds", "lb" and "oz"; not "compound".
+_AVOIRDUPOIS = re.compile(r"(?i)(?<![a-z])(?:pound|lb|oz|ounce)s?(?![a-z])")
 _HOUR = re.compile(r"[ap] ?\.? ?m\.?", re.IGNORECASE)
 """Matches "PM", "a.m." / not "map"."""
 
@@ -212,8 +244,29 @@ def is_name(word: str) -> bool:
     return (len(word) > 1 or word == "¢") and _singular(word) is not None
 
 
+def settled(gold: Unit, answer: Unit) -> tuple[Unit, Unit]:
+    """Return both units with "pounds" and "tons" in the meaning that fits the other unit."""
+    ours, theirs = _meanings(gold), _meanings(answer)
+    if len(ours) == len(theirs) == 1:
+        return gold, answer
+    pairs = [(a, b) for a in ours for b in theirs]
+    fitting = [pair for pair in pairs if pair[0].dimension == pair[1].dimension] or pairs
+    is_short = len(fitting) == 2 and _AVOIRDUPOIS.search(f"{gold.text} {answer.text}")  # 2 tons are 4000 lb
+    return fitting[-1 if is_short else 0]
+
+
+def _meanings(unit: Unit) -> list[Unit]:
+    word = _DOUBTFUL.search(unit.text)
+    if word is None:
+        return [unit]
+    return [read(_DOUBTFUL.sub(name, unit.text)) for name in _DOUBLE_MEANING[word[1].casefold()]]
+
+
 def clash(gold: Unit, answer: Unit) -> bool:
     """Return whether no number of ``gold`` is a number of ``answer``: two known units of different dimensions."""
+    rates = _rate(gold), _rate(answer)
+    if all(rates) or (any(rates) and _counted(gold) == _counted(answer) and _counted(gold)):
+        return rates[0] != rates[1]
     if gold.is_angle and answer.is_angle:
         return False
     if (
@@ -227,6 +280,17 @@ def clash(gold: Unit, answer: Unit) -> bool:
     return None not in powers and powers[0] != powers[1]
 
 
+def _rate(unit: Unit) -> Dimension:
+    """Return what "beats per minute" is counted in, per second; empty if the table has all of ``unit``, or no time."""
+    known = tuple((name, power) for name, power in unit.dimension if name in _BASE_UNITS)
+    return () if unit.is_known or any(power > 0 for _, power in known) else known
+
+
+def _counted(unit: Unit) -> frozenset[str]:
+    """Return the words of ``unit`` that are no units of measurement, such as "beat"."""
+    return frozenset(name for name, _ in unit.dimension if name not in _BASE_UNITS)
+
+
 def _power_of_count(unit: Unit) -> int | None:
     """Return the power of an area or volume whose length may be without a name; None if it is something else."""
     if len(unit.dimension) != 1:
@@ -237,6 +301,7 @@ def _power_of_count(unit: Unit) -> int | None:
 
 def ratio(gold: Unit, answer: Unit) -> Fraction:
     """Return how many of ``gold`` one ``answer`` is; 1 if they cannot be converted."""
-    if gold.is_known and answer.is_known and gold.dimension == answer.dimension:
+    is_rate = bool(_rate(gold)) and _rate(gold) == _rate(answer)
+    if is_rate or (gold.is_known and answer.is_known and gold.dimension == answer.dimension):
         return answer.factor / gold.factor
     return Fraction(1)

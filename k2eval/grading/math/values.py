@@ -1,4 +1,4 @@
-"""Evaluate an expression at a point: exactly where it is rational, else to as many digits as asked for.
+"""Evaluate an expression at a point: exactly if it is rational, else to as many digits as asked for.
 
 sympy reads floor, gcd, factorials and roots of negative numbers as algebra does. Answers mean functions of real
 numbers, so this module gives them real values: the cube root of -8 is -2, the square root of -1 has none.
@@ -81,7 +81,7 @@ class Evaluator:
         return value
 
     def is_close(self, a: Value, b: Value) -> bool:
-        """Return whether ``a`` and ``b`` agree to three quarters of the digits; exactly where both are rational."""
+        """Return whether ``a`` and ``b`` agree to three quarters of the digits; exactly if both are rational."""
         if isinstance(a, Fraction) and isinstance(b, Fraction):
             return a == b
         x, y = self.to_float(a), self.to_float(b)

@@ -10,11 +10,12 @@ from functools import lru_cache
 
 # Matches "\text{an ellipse}"; not "\text{a_{1}}".
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
+# Matches "an ellipse", "Bob and Al."; not "x = 2" or "5".
 _PROSE = re.compile(r"[A-Za-z0-9 .,'’()&;-]*[A-Za-z]{2}[A-Za-z0-9 .,'’()&;-]*")
 _LEAD = re.compile(
     # Matches "It is ", "The graph is an ", "on ", "the "; not "It is not " or "Theory".
-    r"(?i:(?:it\s+is|it's|they\s+are|this\s+is|that\s+is|there\s+(?:is|are)|on|namely"
-    r"|the\s+(?:function|graph|curve|sequence|triangle|figure|conic|shape|locus|set|equation|system|answer|result|day|winner|number)"
+    r"(?i:(?:it\s+(?:is|was|will\s+be)|it's|they\s+are|this\s+is|that\s+is|there\s+(?:is|are)|on|namely"
+    r"|the\s+(?:function|graph|curve|sequence|triangle|figure|conic|shape|quadrilateral|polygon|locus|set|equation|system|answer|result|day|winner|number)"
     r"\s+(?:is|has|represents|of\s+the\s+equation\s+is))\s+(?!not\b|no\b|neither\b|never\b)|(?:a|an|the)\s+(?!and\b|or\b))+"
 )
 _KIND = re.compile(
@@ -40,9 +41,25 @@ _NOTHING = re.compile(
     r"(?:solutions?|roots?|numbers?|integers?|values?|functions?|pairs?|triples?|polynomials?|sequences?|primes?|zeros?|x|n)"
     r"(?:\s+(?:exists?|is\s+possible|are\s+possible))?|(?:the\s+)?solution\s+set\s+is\s+empty|(?:the\s+)?empty\s+set)"
 )
+# Matches "integer", "positive"; not "odd".
+_KIND_OF_NUMBER = re.compile(
+    r"(?i)\b(integer|integral|whole|rational|real|complex|natural|positive|negative)"
+)
+_FORMAL_KIND = {"integral": "integer", "whole": "integer", "natural": "positive"}
+_WINS = re.compile(
+    # Matches what follows the name in "Alice wins", "Bob has a winning strategy"; not "Alice loses" or "wins 3 games".
+    r"(?i)(?<=[a-z])(?:\s+(?:always|will|can|the|player))*(?:\s+(?:always|has\s+a|have\s+a))?\s+"
+    r"(?:wins?(?:\s+the\s+game)?|(?:guarantee|force)s?\s+a\s+win|winning\s+strategy)$"
+)
+_AFFIRMED = re.compile(
+    # Matches "Yes" in "Yes, it is possible" and "No" in "No, it does not exist"; not in "Yes, but", "Yes and no".
+    r"(?i)(yes|no)\s*[,.;:–—-]\s*(?!.*\b(?:yes|but|only|if|unless|except|or|maybe|perhaps|wrong)\b)[^\d=]*"
+)
+# Matches "no", "cannot" and "isn't"; not "note".
+_NEGATION = re.compile(r"(?i)\b(?:no|not|never|none|nothing|nor|impossible|cannot|without)\b|n't\b")
 _REALS = re.compile(
     # Matches "all real numbers", "any real x", "every real value"; not "real" or "all integers".
-    r"(?i:(?:for\s+)?(?:all|any|every)\s+real(?:s|\s+(?:numbers?|values?|[a-z])(?:\s+of\s+[a-z])?)?)"
+    r"(?i:(?:for\s+|(?:the\s+)?set\s+of\s+)?(?:all|any|every)\s+real(?:s|\s+(?:numbers?|values?|[a-z])(?:\s+of\s+[a-z])?)?)"
 )
 _ENDLESS = re.compile(
     # Matches "infinitely many", "There are infinitely many solutions"; not "finitely many".
@@ -94,7 +111,7 @@ def plain_words(text: str) -> str:
     """
     if len(text) > 200:
         return text
-    words = re.sub(r"\s+", " ", _TEXT.sub(r" \1 ", text)).strip().rstrip(".").strip()
+    words = re.sub(r"\s+", " ", _TEXT.sub(r" \1 ", text.replace(r"\&", "&"))).strip().rstrip(".").strip()
     is_text = r"\text" in text
     if is_text and _NAMES.fullmatch(words):
         return _list_of(words)
@@ -109,6 +126,13 @@ def plain_words(text: str) -> str:
     excepted = _ALL_BUT.fullmatch(words)
     if excepted:
         return rf"\mathbb{{R}}\setminus\{{{excepted[1]}\}}"
+    affirmed = _AFFIRMED.fullmatch(words)
+    if affirmed and (affirmed[1].casefold() == "no") >= (
+        _NEGATION.search(words, affirmed.end(1)) is not None
+    ):
+        return rf"\text{{{affirmed[1]}}}"
+    written = words
+    words = re.sub(r"(?i)^(?:(?:it\s+is|this\s+is)\s+)?not\s+possible$", "impossible", _WINS.sub("", words))
     lead = _LEAD.match(words)
     bare = words[lead.end() :] if lead else words
     number = _number(words) or _number(bare)
@@ -122,9 +146,25 @@ def plain_words(text: str) -> str:
     short = _KIND.sub(r"\1", bare) if not re.match(r"(?i:no|not|one|two|three|all|any)\b", bare) else bare
     if _CAPITALISED.fullmatch(short):
         return rf"\text{{{short}}}"
-    if short == words or not (is_text or re.search(r"[A-Za-z]{3}", short)):
+    if short == written or not (is_text or re.search(r"[A-Za-z]{3}", short)):
         return text
     return rf"\text{{{short}}}"
+
+
+def denies_another(gold: str, answer: str) -> bool:
+    r"""Return whether both say that there are no numbers of a kind, but of different kinds: real and integer roots.
+
+    >>> denies_another(r"\text{no real roots}", "no integer roots"), denies_another("no real roots", "no roots")
+    (True, False)
+    """
+    sides = [re.sub(r"\s+", " ", _TEXT.sub(r" \1 ", text)).strip(" .$") for text in (gold, answer)]
+    if not all(_NOTHING.fullmatch(side) for side in sides):
+        return False
+    kinds = [
+        {_FORMAL_KIND.get(kind, kind) for kind in map(str.casefold, _KIND_OF_NUMBER.findall(side))}
+        for side in sides
+    ]
+    return not (kinds[0] <= kinds[1] or kinds[1] <= kinds[0])
 
 
 def _list_of(names: str) -> str:

@@ -143,7 +143,7 @@ class Prepared:
         """Make the call.
 
         Raises:
-            KernelError: it failed.
+            KernelError: If it failed.
         """
         if self.function(*self.arguments) == -1:
             raise KernelError(self.primitive, ctypes.get_errno())

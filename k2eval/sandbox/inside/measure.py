@@ -41,7 +41,7 @@ PIPE_BYTES = 64 << 10
 EPOLL_BYTES = 256
 """Bytes that the kernel needs for a descriptor that is registered with `select.epoll`."""
 SOCKET_BYTES = 208 << 10
-"""The buffer of a socket, where the machine does not say otherwise."""
+"""The buffer of a socket, unless the machine says otherwise."""
 FIELD = re.compile(
     rb"^(RssAnon|RssFile|RssShmem|VmSwap|VmPTE|Threads|Private_Dirty|Pid):\s+(\d+)", re.MULTILINE
 )

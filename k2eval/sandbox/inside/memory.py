@@ -35,7 +35,9 @@ def use_large_pages() -> None:
     """Put the objects into pages of 2 MiB if the kernel can, so that a fork copies fewer table entries."""
     libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     for region in {id(item) // LARGE_PAGE for item in gc.get_objects()}:
-        libc.madvise(region * LARGE_PAGE, LARGE_PAGE, MADV_COLLAPSE)  # refused where not all of it is ours
+        libc.madvise(
+            region * LARGE_PAGE, LARGE_PAGE, MADV_COLLAPSE
+        )  # refused if another mapping lies in the region
 
 
 def fill_gaps() -> None:

@@ -104,7 +104,7 @@ def finish(status: int, module: ModuleType | None = None) -> None:
     With ``module`` its names are dropped first, for programs that count on ``__del__`` or on files being flushed.
     """
     try:
-        # Where nothing waits to be joined or called, all that it would do is touch memory.
+        # If nothing waits to be joined or called, all that it would do is touch memory.
         if getattr(threading, "_shutdown_locks", True) or getattr(threading, "_threading_atexits", True):
             threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()

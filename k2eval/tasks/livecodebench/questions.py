@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from k2eval.errors import ConfigError, DataError
 from k2eval.records import Json, Note, NoteKind
 from k2eval.tasks.livecodebench.releases import Selection, contest_day
-from k2eval.tasks.task import Item, Items, Row, TaskSpec
+from k2eval.tasks.spec import TaskSpec
+from k2eval.tasks.task import Item, Items, Row
 
 _COLUMNS = (
     *("question_id", "question_content", "platform", "difficulty", "contest_date", "starter_code"),

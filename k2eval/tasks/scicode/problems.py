@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from k2eval.errors import DataError
 from k2eval.records import Json, Note, NoteKind, Question
 from k2eval.tasks.scicode.targets import steps_with_targets, target_files
-from k2eval.tasks.task import Item, Items, Row, TaskSpec
+from k2eval.tasks.spec import TaskSpec
+from k2eval.tasks.task import Item, Items, Row
 
 GIVEN_STEPS = frozenset({"13.6", "62.1", "76.3"})
 """Steps whose code is given to the model; they have no tests and are never graded."""

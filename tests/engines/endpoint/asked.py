@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from k2eval.engines.endpoint.engine import EndpointEngine
-from k2eval.reasoning import AUTO, Found
+from k2eval.reasoning import AUTO, Detection
 from k2eval.records import Message, ReasoningFormat, Request, Sampling
 from tests.engines.endpoint.fake_server import MODEL, Body, FakeServer, Reply, well
 
@@ -31,7 +31,7 @@ async def engine_at(
 ) -> AsyncIterator[EndpointEngine]:
     settings = {"backoff_s": 0.001, "timeout_s": 5.0, "probe": False} | arguments
     urls = [server.url for server in servers]
-    async with EndpointEngine(model, {"base_url": urls, **settings}, Found(reasoning, "")) as engine:
+    async with EndpointEngine(model, {"base_url": urls, **settings}, Detection(reasoning, "")) as engine:
         yield engine
 
 

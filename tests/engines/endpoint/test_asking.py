@@ -205,7 +205,7 @@ async def test_a_server_with_completions_alone_gets_prompts_rendered_here(checkp
 async def test_chat_that_is_not_there_is_replaced_by_completions(checkpoint: str) -> None:
     async with FakeServer() as server:
         server.behave = lambda body: (
-            Reply(body=_completion("42")) if "prompt" in body else error(404, "Not Found")
+            Reply(body=_completion("42")) if "prompt" in body else error(404, "Not Detection")
         )
         async with engine_at(server, tokenizer=checkpoint) as engine:
             assert (await engine.generate(request())).text == "42"

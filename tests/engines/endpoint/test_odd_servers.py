@@ -238,3 +238,9 @@ async def test_an_error_in_the_middle_of_a_stream_is_asked_again() -> None:
 async def test_no_text_is_asked_again_by_its_kind(message: Any, words: str) -> None:
     generation, notes = await asked(listing(page(whole(message)), page(whole())))
     assert generation.text == TEXT and words in notes
+
+
+async def test_an_answer_that_a_parser_took_for_reasoning_is_noted() -> None:
+    generation, notes = await asked(completions(whole({"content": None, "reasoning_content": TEXT})))
+    assert generation.text == f"<think>{TEXT}</think>"
+    assert "some answers are reasoning alone" in notes

@@ -41,4 +41,4 @@ def test_steps_are_kept_only_where_asked_for() -> None:
     counters.record(step(None, running=3))
     counters.steps = []
     counters.record(step(None, running=5))
-    assert [one.running for one in counters.steps] == [5]
+    assert [step.running for step in counters.steps] == [5]

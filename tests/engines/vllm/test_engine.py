@@ -76,8 +76,8 @@ async def test_the_same_seed_gives_the_same_text_alone_and_in_company(engine: Vl
     alone = [await engine.generate(request(seed=seed)) for seed in range(4)]
     company = [engine.generate(request(f"Count to {seed}.", seed=seed, key=str(seed))) for seed in range(60)]
     together = await asyncio.gather(*(engine.generate(request(seed=seed)) for seed in range(4)), *company)
-    assert [one.text for one in together[:4]] == [one.text for one in alone]
-    assert len({one.text for one in alone}) == 4
+    assert [answer.text for answer in together[:4]] == [answer.text for answer in alone]
+    assert len({answer.text for answer in alone}) == 4
 
 
 @with_engine
@@ -119,7 +119,7 @@ async def test_a_prompt_that_just_fits_is_answered(engine: VllmEngine) -> None:
 @with_engine
 async def test_a_limit_beyond_the_context_is_cut_at_the_context(engine: VllmEngine) -> None:
     answers = [await engine.generate(request("x" * 1900, seed=seed, max_tokens=64_000)) for seed in range(3)]
-    assert max(one.prompt_tokens + one.output_tokens for one in answers) <= CONTEXT
+    assert max(answer.prompt_tokens + answer.output_tokens for answer in answers) <= CONTEXT
 
 
 @with_engine

@@ -13,10 +13,12 @@ import pytest
 from k2eval.grading import grader_for
 from k2eval.grading.code import scicode
 from k2eval.grading.code.scicode_program import container
+from k2eval.grading.code.scicode_replay import Judgement, ReplayLost, replay_apart
 from k2eval.reasoning import AUTO
 from k2eval.records import Outcome, Question
 from k2eval.tasks.scicode import items, problem_of
-from k2eval.tasks.task import DataSpec, TaskSpec, load_tasks
+from k2eval.tasks.spec import DataSpec, TaskSpec
+from k2eval.tasks.task import load_tasks
 
 pytestmark = pytest.mark.usefixtures("isolation")
 
@@ -213,6 +215,33 @@ def test_missing_targets_are_our_failure(question: Question) -> None:
     assert graded.outcome is Outcome.GRADER_ERROR
     assert graded.score is None
     assert "test_data.h5" in graded.detail["why"]["90.1"]
+
+
+def test_a_comparison_that_is_killed_from_outside_is_made_again(
+    question: Question, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kills = [1]
+
+    def killed_once(*arguments: Any) -> Judgement:
+        if kills:
+            kills.pop()
+            raise ReplayLost("the comparison ended with SIGKILL")
+        return replay_apart(*arguments)
+
+    monkeypatch.setattr(scicode, "replay_apart", killed_once)
+    graded = scicode.grade_codes(question, {"90.1": TWICE, "90.2": SUM})
+    assert graded.outcome is Outcome.CORRECT and not kills
+
+
+def test_a_comparison_that_is_killed_each_time_is_our_failure(
+    question: Question, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any) -> Judgement:
+        raise ReplayLost("the comparison ended with SIGKILL")
+
+    monkeypatch.setattr(scicode, "replay_apart", killed)
+    graded = scicode.grade_codes(question, {"90.1": TWICE, "90.2": SUM})
+    assert (graded.outcome, graded.score) == (Outcome.GRADER_ERROR, None)
 
 
 def test_targets_never_enter_the_sandbox(question: Question, tmp_path: Path) -> None:

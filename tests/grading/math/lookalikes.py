@@ -142,6 +142,25 @@ WRONG: dict[str, list[Pair]] = {
         ("(1,2)", r"2\mathbf i+\mathbf j"), ("(1,2)", "[[1],[3]]"), (r"\mathbb{N}", "3i+j"),
         ("(1,2)", r"\mathbb{N}"),
     ],
+    "pounds and tons, bytes, rates": [
+        (r"6\text{ grams}", r"6\text{ pounds}"), (r"6\text{ pounds}", r"\$6"), (r"3\text{ kg}", r"3\text{ tons}"),
+        (r"80\mathrm{~MB}", r"80\text{ GB}"), (r"80\mathrm{~MB}", r"80\text{ KB}"), (r"6\text{ feet}", r"6\text{ furlongs}"),
+        (r"30\text{ beats per minute}", r"30\text{ beats per second}"), ("8", r"8\text{ thousandths}"),
+        (r"30\text{ beats per minute}", r"30\text{ beats}"), ("6:50", r"\frac{6}{50}"), ("8", "8_{x}"),
+    ],
+    "words that only affirm, and remarks behind an answer": [
+        (r"\text{Yes}", r"\text{Yes, but only for even numbers}"), (r"\text{Yes}", r"\text{Yes, it is not}"),
+        (r"\text{Bob}", r"\text{Bob never wins}"), (r"\text{Bob}", r"\text{Bob loses}"),
+        (r"\text{No real roots}", r"\text{no integer roots}"), ("8", r"8\text{, the other is }9"),
+        ("8", r"8\text{ only if }n\text{ is even}"), (r"x\ge 4", r"\text{all integers }x\ge4"), ("8", r"\text{half of }8"),
+    ],
+    "constants, indices, values of functions": [
+        ("a_n=4n-3", "a_{n+1}=4n-3"), ("a_n=4n-3", "b_k=4k-3"), ("F_{n+2}", "F_{n+1}"), ("0<f(x)<3", r"f(x)\in[0,3)"),
+        (r"\frac{1+\sqrt5}{2}", r"\varphi^2"), ("P(x)=2, P(x)=x-1", r"P(x)\in\{2, x+1\}"), (r"\frac{\pi^2}{6}", r"\zeta(3)"),
+        (r"\begin{pmatrix}-1&0\\0&-1\end{pmatrix}", "I"), (r"\begin{pmatrix}0&-1\\-1&0\end{pmatrix}", "-I"),
+        (r"\frac{1}{1999!^{1999}}", r"(1999!)^{-1998}"), (r"\log_2 5", r"\log_52"), (r"\binom{n+1}{2}", "C(n,2)"),
+        ("-3<x<3", r"\{x: |x|\le3\}"), (r"45^\circ", r"\arctan 2"), (r"\text{all odd integers}", r"2k+1, k\in\mathbb{N}"),
+    ],
     "all of these kinds": [
         (r"\lfloor x\rfloor", "x-0.5"), (r"\lceil x\rceil", r"\lfloor x\rfloor+1"),
         (r"\lfloor \frac{n^2}{3}\rfloor", r"\frac{n^2-1}{3}"), (r"\lfloor \frac{n}{2}\rfloor", r"\frac{n}{2}"),

@@ -193,10 +193,12 @@ def _tokenizer(family: Family, folder: Path, scripts: Sequence[Script]) -> Mappi
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     own = [*family.eos, *family.special, *family.added]
-    said = [piece for script in scripts for piece in script]
-    if len(set(said)) != len(said):
-        raise ValueError(f"a piece occurs twice: {sorted(piece for piece in said if said.count(piece) > 1)}")
-    pieces = [piece for piece in said if piece not in own]
+    pieces = [piece for script in scripts for piece in script]
+    if len(set(pieces)) != len(pieces):
+        raise ValueError(
+            f"a piece occurs twice: {sorted(piece for piece in pieces if pieces.count(piece) > 1)}"
+        )
+    pieces = [piece for piece in pieces if piece not in own]
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     symbols = ["".join(part for part, _ in byte_level.pre_tokenize_str(piece)) for piece in pieces]
     vocabulary = {symbol: number for number, symbol in enumerate(dict.fromkeys([*alphabet, *symbols]))}

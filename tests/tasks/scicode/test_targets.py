@@ -59,10 +59,10 @@ def test_the_first_file_that_has_the_step_is_read(file: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("step", "count", "said"), [("7.7", 1, "step 7.7 are missing"), ("1.1", 4, "1.1/test4")]
+    ("step", "count", "message"), [("7.7", 1, "step 7.7 are missing"), ("1.1", 4, "1.1/test4")]
 )
-def test_what_is_missing_is_named(file: Path, step: str, count: int, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_what_is_missing_is_named(file: Path, step: str, count: int, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         read_targets((str(file),), step, count)
 
 

@@ -36,6 +36,10 @@ class ReplayFailed(Exception):
     """The replay gave no judgement, for a reason that is not the submission's."""
 
 
+class ReplayLost(ReplayFailed):
+    """The process of the replay was ended from outside; another may succeed."""
+
+
 def replay_apart(
     tests: Sequence[str],
     targets: Sequence[Any],
@@ -58,7 +62,8 @@ def replay_apart(
 
     Raises:
         Unjudgeable: If a test needs a module that is not there.
-        ReplayFailed: If the process ended without a judgement.
+        ReplayLost: If the process ended without a word.
+        ReplayFailed: If the replay failed in another way that is not the submission's.
     """
     seconds = math.ceil(recorded_s + extra_s)
     reader, writer = os.pipe()
@@ -77,7 +82,7 @@ def replay_apart(
     if status == -signal.SIGXCPU:
         return Judgement("overran", why=f"the comparison took more than {seconds} s of processor time")
     if not data:
-        raise ReplayFailed(
+        raise ReplayLost(
             f"the comparison ended with {signal.Signals(-status).name if status < 0 else f'code {status}'}"
         )
     answer = json.loads(data)
