@@ -96,12 +96,16 @@ def test_a_killed_driver_leaves_nothing_and_the_same_command_goes_on_with_anothe
     assert sorted_verdicts(tmp_path / "run") == whole
 
 
-def test_ctrl_c_ends_a_fleet_in_order(script: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_fleet_in_order(
+    script: tuple[str, ...], tmp_path: Path, number: signal.Signals
+) -> None:
     started = Started(*script, "--replicas", "2", out=tmp_path / "run")
     started.until_generated(10)
     processes = family(started)
-    started.signal(signal.SIGINT)
+    started.process.send_signal(number) if number == signal.SIGTERM else started.signal(number)
     assert started.wait(60) == STOPPED, started.output
+    assert "The same command resumes from there" in started.output and "logging.cc" not in started.output
     until_gone(processes)
     assert "Traceback" not in started.output
 

@@ -8,9 +8,11 @@ import importlib.util
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -91,6 +93,7 @@ class Cluster:
                 del cls._shared[address]
                 await cluster._close()
                 raise
+            _take_back_sigterm()
         cluster, users = cls._shared[address]
         cls._shared[address] = cluster, users + 1
         return cluster
@@ -195,6 +198,14 @@ class Cluster:
             EngineStopped: If the cluster's head cannot be reached.
         """
         return await self.call(_nodes)
+
+
+def _take_back_sigterm() -> None:
+    """Install Python's handler again: Ray's prints a stack in its place, and may abort the process."""
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.getsignal(signal.SIGTERM)
+        if handler is not None:
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _nodes() -> list[NodeRoom]:
