@@ -33,7 +33,7 @@ def main() -> None:
     verdicts = run.verdicts()  # a row for each sample
     print(verdicts.groupby("outcome").size())
 
-    for key in list(run.responses)[:2]:
+    for key in sorted(run.responses)[:2]:
         response = run.responses[key]
         print(f"{key.question_id}, repeat {key.repeat_index}: {response.verdict.outcome}: {response.text}")
 

@@ -188,7 +188,7 @@ def fail_on(monkeypatch: pytest.MonkeyPatch, repeat_index: int) -> None:
         return await answer(self, request)
 
     monkeypatch.setattr(ScriptedEngine, "generate", generate)
-    monkeypatch.setattr(queue, "_ATTEMPTS", 1)
+    monkeypatch.setattr(queue, "_PAUSES_S", ())
 
 
 def test_log_likelihoods_are_refused(tmp_path: Path, script: Path) -> None:

@@ -13,7 +13,7 @@ SCORES = [[1.0], [1.0], [0.0], [0.0]]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    infos = {"t": {"title": "Tee", "hashes": {"t-1": "abc123"}}}
+    infos = {"t": {"title": "Tee", "hashes": {"t-0": "a", "t-1": "abc123", "t-2": "b", "t-3": "c"}}}
     return write_run(tmp_path / "a", {"t": SCORES, "u": SCORES}, infos=infos)
 
 
