@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from k2eval import report
 from k2eval.cli.app import app
 from k2eval.cli.exchange import sweep_command
 from k2eval.errors import ConfigError
-from k2eval.report import sweep
 from tests.report.scripted import smoke_run
 
 
@@ -28,8 +28,8 @@ def test_sweep_hands_the_options_of_run_through(tmp_path: Path, monkeypatch: pyt
         seen.append((patterns, out))
         return 1
 
-    monkeypatch.setattr(sweep, "sweep_checkpoints", fake)
-    monkeypatch.setattr(sweep, "in_a_process", lambda arguments, option: seen.append([option, *arguments]))
+    monkeypatch.setattr(report, "sweep_checkpoints", fake)
+    monkeypatch.setattr(report, "in_a_process", lambda arguments, option: seen.append([option, *arguments]))
     arguments = ["--checkpoints", "a-*", "--checkpoints", "b-1", "--out", str(tmp_path), "--tasks", "smoke"]
     result = CliRunner().invoke(app, ["sweep", *arguments, "--repeats", "2", "--set", "engine.dtype=auto"])
     assert result.exit_code == 1, result.output

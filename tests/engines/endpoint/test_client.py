@@ -114,7 +114,6 @@ def test_words_may_come_as_a_page() -> None:
         ({"Retry-After": "7"}, 7, 7),
         ({"retry-after": "0.25"}, 0.25, 0.25),
         ({"Retry-After": "60", "retry-after-ms": "1500"}, 1.5, 1.5),
-        ({"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)}, 85, 90),
         ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0, 0),
         ({"Retry-After": "soon"}, 0, 0),
         ({}, 0, 0),
@@ -122,6 +121,11 @@ def test_words_may_come_as_a_page() -> None:
 )
 def test_servers_ask_for_a_pause_in_many_ways(headers: dict[str, str], least: float, most: float) -> None:
     assert least <= retry_after_s(headers) <= most
+
+
+def test_servers_ask_for_a_pause_until_a_date() -> None:
+    date = datetime.now(UTC) + timedelta(seconds=90)
+    assert 60 <= retry_after_s({"Retry-After": format_datetime(date, usegmt=True)}) <= 90
 
 
 async def test_a_refusal_without_end_is_bounded_and_tells_when_to_come_again() -> None:
