@@ -65,7 +65,8 @@ _LABEL_LINE = re.compile(
 )
 _EXPLAINED = re.compile(
     # Matches the letter of "**D**" above "Explanation: ..."; not that of a list of options.
-    r"[*_\s]{0,9}[(\[]?([A-Z])[)\]]?[.*_ ]{0,9}\n[*_#\s]{0,9}(?i:explanation|reason(?:ing)?|rationale|justification|because|解析|解释|解釋|理由)\b"
+    r"[*_\s]{0,9}[(\[]?([A-Z])[)\]]?[.*_ ]{0,9}\n[*_#\s]{0,9}"
+    r"(?i:explanation|reason(?:ing)?|rationale|justification|because|解析|解释|解釋|理由)\b"
 )
 # Matches "not", "none of", "不" in front of an option; not "note" within a word.
 _NEGATIVE = re.compile(r"[\s*]*(?i:not|none|nothing|no\s+option|neither|unknown|undetermined|unclear|不)")
