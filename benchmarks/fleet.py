@@ -3,8 +3,9 @@
 Each replica is a real actor in a process of its own, with a window of requests that sleep for as long as an answer
 of random length would take. Queue, journal and grading are those of a real run. Printed are the share of places that
 requests hold until 98 % of the samples have begun (with the last sample begun, places stay empty whoever drives), the
-part of the time in places that is the answers' own, the driver's peak memory, and its processor time for each sample,
-all of its threads together. The goal is a share of at least 0.97 with 64 replicas of 256 places, 100,000 samples of ``plain`` and 20,000 of ``k2``. The last line is the share.
+part of the time in places that is the answers' own, the driver's peak memory, and its processor time for each
+sample, all of its threads together. The goal is a share of at least 0.97 with 64 replicas of 256 places, 100,000
+samples of ``plain`` and 20,000 of ``k2``. The last line is the share.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ async def measure(options: argparse.Namespace, folder: Path) -> None:
         f"driver: {1000 * used / summary.done:.2f} ms of processor time a sample, peak memory {memory:,.0f} MiB"
     )
     out.print(f"of the time in which places were taken, {100 * real:.1f} % were answers' own")
-    out.print(f"places taken until the last {100 * (1 - _END):.0f} %: {share:.3f}")
+    out.print(f"places taken until {100 * _END:.0f} % of the samples have begun: {share:.3f}")
 
 
 @dataclass
