@@ -43,7 +43,7 @@ def doctor_command(data: Path | None, verbose: bool, cluster: str | None = None)
     with console.status("Importing vLLM, running programs in the sandbox …"):
         for row in rows(data, verbose, cluster):
             failed += not row.ok
-            mark = Text("yes") if row.ok else Text("no", style="bold red")
+            mark = Text("–" if row.is_absent else "yes") if row.ok else Text("no", style="bold red")
             table.add_row(row.name, mark, Text(row.detail), Text(row.remedy))
     if not any(column for column in table.columns[3].cells if str(column)):
         table.columns.pop()  # nothing is to be done: the other columns have the room

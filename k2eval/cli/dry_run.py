@@ -64,7 +64,7 @@ def dry_run(config: RunConfig, console: Console) -> int:
     failed = sum(bool(plan.problem) for plan in plans)
     for row in checks(config, plans):
         failed += not row.ok
-        mark = Text("ok    ") if row.ok else Text("failed", style="bold red")
+        mark = Text("–     " if row.is_absent else "ok    ") if row.ok else Text("failed", style="bold red")
         text = " ".join(part for part in (row.detail, row.remedy) if part)
         console.print(Text.assemble(mark, f" {row.name}: {text}"), soft_wrap=True, highlight=False)
     for plan in plans:

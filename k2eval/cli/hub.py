@@ -14,7 +14,9 @@ def hub_row(timeout_s: float = HUB_S) -> DoctorRow:
     from huggingface_hub import constants, get_token
 
     if constants.HF_HUB_OFFLINE:
-        return DoctorRow("hub", True, "switched off by HF_HUB_OFFLINE; only what lies here is used", "")
+        return DoctorRow(
+            "hub", True, "switched off by HF_HUB_OFFLINE; only what lies here is used", "", is_absent=True
+        )
     token = get_token()
     headers = {"authorization": f"Bearer {token}"} if token else {}
     url = f"{constants.ENDPOINT}/api/" + ("whoami-v2" if token else "datasets?limit=1")
@@ -24,7 +26,7 @@ def hub_row(timeout_s: float = HUB_S) -> DoctorRow:
         detail = (
             f"{constants.ENDPOINT} is out of reach ({type(error).__name__}); only what lies here can be used"
         )
-        return DoctorRow("hub", True, detail, "")
+        return DoctorRow("hub", True, detail, "", is_absent=True)
     if token and answer.status_code in (401, 403):
         remedy = "Log in anew: `hf auth login`, or correct HF_TOKEN."
         return DoctorRow("hub", False, "the hub refuses the token", remedy)

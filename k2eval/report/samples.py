@@ -9,7 +9,7 @@ from pathlib import Path
 from k2eval.errors import JournalError, K2EvalError
 from k2eval.journal import GENERATIONS, RunRecord, line_at, read_run, read_verdicts
 from k2eval.recipes import Formats, parts_of
-from k2eval.records import Generation, Json, Outcome, Question, Verdict
+from k2eval.records import Generation, Json, Question, Verdict
 from k2eval.statistics import Vote
 from k2eval.tasks import QuestionSet, load_questions, load_tasks
 
@@ -142,11 +142,6 @@ class Samples:
 
 def _keys_of(verdict: Verdict) -> tuple[str, ...]:
     return verdict.generations or ((verdict.selected,) if verdict.selected else ())
-
-
-def kinds_of_outcomes() -> list[str]:
-    """Return the names of all outcomes, as the page uses them."""
-    return [outcome.value for outcome in Outcome]
 
 
 def _offsets_in(path: Path) -> dict[str, int]:

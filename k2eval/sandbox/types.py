@@ -139,3 +139,5 @@ class DoctorRow:
     """The result."""
     remedy: str
     """The remedy; empty if `ok`."""
+    is_absent: bool = False
+    """Whether there was nothing to try, and nothing may be needed."""

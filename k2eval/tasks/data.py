@@ -209,12 +209,12 @@ def _from_hub(name: str, spec: DataSpec, looked: str) -> tuple[list[Row], str]:
         )
     from datasets import load_dataset
     from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import OfflineModeIsEnabled
+    from huggingface_hub.errors import HTTPError
 
     try:
         try:
             revision = spec.revision or HfApi().dataset_info(spec.hub, timeout=10).sha
-        except OfflineModeIsEnabled:
+        except (HTTPError, OSError):  # out of reach, or switched off
             revision = None  # the cache may still hold it
         rows: list[Row] = []
         for file in spec.hub_files:

@@ -71,8 +71,8 @@ def test_a_full_width_costs_one_entry_of_the_norms(small: Path, tmp_path: Path) 
 def logits(model: Qwen2ForCausalLM) -> torch.Tensor:
     tokens = torch.randint(0, 256, (2, 40), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        found: torch.Tensor = model(tokens).logits
-    return found
+        result: torch.Tensor = model(tokens).logits
+    return result
 
 
 def test_greedy_text_is_that_of_the_small_model(small: Path, tmp_path: Path) -> None:

@@ -170,9 +170,7 @@ def test_all_that_passes_fits_one_screen(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_one_failure_fails_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        doctor, "rows", lambda data, verbose: [FINE, DoctorRow("disk", False, "full", "Free some.")]
-    )
+    monkeypatch.setattr(doctor, "rows", lambda *_: [FINE, DoctorRow("disk", False, "full", "Free some.")])
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 2
     assert "Free some." in result.output and "1 of 2 checks failed." in result.output

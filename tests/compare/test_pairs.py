@@ -53,18 +53,18 @@ def test_noise_is_no_difference_and_says_what_would_show(tmp_path: Path) -> None
 
 def test_p_values_of_benchmarks_are_corrected_for_their_number(tmp_path: Path) -> None:
     tasks = [{t: bernoulli(30, 4, 0.5, seed, shift) for seed, t in enumerate("tuv")} for shift in (0.0, 0.05)]
-    found = lines(*(write_run(tmp_path / name, table) for name, table in zip("ab", tasks, strict=True)))
-    raw = [found[name].difference.p for name in "tuv"]
-    assert [found[name].p for name in "tuv"] == holm(raw)
+    result = lines(*(write_run(tmp_path / name, table) for name, table in zip("ab", tasks, strict=True)))
+    raw = [result[name].difference.p for name in "tuv"]
+    assert [result[name].p for name in "tuv"] == holm(raw)
 
 
 def test_another_view_of_a_benchmark_is_no_benchmark_more(tmp_path: Path) -> None:
     tasks = [{t: bernoulli(20, 4, 0.5, seed, shift) for seed, t in enumerate("tuv")} for shift in (0.0, 0.2)]
     runs = [write_run(tmp_path / n, t, infos={"v": {"part": True}}) for n, t in zip("ab", tasks, strict=True)]
-    found = lines(*runs)
-    whole = [found[name] for name in "tu"]
+    result = lines(*runs)
+    whole = [result[name] for name in "tu"]
     assert [line.p for line in whole] == holm([line.difference.p for line in whole])
-    assert found["v"].p == min(1.0, 2 * found["v"].difference.p)
+    assert result["v"].p == min(1.0, 2 * result["v"].difference.p)
 
 
 @pytest.mark.parametrize(
@@ -84,11 +84,11 @@ def test_the_micro_average_adds_evidence_from_all_benchmarks(tmp_path: Path) -> 
     tasks = [
         {t: bernoulli(30, 8, 0.5, seed, shift) for seed, t in enumerate("tuvw")} for shift in (0.0, 0.05)
     ]
-    found = lines(*(write_run(tmp_path / name, table) for name, table in zip("ab", tasks, strict=True)))
+    result = lines(*(write_run(tmp_path / name, table) for name, table in zip("ab", tasks, strict=True)))
     whole = [np.concatenate([np.array(table[t]) for t in "tuvw"]) for table in tasks]
-    assert found["math_micro"].difference.value == pytest.approx(paired(*whole).value)
-    assert found["math_micro"].p == pytest.approx(paired(*whole).p, abs=0.005)
-    assert found["math_micro"].difference.margin < found["t"].difference.margin
+    assert result["math_micro"].difference.value == pytest.approx(paired(*whole).value)
+    assert result["math_micro"].p == pytest.approx(paired(*whole).p, abs=0.005)
+    assert result["math_micro"].difference.margin < result["t"].difference.margin
 
 
 def test_other_questions_are_compared_without_pairs_and_that_is_said(tmp_path: Path) -> None:

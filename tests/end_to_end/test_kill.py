@@ -65,7 +65,7 @@ class Started:
 
     def relatives(self) -> list[int]:
         """Processes of its group and session, and graders, which have sessions of their own."""
-        found = []
+        result = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 try:
@@ -77,8 +77,8 @@ class Started:
                     b"\0"
                 )
                 if mine and fields[0] != "Z":
-                    found.append(int(entry.name))
-        return found
+                    result.append(int(entry.name))
+        return result
 
     def leaves_nobody(self) -> None:
         deadline = time.monotonic() + 20

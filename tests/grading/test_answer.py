@@ -52,8 +52,8 @@ def test_what_is_no_final_answer_is_not_taken_for_one(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["The answer is 7", "<answer>7", r"\boxed{7", "so far"])
 def test_a_response_at_its_token_limit_needs_a_closed_answer(text: str) -> None:
-    found = find_answer(text, truncated=True)
-    assert found.text is None and found.cut
+    result = find_answer(text, truncated=True)
+    assert result.text is None and result.cut
 
 
 @pytest.mark.parametrize(

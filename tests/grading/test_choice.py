@@ -14,9 +14,9 @@ VALUES = ("1/2", "0.25", "3", "4 m/s")
 def chosen(text: str, options: tuple[str, ...] = WORDS, truncated: bool = False) -> str | None:
     """The letter that the grader reads in ``text``; None if it finds none."""
     question = make_question("A", options=options)
-    found = grader_for("choice").grade_response(question, text, truncated, AUTO)
-    assert (found.outcome is Outcome.CORRECT) == (found.extracted == "A")
-    return found.extracted if found.outcome in (Outcome.CORRECT, Outcome.WRONG) else None
+    result = grader_for("choice").grade_response(question, text, truncated, AUTO)
+    assert (result.outcome is Outcome.CORRECT) == (result.extracted == "A")
+    return result.extracted if result.outcome in (Outcome.CORRECT, Outcome.WRONG) else None
 
 
 @pytest.mark.parametrize(

@@ -74,8 +74,8 @@ def test_2_2_6_reasoning_that_never_ended_is_not_graded(text: str, truncated: bo
     for name in ("math", "choice"):
         options = ("42", "43") if name == "choice" else ()
         question = make_question("A" if options else "42", options=options)
-        found = grader_for(name).grade_response(question, text, truncated, AUTO)
-        assert (found.outcome, found.score, found.extracted) == (Outcome.TRUNCATED, 0.0, None)
+        verdict = grader_for(name).grade_response(question, text, truncated, AUTO)
+        assert (verdict.outcome, verdict.score, verdict.extracted) == (Outcome.TRUNCATED, 0.0, None)
 
 
 def test_2_2_6_a_number_in_passing_is_no_answer() -> None:
@@ -168,5 +168,5 @@ def test_5_17_grading_needs_no_main_thread() -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as threads:
-        found = threads.submit(grader.grade, make_question("x+1"), r"\boxed{1+x}", False).result()
-    assert found.outcome is Outcome.CORRECT
+        verdict = threads.submit(grader.grade, make_question("x+1"), r"\boxed{1+x}", False).result()
+    assert verdict.outcome is Outcome.CORRECT

@@ -65,8 +65,8 @@ def pool() -> Iterator[GradingPool]:
 def test_a_hostile_answer_is_not_right_and_costs_little(gold: str, text: str, pool: GradingPool) -> None:
     worker = pool.pids()
     start = time.monotonic()
-    found = pool.submit(GradingJob(make_question(gold), text)).result(timeout=60)
-    assert found.outcome in (Outcome.WRONG, Outcome.NO_ANSWER, Outcome.TRUNCATED)
+    verdict = pool.submit(GradingJob(make_question(gold), text)).result(timeout=60)
+    assert verdict.outcome in (Outcome.WRONG, Outcome.NO_ANSWER, Outcome.TRUNCATED)
     assert time.monotonic() - start < 5
     assert pool.pids() == worker, "the worker had to be replaced"
 
@@ -75,6 +75,6 @@ def test_a_hostile_answer_is_not_right_and_costs_little(gold: str, text: str, po
 def test_a_hostile_choice_costs_little(text: str, pool: GradingPool) -> None:
     start = time.monotonic()
     question = make_question("B", options=("7", "x^2+1", "beta decay", r"\sqrt2"))
-    found = pool.submit(GradingJob(question, text)).result(timeout=60)
-    assert found.outcome in (Outcome.WRONG, Outcome.NO_ANSWER, Outcome.TRUNCATED)
+    verdict = pool.submit(GradingJob(question, text)).result(timeout=60)
+    assert verdict.outcome in (Outcome.WRONG, Outcome.NO_ANSWER, Outcome.TRUNCATED)
     assert time.monotonic() - start < 5

@@ -55,21 +55,21 @@ async def test_grades_asynchronously() -> None:
             pool.grade(make_question("B", options=("x", "y")), r"\boxed{B}"),
             pool.grade(make_question("73"), r"<think> \boxed{73}"),
         )
-    assert [found.outcome for found in grades] == ["correct", "wrong", "correct", "truncated"]
+    assert [graded.outcome for graded in grades] == ["correct", "wrong", "correct", "truncated"]
 
 
 def test_an_answer_that_hangs_is_timeout_and_scores_zero(pool: GradingPool) -> None:
-    found = grade(pool, "hang")
-    assert (found.outcome, found.score) == (Outcome.TIMEOUT, 0.0)
-    assert "1 s" in found.detail["reason"]
+    graded = grade(pool, "hang")
+    assert (graded.outcome, graded.score) == (Outcome.TIMEOUT, 0.0)
+    assert "1 s" in graded.detail["reason"]
 
 
 def test_an_answer_whose_worker_never_computes_is_our_failure_after_one_more_try(pool: GradingPool) -> None:
     grade(pool, "warm-up")
     start = time.monotonic()
-    found = grade(pool, "sleep 60")
-    assert (found.outcome, found.score) == (Outcome.GRADER_ERROR, None)
-    assert "no progress" in found.detail["reason"]
+    graded = grade(pool, "sleep 60")
+    assert (graded.outcome, graded.score) == (Outcome.GRADER_ERROR, None)
+    assert "no progress" in graded.detail["reason"]
     assert time.monotonic() - start < 20
 
 
@@ -110,8 +110,8 @@ def test_a_worker_without_a_processor_is_not_timed_out() -> None:
 def test_a_grader_that_does_not_load_is_our_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_START_LIMIT_S", 1.0)
     with GradingPool(1) as pool:
-        found = grade(pool, "x", grader="tests.grading.never_loads")
-    assert (found.outcome, found.score) == (Outcome.GRADER_ERROR, None)
+        graded = grade(pool, "x", grader="tests.grading.never_loads")
+    assert (graded.outcome, graded.score) == (Outcome.GRADER_ERROR, None)
 
 
 def test_a_worker_that_hung_is_replaced(pool: GradingPool) -> None:
@@ -132,9 +132,9 @@ def test_a_hung_worker_dies_with_its_children(pool: GradingPool) -> None:
 
 
 def test_a_worker_that_dies_is_grader_error_after_one_more_try(pool: GradingPool) -> None:
-    found = grade(pool, "die")
-    assert (found.outcome, found.score) == (Outcome.GRADER_ERROR, None)
-    assert "SIGKILL" in found.detail["reason"]
+    graded = grade(pool, "die")
+    assert (graded.outcome, graded.score) == (Outcome.GRADER_ERROR, None)
+    assert "SIGKILL" in graded.detail["reason"]
 
 
 def test_an_answer_whose_worker_died_once_is_graded(pool: GradingPool, tmp_path: Path) -> None:
@@ -151,8 +151,8 @@ def test_the_others_of_a_batch_survive_its_culprit(pool: GradingPool) -> None:
 
 
 def test_an_exception_in_a_grader_is_grader_error(pool: GradingPool) -> None:
-    found = grade(pool, "raise")
-    assert found.outcome is Outcome.GRADER_ERROR and "a fault in the grader" in found.detail["reason"]
+    graded = grade(pool, "raise")
+    assert graded.outcome is Outcome.GRADER_ERROR and "a fault in the grader" in graded.detail["reason"]
 
 
 def test_an_answer_that_needs_too_much_memory_is_memory(pool: GradingPool) -> None:
@@ -180,8 +180,8 @@ def test_ten_megabytes_of_text_arrive(pool: GradingPool) -> None:
 
 def test_a_grader_with_its_own_limit_is_our_failure_when_it_expires(pool: GradingPool) -> None:
     question = make_question("x", metadata={"limit_s": 0.5})
-    found = pool.submit(GradingJob(question, "sleep 60", False, SLOW)).result(timeout=30)
-    assert (found.outcome, found.score) == (Outcome.GRADER_ERROR, None)
+    graded = pool.submit(GradingJob(question, "sleep 60", False, SLOW)).result(timeout=30)
+    assert (graded.outcome, graded.score) == (Outcome.GRADER_ERROR, None)
 
 
 def test_a_grader_with_its_own_limit_may_exceed_the_default(pool: GradingPool) -> None:
@@ -225,7 +225,7 @@ def test_grade_all_keeps_the_order() -> None:
         GradingJob(make_question(str(index)), str(index if index % 3 else -1), False, ROGUE)
         for index in range(500)
     )
-    outcomes = [found.outcome for found in grade_all(items, 2)]
+    outcomes = [graded.outcome for graded in grade_all(items, 2)]
     assert [outcome is Outcome.WRONG for outcome in outcomes] == [index % 3 == 0 for index in range(500)]
 
 
@@ -237,9 +237,9 @@ def test_grade_all_reads_no_further_than_it_must() -> None:
             seen.append(index)
             yield GradingJob(make_question("x"), "x", False, ROGUE)
 
-    found = grade_all(endless(), 1)
-    assert len(list(islice(found, 100))) == 100
-    found.close()  # type: ignore[attr-defined]
+    graded = grade_all(endless(), 1)
+    assert len(list(islice(graded, 100))) == 100
+    graded.close()  # type: ignore[attr-defined]
     assert len(seen) < 1000
 
 

@@ -104,10 +104,10 @@ def give_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = Run.spec
 
     def with_hub(self: Run, name: str) -> Any:
-        found = spec(self, name)
-        assert found is not None
-        data = found.data.model_copy(update={"hub": "owner/smoke", "config": "easy"})
-        return found.model_copy(update={"data": data})
+        task_spec = spec(self, name)
+        assert task_spec is not None
+        data = task_spec.data.model_copy(update={"hub": "owner/smoke", "config": "easy"})
+        return task_spec.model_copy(update={"data": data})
 
     monkeypatch.setattr(Run, "spec", with_hub)
 
@@ -128,7 +128,10 @@ def test_the_aggregate_has_the_schemas_fields(run: Path, tmp_path: Path) -> None
     assert {"evaluation_name", "source_data", "metric_config", "score_details"} <= set(result)
     assert result["score_details"]["score"] == pytest.approx(Run(run).estimate("smoke").value)
     assert result["score_details"]["uncertainty"]["num_samples"] == 4
-    assert [one["metric_config"]["metric_parameters"]["k"] for one in content["evaluation_results"]] == [1, 2]
+    assert [entry["metric_config"]["metric_parameters"]["k"] for entry in content["evaluation_results"]] == [
+        1,
+        2,
+    ]
 
 
 def test_the_samples_point_at_their_aggregate(run: Path, tmp_path: Path) -> None:
@@ -139,7 +142,7 @@ def test_the_samples_point_at_their_aggregate(run: Path, tmp_path: Path) -> None
     assert details["checksum"] == hashlib.sha256(samples.read_bytes()).hexdigest()
     assert details["total_rows"] == len(lines(samples)) == 8
     assert {row["evaluation_id"] for row in lines(samples)} == {content["evaluation_id"]}
-    ids = {one["evaluation_result_id"] for one in content["evaluation_results"]}
+    ids = {entry["evaluation_result_id"] for entry in content["evaluation_results"]}
     assert {row["evaluation_result_id"] for row in lines(samples)} <= ids
 
 
@@ -185,12 +188,12 @@ def test_inspect_opens_the_log(run: Path, tmp_path: Path) -> None:
     assert (log.status, log.eval.task, len(log.samples)) == ("success", "smoke", 8)
     accuracy = log.results.scores[0].metrics["accuracy"].value
     assert accuracy == pytest.approx(Run(run).estimate("smoke").value)
-    right = sum(one.scores["k2eval"].value == "C" for one in log.samples)
+    right = sum(entry.scores["k2eval"].value == "C" for entry in log.samples)
     assert right / 8 == pytest.approx(accuracy)
     assert log.samples[0].output.completion.startswith("<think>")
     summaries = log_module.read_eval_log_sample_summaries(str(path))
     assert len(summaries) == 8
-    assert all(one.completed for one in summaries)
+    assert all(entry.completed for entry in summaries)
 
 
 def test_the_log_is_an_archive_with_every_sample(run: Path, tmp_path: Path) -> None:
@@ -213,7 +216,7 @@ def test_plans_and_judgements_go_into_the_log(tmp_path: Path) -> None:
     [path] = written(folder, "inspect", tmp_path / "out")
     with zipfile.ZipFile(path) as archive:
         sample = json.loads(archive.read("samples/smoke-01_epoch_1.json"))
-    assert [one["stage"] for one in sample["metadata"]["generations"]] == ["plan", "solve-1", "judge.0-1"]
+    assert [entry["stage"] for entry in sample["metadata"]["generations"]] == ["plan", "solve-1", "judge.0-1"]
 
 
 async def test_a_sample_that_failed_can_be_opened_in_the_log(tmp_path: Path) -> None:
@@ -264,15 +267,15 @@ def secrets(files: list[Path]) -> int:
     """How often a question's or an answer's words occur."""
     import zipfile
 
-    found = 0
+    occurrences = 0
     for path in files:
         if path.suffix == ".eval":
             with zipfile.ZipFile(path) as archive:
                 texts = [archive.read(name).decode() for name in archive.namelist()]
         else:
             texts = [path.read_text()]
-        found += sum(text.count("83rd power") + text.count("Let me see") for text in texts)
-    return found
+        occurrences += sum(text.count("83rd power") + text.count("Let me see") for text in texts)
+    return occurrences
 
 
 def test_a_failure_on_our_side_is_no_wrong_answer_anywhere(tmp_path: Path) -> None:

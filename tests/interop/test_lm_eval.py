@@ -30,7 +30,7 @@ ASKED = 3
 """Questions of each task whose recorded responses are graded through both doors."""
 
 
-def found(name: str) -> QuestionSet:
+def result(name: str) -> QuestionSet:
     """Our door; skips where the rows are not at hand."""
     [task] = load_tasks([name])
     if not task.spec.data.bundled and not os.environ.get("K2EVAL_DATA"):
@@ -59,7 +59,7 @@ def theirs(name: str) -> Any:
 
 @pytest.mark.parametrize("name", list(task_files()))
 def test_the_prompts_are_the_same_message_by_message(name: str) -> None:
-    questions, task = found(name), theirs(name)
+    questions, task = result(name), theirs(name)
     documents = list(task.test_docs())
     # Where prompts differ from run to run, every run is a document of its own.
     runs = 1 + max(document["repeat_index"] for document in documents)
@@ -75,7 +75,7 @@ def test_the_prompts_are_the_same_message_by_message(name: str) -> None:
 @pytest.mark.parametrize("name", list(task_files()))
 def test_sampling_and_repeats_are_the_same(name: str) -> None:
     [ours] = load_tasks([name])
-    found(name)
+    result(name)
     config = theirs(name).config
     given = config.generation_kwargs
     assert (given["temperature"], given["top_p"], given["max_gen_toks"], tuple(given["until"])) == (
@@ -102,7 +102,7 @@ def recorded(question: Question) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", list(task_files()))
 def test_recorded_responses_get_the_same_score(name: str) -> None:
-    ours, task = found(name).questions()[:ASKED], theirs(name)
+    ours, task = result(name).questions()[:ASKED], theirs(name)
     documents = list(task.test_docs())[:ASKED]
     responses = [list(recorded(question)) for question in ours]
     task._instances = [
@@ -128,7 +128,7 @@ def test_recorded_responses_get_the_same_score(name: str) -> None:
 def test_right_and_wrong_smoke_answers_are_told_apart_through_their_door() -> None:
     task = theirs("smoke")
     document = next(iter(task.test_docs()))
-    question = found("smoke").questions()[0]
+    question = result("smoke").questions()[0]
     task._instances = [
         Instance(
             "generate_until", document, ("", {}), 0, metadata=("smoke", 0, 1), resps=list(recorded(question))
@@ -167,7 +167,7 @@ def solved(question: Question) -> str:
     ],
 )
 def test_right_programs_are_right_through_both_doors(name: str, ids: list[str]) -> None:
-    questions = {question.id: question for question in found(name).questions() if question.id in ids}
+    questions = {question.id: question for question in result(name).questions() if question.id in ids}
     task = theirs(name)
     documents = {document["id"]: document for document in task.test_docs() if document["id"] in ids}
     texts = {question_id: [solved(questions[question_id]), "```python\nprint(1)\n```"] for question_id in ids}
@@ -205,7 +205,7 @@ def test_a_question_that_could_not_be_graded_at_all_is_an_error() -> None:
 
 
 def test_options_are_shuffled_alike_in_every_run() -> None:
-    questions = found("gpqa_diamond")
+    questions = result("gpqa_diamond")
     [document, later] = [theirs_in_run(2)[number] for number in (0, questions.available)]
     assert document["repeat_index"] == 0 and later["repeat_index"] == 1
     assert later["choices"] == questions.items(1)[0].fields["choices"] != document["choices"]

@@ -48,8 +48,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_what_was_added_is_there_again(folder: Path) -> None:
     with Journal(folder) as journal:
-        found = journal.find("k2")
-        assert found is not None and found.text == "two\x00\ud800"
+        generation = journal.find("k2")
+        assert generation is not None and generation.text == "two\x00\ud800"
         assert journal.find("k3") is None
         assert journal.generation_count == 2
         assert journal.verdicts == {verdict().sample_key: verdict()}

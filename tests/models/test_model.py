@@ -27,9 +27,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Nano:
         torch.nn.init.normal_(parameter, std=0.15)
     folder = tmp_path_factory.mktemp("checkpoint")
     save_checkpoint(random, folder)
-    found = load_checkpoint(folder, SHAPE)
-    found.folder = folder
-    return found
+    result = load_checkpoint(folder, SHAPE)
+    result.folder = folder
+    return result
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ FORMATS = {
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_chat_template_tells_the_format(name: str, tmp_path: Path) -> None:
-    found = find_format(str(write(name, tmp_path, weights=False)))
-    assert found.form.name == FORMATS[name]
-    assert ("the chat template" in found.place) == (FORMATS[name] != "auto")
+    result = find_format(str(write(name, tmp_path, weights=False)))
+    assert result.form.name == FORMATS[name]
+    assert ("the chat template" in result.place) == (FORMATS[name] != "auto")
 
 
 @pytest.mark.parametrize("name", ["magistral", "seed", "gpt_oss"])
@@ -37,9 +37,9 @@ def test_the_type_of_the_model_tells_the_format(tmp_path: Path) -> None:
 
 def test_tags_with_a_suffix_of_their_own_are_found(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text(json.dumps({"added_tokens": [{"content": "<think:6124c78e>"}]}))
-    found = find_format(str(tmp_path))
-    assert found.form.pairs == (("<think:6124c78e>", "</think:6124c78e>"),)
-    assert found.sentence.startswith("{start: '<think:6124c78e>', end: '</think:6124c78e>'} (found in")
+    result = find_format(str(tmp_path))
+    assert result.form.pairs == (("<think:6124c78e>", "</think:6124c78e>"),)
+    assert result.sentence.startswith("{start: '<think:6124c78e>', end: '</think:6124c78e>'} (found in")
 
 
 def test_a_format_that_is_set_wins(tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ class Asked:
         return sorted(request.stage for request in self.engine.requests)
 
     def request(self, stage: str) -> Request:
-        [found] = [request for request in self.engine.requests if request.stage == stage]
-        return found
+        [result] = [request for request in self.engine.requests if request.stage == stage]
+        return result
 
 
 def sample_of(ask: Asked, question: Question = QUESTION, **fields: Any) -> Sample:

@@ -51,15 +51,15 @@ async def test_the_rule_keeps_its_word() -> None:
 
 async def test_an_unusable_reply_is_asked_for_again_with_more_spread() -> None:
     ask = Asked(lambda request: reply("false") if "again-1" in request.stage else "{}")
-    found = await word(ask)
-    assert (found["score"], found["asked"]) == (0.0, 2)
+    result = await word(ask)
+    assert (result["score"], result["asked"]) == (0.0, 2)
     assert [request.sampling.temperature for request in ask.engine.requests] == [0.0, 0.6]
 
 
 async def test_without_a_usable_reply_the_judge_has_no_word() -> None:
-    found = await word(Asked(lambda request: "hm"))
-    assert found["score"] is None
-    assert found["failed"] == "no usable reply in 3 attempts"
+    result = await word(Asked(lambda request: "hm"))
+    assert result["score"] is None
+    assert result["failed"] == "no usable reply in 3 attempts"
 
 
 async def test_a_judge_that_fails_is_no_wrong_answer() -> None:

@@ -18,19 +18,19 @@ from tests.recipes.support import Asked, sample_of
 
 def question(given: str | None = None, **options: Any) -> Question:
     spec = TaskSpec(task="t", title="t", kind="code", grader="scicode", data=DataSpec(), options=options)
-    [found] = items([row()], spec, 0).items
-    problem = found.metadata["problem"]
+    [result] = items([row()], spec, 0).items
+    problem = result.metadata["problem"]
     if given:
         problem["sub_steps"][0]["given_code"] = given
     return Question(
         task="t",
-        id=found.id,
+        id=result.id,
         messages=(
             Message(role="system", content="Be careful."),
             Message(role="user", content="All at once."),
         ),
-        gold=found.gold,
-        metadata=found.metadata,
+        gold=result.gold,
+        metadata=result.metadata,
     )
 
 

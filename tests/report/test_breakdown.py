@@ -32,7 +32,12 @@ def set_verdicts(run: Path, rows: dict[str, tuple[dict[str, str], str]]) -> None
     (run / VERDICTS).write_text("".join(json.dumps(line) + "\n" for line in lines))
     described = json.loads((run / RUN).read_text())
     repeats = max(len(answers) for _, answers in rows.values())
-    described["tasks"]["smoke"] |= {"title": "Smoke", "questions": len(rows), "repeats": repeats}
+    described["tasks"]["smoke"] |= {
+        "title": "Smoke",
+        "questions": len(rows),
+        "repeats": repeats,
+        "hashes": dict.fromkeys(rows, "0"),
+    }
     (run / RUN).write_text(json.dumps(described))
 
 
@@ -71,7 +76,7 @@ def test_numbers_are_put_in_their_order(run: Path) -> None:
     set_verdicts(run, {f"q{level}": ({"level": level}, "+a") for level in ("10", "9", "2")})
     [_, (title, header, rows)] = tables(break_down([run]))
     assert title == "Smoke, by level"
-    assert header == ["level", "Questions", "k", "avg", "pass@2", "maj@2"]
+    assert header == ["level", "Questions", "k", "Samples", "avg", "pass@2", "maj@2"]
     assert [row[0] for row in rows] == ["2", "9", "10"]
 
 

@@ -24,11 +24,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def embedded(page: Path, which: str) -> Any:
-    found = re.search(
+    result = re.search(
         rf'<script type="application/json" id="{which}">(.*?)</script>', page.read_text(), re.DOTALL
     )
-    assert found
-    return json.loads(found[1])
+    assert result
+    return json.loads(result[1])
 
 
 def test_the_report_is_one_file_when_texts_are_few(run: Path, tmp_path: Path) -> None:

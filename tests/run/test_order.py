@@ -73,11 +73,11 @@ def test_first_repeats_of_a_task_with_a_higher_limit_come_first() -> None:
 def test_the_steps_of_a_question_count_before_anything_is_known() -> None:
     async def solver() -> None: ...
 
-    one, *_ = assignments({"t": "a"})
-    question = one.question.model_copy(update={"tags": {"steps": "3"}})
-    assert limit_of(one) == 1000
-    assert limit_of(Assignment(question, 0, one.sampling, "1", solver)) == 3000
-    assert limit_of(Assignment(question, 0, one.sampling, "1")) == 1000
+    assignment, *_ = assignments({"t": "a"})
+    question = assignment.question.model_copy(update={"tags": {"steps": "3"}})
+    assert limit_of(assignment) == 1000
+    assert limit_of(Assignment(question, 0, assignment.sampling, "1", solver)) == 3000
+    assert limit_of(Assignment(question, 0, assignment.sampling, "1")) == 1000
 
 
 def test_once_siblings_are_finished_the_longest_question_comes_first() -> None:
@@ -128,7 +128,7 @@ def test_a_failed_sample_tells_no_length() -> None:
 
 
 def test_lengths_of_an_earlier_start_count() -> None:
-    work = [one for one in assignments({"t": "abc"}) if one.repeat_index == 1]
+    work = [assignment for assignment in assignments({"t": "abc"}) if assignment.repeat_index == 1]
     verdicts = [verdict("t", question, tokens) for question, tokens in zip("abc", (5, 50, 20), strict=True)]
     assert drained(Order(work, verdicts)) == ["b1", "c1", "a1"]
 
@@ -136,7 +136,7 @@ def test_lengths_of_an_earlier_start_count() -> None:
 def test_a_question_without_an_answer_comes_first_when_a_run_goes_on() -> None:
     work = assignments({"t": "abc"}, repeats=3)
     failed = verdict("t", "c", 0, outcome=Outcome.ENGINE_ERROR, score=None)
-    missing = [one for one in work if one.question.id == "c" or one.repeat_index]
+    missing = [assignment for assignment in work if assignment.question.id == "c" or assignment.repeat_index]
     order = Order(missing, [verdict("t", "a", 900), verdict("t", "b", 100), failed])
     assert drained(order)[0] == "c0"
 
@@ -160,7 +160,7 @@ def test_siblings_in_time_outweigh_an_earlier_run() -> None:
     earlier = EarlierLengths([[verdict("t", "a", 40), verdict("t", "b", 60)]])
     lengths = [verdict("t", "a", 90, index) for index in range(6)]
     lengths += [verdict("t", "b", 30, index) for index in range(6)]
-    work = [one for one in assignments({"t": "ab"}, repeats=8) if one.repeat_index >= 6]
+    work = [assignment for assignment in assignments({"t": "ab"}, repeats=8) if assignment.repeat_index >= 6]
     assert drained(Order(work, lengths, earlier)) == ["a6", "a7", "b6", "b7"]
 
 
@@ -206,7 +206,7 @@ def test_each_sample_comes_once_and_first_repeats_before_second_ones(
         ending = made.pop(step % len(made))
         key = ending.sample_key
         order.end(ending, lengths[key.task, key.question_id][key.repeat_index] if step % 5 else None)
-    assert sorted(taken) == sorted(one.sample_key for one in work)
+    assert sorted(taken) == sorted(assignment.sample_key for assignment in work)
     firsts = len(lengths)
     assert len({(key.task, key.question_id) for key in taken[:firsts]}) == firsts
 
@@ -218,7 +218,7 @@ def test_once_all_siblings_are_known_the_longest_question_comes_first(tokens: li
     firsts = [order.pop() for _ in tokens]
     for assignment in firsts:
         order.end(assignment, tokens[int(assignment.question.id[:-1])])
-    rest = [tokens[int(one.split("-")[0])] for one in drained(order)]
+    rest = [tokens[int(key.split("-")[0])] for key in drained(order)]
     assert rest == sorted(tokens, reverse=True)
 
 

@@ -135,11 +135,11 @@ def descendants(first: int) -> set[int]:
     lines = subprocess.run(
         ["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    found, level = set[int](), {first}
+    descendants, level = set[int](), {first}
     while level:
-        found |= level
-        level = {int(line.split()[0]) for line in lines if int(line.split()[1]) in level} - found
-    return found
+        descendants |= level
+        level = {int(line.split()[0]) for line in lines if int(line.split()[1]) in level} - descendants
+    return descendants
 
 
 def test_no_process_is_left_after_an_attack(attacked: Sandbox) -> None:

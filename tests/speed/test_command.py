@@ -16,8 +16,8 @@ USUAL: dict[str, Any] = {
 
 
 def test_levels_come_before_rates_with_enough_requests_each() -> None:
-    found = loads([1, 16], [2.5], **USUAL)
-    assert [(load.title, load.requests) for load in found] == [
+    result = loads([1, 16], [2.5], **USUAL)
+    assert [(load.title, load.requests) for load in result] == [
         ("1 at a time", 8),
         ("16 at a time", 64),
         ("2.5 per second", 50),

@@ -21,32 +21,32 @@ def trace(start: float, first: float, gap: float, pieces: int, tokens: int | Non
 
 
 def test_definitions() -> None:
-    found = figures_of("a", LOAD, [trace(0, 0.1, 0.02, 5), trace(1, 0.3, 0.04, 5)])
-    assert found.ttft.mean == pytest.approx(200)
-    assert found.tpot.median == pytest.approx(30)
-    assert found.itl.mean == pytest.approx(30)
-    assert found.duration_s == pytest.approx(1.46)
-    assert found.tokens_per_s == pytest.approx(10 / 1.46)
-    assert found.tokens_per_s_each == pytest.approx((50 + 25) / 2)
-    assert found.long_answer_s == pytest.approx(0.2 + 0.03 * (LONG_ANSWER - 1))
+    result = figures_of("a", LOAD, [trace(0, 0.1, 0.02, 5), trace(1, 0.3, 0.04, 5)])
+    assert result.ttft.mean == pytest.approx(200)
+    assert result.tpot.median == pytest.approx(30)
+    assert result.itl.mean == pytest.approx(30)
+    assert result.duration_s == pytest.approx(1.46)
+    assert result.tokens_per_s == pytest.approx(10 / 1.46)
+    assert result.tokens_per_s_each == pytest.approx((50 + 25) / 2)
+    assert result.long_answer_s == pytest.approx(0.2 + 0.03 * (LONG_ANSWER - 1))
 
 
 def test_pieces_of_several_tokens_lower_tpot_and_not_itl() -> None:
-    found = figures_of("a", LOAD, [trace(0, 0.1, 0.03, 5, tokens=13)])
-    assert found.itl.mean == pytest.approx(30)
-    assert found.tpot.mean == pytest.approx(10)
+    result = figures_of("a", LOAD, [trace(0, 0.1, 0.03, 5, tokens=13)])
+    assert result.itl.mean == pytest.approx(30)
+    assert result.tpot.mean == pytest.approx(10)
 
 
 def test_failures_count_in_no_figure_but_their_own() -> None:
     failed = Trace(0.0, [0.1], 1, 10, "EngineError: no")
-    found = figures_of("a", LOAD, [trace(0, 0.1, 0.02, 5), failed, failed])
-    assert (found.failed, found.requests, found.output_tokens) == (2, 3, 5)
-    assert found.errors == ("EngineError: no",)
+    result = figures_of("a", LOAD, [trace(0, 0.1, 0.02, 5), failed, failed])
+    assert (result.failed, result.requests, result.output_tokens) == (2, 3, 5)
+    assert result.errors == ("EngineError: no",)
 
 
 def test_nothing_finished_is_not_a_number() -> None:
-    found = figures_of("a", LOAD, [Trace(0.0, [], 0, 0, "x")])
-    assert math.isnan(found.tokens_per_s) and math.isnan(found.ttft.mean)
+    result = figures_of("a", LOAD, [Trace(0.0, [], 0, 0, "x")])
+    assert math.isnan(result.tokens_per_s) and math.isnan(result.ttft.mean)
 
 
 def test_acceptance_comes_from_the_counts() -> None:

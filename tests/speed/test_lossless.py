@@ -20,20 +20,20 @@ def test_equal_outputs_do_not_diverge() -> None:
 
 
 def test_a_swap_of_two_tokens_within_twice_the_noise_is_a_tie() -> None:
-    found = divergence("q", [5, 7, 9], TOP, [5, 8, 1], 0.006)
-    assert found is not None
-    assert (found.position, found.plain, found.other, found.tie) == (1, 7, 8, True)
-    assert found.gap == pytest.approx(0.01)
+    result = divergence("q", [5, 7, 9], TOP, [5, 8, 1], 0.006)
+    assert result is not None
+    assert (result.position, result.plain, result.other, result.tie) == (1, 7, 8, True)
+    assert result.gap == pytest.approx(0.01)
 
 
 def test_the_same_swap_is_no_tie_where_noise_is_smaller() -> None:
-    found = divergence("q", [5, 7, 9], TOP, [5, 8, 1], 0.004)
-    assert found is not None and not found.tie
+    result = divergence("q", [5, 7, 9], TOP, [5, 8, 1], 0.004)
+    assert result is not None and not result.tie
 
 
 def test_a_token_outside_the_top_two_is_never_a_tie() -> None:
-    found = divergence("q", [5, 7, 9], TOP, [5, 1, 9], 10.0)
-    assert found is not None and not found.tie and math.isinf(found.gap)
+    result = divergence("q", [5, 7, 9], TOP, [5, 1, 9], 10.0)
+    assert result is not None and not result.tie and math.isinf(result.gap)
 
 
 def test_an_output_that_ends_early_diverges_at_its_end() -> None:
@@ -90,26 +90,26 @@ SURE = Divergence("aime24 2", 9, 7, 8, 2.3, False)
 
 
 def test_ties_are_lossless_and_counted() -> None:
-    found = judge(50, [TIE], 0.02, [], 100)
-    assert found.lossless
-    assert "49 of 50" in found.sentence and "the other 1 part at a tie" in found.sentence
+    result = judge(50, [TIE], 0.02, [], 100)
+    assert result.lossless
+    assert "49 of 50" in result.sentence and "the other 1 part at a tie" in result.sentence
 
 
 def test_one_divergence_where_the_target_was_sure_is_not_lossless() -> None:
-    found = judge(50, [TIE, SURE], 0.02, [], 100)
-    assert not found.lossless
+    result = judge(50, [TIE, SURE], 0.02, [], 100)
+    assert not result.lossless
     assert (
-        "1 of 50" in found.sentence
-        and "aime24 2 at token 9" in found.sentence
-        and "2.30 nats" in found.sentence
+        "1 of 50" in result.sentence
+        and "aime24 2 at token 9" in result.sentence
+        and "2.30 nats" in result.sentence
     )
 
 
 def test_drifting_samples_are_not_lossless() -> None:
-    found = judge(50, [], 0.02, drifts(*sides(2.0)), 100)
-    assert not found.lossless and "temperature 1" in found.sentence
+    result = judge(50, [], 0.02, drifts(*sides(2.0)), 100)
+    assert not result.lossless and "temperature 1" in result.sentence
 
 
 def test_nothing_drafted_proves_nothing() -> None:
-    found = judge(50, [], 0.02, [], 0)
-    assert not found.lossless and "nothing was tested" in found.sentence
+    result = judge(50, [], 0.02, [], 0)
+    assert not result.lossless and "nothing was tested" in result.sentence

@@ -39,14 +39,14 @@ async def test_a_target_that_drafts_for_itself_is_lossless_and_accepts_all(tmp_p
         )
         for n in range(1, 9)
     ]
-    found = await check(config, asked, 6, tmp_path / "engine.log")
-    assert found.divergences == [] and found.judgement.lossless, found.judgement.sentence
-    counts = found.speculative.speculation
+    result = await check(config, asked, 6, tmp_path / "engine.log")
+    assert result.divergences == [] and result.judgement.lossless, result.judgement.sentence
+    counts = result.speculative.speculation
     assert counts is not None
     assert counts.drafted_tokens == 3 * counts.drafts
     assert counts.accepted_per_position[0] >= counts.accepted_per_position[2]
     assert sum(counts.accepted_per_position) == counts.accepted_tokens
     # A random model is nearly uniform over its 260 tokens; a sampler that leans to the draft would not be.
-    [likelihood] = [drift for drift in found.drifts if drift.name.startswith("log")]
+    [likelihood] = [drift for drift in result.drifts if drift.name.startswith("log")]
     assert likelihood.speculative == pytest.approx(likelihood.plain, abs=0.1)
-    assert len(found.plain.greedy) == 8 and len(found.speculative.samples[0]) == 6
+    assert len(result.plain.greedy) == 8 and len(result.speculative.samples[0]) == 6

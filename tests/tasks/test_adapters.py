@@ -39,18 +39,18 @@ def orders(
 
 
 def test_an_answer_given_as_a_number_becomes_text() -> None:
-    found = answers([{"problem": "1 + 1", "answer": 2}], spec(), 0).items
-    assert found[0].gold == "2"
+    result = answers([{"problem": "1 + 1", "answer": 2}], spec(), 0).items
+    assert result[0].gold == "2"
 
 
 def test_a_whole_float_loses_its_point() -> None:
-    found = answers([{"problem": "1 + 1", "answer": 2.0}], spec(), 0).items
-    assert found[0].gold == "2"
+    result = answers([{"problem": "1 + 1", "answer": 2.0}], spec(), 0).items
+    assert result[0].gold == "2"
 
 
 def test_leading_zeros_of_an_answer_are_kept() -> None:
-    found = answers([{"problem": "p", "answer": "025"}], spec(), 0).items
-    assert found[0].gold == "025"
+    result = answers([{"problem": "p", "answer": "025"}], spec(), 0).items
+    assert result[0].gold == "025"
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_a_row_without_an_id_is_known_by_its_text() -> None:
 
 
 def test_the_id_zero_is_an_id() -> None:
-    found = answers([{"problem": "p", "answer": "1", "id": 0}], spec(fields={"id": "id"}), 0).items
-    assert found[0].id == "0"
+    result = answers([{"problem": "p", "answer": "1", "id": 0}], spec(fields={"id": "id"}), 0).items
+    assert result[0].id == "0"
 
 
 def test_empty_tags_are_left_out() -> None:
@@ -87,8 +87,8 @@ def test_empty_tags_are_left_out() -> None:
 
 
 def test_the_answer_type_reaches_the_grader() -> None:
-    found = answers([{"problem": "p", "answer": "1"}], spec(answer_type="integer"), 0).items
-    assert found[0].metadata == {"answer_type": "integer"}
+    result = answers([{"problem": "p", "answer": "1"}], spec(answer_type="integer"), 0).items
+    assert result[0].metadata == {"answer_type": "integer"}
 
 
 def test_ids_that_occur_again_get_suffixes() -> None:

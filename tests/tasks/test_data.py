@@ -57,13 +57,13 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return attempts
 
 
-def ids(found: QuestionSet) -> list[str]:
-    return [question.id for question in found.questions()]
+def ids(result: QuestionSet) -> list[str]:
+    return [question.id for question in result.questions()]
 
 
 def test_a_local_file_comes_before_the_hub(folder: Path, no_hub: list[dict[str, Any]]) -> None:
-    found = load_questions(task(), data=folder)
-    assert (ids(found), found.source, no_hub) == (["q1", "q2", "q3", "q4", "q5"], "toy/test.jsonl", [])
+    result = load_questions(task(), data=folder)
+    assert (ids(result), result.source, no_hub) == (["q1", "q2", "q3", "q4", "q5"], "toy/test.jsonl", [])
 
 
 def test_the_environment_names_the_folder_where_none_is_given(
@@ -80,14 +80,14 @@ def test_a_given_folder_wins_over_the_environment(folder: Path, monkeypatch: pyt
 
 def test_a_compressed_file_is_found_under_its_plain_name(tmp_path: Path) -> None:
     save(tmp_path / "toy" / "test.jsonl.gz", ROWS[:2])
-    found = load_questions(task(), data=tmp_path)
-    assert (ids(found), found.source) == (["q1", "q2"], "toy/test.jsonl.gz")
+    result = load_questions(task(), data=tmp_path)
+    assert (ids(result), result.source) == (["q1", "q2"], "toy/test.jsonl.gz")
 
 
 def test_a_file_there_plain_and_compressed_is_read_once(folder: Path) -> None:
     save(folder / "toy" / "test.jsonl.gz", ROWS)
-    found = load_questions(task(), data=folder)
-    assert (found.available, found.source) == (5, "toy/test.jsonl")
+    result = load_questions(task(), data=folder)
+    assert (result.available, result.source) == (5, "toy/test.jsonl")
 
 
 def test_the_first_pattern_that_matches_is_the_one_read(tmp_path: Path) -> None:
@@ -95,8 +95,8 @@ def test_the_first_pattern_that_matches_is_the_one_read(tmp_path: Path) -> None:
     save(tmp_path / "c1.jsonl", ROWS[1:2])
     save(tmp_path / "c2.jsonl", ROWS[2:3])
     patterns = {"files": ["a.jsonl", "c*.jsonl", "b.jsonl"]}
-    found = load_questions(task(patterns), data=tmp_path)
-    assert (ids(found), found.source) == (["q2", "q3"], "c1.jsonl, c2.jsonl")
+    result = load_questions(task(patterns), data=tmp_path)
+    assert (ids(result), result.source) == (["q2", "q3"], "c1.jsonl, c2.jsonl")
 
 
 def test_rows_know_their_file(folder: Path) -> None:
@@ -152,12 +152,24 @@ def test_rows_of_the_hub_carry_the_revision_they_came_from(monkeypatch: pytest.M
         return ROWS
 
     monkeypatch.setattr("datasets.load_dataset", load)
-    found = load_questions(task({"hub": "someone/toy", "revision": "abc", "split": "test"}), data=None)
-    assert (found.available, found.source, asked) == (
+    result = load_questions(task({"hub": "someone/toy", "revision": "abc", "split": "test"}), data=None)
+    assert (result.available, result.source, asked) == (
         5,
         "someone/toy@abc",
         {"split": "test", "revision": "abc"},
     )
+
+
+def test_rows_in_the_hubs_cache_are_read_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("K2EVAL_DATA", raising=False)
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionError("no route to the hub")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", unreachable)
+    monkeypatch.setattr("datasets.load_dataset", lambda *_, **__: ROWS)
+    result = load_questions(task({"hub": "someone/toy", "split": "test"}), data=None)
+    assert (result.available, result.source) == (5, "someone/toy@cached")
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
@@ -225,10 +237,10 @@ def test_a_complete_set_needs_no_note(folder: Path) -> None:
 
 
 def test_a_limit_keeps_the_first_and_says_so(folder: Path) -> None:
-    found = load_questions(task(questions=173), data=folder, limit=2)
-    assert ids(found) == ["q1", "q2"]
-    assert found.available == 5
-    assert found.notes == (
+    result = load_questions(task(questions=173), data=folder, limit=2)
+    assert ids(result) == ["q1", "q2"]
+    assert result.available == 5
+    assert result.notes == (
         Note(kind=NoteKind.MISSING, text="5 of 173 questions"),
         Note(kind=NoteKind.LIMITED, text="limited to the first 2"),
     )
@@ -286,8 +298,8 @@ def test_the_fingerprint_is_that_of_the_content_not_the_file(folder: Path, tmp_p
 
 
 def test_questions_are_rendered_once_per_run(folder: Path) -> None:
-    found = load_questions(task(), data=folder)
-    assert found.questions(1) is found.questions(1)
+    result = load_questions(task(), data=folder)
+    assert result.questions(1) is result.questions(1)
 
 
 REAL = {
@@ -303,8 +315,8 @@ REAL = {
 @pytest.mark.skipif(not os.environ.get("K2EVAL_DATA"), reason="K2EVAL_DATA names no folder of real rows")
 @pytest.mark.parametrize("name", REAL)
 def test_the_real_rows_are_as_many_as_expected(name: str) -> None:
-    found = load_questions(load_tasks([name])[0], data=None)
-    questions = found.questions()
-    assert (len(questions), [note.text for note in found.notes]) == REAL[name]
+    result = load_questions(load_tasks([name])[0], data=None)
+    questions = result.questions()
+    assert (len(questions), [note.text for note in result.notes]) == REAL[name]
     assert len({question.id for question in questions}) == len(questions)
     assert all(question.gold for question in questions)

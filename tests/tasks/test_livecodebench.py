@@ -122,7 +122,7 @@ def spec(**options: Any) -> TaskSpec:
 
 
 def ids(rows: list[dict[str, Any]], **options: Any) -> list[str]:
-    return [found.id for found in items(rows, spec(**options), 0).items]
+    return [result.id for result in items(rows, spec(**options), 0).items]
 
 
 def test_the_item_tells_what_results_break_down_by() -> None:
@@ -209,9 +209,9 @@ def test_rows_of_another_data_set_are_refused() -> None:
 
 
 def test_tests_may_come_as_lists() -> None:
-    found = item(row(public_test_cases=TESTS, private_test_cases=TESTS, metadata={}))
-    assert found.tags["tests"] == "hidden"
-    assert len(decode_tests(found.gold["public"], found.gold["private"])) == 2
+    result = item(row(public_test_cases=TESTS, private_test_cases=TESTS, metadata={}))
+    assert result.tags["tests"] == "hidden"
+    assert len(decode_tests(result.gold["public"], result.gold["private"])) == 2
     assert item(row(private_test_cases=None, metadata=None)).tags["tests"] == PUBLIC_ONLY
 
 
@@ -242,15 +242,15 @@ def test_every_variant_finds_as_many_questions_as_it_says(name: str) -> None:
     [task] = load_tasks([name])
     if name == "livecodebench_release_v3":
         pytest.skip("the local rows do not tell release v3 from v4")
-    found = task.adapter()(data_rows(), task.spec, 0)
-    assert len(found.items) == task.spec.questions
+    result = task.adapter()(data_rows(), task.spec, 0)
+    assert len(result.items) == task.spec.questions
 
 
 def test_all_real_rows_can_be_decoded() -> None:
     every, notes = items(data_rows(), spec(), 0)
-    assert Counter(found.tags["tests"] for found in every) == {"hidden": 103, PUBLIC_ONLY: 952}
+    assert Counter(result.tags["tests"] for result in every) == {"hidden": 103, PUBLIC_ONLY: 952}
     assert notes[0].text.startswith("952 questions have public tests only")
-    for found in every:
-        if found.id != "abc350_c":
-            assert decode_tests(found.gold["public"], found.gold["private"])
-    assert sum("erratum" in found.metadata for found in every) == 17
+    for result in every:
+        if result.id != "abc350_c":
+            assert decode_tests(result.gold["public"], result.gold["private"])
+    assert sum("erratum" in result.metadata for result in every) == 17

@@ -313,8 +313,8 @@ def test_answer_is_what_the_computation_gives(question: str) -> None:
 
 
 def test_the_task_has_as_many_questions_as_it_says() -> None:
-    found = load_questions(load_tasks(["smoke"])[0], data=None)
-    assert (found.available, found.notes) == (len(rows()), ())
+    result = load_questions(load_tasks(["smoke"])[0], data=None)
+    assert (result.available, result.notes) == (len(rows()), ())
 
 
 def test_ids_and_problems_occur_once() -> None:

@@ -41,7 +41,7 @@ class Addresses:
             ConfigError: If a part could never be read.
         """
         self.problem = ""
-        found: list[str] = []
+        urls: list[str] = []
         for entry in self._entries:
             try:
                 self._known[entry] = await self._read(entry)
@@ -49,8 +49,8 @@ class Addresses:
                 if entry not in self._known:
                     raise
                 self.problem = str(error)
-            found += self._known[entry]
-        return tuple(dict.fromkeys(found))
+            urls += self._known[entry]
+        return tuple(dict.fromkeys(urls))
 
     async def _read(self, entry: str) -> tuple[str, ...]:
         if entry.startswith(FILE):

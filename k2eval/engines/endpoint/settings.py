@@ -78,7 +78,7 @@ class EndpointSettings(Record):
 
 
 class Secrets:
-    """What the environment holds for an endpoint: the key, and whatever headers and query name.
+    """Secrets of an endpoint in the environment: the key, and the variables that headers and query name.
 
     Args:
         settings: Name the variables.

@@ -45,8 +45,8 @@ class Blueprint(Record):
             return opened
         from k2eval.engines.kinds import open_engine
 
-        found = Detection(self.reasoning, self.reasoning_from) if self.reasoning else None
-        engine: Any = open_engine(self.kind, self.model, self.arguments, self.speculative, log, found)
+        detection = Detection(self.reasoning, self.reasoning_from) if self.reasoning else None
+        engine: Any = open_engine(self.kind, self.model, self.arguments, self.speculative, log, detection)
         if self.keeps_budgets:
             engine.keeps_budgets = True
         return engine  # type: ignore[no-any-return]

@@ -233,7 +233,7 @@ async def test_a_server_that_is_away_is_left_out_and_named() -> None:
 
 
 async def test_each_server_of_unknown_size_gets_64_requests() -> None:
-    async with FakeServer() as one, FakeServer() as other, engine_at(one, other) as engine:
+    async with FakeServer() as first_server, FakeServer() as other, engine_at(first_server, other) as engine:
         assert engine.capacity == 128
 
 

@@ -23,10 +23,10 @@ vllm:spec_decode_num_accepted_tokens_per_pos_total{engine="0",model_name="m",pos
 
 
 def test_the_metrics_of_vllm_are_read_and_its_engines_summed() -> None:
-    found = parse_metrics(PAGE)
-    assert found is not None
-    assert (found.drafts, found.drafted_tokens, found.accepted_tokens) == (15, 30, 12)
-    assert found.accepted_per_position == (8, 4)
+    result = parse_metrics(PAGE)
+    assert result is not None
+    assert (result.drafts, result.drafted_tokens, result.accepted_tokens) == (15, 30, 12)
+    assert result.accepted_per_position == (8, 4)
 
 
 def test_other_pages_have_none() -> None:

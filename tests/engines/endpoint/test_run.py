@@ -36,7 +36,8 @@ def solver(settings: RunConfig) -> Callable[[Body], Reply]:
     from k2eval.run.plan import Work
 
     known = {
-        one.question.messages[-1].content: str(one.question.gold) for one in Work(settings).assignments()
+        assignment.question.messages[-1].content: str(assignment.question.gold)
+        for assignment in Work(settings).assignments()
     }
     return lambda body: well(f"\\boxed{{{known[body['messages'][-1]['content']]}}}")
 

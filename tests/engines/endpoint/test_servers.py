@@ -53,11 +53,11 @@ def test_each_failed_trial_makes_the_rest_longer_and_an_answer_ends_it(clock: li
 
 
 def test_where_all_have_failed_they_are_asked_all_the_same(clock: list[float]) -> None:
-    one, other = servers()
-    one.failed("HTTP 429")
+    resting, other = servers()
+    resting.failed("HTTP 429")
     other.failed("HTTP 429")
-    one.in_flight = 1
-    assert least_loaded([one, other]) is other
+    resting.in_flight = 1
+    assert least_loaded([resting, other]) is other
 
 
 async def test_requests_wait_for_a_busy_server_while_another_is_away() -> None:

@@ -178,6 +178,6 @@ async def ask_all(engine: FleetEngine, count: int, first: int = 0) -> list[Gener
 def right(generations: list[Generation]) -> bool:
     """Whether each answers its request, in order, with the text that one engine would give."""
     return all(
-        (one.key, one.text) == (request(number).key, text_of(request(number)))
-        for number, one in enumerate(generations)
+        (generation.key, generation.text) == (request(number).key, text_of(request(number)))
+        for number, generation in enumerate(generations)
     )

@@ -275,7 +275,7 @@ def test_a_request_that_ends_replica_after_replica_is_given_up_alone() -> None:
 
     first, *others = in_no_time(work())
     assert isinstance(first, EngineGaveUp) and "was asked of 3 replicas" in str(first)
-    assert [one.text for one in others] == [text_of(request(number)) for number in range(1, 50)]
+    assert [generation.text for generation in others] == [text_of(request(number)) for number in range(1, 50)]
 
 
 def test_a_wrong_setting_ends_the_start_at_once() -> None:

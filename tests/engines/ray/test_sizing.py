@@ -14,9 +14,9 @@ QWEN_32B = {
 
 
 def size(arguments: dict[str, Any] | None = None, weights: int = 65_528 * 10**6, **config: Any) -> ModelSize:
-    found = ModelSize.of(QWEN_32B | config, weights, arguments)
-    assert found is not None
-    return found
+    result = ModelSize.of(QWEN_32B | config, weights, arguments)
+    assert result is not None
+    return result
 
 
 def test_a_token_takes_keys_and_values_of_all_layers() -> None:

@@ -24,10 +24,10 @@ def test_steps_add_up() -> None:
     counters = EngineCounters()
     for accepted in ([2, 1], None, [1, 0, 0]):
         counters.record(step(accepted))
-    found = counters.speculation
-    assert found is not None
-    assert (found.drafts, found.drafted_tokens, found.accepted_tokens) == (4, 12, 4)
-    assert found.accepted_per_position == (3, 1, 0)
+    result = counters.speculation
+    assert result is not None
+    assert (result.drafts, result.drafted_tokens, result.accepted_tokens) == (4, 12, 4)
+    assert result.accepted_per_position == (3, 1, 0)
 
 
 def test_without_speculation_there_are_no_counts() -> None:

@@ -60,8 +60,8 @@ def question(tmp_path: Path) -> Question:
         file["90.2/test2/var1"] = 6.0
     options = {"targets": str(path), "background": False}
     spec = TaskSpec(task="t", title="t", kind="code", grader="scicode", data=DataSpec(), options=options)
-    [found] = items([row()], spec, 0).items
-    return Question(task="t", id=found.id, messages=(), gold=found.gold, metadata=found.metadata)
+    [result] = items([row()], spec, 0).items
+    return Question(task="t", id=result.id, messages=(), gold=result.gold, metadata=result.metadata)
 
 
 def test_a_main_problem_is_solved_when_all_its_steps_pass(question: Question) -> None:

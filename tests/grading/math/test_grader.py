@@ -53,8 +53,8 @@ def test_an_integer_answer_may_have_groups_and_zeros(gold: str, answer: str) -> 
 
 
 def test_a_grade_says_what_was_extracted() -> None:
-    found = grade(make_question(r"\frac12"), r"So it is $\boxed{0.5}$.", False)
-    assert (found.outcome, found.score, found.extracted) == (Outcome.CORRECT, 1.0, "0.5")
+    result = grade(make_question(r"\frac12"), r"So it is $\boxed{0.5}$.", False)
+    assert (result.outcome, result.score, result.extracted) == (Outcome.CORRECT, 1.0, "0.5")
 
 
 def test_a_gold_may_be_a_number() -> None:

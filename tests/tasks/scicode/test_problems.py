@@ -19,10 +19,10 @@ def spec(**options: Any) -> TaskSpec:
 
 
 def test_an_item_is_a_main_problem_with_its_tests_as_gold() -> None:
-    [found] = items([row()], spec(), 0).items
-    assert found.id == "90"
-    assert list(found.gold) == ["90.1", "90.2"]
-    assert [step["number"] for step in found.fields["steps"]] == ["90.1", "90.2"]
+    [result] = items([row()], spec(), 0).items
+    assert result.id == "90"
+    assert list(result.gold) == ["90.1", "90.2"]
+    assert [step["number"] for step in result.fields["steps"]] == ["90.1", "90.2"]
 
 
 def test_steps_know_what_they_define() -> None:
@@ -36,8 +36,8 @@ def test_background_is_shown_only_where_asked_for() -> None:
     known = row()
     known["sub_steps"][0]["step_background"] = "Doubling is adding twice."
     for background in (True, False):
-        [found] = items([known], spec(background=background), 0).items
-        assert ("Doubling" in found.fields["steps"][0]["text"]) is background
+        [result] = items([known], spec(background=background), 0).items
+        assert ("Doubling" in result.fields["steps"][0]["text"]) is background
 
 
 def given_row() -> dict[str, Any]:
@@ -50,16 +50,16 @@ def given_row() -> dict[str, Any]:
 def test_a_given_step_is_shown_and_not_graded(tmp_path: Path) -> None:
     (tmp_path / "prewritten_steps").mkdir()
     (tmp_path / "prewritten_steps" / "62.1.txt").write_text("def twice(x): ...")
-    [found] = items([given_row() | {"_path": str(tmp_path / "test.jsonl")}], spec(), 0).items
-    assert list(found.gold) == ["62.2"]
-    assert found.fields["given"] == ["def twice(x): ..."]
+    [result] = items([given_row() | {"_path": str(tmp_path / "test.jsonl")}], spec(), 0).items
+    assert list(result.gold) == ["62.2"]
+    assert result.fields["given"] == ["def twice(x): ..."]
 
 
 def test_companions_of_rows_from_the_hub_are_found_in_the_data_folder(tmp_path: Path) -> None:
     (tmp_path / "scicode" / "prewritten_steps").mkdir(parents=True)
     (tmp_path / "scicode" / "prewritten_steps" / "62.1.txt").write_text("given")
-    [found] = items([given_row() | {"_data": str(tmp_path)}], spec(), 0).items
-    assert found.fields["given"] == ["given"]
+    [result] = items([given_row() | {"_data": str(tmp_path)}], spec(), 0).items
+    assert result.fields["given"] == ["given"]
 
 
 def test_a_given_step_without_its_code_is_an_error() -> None:

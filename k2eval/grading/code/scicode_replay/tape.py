@@ -87,7 +87,7 @@ class Tape:
         match _texts_only(record):
             case ("raised", str(text)):
                 raise SubmissionFailed(text[:MESSAGE])
-            case (str(found), str(of), *_) if record is not None and found == kind and of == name:
+            case (str(recorded), str(of), *_) if record is not None and recorded == kind and of == name:
                 return record[2:]
             case None:
                 raise SubmissionFailed(f"{name} gave nothing")
