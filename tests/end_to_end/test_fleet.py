@@ -151,14 +151,14 @@ def test_a_cluster_of_the_runs_own_is_closed_to_others(script: tuple[str, ...], 
 @pytest.mark.timeout(1200)
 @pytest.mark.filterwarnings("ignore")
 async def test_two_real_replicas_one_killed_half_way_equal_one_engine(tmp_path: Path) -> None:
-    size = {"model": str(NANO), "tasks": "nano_math,nano_choice", "limit": 30, "repeats": 4, "workers": 1}
+    size = {"model": str(NANO), "tasks": "nano_math,nano_choice", "limit": 40, "repeats": 8, "workers": 1}
     arguments = [part for name, value in size.items() for part in (f"--{name}", str(value))]
     started = Started(
         *arguments,
         "--replicas",
         "2",
         "--set",
-        "engine.max_num_seqs=8",
+        "engine.max_num_seqs=4",
         "--set",
         "fleet.restarts=0",
         out=tmp_path / "two",
@@ -174,7 +174,7 @@ async def test_two_real_replicas_one_killed_half_way_equal_one_engine(tmp_path: 
         time.sleep(0.1)
     assert started.wait(600) == 0, started.output
     assert "died: its process ended" in started.output
-    check_journal(tmp_path / "two", 240)
+    check_journal(tmp_path / "two", 640)
 
     config = load_config(
         file=None, flags=size | {"out": tmp_path / "one"}, task_names=["nano_math", "nano_choice"]
