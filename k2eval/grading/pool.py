@@ -24,7 +24,7 @@ from k2eval.grading.process import STALL_LIMIT_S, WorkerDied, WorkerHung, Worker
 from k2eval.grading.registry import DEFAULT_LIMIT_S, Grader, grader_for, grader_name
 from k2eval.reasoning import AUTO
 from k2eval.records import Grade, Outcome, Question, ReasoningFormat
-from k2eval.system import cores
+from k2eval.system import cores, remove_leftovers
 
 _BATCH = 8
 """Answers in one message; the limit still holds for each."""
@@ -254,6 +254,7 @@ class GradingPool:
         with self._changed:
             self._workers.discard(worker)
         worker.kill()
+        remove_leftovers()  # of a worker that was killed in the middle of the sandbox's self-test
 
     def _next_batch(self) -> deque[_Job]:
         """Return the next answers for one worker; none if the pool closes."""

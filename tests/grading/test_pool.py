@@ -315,3 +315,15 @@ def test_an_answer_whose_worker_is_hastened_is_graded_by_another(tmp_path: Path)
         assert eventually((tmp_path / "started").exists, 60)
         pool.hasten()
         assert result.result(timeout=60).outcome is Outcome.CORRECT
+
+
+def test_a_worker_that_is_killed_leaves_no_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with GradingPool(1) as pool:
+        grade(pool, r"\boxed{73}", gold="73", grader="math")
+        [pid] = pool.pids()
+        (tmp_path / f"k2eval-{pid}-left").touch()
+        grade(pool, "die")
+        assert eventually(lambda: not list(tmp_path.iterdir()))
