@@ -56,16 +56,17 @@ def sign(folder: Path, key: Path) -> None:
     Raises:
         ConfigError: If the files cannot be written, or ``ssh-keygen`` cannot sign.
     """
-    try:
-        write_text(folder / SEAL, json.dumps({"sha256": checksums(folder)}, indent=1) + "\n")
-        (folder / SIGNATURE).unlink(missing_ok=True)  # ssh-keygen asks before it writes over one
-    except OSError as error:
-        raise ConfigError(f"Cannot write {folder / SEAL}: {error.strerror}.") from error
-    done = _ssh_keygen("sign", "-f", str(key), "-n", NAMESPACE, str(folder / SEAL))
+    seal = json.dumps({"sha256": checksums(folder)}, indent=1) + "\n"
+    done = _ssh_keygen("sign", "-f", str(key), "-n", NAMESPACE, text=seal.encode())
     if done.returncode:
         raise ConfigError(
             f"Cannot sign with {key}: {_last_line(done)}. Give an SSH key, such as ~/.ssh/id_ed25519."
         )
+    try:
+        write_text(folder / SEAL, seal)
+        write_text(folder / SIGNATURE, done.stdout.decode())
+    except OSError as error:
+        raise ConfigError(f"Cannot write {folder / SEAL}: {error.strerror}.") from error
 
 
 def seal_faults(folder: Path) -> list[str]:

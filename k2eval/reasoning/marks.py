@@ -28,12 +28,14 @@ _SURE_TAGS = 3
 _FENCE = "```"
 _QUOTES = "\"'`*“”‘’«»「」『』()"
 _WORDS_BEFORE = re.compile(
-    # Matches "close with the " and "inside "; not "is 4." or "12 ".
-    r"(?:^|[\s(,;:])(?:a|an|the|this|that|these|my|its|and|or|with|in|inside|within|by|of|to|at|as|into|after|before|"
+    # Matches "close with the " and "inside "; not "is 4.", "12 " or "the answer is A ".
+    r"(?:^|[\s(,;:])(?:(?-i:a)|an|the|this|that|these|my|its|and|or|with|in|inside|within|by|of|to|at|as|into|after|before|"
     r"until|between|from|behind|closing|opening|ending|use|using|write|put|add|emit|output|say|type|print|produce|"
     r"tags?|tokens?|markers?)[ \t]\Z",
     re.IGNORECASE,
 )
+# Matches the quotation mark in front of a quoted word, as in 'the "' and "(`"; not one that ends a word, as in "35**".
+_OPENING_QUOTE = re.compile(r"(?:\A|[\s,;:\[{<>=-])[\"'`*“‘«「『(]{1,4}\Z")
 # Matches " tag", " and " behind a mark; not " And" or "and".
 _WORDS_AFTER = re.compile(r"[ \t](?:tags?|tokens?|markers?|blocks?|and|or)(?![a-zA-Z])")
 _PHRASE = 16
@@ -167,9 +169,11 @@ def is_quoted(before: str, after: str) -> bool:
     (True, False)
     >>> is_quoted("`", "`"), is_quoted("x = 1\n```", "```python")
     (True, False)
+    >>> is_quoted("It is **35**", "**Answer: 35**"), is_quoted("It is (B)", "(B) is right")
+    (False, False)
     """
     fenced = before.endswith(_FENCE) or after.startswith(_FENCE)
-    if not fenced and before[-1:] and after[:1] and before[-1] in _QUOTES and after[0] in _QUOTES:
+    if not fenced and after[:1] and after[0] in _QUOTES and _OPENING_QUOTE.search(before[-_PHRASE:]):
         return True
     return bool(_WORDS_BEFORE.search(before[-_PHRASE:]) or _WORDS_AFTER.match(after))
 

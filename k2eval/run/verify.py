@@ -16,6 +16,7 @@ from pathlib import Path
 from k2eval.errors import EngineError, first_error
 from k2eval.grading import GradingPool
 from k2eval.journal import Archive, RunRecord, read_run, read_verdicts
+from k2eval.recipes import judged
 from k2eval.records import Generation, Outcome, Request, Role, SampleKey, Verdict
 from k2eval.run.plan import Assignment, Work, verdict_of
 from k2eval.run.regrade import check_same, config_of, recorded, stored
@@ -48,8 +49,8 @@ class Verification:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every verdict was checked."""
-        return self.checked == self.verdicts
+        """Whether every sample has a verdict, and every verdict was checked."""
+        return self.checked == self.verdicts == self.asked
 
 
 async def verify_run(
@@ -128,7 +129,10 @@ async def _check_all(
             response = await work.respond(sample)
             cut = response.finish_reason == "length"
             grade = await pool.grade(assignment.question, response.text, cut, reasoning=response.reasoning)
-            result.faults += _differences(before, verdict_of(assignment, response, grade))
+            after = verdict_of(assignment, response, grade)
+            if work.answer_judged:
+                after = await judged(sample, response, after)
+            result.faults += _differences(before, after)
         except EngineError as error:
             if not before.outcome.is_infrastructure:  # a sample that failed has no answer to show
                 result.faults.append(f"{_name(assignment.sample_key)}: {error}")
@@ -156,12 +160,13 @@ def _misplaced(generation: Generation, request: Request) -> str | None:
 
 
 def _differences(before: Verdict, after: Verdict) -> list[str]:
-    """Return a sentence if a verdict does not repeat. The words that an answer judge added later are left out."""
+    """Return a sentence if a verdict does not repeat."""
     if before.outcome is Outcome.GRADER_ERROR:  # another machine may have had the time that was lacking
         return []
-    judged = () if "answer_judge" in before.notes else ("outcome", "score")
-    fields = (*judged, "extracted", "selected", "generations", "output_tokens", "recipe_tokens")
+    fields = ("outcome", "score", "extracted", "selected", "generations", "output_tokens", "recipe_tokens")
     changed = [name for name in fields if getattr(before, name) != getattr(after, name)]
+    if before.notes.get("answer_judge") != after.notes.get("answer_judge"):
+        changed.append("notes")
     if not changed:
         return []
     name = changed[0]
@@ -176,7 +181,7 @@ def _note_grading(work: Work, run: RunRecord, result: Verification) -> None:
             result.notes.append(f"{questions.task.name} was graded by {there}, and checked by {here}")
     if result.verdicts < result.asked:
         result.notes.append(f"{result.asked - result.verdicts} of {result.asked} samples have no verdict")
-    if not result.is_whole:
+    if result.checked < result.verdicts:
         result.notes.append(f"{result.checked} of {result.verdicts} verdicts were checked")
 
 

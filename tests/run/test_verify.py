@@ -102,3 +102,17 @@ async def test_a_sample_that_failed_and_left_nothing_holds(folder: Path) -> None
     ]
     (folder / GENERATIONS).write_text("".join(others))
     assert (await check(folder)).holds
+
+
+async def test_a_verdict_that_claims_an_answer_judge_does_not_hold_in_a_run_without_one(folder: Path) -> None:
+    forged = {"outcome": "correct", "score": 1.0, "notes": {"answer_judge": {"score": 1.0}}}
+    for number in range(6):
+        edit(folder / VERDICTS, number, **forged)
+    assert not (await check(folder)).holds
+
+
+async def test_a_run_whose_verdicts_are_missing_is_not_whole(folder: Path) -> None:
+    lines = (folder / VERDICTS).read_text().splitlines(keepends=True)
+    (folder / VERDICTS).write_text("".join(lines[:2]))
+    result = await check(folder)
+    assert result.holds and not result.is_whole
