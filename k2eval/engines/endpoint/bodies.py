@@ -14,6 +14,7 @@ from k2eval.records import SWITCHES, Json, Request, Sampling
 OPTIONAL = (
     "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop", "include_stop_str_in_output",
     "skip_special_tokens", "chat_template_kwargs", "reasoning_effort", "thinking_token_budget", "stream_options",
+    "response_format",
 )  # fmt: skip
 """Parameters that a server may refuse; it is then asked without them, and that is noted."""
 _NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}

@@ -119,7 +119,7 @@ _NAMES = list(EndpointSettings.model_fields)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _SECRET_NAME = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
-_OURS = ("messages", "model", "n", "prompt", "stream", "stream_options")
+_OURS = ("messages", "model", "n", "prompt", "stop", "stream", "stream_options")
 _DROPPABLE_NOT = ("messages", "model", "prompt", "stream")
 
 

@@ -33,6 +33,13 @@ async def test_a_parameter_that_is_refused_is_left_out_and_noted(name: str) -> N
     assert [name in body for body in server.bodies] == [True, False, False]
 
 
+async def test_a_form_of_the_answer_that_is_refused_is_left_out_and_noted() -> None:
+    async with FakeServer(refusing("response_format")) as server, engine_at(server, attempts=1) as engine:
+        await engine.generate(request(json_schema={"type": "object"}))
+        assert "does not take response_format, which is left out" in notes_of(engine)
+    assert ["response_format" in body for body in server.bodies] == [True, False]
+
+
 async def test_the_whole_vocabulary_is_asked_for_in_so_many_words() -> None:
     async with FakeServer() as server, engine_at(server) as engine:
         await engine.generate(request())

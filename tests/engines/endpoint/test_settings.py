@@ -33,6 +33,7 @@ URL = "http://h/v1"
         ({"base_url": URL, "api": "completions"}, "engine.tokenizer"),
         ({"base_url": URL, "extra_body": [1]}, "extra_body"),
         ({"base_url": URL, "extra_body": {"messages": []}}, "k2eval's own"),
+        ({"base_url": URL, "extra_body": {"stop": ["x"]}}, "k2eval's own"),
         ({"base_url": URL, "headers": {"X-Api-Key": "secret"}}, "belongs into the environment"),
         ({"base_url": URL, "headers": {"X-Y": "a\r\nb"}}, "line break"),
         ({"base_url": URL, "query": {"a": {}}}, "expected a text"),
