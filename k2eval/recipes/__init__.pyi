@@ -5,6 +5,9 @@ from .answer_judge import (
 from .best_of_n import (
     BestOfN as BestOfN,
 )
+from .called import (
+    response_of as response_of,
+)
 from .candidates import (
     Candidate as Candidate,
     make_candidate as make_candidate,
@@ -66,6 +69,7 @@ __all__ = [
     "plan_messages",
     "reasoning_of",
     "recipe_for",
+    "response_of",
     "scicode_messages",
     "selected_steps",
     "text_of",

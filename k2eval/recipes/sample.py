@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from k2eval.errors import K2EvalError, NoResponse, RecipeFailed
 from k2eval.reasoning import AUTO, Parts, split
+from k2eval.recipes.called import response_of
 from k2eval.records import (
     Generation,
     Json,
@@ -161,24 +160,9 @@ class Sample:
     async def _solve_in_steps(
         self, solver: Solver, stage: str, prompt: Sequence[Message], prepare: Prepare | None
     ) -> Response:
-        name = f"The solver {getattr(solver, '__module__', '')}:{getattr(solver, '__qualname__', '')}"
-        try:
-            waiting = solver(self, stage, prompt, prepare)
-            response = await waiting if inspect.isawaitable(waiting) else waiting
-        except K2EvalError:
-            raise
-        except (Exception, SystemExit) as error:
-            if name.startswith("The solver k2eval."):
-                raise
-            raise RecipeFailed(f"{name} raised {type(error).__name__}: {error}. Correct it.") from error
-        if inspect.iscoroutine(response):
-            response.close()
-        if not inspect.isawaitable(waiting) or not isinstance(response, Response):
-            raise NoResponse(
-                f"{name}: expected an async function that returns a k2eval.Response, got a value of type "
-                f"{type(response).__name__}. Correct it."
-            )
-        return response
+        path = f"{getattr(solver, '__module__', '')}:{getattr(solver, '__qualname__', '')}"
+        arguments = (self, stage, prompt, prepare)
+        return await response_of(solver, f"The solver {path}", *arguments, is_ours=path.startswith("k2eval."))
 
     def select(self, response: Response, **notes: Json) -> Response:
         """Return one of several responses as that of the recipe; it counts everything generated so far."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,10 +12,10 @@ from pydantic_core import to_jsonable_python
 import k2eval
 from k2eval.config import RunConfig
 from k2eval.engines import EngineInfo, pinned_config
-from k2eval.errors import EngineError, JournalError, NoResponse, PromptTooLong, RecipeFailed
+from k2eval.errors import EngineError, PromptTooLong
 from k2eval.grading import grader_for
 from k2eval.journal import FORMAT, EngineRecord, MachineRecord, ModelRecord, RunRecord, TaskRecord
-from k2eval.recipes import NOTE, Generate, Recipe, Sample, recipe_for
+from k2eval.recipes import NOTE, Generate, Recipe, Sample, recipe_for, response_of
 from k2eval.records import (
     ROLES,
     Grade,
@@ -32,7 +30,7 @@ from k2eval.records import (
     Verdict,
     digest,
 )
-from k2eval.tasks import QuestionSet, in_words, kind_of, load_questions, load_tasks, sampling_with
+from k2eval.tasks import QuestionSet, load_questions, load_tasks, sampling_with
 
 _DIGITS = 6
 """Most digits of a number of steps."""
@@ -148,7 +146,12 @@ class Work:
         Raises:
             EngineError: If an engine has given up, or a recipe of the user's failed.
         """
-        return await response_of(self.recipe, self.config.recipe, sample)
+        return await self.respond_by(self.recipe, sample)
+
+    async def respond_by(self, recipe: Recipe, sample: Sample) -> Response:
+        """Make the response to a sample by a variant of the run's recipe; see `respond`."""
+        name = self.config.recipe
+        return await response_of(recipe, f"Recipe {name}", sample, is_ours=":" not in name)
 
     def is_graded(self, assignment: Assignment) -> bool:
         """Return whether a grader of ours decides about the sample."""
@@ -208,43 +211,6 @@ class Work:
             notes=questions.notes,
             hashes=questions.hashes,
         )
-
-
-async def response_of(recipe: Recipe, name: str, sample: Sample) -> Response:
-    """Make the response to a sample.
-
-    Args:
-        recipe: The recipe.
-        name: Its name; a recipe of the user's has a colon in it.
-        sample: The sample.
-
-    Raises:
-        EngineError: If an engine has given up.
-        NoResponse: If a recipe of the user's returns anything but a response.
-        RecipeFailed: If a recipe of the user's raises an error of its own.
-    """
-    try:
-        waiting = recipe(sample)
-        response = await waiting if inspect.isawaitable(waiting) else waiting
-    except (EngineError, JournalError):
-        raise
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise RecipeFailed(f"Recipe {name} cancelled itself. Correct it.") from None
-    except (Exception, SystemExit) as error:
-        if ":" not in name:
-            raise
-        raise RecipeFailed(f"Recipe {name} raised {in_words(error)}. Correct it.") from error
-    if inspect.iscoroutine(response):
-        response.close()
-    if not inspect.isawaitable(waiting) or not isinstance(response, Response):
-        raise NoResponse(
-            f"Recipe {name}: expected an async function that returns a k2eval.Response, as sample.solve() gives it, "
-            f"got {kind_of(response)}. Correct it."
-        )
-    return response
 
 
 def steps_of(question: Question) -> int:

@@ -14,7 +14,7 @@ from k2eval.errors import ConfigError, K2EvalError, NoResponse, RecipeFailed
 from k2eval.recipes import Recipe, judged
 from k2eval.records import SWITCHES, Generation, Grade, Json, Outcome, Question, Request, Role
 from k2eval.run.engines import RoleEngines
-from k2eval.run.plan import Assignment, Work, response_of, verdict_of
+from k2eval.run.plan import Assignment, Work, verdict_of
 
 _CANDIDATES = 2
 """Candidates for a preview; two of them reach every stage of a recipe."""
@@ -84,7 +84,7 @@ async def stages(work: Work, engines: RoleEngines, assignment: Assignment) -> li
 
     try:
         sample = assignment.sample(work.config.seed, engines.fingerprints, ask, engines.reasoning)
-        response = await response_of(_short(work.recipe), work.config.recipe, sample)
+        response = await work.respond_by(_short(work.recipe), sample)
         if work.answer_judged:
             verdict = verdict_of(assignment, response, Grade.of(Outcome.WRONG))
             await judged(
