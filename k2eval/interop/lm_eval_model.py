@@ -32,7 +32,7 @@ from k2eval.system import terminal
 NAME = "k2eval"
 
 
-class K2EvalModel(LM):  # type: ignore[misc]
+class K2EvalModel(LM):  # type: ignore[misc]  # lm-eval has no types
     """The model of ``--model k2eval``.
 
     Args:

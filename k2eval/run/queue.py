@@ -26,8 +26,6 @@ _GRADING_BACKLOG = 512
 _OF_PLACES = 8
 """A fleet answers so many at once that more may wait: one for so many of its places."""
 _LOOK_EVERY_S = 2.0
-_BUSY = 0.25
-"""Share of the processors above which other programs are busy."""
 _FOLLOW_EVERY_S = 0.5
 """Time between two looks at the engines' capacity."""
 _SIGNAL_DELAY_S = 0.5
@@ -95,7 +93,7 @@ async def hasten_if_starved(
         await asyncio.sleep(every_s)
         is_stuck = waited and backlog.left == graded
         is_slow = was_closed and backlog.is_closed
-        starve = (is_stuck or is_slow) and load.others_since(before) >= _BUSY * cores.count()
+        starve = (is_stuck or is_slow) and load.others_since(before) >= load.BUSY * cores.count()
     hasten()
 
 

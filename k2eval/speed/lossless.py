@@ -74,7 +74,7 @@ def divergence(
     theirs = other[position] if position < len(other) else None
     ranked = dict(top[position][:2]) if position < len(top) else {}
     known = mine in ranked and theirs in ranked and mine is not None and theirs is not None
-    gap = ranked[mine] - ranked[theirs] if known else float("inf")  # type: ignore[index]
+    gap = ranked[mine] - ranked[theirs] if known else float("inf")  # type: ignore[index]  # not None if known
     return Divergence(prompt, position, mine, theirs, gap, gap <= 2 * noise)
 
 

@@ -9,6 +9,9 @@ from .console import (
     silence as silence,
     terminal as terminal,
 )
+from .environment import (
+    variables as variables,
+)
 from .files import (
     replacing as replacing,
     write_text as write_text,
@@ -33,5 +36,6 @@ __all__ = [
     "silence",
     "temporary_folder",
     "terminal",
+    "variables",
     "write_text",
 ]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+BUSY = 0.25
+"""Share of the cores from which on other processes are busy."""
 _STAT = Path("/proc/stat")
 _IDLE = (3, 4)
 """Columns of ``/proc/stat`` for time in which nothing runs: idle, and waiting for a disk."""

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import k2eval
@@ -100,7 +101,7 @@ class ReplicaActor:
         asyncio.get_running_loop().call_later(_WORDS_S, os._exit, 1)
 
 
-def heed_sigterm(leave: object) -> None:
+def heed_sigterm(leave: Callable[[], None]) -> None:
     """Call ``leave`` when SIGTERM comes, instead of ending this process.
 
     Only Ray's own code runs in the main thread, where handlers can be set. Its handler calls a function that is
@@ -110,4 +111,4 @@ def heed_sigterm(leave: object) -> None:
 
     name = "raise_sys_exit_with_custom_error_message"
     if hasattr(worker, name):
-        setattr(worker, name, lambda *_, **__: leave())  # type: ignore[operator]
+        setattr(worker, name, lambda *_, **__: leave())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import Field
 
@@ -46,7 +46,7 @@ class Blueprint(Record):
         from k2eval.engines.kinds import open_engine
 
         detection = Detection(self.reasoning, self.reasoning_from) if self.reasoning else None
-        engine: Any = open_engine(self.kind, self.model, self.arguments, self.speculative, log, detection)
+        engine = open_engine(self.kind, self.model, self.arguments, self.speculative, log, detection)
         if self.keeps_budgets:
-            engine.keeps_budgets = True
-        return engine  # type: ignore[no-any-return]
+            cast(Any, engine).keeps_budgets = True
+        return engine

@@ -23,7 +23,7 @@ from typing import Any, ClassVar, TypeVar
 
 from k2eval.engines.vllm.children import Children
 from k2eval.errors import ConfigError, EngineStopped
-from k2eval.system import temporary_folder
+from k2eval.system import temporary_folder, variables
 
 T = TypeVar("T")
 
@@ -123,7 +123,7 @@ class Cluster:
         own = self.address is None
         self._check_address()
         folder = self._stack.enter_context(_private_folder()) if own else Path()
-        self._stack.enter_context(_variables(_safe_variables() if own else {"RAY_USAGE_STATS_ENABLED": "0"}))
+        self._stack.enter_context(variables(_safe_variables() if own else {"RAY_USAGE_STATS_ENABLED": "0"}))
         if own:
             # Some of Ray's processes outlive a driver that is killed; the guard of engines ends them.
             children = Children()
@@ -275,17 +275,3 @@ def _private_folder() -> Any:
             yield folder
     finally:
         tempfile.tempdir = before
-
-
-@contextlib.contextmanager
-def _variables(variables: Mapping[str, str]) -> Any:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

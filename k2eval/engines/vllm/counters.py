@@ -69,7 +69,7 @@ class EngineCounters:
 
         counters = self
 
-        class Counting(StatLoggerBase):  # type: ignore[misc]
+        class Counting(StatLoggerBase):  # type: ignore[misc]  # vLLM's types are not looked at
             def __init__(self, vllm_config: Any, engine_index: int = 0) -> None:
                 pass
 

@@ -17,7 +17,7 @@ import psutil
 from k2eval.engines.checkpoint import weight_bytes
 from k2eval.engines.facts import longest_context
 from k2eval.errors import ConfigError, EngineError
-from k2eval.system import cores, remove_leftovers, temporary_folder
+from k2eval.system import cores, remove_leftovers, temporary_folder, variables
 
 _LONG = 64
 """Characters of a folder's name in which the name of a socket would become longer than the 107 that are allowed."""
@@ -73,16 +73,8 @@ def own_temporary_folder() -> Iterator[None]:
             settings["TORCHINDUCTOR_CACHE_DIR"] = str(folder.parent / f"torchinductor_{os.geteuid()}")
         if "VLLM_RPC_BASE_PATH" not in os.environ and len(str(folder)) <= _LONG:
             settings["VLLM_RPC_BASE_PATH"] = str(folder)
-        before = {name: os.environ.get(name) for name in settings}
-        os.environ.update(settings)
-        try:
+        with variables(settings):
             yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
 
 
 def _flush() -> None:

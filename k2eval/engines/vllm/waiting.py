@@ -21,8 +21,8 @@ from k2eval.system import cores, load
 
 SPIN = "300000"
 """``GOMP_SPINCOUNT`` of threads that wait awake: some milliseconds, longer than the pauses between two steps."""
-BUSY, QUIET = 0.25, 0.1
-"""Shares of the cores above which others are busy, and below which they are quiet."""
+QUIET = 0.1
+"""Share of the cores below which others are quiet; from `load.BUSY` on they are busy."""
 LOOK_EVERY_S = 3.0
 LOOKS = 5
 """Looks in a row that must find others quiet before threads wait awake again."""
@@ -71,7 +71,7 @@ class Waiting:
         """
         share = others / cores.count()
         self._quiet_looks = self._quiet_looks + 1 if share < QUIET else 0
-        if share >= BUSY:
+        if share >= load.BUSY:
             if not self._asleep:
                 self._asleep = await self._switch(True)
             if self._asleep:

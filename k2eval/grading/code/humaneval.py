@@ -202,7 +202,7 @@ class Placeholder:
     )
     __getitem__ = __getattr__ = __call__ = _itself
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _yes
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # no set holds it
 
     def __iter__(self) -> Iterator[Any]:
         return iter(())

@@ -62,7 +62,7 @@ def _take_away() -> None:
         shutil.__dict__[name] = None
     subprocess.__dict__["Popen"] = None
     for name in ("ipdb", "joblib", "resource", "psutil", "tkinter"):
-        sys.modules[name] = None  # type: ignore[assignment]
+        sys.modules[name] = None  # type: ignore[assignment]  # so that its import fails
 
 
 def _load(code: str, seconds: int) -> Any:
@@ -80,14 +80,14 @@ def _run_calls(code: str, prelude: str, tests: list[str], function: str, seconds
     called = getattr(_load(f"{prelude}\n{code}", seconds), function)
     arguments = [[json.loads(line) for line in test.split("\n")] for test in tests]
     for values in arguments:
-        if not _answered(lambda values=values: ("value", called(*values)), seconds, emit):  # type: ignore[misc]
+        if not _answered(lambda values=values: ("value", called(*values)), seconds, emit):  # type: ignore[misc]  # mypy infers no lambda with defaults
             return
 
 
 def _run_programs(code: str, prelude: str, tests: list[str], seconds: int, emit: Emit) -> None:
     wrapped = _load(_as_function(code, prelude), seconds).wrapped_function
     for test in tests:
-        if not _answered(lambda test=test: ("value", _printed(wrapped, test)), seconds, emit):  # type: ignore[misc]
+        if not _answered(lambda test=test: ("value", _printed(wrapped, test)), seconds, emit):  # type: ignore[misc]  # mypy infers no lambda with defaults
             return
 
 
@@ -132,7 +132,7 @@ def _printed(wrapped: Callable[[], object], text: str) -> str:
     """Return the output of one call to ``sys.stdout``, with ``text`` in the stand-in for standard input."""
     original, sys.stdout = sys.stdout, io.StringIO()
     printed = sys.stdout
-    printed.close = lambda: None  # type: ignore[method-assign]
+    printed.close = lambda: None  # type: ignore[method-assign]  # a program may close it
     try:
         with (
             unittest.mock.patch("builtins.open", unittest.mock.mock_open(read_data=text)),

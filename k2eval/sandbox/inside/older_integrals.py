@@ -102,9 +102,9 @@ def romberg(
         error = abs(new[-1] - value)
         value, row = new[-1], new
         if error < tol or error < rtol * abs(value):
-            return value  # type: ignore[no-any-return]
+            return value  # type: ignore[no-any-return]  # a number of the caller's kind
     warnings.warn(f"divmax ({divmax}) exceeded. Latest difference = {error:e}", stacklevel=2)
-    return value  # type: ignore[no-any-return]
+    return value  # type: ignore[no-any-return]  # a number of the caller's kind
 
 
 class interp2d:

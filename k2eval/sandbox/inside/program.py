@@ -39,7 +39,7 @@ def open_standard_streams() -> None:
             errors="backslashreplace" if name == "stderr" else "strict",
             line_buffering=name == "stderr",
         )
-        stream.mode = mode  # type: ignore[misc]
+        stream.mode = mode  # type: ignore[misc]  # as Python sets it
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
 
@@ -106,7 +106,7 @@ def finish(status: int, module: ModuleType | None = None) -> None:
     try:
         # If nothing waits to be joined or called, all that it would do is touch memory.
         if getattr(threading, "_shutdown_locks", True) or getattr(threading, "_threading_atexits", True):
-            threading._shutdown()  # type: ignore[attr-defined]
+            threading._shutdown()  # type: ignore[attr-defined]  # has no public name
         atexit._run_exitfuncs()
         if module is not None:
             drop_names(module.__dict__)

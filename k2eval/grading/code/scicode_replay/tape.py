@@ -160,7 +160,7 @@ class Stand:
     def __ne__(self, other: object) -> bool:
         return True
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # no set holds it
 
     def _got(self, name: str) -> Any:
         fields = self._tape.take("get", name)

@@ -1,0 +1,29 @@
+"""Variables of the environment for the time of a block."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+
+
+@contextlib.contextmanager
+def variables(settings: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of this process's environment, which its children inherit; restore them when the block ends.
+
+    >>> with variables({"K2EVAL_EXAMPLE": "1"}):
+    ...     os.environ["K2EVAL_EXAMPLE"]
+    '1'
+    >>> "K2EVAL_EXAMPLE" in os.environ
+    False
+    """
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
