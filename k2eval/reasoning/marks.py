@@ -34,8 +34,8 @@ _WORDS_BEFORE = re.compile(
     r"tags?|tokens?|markers?)[ \t]\Z",
     re.IGNORECASE,
 )
-# Matches the quotation mark in front of a quoted word, as in 'the "' and "(`"; not one that ends a word, as in "35**".
-_OPENING_QUOTE = re.compile(r"(?:\A|[\s,;:\[{<>=-])[\"'`*“‘«「『(]{1,4}\Z")
+# Matches the quotation mark that opens in 'the "', "(`" and "用“"; not one that ends a word, as in "35**" and "(B)".
+_OPENING_QUOTE = re.compile(r"(?:[“‘«「『(]|(?<![A-Za-z0-9)\]}$%.!?\"'`*])[\"'`*]{1,4})\Z")
 # Matches " tag", " and " behind a mark; not " And" or "and".
 _WORDS_AFTER = re.compile(r"[ \t](?:tags?|tokens?|markers?|blocks?|and|or)(?![a-zA-Z])")
 _PHRASE = 16

@@ -107,6 +107,15 @@ def test_a_key_that_is_none_is_refused(folder: Path, tmp_path: Path) -> None:
         sign(folder, tmp_path / "nothing")
 
 
+def test_a_key_that_is_none_leaves_the_signature_that_there_is(
+    folder: Path, key: Path, tmp_path: Path
+) -> None:
+    sign(folder, key)
+    with pytest.raises(ConfigError):
+        sign(folder, tmp_path / "nothing")
+    assert signer(folder, allowed(key)) == "lab@example.org"
+
+
 def test_what_was_verified_is_remembered_until_a_file_changes(folder: Path, cache: Path) -> None:
     assert not is_verified(folder)
     remember_verified(folder)

@@ -96,6 +96,30 @@ def test_a_quoted_end_tag_does_not_let_a_guess_pass(thought: str) -> None:
     assert split(f"<think>{thought}\n</think>\n8").answer.strip() == "8"
 
 
+@pytest.mark.parametrize(
+    ("thought", "answer"),
+    [
+        ("So the answer is A ", "\n\nAnswer: A"),
+        ("It is **35**", "**Answer: 35**"),
+        ("It is (B)", "(B) is right"),
+        ("so f(x)=`x`", "`x`"),
+        ('It is "yes"', '"yes"'),
+        ("答案是**35**", "**35**"),
+    ],
+)
+def test_words_in_quotes_on_both_sides_do_not_hide_the_end(thought: str, answer: str) -> None:
+    parts = split(f"<think>{thought}</think>{answer}")
+    assert (parts.reasoning, parts.answer.strip(), parts.complete) == (thought.strip(), answer.strip(), True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ['用"</think>"来结束', "用“</think>”来结束", "(`</think>`)", "**</think>** ends it", "a </think> tag"],
+)
+def test_an_end_mark_in_quotes_ends_nothing_in_any_language(words: str) -> None:
+    assert not split(f"<think>I {words} and maybe \\boxed{{7}}").complete
+
+
 def test_a_second_block_on_its_own_line_is_reasoning_again() -> None:
     parts = split("<think>a</think>\n\\boxed{4}\n<think>\n\\boxed{7}?\n</think>\nYes.")
     assert parts.answer.split() == ["\\boxed{4}", "Yes."]

@@ -14,7 +14,7 @@ from k2eval.sandbox.inside import older_numpy, older_scipy
 
 def make_anonymous_mappings_private() -> None:
     """Make ``mmap.mmap(-1, length)`` private, which the filter allows; with no second process it is the same."""
-    mmap.mmap = PrivateMapping  # type: ignore[misc, assignment]
+    mmap.mmap = PrivateMapping  # type: ignore[misc, assignment]  # a subclass in place of the class
 
 
 class PrivateMapping(mmap.mmap):
