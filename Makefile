@@ -72,7 +72,7 @@ doctor: setup ## Check what this machine offers
 	@$(K2) doctor
 
 ##@ Develop
-.PHONY: setup check test test-fast test-servers coverage format docs
+.PHONY: setup check test test-fast test-servers coverage format vendor docs pictures
 setup: ## Make the environment; does nothing when it is there
 	@requirements/install.sh
 check: setup ## ruff, mypy and import-linter
@@ -80,8 +80,10 @@ check: setup ## ruff, mypy and import-linter
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports --no-logo --no-cache
+# Three for two cores: the tests of Ray, Slurm and servers, one after the other on one of them, mostly wait.
+TEST_WORKERS ?= 2
 test: setup ## All tests
-	@$(PY) -m pytest -n 2 --dist loadgroup
+	@$(PY) -m pytest -n $(TEST_WORKERS) --dist loadgroup --durations 40
 test-fast: setup ## Tests that need neither vLLM nor much time
 	@$(PY) -m pytest -n 2 -m "not slow"
 test-servers: setup ## Tests against real servers, each in an environment of its own under build/servers
@@ -96,14 +98,23 @@ coverage: setup ## Branch coverage of the fast tests, child processes included
 format: setup ## Format the code
 	@$(PY) -m ruff check --fix -q . ; $(PY) -m ruff format -q .
 
+vendor: setup ## Fetch the JavaScript of the pages anew, at the versions of requirements/pages.json
+	@$(PY) requirements/pages.py --refresh
+
 docs: setup ## The documentation as pages, in build/site
 	@cmp -s requirements/docs.txt $(VENV)/.docs-installed || { $(PY) -m pip install -q --disable-pip-version-check \
 	    -r requirements/docs.txt && cp requirements/docs.txt $(VENV)/.docs-installed; }
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet && echo "Wrote build/site/index.html"
 
+pictures: setup ## The README's screenshot and recording, made anew with the bundled checkpoints and Debian's Chromium
+	@cmp -s requirements/pictures.txt build/pictures/.installed || { $(PY) -m pip install -q --disable-pip-version-check \
+	    --upgrade --target build/pictures -r requirements/pictures.txt && cp requirements/pictures.txt build/pictures/.installed; }
+	@PYTHONPATH=build/pictures $(PY) docs/pictures.py build/pictures/work
+
 ##@ Measure
-.PHONY: bench-beside bench-endpoint bench-fleet bench-generation bench-grading bench-kills bench-leaderboard bench-load \
-        bench-recipe bench-sandbox bench-schedule bench-speed bench-startup
+.PHONY: bench-beside bench-endpoint bench-fleet bench-generation bench-grading bench-kills bench-leaderboard bench-load bench-pages \
+        bench-race bench-recipe bench-sandbox bench-schedule bench-speed bench-startup bench-stock \
+        bench-swap
 bench-endpoint: setup ## Answers and tokens/s of one core through servers that answer from memory, against a bare client
 	@$(PY) -m benchmarks.endpoint $(ARGS)
 bench-fleet: setup ## Places that one driver keeps taken in 64 replicas of 256 places; ARGS="--recipe k2 --samples 20000"
@@ -128,10 +139,18 @@ bench-beside: setup ## What grading programs beside generation costs the engine
 	@$(PY) -m benchmarks.beside $(ARGS)
 bench-recipe: setup ## k2 as it flows against the same work stage by stage
 	@$(PY) -m benchmarks.recipe $(ARGS)
+bench-pages: setup ## A report of 1,000 questions × 16 repeats: its size, and seconds to open, filter and search
+	@$(PY) -m benchmarks.pages $(ARGS)
+bench-race: setup ## Races and scores to a wanted precision, simulated: error, power, savings, coverage and bias
+	@OMP_NUM_THREADS=1 $(PY) -m benchmarks.race $(ARGS)
 bench-schedule: setup ## Wall time of orders of samples on 1 to 64 replicas, simulated; ARGS="--places 32"
 	@$(PY) -m benchmarks.schedule $(ARGS)
 bench-startup: setup ## Seconds that `k2eval --help` takes
 	@$(PY) -m benchmarks.startup $(ARGS)
+bench-stock: setup ## Stock lm-eval against k2eval run, whole process and generation apart; ARGS="--rounds 1 --limit 20"
+	@$(PY) -m benchmarks.stock $(ARGS)
+bench-swap: setup ## Seconds of a swap of weights against a start, and a greedy probe; MODELS="a b" ARGS="--set NAME=VALUE"
+	@$(PY) -m benchmarks.swap $(MODELS) $(ARGS)
 
 ##@ Other
 .PHONY: help clean

@@ -13,6 +13,7 @@ setup(
         "k2eval": ["py.typed"],
         "k2eval._tasks": ["**/*.yaml", "**/*.jsonl", "**/*.h5"],
         "k2eval._leaderboards": ["published.csv"],
-        "k2eval.pages": ["*.css", "*.html", "*.js"],
+        "k2eval.protocols": ["*.yaml"],
+        "k2eval.pages": ["*.css", "*.html", "*.js", "report/*.js", "vendor/*", "vendor/*/*"],
     },
 )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import random
 import resource
 import shutil
@@ -40,6 +41,7 @@ _LONGEST = 4.0
 """Longest answer as a multiple of the mean: a limit of tokens cuts it."""
 _LOOK_S = 0.5
 _END = 0.98
+_FULL = 0.99
 
 
 def main() -> None:
@@ -90,6 +92,7 @@ async def measure(options: argparse.Namespace, folder: Path) -> None:
         f"driver: {1000 * used / summary.done:.2f} ms of processor time a sample, peak memory {memory:,.0f} MiB"
     )
     out.print(f"of the time in which places were taken, {100 * real:.1f} % were answers' own")
+    out.print(f"99 % of the places were taken after {fleet.full_after:.1f} s")
     out.print(f"places taken until {100 * _END:.0f} % of the samples have begun: {share:.3f}")
 
 
@@ -148,6 +151,12 @@ class Complete(FleetEngine):
         self.answered += 1
         self.own_s += generation.duration_s
         return generation
+
+    @property
+    def full_after(self) -> float:
+        """Seconds from the first look until nearly all places were taken."""
+        full = (look.at for look in self.looks if look.share >= _FULL)
+        return next(full, math.nan) - self.looks[0].at
 
     def figures(self) -> tuple[float, float]:
         """Return the share of places taken until nearly all has begun, and the answers' own part of that time."""

@@ -5,6 +5,9 @@ Every repeat has fresh numbers, so no cache of an earlier repeat helps. The two 
 Start-up and imports are not counted. The last line is the ratio of the medians.
 
     python -m benchmarks.grading [--questions 60] [--attempts 16] [--repeats 3] [--workers N]
+
+With several numbers, as in ``--workers 1,8,24``, pools of so many workers take turns instead, on mathematics and on
+programs in the sandbox; see `benchmarks.workers`.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from collections.abc import Callable
 
 from math_verify import parse, verify
 
-from k2eval.grading import GradingJob, GradingPool
+from k2eval.grading import MOST_OF_A_CREW, GradingJob, GradingPool
 from k2eval.records import Outcome, Question
 
 Form = tuple[str, list[str], list[str]]
@@ -161,11 +164,19 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=60)
     parser.add_argument("--attempts", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--workers", default=str(len(os.sched_getaffinity(0))))
+    parser.add_argument("--crew", type=int, default=MOST_OF_A_CREW, help="Most workers of a crew.")
     options = parser.parse_args()
+    numbers = [int(number) for number in options.workers.split(",")]
+    if len(numbers) > 1:
+        from benchmarks.workers import compare
+
+        compare(numbers, options)
+        return
+    [options.workers] = numbers
     logging.getLogger("math_verify").setLevel(logging.CRITICAL)
     rates: dict[str, list[float]] = {"serial": [], "pool": []}
-    with GradingPool(options.workers) as pool:
+    with GradingPool(options.workers, crew=options.crew) as pool:
         serial(workload(10_000, 9, 2))
         while len(pool.pids()) < options.workers:
             pooled(pool, workload(10_000, 9, 20))

@@ -123,7 +123,9 @@ ENDING = {
     "TERM": _signal(signal.SIGTERM, group=False),
     "Ctrl-C": _signal(signal.SIGINT),
     "Ctrl-C twice": _signal(signal.SIGINT, signal.SIGINT),
-    "engine": lambda started, draw: _kill_one_of(started, ("EngineCore", "multiprocessing.spawn"), draw),
+    "engine": lambda started, draw: _kill_one_of(
+        started, ("EngineCore", "vllm.spare", "multiprocessing.spawn"), draw
+    ),
 }
 """Kills that end the run."""
 PASSING = {

@@ -1,10 +1,14 @@
 """Simulate a run on 1 to 64 replicas in several orders of its samples, and compare the wall times.
 
     python -m benchmarks.schedule [--places 256] [--recipe k2] [--recorded leaderboards/nano/rl-plain] [--within 0.2]
+        [--speculation 2]
 
 k2eval's own `Order` decides, with the simulation's clock. A replica runs up to ``--places`` requests at once. Its
 speed for n requests is that of a 32B model on one H200 (docs/measurements.md), between the measured points a power of
-n. The driver hands out ``--ahead`` samples more than there are places; they wait in the order in which they came.
+n; beyond the last it has the same speed for all requests together, so more ``--places`` only share it. With
+``--speculation X`` one request alone is X times as fast, 256 requests gain nothing, and between them the gain is a
+power of n. The driver hands out ``--ahead`` samples more than there are places; they wait in the order in which they
+came.
 
 The samples are 263 questions × 16 repeats of AIME 2024 and 2025, HMMT 2025 and Omni-MATH-HARD. Logarithms of their
 lengths are normal, with a standard deviation of 0.5 between the questions of a task (``--between``) and of 0.35
@@ -47,7 +51,7 @@ from k2eval.journal import read_run, read_verdicts
 from k2eval.records import Outcome, Question, SampleKey, Sampling, Verdict
 from k2eval.run import Assignment, EarlierLengths, Order
 
-SPEEDS = ((1, 52.6), (16, 808.0), (64, 2727.0), (256, 5648.0))
+SPEEDS: tuple[tuple[int, float], ...] = ((1, 52.6), (16, 808.0), (64, 2727.0), (256, 5648.0))
 """Requests at once and tokens/s of the replica."""
 TASKS = (
     ("aime24", 30, 21_482),
@@ -87,6 +91,16 @@ class Fixed:
 
     def end(self, assignment: Assignment, length: float | None) -> None:
         pass
+
+
+def with_speculation(gain: float) -> tuple[tuple[int, float], ...]:
+    """Return the speeds of a replica that speculates while it has few requests.
+
+    >>> [round(speed) for _, speed in with_speculation(2)]
+    [105, 1143, 3243, 5648]
+    """
+    most = SPEEDS[-1][0]
+    return tuple((n, speed * gain ** (1 - math.log(n) / math.log(most))) for n, speed in SPEEDS)
 
 
 def tokens_per_s(requests: int) -> float:
@@ -315,10 +329,13 @@ def main() -> None:
     parser.add_argument("--between", type=float, default=0.5)
     parser.add_argument("--within", type=float, default=0.35)
     parser.add_argument("--drift", type=float, default=0.15)
+    parser.add_argument("--speculation", type=float, default=1.0, help="Gain of a request that is alone.")
     parser.add_argument("--recipe", choices=RECIPES, default="plain")
     parser.add_argument("--recorded", type=Path, help="Run directory whose lengths are replayed.")
     parser.add_argument("--rounds", type=int, default=3, help="Draws of the lengths.")
     options = parser.parse_args()
+    global SPEEDS
+    SPEEDS = with_speculation(options.speculation)
     replicas = [int(text) for text in options.replicas.split(",")]
     seconds: dict[tuple[str, int], list[float]] = defaultdict(list)
     for seed in range(options.rounds):

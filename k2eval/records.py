@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
-from k2eval.values import Count, Integer, Number, Text
+from k2eval.values import Amount, Count, Duration, Integer, Number, ShownText, Text
 
 Json = Any
 """Any value that ``json.loads`` can return."""
@@ -64,6 +64,8 @@ class Outcome(StrEnum):
     """Our failure: the engine, the planner or the judge gave no usable answer."""
     PROMPT_TOO_LONG = "prompt_too_long"
     """Our failure: the prompt does not fit the engine's context."""
+    UNDECIDED = "undecided"
+    """Our failure: no rule can decide about the answer, and no judge has decided."""
 
     @property
     def is_infrastructure(self) -> bool:
@@ -71,7 +73,9 @@ class Outcome(StrEnum):
         return self in _INFRASTRUCTURE
 
 
-_INFRASTRUCTURE = frozenset({Outcome.GRADER_ERROR, Outcome.ENGINE_ERROR, Outcome.PROMPT_TOO_LONG})
+_INFRASTRUCTURE = frozenset(
+    {Outcome.GRADER_ERROR, Outcome.ENGINE_ERROR, Outcome.PROMPT_TOO_LONG, Outcome.UNDECIDED}
+)
 
 
 class NoteKind(StrEnum):
@@ -93,6 +97,8 @@ class NoteKind(StrEnum):
     """Servers that were left out, were asked again, or count tokens in their own way."""
     REASONING = "reasoning"
     """Reasoning that could not be told from the answer, or was cut."""
+    STOPPED = "stopped"
+    """Responses that a stop string ended inside their reasoning."""
     ENGINE = "engine"
     """The checkpoint or its engine."""
     REPLICAS = "replicas"
@@ -105,7 +111,7 @@ class Note(Record):
     """A fact that a reader of the scores must know. Programs use its kind, never its text."""
 
     kind: NoteKind
-    text: str
+    text: ShownText
 
 
 class Message(Record):
@@ -194,16 +200,20 @@ class Request(Record):
     messages: tuple[Message, ...]
     sampling: Sampling
     seed: int
+    begun: Generation | None = None
+    """An answer that the engine goes on with, its reasoning ended by the format's mark; None if it begins one."""
+    begun_tokens: int = Field(0, ge=0)
+    """Number of first tokens of that answer that are kept."""
 
 
 class SpeculativeCounts(Record):
     """Counts of speculative decoding, for one generation or a sum of several."""
 
-    drafts: int
+    drafts: Amount
     """Number of verification steps that had a draft."""
-    drafted_tokens: int
-    accepted_tokens: int
-    accepted_per_position: tuple[int, ...] = ()
+    drafted_tokens: Amount
+    accepted_tokens: Amount
+    accepted_per_position: tuple[Amount, ...] = ()
 
 
 class _OfSample(Record):
@@ -220,28 +230,31 @@ class _OfSample(Record):
 class Generation(_OfSample):
     """An engine's answer to one request."""
 
-    key: str
-    task: str
-    question_id: str
+    key: Text
+    task: Text
+    question_id: Text
     repeat_index: int
-    stage: str
+    stage: Text
     text: str
     """The raw text, reasoning and stop string included."""
     finish_reason: FinishReason
     prefill: str = ""
-    """The start of the answer that the chat template put at the end of the prompt, such as ``<think>``."""
-    prompt_tokens: int
-    cached_tokens: int = 0
+    """The start of the answer that stood at the end of the prompt: from its template (``<think>``), or gone on with."""
+    answer_start: int | None = Field(None, ge=0)
+    """Index in ``prefill + text`` of the answer's first character if a server split reasoning off; None if the marks
+    in the text tell. It is the length of the text if no answer came."""
+    prompt_tokens: Amount
+    cached_tokens: Amount = 0
     """Number of prompt tokens served from the prefix cache."""
-    output_tokens: int
-    queue_s: float | None = None
+    output_tokens: Amount
+    queue_s: Duration | None = None
     """Seconds between arrival at the engine and scheduling."""
-    ttft_s: float | None = None
+    ttft_s: Duration | None = None
     """Seconds between arrival at the engine and the first token."""
-    duration_s: float
+    duration_s: Duration
     """Seconds between arrival at the engine and the last token."""
     seed: int
-    model: str = ""
+    model: ShownText = ""
     """The engine's name for its model."""
     speculative: SpeculativeCounts | None = None
 
@@ -253,15 +266,8 @@ class Generation(_OfSample):
             request: The request, which gives the generation its key, its sample and its seed.
             answer: All other fields.
         """
-        return cls(
-            key=request.key,
-            task=request.task,
-            question_id=request.question_id,
-            repeat_index=request.repeat_index,
-            stage=request.stage,
-            seed=request.seed,
-            **answer,
-        )
+        shared = ("key", "task", "question_id", "repeat_index", "stage", "seed")
+        return cls(**{name: getattr(request, name) for name in shared}, **answer)
 
 
 class Response(Record):
@@ -280,6 +286,8 @@ class Response(Record):
     """Number of output tokens of all generations."""
     reasoning: ReasoningFormat = ReasoningFormat()
     """The format of the checkpoint that wrote the text."""
+    answer_start: int | None = Field(None, ge=0)
+    """Index in the text of the answer's first character if a server split reasoning off; None if the marks tell."""
     notes: dict[str, Json] = Field(default_factory=dict)
     """Notes of the recipe: missing candidates, votes, judgements …"""
 
@@ -339,18 +347,18 @@ class Grade(_Scored):
 class Verdict(_OfSample, _Scored):
     """A grade with its sample and its cost. No field differs between two identical runs."""
 
-    task: str
-    question_id: str
+    task: Text
+    question_id: Text
     repeat_index: int = Field(ge=0)
     extracted: str | None = None
-    grader: str
+    grader: ShownText
     """Name and version of the grader, such as ``math/1``."""
-    selected: str = ""
-    generations: tuple[str, ...] = ()
-    output_tokens: int = 0
-    recipe_tokens: int = 0
+    selected: Text = ""
+    generations: tuple[Text, ...] = ()
+    output_tokens: Amount = 0
+    recipe_tokens: Amount = 0
     finish_reason: FinishReason | None = None
-    tags: dict[str, str] = Field(default_factory=dict)
+    tags: dict[Text, Text] = Field(default_factory=dict)
     detail: dict[str, Json] = Field(default_factory=dict)
     notes: dict[str, Json] = Field(default_factory=dict)
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 import pytest_asyncio
+import typer.testing
 
 from k2eval.engines.vllm.engine import VllmEngine
 from k2eval.testing import make_tiny_checkpoint
 from tests.vllm_engine import CONTEXT
 
+# No test asks the hub. Where there is no network, its client would ask again for 23 s before it gives up.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 # The same examples on every machine, and no limit on how long one takes: a busy machine fails nothing.
 # `pytest --hypothesis-profile=default` looks further.
-hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
 hypothesis.settings.load_profile("repeatable")
+
+# Building the command line takes longer than most of its uses in tests.
+typer.testing._get_command = functools.cache(typer.main.get_command)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")

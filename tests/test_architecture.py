@@ -10,7 +10,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "k2eval"
-CONTRACTS = {"__init__.py", "__main__.py", "records.py", "errors.py", "values.py", "testing.py", "py.typed"}
+CONTRACTS = {
+    "__init__.py",
+    "__main__.py",
+    "records.py",
+    "errors.py",
+    "texts.py",
+    "values.py",
+    "testing.py",
+    "py.typed",
+}
 INSIDE_THE_BOX = PACKAGE / "sandbox" / "inside"
 MOST_LINES = 400
 
@@ -72,6 +81,11 @@ def test_dependencies_point_one_way_and_in_no_circle() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_no_wait_loses_a_cancellation() -> None:
+    """`asyncio.wait_for` of Python 3.11 forgets one that comes with the result; `asyncio.timeout` does not."""
+    assert not [path for path in modules() if "asyncio.wait_for(" in path.read_text("utf-8")]
 
 
 def test_every_package_has_a_line_in_the_architecture() -> None:

@@ -73,9 +73,9 @@ def test_every_part_of_a_place_moves_the_seed() -> None:
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
-def test_only_infrastructure_failures_have_no_score(outcome: Outcome) -> None:
-    ours = {Outcome.GRADER_ERROR, Outcome.ENGINE_ERROR, Outcome.PROMPT_TOO_LONG}
-    assert (Grade.of(outcome).score is None) == (outcome in ours)
+def test_only_failures_of_ours_and_what_no_rule_decides_have_no_score(outcome: Outcome) -> None:
+    without = {Outcome.GRADER_ERROR, Outcome.ENGINE_ERROR, Outcome.PROMPT_TOO_LONG, Outcome.UNDECIDED}
+    assert (Grade.of(outcome).score is None) == (outcome in without)
     assert (Grade.of(outcome).score == 1.0) == (outcome is Outcome.CORRECT)
 
 
@@ -99,3 +99,9 @@ def test_what_was_generated_without_thinking_by_0_1_0_is_found_again() -> None:
 def test_a_sampling_is_read_as_it_was_written() -> None:
     sampling = Sampling(thinking=True, reasoning_effort="low", thinking_budget=5)
     assert Sampling.model_validate_json(sampling.model_dump_json()) == sampling
+
+
+def test_a_line_names_no_boundary_unless_a_server_told_one() -> None:
+    told = generation().model_copy(update={"answer_start": 1})
+    assert "answer_start" not in generation().to_line()
+    assert Generation.model_validate(json.loads(told.to_line())) == told

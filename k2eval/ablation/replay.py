@@ -29,17 +29,28 @@ from k2eval.recipes import (
     plan,
 )
 from k2eval.records import Generation, Message, Request, Response, Role
-from k2eval.run import Assignment, NotKept, Work, check_same, identity_of
+from k2eval.run import (
+    Assignment,
+    NotKept,
+    Work,
+    check_same,
+    hinting,
+    identity_of,
+    trusted_config,
+)
 from k2eval.system import cores
 
 
-async def ablate(folders: Sequence[Path], n: int = 3, data: Path | None = None) -> Table:
+async def ablate(
+    folders: Sequence[Path], n: int = 3, data: Path | None = None, include: Sequence[Path] = ()
+) -> Table:
     """Replay every recipe that the given runs hold.
 
     Args:
         folders: Run directories of one checkpoint, asked the same questions with the same seed.
         n: Candidates of the best-of-N and majority rows.
-        data: Folder with the benchmarks' rows, if it is not the folder of the runs.
+        data: Folder with the benchmarks' rows; ``K2EVAL_DATA`` or the hub if None.
+        include: Folders with the user's own tasks.
 
     Raises:
         ConfigError: If ``n`` is less than 1.
@@ -48,15 +59,13 @@ async def ablate(folders: Sequence[Path], n: int = 3, data: Path | None = None) 
     if n < 1:
         raise ConfigError(f"--n: expected at least 1 candidate, got {n}.")
     runs = [read_run(folder) for folder in folders]
-    work = _work(folders, runs, data)
-    for run in runs:
-        check_same(run, work)
+    work = _work(folders, runs, data, include)
     archive = Archive(folders)
     table = Table(n)
     for name in row_names(n):
         table.cells[name] = {}
     window = asyncio.Semaphore(64)
-    async with GradingPool(work.config.workers or cores.count()) as pool, asyncio.TaskGroup() as group:
+    async with GradingPool(cores.count()) as pool, asyncio.TaskGroup() as group:
         for assignment in work.assignments():
             table.asked += 1
             await window.acquire()
@@ -65,7 +74,9 @@ async def ablate(folders: Sequence[Path], n: int = 3, data: Path | None = None) 
     return table
 
 
-def _work(folders: Sequence[Path], runs: Sequence[RunRecord], data: Path | None) -> Work:
+def _work(
+    folders: Sequence[Path], runs: Sequence[RunRecord], data: Path | None, include: Sequence[Path]
+) -> Work:
     """Return the samples that all runs asked for."""
     skipped = ("recipe", "answer_judge")
     first = {key: value for key, value in identity_of(runs[0]).items() if key not in skipped}
@@ -86,9 +97,12 @@ def _work(folders: Sequence[Path], runs: Sequence[RunRecord], data: Path | None)
         "recipe": "plain",
         "repeats": max(run.repeats for run in runs),
         "limit": None if None in limits else max(limit for limit in limits if limit),
-        **({"data": data} if data else {}),
     }
-    return Work(runs[0].config.model_copy(update=changes))
+    with hinting(runs[0], data, include):
+        work = Work(trusted_config(runs[0], data, include).model_copy(update=changes))
+        for run in runs:
+            check_same(run, work)
+    return work
 
 
 class _Replay:
@@ -107,7 +121,7 @@ class _Replay:
         self._seed, self._run = seed, run
         self._archive, self._pool, self._table = archive, pool, table
         self._generations: dict[str, Generation] = {}
-        self._graded: dict[str, float] = {}
+        self._graded: dict[tuple[str, int | None], float] = {}
         self._solved: dict[str, Response] = {}
         """Candidates made in several steps, by the key of their last generation."""
 
@@ -202,13 +216,11 @@ class _Replay:
 
     async def _score(self, response: Response) -> float | None:
         """Return the response's score; None if it could not be graded."""
-        if response.text not in self._graded:
-            truncated = response.finish_reason == "length"
-            grade = await self._pool.grade(
-                self._assignment.question, response.text, truncated, reasoning=response.reasoning
-            )
-            self._graded[response.text] = np.nan if grade.score is None else grade.score
-        score = self._graded[response.text]
+        key = response.text, response.answer_start
+        if key not in self._graded:
+            grade = await self._pool.grade_response(self._assignment.question, response)
+            self._graded[key] = np.nan if grade.score is None else grade.score
+        score = self._graded[key]
         return None if np.isnan(score) else score
 
 

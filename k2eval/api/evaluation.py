@@ -17,7 +17,7 @@ from k2eval.errors import ConfigError
 from k2eval.recipes import Recipe
 from k2eval.run import Runner
 from k2eval.system import terminal
-from k2eval.tasks import import_object, task_files
+from k2eval.tasks import import_object, task_files, task_groups
 
 if TYPE_CHECKING:
     from k2eval.records import Json
@@ -34,7 +34,8 @@ def evaluate(
     tasks: str | Sequence[str] = (),
     *,
     out: str | Path,
-    recipe: str | Recipe = "plain",
+    protocol: str | None = None,
+    recipe: str | Recipe | None = None,
     repeats: int | None = None,
     engine: str | Mapping[str, Json] | Engine = "vllm",
     roles: Mapping[str, Mapping[str, Json]] | None = None,
@@ -49,6 +50,7 @@ def evaluate(
     speculative: str | Mapping[str, Json] | None = None,
     reasoning: str | Mapping[str, str] = "auto",
     system: str | None = None,
+    prompt_language: str | None = None,
     thinking: bool | None = None,
     reasoning_effort: str | None = None,
     thinking_budget: int | None = None,
@@ -71,8 +73,10 @@ def evaluate(
             if ``engine`` is an object.
         tasks: Names of tasks, as ``k2eval tasks`` lists them.
         out: Run directory.
+        protocol: Protocol of others whose recipe, prompts, sampling and repeats are the defaults: ``matharena`` …, as
+            ``k2eval protocols`` lists them.
         recipe: The recipe of each response: a name, as ``k2eval recipes`` lists them, or an async function of a
-            `Sample`.
+            `Sample`; that of the protocol, or else ``plain``, if None.
         repeats: Independent repeats of every question; each task's own default if None.
         engine: ``vllm``, ``endpoint`` or ``scripted``; or a mapping of ``kind`` and the engine's arguments, such as
             ``{"kind": "vllm", "max_model_len": 8192}``; or an engine object.
@@ -88,6 +92,7 @@ def evaluate(
         speculative: Speculative decoding, such as ``"ngram"``.
         reasoning: How the checkpoint marks its reasoning, as ``k2eval run --reasoning``.
         system: System text of all tasks: ``keep``, ``none`` or the text itself.
+        prompt_language: Language of the instructions around the questions, ``en`` or ``zh``; English if None.
         thinking: Whether the model thinks first; its chat template decides if None.
         reasoning_effort: How hard it thinks, in its own word.
         thinking_budget: The most tokens that it may think.
@@ -117,7 +122,8 @@ async def evaluate_async(
     tasks: str | Sequence[str] = (),
     *,
     out: str | Path,
-    recipe: str | Recipe = "plain",
+    protocol: str | None = None,
+    recipe: str | Recipe | None = None,
     repeats: int | None = None,
     engine: str | Mapping[str, Json] | Engine = "vllm",
     roles: Mapping[str, Mapping[str, Json]] | None = None,
@@ -132,6 +138,7 @@ async def evaluate_async(
     speculative: str | Mapping[str, Json] | None = None,
     reasoning: str | Mapping[str, str] = "auto",
     system: str | None = None,
+    prompt_language: str | None = None,
     thinking: bool | None = None,
     reasoning_effort: str | None = None,
     thinking_budget: int | None = None,
@@ -148,6 +155,7 @@ async def evaluate_async(
         model: As for `evaluate`, like all arguments.
         tasks: Names of tasks.
         out: Run directory.
+        protocol: Protocol of others.
         recipe: How a response is made.
         repeats: Independent repeats of every question.
         engine: Kind, mapping or object.
@@ -163,6 +171,7 @@ async def evaluate_async(
         speculative: Speculative decoding.
         reasoning: How the checkpoint marks its reasoning.
         system: System text of all tasks.
+        prompt_language: Language of the instructions around the questions.
         thinking: Whether the model thinks first.
         reasoning_effort: How hard it thinks.
         thinking_budget: The most tokens that it may think.
@@ -202,7 +211,8 @@ async def evaluate_async(
             "model": str(model) if model is not None else own_engine and own_engine.info.name,
             "tasks": tasks if isinstance(tasks, str) else tuple(tasks),
             "out": Path(out),
-            "recipe": recipe if isinstance(recipe, str) else _name_of(recipe),
+            "protocol": protocol,
+            "recipe": recipe if isinstance(recipe, str | None) else _name_of(recipe),
             "repeats": repeats,
             "engine": {"kind": None} if own_engine else _section(cast("str | Mapping[str, Any]", engine)),
             "roles": roles,
@@ -216,6 +226,7 @@ async def evaluate_async(
             "speculative": speculative,
             "reasoning": reasoning,
             "system": system,
+            "prompt_language": prompt_language,
             "thinking": thinking,
             "reasoning_effort": reasoning_effort,
             "thinking_budget": thinking_budget,
@@ -223,6 +234,7 @@ async def evaluate_async(
             "fleet": {"replicas": replicas, "cluster": cluster},
         },
         task_names=task_files,
+        task_groups=task_groups,
     )
     await Runner(config, open_engines(config, own_engine), _console(progress), signals=False).run()
     return Run(config.out)

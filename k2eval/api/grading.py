@@ -14,7 +14,7 @@ from k2eval.reasoning import format_named
 from k2eval.records import Grade, Json, Question
 from k2eval.tasks import load_questions, load_tasks
 
-_WITH_GOLD = ("math", "choice")
+_WITH_GOLD = ("math", "choice", "number")
 
 
 def grade(
@@ -41,8 +41,8 @@ def grade(
     Args:
         response: The raw text of the model, reasoning included.
         gold: The right answer: LaTeX or a number for ``math``; a letter, the text of an option or its index from 0 for
-            ``choice``.
-        grader: ``math`` or ``choice``, if ``gold`` is given.
+            ``choice``; a number for ``number``.
+        grader: ``math``, ``choice`` or ``number``, if ``gold`` is given.
         options: The texts of the options, for ``choice``.
         answer_type: ``integer`` if only an integer may be the answer, for ``math``.
         task: Name of a task, in place of ``gold``.
@@ -80,8 +80,8 @@ def grade(
         return _pool().submit(GradingJob(question, response, truncated, reasoning=form)).result()
     if grader not in _WITH_GOLD and "." not in grader:
         raise ConfigError(
-            f"Expected grader math or choice, or a module of your own, got {grader!r}. Programs are graded by their "
-            "task: give task=… and question_id=…."
+            f"Expected grader math, choice or number, or a module of your own, got {grader!r}. Programs are graded by "
+            "their task: give task=… and question_id=…."
         )
     row: dict[str, Json] = {"response": response, "gold": gold, "truncated": truncated}
     row |= {} if options is None else {"options": list(options)}

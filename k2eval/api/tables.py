@@ -52,7 +52,7 @@ class ComparisonTable(compare.Comparison):
 
     @property
     def frame(self) -> pd.DataFrame:
-        """A row for each pair of runs and benchmark or average: scores and difference in percent, p-value, verdict."""
+        """A row for each pair of runs and benchmark or average: scores and difference by unit, p-value, verdict."""
         rows: list[dict[str, Any]] = []
         for pair in self.pairs:
             for line in pair.lines:
@@ -63,11 +63,12 @@ class ComparisonTable(compare.Comparison):
                         "second": pair.second.info.name,
                         "benchmark": line.name,
                         "average": line.average,
-                        "first_score": 100 * line.first.value,
-                        "second_score": 100 * line.second.value,
-                        "difference": 100 * difference.value,
-                        "low": 100 * difference.low,
-                        "high": 100 * difference.high,
+                        "first_score": line.scale * line.first.value,
+                        "second_score": line.scale * line.second.value,
+                        "difference": line.scale * difference.value,
+                        "low": line.scale * difference.low,
+                        "high": line.scale * difference.high,
+                        "unit": line.error_unit or "%",
                         "p": line.p,
                         "verdict": line.verdict,
                         "questions": difference.questions,
@@ -101,6 +102,7 @@ def build_leaderboard(
     exclude: str | Path | None = None,
     split: str | Path | None = None,
     cutoff: str | None = None,
+    order: leaderboard.Order = "score",
 ) -> LeaderboardTable:
     """Build one table of runs, every number with its interval and its denominator.
 
@@ -110,6 +112,7 @@ def build_leaderboard(
         exclude: File that lists questions to leave out, one per line (id, ``task/id`` or hash).
         split: File that lists questions to score apart from the others, in columns of their own.
         cutoff: ISO date; benchmarks whose questions carry dates get a column for each side of the date.
+        order: Whether rows stand in the order of their scores, or of the lower ends of the scores' intervals.
 
     Raises:
         ConfigError: If no run is given, or a list or date cannot be used.
@@ -122,6 +125,7 @@ def build_leaderboard(
         exclude=_path(exclude),
         split=_path(split),
         cutoff=cutoff,
+        order=order,
     )
     return LeaderboardTable(**_fields(board))
 

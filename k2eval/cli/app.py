@@ -5,21 +5,32 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, TextIO
 
 import typer
 
-from k2eval.cli import evaluate, exchange, machine, tables, verify
+from k2eval.cli import (
+    budget,
+    decide,
+    evaluate,
+    exchange,
+    gate,
+    machine,
+    parity,
+    series,
+    serve,
+    tables,
+    verify,
+)
 from k2eval.cli.options import MACHINE
 from k2eval.errors import K2EvalError
 from k2eval.sandbox import app as sandbox_app
-from k2eval.system import CLOSED_PIPE, ClosedPipe, silence
+from k2eval.system import CLOSED_PIPE, ENDED, ClosedPipe, heed_signals, ignore_signals, silence
+from k2eval.texts import showable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,18 +60,22 @@ def root(
 
 
 evaluate.add_to(app)
+series.add_to(app)
 tables.add_to(app)
+decide.add_to(app)
+gate.add_to(app)
+parity.add_to(app)
+budget.add_to(app)
 exchange.add_to(app)
 machine.add_to(app)
+serve.add_to(app)
 verify.add_to(app)
 app.add_typer(sandbox_app, name="sandbox", rich_help_panel=MACHINE)
 
 
 def main() -> None:
     """Run the command line. k2eval's own errors are printed without a traceback and end with code 2."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _end_in_order)
+    heed_signals()
     warnings.showwarning = _show_warning
     status: list[int] = []
     atexit.register(leave, status)  # before whatever a command registers, so called after it
@@ -77,18 +92,18 @@ def main() -> None:
         status.append(ending.code if isinstance(ending.code, int) else int(ending.code is not None))
         raise
     finally:
+        if status and status[0] in ENDED:  # `timeout` and shells send their signal twice
+            ignore_signals()
         for stream in (sys.stdout, sys.stderr):
             silence(stream)
 
 
-def _end_in_order(number: int, frame: FrameType | None) -> None:
-    """End the command as `sys.exit` does, so that its temporary files are removed. A signal handler."""
-    sys.exit(128 + number)
-
-
 def leave(status: Sequence[int]) -> None:
-    """End the process without tearing down PyTorch and vLLM, which takes seconds; empty: end as usual."""
-    if status and "torch" in sys.modules:
+    """End the process at once; empty: end as usual.
+
+    Tearing down PyTorch and vLLM takes seconds, and Ray without its head crashes.
+    """
+    if status and not sys.modules.keys().isdisjoint(("torch", "ray")):
         for stream in (sys.stdout, sys.stderr):
             silence(stream)
         os._exit(status[0])
@@ -109,4 +124,4 @@ def _show_warning(
 
 def _print_error(message: str) -> None:
     with contextlib.suppress(OSError, ValueError):  # nobody reads standard error any more
-        print(f"k2eval: {message}", file=sys.stderr)
+        print(showable(f"k2eval: {message}"), file=sys.stderr)

@@ -20,16 +20,19 @@ from k2eval.engines import (
     doubled_start,
     pinned,
     turn_end,
+    weights_fault,
 )
 from k2eval.engines.vllm import Preview
 from k2eval.errors import ConfigError
-from k2eval.reasoning import HARMONY, find_format, prefill_of
+from k2eval.reasoning import find_format, prefill_of
 from k2eval.records import ReasoningFormat, Request
 from k2eval.run import RoleEngines, Work, switches_set_by_user
 from k2eval.system import terminal
 
 NOT_READY = 1
 """Exit code if something must be set."""
+_ANSWERS_IN_PARTS = ("harmony", "solar")
+"""Formats whose earlier answers end otherwise than new ones."""
 _LONG = 400
 """Characters of a system text that are shown."""
 
@@ -53,6 +56,11 @@ def check_model_command(config: RunConfig, served: str | None, verbose: bool, as
         from k2eval.cli.check_server import check_server
 
         findings = check_server(config, served)
+    elif served is not None:
+        raise ConfigError(
+            f"--model names one of the models of a server, and {config.model} is no URL. Leave it out, or give the "
+            "server's URL, such as http://host:8000/v1."
+        )
     else:
         findings = check_checkpoint(config)
     if as_json:
@@ -78,10 +86,11 @@ def check_checkpoint(config: RunConfig) -> Findings:
     findings.facts["architecture"] = f"{facts.architecture}, {facts.dtype}{size}"
     if facts.quantisation:
         findings.facts["quantisation"] = facts.quantisation
-    if Path(config.model).is_dir() and not any(Path(config.model).glob("*.safetensors")):
-        findings.note(
-            "there are no *.safetensors files: vLLM needs weights of another kind, or the copy is not whole"
-        )
+    fault = None if arguments.get("load_format") == "dummy" else weights_fault(config.model)
+    if fault:
+        findings.must(fault)
+    elif Path(config.model).is_dir() and not any(Path(config.model).glob("*.safetensors")):
+        findings.note("there are no *.safetensors files: vLLM needs a format of weights that it reads")
     reasoning = find_format(config.model, config.reasoning, arguments)
     findings.facts["reasoning"] = reasoning.sentence
     work = Work(config)
@@ -161,7 +170,7 @@ def _check_end(
     ends = list(dict.fromkeys([*facts.end_tokens, *([own] if own else [])]))
     if ends:
         findings.facts["end tokens"] = ", ".join(ends)
-    if files.template is None or form == HARMONY:  # whose earlier answers end otherwise than new ones
+    if files.template is None or form.name in _ANSWERS_IN_PARTS:
         return
     sampling = work.sampling_of(work.sets[0])
     end = turn_end(files.template, files.template.arguments_of(sampling))

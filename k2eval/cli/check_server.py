@@ -15,7 +15,7 @@ from k2eval.config import RunConfig
 from k2eval.engines import ScriptedEngine
 from k2eval.engines.endpoint import EndpointEngine, Secrets, checked, reasoning_field
 from k2eval.errors import ConfigError, EngineError, EngineStopped
-from k2eval.reasoning import Parts, find_format, split
+from k2eval.reasoning import Parts, find_format
 from k2eval.records import Generation, Json, Message, ReasoningFormat, Request, Sampling
 from k2eval.run import RoleEngines, Work
 
@@ -23,6 +23,8 @@ _PATIENCE_S = 60.0
 _ROOM = 1024
 """Tokens of an answer, so that a model that reasons comes to an end."""
 _ATTEMPTS = 2
+_SHOWN = 10
+"""Most names of models that are listed."""
 _SUM = "What is 2 + 3? Answer with the number."
 _TAGGED = "What is 2 + 3? Put the number between <answer> and </answer>."
 _SCHEMA: dict[str, Json] = {
@@ -71,7 +73,7 @@ class Server:
             words = " ".join(answer.text.split())[:200]
             raise ConfigError(
                 f"{self.url} does not list its models (HTTP {answer.status_code}: {words}). "
-                "Name the model with --served NAME; or correct the URL, it usually ends in /v1."
+                "Name the model with --model NAME; or correct the URL, it usually ends in /v1."
             )
         return names
 
@@ -108,7 +110,8 @@ def check_server(config: RunConfig, served: str | None) -> Findings:
     models = [served] if served else server.models()
     if len(models) > 1:
         findings.note(
-            f"the server lists {len(models)} models, the first was asked; --served NAME names another"
+            f"the server lists {len(models)} models, the first was asked; --model NAME names another: "
+            f"{', '.join(models[:_SHOWN])}{', …' if len(models) > _SHOWN else ''}"
         )
     arguments = {"attempts": _ATTEMPTS, "timeout_s": _PATIENCE_S, **config.engine.arguments, "base_url": url}
     findings.facts["model"] = models[0]
@@ -142,7 +145,7 @@ async def _ask_all(
                 continue
             ended = f"finish_reason {generation.finish_reason}, {generation.output_tokens} tokens"
             findings.prompts.append((f"{title}: {ended}", generation.prefill + generation.text))
-            check(findings, generation, split(generation.prefill + generation.text, form))
+            check(findings, generation, Parts.of(generation, form))
         await _ask_stages(findings, engine, work)
         for note in engine.info.notes:
             findings.note(note.text.rstrip("."))

@@ -31,9 +31,15 @@ def recipe(incomplete: str) -> list[str]:
     return [name for name in RECIPES if name.startswith(incomplete)]
 
 
+def protocol(incomplete: str) -> list[str]:
+    """Complete the name of a protocol."""
+    return [name for name in PROTOCOLS if name.startswith(incomplete)]
+
+
+PROTOCOLS = ("k2-think", "matharena", "kimi", "eval360", "aa", "simple-evals")
 RECIPES = (
     "plain", "plan", "bo3", "maj3", "adaptive", "k2", "k2-published", "k2-tournament", "plan-bo3", "plan-maj3",
-    "bo3-tournament", "plan-adaptive8",
+    "bo3-tournament", "plan-adaptive8", "forced4096",
 )  # fmt: skip
 """Recipes that users are likely to mean; `k2eval recipes` explains how to name others."""
 

@@ -6,7 +6,16 @@ import asyncio
 import os
 from collections.abc import Iterator, Sequence
 
-from k2eval.engines.ray import INSTALL, VERSIONS, NodeReport, facts_here, inspect_cluster, is_installed
+from k2eval.engines.ray import (
+    INSTALL,
+    OK,
+    SANDBOX,
+    VERSIONS,
+    NodeReport,
+    facts_here,
+    inspect_cluster,
+    is_installed,
+)
 from k2eval.errors import K2EvalError
 from k2eval.sandbox import DoctorRow
 
@@ -61,4 +70,10 @@ def _row_of(report: NodeReport, here: dict[str, str]) -> DoctorRow:
         return DoctorRow(
             name, False, f"{facts}{leaving}", f"Expected as here: {wanted}. Install the same versions."
         )
-    return DoctorRow(name, True, f"ran a task: {facts}{leaving}", "")
+    if report.facts[SANDBOX] != OK:
+        reason = report.facts[SANDBOX]
+        remedy = "It can answer, but grades no programs: run `k2eval doctor --verbose` there."
+        return DoctorRow(
+            name, False, f"{facts}{leaving}; the sandbox's self-test failed: {reason[:300]}", remedy
+        )
+    return DoctorRow(name, True, f"ran a task: {facts}, sandbox ok{leaving}", "")

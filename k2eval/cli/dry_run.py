@@ -27,6 +27,7 @@ from k2eval.engines import (
 )
 from k2eval.errors import ConfigError, JournalError, K2EvalError
 from k2eval.journal import RUN, Archive, read_run, read_verdicts
+from k2eval.protocols import protocol_named
 from k2eval.reasoning import find_format
 from k2eval.recipes import recipe_for
 from k2eval.run import RoleEngines, Work, merge_run, read_lengths, rehearse, steps_of
@@ -101,7 +102,10 @@ def plan_of(config: RunConfig, name: str) -> TaskPlan:
         max_tokens=max_tokens,
         most_tokens=steps * repeats * max_tokens * answers,
         source=questions.source,
-        notes=tuple(str(note) for note in questions.notes),
+        notes=(
+            *(note.text for note in questions.notes),
+            *work.describe_task(questions).protocol_notes(config.recipe),
+        ),
     )
 
 
@@ -128,6 +132,9 @@ def candidates(recipe: str) -> int:
 
 def checks(config: RunConfig, plans: list[TaskPlan]) -> Iterator[DoctorRow]:
     """Yield a row for the recipe, the checkpoint, its replicas, the hub and the run directory."""
+    if config.protocol:
+        named = protocol_named(config.protocol)
+        yield DoctorRow("protocol", True, f"{named.label}, {named.title}: {named.about}.", "")
     yield _try("recipe", lambda: recipe_words(config.recipe))
 
     def checkpoint() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,18 +12,25 @@ from k2eval.cli import completion
 from k2eval.cli.options import (
     DATA,
     EVALUATE,
-    MODEL,
     RUN,
     WORK,
     BudgetOption,
     ClusterOption,
+    ConfigOption,
     DataOption,
     EffortOption,
+    EngineOption,
     IncludeOption,
+    LimitOption,
+    MakersRecipeOption,
     ModelOption,
+    PromptLanguageOption,
+    ProtocolOption,
     ReasoningOption,
+    RecipeOption,
     ReplicasOption,
     RunArgument,
+    SeedOption,
     SetOption,
     SpeculativeOption,
     SystemOption,
@@ -49,22 +56,24 @@ def run(
             help="Tasks to evaluate, separated by commas. `k2eval tasks` lists them.",
         ),
     ] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=completion.recipe,
-            rich_help_panel=RUN,
-            help="Recipe of each response. `k2eval recipes` lists the recipes. [default: plain]",
-        ),
-    ] = None,
+    protocol: ProtocolOption = None,
+    recipe: RecipeOption = None,
     repeats: Annotated[
         int | None,
         typer.Option(
             min=1,
             metavar="N",
             rich_help_panel=RUN,
-            help="Ask every question N times, independently. [default: each task's own number]",
+            help="Ask every question N times, independently. [default: the protocol's number, else each task's own]",
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="±POINTS",
+            rich_help_panel=RUN,
+            help="Repeat questions until the score of each task is known to ± POINTS on its questions, where repeats "
+            "help most. --repeats is then the most for one question. [default: the same number for all]",
         ),
     ] = None,
     runs: Annotated[int | None, typer.Option(min=1, hidden=True)] = None,
@@ -77,26 +86,10 @@ def run(
             help="Directory to write to. If it already holds this run, the run resumes.",
         ),
     ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            parser=to_path,
-            metavar="FILE",
-            rich_help_panel=RUN,
-            help="YAML file with these settings. Options on the command line take precedence.",
-        ),
-    ] = None,
+    config: ConfigOption = None,
     data: DataOption = None,
     include_path: IncludeOption = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            rich_help_panel=DATA,
-            help="Evaluate only the first N questions of each task. [default: all]",
-        ),
-    ] = None,
+    limit: LimitOption = None,
     reuse: Annotated[
         list[Path] | None,
         typer.Option(
@@ -117,24 +110,8 @@ def run(
             "or recipe will do. Scores do not depend on it. May be given several times.",
         ),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            rich_help_panel=RUN,
-            help="Seed from which the seed of every request derives. [default: 0]",
-        ),
-    ] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND",
-            autocompletion=lambda incomplete: [kind for kind in KINDS if kind.startswith(incomplete)],
-            rich_help_panel=MODEL,
-            help="Engine that answers: vllm in this process, endpoint for a server, or scripted for tests. "
-            "[default: vllm]",
-        ),
-    ] = None,
+    seed: SeedOption = None,
+    engine: EngineOption = None,
     replicas: ReplicasOption = None,
     cluster: ClusterOption = None,
     workers: Annotated[
@@ -143,12 +120,14 @@ def run(
             min=1,
             metavar="N",
             rich_help_panel=WORK,
-            help="Number of processes that grade. [default: cores - 1, at most 32]",
+            help="Number of processes that grade; with --cluster, those beyond this host's cores are on other nodes. "
+            "[default: cores - 1, at most 32; with --cluster, other nodes help if these fall behind]",
         ),
     ] = None,
     reasoning: ReasoningOption = None,
     speculative: SpeculativeOption = None,
     system: SystemOption = None,
+    prompt_language: PromptLanguageOption = None,
     thinking: ThinkingOption = None,
     reasoning_effort: EffortOption = None,
     thinking_budget: BudgetOption = None,
@@ -160,6 +139,14 @@ def run(
         ),
     ] = None,
     set_: SetOption = None,
+    server: Annotated[
+        bool,
+        typer.Option(
+            "--server/--no-server",
+            rich_help_panel=WORK,
+            help="Ask the server that `k2eval serve` keeps up, if it has this checkpoint and these settings.",
+        ),
+    ] = True,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -171,39 +158,29 @@ def run(
     ] = False,
 ) -> None:
     """Ask questions, grade the answers, and keep everything in a run directory."""
-    from k2eval.cli.commands import dry_run_command, reasoning_setting, run_command
+    parameters = dict(locals())
+    from k2eval.cli.commands import dry_run_command, run_command
+    from k2eval.cli.run_options import RunOptions
 
+    options = RunOptions.of(parameters)
     if runs is not None:
         warnings.warn("--runs is now called --repeats; the old name still works.", stacklevel=1)
-    flags: dict[str, Any] = {
-        "model": model, "tasks": tasks, "recipe": recipe, "repeats": repeats if repeats is not None else runs,
-        "out": out, "data": data, "limit": limit, "seed": seed, "workers": workers, "speculative": speculative,
-        "system": system, "thinking": thinking, "reasoning_effort": reasoning_effort,
-        "thinking_budget": thinking_budget,
-        "reasoning": reasoning_setting(reasoning),
-        "reuse": tuple(reuse) if reuse else None, "lengths_from": tuple(lengths_from) if lengths_from else None,
-        "include_path": tuple(include_path) if include_path else None,
-    }  # fmt: skip
-    fleet = {"replicas": replicas, "cluster": cluster}
-    pairs = [*(set_ or []), *(f"fleet.{name}={value}" for name, value in fleet.items() if value is not None)]
     if dry_run:
-        raise typer.Exit(dry_run_command(config, flags, engine, pairs))
-    raise typer.Exit(run_command(config, flags, engine, pairs, track))
-
-
-KINDS = ("vllm", "endpoint", "scripted")
+        raise typer.Exit(dry_run_command(options))
+    raise typer.Exit(run_command(options))
 
 
 def grade(
     run: RunArgument,
     data: DataOption = None,
     include_path: IncludeOption = None,
+    recipe: MakersRecipeOption = None,
     reasoning: ReasoningOption = None,
 ) -> None:
     """Grade a run again from its stored generations, without an engine."""
     from k2eval.cli.commands import grade_command
 
-    raise typer.Exit(grade_command(run, data, include_path or [], reasoning))
+    raise typer.Exit(grade_command(run, data, include_path or [], reasoning, recipe))
 
 
 def score(
@@ -233,7 +210,7 @@ def score(
     grader: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Grader for responses with their own gold answers: math or choice."
+            metavar="NAME", help="Grader for responses with their own gold answers: math, choice or number."
         ),
     ] = None,
     data: DataOption = None,

@@ -1,24 +1,32 @@
-"""Commands for other programs: their formats, lm-eval's own command line, and series of checkpoints."""
+"""Commands for other programs: their formats, and lm-eval's own command line."""
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from k2eval.cli.options import EVALUATE, EXCHANGE, DataOption, RunArgument, to_path
+from k2eval.cli.options import (
+    EXCHANGE,
+    DataOption,
+    IncludeOption,
+    ProtectedOption,
+    RunArgument,
+    RunsArgument,
+    to_path,
+)
 
-Format = Literal["lm-eval", "huggingface", "every-eval-ever", "inspect"]
+Format = Literal["lm-eval", "huggingface", "every-eval-ever", "inspect", "parquet", "model-card"]
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this file."""
     through = {"allow_extra_args": True, "ignore_unknown_options": True}
-    app.command(context_settings=through, rich_help_panel=EVALUATE)(sweep)
     app.command(rich_help_panel=EXCHANGE)(export)
+    app.command(rich_help_panel=EXCHANGE)(publish)
     app.command(
         name="lm-eval", context_settings={**through, "help_option_names": []}, rich_help_panel=EXCHANGE
     )(lm_eval)
@@ -27,91 +35,83 @@ def add_to(app: typer.Typer) -> None:
 def export(
     run: RunArgument,
     out: Annotated[Path, typer.Option(parser=to_path, metavar="DIR", help="Folder to write the files to.")],
-    form: Annotated[Format, typer.Option("--format", help="Project whose format is written.")],
+    form: Annotated[Format, typer.Option("--format", help="Format that is written.")],
     data: DataOption = None,
-    include_protected: Annotated[
-        bool,
-        typer.Option(
-            "--include-protected", help="Write texts even if their authors ask users not to publish them."
-        ),
-    ] = False,
+    include_path: IncludeOption = None,
+    include_protected: ProtectedOption = False,
     organization: Annotated[
         str,
         typer.Option(metavar="NAME", help="Name of the evaluating organization, for formats that have it."),
     ] = "unspecified",
 ) -> None:
-    """Write a run as files of lm-eval, Hugging Face, Every Eval Ever or Inspect."""
+    """Write a run as files of lm-eval, Hugging Face, Every Eval Ever or Inspect, as Parquet, or as a model card."""
     from k2eval.interop import export_run as write
     from k2eval.system import terminal
 
     console = terminal()
-    files = write(run, form, out, data=data, include_protected=include_protected, organization=organization)
+    files = write(
+        run,
+        form,
+        out,
+        data=data,
+        include=include_path or [],
+        include_protected=include_protected,
+        organization=organization,
+    )
     for note in files.notes:
-        console.print(f"Note: {note}.", soft_wrap=True, highlight=False)
+        console.print(f"Note: {note}.", soft_wrap=True, highlight=False, markup=False)
     for path in files.files:
-        console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
+        console.print(f"Wrote {path}", soft_wrap=True, highlight=False, markup=False)
 
 
-def sweep(
-    context: typer.Context,
+def publish(
+    runs: RunsArgument,
     out: Annotated[
         Path,
         typer.Option(
             parser=to_path,
             metavar="DIR",
-            help="Folder for the run directory of each checkpoint or value, and for the tables.",
+            help="Folder to write to: a new one, or that of an earlier publication, whose files are replaced.",
         ),
     ],
-    checkpoints: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATTERN",
-            help="Checkpoint folder or quoted pattern, such as 'out/step-*'. May be given several times.",
-        ),
-    ] = None,
-    over: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SWITCH=VALUE,…",
-            help="Switch of thinking and its values, instead of checkpoints, such as "
-            "reasoning_effort=low,medium,high, thinking=on,off or thinking_budget=1024,8192.",
-        ),
-    ] = None,
+    title: Annotated[
+        str, typer.Option(metavar="TEXT", help="Title of the first page.")
+    ] = "Evaluation results",
+    data: DataOption = None,
+    include_path: IncludeOption = None,
+    include_protected: ProtectedOption = False,
 ) -> None:
-    """Evaluate a series of checkpoints, or of values of a switch, and draw the score against step or tokens.
-
-    Takes the options of `k2eval run` too.
-    """
-    assert context.parent is not None
-    group = context.parent.command
-    assert isinstance(group, typer.core.TyperGroup)
-    # Reads the options of `run` once, so that a mistake is reported before the first checkpoint.
-    group.commands["run"].make_context("run", ["--model", "-", "--out", "-", *context.args])
-    raise typer.Exit(sweep_command(checkpoints or [], over, out, context.args))
-
-
-def sweep_command(checkpoints: Sequence[str], over: str | None, out: Path, arguments: Sequence[str]) -> int:
-    """Evaluate a series; ``arguments`` are those of ``k2eval run``.
-
-    Raises:
-        ConfigError: If the arguments name what differs between the runs, or there is no series.
-    """
-    from k2eval.errors import ConfigError
-    from k2eval.report import find_values, in_a_process, sweep_checkpoints, sweep_switch
+    """Write runs as a folder for a static host or a Hugging Face Space, and show what would be uploaded."""
+    from k2eval.cli.show import print_table
+    from k2eval.interop import publish as write
     from k2eval.system import terminal
 
-    if bool(checkpoints) == bool(over):
-        raise ConfigError("Expected either --checkpoints or --over, to know in what the runs differ.")
-    option = "--" + find_values(over)[0].column.replace("_", "-") if over else "--model"
-    for own in (option, "--out"):
-        if any(argument == own or argument.startswith(own + "=") for argument in arguments):
-            raise ConfigError(
-                f"`k2eval sweep` sets {own} for each run itself. Leave {own} out of the options of `run`."
-            )
-    evaluate = in_a_process(arguments, option)
-    if over:
-        return sweep_switch(over, out, evaluate, terminal())
-    return sweep_checkpoints(checkpoints, out, evaluate, terminal())
+    made = write(
+        runs,
+        out,
+        title=title,
+        data=data,
+        include=include_path or [],
+        include_protected=include_protected,
+    )
+    console = terminal()
+    groups: dict[str, list[int]] = {}
+    for name, size in made.files.items():
+        folders = Path(name).parts[:-1]
+        group = "/".join((*folders[: 2 if folders[:1] == ("runs",) else 1], "")) if folders else name
+        groups.setdefault(group, []).append(size)
+    rows = [[name, f"{len(sizes):,}", f"{sum(sizes) / 1e6:,.1f}"] for name, sizes in groups.items()]
+    rows.append(["All", f"{len(made.files):,}", f"{sum(made.files.values()) / 1e6:,.1f}"])
+    print_table(["What would be uploaded", "Files", "MB"], rows, console)
+    for note in made.notes:
+        console.print(f"Note: {note}.", soft_wrap=True, highlight=False, markup=False)
+    console.print(
+        f"Nothing was uploaded. Look at {out / 'index.html'}. To upload it as a Space: "
+        f"hf upload USER/NAME {shlex.quote(str(out))} . --repo-type space",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
 
 
 def lm_eval(context: typer.Context) -> None:

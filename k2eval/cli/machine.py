@@ -17,6 +17,7 @@ from k2eval.cli.options import (
     EffortOption,
     IncludeOption,
     ModelOption,
+    PromptLanguageOption,
     ReasoningOption,
     SetOption,
     SpeculativeOption,
@@ -81,6 +82,8 @@ def check_model(
     served: Annotated[
         str | None,
         typer.Option(
+            "--model",
+            "--served",
             metavar="NAME",
             help="Name under which the server serves the model. [default: the first that it lists]",
         ),
@@ -89,6 +92,7 @@ def check_model(
     include_path: IncludeOption = None,
     reasoning: ReasoningOption = None,
     system: SystemOption = None,
+    prompt_language: PromptLanguageOption = None,
     thinking: ThinkingOption = None,
     reasoning_effort: EffortOption = None,
     thinking_budget: BudgetOption = None,
@@ -98,17 +102,20 @@ def check_model(
 ) -> None:
     """Show what a model will be asked, and what must be set for it. Takes seconds and starts no engine."""
     from k2eval.cli.check_model import check_model_command
-    from k2eval.cli.commands import reasoning_setting
+    from k2eval.cli.run_options import reasoning_setting
     from k2eval.config import load_config
-    from k2eval.tasks import task_files
+    from k2eval.tasks import task_files, task_groups
 
     flags: dict[str, Any] = {
-        "model": model, "recipe": recipe, "tasks": tasks, "data": data, "system": system, "thinking": thinking,
+        "model": model, "recipe": recipe, "tasks": tasks, "data": data, "system": system,
+        "prompt_language": prompt_language, "thinking": thinking,
         "reasoning_effort": reasoning_effort, "thinking_budget": thinking_budget, "out": Path(), "limit": 1,
         "reasoning": reasoning_setting(reasoning),
         "include_path": tuple(include_path) if include_path else None,
     }  # fmt: skip
-    config = load_config(file=None, flags=flags, sets=set_ or [], task_names=task_files)
+    config = load_config(
+        file=None, flags=flags, sets=set_ or [], task_names=task_files, task_groups=task_groups
+    )
     raise typer.Exit(check_model_command(config, served, verbose, as_json))
 
 
@@ -189,19 +196,43 @@ def speed(
             help="Let the model end each answer, instead of asking for exactly --output-tokens.",
         ),
     ] = False,
+    start: Annotated[
+        bool,
+        typer.Option(
+            "--start",
+            help="Measure where the seconds of a start go, up to the first token, and nothing else.",
+        ),
+    ] = False,
+    tune: Annotated[
+        bool,
+        typer.Option(
+            "--tune",
+            help="Measure for how many requests the draft of --speculative pays, and keep that for "
+            "--speculative …,when=auto. Give the numbers of requests with --concurrency, and a --task.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
             parser=to_path,
             metavar="PATH",
-            help="Path of CSV, Markdown and a plot, without a suffix. [default: only print the table]",
+            help="Path of CSV, Markdown and a plot, or with --start of JSON, without a suffix. "
+            "[default: only print the table]",
         ),
     ] = None,
     data: DataOption = None,
     set_: SetOption = None,
 ) -> None:
     """Measure the speed of a model's answers, alone or side by side with other configurations."""
-    from k2eval.speed import SpeedOptions, configurations, loads, numbers, speed_command
+    from k2eval.speed import (
+        SpeedOptions,
+        configurations,
+        loads,
+        numbers,
+        speed_command,
+        start_command,
+        tune_command,
+    )
 
     flags: dict[str, Any] = {"model": model, "speculative": speculative, "data": data}
     levels = loads(
@@ -209,6 +240,10 @@ def speed(
         output_tokens=output_tokens, temperature=temperature, ignore_eos=not natural_end,
     )  # fmt: skip
     configs = configurations(config or [], flags, set_ or [], endpoint)
+    if start:
+        raise typer.Exit(start_command(configs[0][1], out))
+    if tune:
+        raise typer.Exit(tune_command(SpeedOptions(configs, levels, task, out)))
     raise typer.Exit(speed_command(SpeedOptions(configs, levels, task, out)))
 
 

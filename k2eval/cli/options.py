@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from k2eval.cli import completion
+
 EVALUATE, LOOK, COMPARE, EXCHANGE, MACHINE = "Evaluate", "Look", "Compare", "Exchange", "Machine"
 """Groups of commands."""
 RUN, MODEL, DATA, WORK = "Run", "Model and engine", "Data", "Machine"
@@ -24,13 +26,36 @@ def to_path(text: str) -> Path:
         raise typer.BadParameter(
             "expected a path, got an empty text. Name a folder or a file; '.' is the current folder."
         )
-    from k2eval.values import fault_of_path
+    from k2eval.texts import fault_of_path
 
     fault = fault_of_path(text)
     if fault:
         raise typer.BadParameter(f"{text!r:.200}: {fault}. Give another path.")
     return Path(text)
 
+
+def to_seconds(time: str | float) -> float:
+    """Return the seconds of a time such as ``90``, ``45s``, ``10m`` or ``2h``.
+
+    Raises:
+        typer.BadParameter: If it is none, or not more than 0.
+
+    >>> to_seconds("10m")
+    600.0
+    """
+    text = str(time)
+    number, unit = (text[:-1], text[-1]) if text[-1:].lower() in _UNITS else (text, "s")
+    try:
+        seconds = float(number) * _UNITS[unit.lower()]
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < _MOST_SECONDS:
+        raise typer.BadParameter(f"{text!r:.50}: expected a time such as 90, 45s, 10m or 2h.")
+    return seconds
+
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_MOST_SECONDS = 1e8
 
 RunsArgument = Annotated[
     list[Path],
@@ -73,6 +98,88 @@ ExcludeOption = Annotated[
     ),
 ]
 
+ProtectedOption = Annotated[
+    bool,
+    typer.Option(
+        "--include-protected", help="Write texts even if their authors ask users not to publish them."
+    ),
+]
+
+KINDS = ("vllm", "endpoint", "scripted")
+"""Kinds of engines."""
+
+RecipeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        autocompletion=completion.recipe,
+        rich_help_panel=RUN,
+        help="Recipe of each response. `k2eval recipes` lists the recipes. [default: the protocol's, else plain]",
+    ),
+]
+
+ProtocolOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        autocompletion=completion.protocol,
+        rich_help_panel=RUN,
+        help="Protocol of others whose recipe, prompts, sampling and repeats are the defaults: k2-think, matharena, "
+        "kimi, eval360, aa or simple-evals. Other options take precedence. `k2eval protocols` compares them. "
+        "[default: k2eval's own]",
+    ),
+]
+
+MakersRecipeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="MODULE:NAME",
+        rich_help_panel=DATA,
+        help="Recipe of the run, if it is a function of its maker's. It is imported only if you name it here.",
+    ),
+]
+
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        rich_help_panel=DATA,
+        help="Evaluate only the first N questions of each task. [default: all]",
+    ),
+]
+
+SeedOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        rich_help_panel=RUN,
+        help="Seed from which the seed of every request derives. [default: 0]",
+    ),
+]
+
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        autocompletion=lambda incomplete: [kind for kind in KINDS if kind.startswith(incomplete)],
+        rich_help_panel=MODEL,
+        help="Engine that answers: vllm in this process, endpoint for a server, or scripted for tests. "
+        "[default: vllm]",
+    ),
+]
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        parser=to_path,
+        metavar="FILE",
+        rich_help_panel=RUN,
+        help="YAML file with these settings. Options on the command line take precedence.",
+    ),
+]
+
 ModelOption = Annotated[
     str | None,
     typer.Option(
@@ -88,7 +195,7 @@ SpeculativeOption = Annotated[
         metavar="METHOD",
         rich_help_panel=MODEL,
         help="Speculative decoding to use: draft=PATH,tokens=3 | ngram | suffix | eagle=PATH | eagle3=PATH | mtp | "
-        "off. [default: off]",
+        "off. With …,when=auto it drafts only while few requests run. [default: off]",
     ),
 ]
 
@@ -99,6 +206,16 @@ SystemOption = Annotated[
         rich_help_panel=MODEL,
         help="System text of all tasks: keep each task's own, none for no system turn, or the text to use. "
         "[default: keep]",
+    ),
+]
+
+PromptLanguageOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="en|zh",
+        rich_help_panel=MODEL,
+        help="Language of the instructions that tasks put around their questions: en for English or zh for Chinese. "
+        "Questions stay in their own language. [default: en]",
     ),
 ]
 

@@ -6,6 +6,7 @@ from .pairs import (
     compare as compare,
 )
 from .render import (
+    EXPLANATION as EXPLANATION,
     name_of as name_of,
     print_comparison as print_comparison,
     remarks as remarks,
@@ -14,6 +15,7 @@ from .render import (
 )
 
 __all__ = [
+    "EXPLANATION",
     "Comparison",
     "Flip",
     "Line",

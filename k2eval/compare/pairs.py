@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +12,25 @@ import numpy as np
 from scipy.special import ndtr
 
 from k2eval.errors import ConfigError
-from k2eval.leaderboard import Contamination, RunScores, TaskScores, differences, group_title, load_runs
+from k2eval.journal import RunRecord
+from k2eval.leaderboard import (
+    CONTROL,
+    SAFETY,
+    Contamination,
+    RunScores,
+    TaskScores,
+    differences,
+    group_title,
+    load_runs,
+)
 from k2eval.statistics import (
     Array,
     Difference,
     Estimate,
-    average,
     average_of,
     combine,
     holm,
+    mean_of,
     paired_means,
     pool,
     question_means,
@@ -29,6 +40,10 @@ from k2eval.statistics import (
 
 LEVEL = 0.05
 """Level of the tests behind "better" and "worse", over all benchmarks of a pair of runs together."""
+
+
+_APART = ", under different protocols"
+"""Behind the verdict on a difference that may be one of protocols alone."""
 
 
 class Flip(NamedTuple):
@@ -58,6 +73,13 @@ class Line:
     flips: tuple[Flip, ...] | None = None
     """Gained questions first, then lost ones, the largest change first; None if questions are not paired."""
     average: bool = False
+    error_unit: str | None = None
+    """Unit of errors, of which less is better; None if the line is about shares."""
+
+    @property
+    def scale(self) -> int:
+        """The factor of what is shown: percent for shares, 1 for errors."""
+        return 100 if self.error_unit is None else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +145,12 @@ class _Aligned:
     def title(self) -> str:
         return self.first.info.title or self.name
 
+    @property
+    def protocols(self) -> tuple[str, str] | None:
+        """The protocols of the two runs, if they differ."""
+        first, second = self.first.info.protocol_label, self.second.info.protocol_label
+        return None if first == second else (first, second)
+
 
 def _pair(first: RunScores, second: RunScores) -> Pair:
     shared = [name for name in first.tasks if name in second.tasks]
@@ -139,7 +167,8 @@ def _pair(first: RunScores, second: RunScores) -> Pair:
         adjusted.get(id(benchmark), float(np.minimum(1.0, len(whole) * benchmark.difference.p)))
         for benchmark in aligned
     ]
-    lines = [_line(benchmark, p, len(whole)) for benchmark, p in zip(aligned, corrected, strict=True)]
+    sides = (first.info, second.info)
+    lines = [_line(benchmark, p, len(whole), sides) for benchmark, p in zip(aligned, corrected, strict=True)]
     return Pair(
         first,
         second,
@@ -152,26 +181,21 @@ def _pair(first: RunScores, second: RunScores) -> Pair:
 def _align(name: str, first: TaskScores, second: TaskScores) -> _Aligned:
     """Pair the questions by their ids if both runs were asked the same data, else compare all questions."""
     means = question_means(first.values), question_means(second.values)
+    shares = first.error_unit is None
     if first.info.fingerprint != second.info.fingerprint:
-        scores = average(first.values), average(second.values)
-        return _Aligned(name, first, second, False, means, (), unpaired_means(*means), scores)
+        difference = unpaired_means(*means, bounded=shares)
+        return _Aligned(name, first, second, False, means, (), difference, (first.estimate, second.estimate))
     there = set(first.questions) & set(second.questions)
     common = tuple(question for question in first.questions if question in there)
-    left, right = (_means_of(side, common) for side in (first, second))
+    left, right = (side.means_of(common) for side in (first, second))
     both = np.isfinite(left) & np.isfinite(right)
-    scores = average_of(left[both]), average_of(right[both])
-    return _Aligned(name, first, second, True, (left, right), common, paired_means(left, right), scores)
+    mean = average_of if shares else mean_of
+    scores = mean(left[both]), mean(right[both])
+    difference = paired_means(left, right, bounded=shares)
+    return _Aligned(name, first, second, True, (left, right), common, difference, scores)
 
 
-def _means_of(side: TaskScores, questions: Sequence[str]) -> Array:
-    """Return the means of these questions, in this order."""
-    chosen = set(questions)
-    part = side.only(np.array([question in chosen for question in side.questions], dtype=bool))
-    row_of = {question: row for row, question in enumerate(part.questions)}
-    return question_means(part.values)[[row_of[question] for question in questions]]
-
-
-def _line(benchmark: _Aligned, p: float, benchmarks: int) -> Line:
+def _line(benchmark: _Aligned, p: float, benchmarks: int, runs: tuple[RunRecord, RunRecord]) -> Line:
     repeats = (benchmark.first.info.repeats, benchmark.second.info.repeats)
     return Line(
         name=benchmark.name,
@@ -180,13 +204,21 @@ def _line(benchmark: _Aligned, p: float, benchmarks: int) -> Line:
         second=benchmark.scores[1],
         difference=benchmark.difference,
         p=p,
-        verdict=in_words(benchmark.difference, p, repeats, benchmarks),
-        notes=tuple(_notes(benchmark)),
+        verdict=in_words(benchmark.difference, p, repeats, benchmarks, benchmark.first.error_unit)
+        + (_APART if benchmark.protocols else ""),
+        notes=tuple(_notes(benchmark, runs)),
         flips=_flips(benchmark),
+        error_unit=benchmark.first.error_unit,
     )
 
 
-def in_words(difference: Difference, p: float, repeats: tuple[int, int], benchmarks: int = 1) -> str:
+def in_words(
+    difference: Difference,
+    p: float,
+    repeats: tuple[int, int],
+    benchmarks: int = 1,
+    error_unit: str | None = None,
+) -> str:
     """State the conclusion from a difference: "better", "worse", or the size that would have been shown.
 
     >>> gained = Difference(0.1, 0.02, 0.18, 0.04, 0.02, 0.12, 30, True)
@@ -203,10 +235,11 @@ def in_words(difference: Difference, p: float, repeats: tuple[int, int], benchma
         p: Its p-value, corrected for the number of benchmarks.
         repeats: Repeats per question on both sides.
         benchmarks: Number of benchmarks that p is corrected for.
+        error_unit: Unit of errors, of which less is better; None if the averages are shares.
     """
     if difference.questions == 0:
         return "nothing to compare: no question has scores on both sides"
-    direction = "better" if difference.value > 0 else "worse"
+    direction = "better" if (difference.value > 0) is (error_unit is None) else "worse"
     if p < LEVEL:
         return direction
     if difference.p < LEVEL:
@@ -217,12 +250,19 @@ def in_words(difference: Difference, p: float, repeats: tuple[int, int], benchma
     size = f"{difference.questions} questions × {repeated}"
     if not np.isfinite(difference.detectable):
         return f"no difference shown: {size} cannot show any"
+    if error_unit is not None:
+        return f"no difference shown: {size} would show ±{difference.detectable:.3f} {error_unit} or more"
     return f"no difference shown: {size} would show ±{100 * difference.detectable:.1f} or more"
 
 
-def _notes(benchmark: _Aligned) -> list[str]:
+def _notes(benchmark: _Aligned, runs: tuple[RunRecord, RunRecord]) -> list[str]:
     first, second = benchmark.first.info, benchmark.second.info
     notes = []
+    if benchmark.protocols:
+        notes.append(
+            f"protocol {benchmark.protocols[1]} instead of {benchmark.protocols[0]}: the difference is of the "
+            "protocols too, so it does not rank the runs"
+        )
     if not benchmark.paired:
         notes.append(
             f"unpaired: the questions differ (fingerprints {first.fingerprint[:8]} and {second.fingerprint[:8]}), "
@@ -232,7 +272,14 @@ def _notes(benchmark: _Aligned) -> list[str]:
         len(benchmark.first.questions), len(benchmark.second.questions)
     ):
         notes.append(f"compared on the {benchmark.difference.questions} questions that both have")
-    notes += differences(second.settings, first.settings)
+    others = differences(second.settings, first.settings)
+    notes += [words for name, words in others.items() if name != "protocol"]
+    for side, run in zip((benchmark.first, benchmark.second), runs, strict=True):
+        deviations = side.info.deviations(run.recipe).values()
+        if deviations:
+            notes.append(
+                f"{run.name} deviates from protocol {side.info.protocol_label}: {'; '.join(deviations)}"
+            )
     failed = (benchmark.first.failed, benchmark.second.failed)
     if any(failed):
         notes.append(f"infrastructure failures, left out: {failed[0]} and {failed[1]} samples")
@@ -242,12 +289,20 @@ def _notes(benchmark: _Aligned) -> list[str]:
     expected = first.expected_questions
     if expected is not None and first.questions < expected:
         notes.append(f"{first.questions} of {expected} questions")
+    if benchmark.first.error_unit is not None:
+        read = [side.graded for side in (benchmark.first, benchmark.second)]
+        made = [side.decided for side in (benchmark.first, benchmark.second)]
+        notes.append(
+            f"mean absolute error: less is better; of answers with a number, {read[0]} of {made[0]} and {read[1]} of "
+            f"{made[1]}"
+        )
     return notes
 
 
 def _flips(benchmark: _Aligned) -> tuple[Flip, ...] | None:
     # Weights belong to steps, and the questions of these steps are shown themselves.
-    if not benchmark.paired or benchmark.first.weights is not None:
+    # Errors have no border between right and wrong.
+    if not benchmark.paired or benchmark.first.weights is not None or benchmark.first.error_unit is not None:
         return None
     sides = zip(benchmark.questions, *benchmark.means, strict=True)
     flips = [Flip(question, float(a), float(b)) for question, a, b in sides if (a - 0.5) * (b - 0.5) < 0]
@@ -260,23 +315,34 @@ def _averages(aligned: Sequence[_Aligned], *runs: RunScores) -> list[Line]:
     for benchmark in aligned:
         if benchmark.first.info.micro and benchmark.difference.questions:
             groups.setdefault(benchmark.first.info.micro, []).append(benchmark)
-    return [
-        _average(f"{group}_{kind}", members, list(every.values()).count(group))
+    counts = Counter(every.values())
+    lines = [
+        _average(f"{group}_{kind}", members, counts[group], _weights(kind, members))
         for group, members in groups.items()
-        if len(members) > 1
-        for kind in ("micro", "macro")
+        if len(members) > 1 and group != CONTROL
+        for kind in (("macro",) if group == SAFETY else ("micro", "macro"))
     ]
+    aspects, controls = groups.get(SAFETY, []), groups.get(CONTROL, [])
+    if aspects and controls:
+        weights = [1 / len(side) for side in (aspects, controls) for _ in side]
+        number = counts[SAFETY] + counts[CONTROL]
+        lines.append(_average("safety_balanced", [*aspects, *controls], number, weights))
+    return lines
 
 
-def _average(name: str, members: Sequence[_Aligned], benchmarks: int) -> Line:
+def _weights(kind: str, members: Sequence[_Aligned]) -> list[float]:
+    return [float(benchmark.difference.questions) if kind == "micro" else 1.0 for benchmark in members]
+
+
+def _average(name: str, members: Sequence[_Aligned], benchmarks: int, weights: Sequence[float]) -> Line:
     """Average over ``members``; the group has ``benchmarks`` benchmarks in the two runs together."""
-    weights = [
-        float(benchmark.difference.questions) if name.endswith("micro") else 1.0 for benchmark in members
-    ]
     difference = combine([benchmark.difference for benchmark in members], weights)
     p = _p_of_all(members, weights, difference)
     difference = combine([benchmark.difference for benchmark in members], weights, p)
     notes = [] if difference.paired else ["unpaired in part: some questions differ"]
+    apart = [benchmark.title for benchmark in members if benchmark.protocols]
+    if apart:
+        notes.append(f"under different protocols: {', '.join(apart)}")
     if len(members) < benchmarks:
         notes.append(f"over the {len(members)} of {benchmarks} benchmarks that both have")
     repeats = (
@@ -290,7 +356,7 @@ def _average(name: str, members: Sequence[_Aligned], benchmarks: int) -> Line:
         second=pool([benchmark.scores[1] for benchmark in members], weights),
         difference=difference,
         p=p,
-        verdict=in_words(difference, p, repeats),
+        verdict=in_words(difference, p, repeats) + (_APART if apart else ""),
         notes=tuple(notes),
         average=True,
     )

@@ -70,9 +70,9 @@ def score_table(pair: Pair) -> tuple[list[str], list[list[str]]]:
     rows = [
         [
             line.title,
-            _percent(line.first),
-            _percent(line.second),
-            _difference(line.difference),
+            _figure(line.first, line),
+            _figure(line.second, line),
+            _difference(line.difference, line),
             ABSENT if np.isnan(line.p) else "< 0.001" if line.p < 0.001 else f"{line.p:.3f}",
             line.verdict,
             "" if line.flips is None else _count_flips(line.flips),
@@ -93,7 +93,11 @@ def remarks(pair: Pair) -> list[str]:
         if names:
             words.append(f"only {run.info.name} has {', '.join(names)}")
     words += [
-        f"{run.info.name} is not finished" for run in (pair.first, pair.second) if not run.info.complete
+        f"{run.info.name} was stopped early: {run.info.stopped_early}"
+        if run.info.stopped_early
+        else f"{run.info.name} is not finished"
+        for run in (pair.first, pair.second)
+        if not run.info.complete
     ]
     return words
 
@@ -163,17 +167,24 @@ def _count_flips(flips: Sequence[Flip]) -> str:
     return f"+{gained} −{len(flips) - gained}"
 
 
-def _percent(estimate: Estimate) -> str:
-    return ABSENT if estimate.questions == 0 else f"{100 * estimate.value:.1f}"
+def _figure(estimate: Estimate, line: Line) -> str:
+    return ABSENT if estimate.questions == 0 else f"{line.scale * estimate.value:.{_digits(line)}f}"
 
 
-def _difference(difference: Difference) -> str:
+def _digits(line: Line) -> int:
+    return 1 if line.error_unit is None else 3
+
+
+def _difference(difference: Difference, line: Line) -> str:
     if difference.questions == 0:
         return ABSENT
-    value, low, high = (100 * end for end in (difference.value, difference.low, difference.high))
-    if abs((value - low) - (high - value)) < 0.05:
-        return f"{value:+.1f} ± {value - low:.1f}".replace("-", "−")
-    return f"{value:+.1f} ({low:+.1f} … {high:+.1f})".replace("-", "−")
+    digits = _digits(line)
+    value, low, high = (line.scale * end for end in (difference.value, difference.low, difference.high))
+    if not np.isfinite(high - low):
+        return f"{value:+.{digits}f}".replace("-", "−")
+    if abs((value - low) - (high - value)) < 0.5 * 10**-digits:
+        return f"{value:+.{digits}f} ± {value - low:.{digits}f}".replace("-", "−")
+    return f"{value:+.{digits}f} ({low:+.{digits}f} … {high:+.{digits}f})".replace("-", "−")
 
 
 def name_of(run: RunScores) -> str:

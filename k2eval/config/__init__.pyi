@@ -1,6 +1,9 @@
 from .fleet import (
     FleetConfig as FleetConfig,
 )
+from .reading import (
+    read_yaml as read_yaml,
+)
 from .run import (
     RunConfig as RunConfig,
     TaskOverrides as TaskOverrides,
@@ -22,4 +25,5 @@ __all__ = [
     "explain",
     "load_config",
     "parse",
+    "read_yaml",
 ]

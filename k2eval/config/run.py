@@ -19,11 +19,14 @@ from pydantic import (
 )
 
 from k2eval.config.fleet import FleetConfig
+from k2eval.config.reading import read_yaml
 from k2eval.config.speculative import parse as parse_speculative
 from k2eval.errors import ConfigError, did_you_mean
+from k2eval.protocols import NAMES as PROTOCOLS, NO_PROTOCOL, protocol_named
 from k2eval.reasoning import format_named
 from k2eval.records import SWITCHES
-from k2eval.values import Count, FilePath, Integer, Text, fault_of_setting, fault_of_text
+from k2eval.texts import fault_of_text
+from k2eval.values import Count, FilePath, Integer, Number, Text, fault_of_setting
 
 EngineKind = Literal["vllm", "endpoint", "scripted"]
 
@@ -65,6 +68,10 @@ class EngineConfig(_Config):
     """Passed to the engine as they are: for vLLM any engine argument, for an endpoint its options."""
 
 
+PromptLanguage = Literal["en", "zh"]
+"""Languages of instructions: English and Chinese."""
+
+
 def _role(role: dict[str, Any]) -> dict[str, Any]:
     """Check what every role has, whatever its engine."""
     for name in ("model", "kind"):
@@ -79,13 +86,28 @@ def _role(role: dict[str, Any]) -> dict[str, Any]:
     return role
 
 
+def _known_protocol(name: str) -> str:
+    try:
+        return name if name == NO_PROTOCOL else protocol_named(name).name
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+
+
+ProtocolName = Annotated[Text, AfterValidator(_known_protocol)]
+"""The name of a protocol of others, or ``none``."""
+
+
 class TaskOverrides(_Switched):
     """A run's changes to one task; None means the value in the task's YAML."""
 
     sampling: dict[str, Any] = Field(default_factory=dict)
     system: Text | None = None
     """System text, as `RunConfig.system`; this one takes precedence."""
+    prompt_language: PromptLanguage | None = None
+    """Language of the instructions, as `RunConfig.prompt_language`; this one takes precedence."""
     repeats: Count | None = None
+    protocol: ProtocolName | None = None
+    """Protocol of the task, as `RunConfig.protocol`; this one takes precedence."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of the task itself, such as LiveCodeBench's ``from`` and ``until``."""
 
@@ -96,9 +118,17 @@ class RunConfig(_Switched):
     model: Text
     """A local checkpoint folder, a hub name, or the name an endpoint serves."""
     tasks: tuple[Text, ...] = Field(min_length=1)
+    protocol: ProtocolName | None = None
+    """A protocol of others (`k2eval.protocols`), whose settings are the defaults; explicit ones take precedence."""
     recipe: Text = "plain"
+    """The recipe; if it is not given, that of the protocol."""
     repeats: Count | None = None
     """Independent repeats of every question; None takes each task's own default."""
+    until: Annotated[Number, Field(gt=0, le=50)] | None = None
+    """Half the width, in points, of the interval that each task's score shall have on its questions.
+
+    Repeats then go where they narrow it most, and ``repeats`` is the most that one question gets (256 if None).
+    """
     seed: Integer = Field(0, gt=-(2**63), lt=2**63)
     out: FilePath
     data: FilePath | None = None
@@ -108,6 +138,8 @@ class RunConfig(_Switched):
     """At most this many questions of each task, the first ones."""
     system: Text | None = None
     """System text of all tasks: ``keep`` for each task's own, ``none`` for no system turn, or the text itself."""
+    prompt_language: PromptLanguage = "en"
+    """Language of the instructions that tasks put around their questions; the questions stay as they are."""
     sampling: dict[str, Any] = Field(default_factory=dict)
     """Sampling changes for all tasks."""
     overrides: dict[str, TaskOverrides] = Field(default_factory=dict)
@@ -131,19 +163,34 @@ class RunConfig(_Switched):
     speculative: dict[str, Any] | None = None
     """vLLM's ``speculative_config``; a short form such as ``ngram,tokens=4`` is turned into one."""
     workers: Annotated[Count, Field(le=4096)] | None = None
-    """Grading processes; None leaves it to k2eval."""
+    """Grading processes; None leaves it to k2eval. On a cluster, those beyond this host's cores are on other nodes."""
 
     def overrides_of(self, task: str) -> TaskOverrides:
         """Return what the run changes about one task, changes for all tasks included."""
         own = self.overrides.get(task, TaskOverrides())
         sampling = {**self.sampling, **self.switches, **own.sampling, **own.switches}
         system = self.system if own.system is None else own.system
-        return own.model_copy(update={"sampling": sampling, "system": system})
+        language = own.prompt_language or self.prompt_language
+        protocol = self.protocol if own.protocol is None else own.protocol
+        changes = {"sampling": sampling, "system": system, "prompt_language": language, "protocol": protocol}
+        return own.model_copy(update=changes)
 
     def role_sampling(self, role: str) -> dict[str, Any]:
         """Return what the run changes about the sampling of a role other than the solver."""
         settings = self.roles.get(role, {})
         return {**settings.get("sampling", {}), **{key: settings[key] for key in SWITCHES if key in settings}}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_recipe_of_protocol(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or not isinstance(content.get("protocol"), str):
+            return content
+        if content["protocol"] == NO_PROTOCOL:
+            return {**content, "protocol": None}
+        if content["protocol"] not in PROTOCOLS or content.get("recipe") is not None:
+            return content
+        recipe = protocol_named(content["protocol"]).recipe.value
+        return content if recipe is None else {**content, "recipe": recipe}
 
     @field_validator("include_path", mode="before")
     @classmethod
@@ -164,8 +211,17 @@ TaskNames = Iterable[str] | Callable[[Sequence[Path]], Iterable[str]]
 """Names of tasks, or a function from folders with the user's own tasks to names."""
 
 
+TaskGroups = Callable[[Sequence[Path]], Mapping[str, tuple[str, ...]]]
+"""A function from folders with the user's own tasks to groups of tasks, by name."""
+
+
 def load_config(
-    *, file: Path | None, flags: Mapping[str, Any], sets: Iterable[str] = (), task_names: TaskNames = ()
+    *,
+    file: Path | None,
+    flags: Mapping[str, Any],
+    sets: Iterable[str] = (),
+    task_names: TaskNames = (),
+    task_groups: TaskGroups | None = None,
 ) -> RunConfig:
     """Merge a YAML file, command line flags and ``--set a.b=value`` pairs; later ones take precedence.
 
@@ -177,11 +233,12 @@ def load_config(
             ``roles``, ``speculative`` or a task's name.
         task_names: Names that may be overridden. A function, such as `k2eval.tasks.task.task_files`, is
             called with ``include_path``, so that the user's own tasks may be overridden too.
+        task_groups: Groups, whose names stand for all of their tasks, as `k2eval.tasks.task_groups` gives them.
 
     Raises:
         ConfigError: If a key is unknown or a value has the wrong type.
     """
-    merged = _read_yaml(file) if file else {}
+    merged = read_yaml(file) if file else {}
     for key, value in flags.items():
         if value is not None:
             merged[key] = value
@@ -194,6 +251,15 @@ def load_config(
         if fault:
             raise ConfigError(f"{str(key)[:100]!r}: {fault}. Correct it.")
     _rename(merged, "")
+    if isinstance(merged.get("tasks"), str):
+        merged["tasks"] = tuple(name.strip() for name in merged["tasks"].split(",") if name.strip())
+    if task_groups is not None and isinstance(merged.get("tasks"), (list, tuple)):
+        groups = task_groups(_folders(merged))
+        merged["tasks"] = tuple(
+            member
+            for name in merged["tasks"]
+            for member in (groups.get(name, (name,)) if isinstance(name, str) else (name,))
+        )
     return _build(merged, list(task_names(_folders(merged)) if callable(task_names) else task_names))
 
 
@@ -205,22 +271,6 @@ def _folders(merged: Mapping[str, Any]) -> Sequence[Path]:
     return [Path(entry) for entry in values]
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"Cannot read the configuration {file}: {error}. Give a readable YAML file."
-        ) from error
-    except (
-        Exception
-    ) as error:  # PyYAML raises ValueError for a date that is none, RecursionError for deep nesting
-        raise ConfigError(f"{file} is not valid YAML: {type(error).__name__}: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{file} must hold a mapping of settings, got {type(content).__name__}.")
-    return content
-
-
 def _apply_set(merged: dict[str, Any], pair: str) -> None:
     path, separator, raw = pair.partition("=")
     keys = path.strip().split(".")
@@ -230,7 +280,7 @@ def _apply_set(merged: dict[str, Any], pair: str) -> None:
         )
     try:
         value = yaml.safe_load(raw) if raw.strip() else ""
-    except Exception as error:  # see _read_yaml
+    except Exception as error:  # see read_yaml
         raise ConfigError(f"--set {path}: the value {raw[:200]!r} is not valid YAML: {error}") from error
     target = merged
     for depth, key in enumerate(keys[:-1]):
@@ -242,9 +292,6 @@ def _apply_set(merged: dict[str, Any], pair: str) -> None:
 
 def _build(merged: dict[str, Any], known_tasks: list[str]) -> RunConfig:
     fields = dict(merged)
-    tasks = fields.get("tasks")
-    if isinstance(tasks, str):
-        fields["tasks"] = tuple(name.strip() for name in tasks.split(",") if name.strip())
     if isinstance(fields.get("engine"), Mapping):
         fields["engine"] = _engine_section(dict(fields["engine"]))
     overrides = dict(_mapping("overrides", fields.pop("overrides", None)))
@@ -304,11 +351,28 @@ def _mapping(name: str, value: Any) -> Mapping[str, Any]:
     return value
 
 
-def explain(error: ValidationError, heading: str) -> str:
-    """Explain a pydantic error in lines that name the field, the expected value and the value that was got."""
+def explain(error: ValidationError, heading: str, known: Sequence[str] = ()) -> str:
+    """Explain a pydantic error in lines that name the field, the expected value and the value that was got.
+
+    A list that is too short only for items that are wrong themselves is not told of.
+
+    Args:
+        error: The error.
+        heading: The line above.
+        known: Names of fields, one of which an unknown name may have meant.
+    """
     lines = []
-    for problem in error.errors(include_url=False):
+    problems = error.errors(include_url=False)
+    places = [problem["loc"] for problem in problems]
+    for problem in problems:
+        inner = any(place[: len(problem["loc"])] == problem["loc"] != place for place in places)
+        if problem["type"] == "too_short" and inner:
+            continue
         where = ".".join(str(part) for part in problem["loc"]) or "value"
+        if problem["type"] == "extra_forbidden":
+            meant = f". {did_you_mean(str(problem['loc'][-1]), list(known))}" if known else ""
+            lines.append(f"  {where}: there is no such setting here, got {problem['input']!r:.200}{meant}")
+            continue
         got = "" if problem["type"] == "missing" else f", got {problem['input']!r:.200}"
         lines.append(f"  {where}: {problem['msg']}{got}")
     return f"{heading}:\n" + "\n".join(lines)

@@ -38,8 +38,8 @@ def parse(setting: str | Mapping[str, Any] | None) -> dict[str, Any] | None:
     True
 
     Args:
-        setting: ``METHOD[=PATH][,KEY=VALUE …]``, where KEY is ``tokens``, ``max``, ``min``, ``sample`` or any of
-            vLLM's own; or a mapping in vLLM's words.
+        setting: ``METHOD[=PATH][,KEY=VALUE …]``, where KEY is ``tokens``, ``max``, ``min``, ``sample``, ``when`` or
+            any of vLLM's own; or a mapping in vLLM's words.
 
     Raises:
         ConfigError: If the form cannot be understood.
@@ -71,4 +71,8 @@ def parse(setting: str | Mapping[str, Any] | None) -> dict[str, Any] | None:
         if not separator or not key or not value:
             raise ConfigError(f"--speculative {setting}: expected KEY=VALUE after the method, got {part!r}.")
         config[SHORT_NAMES.get(key, key)] = yaml.safe_load(value)
+    if config.get("when", "always") not in ("always", "auto"):
+        raise ConfigError(
+            f"--speculative {setting}: expected when=auto, which drafts only while few requests run, or when=always."
+        )
     return config

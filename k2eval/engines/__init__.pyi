@@ -2,6 +2,7 @@ from .checkpoint import (
     checkpoint_config as checkpoint_config,
     checkpoint_file as checkpoint_file,
     weight_bytes as weight_bytes,
+    weights_fault as weights_fault,
 )
 from .facts import (
     CheckpointFacts as CheckpointFacts,
@@ -12,6 +13,7 @@ from .facts import (
     turn_end as turn_end,
 )
 from .hub import (
+    hub_fingerprints as hub_fingerprints,
     pinned as pinned,
     pinned_config as pinned_config,
 )
@@ -23,11 +25,15 @@ from .measured import (
 from .opening import (
     open_engines as open_engines,
 )
+from .placing import (
+    cards_of_configs as cards_of_configs,
+)
 from .protocol import (
     Engine as Engine,
     EngineInfo as EngineInfo,
     Previews as Previews,
     Reports as Reports,
+    Succeeds as Succeeds,
 )
 from .scripted import (
     ScriptedEngine as ScriptedEngine,
@@ -36,7 +42,14 @@ from .template import (
     TemplateFiles as TemplateFiles,
 )
 from .thinking import (
+    may_think as may_think,
     server_fields as server_fields,
+)
+from .warm import (
+    WarmEngines as WarmEngines,
+)
+from .weights import (
+    missing_part as missing_part,
 )
 
 __all__ = [
@@ -48,18 +61,25 @@ __all__ = [
     "Prompt",
     "Reports",
     "ScriptedEngine",
+    "Succeeds",
     "Target",
     "TemplateFiles",
+    "WarmEngines",
+    "cards_of_configs",
     "checkpoint_config",
     "checkpoint_facts",
     "checkpoint_file",
     "differing_sampling",
     "doubled_start",
+    "hub_fingerprints",
     "longest_context",
+    "may_think",
+    "missing_part",
     "open_engines",
     "pinned",
     "pinned_config",
     "server_fields",
     "turn_end",
     "weight_bytes",
+    "weights_fault",
 ]

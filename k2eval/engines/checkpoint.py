@@ -11,6 +11,9 @@ from k2eval.errors import ConfigError
 from k2eval.records import digest
 
 _SAMPLED_BYTES = 1 << 20
+_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf")
+_POINTER = b"version https://git-lfs"
+"""Begin of the file that Git leaves in place of a large one."""
 _SUFFIXES = (".json", ".safetensors", ".bin", ".txt", ".model", ".jinja")
 
 
@@ -25,7 +28,7 @@ def checkpoint_fingerprint(model: str, commit: str | None = None) -> str:
     """
     folder = Path(model)
     if not is_local(model):
-        return digest("hub", model, commit) if commit else digest("hub", model)
+        return hub_fingerprint(model, commit)
     checkpoint_config(model)
     hashed = hashlib.sha256()
     try:
@@ -40,6 +43,11 @@ def checkpoint_fingerprint(model: str, commit: str | None = None) -> str:
     except OSError as error:
         raise ConfigError(f"Cannot read the checkpoint {model}: {error}.") from error
     return hashed.hexdigest()[:32]
+
+
+def hub_fingerprint(model: str, commit: str | None) -> str:
+    """Return the digest of a model on the hub: that of its name and commit."""
+    return digest("hub", model, commit) if commit else digest("hub", model)
 
 
 def checkpoint_config(model: str) -> dict[str, Any]:
@@ -75,6 +83,40 @@ def checkpoint_config(model: str) -> dict[str, Any]:
 def weight_bytes(model: str) -> int:
     """Return the size of a local checkpoint's weights on disk; 0 for a hub model."""
     return sum(path.stat().st_size for path in Path(model).glob("*.safetensors")) if is_local(model) else 0
+
+
+def weights_fault(model: str) -> str | None:
+    """Return why the weights of a local checkpoint cannot be loaded: they are missing, or in part; else None."""
+    folder = Path(model)
+    if not is_local(model):
+        return None
+    files = [path for pattern in _WEIGHTS for path in sorted(folder.glob(pattern)) if path.is_file()]
+    if not files:
+        return f"there are no weights in {model} ({', '.join(_WEIGHTS)}): copy the checkpoint whole"
+    for path in files:
+        with path.open("rb") as stream:
+            start = stream.read(len(_POINTER))
+        if not start:
+            return f"{path.name} is empty: copy the checkpoint again"
+        if start == _POINTER:
+            return f"{path.name} is a pointer of Git LFS and no weights: `git lfs pull` fetches them"
+    for index in sorted(folder.glob("*.index.json")):
+        named = _named_in(index)
+        missing = sorted(name for name in named if not (folder / name).is_file())
+        if missing:
+            return (
+                f"{len(missing)} of {len(named)} files of weights that {index.name} names are missing, such as "
+                f"{missing[0]!r:.100}: copy the checkpoint whole"
+            )
+    return None
+
+
+def _named_in(index: Path) -> set[str]:
+    try:
+        content = json.loads(index.read_text(encoding="utf-8"))
+        return {str(name) for name in content["weight_map"].values()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
 
 
 def checkpoint_file(model: str, name: str, revision: str | None = None) -> Path | None:

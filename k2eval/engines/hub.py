@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from k2eval.config import RunConfig, parse
-from k2eval.engines.checkpoint import is_local
+from k2eval.engines.checkpoint import hub_fingerprint, is_local
 from k2eval.errors import ConfigError
 from k2eval.records import digest
 
@@ -78,7 +78,20 @@ def with_tokenizer(fingerprint: str, arguments: Mapping[str, Any]) -> str:
     name = arguments.get("tokenizer")
     if not isinstance(name, str) or not is_on_hub(name):
         return fingerprint
-    return digest(fingerprint, "tokenizer", name, arguments.get("tokenizer_revision"))
+    return _joined(fingerprint, arguments)
+
+
+def hub_fingerprints(model: str, commit: str, arguments: Mapping[str, Any]) -> frozenset[str]:
+    """Return the fingerprints that a hub model at a commit can have with these engine arguments, on any machine.
+
+    A tokenizer may have been a folder where the run was made.
+    """
+    alone = hub_fingerprint(model, commit)
+    return frozenset((alone, _joined(alone, arguments)))
+
+
+def _joined(fingerprint: str, arguments: Mapping[str, Any]) -> str:
+    return digest(fingerprint, "tokenizer", arguments.get("tokenizer"), arguments.get("tokenizer_revision"))
 
 
 def is_on_hub(name: str) -> bool:

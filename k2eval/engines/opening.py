@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from k2eval.config import FleetConfig, RunConfig, parse
@@ -18,12 +18,15 @@ LOG = "engine.log"
 """File of the run directory that takes what the engine prints."""
 
 
-def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, Engine]:
+def open_engines(
+    config: RunConfig, solver: Engine | None = None, cards: Sequence[str] = ()
+) -> dict[Role, Engine]:
     """Return the solver's engine, and one for each role that has its own. None of them is started yet.
 
     Args:
         config: The run's configuration.
         solver: The solver's engine, if it is already open.
+        cards: The cards of the solver's engine, if others live beside it; else it finds its own.
 
     Raises:
         ConfigError: If a kind, a role or an argument is unknown, or a checkpoint cannot be read.
@@ -39,6 +42,7 @@ def open_engines(config: RunConfig, solver: Engine | None = None) -> dict[Role, 
             _format(str(config.engine.kind), config.model, config.reasoning, config.engine.arguments),
             config.fleet,
             alone=not any(has_own_engine(settings) for settings in config.roles.values()),
+            cards=cards,
         )
     }
     opened: dict[str, Engine] = {}

@@ -40,6 +40,8 @@ class EngineInfo(Record):
     """The engine's activity while it starts, such as ``loading weights``; empty if it does not tell."""
     log: Path | None = None
     """The file that takes what the engine prints."""
+    swapped_from: str | None = None
+    """The checkpoint that answered before through the same running engine, if its weights were replaced in place."""
     plan: str = ""
     """The number of replicas and its reason, of an engine that has several."""
 
@@ -98,6 +100,47 @@ class Supervised(Protocol):
 
 
 @runtime_checkable
+class Succeeds(Engine, Protocol):
+    """An engine, not started yet, that can go on with a running one: with the weights of its own checkpoint."""
+
+    @property
+    def start_s(self) -> float:
+        """Duration of the start of the running engine in seconds."""
+        ...
+
+    def obstacle(self, running: Engine) -> str | None:
+        """Return in a few words why this engine cannot take over ``running``; None if it can."""
+        ...
+
+    async def take_over(self, running: Engine) -> None:
+        """Become the running engine in place of ``running``, which answers nothing more.
+
+        Nobody may wait for an answer of ``running``. If anything is raised, ``running`` must be left: its weights may
+        be half those of another checkpoint.
+
+        Raises:
+            EngineError: If the weights cannot be replaced.
+        """
+        ...
+
+
+@runtime_checkable
+class Described(Protocol):
+    """An engine whose files tell, before it starts, whether one that runs could take its weights."""
+
+    def describe(self) -> None:
+        """Read the files; they may be removed while the engine answers."""
+        ...
+
+    def unlike(self, running: Engine) -> str | None:
+        """Return in a few words in what this engine differs from one that runs, or runs elsewhere; None if in nothing.
+
+        The weights of both may differ.
+        """
+        ...
+
+
+@runtime_checkable
 class Previews(Protocol):
     """An engine that can show its prompts before it starts."""
 
@@ -111,4 +154,13 @@ class Previews(Protocol):
         Raises:
             ConfigError: If the prompt cannot be written, or a switch has no effect.
         """
+        ...
+
+
+@runtime_checkable
+class Outlives(Protocol):
+    """An engine that may answer several runs, and keeps notes of the one that it answers."""
+
+    def begin_run(self) -> None:
+        """Forget what was noted of the runs before."""
         ...

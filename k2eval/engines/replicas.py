@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from k2eval.engines.protocol import Engine
 from k2eval.errors import ConfigError
 from k2eval.reasoning import Detection
 
+_SPLITS = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
 _PASSED = ("VLLM_", "HF_", "NCCL_", "TRANSFORMERS_")
 _SECRET = ("TOKEN", "KEY", "SECRET", "PASSWORD")
 
@@ -31,6 +32,7 @@ def open_replicas(
     *,
     name: str = "replica",
     alone: bool = True,
+    cards: Sequence[str] = (),
 ) -> Engine:
     """Return one engine in this process, or several replicas of it on Ray. Nothing is started yet.
 
@@ -44,12 +46,15 @@ def open_replicas(
         fleet: The replicas that are asked for.
         name: Prefix of the replicas' names.
         alone: Whether no other role has an engine that would need cards, too.
+        cards: The cards of one engine of vLLM in this process; none if it finds its own.
 
     Raises:
         ConfigError: If an argument is wrong, or so many replicas cannot be.
     """
     if kind not in ("vllm", "scripted") and fleet == FleetConfig():  # told as it always was
         return open_engine(kind, model, arguments, speculative, log, reasoning)
+    if cards:
+        return _on_cards(cards, model, arguments, speculative, log, reasoning)
     from k2eval.engines.ray import plan_fleet
 
     plan = plan_fleet(fleet, kind, model, arguments, alone=alone)
@@ -86,6 +91,24 @@ def open_replicas(
         restarts=fleet.restarts, hang_s=fleet.hang_s, drain_s=fleet.drain_s, wait_s=fleet.wait_s
     )
     return FleetEngine(prototype, supply, patience, plan.words, supply.log_of(0))
+
+
+def _on_cards(
+    cards: Sequence[str],
+    model: str,
+    arguments: Mapping[str, Any],
+    speculative: Mapping[str, Any] | None,
+    log: Path,
+    reasoning: Detection,
+) -> Engine:
+    from k2eval.engines.vllm.engine import VllmEngine
+
+    is_split = any(arguments.get(name) not in (None, 1) for name in _SPLITS)
+    split = {"tensor_parallel_size": len(cards)} if len(cards) > 1 and not is_split else {}
+    engine = VllmEngine(model, {**arguments, **split}, speculative, log, reasoning)
+    engine.cards = tuple(cards)
+    engine.plan = f"on card{'s' * (len(cards) > 1)} {', '.join(cards)}"
+    return engine
 
 
 def role_fleet(role: str, setting: Any, fleet: FleetConfig) -> FleetConfig:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from k2eval.engines.begun import beginning
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import ConfigError
 from k2eval.reasoning import AUTO, Detection
@@ -84,7 +85,14 @@ class ScriptedEngine:
             ttft_s=self._delay_s,
             duration_s=self._delay_s,
             model=self._info.name,
+            **self._prefill(request),
         )
+
+    def _prefill(self, request: Request) -> dict[str, str]:
+        """Return the beginning of an answer that the script goes on with."""
+        if request.begun is None:
+            return {}
+        return {"prefill": beginning(request, self._info.reasoning, lambda text: text.split(" "), " ".join)}
 
 
 def from_file(

@@ -71,6 +71,16 @@ def server_fields(
     return fields
 
 
+def may_think(sampling: Sampling) -> bool:
+    """Return whether a request leaves a model that reasons free to do so.
+
+    >>> may_think(Sampling()), may_think(Sampling(thinking=False)), may_think(Sampling(reasoning_effort="none"))
+    (True, False, False)
+    """
+    switched_off = any(sampling.chat_template.get(name) is False for name in TEMPLATE_NAMES["thinking"])
+    return not switched_off and sampling.thinking is not False and sampling.reasoning_effort != "none"
+
+
 def unknown_switches(switches: Iterable[str], reads: Collection[str]) -> list[str]:
     """Return those of the switches for which a template that reads ``reads`` has no name.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import math
@@ -13,6 +14,7 @@ from typing import Any
 from k2eval.errors import ConfigError, DataError, did_you_mean
 from k2eval.reasoning import NONE, split
 from k2eval.records import Grade, Outcome, Question, ReasoningFormat
+from k2eval.system import told
 from k2eval.tasks import check_call, in_words, kind_of
 
 DEFAULT_LIMIT_S = 10.0
@@ -21,11 +23,18 @@ DEFAULT_LIMIT_S = 10.0
 _MODULES = {
     "math": "k2eval.grading.math.grader",
     "choice": "k2eval.grading.choice",
+    "number": "k2eval.grading.number",
+    "rule_first": "k2eval.grading.rule_first",
+    "refusal": "k2eval.grading.refusal",
+    "leaks": "k2eval.grading.leaks",
     "code": "k2eval.grading.code.livecodebench",
     "scicode": "k2eval.grading.code.scicode",
     "humaneval": "k2eval.grading.code.humaneval",
 }
 
+
+LEFT_TO_JUDGE = ("rule_first", "refusal")
+"""Graders that leave a question to the answer judge if its ``metadata["decided_by"]`` says so."""
 
 _WITHIN_REASONING = "the response ends within its reasoning"
 
@@ -49,7 +58,14 @@ class Grader:
         """Name and version as a verdict records them, such as ``math/1``."""
         return f"{self.name}/{self.version}"
 
-    def grade_response(self, question: Question, text: str, truncated: bool, form: ReasoningFormat) -> Grade:
+    def grade_response(
+        self,
+        question: Question,
+        text: str,
+        truncated: bool,
+        form: ReasoningFormat,
+        answer_start: int | None = None,
+    ) -> Grade:
         """Grade a raw response: its reasoning is split off here, before any grader sees it.
 
         Args:
@@ -57,11 +73,12 @@ class Grader:
             text: The raw text, with the chat template's prefill in front.
             truncated: Whether the engine stopped at its token limit.
             form: The reasoning format of whoever wrote the text.
+            answer_start: Where in the text the answer starts, if a server split reasoning off.
 
         Raises:
             DataError: If a grader of the user's returns no grade.
         """
-        parts = split(text, NONE if question.metadata.get("as_code") else form)
+        parts = split(text, NONE if question.metadata.get("as_code") else form, answer_start, truncated)
         if not parts.complete:
             runs_programs = self.time_limit is not None
             return Grade.of(Outcome.TRUNCATED, **({"reason": _WITHIN_REASONING} if runs_programs else {}))
@@ -83,7 +100,8 @@ class Grader:
         if self.time_limit is None:
             return default
         try:
-            limit = self.time_limit(question)
+            with told(f"time_limit of grader {self.name}") if "." in self.name else contextlib.nullcontext():
+                limit = self.time_limit(question)
             if not 0 < limit < math.inf:
                 raise ValueError(f"expected a positive number of seconds, got {limit!r}")
         except Exception as error:
@@ -107,7 +125,8 @@ def grader_for(name: str) -> Grader:
             f"Expected the name of a grader, got {name!r}. {did_you_mean(name, list(_MODULES))}"
         )
     try:
-        module = importlib.import_module(path)
+        with told(f"the import of grader {path}"):
+            module = importlib.import_module(path)
     except (Exception, SystemExit) as error:  # a module of the user's may raise anything
         if name in _MODULES:
             raise

@@ -16,12 +16,14 @@ from pathlib import Path
 
 from k2eval.errors import ConfigError, DataError, K2EvalError
 from k2eval.grading.code.rows import Steps, asked, steps_in
+from k2eval.grading.number import number_of
 from k2eval.grading.option import letter_of
 from k2eval.grading.pool import GradingJob, grade_all
 from k2eval.grading.registry import grader_for
 from k2eval.reasoning import AUTO
 from k2eval.records import Grade, Json, Outcome, Question, ReasoningFormat
 from k2eval.system import replacing
+from k2eval.values import read_json
 
 _SHOWN = 20
 
@@ -83,7 +85,7 @@ def score_file(
     Args:
         responses: JSON Lines.
         out: File for the verdicts.
-        grader: "math" or "choice", for rows that hold their own gold.
+        grader: "math", "choice" or "number", for rows that hold their own gold.
         questions: Function that returns the question of a task by its id and repeat index; None with ``grader``.
         workers: Number of grading processes; one per processor if None.
         reasoning: The reasoning format of whoever wrote the responses.
@@ -136,10 +138,11 @@ def _rows(path: Path, summary: ScoreSummary) -> Iterator[tuple[int, dict[str, Js
             if not line.strip():
                 continue
             try:
-                row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+                row = read_json(text, texts=False, integers=False)
                 if not isinstance(row, dict):
                     raise ValueError(f"expected a JSON object, got {type(row).__name__}")
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 summary.unreadable.append(
                     f"line {number}: not a JSON object ({str(getattr(error, 'msg', error))[:200]})"
                 )
@@ -184,11 +187,24 @@ def item_of_row(row: dict[str, Json], grader: str) -> GradingJob:
     if grader == "choice":
         options = _options(row.get("options"))
         gold = _letter(gold, options)
-    metadata = {"answer_type": row["answer_type"]} if isinstance(row.get("answer_type"), str) else {}
+    metadata: dict[str, Json] = {}
+    if isinstance(row.get("answer_type"), str):
+        metadata["answer_type"] = row["answer_type"]
+    if grader == "number":
+        metadata["tolerance"] = _tolerance(row.get("tolerance", 0.0), gold)
     question = Question(
         task="", id="", grader=grader, messages=(), gold=str(gold), options=options, metadata=metadata
     )
     return GradingJob(question, _text(row.get("response")), _is_truncated(row))
+
+
+def _tolerance(value: Json, gold: Json) -> float:
+    tolerance, number = number_of(value), number_of(gold)
+    if number is None:
+        raise DataError(f'expected "gold" to be a finite number, got {_shown(gold)}')
+    if tolerance is None or tolerance < 0:
+        raise DataError(f'expected "tolerance" to be a number from 0, got {_shown(value)}')
+    return tolerance
 
 
 def _text(value: Json) -> str:

@@ -5,7 +5,6 @@ JSON rather than pickle: a worker has parsed what a model wrote, and its parent 
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import gc
 import json
@@ -19,13 +18,13 @@ from typing import BinaryIO
 from k2eval.errors import K2EvalError
 from k2eval.grading.registry import Grader, grader_for
 from k2eval.records import Grade, Json, Outcome, Question, ReasoningFormat
+from k2eval.system import die_with_parent
 
 MEMORY_LIMIT = 1 << 30
 """Bytes that one answer may need, on top of what the process has; not for graders that run programs elsewhere."""
 MEMORY_KEPT = 1 << 30
 """Bytes of memory in use between two answers above which the caches are emptied."""
 
-_PR_SET_PDEATHSIG = 1
 _NICENESS = 5
 IDLE = "idle"
 """Argument of a worker that takes only the processor time that nothing else wants."""
@@ -34,7 +33,7 @@ IDLE = "idle"
 def main() -> None:
     """Serve until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with_parent()
+    die_with_parent()
     if IDLE in sys.argv[2:]:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     else:
@@ -50,14 +49,6 @@ def main() -> None:
             _reply(replies, _load(message["load"]))
         for job in message.get("jobs", ()):
             _reply(replies, _grade(job))
-
-
-def _die_with_parent() -> None:
-    """Have the kernel end this process with its parent, even in the middle of a computation."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(sys.argv[1]):
-        raise SystemExit("the parent is gone already")
 
 
 def _reply(replies: BinaryIO, message: Json) -> None:
@@ -80,7 +71,12 @@ def _grade(job: Json) -> Json:
     question = Question.model_validate(job["question"])
     try:
         grade = _within_memory(
-            grader, question, job["text"], job["truncated"], ReasoningFormat.model_validate(job["reasoning"])
+            grader,
+            question,
+            job["text"],
+            job["truncated"],
+            ReasoningFormat.model_validate(job["reasoning"]),
+            job["answer_start"],
         )
         return _sound(grade)
     except MemoryError:
@@ -99,7 +95,12 @@ def _sound(grade: Grade) -> Json:
 
 
 def _within_memory(
-    grader: Grader, question: Question, text: str, truncated: bool, form: ReasoningFormat
+    grader: Grader,
+    question: Question,
+    text: str,
+    truncated: bool,
+    form: ReasoningFormat,
+    answer_start: int | None,
 ) -> Grade:
     """Grade with room for what one answer may need, whatever the answers before have left behind.
 
@@ -107,13 +108,13 @@ def _within_memory(
         MemoryError: If there was not enough, because the process has a smaller limit than ours.
     """
     if grader.time_limit is not None:
-        return grader.grade_response(question, text, truncated, form)
+        return grader.grade_response(question, text, truncated, form, answer_start)
     limit = _address_space() + MEMORY_LIMIT
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     theirs = [value for value in (soft, hard) if value != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_AS, (min([limit, *theirs]), hard))
     try:
-        return grader.grade_response(question, text, truncated, form)
+        return grader.grade_response(question, text, truncated, form, answer_start)
     except MemoryError:
         if limit > min(theirs, default=limit):
             raise

@@ -1,6 +1,9 @@
 from .export import (
     export_run as export_run,
 )
+from .exported import (
+    HIDDEN as HIDDEN,
+)
 from .lm_eval import (
     add_to_path as add_to_path,
     with_chat as with_chat,
@@ -8,13 +11,20 @@ from .lm_eval import (
 from .lm_eval_model import (
     register as register,
 )
+from .publication import (
+    Published as Published,
+    publish as publish,
+)
 from .track import (
     tracking as tracking,
 )
 
 __all__ = [
+    "HIDDEN",
+    "Published",
     "add_to_path",
     "export_run",
+    "publish",
     "register",
     "tracking",
     "with_chat",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ def export_run(
     out: Path,
     *,
     data: Path | None = None,
+    include: Sequence[Path] = (),
     include_protected: bool = False,
     organization: str = "unspecified",
 ) -> Export:
@@ -34,6 +35,7 @@ def export_run(
         form: One of `FORMATS`.
         out: Folder to write to.
         data: The data folder, for prompts and golds; ``K2EVAL_DATA`` if None.
+        include: Folders with the user's own tasks; those of the run are not taken.
         include_protected: Whether to write texts whose authors ask not to publish them.
         organization: Name of the evaluating organization, for formats that have it.
 
@@ -43,7 +45,7 @@ def export_run(
     """
     if form not in FORMATS:
         raise ConfigError(f"Unknown format {form!r}. {did_you_mean(form, list(FORMATS))}")
-    run = Run(folder, data, include_protected=include_protected)
+    run = Run(folder, data, include, include_protected=include_protected)
     target = Folder(out)
     try:
         FORMATS[form](run, target, organization)
@@ -76,9 +78,23 @@ def _inspect(run: Run, folder: Folder, organization: str) -> None:
     inspect.write(run, folder)
 
 
+def _parquet(run: Run, folder: Folder, organization: str) -> None:
+    from k2eval.interop import parquet
+
+    parquet.write(run, folder)
+
+
+def _model_card(run: Run, folder: Folder, organization: str) -> None:
+    from k2eval.interop import model_card
+
+    model_card.write(run, folder)
+
+
 FORMATS: dict[str, Callable[[Run, Folder, str], None]] = {
     "lm-eval": _lm_eval,
     "huggingface": _huggingface,
     "every-eval-ever": _every_eval_ever,
     "inspect": _inspect,
+    "parquet": _parquet,
+    "model-card": _model_card,
 }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from k2eval.errors import ConfigError, K2EvalError
+from k2eval.errors import ConfigError, JournalError, K2EvalError
 from k2eval.journal import RunRecord, TaskRecord
 from k2eval.leaderboard import TaskScores, load_run
 from k2eval.recipes import reasoning_of, selected_steps, text_of
@@ -58,13 +58,21 @@ class Run:
     Args:
         folder: The run directory.
         data: The data folder, for prompts and golds.
+        include: Folders with the user's own tasks.
         include_protected: True to write texts whose authors ask not to publish them.
 
     Raises:
         JournalError: If the folder is not a run directory.
     """
 
-    def __init__(self, folder: Path, data: Path | None = None, *, include_protected: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        data: Path | None = None,
+        include: Sequence[Path] = (),
+        *,
+        include_protected: bool = False,
+    ) -> None:
         scores = load_run(folder)
         self.folder = folder
         self.info: RunRecord = scores.info
@@ -72,8 +80,9 @@ class Run:
             name: task for name, task in scores.benchmarks.items() if task.graded
         }
         """Scores by name of the task, without tasks that have none."""
-        self._samples = Samples.load(folder, data)
+        self._samples = Samples.load(folder, data, include)
         self._include_protected = include_protected
+        self._include = include
         if not self.scores:
             raise ConfigError(
                 f"Expected a run with graded samples, got none in {folder}. Let `k2eval run` finish some first."
@@ -113,9 +122,9 @@ class Run:
         return self.info.tasks[name]
 
     def spec(self, name: str) -> TaskSpec | None:
-        """Return the description of a task; None if the task is not k2eval's own."""
+        """Return the description of a task; None if the task is not at hand."""
         try:
-            return load_tasks([name])[0].spec
+            return load_tasks([name], include=self._include)[0].spec
         except K2EvalError:
             return None
 
@@ -139,7 +148,10 @@ class Run:
         ]
         if task.failed:
             parts.append(f"{task.failed} samples failed on the evaluator's side and are not counted")
-        return "; ".join([*parts, *(note.text for note in task.info.notes)])
+        protocol = task.info.protocol_notes(self.info.recipe)
+        if task.info.protocol:
+            parts.insert(2, f"protocol {task.info.protocol_label}")
+        return "; ".join([*parts, *protocol, *(note.text for note in task.info.notes)])
 
     def votes(self, name: str) -> list[list[str | None]] | None:
         """Return the vote of each graded response of each question; None if options are not at hand."""
@@ -160,7 +172,8 @@ class Run:
         generations = self._samples.generations(verdict)
         if self.hidden(name):
             bare = [
-                generation.model_copy(update={"text": HIDDEN, "prefill": ""}) for generation in generations
+                generation.model_copy(update={"text": HIDDEN, "prefill": "", "answer_start": None})
+                for generation in generations
             ]
             safe = verdict.model_copy(update={"extracted": None, "detail": {}, "notes": {}})
             turns = [{"role": "user", "content": HIDDEN}]
@@ -215,9 +228,18 @@ class Folder:
     def file(self, name: str) -> Iterator[Path]:
         """Give a path to write to; the file gets its name when the block ends without an error.
 
+        Args:
+            name: The path below the folder. Parts of it come from the run, which may be somebody else's.
+
         Raises:
+            JournalError: If the path leads out of the folder.
             OSError: If it cannot be written.
         """
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise JournalError(
+                f"Expected names in the run that make a path below {self.out}, got {name!r:.300}. Do not export a run "
+                "with such names."
+            )
         with replacing(self.out / name) as temporary:
             yield temporary
         self.written.append(self.out / name)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from k2eval.config import TaskOverrides
 from k2eval.errors import K2EvalError
 from k2eval.reasoning import AUTO
 from k2eval.records import Grade, Json, Outcome, Question, ReasoningFormat, Verdict
@@ -30,6 +31,8 @@ class Answer(str):
     """The reason why there is no response, if our own side failed."""
     reasoning: ReasoningFormat
     """The reasoning format of whoever wrote the text."""
+    answer_start: int | None
+    """Where the answer starts, if a server split reasoning off."""
 
     def __new__(
         cls,
@@ -38,10 +41,12 @@ class Answer(str):
         truncated: bool = False,
         failure: Grade | None = None,
         reasoning: ReasoningFormat = AUTO,
+        answer_start: int | None = None,
     ) -> Self:
         """Make a text with these facts."""
         answer = super().__new__(cls, text)
-        answer.truncated, answer.failure, answer.reasoning = truncated, failure, reasoning
+        answer.truncated, answer.failure = truncated, failure
+        answer.reasoning, answer.answer_start = reasoning, answer_start
         return answer
 
 
@@ -58,7 +63,8 @@ def dataset(*, k2eval: Mapping[str, Json], data: str | None = None, repeats: int
     """
     from datasets import Dataset
 
-    [task] = load_tasks([str(k2eval["task"])])
+    name = str(k2eval["task"])
+    [task] = load_tasks([name], without_judge(name))
     questions = load_questions(task, data=Path(data) if data else None)
     documents = []
     for repeat_index in range(repeats):
@@ -75,6 +81,12 @@ def dataset(*, k2eval: Mapping[str, Json], data: str | None = None, repeats: int
                 }
             )
     return {"test": Dataset.from_list(documents)}
+
+
+def without_judge(name: str) -> dict[str, TaskOverrides]:
+    """Return the changes by which a task asks only what a rule can decide, since lm-eval has no judge."""
+    [task] = load_tasks([name])
+    return {name: TaskOverrides(options={"only": "rule"})} if "only" in task.spec.options else {}
 
 
 def grade(
@@ -94,7 +106,11 @@ def grade(
     questions = [Question.model_validate(json.loads(document[QUESTION])) for document in documents]
     flat = [
         GradingJob(
-            question, text, getattr(text, "truncated", False), reasoning=getattr(text, "reasoning", AUTO)
+            question,
+            text,
+            getattr(text, "truncated", False),
+            reasoning=getattr(text, "reasoning", AUTO),
+            answer_start=getattr(text, "answer_start", None),
         )
         for question, texts in zip(questions, responses, strict=True)
         for text in texts
@@ -123,6 +139,27 @@ def score(document: Mapping[str, Any], results: Sequence[Any]) -> dict[str, floa
             "Find the reason with `k2eval doctor`, repair it, and run again."
         )
     return question_metrics(grades, [grade.extracted for grade in grades])
+
+
+def score_numbers(document: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float]:
+    """Compute the metrics of a question with a numeric answer: those of `score`, and the mean absolute error.
+
+    The error is NaN if no response gives a number; see `mean_of_known`.
+    """
+    residuals = [grade["detail"].get("residual") for grade in results[0]]
+    sizes = [abs(residual) for residual in residuals if residual is not None]
+    error = sum(sizes) / len(sizes) if sizes else float("nan")
+    return score(document, results) | {"absolute_error": error}
+
+
+def mean_of_known(values: Sequence[float]) -> float:
+    """Return the mean of the values that are numbers, as an aggregation of lm-eval.
+
+    >>> mean_of_known([1.0, float("nan"), 2.0])
+    1.5
+    """
+    known = [value for value in values if value == value]
+    return sum(known) / len(known) if known else float("nan")
 
 
 def question_metrics(grades: Sequence[Grade | Verdict], answers: Sequence[str | None]) -> dict[str, float]:

@@ -203,9 +203,9 @@ class Batch(Work):
         questions.task = replace(task, **changes)
         return questions
 
-    def describe_task(self, questions: QuestionSet) -> TaskRecord:
+    def describe_task(self, questions: QuestionSet, twins: Mapping[str, str] | None = None) -> TaskRecord:
         """Return a task's entry in ``run.json``; a task that lm-eval grades is in none of our totals."""
-        described = super().describe_task(questions)
+        described = super().describe_task(questions, twins)
         asked = {key.question_id for key in self._occurrences if key.task == questions.task.name}
         hashes = {item.id: text_hash(item) for item in questions.all_items if item.id in asked}
         return described.model_copy(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,10 +25,10 @@ from k2eval.errors import ConfigError, EngineError
 from k2eval.interop.lm_eval import Answer
 from k2eval.interop.lm_eval_batch import Batch, Chat, Occurrence, read_batch
 from k2eval.journal import RUN, Journal, read_run
-from k2eval.reasoning import setting_of_end, split
+from k2eval.reasoning import Parts, setting_of_end
 from k2eval.records import Json
-from k2eval.run import INTERRUPTED, Runner
-from k2eval.system import terminal
+from k2eval.run import Runner
+from k2eval.system import exit_code, terminal
 
 NAME = "k2eval"
 
@@ -97,6 +98,11 @@ class K2EvalModel(LM):  # type: ignore[misc]  # lm-eval has no types
             },
             sets=[f"engine.{key}={json.dumps(value)}" for key, value in arguments.items()],
         )  # fmt: skip
+        if self._config.protocol is not None:
+            raise ConfigError(
+                f"Expected no protocol, since lm-eval itself writes the prompts, got {self._config.protocol!r} in "
+                f"{config}. Leave it out, or ask with `k2eval run`."
+            )
         self._max_tokens = max_gen_toks
         thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
         self._chat_template: dict[str, Json] = {**(chat_template_args or {}), **thinking}
@@ -132,8 +138,13 @@ class K2EvalModel(LM):  # type: ignore[misc]  # lm-eval has no types
             return Answer("", failure=batch.failures[request.sample_key])
         truncated = response.finish_reason == "length"
         if request.own:
-            return Answer(response.text, truncated=truncated, reasoning=response.reasoning)
-        parts = split(response.text, response.reasoning)
+            return Answer(
+                response.text,
+                truncated=truncated,
+                reasoning=response.reasoning,
+                answer_start=response.answer_start,
+            )
+        parts = Parts.of(response)
         answer = parts.answer if parts.answer == response.text else parts.answer.lstrip()
         text = postprocess_generated_text(answer, list(request.until), None)
         return Answer(text, truncated=truncated or not parts.complete)
@@ -189,7 +200,7 @@ async def _answer(batch: Batch, console: Console) -> None:
     """Fill the batch's responses and failures.
 
     Raises:
-        SystemExit: If Ctrl-C was pressed, with exit code 130.
+        SystemExit: If a signal ended the run, such as Ctrl-C with exit code 130.
     """
     runner = Runner(batch.config, open_engines(batch.config), console, batch)
     await batch.replay(runner.engines.fingerprints, runner.engines.reasoning)
@@ -198,7 +209,7 @@ async def _answer(batch: Batch, console: Console) -> None:
     summary = await runner.run()
     if summary.interrupted:
         console.print("Stopped. The same command goes on from there.")
-        raise SystemExit(INTERRUPTED)
+        raise SystemExit(exit_code(summary.signal or signal.SIGINT))
     with Journal(batch.config.out) as journal:
         graded = all(not journal.verdicts[key].outcome.is_infrastructure for key in batch.own)
         run = journal.read_run()

@@ -2,14 +2,19 @@ from .journal import (
     Archive as Archive,
     Journal as Journal,
     read_run as read_run,
+    state_of as state_of,
 )
 from .lines import (
     GENERATIONS as GENERATIONS,
     RUN as RUN,
     VERDICTS as VERDICTS,
+    is_whole as is_whole,
     line_at as line_at,
     numbered_lines as numbered_lines,
     read_lines as read_lines,
+)
+from .protocol_record import (
+    ProtocolRecord as ProtocolRecord,
 )
 from .run_record import (
     FORMAT as FORMAT,
@@ -53,6 +58,7 @@ __all__ = [
     "Journal",
     "MachineRecord",
     "ModelRecord",
+    "ProtocolRecord",
     "RunRecord",
     "RunSpeculation",
     "SessionRecord",
@@ -61,6 +67,7 @@ __all__ = [
     "checksums",
     "foreign",
     "is_verified",
+    "is_whole",
     "line_at",
     "numbered_lines",
     "out_of_run",
@@ -71,5 +78,6 @@ __all__ = [
     "seal_faults",
     "sign",
     "signer",
+    "state_of",
     "strangers",
 ]

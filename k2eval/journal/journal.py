@@ -7,7 +7,10 @@ counts, and of several generations with one key the first.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,12 +19,16 @@ from typing import Self
 
 from k2eval.errors import JournalError
 from k2eval.journal.lines import GENERATIONS, RUN, VERDICTS, Appender, line_at, read_lines, repair
+from k2eval.journal.place import Place
 from k2eval.journal.run_record import RunRecord, read_run_record
 from k2eval.journal.verdicts import read_verdicts
-from k2eval.records import Generation, SampleKey, Verdict
-from k2eval.system import write_text
+from k2eval.records import Generation, Json, SampleKey, Verdict
+from k2eval.system import FILES_OF_A_RUN, open_file, write_text
+from k2eval.values import read_json
 
 LOCK = ".lock"
+_LARGEST_STATE = 1_000_000
+"""Most bytes that the state of a run may have."""
 
 
 class Journal:
@@ -39,7 +46,9 @@ class Journal:
         """The latest verdict on every sample."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (folder / LOCK).open("w")
+            _check_links(folder)
+            self._lock = open_file(folder / LOCK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW)
+            self._place = Place(folder)
         except OSError as error:
             raise JournalError(
                 f"Cannot write to the run directory {folder}: {error}. Give another with --out."
@@ -47,7 +56,7 @@ class Journal:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            self._lock.close()
+            self._release()
             raise JournalError(
                 f"Another process is writing to {folder}. Wait for it, or give another --out."
             ) from error
@@ -57,7 +66,7 @@ class Journal:
             self._replay()
             self._files = {name: Appender(self.folder / name) for name in (GENERATIONS, VERDICTS)}
         except BaseException:
-            self._lock.close()
+            self._release()
             raise
         return self
 
@@ -105,7 +114,11 @@ class Journal:
         offset = self._offsets.get(key)
         if offset is None:
             return None
-        return line_at(self.folder / GENERATIONS, offset, Generation)
+        try:
+            return line_at(self.folder / GENERATIONS, offset, Generation)
+        except JournalError:
+            self.check()  # which says more if the directory is no longer there
+            raise
 
     def add_generation(self, generation: Generation) -> None:
         """Append a generation."""
@@ -121,14 +134,29 @@ class Journal:
         return read_run(self.folder) if (self.folder / RUN).exists() else None
 
     def write_run(self, run: RunRecord) -> None:
-        """Replace ``run.json`` in one step."""
+        """Replace ``run.json`` in one step, in this directory wherever it is now, and in no other.
+
+        Raises:
+            JournalError: If it cannot be written, or the directory was deleted.
+        """
+        now = self._place.now
+        if now is None:
+            self.check()
+            raise JournalError(f"{self.folder} was deleted. Run the same command again.")
         try:
-            write_text(self.folder / RUN, run.to_json())
+            write_text(now / RUN, run.to_json(), of_run=True)
         except OSError as error:
             raise JournalError(
-                f"Cannot write {self.folder / RUN}: {error}. Everything finished before is kept; make room and run the "
-                "same command again."
+                f"Cannot write {now / RUN}: {error}. Everything finished before is kept; make room, or make "
+                "it writable, and run the same command again."
             ) from error
+
+    def show(self, state: Json) -> None:
+        """Keep the state of the run for other processes; `state_of` reads it. It is gone when the journal is closed."""
+        content = json.dumps(state).encode()
+        with contextlib.suppress(OSError):
+            os.pwrite(self._lock.fileno(), content, 0)
+            os.ftruncate(self._lock.fileno(), len(content))
 
     def check(self) -> None:
         """Make sure that the directory is still there and can be written.
@@ -138,40 +166,18 @@ class Journal:
         Raises:
             JournalError: If the directory was deleted, moved or made read-only. The message says what is where.
         """
-        lost = [file for file in self._files.values() if not file.is_in_place]
-        if not lost:
-            try:
-                os.utime(self.folder / LOCK)
-            except FileNotFoundError:
-                (self.folder / LOCK).touch()
-            except OSError as error:
-                raise JournalError(
-                    f"{self.folder} can no longer be written: {error.strerror}. Everything finished before is kept "
-                    "there. Make it writable and run the same command again."
-                ) from error
-            return
-        places = [file.place for file in lost]
-        moved = next((place.parent for place in places if place is not None), None)
-        if moved is not None:
-            raise JournalError(
-                f"{self.folder} was moved to {moved} while the run went on. Everything finished before is there. Move "
-                f"it back, or give --out {moved}, and run the same command again."
-            )
-        raise JournalError(self._restored(lost))
-
-    def _restored(self, lost: Iterable[Appender]) -> str:
+        self._place.check(list(self._files.values()))
         try:
-            for file in lost:
-                file.restore()
+            if not os.access(self.folder, os.W_OK):
+                raise PermissionError(errno.EPERM, "no file can be made in it")
+            os.utime(self.folder / LOCK)
+        except FileNotFoundError:
+            (self.folder / LOCK).touch()
         except OSError as error:
-            return (
-                f"{self.folder} was deleted while the run went on, and cannot be written again: {error}. What was in "
-                "it is lost. Give another --out."
-            )
-        return (
-            f"{self.folder} was deleted while the run went on. Everything finished before was written there again. "
-            "Run the same command again to go on."
-        )
+            raise JournalError(
+                f"{self.folder} can no longer be written: {error.strerror}. Everything finished before is kept there. "
+                "Make it writable and run the same command again."
+            ) from error
 
     def close(self) -> None:
         """Close the files; another process may then open the directory."""
@@ -179,7 +185,51 @@ class Journal:
             for file in self._files.values():
                 file.close()
         finally:
-            self._lock.close()
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._lock.fileno(), 0)
+            self._release()
+
+    def _release(self) -> None:
+        self._place.close()
+        self._lock.close()
+
+
+def state_of(folder: Path) -> Json:
+    """Return what the process that writes a run directory shows of it; None if no process does, here.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with Journal(Path(folder)) as journal:
+    ...         journal.show({"summary": "1/2 samples"})
+    ...         print(state_of(Path(folder)))
+    ...     print(state_of(Path(folder)))
+    {'summary': '1/2 samples'}
+    None
+    """
+    try:
+        with open_file(folder / LOCK) as file:
+            # By the inode alone: some file systems show another device here than there.
+            inode = f":{os.fstat(file.fileno()).st_ino}"
+            if not any(word.endswith(inode) for word in Path("/proc/locks").read_text("ascii").split()):
+                return None
+            return read_json(file.read(_LARGEST_STATE))
+    except (OSError, ValueError):
+        return None
+
+
+def _check_links(folder: Path) -> None:
+    """Make sure that no file of a run directory is a link: what it leads to would be cut and written to.
+
+    Raises:
+        JournalError: If one is.
+    """
+    for name in sorted(FILES_OF_A_RUN):
+        path = folder / name
+        if path.is_symlink():
+            raise JournalError(
+                f"Expected {path} to be a file of the run itself, got a link to {path.readlink()}, which would be "
+                "changed. Put a copy of the file in the place of the link, or make the whole run directory a link."
+            )
 
 
 class Archive:
@@ -191,11 +241,18 @@ class Archive:
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._lines: dict[str, tuple[Path, int]] = {}
+        self.output_tokens = 0
+        """Tokens of all generations."""
+        self.models: set[str] = set()
+        """The names that engines gave to the models that answered."""
         for folder in folders:
             read_run(folder)
             path = folder / GENERATIONS
             for offset, generation in read_lines(path, Generation):
-                self._lines.setdefault(generation.key, (path, offset))
+                if generation.key not in self._lines:
+                    self._lines[generation.key] = (path, offset)
+                    self.output_tokens += generation.output_tokens
+                    self.models.add(generation.model)
 
     @property
     def keys(self) -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import time
@@ -16,7 +15,8 @@ from pydantic import ValidationError
 
 from k2eval.errors import JournalError
 from k2eval.records import Record
-from k2eval.system import replacing
+from k2eval.system import open_file, replacing
+from k2eval.values import read_json
 
 RUN, GENERATIONS, VERDICTS = "run.json", "generations.jsonl", "verdicts.jsonl"
 _SYNC_EVERY_S = 2.0
@@ -49,9 +49,9 @@ def _whole_lines(path: Path, kind: type[R]) -> Iterator[tuple[int, int, R]]:
         return
     offset = 0
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             for number, line in enumerate(file, start=1):
-                if line.endswith(b"\n") or _is_whole(line, kind):  # else a torn last line
+                if line.endswith(b"\n") or is_whole(line, kind):  # else a torn last line
                     yield number, offset, parsed(line, kind, f"{path}:{number}")
                 offset += len(line)
     except OSError as error:
@@ -65,7 +65,7 @@ def line_at(path: Path, offset: int, kind: type[R]) -> R:
         JournalError: If that line is not such a record. The message names file and line.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             file.seek(offset)
             line = file.readline()
             try:
@@ -90,8 +90,8 @@ def parsed(line: bytes, kind: type[R], where: str) -> R:
         JournalError: If the line is not such a record.
     """
     try:
-        return kind.model_validate(json.loads(line))
-    except (ValueError, RecursionError) as error:
+        return kind.model_validate(read_json(line, texts=False))
+    except ValueError as error:
         raise JournalError(
             f"{where}: expected a {kind.__name__.lower()} of k2eval, got {line[:80]!r} ({_reason(error)}). "
             "Nothing was changed. Remove that line, and the next start makes again what is then missing; or give "
@@ -116,14 +116,14 @@ def repair(path: Path, kind: type[Record]) -> None:
     if not path.exists():
         return
     try:
-        with path.open("rb+") as file:
+        with open_file(path, os.O_RDWR) as file:
             size = file.seek(0, os.SEEK_END)
             end = _end_of_lines(file, size)
             if end == size:
                 return
             file.seek(end)
             rest = file.read()
-            if _is_whole(rest, kind):
+            if is_whole(rest, kind):
                 file.write(b"\n")
                 return
             file.truncate(end)
@@ -145,10 +145,11 @@ def _end_of_lines(file: BinaryIO, size: int) -> int:
     return 0
 
 
-def _is_whole(line: bytes, kind: type[Record]) -> bool:
+def is_whole(line: bytes, kind: type[Record]) -> bool:
+    """Tell whether a last line without its newline is a record; if not, every reader takes it for torn."""
     try:
-        kind.model_validate(json.loads(line))
-    except (ValueError, RecursionError):
+        kind.model_validate(read_json(line, texts=False))
+    except ValueError:
         return False
     return True
 
@@ -157,9 +158,9 @@ class Appender:
     """A file to append records to; after a failed write the file ends where it did before."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         try:
-            self._file = path.open("ab", buffering=0)
+            self._file = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         except OSError as error:
             raise JournalError(f"Cannot write {path}: {error}. Give another --out.") from error
         self._end = self._file.seek(0, os.SEEK_END)
@@ -169,8 +170,9 @@ class Appender:
         """Append a record and return the offset of its line.
 
         Raises:
-            JournalError: If the file cannot be written.
+            JournalError: If the file cannot be written, or another program wrote to it.
         """
+        self.check_length()
         line = (record.to_line() + "\n").encode("ascii")
         start = self._end
         try:
@@ -184,17 +186,31 @@ class Appender:
             with contextlib.suppress(OSError):  # else the next start repairs the line
                 os.ftruncate(self._file.fileno(), start)
             raise JournalError(
-                f"Cannot write {self._path}: {error}. Everything finished before is kept; make room and run the same "
+                f"Cannot write {self.path}: {error}. Everything finished before is kept; make room and run the same "
                 "command again."
             ) from error
         self._end += len(line)
         return start
 
+    def check_length(self) -> None:
+        """Make sure that nobody else wrote to the file: a line behind a cut one could not be told from it.
+
+        Raises:
+            JournalError: If it is not as long as the lines in it.
+        """
+        length = os.fstat(self._file.fileno()).st_size
+        if length != self._end:
+            done = "cut it" if length < self._end else "added to it"
+            raise JournalError(
+                f"{self.path}: another program {done} while the run went on: expected {self._end:,} bytes, got "
+                f"{length:,}. It is left as it is. Run the same command again: it makes what is then missing."
+            )
+
     @property
     def is_in_place(self) -> bool:
         """Whether the path still leads to this file."""
         try:
-            return os.path.samestat(os.fstat(self._file.fileno()), self._path.stat())
+            return os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
         except OSError:
             return False
 
@@ -207,15 +223,15 @@ class Appender:
                 return path
         return None
 
-    def restore(self) -> None:
-        """Write the content of this file, which was deleted, to its path again.
+    def restore(self, target: Path) -> None:
+        """Write the content of this file, which was deleted, to a path that nothing has.
 
         Raises:
             OSError: If that fails.
         """
         with (
             Path(f"/proc/self/fd/{self._file.fileno()}").open("rb") as content,
-            replacing(self._path) as path,
+            replacing(target, of_run=True) as path,
             path.open("wb") as copy,
         ):
             shutil.copyfileobj(content, copy)
@@ -225,6 +241,6 @@ class Appender:
         try:
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise JournalError(f"Cannot write {self._path}: {error}.") from error
+            raise JournalError(f"Cannot write {self.path}: {error}.") from error
         finally:
             self._file.close()

@@ -20,6 +20,7 @@ import k2eval
 from k2eval.config import RunConfig
 from k2eval.errors import JournalError
 from k2eval.journal.format_1 import name_in_format_1, upgraded
+from k2eval.journal.protocol_record import OWN, ProtocolRecord
 from k2eval.records import (
     ROLES,
     SWITCHES,
@@ -31,6 +32,8 @@ from k2eval.records import (
     Sampling,
     SpeculativeCounts,
 )
+from k2eval.system import open_file
+from k2eval.values import MOST, Line, Text, as_json, read_json
 
 FORMAT = 2
 """The format of new run directories. Format 1, that of k2eval 0.1.0, can be read too."""
@@ -50,20 +53,20 @@ def _of_all_roles(fingerprints: dict[Role, str]) -> dict[Role, str]:
 
 Moment = Annotated[str, AfterValidator(_moment)]
 """A time in ISO 8601, such as ``2026-11-28T20:56:02Z``."""
-Count = Annotated[StrictInt, Field(ge=0)]
-Repeats = Annotated[StrictInt, Field(ge=1)]
-Seconds = Annotated[StrictFloat, Field(ge=0)]
+Count = Annotated[StrictInt, Field(ge=0, le=MOST)]
+Repeats = Annotated[StrictInt, Field(ge=1, le=MOST)]
+Seconds = Annotated[StrictFloat, Field(ge=0, le=MOST)]
 
 
 class ModelRecord(Record):
     """The checkpoint that was asked, and the engine that ran it."""
 
-    name: str
-    fingerprint: str
-    engine: str
+    name: Line
+    fingerprint: Line
+    engine: Line
     context: Count | None
     """Longest prompt plus answer in tokens; None if the engine does not tell."""
-    commit: str | None = None
+    commit: Line | None = None
     """The commit of a model on the hub; None of a folder or a server."""
 
 
@@ -72,24 +75,24 @@ class EngineRecord(Record):
 
     settings: dict[str, Json]
     notes: tuple[Note, ...]
-    fingerprints: Annotated[dict[Role, str], AfterValidator(_of_all_roles)]
+    fingerprints: Annotated[dict[Role, Line], AfterValidator(_of_all_roles)]
     """The checkpoint behind each role."""
 
 
 class MachineRecord(Record):
     """The machine of the last start."""
 
-    python: str
-    system: str
+    python: Line
+    system: Line
 
 
 class TaskRecord(Record):
     """A benchmark as the run asks it."""
 
-    version: str
-    title: str
-    kind: str
-    micro: str | None
+    version: Line
+    title: Line
+    kind: Line
+    micro: Line | None
     """Name of the group of benchmarks whose average includes this task."""
     part: StrictBool
     """Whether the task is another view of a benchmark, such as its steps: shown, but in no total or average."""
@@ -97,25 +100,63 @@ class TaskRecord(Record):
     """Number of questions asked in each repeat."""
     expected_questions: Count | None
     """Number of questions of the whole benchmark."""
-    fingerprint: str
+    fingerprint: Line
     """Hash of the questions; scores with different hashes are not comparable."""
-    source: str
+    source: Line
     repeats: Repeats
-    grader: str
+    grader: Line
     protected: StrictBool
     """Whether the authors ask users not to publish the texts."""
     sampling: Sampling
-    prompt: str
+    prompt: Line
     """Hash of the prompt's template."""
     options: dict[str, Json]
     notes: tuple[Note, ...]
-    hashes: dict[str, str]
+    hashes: dict[Text, Line]
     """Digests of the questions' texts by id."""
+    error_unit: Line | None = None
+    """Unit of the errors of numeric answers; None if answers are right or wrong."""
+    twins: dict[Text, Line] = Field(default_factory=dict)
+    """Ids of near duplicates of questions of an earlier task of the run -> the digests of the texts there."""
+    protocol: ProtocolRecord | None = None
+    """The protocol of others by which the task is asked; None if by its own file."""
+
+    @property
+    def protocol_label(self) -> str:
+        """Name and version of the protocol; scores under different ones are not ranked together."""
+        return self.protocol.label if self.protocol else OWN
+
+    def deviations(self, recipe: str) -> dict[str, str]:
+        """Return in what the task deviates from its protocol, in words by the name of the setting.
+
+        Args:
+            recipe: The recipe of the run.
+        """
+        return self.protocol.deviations(self._under_names_of_protocol(recipe)) if self.protocol else {}
+
+    def protocol_notes(self, recipe: str) -> list[str]:
+        """Return what a reader of the scores must know about the protocol; nothing without one.
+
+        Args:
+            recipe: The recipe of the run.
+        """
+        return self.protocol.notes(self._under_names_of_protocol(recipe)) if self.protocol else []
+
+    def _under_names_of_protocol(self, recipe: str) -> dict[str, Json]:
+        options: dict[str, Json] = {f"options.{name}": value for name, value in self.options.items()}
+        own = {"recipe": recipe, "repeats": self.repeats, "prompt": self.prompt, **options}
+        return {**own, **self.sampling.model_dump(mode="json")}
+
+    def identity_of(self, question: str) -> str | None:
+        """Return what is equal for a question that several benchmarks ask; None if its text alone does not tell."""
+        is_choice = self.grader.startswith("choice/")  # whose text may be "Which is true?"
+        return self.twins.get(question) or (None if is_choice else self.hashes.get(question))
 
     @property
     def settings(self) -> dict[str, Json]:
         """Everything that shapes the scores besides checkpoint, recipe and questions."""
         own = {"prompt": self.prompt, "version": self.version, "grader": self.grader}
+        own |= {"protocol": self.protocol_label}
         unset: dict[str, Json] = dict.fromkeys(SWITCHES, "unset")  # which a switch that is set differs from
         return {**own, **unset, **self.sampling.model_dump(mode="json")}
 
@@ -142,6 +183,8 @@ class SessionRecord(Record):
     """Number of new generations that carry their own counts."""
     engine_speculative: SpeculativeCounts | None
     """Speculation counts of the engines, unfinished requests included."""
+    swapped_from: str | None = None
+    """The checkpoint whose weights were replaced in the solver's running engine; None if the engine was started."""
 
 
 class SpeculationRecord(SpeculativeCounts):
@@ -173,12 +216,12 @@ class RunSpeculation(SpeculationRecord):
 class RunRecord(Record):
     """The content of ``run.json``."""
 
-    k2eval: str
+    k2eval: Line
     """The version of k2eval that wrote it."""
     format: Literal[2]
-    name: str
+    name: Line
     model: ModelRecord
-    recipe: str
+    recipe: Line
     repeats: Repeats
     """The most repeats of any task."""
     seed: StrictInt
@@ -188,11 +231,13 @@ class RunRecord(Record):
     """The reasoning format of the checkpoint behind each role; a role without one is read as ``auto``."""
     engine: EngineRecord
     machine: MachineRecord
-    tasks: dict[str, TaskRecord]
+    tasks: dict[Line, TaskRecord]
     config: RunConfig
     """The configuration of the last start."""
     sessions: tuple[SessionRecord, ...]
     complete: StrictBool
+    stopped_early: str | None = None
+    """The reason why the missing samples were not to be made; None if the run is complete, or goes on."""
     speculative: RunSpeculation | None
     """None if nothing was drafted."""
 
@@ -223,7 +268,7 @@ class RunRecord(Record):
 
     def to_json(self) -> str:
         """Return the text of ``run.json``: ASCII only, fields in the order above."""
-        return json.dumps(self.model_dump(mode="json"), indent=1) + "\n"
+        return json.dumps(as_json(self.model_dump(mode="json")), indent=1) + "\n"
 
 
 def read_run_record(path: Path) -> RunRecord:
@@ -234,10 +279,11 @@ def read_run_record(path: Path) -> RunRecord:
         JournalError: If `k2eval run` does not write such a file; names the file, the field and the expected value.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with open_file(path) as file:
+            content = read_json(file.read())
     except (FileNotFoundError, NotADirectoryError):
         raise
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise JournalError(
             f"Cannot read {path}: expected the JSON that `k2eval run` writes; {error}. {_REMEDY}"
         ) from error

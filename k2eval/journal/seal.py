@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,14 @@ import platformdirs
 from k2eval.errors import ConfigError, JournalError
 from k2eval.journal.lines import GENERATIONS, RUN, VERDICTS
 from k2eval.records import digest
-from k2eval.system import write_text
+from k2eval.system import open_file, write_text
+from k2eval.values import read_json
 
 SEAL, SIGNATURE = "checksums.json", "checksums.json.sig"
 NAMESPACE = "k2eval"
 _CHUNK = 1 << 20
+_CHECKS = 2
+"""Changes whenever `k2eval verify` checks more, since a run that an earlier one let through may not hold."""
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -35,13 +40,13 @@ def checksums(folder: Path) -> dict[str, str]:
     for name in (RUN, GENERATIONS, VERDICTS):
         hashed = hashlib.sha256()
         try:
-            with (folder / name).open("rb") as file:
+            with open_file(folder / name) as file:
                 while chunk := file.read(_CHUNK):
                     hashed.update(chunk)
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise JournalError(f"Cannot read {folder / name}: {error.strerror}.") from error
+            raise JournalError(f"Cannot read {folder / name}: {error.strerror or error}.") from error
         sums[name] = hashed.hexdigest()
     return sums
 
@@ -63,8 +68,8 @@ def sign(folder: Path, key: Path) -> None:
             f"Cannot sign with {key}: {_last_line(done)}. Give an SSH key, such as ~/.ssh/id_ed25519."
         )
     try:
-        write_text(folder / SEAL, seal)
-        write_text(folder / SIGNATURE, done.stdout.decode())
+        write_text(folder / SEAL, seal, of_run=True)
+        write_text(folder / SIGNATURE, done.stdout.decode(), of_run=True)
     except OSError as error:
         raise ConfigError(f"Cannot write {folder / SEAL}: {error.strerror}.") from error
 
@@ -72,13 +77,17 @@ def sign(folder: Path, key: Path) -> None:
 def seal_faults(folder: Path) -> list[str]:
     """Return what contradicts the checksums in a run directory, a sentence each; nothing if it has none."""
     path = folder / SEAL
-    if not path.exists():
+    if not os.path.lexists(path):
         return []
     try:
-        stated: Any = json.loads(path.read_text(encoding="utf-8"))["sha256"]
+        with open_file(path, os.O_RDONLY | os.O_NOFOLLOW) as file:
+            stated: Any = read_json(file.read(_CHUNK))["sha256"]
         entries = dict(stated)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return [f"{SEAL} is not what `k2eval verify --sign` writes"]
+    others = sorted(name for name in entries if name not in (RUN, GENERATIONS, VERDICTS))
+    if others:
+        return [f"{SEAL} speaks of {others[0]!r:.80}, which is no file of a run"]
     there = checksums(folder)
     return [
         f"{name} is not the file that {SEAL} speaks of"
@@ -98,7 +107,14 @@ def signer(folder: Path, signers: Path | None = None) -> str | None:
         ConfigError: If there is a signature that does not hold, or none although ``signers`` are given.
     """
     seal, signature = folder / SEAL, folder / SIGNATURE
-    if not (seal.exists() and signature.exists()):
+    for path, other in ((seal, signature), (signature, seal)):
+        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+            raise ConfigError(f"Expected {path} to be a regular file. Restore or remove it.")
+        if path is signature and os.path.lexists(path) and not os.path.lexists(other):
+            raise ConfigError(
+                f"{signature} signs {seal}, which is missing. Restore it, or remove the signature."
+            )
+    if not signature.exists():
         if signers is not None:
             raise ConfigError(
                 f"Expected a signature of {folder}, got none. `k2eval verify --sign KEY` makes one."
@@ -152,4 +168,4 @@ def _marks() -> Path:
 
 
 def _mark(folder: Path) -> Path:
-    return _marks() / f"{digest(checksums(folder))}.json"
+    return _marks() / f"{digest(_CHECKS, checksums(folder))}.json"

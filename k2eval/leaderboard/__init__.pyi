@@ -3,6 +3,7 @@ from . import (
 )
 from .board import (
     Leaderboard as Leaderboard,
+    Order as Order,
     build as build,
 )
 from .cells import (
@@ -11,9 +12,12 @@ from .cells import (
     plain as plain,
 )
 from .columns import (
+    CONTROL as CONTROL,
+    SAFETY as SAFETY,
     Benchmark as Benchmark,
     differences as differences,
     group_title as group_title,
+    thinking_in_words as thinking_in_words,
 )
 from .contamination import (
     Contamination as Contamination,
@@ -23,8 +27,10 @@ from .files import (
 )
 from .html import (
     board_tables as board_tables,
+    plain_grid as plain_grid,
 )
 from .load import (
+    distinct_names as distinct_names,
     load_run as load_run,
     load_runs as load_runs,
 )
@@ -32,6 +38,7 @@ from .render import (
     LEGEND as LEGEND,
     details as details,
     grid as grid,
+    of_one_run as of_one_run,
     to_markdown as to_markdown,
 )
 from .scores import (
@@ -47,11 +54,14 @@ from .verdicts import (
 
 __all__ = [
     "ABSENT",
+    "CONTROL",
     "LEGEND",
     "OUTCOMES",
+    "SAFETY",
     "Benchmark",
     "Contamination",
     "Leaderboard",
+    "Order",
     "RunScores",
     "TaskScores",
     "board_tables",
@@ -59,13 +69,17 @@ __all__ = [
     "cells",
     "details",
     "differences",
+    "distinct_names",
     "grid",
     "group_title",
     "load_run",
     "load_runs",
     "markdown_table",
+    "of_one_run",
     "plain",
+    "plain_grid",
     "print_table",
+    "thinking_in_words",
     "to_markdown",
     "write",
 ]

@@ -1,28 +1,39 @@
-"""Averages over benchmarks, and the intervals of ranks by them."""
+"""Averages over benchmarks, and the rank groups by them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import isclose
 
-import numpy as np
+from k2eval.leaderboard.columns import CONTROL, SAFETY, Benchmark, Row
+from k2eval.leaderboard.groups import add_groups
+from k2eval.leaderboard.once import Once
+from k2eval.statistics import Difference, combine, paired_means, pool
 
-from k2eval.leaderboard.columns import Benchmark, Row
-from k2eval.statistics import combine, paired_means, pool, rank_intervals, resample
+_UNRANKED = (
+    "the plain mean of the aspects, as in K2-Think's report; not ranked, since refusing everything would win"
+)
 
 
 def add_averages(rows: Sequence[Row], benchmarks: Sequence[Benchmark]) -> tuple[str, ...]:
     """Add micro and macro averages of each group of benchmarks, and the macro average of all.
 
-    Micro averages weigh benchmarks by their questions, macro averages weigh them equally. A row that lacks a
+    A question that several benchmarks ask counts once. Micro averages weigh benchmarks by their questions, macro
+    averages weigh them equally. A row that lacks a
     benchmark, has not finished it, or was asked other questions gets a value with a note and no rank.
+
+    Benchmarks of numeric answers are in no average: errors are no percentages, and what error passes is a choice.
+    Those of safety have averages of their own: the macro of the aspects, and the balanced one, in which answered
+    harmless requests weigh as much as all aspects together. Only the latter ranks, so a model that refuses everything
+    does not win.
 
     Returns:
         The names of the added averages.
     """
     added: list[str] = []
-    benchmarks = [benchmark for benchmark in benchmarks if not benchmark.part]
+    benchmarks = [benchmark for benchmark in benchmarks if not benchmark.part and not benchmark.numeric]
+    every = benchmarks
+    benchmarks = [benchmark for benchmark in benchmarks if benchmark.group not in (SAFETY, CONTROL)]
     groups = dict.fromkeys(benchmark.group for benchmark in benchmarks if benchmark.group)
     for group in groups:
         members = [benchmark for benchmark in benchmarks if benchmark.group == group]
@@ -34,54 +45,66 @@ def add_averages(rows: Sequence[Row], benchmarks: Sequence[Benchmark]) -> tuple[
     if len(benchmarks) > 1 and not covered:
         _add(rows, benchmarks, "macro")
         added.append("macro")
-    return tuple(added)
+    return (*added, *_add_safety(rows, every))
 
 
-@dataclass(frozen=True, slots=True)
-class _Average:
-    """One average over benchmarks, and the rows that are ranked by it."""
-
-    name: str
-    rows: Sequence[Row]
-    members: Sequence[Benchmark]
-    ranked: Sequence[int]
-    """Indices of the rows that have finished all members on the same questions."""
-
-    @property
-    def weights(self) -> list[float]:
-        return _weights(self.name, [len(member.questions) for member in self.members])
-
-    @property
-    def values(self) -> dict[int, float]:
-        """Values of the ranked rows, by their index."""
-        return {index: self.rows[index].record[self.name] for index in self.ranked}
+def _add_safety(rows: Sequence[Row], benchmarks: Sequence[Benchmark]) -> list[str]:
+    aspects = [benchmark for benchmark in benchmarks if benchmark.group == SAFETY]
+    controls = [benchmark for benchmark in benchmarks if benchmark.group == CONTROL]
+    added = []
+    if aspects and controls:
+        _add(rows, [*aspects, *controls], "safety_balanced")
+        added.append("safety_balanced")
+    if len(aspects) > 1:
+        _add(rows, aspects, "safety_macro", grouped=False)
+        added.append("safety_macro")
+    return added
 
 
-def _add(rows: Sequence[Row], members: Sequence[Benchmark], name: str) -> None:
+def _add(rows: Sequence[Row], members: Sequence[Benchmark], name: str, *, grouped: bool = True) -> None:
+    once = Once(members)
+    members = once.counted
     for row in rows:
-        _add_value(row, members, name)
+        _add_value(row, once, name)
+    if not grouped:
+        return
     ranked = [
         index
         for index, row in enumerate(rows)
         if row.record[f"{name}_benchmarks"] == len(members)
         and all(index in member.ranked for member in members)
     ]
-    if len(ranked) > 1:
-        average = _Average(name, rows, members, ranked)
-        _add_ranks(average)
-        _add_standing(average)
+    weights = _weights(name, members, [once.size(member) for member in members])
+    means = {member.name: once.means(member) for member in members}
+
+    def gap(first: int, second: int, confidence: float) -> Difference:
+        gaps = [
+            paired_means(means[member.name][:, first], means[member.name][:, second], confidence, test=False)
+            for member in members
+        ]
+        return combine(gaps, weights)
+
+    add_groups(rows, name, {index: rows[index].record[name] for index in ranked}, gap)
 
 
-def _add_value(row: Row, members: Sequence[Benchmark], name: str) -> None:
-    present = [member for member in members if member.name in row.estimates]
-    present = [member for member in present if row.estimates[member.name].questions]
-    parts = [row.estimates[member.name] for member in present]
-    estimate = pool(parts, _weights(name, [part.questions for part in parts]))
+def _add_value(row: Row, once: Once, name: str) -> None:
+    members = once.counted
+    found = {member.name: once.estimate(member, row) for member in members if member.name in row.estimates}
+    present = [member for member in members if member.name in found and found[member.name].questions]
+    parts = [found[member.name] for member in present]
+    estimate = pool(parts, _weights(name, present, [part.questions for part in parts]))
     notes = (
         []
         if len(present) == len(members)
         else [f"over {len(present)} of {len(members)} benchmarks: not ranked"]
     )
+    notes += [_UNRANKED, *once.notes] if name == "safety_macro" else once.notes
+    others = [
+        member for member in present if row.run.tasks[member.name].info.protocol_label != member.protocol
+    ]
+    if others:
+        titles = ", ".join(member.title for member in others)
+        notes.append(f"another protocol than other rows ({titles}): not ranked with them")
     for member in present:
         counted, whole = (row.record[f"{member.name}_{key}"] for key in ("questions", "expected_questions"))
         if counted < whole and name.endswith("micro"):
@@ -98,38 +121,10 @@ def _add_value(row: Row, members: Sequence[Benchmark], name: str) -> None:
     )
 
 
-def _add_ranks(average: _Average) -> None:
-    draws = np.sum(
-        [
-            share * resample(member.means[:, average.ranked], seed=seed)
-            for seed, (share, member) in enumerate(zip(average.weights, average.members, strict=True))
-        ],
-        axis=0,
-    )
-    name, values = average.name, np.array(list(average.values.values()))
-    for index, interval in zip(average.ranked, rank_intervals(values, draws), strict=True):
-        if interval is not None:
-            average.rows[index].record.update(
-                {
-                    f"{name}_rank": interval.rank,
-                    f"{name}_rank_low": interval.low,
-                    f"{name}_rank_high": interval.high,
-                }
-            )
-
-
-def _add_standing(average: _Average) -> None:
-    values = average.values
-    leader = max(values, key=lambda index: values[index])
-    for index in average.ranked:
-        gaps = [
-            paired_means(member.means[:, leader], member.means[:, index], test=False)
-            for member in average.members
-        ]
-        near = combine(gaps, average.weights).high >= 0
-        standing = "best" if isclose(values[index], values[leader]) else "near" if near else ""
-        average.rows[index].record[f"{average.name}_standing"] = standing
-
-
-def _weights(name: str, questions: Sequence[int]) -> list[float]:
-    return [float(count) if name.endswith("micro") else 1.0 for count in questions]
+def _weights(name: str, members: Sequence[Benchmark], questions: Sequence[int]) -> list[float]:
+    if name.endswith("micro"):
+        return [float(count) for count in questions]
+    if not name.endswith("balanced"):
+        return [1.0] * len(members)
+    sizes = Counter(member.group for member in members)
+    return [1.0 / sizes[member.group] for member in members]

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from k2eval.errors import ConfigError
 from k2eval.leaderboard.averages import add_averages
-from k2eval.leaderboard.columns import Benchmark, add_cell, add_standing, benchmark_of, row_of
+from k2eval.leaderboard.columns import Benchmark, add_cell, benchmark_of, row_of
 from k2eval.leaderboard.contamination import Contamination
+from k2eval.leaderboard.groups import add_groups_of
 from k2eval.leaderboard.load import load_runs
 from k2eval.leaderboard.published import read_published
+
+Order = Literal["score", "lower"]
+"""The order of rows: by score, or by the lower end of its interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ def build(
     exclude: Path | None = None,
     split: Path | None = None,
     cutoff: str | None = None,
+    order: Order = "score",
 ) -> Leaderboard:
     """Build the leaderboard of run directories.
 
@@ -48,6 +53,7 @@ def build(
         exclude: File that lists questions to leave out, one per line (id, ``task/id`` or hash).
         split: File that lists questions to score apart from the others, in columns of their own.
         cutoff: ISO date; benchmarks whose questions carry dates get a column for each side of the date.
+        order: Whether rows stand in the order of their scores, or of the lower ends of the scores' intervals.
 
     Raises:
         ConfigError: If no run is given, or a list or date cannot be used.
@@ -63,18 +69,29 @@ def build(
     for benchmark in benchmarks:
         for row in rows:
             add_cell(row, benchmark)
-        add_standing(rows, benchmark)
+        add_groups_of(rows, benchmark)
     averages = add_averages(rows, benchmarks)
     names = list(dict.fromkeys(name for row in rows for name in row.record))
     frame = pd.DataFrame({name: _column([row.record.get(name) for row in rows]) for name in names})
+    notes += _on_errors(benchmarks)
     warnings = [warning for run in measured for warning in run.warnings]
     return Leaderboard(
-        frame=_sorted(frame, benchmarks, averages),
+        frame=_sorted(frame, benchmarks, averages, order),
         benchmarks=benchmarks,
         averages=averages,
         notes=(*notes, *warnings),
         published=read_published(published) if published else None,
     )
+
+
+def _on_errors(benchmarks: Sequence[Benchmark]) -> list[str]:
+    titles = [benchmark.title for benchmark in benchmarks if benchmark.numeric and not benchmark.part]
+    if not titles:
+        return []
+    return [
+        f"{', '.join(titles)}: answers are numbers. ↓ marks mean absolute errors in their unit: less is better, and "
+        "the least is bold. The column beside is the share of errors within the tolerance. No average counts either."
+    ]
 
 
 def _column(values: Sequence[Any]) -> pd.Series:
@@ -85,20 +102,23 @@ def _column(values: Sequence[Any]) -> pd.Series:
     return pd.to_numeric(pd.Series(values))
 
 
-def _sorted(frame: pd.DataFrame, benchmarks: Sequence[Benchmark], averages: Sequence[str]) -> pd.DataFrame:
+def _sorted(
+    frame: pd.DataFrame, benchmarks: Sequence[Benchmark], averages: Sequence[str], order: Order
+) -> pd.DataFrame:
     """Sort by the first average or, without averages, the first benchmark: best first, rows without a rank last."""
     if not benchmarks:
         return frame
     name = averages[0] if averages else benchmarks[0].name
-    if f"{name}_rank" in frame:
-        whole = frame[f"{name}_rank"].notna()
+    if f"{name}_group" in frame:
+        whole = frame[f"{name}_group"].notna()
     elif averages:
         whole = frame[f"{name}_benchmarks"] == frame[f"{name}_benchmarks"].max()
     else:
         whole = frame[name].notna()
+    by = [f"{name}_low", name] if order == "lower" else [name]
     return (
         frame.assign(_whole=whole)
-        .sort_values(["_whole", name], ascending=False, kind="stable")
+        .sort_values(["_whole", *by], ascending=False, kind="stable")
         .drop(columns="_whole")
         .reset_index(drop=True)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,8 +37,10 @@ class Footnotes:
 
 def shared(frame: pd.DataFrame, name: str = "") -> tuple[str, ...]:
     """Return the notes that all rows with a value of ``name`` share: notes of the column. "" means the run itself."""
-    rows = frame[frame[next(key for key in (f"{name}_k", name) if key in frame)].notna()] if name else frame
-    notes: list[tuple[str, ...]] = list(rows[f"{name}_notes".lstrip("_")])
+    column = frame[f"{name}_notes".lstrip("_")]
+    if name:
+        column = column[frame[next(key for key in (f"{name}_k", name) if key in frame)].notna()]
+    notes: list[tuple[str, ...]] = list(column)
     return tuple(note for note in notes[0] if all(note in others for others in notes)) if notes else ()
 
 
@@ -58,20 +61,33 @@ def score(record: pd.Series, name: str) -> str:
     '90.8 ± 4.1'
     >>> score(pd.Series({"aime": 0.0, "aime_low": 0.0, "aime_high": 11.6}), "aime")
     '0.0 (0.0 – 11.6)'
+    >>> score(pd.Series({"esol": 0.874, "esol_low": 0.824, "esol_high": 0.924, "esol_unit": "log"}), "esol")
+    '0.874 ± 0.050'
     """
+    digits = 3 if record.get(f"{name}_unit") else 1
     value, low, high = (number(record.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
     if not np.isfinite(value):
         return ABSENT
+    if not np.isfinite(high - low):
+        return f"{value:.{digits}f}"
     down, up = value - low, high - value
-    if abs(down - up) < 0.05:
-        return f"{value:.1f} ± {up:.1f}"
-    return f"{value:.1f} ({low:.1f} – {high:.1f})"
+    if abs(down - up) < 0.5 * 10**-digits:
+        return f"{value:.{digits}f} ± {up:.{digits}f}"
+    return f"{value:.{digits}f} ({low:.{digits}f} – {high:.{digits}f})"
 
 
 def rank(record: pd.Series, name: str) -> str:
-    """Format a rank with its interval: ``1 (1 – 3)``."""
-    best, low, high = (number(record.get(f"{name}_{key}")) for key in ("rank", "rank_low", "rank_high"))
-    return ABSENT if not np.isfinite(best) else f"{best:.0f} ({low:.0f} – {high:.0f})"
+    """Format the places that a row shares with the others of its group.
+
+    >>> rank(pd.Series({"a_rank_low": 1, "a_rank_high": 3}), "a")
+    '1 – 3'
+    >>> rank(pd.Series({"a_rank_low": 4, "a_rank_high": 4}), "a")
+    '4'
+    """
+    low, high = (number(record.get(f"{name}_rank_{end}")) for end in ("low", "high"))
+    if not np.isfinite(low):
+        return ABSENT
+    return f"{low:.0f}" if low == high else f"{low:.0f} – {high:.0f}"
 
 
 def questions(counted: Any, expected: Any) -> str:
@@ -96,13 +112,48 @@ def number(value: Any) -> float:
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table whose first column is aligned to the left, the others to the right."""
+    """Return a Markdown table whose first column is aligned to the left, the others to the right.
+
+    Of the markup in cells, ``**bold**`` and ``<br>`` are kept; links, pictures and other tags become text.
+    """
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
+        "| " + " | ".join(in_markdown(str(cell)).replace("|", "\\|") for cell in line) + " |"
+        for line in lines
     )
 
 
+_TAG_OR_LINK = re.compile(r"<(?!br>)(?=[A-Za-z/!?])|\[")
+
+
+def in_markdown(text: str) -> str:
+    r"""Return a text, such as a name of somebody else's, that makes no link, picture or tag in Markdown.
+
+    >>> in_markdown("<img src=x> ![x](http://host) < 0.001")
+    '&lt;img src=x> !\\[x](http://host) < 0.001'
+    """
+    return _TAG_OR_LINK.sub(lambda found: "&lt;" if found[0] == "<" else "\\[", text)
+
+
+def protocol(record: pd.Series) -> str:
+    """Return ", protocol NAME" if a run was asked under a protocol of others.
+
+    >>> protocol(pd.Series({"protocol": "aa/1"})), protocol(pd.Series({"run": "r"}))
+    (', protocol aa/1', '')
+    """
+    name = record.get("protocol")
+    return f", protocol {name}" if isinstance(name, str) and name else ""
+
+
 def verified(record: pd.Series) -> str:
-    """Return ", verified" if `k2eval verify` found that the run holds, here and as it stands now."""
-    return ", verified" if record.get("verified") is True else ""
+    """Return ", verified" if `k2eval verify` found that the run holds, here and as it stands now.
+
+    A run that calls itself so is contradicted.
+
+    >>> verified(pd.Series({"model": "m", "verified": True})), verified(pd.Series({"model": "m, Verified"}))
+    (', verified', ', not verified')
+    """
+    if record.get("verified") is True:
+        return ", verified"
+    claims = any("verified" in str(record.get(name, "")).casefold() for name in ("run", "model", "recipe"))
+    return ", not verified" if claims else ""

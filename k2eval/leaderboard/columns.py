@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isclose
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from k2eval.grading import LEFT_TO_JUDGE
 from k2eval.journal import is_verified
+from k2eval.leaderboard import errors
 from k2eval.leaderboard.scores import RunScores, TaskScores
 from k2eval.records import Json, NoteKind, Outcome, Sampling, digest
-from k2eval.statistics import Array, Estimate, average, paired_means, question_means, spread
+from k2eval.statistics import Array, Estimate, question_means, spread
 
 _GROUPS = {"math": "Maths"}
+SAFETY = "safety"
+"""The group of the aspects of the safety average (K2-Think report, arXiv 2509.07604: their plain mean)."""
+CONTROL = "safety_control"
+"""The group of benchmarks of harmless requests, which are to be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +38,24 @@ class Benchmark:
     """Fingerprint of the questions that most rows were asked; rows with other questions are not compared."""
     size: int
     """The number of these questions."""
+    protocol: str
+    """Protocol under which most rows were asked; rows under another one are not compared."""
     questions: tuple[str, ...]
     """Ids of the questions that have verdicts in any row."""
     comparable: tuple[int, ...]
-    """Rows that were asked these questions."""
+    """Rows that were asked these questions under this protocol."""
     ranked: tuple[int, ...]
     """The comparable rows that are finished: the questions answered first may be the easy ones."""
     settings: Mapping[str, Json]
     """Prompt, grader and sampling of most comparable rows."""
     means: Array
     """Per-question means of shape (questions, rows); NaN for rows that are not comparable."""
+    identities: tuple[str, ...] = ()
+    """For each question what is equal for the same question of another benchmark."""
+    error_unit: str | None = None
+    """Unit of the errors that the column shows, of which less is better; None if it shows percentages."""
+    numeric: bool = False
+    """Whether answers are numbers, which are measured by their errors; no average counts such a benchmark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +93,25 @@ def benchmark_of(name: str, runs: Sequence[RunScores]) -> Benchmark:
         group=info.micro,
         fingerprint=reference[0],
         size=reference[1],
+        protocol=reference[2],
         questions=questions,
         comparable=comparable,
         ranked=tuple(index for index in comparable if not runs[index].tasks[name].missing),
         settings=settings,
         means=means,
+        identities=tuple(
+            _identity(name, question, [runs[i].tasks[name] for i in having]) for question in questions
+        ),
+        error_unit=runs[having[0]].tasks[name].error_unit,
+        numeric=info.error_unit is not None,
     )
+
+
+def _identity(name: str, question: str, tasks: Sequence[TaskScores]) -> str:
+    """Return what any of the runs tells: a run that asked both benchmarks tells near duplicates, too."""
+    twin = next((task.info.twins[question] for task in tasks if question in task.info.twins), None)
+    known = (task.info.identity_of(question) for task in tasks)
+    return twin or next(filter(None, known), f"{name}/{question}")
 
 
 def _most_common(settings: Sequence[Mapping[str, Json]]) -> Mapping[str, Json]:
@@ -94,26 +120,30 @@ def _most_common(settings: Sequence[Mapping[str, Json]]) -> Mapping[str, Json]:
     return settings[digests.index(most_common)]
 
 
-def differences(own: Mapping[str, Json], others: Mapping[str, Json]) -> list[str]:
-    """Name the settings of one run on a benchmark that differ from the settings of most runs."""
-    words = []
+def differences(own: Mapping[str, Json], others: Mapping[str, Json]) -> dict[str, str]:
+    """Return the settings of one run on a benchmark that differ from those of others, each with words for it.
+
+    >>> differences({"max_tokens": 4096, "top_p": 0.95}, {"max_tokens": 64000, "top_p": 0.95})
+    {'max_tokens': 'max_tokens 4096 instead of 64000'}
+    """
+    words = {}
     for name in dict.fromkeys([*own, *others]):
         mine, theirs = own.get(name), others.get(name)
         if mine is not None and theirs is not None and mine != theirs:
-            words.append(f"{name} {mine} instead of {theirs}"[:200])
+            words[name] = f"{name} {mine} instead of {theirs}"[:200]
     return words
 
 
-def _asked(task: TaskScores) -> tuple[str, int]:
-    """Return the facts that must be equal if two rows are compared: the data, and the number of questions asked."""
-    return task.info.fingerprint, task.info.questions
+def _asked(task: TaskScores) -> tuple[str, int, str]:
+    """Return the facts that must be equal if two rows are compared: the data, the number of questions, the protocol."""
+    return task.info.fingerprint, task.info.questions, task.info.protocol_label
 
 
 def row_of(run: RunScores) -> Row:
     """Return a row with the columns that concern the whole run."""
     info, tasks = run.info, run.benchmarks.values()
     graded = sum(task.graded for task in tasks)
-    notes = [] if info.complete else ["the run is not finished"]
+    notes = [] if info.complete else [_unfinished(info.stopped_early)]
     if not info.reproducible:
         notes.append("the engine could not honour seeds: a repetition may differ")
     if (info.prefix_cache_hits or 0) >= 0.005:
@@ -140,7 +170,13 @@ def row_of(run: RunScores) -> Row:
     }
     thinking = _thinking(run)
     record |= {"thinking": thinking} if thinking else {}
+    protocols = dict.fromkeys(task.info.protocol_label for task in tasks if task.info.protocol)
+    record |= {"protocol": ", ".join(protocols)} if protocols else {}
     return Row(run, record | ({"verified": True} if is_verified(run.path) else {}))
+
+
+def _unfinished(stopped_early: str | None) -> str:
+    return f"stopped early: {stopped_early}" if stopped_early else "the run is not finished"
 
 
 def thinking_in_words(sampling: Sampling) -> str:
@@ -171,31 +207,33 @@ def add_cell(row: Row, benchmark: Benchmark) -> None:
     task = row.run.tasks.get(benchmark.name)
     if task is None:
         return
-    estimate, noise = average(task.values), spread(task.values)
+    estimate, noise = task.estimate, spread(task.values)
     scored = np.isfinite(task.scores)
+    scale = 100 if task.error_unit is None else 1
     fields = {
-        "": 100 * estimate.value,
-        "low": 100 * estimate.low,
-        "high": 100 * estimate.high,
+        "": scale * estimate.value,
+        "low": scale * estimate.low,
+        "high": scale * estimate.high,
         "interval": estimate.method,
-        "se": 100 * estimate.se,
-        "question_se": 100 * noise.question_se,
-        "repeat_se": 100 * noise.repeat_se,
+        "se": scale * estimate.se,
+        "question_se": scale * noise.question_se,
+        "repeat_se": scale * noise.repeat_se,
         "k": task.info.repeats,
         "questions": estimate.questions,
         "expected_questions": task.info.expected_questions or task.info.questions,
         "samples": task.graded,
         "failed": task.failed,
         "marked": int(task.marked.sum()),
-        "truncated": _percent(task.count(Outcome.TRUNCATED), task.graded),
-        "no_answer": _percent(task.count(Outcome.NO_ANSWER), task.graded),
+        "truncated": _percent(task.count(Outcome.TRUNCATED), task.decided),
+        "no_answer": _percent(task.count(Outcome.NO_ANSWER), task.decided),
         "tokens": _mean([task.output_tokens[scored]]),
         "recipe_tokens": _mean([task.recipe_tokens[scored]]),
         "acceptance_length": row.run.info.acceptance_length(benchmark.name),
         "fingerprint": task.info.fingerprint,
         "grader": task.info.grader,
         **_judged(task),
-        "notes": tuple(_notes(benchmark, task)),
+        **errors.figures(task),
+        "notes": tuple(_notes(benchmark, task, row.run.info.recipe)),
     }
     row.estimates[benchmark.name] = estimate
     row.record.update((f"{benchmark.name}_{key}".rstrip("_"), value) for key, value in fields.items())
@@ -205,7 +243,7 @@ def _judged(task: TaskScores) -> dict[str, float]:
     """Return the score of the answer judge, that of the rule on the same samples, and the share that differs."""
     both = np.isfinite(task.judged) & np.isfinite(task.scores)
     failed: dict[str, float] = {"judge_failed": int(task.unjudged.sum())} if task.unjudged.any() else {}
-    if not both.any():
+    if not both.any() or _decided_by_judge(task):  # there, the judge's word is the score
         return failed
     rule, judge = task.scores[both], task.judged[both]
     return failed | {
@@ -216,7 +254,13 @@ def _judged(task: TaskScores) -> dict[str, float]:
     }
 
 
-def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
+def _decided_by_judge(task: TaskScores) -> bool:
+    """Return whether the judge decides what the rule leaves open, so that its word is part of the score."""
+    grader = task.info.grader.partition("/")[0]
+    return grader in LEFT_TO_JUDGE and (grader == "rule_first" or task.info.options.get("only") != "rule")
+
+
+def _notes(benchmark: Benchmark, task: TaskScores, recipe: str) -> list[str]:
     info = task.info
     notes = [note.text for note in info.notes]
     expected = info.expected_questions
@@ -236,9 +280,15 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
             f"the vote was settled early: about {100 * saved / (saved + spent):.0f}% fewer tokens than with all "
             "candidates, for the same answers"
         )
+    notes += errors.notes(task)
     judged = _judged(task)
     if "judge_failed" in judged:
         notes.append(f"samples on which the answer judge failed: {judged['judge_failed']}")
+    if _decided_by_judge(task) and task.decided:
+        by_judge = int((np.isfinite(task.judged) & np.isfinite(task.scores)).sum())
+        notes.append(
+            f"{by_judge} of {task.decided} samples were decided by the answer judge, the others by rule"
+        )
     if "judge" in judged:
         notes.append(
             f"{judged['judge']:.1f} by the answer judge, {judged['judge_rule']:.1f} by rule on the same "
@@ -254,23 +304,13 @@ def _notes(benchmark: Benchmark, task: TaskScores) -> list[str]:
             f"other questions (fingerprint {info.fingerprint[:8]}) than most rows "
             f"({benchmark.fingerprint[:8]}): not compared with them"
         )
-    return notes + differences(info.settings, benchmark.settings)
-
-
-def add_standing(rows: Sequence[Row], benchmark: Benchmark) -> None:
-    """Mark the best of the compared rows, and the rows whose paired difference from the best may be noise."""
-    scored = {
-        index: rows[index].estimates[benchmark.name].value
-        for index in benchmark.ranked
-        if rows[index].estimates[benchmark.name].questions
-    }
-    if len(scored) < 2:
-        return
-    leader = max(scored, key=lambda index: (scored[index], rows[index].estimates[benchmark.name].questions))
-    for index, value in scored.items():
-        gap = paired_means(benchmark.means[:, leader], benchmark.means[:, index], test=False)
-        standing = "best" if isclose(value, scored[leader]) else "near" if gap.high >= 0 else ""
-        rows[index].record[f"{benchmark.name}_standing"] = standing
+    if info.protocol_label != benchmark.protocol:
+        notes.append(
+            f"protocol {info.protocol_label}, other rows have {benchmark.protocol}: not ranked with them"
+        )
+    notes += info.protocol_notes(recipe)
+    others = differences(info.settings, benchmark.settings)
+    return notes + [words for name, words in others.items() if name != "protocol"]
 
 
 def _percent(count: int, total: int) -> float:
@@ -287,6 +327,8 @@ def group_title(name: str) -> str:
 
     >>> group_title("math_micro"), group_title("macro")
     ('Maths micro', 'Macro (all)')
+    >>> group_title("safety_balanced")
+    'Safety balanced'
     """
     group, _, kind = name.rpartition("_")
     return f"{_GROUPS.get(group, group.capitalize())} {kind}" if group else "Macro (all)"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from k2eval.errors import ConfigError
 from k2eval.leaderboard import cells
 from k2eval.leaderboard.board import Leaderboard
 from k2eval.leaderboard.html import to_html
 from k2eval.leaderboard.render import to_markdown
-from k2eval.system import write_text
+from k2eval.system import write_texts
 
 
 def write(board: Leaderboard, out: Path) -> list[Path]:
@@ -18,18 +17,10 @@ def write(board: Leaderboard, out: Path) -> list[Path]:
     Raises:
         ConfigError: If the files cannot be written.
     """
-    base = out.with_suffix("") if out.suffix in {".csv", ".md", ".html"} else out
-    texts = {".csv": to_csv(board), ".md": to_markdown(board, base.name), ".html": to_html(board, base.name)}
-    paths = []
-    try:
-        for suffix, text in texts.items():
-            paths.append(base.with_name(base.name + suffix))
-            write_text(paths[-1], text)
-    except OSError as error:
-        raise ConfigError(
-            f"Cannot write the leaderboard to {base}: {error.strerror}. Choose another --out."
-        ) from error
-    return paths
+    name = out.stem if out.suffix in {".csv", ".md", ".html"} else out.name
+    return write_texts(
+        out, {".csv": to_csv(board), ".md": to_markdown(board, name), ".html": to_html(board, name)}
+    )
 
 
 def to_csv(board: Leaderboard) -> str:

@@ -12,12 +12,12 @@ from markupsafe import Markup
 from k2eval.leaderboard import cells
 from k2eval.leaderboard.board import Leaderboard
 from k2eval.leaderboard.columns import group_title
-from k2eval.leaderboard.render import details, header_of, published_table, size_of
+from k2eval.leaderboard.render import details, header_of, published_tables, size_of
 from k2eval.pages import render
 
 LEGEND = (
     "Scores are avg@k in percent, averaged over questions, with 95 % intervals clustered by question. "
-    "Bold on green: the best of the column; ≈ on pale green: its paired difference from the best may be noise."
+    "Bold on green: the best of the column; ≈ on pale green: in its group, since no difference from it is shown."
 )
 
 
@@ -31,6 +31,7 @@ class Heading(NamedTuple):
     title: str
     under: str = ""
     marks: str = ""
+    kind: str = ""
 
 
 class Cell(NamedTuple):
@@ -54,7 +55,7 @@ class Grid(NamedTuple):
 
 def to_html(board: Leaderboard, name: str) -> str:
     """Render the leaderboard as a page that needs no network: sortable, light or dark."""
-    return render("leaderboard.html", title=f"Leaderboard: {name}", tables=board_tables(board))
+    return render("leaderboard.html", title=f"Leaderboard: {name}", tables=board_tables(board), served=None)
 
 
 class Tables(NamedTuple):
@@ -64,7 +65,8 @@ class Tables(NamedTuple):
     measured: Grid
     notes: Sequence[str]
     details: Grid
-    published: Grid | None
+    published: Sequence[tuple[str, str, Grid]]
+    """Title, remark and table of published figures, apart from the measured ones."""
 
 
 def board_tables(board: Leaderboard) -> Tables:
@@ -75,8 +77,11 @@ def board_tables(board: Leaderboard) -> Tables:
         legend=LEGEND,
         measured=measured,
         notes=[*board.notes, *notes.lines()],
-        details=_plain("Scores by benchmark and run", *details(board)),
-        published=None if board.published is None else _plain("Published", *published_table(board)),
+        details=plain_grid("Scores by benchmark and run", *details(board)),
+        published=[
+            (table.title, table.remark, plain_grid(table.title, table.header, table.rows))
+            for table in published_tables(board)
+        ],
     )
 
 
@@ -86,7 +91,7 @@ def _measured(board: Leaderboard, notes: cells.Footnotes) -> Grid:
     shared = {name: cells.shared(frame, name) for name in ("", *board.averages, *under)}
     headings = [Heading("Run", marks=notes.mark(shared[""]))]
     headings += [
-        Heading(group_title(name), "rank" if f"{name}_rank" in frame else "", notes.mark(shared[name]))
+        Heading(group_title(name), "rank" if f"{name}_group" in frame else "", notes.mark(shared[name]))
         for name in board.averages
     ]
     headings += [
@@ -109,7 +114,7 @@ def _measured(board: Leaderboard, notes: cells.Footnotes) -> Grid:
     for _, record in frame.iterrows():
         row = [_run(record, notes, shared[""])]
         for name in board.averages:
-            place = cells.rank(record, name) if f"{name}_rank" in frame else ""
+            place = cells.rank(record, name) if f"{name}_group" in frame else ""
             place = "not ranked" if place == cells.ABSENT else f"rank {place}" if place else ""
             row.append(_score(record, name, notes, shared[name], place))
         for benchmark in board.benchmarks:
@@ -122,7 +127,7 @@ def _measured(board: Leaderboard, notes: cells.Footnotes) -> Grid:
 
 
 def _run(record: pd.Series, notes: cells.Footnotes, shared: Sequence[str]) -> Cell:
-    small = f"{record['model']}, {record['recipe']}{cells.verified(record)}"
+    small = f"{record['model']}, {record['recipe']}{cells.protocol(record)}{cells.verified(record)}"
     return Cell(record["run"], marks=notes.mark(record["notes"], shared), small=small)
 
 
@@ -136,7 +141,7 @@ def _score(record: pd.Series, name: str, notes: cells.Footnotes, shared: Sequenc
         kind=f"number {standing}".strip(),
         marks=failed + notes.mark(record.get(f"{name}_notes"), shared),
         small=small,
-        bar=_bar(value, low, high) if np.isfinite(value) else None,
+        bar=_bar(value, low, high) if np.isfinite(value) and not record.get(f"{name}_unit") else None,
     )
 
 
@@ -154,8 +159,14 @@ def _number(value: float, form: str) -> Cell:
     return Cell(cells.plain(amount, form), amount if np.isfinite(amount) else "", "number")
 
 
-def _plain(label: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Grid:
-    return Grid(label, [Heading(title) for title in header], [[_text(text) for text in row] for row in rows])
+def plain_grid(label: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Grid:
+    """Return a table of plain cells for the page; columns can be sorted by the numbers at their start."""
+    cells_of_rows = [[_text(text) for text in row] for row in rows]
+    headings = []
+    for number, title in enumerate(header):
+        words = all(row[number].kind.startswith("left") for row in cells_of_rows)
+        headings.append(Heading(title, kind="left" if words else ""))
+    return Grid(label, headings, cells_of_rows)
 
 
 def _text(text: str) -> Cell:

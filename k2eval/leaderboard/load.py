@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -30,10 +30,13 @@ from k2eval.journal import (
 from k2eval.leaderboard.scores import INFRASTRUCTURE, RunScores, TaskScores
 from k2eval.leaderboard.verdicts import OUTCOMES, read_verdicts
 from k2eval.records import Note, NoteKind
+from k2eval.statistics import question_means, weighted_scores
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 2
+_LARGEST = 1e100
+"""Larger errors are not read."""
 _CELLS, _CELLS_PER_VERDICT = 1_000_000, 100
 """How large a table of scores may be, of itself and for each verdict in it."""
 
@@ -66,12 +69,38 @@ def load_runs(paths: Sequence[Path]) -> list[RunScores]:
         _AT_ONCE
     ) as pool:  # Arrow parses one run, without the GIL, while numpy counts another
         runs = list(pool.map(load_run, paths))
-    names = Counter(run.info.name for run in runs)
-    return [run if names[run.info.name] == 1 else _renamed(run) for run in runs]
+    names = distinct_names([(run.info.name, run.path) for run in runs])
+    return [_named(run, name) for run, name in zip(runs, names, strict=True)]
 
 
-def _renamed(run: RunScores) -> RunScores:
-    name = f"{run.path.resolve().parent.name}/{run.path.resolve().name}"
+def distinct_names(runs: Sequence[tuple[str, Path]]) -> list[str]:
+    """Return a name for each run of a name and a directory: those with equal names are called after their folders.
+
+    Names that are equal then, too, get a number.
+
+    >>> distinct_names([("rl", Path("/a/x")), ("sft", Path("/a/y")), ("rl", Path("/b/x"))])
+    ['a/x', 'sft', 'b/x']
+    >>> distinct_names([("rl", Path("/a/s/x")), ("rl", Path("/b/s/x"))])
+    ['s/x', 's/x (2)']
+    """
+    count = Counter(name for name, _ in runs)
+    wanted = [
+        name if count[name] == 1 else f"{path.resolve().parent.name}/{path.resolve().name}"
+        for name, path in runs
+    ]
+    taken = set(wanted)
+    names: list[str] = []
+    for name in wanted:
+        number, unique = 2, name
+        while unique in names or (number > 2 and unique in taken):
+            unique, number = f"{name} ({number})", number + 1
+        names.append(unique)
+    return names
+
+
+def _named(run: RunScores, name: str) -> RunScores:
+    if run.info.name == name:
+        return run
     return replace(run, info=run.info.model_copy(update={"name": name}))
 
 
@@ -89,11 +118,26 @@ def _by_task(table: pa.Table, info: RunRecord, source: Path) -> dict[str, TaskSc
     for name, task in info.tasks.items():
         chosen = np.flatnonzero(codes == names.index(name)) if name in names else np.empty(0, dtype=np.int64)
         rows = table.take(chosen)
-        fault = strangers(info, name, pc.unique(rows["question_id"]).to_pylist())
+        asked = pc.unique(rows["question_id"]).to_pylist()
+        fault = strangers(info, name, asked)
         if fault:
             raise JournalError(foreign(str(source), name, fault))
-        scores |= _scores_of(name, rows, task, source)
+        scores |= _scores_of(name, rows, _with_note_on_questions(task, asked), source)
+        if info.config.until is not None:
+            scores[name] = _until(scores[name], info.config.until / 100, info.stopped_early is not None)
     return scores
+
+
+def _with_note_on_questions(task: TaskRecord, asked: Collection[str]) -> TaskRecord:
+    """Return the task with a note if its verdicts are on other questions than it names, as in runs of 0.1.0."""
+    strange = sum(name not in task.hashes for name in asked) if task.hashes else 0
+    if not strange:
+        return task
+    text = (
+        f"{strange} of {len(asked)} questions with verdicts are not those that {RUN} names, as k2eval 0.1.0 wrote it "
+        "for lm-eval; which questions were asked cannot be checked"
+    )
+    return task.model_copy(update={"notes": (*task.notes, Note(kind=NoteKind.QUESTIONS, text=text))})
 
 
 def _check_places(
@@ -116,7 +160,7 @@ def _check_places(
 
 
 def _scores_of(name: str, table: pa.Table, info: TaskRecord, source: Path) -> dict[str, TaskScores]:
-    """Return the scores of one benchmark and, if its questions have steps, the scores of the steps."""
+    """Return the scores of one benchmark, and another view of it if its questions have steps or numeric answers."""
     ids = pc.dictionary_encode(table["question_id"].combine_chunks())
     question = ids.indices.to_numpy(zero_copy_only=False)
     repeat = table["repeat_index"].to_numpy()
@@ -147,11 +191,45 @@ def _scores_of(name: str, table: pa.Table, info: TaskRecord, source: Path) -> di
         unjudged=_placed(unjudged.to_numpy(zero_copy_only=False), last, False),
         judged=_placed(judged.to_numpy(zero_copy_only=False).astype(np.float64), last, np.nan),
     )
+    if info.error_unit is not None:
+        return {name: task, f"{name}_mae": _of_errors(task, table, last)}
     steps = _tag(table, "steps").to_pylist()
     if not all(count is None or count.isdecimal() for count in steps) or not any(steps):
         return {name: task}
     counts = np.array([float(count or 1) for count in steps])[last.max(axis=1)]
     return {name: task, f"{name}_sub": _of_steps(task, table, last, counts)}
+
+
+def _until(task: TaskScores, half_width: float, ended: bool) -> TaskScores:
+    """Return the scores of a run that repeated questions until they were precise, with unbiased ones beside them."""
+    order = np.argsort(np.array(task.questions))  # the order in which repeats were chosen
+    unbiased = np.empty_like(task.scores)
+    unbiased[order] = weighted_scores(task.scores[order], half_width, there=task.outcomes[order] >= 0)
+    return replace(task, unbiased=unbiased, ended=ended)
+
+
+def _of_errors(task: TaskScores, table: pa.Table, last: NDArray[np.int64]) -> TaskScores:
+    """Return a benchmark of numeric answers by the sizes of their errors; an answer without a number has none."""
+    detail = table["detail"].combine_chunks()
+    readings, residuals = (
+        _placed(pc.struct_field(detail, part).to_numpy(zero_copy_only=False).astype(np.float64), last, np.nan)
+        for part in ("reading", "residual")
+    )
+    # Squares of larger sizes have no place in a float; no grader of ours writes them.
+    read = (np.abs(readings) < _LARGEST) & (np.abs(residuals) < _LARGEST) & np.isfinite(task.scores)
+    readings, residuals = np.where(read, readings, np.nan), np.where(read, residuals, np.nan)
+    title = f"{task.info.title}, MAE ({task.info.error_unit}) ↓" if task.info.title else ""
+    info = task.info.model_copy(update={"title": title, "part": True, "micro": None})
+    return replace(
+        task,
+        info=info,
+        scores=np.abs(residuals),
+        judged=np.full_like(residuals, np.nan),
+        unjudged=np.zeros_like(task.unjudged),
+        error_unit=task.info.error_unit,
+        readings=readings,
+        golds=question_means(readings - residuals),
+    )
 
 
 def _of_steps(

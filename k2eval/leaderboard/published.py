@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from k2eval.errors import DataError
+from k2eval.system import open_file
 
 MATHS_QUESTIONS = {"aime24": 30, "aime25": 30, "hmmt25": 30, "omni_math_hard": 173}
 """Questions of the benchmarks behind the mathematics averages of the K2-Think report (arXiv 2509.07604)."""
@@ -14,9 +15,16 @@ MATHS_QUESTIONS = {"aime24": 30, "aime25": 30, "hmmt25": 30, "omni_math_hard": 1
 TITLES = {
     "aime24": "AIME 2024", "aime25": "AIME 2025", "hmmt25": "HMMT 2025", "omni_math_hard": "Omni-MATH-HARD",
     "livecodebench_v5": "LiveCodeBench v5", "scicode": "SciCode", "scicode_sub": "SciCode, steps",
-    "gpqa_diamond": "GPQA-Diamond", "hle": "HLE",
+    "gpqa_diamond": "GPQA-Diamond", "hle": "HLE", "imo_answerbench": "IMO-AnswerBench",
+    "livecodebench_v6": "LiveCodeBench v6", "hle_text": "HLE, text only",
 }  # fmt: skip
 """Titles of columns of the shipped file if no measured run has the benchmark."""
+
+ELSEWHERE = {
+    "hle_text_tools": "HLE, text only, with tools", "browsecomp": "BrowseComp", "tau2_bench": "τ²-Bench",
+    "tau2_telecom": "τ²-Bench, Telecom", "terminal_bench": "Terminal-Bench 1", "terminal_bench_2": "Terminal-Bench 2.0",
+}  # fmt: skip
+"""Benchmarks that k2eval does not run, since they need tools, the web or a simulated user, and their titles."""
 
 
 def read_published(path: Path) -> pd.DataFrame:
@@ -30,7 +38,8 @@ def read_published(path: Path) -> pd.DataFrame:
         DataError: If the file is missing, is no such table, has a row without source or a score outside 0 … 100.
     """
     try:
-        frame = pd.read_csv(path, dtype=str)
+        with open_file(path) as file:
+            frame = pd.read_csv(file, dtype=str)
     except (OSError, ValueError) as error:
         raise DataError(f"Expected a CSV of published figures at {path}, got: {error}.") from error
     missing = sorted({"system", "source", "note"} - set(frame.columns))

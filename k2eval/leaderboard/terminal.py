@@ -12,8 +12,7 @@ from rich.text import Text
 
 from k2eval.leaderboard import cells
 from k2eval.leaderboard.board import Leaderboard
-from k2eval.leaderboard.columns import group_title
-from k2eval.leaderboard.render import FACTS, facts, grid
+from k2eval.leaderboard.render import grid, of_one_run
 
 _NAMES, _EACH = 31, 18
 """Width, in characters, of the names and of each run when runs stand side by side."""
@@ -26,12 +25,13 @@ def print_table(board: Leaderboard, console: Console) -> None:
     notes = cells.Footnotes()
     if len(board.frame) == 1:
         record = board.frame.iloc[0]
-        title = f"{record['run']}: {record['model']}, recipe {record['recipe']}{cells.verified(record)}{_speed(record)}"
+        title = f"{record['run']}: {record['model']}, recipe {record['recipe']}"
+        title += cells.protocol(record) + cells.verified(record) + _speed(record)
         _say(title, console, "italic")
-        console.print(_table(*_single(board, record, notes)))
+        console.print(_table(*of_one_run(board, record, notes)))
     else:
         _say(
-            "avg@k in percent, 95 % interval clustered by question; bold: best; ≈: within noise of it",
+            "avg@k in percent, 95 % interval clustered by question; bold: best; ≈: not shown to differ from it",
             console,
             "italic",
         )
@@ -62,35 +62,6 @@ def _turned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[
     """Turn rows into columns: one column per run, its first cell the header."""
     lines = [[name, *column] for name, column in zip(header, zip(*rows, strict=True), strict=True)]
     return lines[0], lines[1:]
-
-
-def _single(
-    board: Leaderboard, record: pd.Series, notes: cells.Footnotes
-) -> tuple[list[str], list[list[str]]]:
-    """Return a header and a row per benchmark and average of one run."""
-    rows = [[benchmark.title, *facts(record, benchmark.name, notes)] for benchmark in board.benchmarks]
-    for name in board.averages:
-        mark = notes.mark(record[f"{name}_notes"])
-        rows.append(
-            [group_title(name), cells.score(record, name) + mark, "", f"{record[f'{name}_questions']}"]
-        )
-    whole = [f"{record['samples']:,}", f"{record['failed']:,}"]
-    whole += [
-        cells.plain(record["truncated"]),
-        cells.plain(record["no_answer"]),
-        cells.plain(record["tokens"], ",.0f"),
-    ]
-    rows.append(["All" + notes.mark(record["notes"]), "", "", "", *whole])
-    rows = [row + [""] * (1 + len(FACTS) - len(row)) for row in rows]
-    if not record["recipe_tokens"] > record["tokens"]:
-        return ["Benchmark", *FACTS], rows
-    costs = [record[f"{benchmark.name}_recipe_tokens"] for benchmark in board.benchmarks]
-    costs += [None] * len(board.averages) + [record["recipe_tokens"]]
-    rows = [
-        [*row, "" if cost is None else cells.plain(cost, ",.0f")]
-        for row, cost in zip(rows, costs, strict=True)
-    ]
-    return ["Benchmark", *FACTS, "Tokens,\nwhole"], rows
 
 
 def _speed(record: pd.Series) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from k2eval.errors import JournalError
-from k2eval.records import Outcome, score_fault
+from k2eval.journal import is_whole
+from k2eval.records import Outcome, Verdict, score_fault
+from k2eval.system import open_file
+from k2eval.texts import fault_of_text
+from k2eval.values import MOST, read_json
 
 OUTCOMES = tuple(Outcome)
 """All outcomes, in the order of their codes in arrays."""
@@ -28,7 +32,10 @@ SCHEMA = pa.schema(
         "output_tokens": pa.int64(),
         "recipe_tokens": pa.int64(),
         "tags": pa.struct({"date": pa.string(), "month": pa.string(), "steps": pa.string()}),
-        "detail": pa.struct({name: pa.int64() for name in ("sub_passed", "sub_total", "sub_errors")}),
+        "detail": pa.struct(
+            {name: pa.int64() for name in ("sub_passed", "sub_total", "sub_errors")}
+            | {name: pa.float64() for name in ("reading", "residual")}
+        ),
         "notes": pa.struct(
             {
                 "marks": pa.list_(pa.string()),
@@ -52,10 +59,11 @@ def read_verdicts(path: Path) -> tuple[pa.Table, bool]:
     if not path.exists():
         return SCHEMA.empty_table(), False
     try:
-        data = path.read_bytes()
+        with open_file(path) as file:
+            data = file.read()
     except OSError as error:
-        raise JournalError(f"Cannot read {path}: {error.strerror}. Check its permissions.") from error
-    torn = bool(data) and not data.endswith(b"\n") and not _is_json(data[data.rfind(b"\n") + 1 :])
+        raise JournalError(f"Cannot read {path}: {error.strerror or error}. Restore the file.") from error
+    torn = bool(data) and not data.endswith(b"\n") and not is_whole(data[data.rfind(b"\n") + 1 :], Verdict)
     if torn:
         data = data[: data.rfind(b"\n") + 1]
     if not data or data.isspace():
@@ -65,18 +73,29 @@ def read_verdicts(path: Path) -> tuple[pa.Table, bool]:
 
 
 def _read_fast(data: bytes) -> pa.Table | None:
-    """Parse all lines with Arrow; return None if it meets anything but plain verdicts."""
+    """Parse all lines with Arrow; return None if it meets anything but plain verdicts, one on each line."""
+    lines = _objects(data)
+    if lines is None:
+        return None
     table = _parsed(data, _BLOCK)
     if table is None and len(data) > _BLOCK:  # a line may be longer than a block
         table = _parsed(data, min(len(data), 1 << 30))
     table = None if table is None else _with_repeats(table)
-    if table is None or any(table[name].null_count for name in _REQUIRED):
+    if table is None or table.num_rows != lines or any(table[name].null_count for name in _REQUIRED):
         return None
     return table if _is_sound(table) else None
 
 
+def _objects(data: bytes) -> int | None:
+    """Return the number of lines; None if one is no object, since Arrow ends the process at ``null`` alone."""
+    content = np.frombuffer(data, dtype=np.uint8)
+    starts = np.concatenate(([0], np.flatnonzero(content == ord("\n")) + 1))
+    starts = starts[starts < len(content)]
+    return len(starts) if (content[starts] == ord("{")).all() else None
+
+
 def _is_sound(table: pa.Table) -> bool:
-    """Return whether every outcome is known, every score fits it, and no repeat is negative."""
+    """Return whether every outcome is known, every score fits it, and every count and score of a judge can be one."""
     outcome, score = table["outcome"], table["score"]
     known = pc.is_in(outcome, value_set=pa.array([str(outcome) for outcome in OUTCOMES]))
     failed = pc.is_in(outcome, value_set=pa.array([str(kind) for kind in OUTCOMES if kind.is_infrastructure]))
@@ -91,7 +110,27 @@ def _is_sound(table: pa.Table) -> bool:
             False,
         ),
     )
-    return bool(pc.all(pc.and_(known, fits)).as_py() and pc.min(table["repeat_index"]).as_py() >= 0)
+    judged = _field(table, _JUDGED)
+    sound = [pc.and_(known, fits), _within(table["repeat_index"], MOST), _within(judged, 1.0)]
+    sound += [_within(_field(table, path), MOST) for path in _COUNTS]
+    return all(pc.all(each).as_py() for each in sound)
+
+
+_COUNTS = (
+    ("output_tokens",), ("recipe_tokens",), ("notes", "tokens_saved_estimate"),
+    *(("detail", name) for name in ("sub_passed", "sub_total", "sub_errors")),
+)  # fmt: skip
+"""Columns that hold counts, each by its path."""
+_JUDGED = ("notes", "answer_judge", "score")
+
+
+def _field(table: pa.Table, path: Sequence[str]) -> pa.Array:
+    column = table[path[0]].combine_chunks()
+    return pc.struct_field(column, list(path[1:])) if path[1:] else column
+
+
+def _within(column: pa.Array, most: float) -> pa.Array:
+    return pc.fill_null(pc.and_(pc.greater_equal(column, 0), pc.less_equal(column, most)), True)
 
 
 def _with_repeats(table: pa.Table) -> pa.Table:
@@ -128,15 +167,20 @@ def _rows(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = read_json(line, texts=False)
             if isinstance(row, dict) and "run_index" in row:
                 row.setdefault("repeat_index", row.pop("run_index"))
             good = isinstance(row, dict) and all(
                 type(row.get(name)) is kind for name, kind in _REQUIRED.items()
             )
             good = good and row["repeat_index"] >= 0 and type(row.get("score")) in (int, float, type(None))
-            fault = score_fault(Outcome(row["outcome"] if good else ""), row.get("score"))
-        except (ValueError, RecursionError):
+            fault = score_fault(
+                Outcome(row["outcome"] if good else ""), row.get("score")
+            ) or _fault_of_counts(row)
+            fault = fault or next(
+                filter(None, (fault_of_text(row[name]) for name in ("task", "question_id"))), None
+            )
+        except ValueError:
             fault = (
                 "expected a verdict (a JSON object with task, question_id, repeat_index, outcome and score)"
             )
@@ -149,9 +193,12 @@ def _rows(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
         yield {name: row.get(name) for name in SCHEMA.names}
 
 
-def _is_json(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except ValueError:
-        return False
-    return True
+def _fault_of_counts(row: dict[str, Any]) -> str | None:
+    """Return why a number in a verdict cannot be one, or None if all can."""
+    for path, kinds, most in [*((path, (int,), MOST) for path in _COUNTS), (_JUDGED, (int, float), 1)]:
+        value: Any = row
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        if value is not None and not (type(value) in kinds and 0 <= value <= most):
+            return f"expected a number from 0 to {most} as {'.'.join(path)}, got {value!r:.50}"
+    return None

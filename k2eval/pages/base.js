@@ -6,6 +6,18 @@ const remembered = {
   set(key, value) { try { localStorage.setItem(key, value); } catch { /* not kept */ } },
 };
 
+// An element with fields and children. Texts enter the page here, as text.
+function make(tag, fields = {}, ...children) {
+  const element = document.createElement(tag);
+  const { dataset, ...plain } = fields;
+  Object.assign(element, plain);
+  Object.assign(element.dataset, dataset || {});
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+const byId = (id) => document.getElementById(id);
+
 function setTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
 }

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from k2eval.reasoning.formats import AUTO, MARKS, PARSERS, custom, format_named, setting_of
+from k2eval.reasoning.formats import AUTO, MARKS, PARSERS, SURE_TAGS, custom, format_named, setting_of
 from k2eval.records import ReasoningFormat
 
 _READ = 8 << 20
@@ -23,6 +23,8 @@ _BY_TYPE = {
 }
 """Types of models, by config.json, that reason in one format only."""
 _CHANNELS = "<|channel|>analysis"
+_NOT_BY_MARKS = ("harmony", "think", "medgemma", "s1")
+"""Formats that a mark in a file does not tell: every Gemma has the token ``<unused94>``."""
 # Matches "<think:6124c78e>", whose suffix differs between checkpoints; not "<think>".
 _SUFFIXED = re.compile(r"<(think:[^\s<>'\"]{1,40})>")
 
@@ -93,11 +95,14 @@ def _format_in(text: str) -> ReasoningFormat | None:
     suffixed = _SUFFIXED.search(text)
     if suffixed:
         return custom(f"<{suffixed[1]}>", f"</{suffixed[1]}>")
-    names = [name for name in MARKS if name not in ("harmony", "think")]
+    names = [name for name in MARKS if name not in _NOT_BY_MARKS]
     for name in names:
         if MARKS[name][0][0] in text:
             return format_named(name)
-    return format_named("think") if any(mark in text for pair in MARKS["think"] for mark in pair) else None
+    tags = [(start, end) for start, end in MARKS["think"] if start in text or end in text]
+    if len(tags) == 1 and tags[0][0][1:-1] not in SURE_TAGS:  # whose end alone would be no sure sign
+        return custom(*tags[0])
+    return format_named("think") if tags else None
 
 
 def _texts(value: Any) -> Iterator[str]:

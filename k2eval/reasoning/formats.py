@@ -21,8 +21,17 @@ HARMONY = ReasoningFormat(name="harmony")
 CUSTOM = "custom"
 ANALYSIS = "<|channel|>analysis<|message|>"
 """The header that opens reasoning in harmony, as it is written most often."""
+FINAL = "<|end|><|start|>assistant<|channel|>final<|message|>"
+"""The headers that end it."""
 
-_TAGS = ("think", "think_fast", "think_faster", "thinking", "thought", "reasoning")
+SURE_TAGS = ("think", "think_fast", "think_faster", "Think", "THINK")
+"""Tags of ``think`` that may end reasoning which no tag opened; the others are common words of XML, too."""
+COMMON_TAGS = ("thinking", "thought", "reasoning")
+_TAGS = (
+    *SURE_TAGS[:3],
+    *COMMON_TAGS,
+    *(written for tag in ("think", *COMMON_TAGS) for written in (tag.title(), tag.upper())),
+)
 _GRANITE_STARTS = ("Here is my thought process:", "Here's my thought process:")
 _GRANITE_ENDS = ("Here is my response:", "Here's my response:")
 
@@ -40,10 +49,30 @@ MARKS: dict[str, tuple[Pair, ...]] = {
     "plamo": (("<|plamo:begin_think:plamo|>", "<|plamo:end_think:plamo|>"),),
     "muse": (("to=self<|message|>", "to=user<|message|>"),),
     "inkling": (("<|content_thinking|>", "<|content_text|>"),),
+    "kimi_vl": (("◁think▷", "◁/think▷"),),
+    "sky": tuple(("<|begin_of_thought|>", end) for end in ("<|end_of_thought|>", "<|begin_of_solution|>")),
+    "medgemma": (("<unused94>", "<unused95>"),),
+    "apertus": (("<|inner_prefix|>", "<|inner_suffix|>"),),
+    "solar": (("<|think|>", "<|content|>"),),
+    "s1": (("<|im_start|>think", "<|im_start|>answer"),),
 }
 """The families of marks by the name of their format."""
 
 NAMES = ("auto", "none", *MARKS)
+SPECIAL = (
+    "harmony", "mistral", "seed", "gemma", "cohere", "kimi", "plamo", "muse", "inkling", "apertus", "solar", "s1",
+)  # fmt: skip
+"""Formats whose marks are special tokens, which an engine leaves out of a text unless it is told to keep them."""
+
+UNMISTAKABLE = (
+    *(name for name in SPECIAL if name not in ("harmony", "muse")),
+    "ifm",
+    "minimax",
+    "kimi_vl",
+    "sky",
+    "medgemma",
+)
+"""Formats whose marks occur in no other text, so that an end mark alone tells the format."""
 
 PARSERS: dict[str, str] = {
     **dict.fromkeys(
@@ -121,11 +150,31 @@ def setting_of_end(end: str) -> str | dict[str, str]:
     return {"start": end.replace("/", "", 1), "end": end}
 
 
+def start_of(end: str, form: ReasoningFormat) -> str:
+    """Return the mark that opens what ``end`` ends; empty if the format has no such end.
+
+    >>> start_of("</think>", THINK)
+    '<think>'
+    """
+    return next((start for start, own in (*pairs_of(form), *MARKS["think"]) if own == end), "")
+
+
 def pairs_of(form: ReasoningFormat) -> tuple[Pair, ...]:
     """Return the marks of a format; those of all families for ``auto``, none for ``harmony`` and ``none``."""
     if form.name == "auto":
         return tuple(dict.fromkeys(pair for pairs in MARKS.values() for pair in pairs))
     return form.pairs or MARKS.get(form.name, ())
+
+
+def marks_of(form: ReasoningFormat) -> Pair:
+    """Return the marks that a model of this format puts around its reasoning most often.
+
+    >>> marks_of(ReasoningFormat(name="mistral"))
+    ('[THINK]', '[/THINK]')
+    """
+    if form == HARMONY:
+        return ANALYSIS, FINAL
+    return MARKS["think"][0] if form in (AUTO, NONE) else pairs_of(form)[0]
 
 
 def setting_of(form: ReasoningFormat) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from k2eval.reasoning.formats import HARMONY, MARKS, THINK, pairs_of
+from k2eval.reasoning.formats import HARMONY, MARKS, SURE_TAGS, UNMISTAKABLE, pairs_of
 from k2eval.records import ReasoningFormat
 
 BEFORE = 128
@@ -23,21 +23,34 @@ SPAN = 60
 HEAD = 64
 """Visible characters at the start of a response that tell which family of marks it uses."""
 
-_SURE_TAGS = 3
-"""The first tags of ``think`` may end reasoning that no tag opened; the others are common words of XML, too."""
+_SURE_ENDS = frozenset(f"</{tag}>" for tag in SURE_TAGS)
 _FENCE = "```"
+_BESIDE = " \t>*-\"'`“‘«「『"
 _QUOTES = "\"'`*“”‘’«»「」『』()"
 _WORDS_BEFORE = re.compile(
-    # Matches "close with the " and "inside "; not "is 4.", "12 " or "the answer is A ".
+    # Matches "close with the ", "inside ", "the tag is: " and "la balise "; not "is 4.", "12 " or "the answer is A ".
     r"(?:^|[\s(,;:])(?:(?-i:a)|an|the|this|that|these|my|its|and|or|with|in|inside|within|by|of|to|at|as|into|after|before|"
     r"until|between|from|behind|closing|opening|ending|use|using|write|put|add|emit|output|say|type|print|produce|"
-    r"tags?|tokens?|markers?)[ \t]\Z",
+    r"(?:tags?|tokens?|markers?)(?:[ \t](?:is|are):?)?|e\.g\.,?|i\.e\.,?|mit|dem|das|den|der|avec|la|le|les|con|el|los|"
+    r"balises?|etiquetas?|тег[а-я]{0,3})[ \t]\Z|"
+    # Matches "最后写上"; not "可用", which may end a sentence that was cut.
+    r"(?:写|寫|写上|写下|使用|要用|输出|加上|标签是)\Z",
     re.IGNORECASE,
 )
 # Matches the quotation mark that opens in 'the "', "(`" and "用“"; not one that ends a word, as in "35**" and "(B)".
 _OPENING_QUOTE = re.compile(r"(?:[“‘«「『(]|(?<![A-Za-z0-9)\]}$%.!?\"'`*])[\"'`*]{1,4})\Z")
-# Matches " tag", " and " behind a mark; not " And" or "and".
-_WORDS_AFTER = re.compile(r"[ \t](?:tags?|tokens?|markers?|blocks?|and|or)(?![a-zA-Z])")
+_NAMED_AFTER = re.compile(
+    r"[ \t](?:tags?|tokens?|markers?|blocks?)(?![a-zA-Z])|[ \t]?(?:标签|标记|標籤|標記|タグ)"
+)
+# Matches " tag", " and ", "-Tag", "'s" and "之后" behind a mark; not " And", "and" or "-x".
+_WORDS_AFTER = re.compile(
+    rf"{_NAMED_AFTER.pattern}|[ \t](?:and|or)(?![a-zA-Z])|-(?:[Tt]ags?|[Tt]okens?|[Mm]arkers?|delimited)\b|['’]s\b|"
+    r"[ \t]?(?:之后|之後|之前|后面|後面|前面|结束|結束|来结束|の)"
+)
+# Matches "," and ". " behind a mark, with which no answer begins; not ".5".
+_PUNCTUATION_AFTER = re.compile(r"[,;:!?)\]。，、；：！？）]|\.(?!\d)")
+# Matches " comes last"; not " The answer" and not "\nso".
+_PROSE_AFTER = re.compile(r"[ \t][^\W\d_]")
 _PHRASE = 16
 """Characters that hold the longest of the words before a mark."""
 _SENTENCE_END = re.compile(r"[.!?:。！？：][ \t]*\Z")
@@ -73,7 +86,7 @@ def grammar_of_pairs(form: ReasoningFormat) -> Grammar:
     """
     own = pairs_of(form)
     ends = _ends_of((*own, *MARKS["think"]))
-    alone = (end for _, end in own[: _SURE_TAGS if form.name == "think" else None])
+    alone = (end for _, end in own if form.name != "think" or end in _SURE_ENDS)
     return Grammar(re.compile(_tags(ends)), max(map(len, _all_marks(ends))), ends, frozenset(alone))
 
 
@@ -108,6 +121,16 @@ def heads_stripped_message(before: str) -> bool:
 
 
 _TAGS = _ends_of(MARKS["think"])
+_ALL = _ends_of(pair for name in ("think", *UNMISTAKABLE) for pair in MARKS[name])
+_TOLD_BY_ENDS = Grammar(
+    re.compile(
+        f"(?=[<\\[◁])(?:{_tags(_ALL)})"
+    ),  # the first letters, which make the search three times as fast
+    max(map(len, _all_marks(_ALL))),
+    _ALL,
+    _SURE_ENDS.union(*(ends for start, ends in _ALL.items() if start not in _TAGS)),
+)
+"""The marks of a response that none opens: the end tells the format if the chat template has opened it."""
 _CHANNELS = Grammar(
     re.compile(
         _tags(_TAGS, f"{_CHANNEL.format('(?:analysis|commentary)')}|", f"{_CHANNEL.format('final')}|")
@@ -127,19 +150,23 @@ _STRIPPED_CHANNELS = Grammar(
 """The rest of the channels if special tokens were skipped: "analysisWe add.assistantfinal4"."""
 
 
-def grammar_of(form: ReasoningFormat, head: str) -> Grammar | None:
+def grammar_of(form: ReasoningFormat, head: str, answers: bool = False) -> Grammar | None:
     """Return the grammar that a response is read by; None if the format knows no reasoning.
 
     Args:
         form: The format of whoever wrote the response.
         head: The start of the response, at least `HEAD` characters after its leading white space if it has as many.
+        answers: Whether it is an answer whose first reasoning was split off. A word with which it begins is no header.
     """
     if form.name == "none":
         return None
     if form.name == "auto":
-        form = opened_by(head) or THINK
+        opened = opened_by(head)
+        if opened is None:
+            return _TOLD_BY_ENDS
+        form = opened
     if form.name == "harmony":
-        return _STRIPPED_CHANNELS if _STRIPPED.match(head) else _CHANNELS
+        return _STRIPPED_CHANNELS if _STRIPPED.match(head) and not answers else _CHANNELS
     return grammar_of_pairs(form)
 
 
@@ -171,11 +198,32 @@ def is_quoted(before: str, after: str) -> bool:
     (True, False)
     >>> is_quoted("It is **35**", "**Answer: 35**"), is_quoted("It is (B)", "(B) is right")
     (False, False)
+    >>> is_quoted("that ", " comes last"), is_quoted("It ends in ", ". Well"), is_quoted("So 4. ", " so it is")
+    (True, True, False)
     """
     fenced = before.endswith(_FENCE) or after.startswith(_FENCE)
     if not fenced and after[:1] and after[0] in _QUOTES and _OPENING_QUOTE.search(before[-_PHRASE:]):
         return True
-    return bool(_WORDS_BEFORE.search(before[-_PHRASE:]) or _WORDS_AFTER.match(after))
+    if _WORDS_BEFORE.search(before[-_PHRASE:]) or _WORDS_AFTER.match(after):
+        return True
+    line = before.rpartition("\n")[2]
+    return bool(line.strip()) and (bool(_PUNCTUATION_AFTER.match(after)) or _in_prose(line, after))
+
+
+def _in_prose(line: str, after: str) -> bool:
+    """Return whether a mark stands between the words of one sentence, with spaces around it."""
+    within = line[-1] in " \t" and not _SENTENCE_END.search(line[-_PHRASE:])
+    return within and _PROSE_AFTER.match(after) is not None and after[1].islower()
+
+
+def is_named(after: str) -> bool:
+    """Return whether the word behind a mark says that it is one: it is spoken of alone, not as the half of a pair."""
+    return _NAMED_AFTER.match(after) is not None
+
+
+def begins_line(before: str) -> bool:
+    """Return whether a mark begins its line, signs of a quotation or a list aside."""
+    return not before.rpartition("\n")[2].strip(_BESIDE)
 
 
 def may_open(before: str, after: str) -> bool:

@@ -11,7 +11,9 @@ from k2eval.reasoning.marks import (
     HEAD,
     SPAN,
     Grammar,
+    begins_line,
     grammar_of,
+    is_named,
     is_quoted,
     may_end_again,
     may_open,
@@ -36,10 +38,12 @@ class Scanner:
     Args:
         form: The reasoning format of whoever wrote it.
         margin: Characters before the undecided text that `text` must still hold.
+        answers: Whether the text is an answer whose first reasoning was split off already, and may only reason again.
     """
 
-    def __init__(self, form: ReasoningFormat, margin: int = 0) -> None:
+    def __init__(self, form: ReasoningFormat, margin: int = 0, answers: bool = False) -> None:
         self._form = form
+        self._answers = answers
         self._margin = max(margin, BEFORE)
         self._grammar: Grammar | None = None
         self._begun = False
@@ -48,6 +52,8 @@ class Scanner:
         """Where the present reasoning or answer begins."""
         self._mentioned = -1
         """Where the last start mark ends that is only spoken of; -1 without one."""
+        self._in_block = False
+        """Whether that mark begins a block of several lines, such as an example of the format that is asked for."""
         self.text = ""
         """The window: the last part of the response."""
         self.offset = 0
@@ -72,7 +78,7 @@ class Scanner:
         if not self._begun:
             if not last and len(self.text.lstrip()) < HEAD:
                 return
-            self._grammar = grammar_of(self._form, self.text)
+            self._grammar = grammar_of(self._form, self.text, self._answers)
             self._begun = True
         if self._grammar is None:
             self.decided = self.offset + len(self.text)
@@ -109,8 +115,9 @@ class Scanner:
     def _on_start(self, grammar: Grammar, place: _Place) -> bool:
         first = self._is_first(place)
         if self._opened is not None:
-            if not first:  # reasoning that only repeats its opening mark speaks of nothing
+            if not first and not is_named(place.after):  # a mark that opens it once more speaks of nothing
                 self._mentioned = place.end
+                self._in_block = place.after[:1] == "\n" and not is_quoted(place.before, place.after)
             return False
         if grammar.heads and place.mark not in grammar.ends:
             opens = grammar.heads(place.context)
@@ -119,7 +126,7 @@ class Scanner:
         if opens:
             self._opened = place.mark
         else:
-            self._mentioned = place.end
+            self._mentioned, self._in_block = place.end, False
         return opens
 
     def _on_end(self, grammar: Grammar, place: _Place) -> bool:
@@ -131,7 +138,8 @@ class Scanner:
         elif self._opened is not None:
             ends = place.mark in grammar.ends[self._opened] and not self._is_spoken_of(place)
         else:
-            possible = place.mark in grammar.alone and (self._segment == 0 or may_end_again(place.before))
+            first = self._segment == 0 and not self._answers
+            possible = place.mark in grammar.alone and (first or may_end_again(place.before))
             ends = possible and not self._is_spoken_of(place)
         if ends:
             self._opened = None
@@ -139,15 +147,25 @@ class Scanner:
 
     def _is_spoken_of(self, place: _Place) -> bool:
         mentioned, self._mentioned = self._mentioned, -1
-        near = mentioned >= 0 and place.start - mentioned <= SPAN
-        if near and "\n" not in place.before[len(place.before) - (place.start - mentioned) :]:
-            return True
+        if mentioned >= 0 and place.start - mentioned <= SPAN:
+            between = place.before[len(place.before) - (place.start - mentioned) :]
+            if "\n" not in between or (self._in_block and begins_line(place.before)):
+                return True
         return is_quoted(place.before, place.after)
 
     def _is_first(self, place: _Place) -> bool:
         """Return whether only white space stands between the last turn and a mark."""
         length = place.start - self._segment
         return length <= len(place.before) and not place.before[len(place.before) - length :].strip()
+
+
+def first_turn(text: str, form: ReasoningFormat) -> Turn | None:
+    """Return the first turn of a whole response; None if it shows no mark, or only speaks of some.
+
+    >>> first_turn("2 + 3?</think>5", ReasoningFormat(name="think"))
+    Turn(start=6, end=14, opens=False)
+    """
+    return next(Scanner(form).feed(text, last=True), None)
 
 
 class _Place(NamedTuple):

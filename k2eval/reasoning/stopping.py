@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from k2eval.reasoning.scanner import Scanner
+from k2eval.reasoning.scanner import Scanner, first_turn
 from k2eval.records import ReasoningFormat
 
 
@@ -18,12 +18,15 @@ class StopWatch:
         form: The reasoning format of whoever writes.
         stop: The stop strings.
         prefill: The part of the response that the chat template has written.
+        answers: Whether the text is an answer whose first reasoning was split off already.
     """
 
-    def __init__(self, form: ReasoningFormat, stop: Sequence[str], prefill: str = "") -> None:
+    def __init__(
+        self, form: ReasoningFormat, stop: Sequence[str], prefill: str = "", answers: bool = False
+    ) -> None:
         self._stop = tuple(text for text in stop if text)
         self._longest = max(map(len, self._stop), default=0)
-        self._scanner = Scanner(form, margin=self._longest)
+        self._scanner = Scanner(form, margin=self._longest, answers=answers)
         self._prefill = len(prefill)
         self._answer: int | None = 0
         """Where the present answer begins; None within reasoning."""
@@ -75,11 +78,34 @@ class StopWatch:
         return min(ends, default=None)
 
 
-def stop_place(text: str, form: ReasoningFormat, stop: Sequence[str], prefill: str = "") -> int | None:
+def stop_place(
+    text: str,
+    form: ReasoningFormat,
+    stop: Sequence[str],
+    prefill: str = "",
+    answer_start: int | None = None,
+) -> int | None:
     """Return where the first stop string in the answer of a whole response ends; None if there is none.
+
+    Args:
+        text: The response.
+        form: The reasoning format of whoever wrote it.
+        stop: The stop strings.
+        prefill: The part of the response that the chat template has written; none if there is an ``answer_start``, or
+            if nobody knows it: then an end mark that nothing opened tells.
+        answer_start: Where the answer starts, if a server told it.
 
     >>> text = "Put it into <answer> and </answer> tags.</think><answer>4</answer> Well"
     >>> text[: stop_place(text, ReasoningFormat(name="think"), ["</answer>"], prefill="<think>")][-19:]
     '><answer>4</answer>'
     """
-    return StopWatch(form, stop, prefill).feed(text, last=True)
+    if answer_start is None and not prefill:
+        turn = first_turn(text, form)
+        if (
+            turn is not None and not turn.opens
+        ):  # the chat template had opened what ends here, and nobody told
+            answer_start = turn.end
+    if answer_start is None:
+        return StopWatch(form, stop, prefill).feed(text, last=True)
+    end = StopWatch(form, stop, answers=True).feed(text[answer_start:], last=True)
+    return None if end is None else answer_start + end

@@ -12,6 +12,9 @@ from .candidates import (
     Candidate as Candidate,
     make_candidate as make_candidate,
 )
+from .conversation import (
+    opening as opening,
+)
 from .majority import (
     Majority as Majority,
 )
@@ -63,6 +66,7 @@ __all__ = [
     "judge_messages",
     "judged",
     "make_candidate",
+    "opening",
     "parts_of",
     "plain",
     "plan",

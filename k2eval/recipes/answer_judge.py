@@ -1,8 +1,9 @@
 """The answer judge: a model decides whether a response gives the reference answer, beside the rule.
 
 The judge is asked if the question has a short reference answer and no options. It sees every response that has text
-after its reasoning; a truncated response is wrong without asking. Its decision never replaces the rule's verdict. If
-it gives no usable reply, the response has no score by the judge, and is not wrong.
+after its reasoning; a truncated response is wrong without asking. Its decision never replaces a verdict of the rule,
+and it becomes the verdict if no rule could decide (`Outcome.UNDECIDED`). If a task has such questions, the judge is
+asked about nothing else of it. If it gives no usable reply, the response has no score by the judge, and is not wrong.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import json
 
 from k2eval.errors import EngineError, EngineStopped
-from k2eval.reasoning import split
+from k2eval.grading import LEFT_TO_JUDGE
+from k2eval.reasoning import Parts
+from k2eval.recipes.conduct_judge import SCHEMA as OF_CONDUCT, ask_about, is_about_conduct, is_right
 from k2eval.recipes.judge import read_object, reply_of
 from k2eval.recipes.planning import again
 from k2eval.recipes.sample import Sample
@@ -59,12 +62,18 @@ SAMPLING = Sampling(
 def applies(question: Question) -> bool:
     """Tell whether a model can compare answers to this question: it has a short reference answer and no options.
 
+    The error of a measured number is computed, not judged, and what leaks is found by rule.
+
     >>> applies(Question(task="t", id="1", messages=(), gold="1/2"))
     True
     >>> applies(Question(task="t", id="1", messages=(), gold="B", options=("1", "2")))
     False
     """
-    return isinstance(question.gold, (str, int, float)) and not question.options
+    return (
+        isinstance(question.gold, (str, int, float))
+        and not question.options
+        and question.grader not in ("number", "leaks")
+    )
 
 
 async def judged(sample: Sample, response: Response, verdict: Verdict) -> Verdict:
@@ -76,28 +85,57 @@ async def judged(sample: Sample, response: Response, verdict: Verdict) -> Verdic
     try:
         word = (
             {"score": None}
-            if not applies(sample.question)
+            if not applies(sample.question) or _is_settled_by_rule(sample.question, verdict)
             else await _word(sample, response, verdict.outcome)
         )
     except EngineStopped:
         raise
     except EngineError as error:
         word = {"score": None, "failed": str(error)[:300]}
-    return verdict.model_copy(update={"notes": {**verdict.notes, NOTE: word}})
+    return decided(verdict.model_copy(update={"notes": {**verdict.notes, NOTE: word}}))
+
+
+def decided(verdict: Verdict) -> Verdict:
+    """Return a verdict that no rule could decide as the judge's decision in its notes has it.
+
+    >>> open_ = Verdict(task="t", question_id="1", repeat_index=0, outcome=Outcome.UNDECIDED, score=None, grader="g/1")
+    >>> decided(open_.model_copy(update={"notes": {NOTE: {"score": 1.0}}})).outcome
+    <Outcome.CORRECT: 'correct'>
+    """
+    score = (verdict.notes.get(NOTE) or {}).get("score")
+    if verdict.outcome is not Outcome.UNDECIDED or score not in (0.0, 1.0):
+        return verdict
+    outcome = Outcome.CORRECT if score else Outcome.WRONG
+    detail = {key: value for key, value in verdict.detail.items() if key != "reason"}
+    changes = {"outcome": outcome, "score": score, "detail": {**detail, "decided_by": "judge"}}
+    return Verdict.model_validate(verdict.model_dump() | changes)
+
+
+def _is_settled_by_rule(question: Question, verdict: Verdict) -> bool:
+    """Return whether the judge has nothing to decide; beside a rule that decides alone, it is asked for comparison."""
+    by_judge = question.grader == "rule_first" or "decided_by" in question.metadata
+    return question.grader in LEFT_TO_JUDGE and by_judge and verdict.outcome is not Outcome.UNDECIDED
 
 
 async def _word(sample: Sample, response: Response, outcome: Outcome) -> dict[str, Json]:
-    parts = split(response.text, response.reasoning)
+    parts = Parts.of(response)
     if outcome is Outcome.TRUNCATED or not parts.complete or not parts.answer.strip():
         return {"score": 0.0, "asked": 0}
-    messages = ask_for(sample.problem, str(sample.question.gold), parts.answer)
-    drawn = sample.sampling_for("answer_judge", SAMPLING)
+    conduct = is_about_conduct(sample.question)
+    messages = (
+        ask_about(sample.question, parts.answer)
+        if conduct
+        else ask_for(sample.problem, str(sample.question.gold), parts.answer)
+    )
+    sampling = SAMPLING.model_copy(update={"json_schema": OF_CONDUCT}) if conduct else SAMPLING
+    drawn = sample.sampling_for("answer_judge", sampling)
     for attempt in range(ATTEMPTS):
         generation = await sample.generate(
             again(NOTE, attempt), messages, sampling=drawn, role="answer_judge"
         )
-        equivalent = read_equivalent(reply_of(sample, generation, "answer_judge"))
-        if equivalent is not None:
+        reply = reply_of(sample, generation, "answer_judge")
+        right = is_right(sample.question, read_object(reply)) if conduct else read_equivalent(reply)
+        if right is not None:
             break
         drawn = drawn.model_copy(update={"temperature": max(drawn.temperature, _RETRY_TEMPERATURE)})
     spent: dict[str, Json] = {
@@ -105,9 +143,9 @@ async def _word(sample: Sample, response: Response, outcome: Outcome) -> dict[st
         "generation": generation.key,
         "tokens": sum(generation.output_tokens for generation in sample.generations),
     }
-    if equivalent is None:
+    if right is None:
         return {"score": None, "failed": f"no usable reply in {ATTEMPTS} attempts", **spent}
-    return {"score": float(equivalent), **spent}
+    return {"score": float(right), **spent}
 
 
 def ask_for(problem: str, reference: str, answer: str) -> tuple[Message, ...]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from k2eval.grading import choice, find_answer, grader_name, tidy
+from k2eval.grading import choice, find_answer, grader_for, grader_name, tidy
 from k2eval.grading.math import exact, normalise, squeezed
-from k2eval.reasoning import split
+from k2eval.reasoning import Parts
 from k2eval.records import Question, Response, digest
 
 _LONG = 2_000
@@ -34,7 +34,7 @@ class Answer:
 def answer_of(question: Question, response: Response) -> Answer:
     """Extract the answer of ``response`` to ``question``, by the rules of the question's grader."""
     grader, truncated = question.grader or grader_name(question), response.finish_reason == "length"
-    parts = split(response.text, response.reasoning)
+    parts = Parts.of(response)
     if not parts.complete:
         return Answer(None, None)
     if grader == "choice":
@@ -45,6 +45,9 @@ def answer_of(question: Question, response: Response) -> Answer:
     if grader == "math":
         answer = find_answer(parts.answer, truncated)
         return Answer(tidy(answer.text), None if answer.text is None else _number_or_text(answer.text))
+    if grader in ("refusal", "leaks"):
+        word = grader_for(grader).grade(question, parts.answer, truncated).extracted
+        return Answer(word, word)
     text = _program(parts.answer) if grader in ("code", "humaneval") else parts.answer.strip()
     return Answer(tidy(text), digest(text)) if text else Answer(None, None)
 

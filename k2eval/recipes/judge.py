@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from k2eval.reasoning import split
+from k2eval.reasoning import Parts
 from k2eval.recipes.candidates import Candidate, all_of
 from k2eval.recipes.planning import again
 from k2eval.recipes.prompts import JUDGE_SCHEMA, judge_messages
@@ -118,19 +118,19 @@ async def _ask(sample: Sample, first: Candidate, second: Candidate) -> int | Non
 
 def shown(candidate: Candidate) -> str:
     """Return the part of a candidate's response that a judge sees."""
-    text = split(candidate.response.text, candidate.response.reasoning).answer.strip()
+    text = Parts.of(candidate.response).answer.strip()
     return text if len(text) <= SHOWN else "[…]" + text[-SHOWN:]
 
 
 def reply_of(sample: Sample, generation: Generation, role: Role) -> str:
     """Return what a role replied after its reasoning.
 
-    A schema binds a reply from its first token, also if the chat template has just opened reasoning: then the object
-    is the reply.
+    A schema binds a reply from its first token, also if the chat template has just opened reasoning, or a server takes
+    the whole reply for reasoning: then the object is the reply.
     """
     parts = sample.parts(generation, role)
-    bound = not parts.complete and generation.text.lstrip().startswith("{")
-    return generation.text if bound else parts.answer
+    bound = not parts.answer.strip() and parts.reasoning.startswith("{")
+    return parts.reasoning if bound else parts.answer
 
 
 def read_index(text: str) -> int | None:

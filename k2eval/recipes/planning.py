@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from k2eval.errors import EngineError
-from k2eval.reasoning import AUTO, split
+from k2eval.reasoning import AUTO, Parts
 from k2eval.recipes.prompts import plan_messages, with_plan
 from k2eval.recipes.sample import Sample
 from k2eval.records import Generation, Json, Message, ReasoningFormat, Response, Sampling
@@ -117,7 +117,7 @@ def read_plan(generation: Generation, form: ReasoningFormat = AUTO) -> str | Non
         generation: The planner's generation.
         form: The planner's reasoning format.
     """
-    parts = split(generation.prefill + generation.text, form)
+    parts = Parts.of(generation, form)
     if not parts.complete:
         return None
     text = parts.answer

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from k2eval.errors import EngineError, EngineStopped
-from k2eval.reasoning import split as split_text
+from k2eval.reasoning import Parts
 from k2eval.recipes.answers import answer_of
 from k2eval.recipes.candidates import Candidate, CandidateOrLost, Lost, all_of, notes_of, split, stage_of
 from k2eval.recipes.judge import read_object, reply_of
@@ -183,7 +183,7 @@ async def _judge(sample: Sample, champion: Candidate, challenger: Candidate) -> 
 
 def _shown(candidate: Candidate) -> str:
     text = candidate.response.text
-    parts = split_text(text, candidate.response.reasoning)
+    parts = Parts.of(candidate.response)
     if parts.complete and parts.answer != text:
         return parts.answer
     return f"There is no answer. The solution attempt ended with these words: {text[-_TAIL:]}"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from k2eval.errors import ConfigError, did_you_mean
 from k2eval.recipes.best_of_n import BestOfN
+from k2eval.recipes.forced import Forced
 from k2eval.recipes.majority import Majority
 from k2eval.recipes.planning import plan
 from k2eval.recipes.published import Published
@@ -44,13 +45,18 @@ BUILT_IN = (
     Entry(
         "k2-published", "K2-Think's pipeline as published: champion first, one order, index before reasons"
     ),
+    Entry("forcedN", "forced4096 …: as plain, but reasoning is cut at N tokens and an answer is asked for"),
     Entry("plan-…", "plan-boN, plan-majN, plan-adaptiveN: each candidate with a plan of its own"),
     Entry("…-tournament", "boN-tournament, k2-tournament: pairs candidates off instead of one after another"),
     Entry("module:name", "a recipe of your own, see docs/recipes.md"),
 )
 
-_EXAMPLES = ["plain", "plan", "bo3", "maj3", "adaptive", "k2", "k2-published", "k2-tournament", "plan-maj3"]
+_EXAMPLES = [
+    "plain", "plan", "bo3", "maj3", "adaptive", "k2", "k2-published", "k2-tournament", "plan-maj3", "forced4096",
+]  # fmt: skip
 _NAME = re.compile(r"(plan-)?(bo|maj|adaptive)(\d+)(-tournament)?")
+_FORCED = re.compile(r"forced(\d{1,9})")
+"""Matches "forced4096"."""
 _SHORT = {"adaptive": "adaptive8", "k2": "plan-bo3", "k2-tournament": "plan-bo3-tournament"}
 
 
@@ -73,6 +79,8 @@ def recipe_for(name: str) -> Recipe:
         return plan
     if name == "k2-published":
         return Published()
+    if forced := _FORCED.fullmatch(name):
+        return Forced(int(forced[1]))
     parsed = _NAME.fullmatch(_SHORT.get(name, name))
     if not parsed or (parsed[4] and parsed[2] != "bo"):
         raise ConfigError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from k2eval.reasoning import AUTO, Parts, split
+from k2eval.reasoning import AUTO, Parts
 from k2eval.recipes.called import response_of
 from k2eval.records import (
     Generation,
@@ -86,9 +86,7 @@ class Sample:
             text: The text to split.
             role: The role that wrote the generation; a response tells itself.
         """
-        if isinstance(text, Response):
-            return split(text.text, text.reasoning)
-        return split(text.prefill + text.text, self.format_of(role))
+        return Parts.of(text, self.format_of(role))
 
     async def generate(
         self,
@@ -97,6 +95,7 @@ class Sample:
         *,
         sampling: Sampling | None = None,
         role: Role = "solver",
+        begun: tuple[Generation, int] | None = None,
     ) -> Generation:
         """Make one generation.
 
@@ -105,6 +104,7 @@ class Sample:
             messages: The prompt.
             sampling: The sampling; the task's own if None.
             role: The role whose engine answers.
+            begun: An answer that the engine goes on with, and the number of its first tokens that are kept.
 
         Raises:
             EngineError: If the engine has given up.
@@ -120,6 +120,7 @@ class Sample:
                 sampling.identity(),
                 self.run_seed,
                 self.fingerprints[role],
+                *([] if begun is None else [begun[0].prefill, begun[0].text, begun[1]]),
             ),
             task=sample.task,
             question_id=sample.question_id,
@@ -128,6 +129,8 @@ class Sample:
             messages=tuple(messages),
             sampling=sampling,
             seed=derive_seed(self.run_seed, sample, stage),
+            begun=begun and begun[0],
+            begun_tokens=begun[1] if begun else 0,
         )
         generation = await self.ask(request, role)
         self.generations.append(generation)
@@ -197,5 +200,6 @@ class Sample:
             output_tokens=selected.output_tokens,
             recipe_tokens=sum(generation.output_tokens for generation in self.generations),
             reasoning=reasoning or self.format_of("solver"),
+            answer_start=selected.answer_start if text is None else None,
             notes=notes,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from k2eval.reasoning import AUTO, Parts, split
+from k2eval.reasoning import AUTO, Parts
 from k2eval.records import Generation, ReasoningFormat, Role, Verdict
 
 _ROLES: dict[str, Role] = {
@@ -53,7 +53,7 @@ def text_of(steps: Sequence[Generation]) -> str:
 
 def parts_of(generation: Generation, formats: Formats) -> Parts:
     """Split a generation into reasoning and answer, by the format of whoever wrote it."""
-    return split(generation.prefill + generation.text, formats.get(role_of(generation.stage), AUTO))
+    return Parts.of(generation, formats.get(role_of(generation.stage), AUTO))
 
 
 def reasoning_of(steps: Sequence[Generation], formats: Formats) -> str:

@@ -14,11 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.leaderboard import cells
+from k2eval.leaderboard import cells, distinct_names
 from k2eval.records import Verdict
 from k2eval.report.samples import Samples
 from k2eval.statistics import Estimate, average, majority_at_k, pass_at_k, supported
-from k2eval.system import write_text
+from k2eval.system import write_texts
+from k2eval.texts import as_line
 
 MOST_VALUES = 24
 """Most values of a tag that is broken down by unasked; a tag with more, such as a contest's date, must be named."""
@@ -30,13 +31,16 @@ EXPLANATION = (
 ByQuestion = Mapping[str, Mapping[int, Verdict]]
 
 
-def break_down(runs: Sequence[Path], by: Sequence[str] = (), data: Path | None = None) -> pd.DataFrame:
+def break_down(
+    runs: Sequence[Path], by: Sequence[str] = (), data: Path | None = None, include: Sequence[Path] = ()
+) -> pd.DataFrame:
     """Return one row per run, benchmark and value of a tag; the whole benchmark comes first, with tag and value empty.
 
     Args:
         runs: Run directories.
         by: Tags to break down by; if empty, all tags that have 2 to `MOST_VALUES` values.
         data: Folder with the questions; needed only for maj@k of choices, whose options change places.
+        include: Folders with the user's own tasks.
 
     Returns:
         Columns ``run``, ``task``, ``title``, ``tag``, ``value``, ``questions``, ``samples``, ``k``, then
@@ -46,7 +50,7 @@ def break_down(runs: Sequence[Path], by: Sequence[str] = (), data: Path | None =
         ConfigError: If no question has one of the tags in ``by``.
         JournalError: If a run directory cannot be read.
     """
-    samples = [Samples.load(run, data) for run in runs]
+    samples = [Samples.load(run, data, include) for run in runs]
     known = {tag for run in samples for verdicts in run.verdicts.values() for tag in _tags(verdicts)}
     for tag in by:
         if tag not in known:
@@ -54,7 +58,15 @@ def break_down(runs: Sequence[Path], by: Sequence[str] = (), data: Path | None =
                 f"No question of these runs has a tag {tag!r}. {did_you_mean(tag, sorted(known))} "
                 f"There are: {', '.join(sorted(known)) or 'none'}."
             )
-    return pd.DataFrame([row for run in samples for row in _rows(run, by)])
+    return break_down_samples(samples, distinct_names([(run.run.name, run.folder) for run in samples]), by)
+
+
+def break_down_samples(
+    samples: Sequence[Samples], names: Sequence[str], by: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return the rows of `break_down` for runs that are read already, under these names."""
+    pairs = zip(names, samples, strict=True)
+    return pd.DataFrame([{"run": name} | row for name, run in pairs for row in _rows(run, by)])
 
 
 def _rows(samples: Samples, by: Sequence[str]) -> Iterator[dict[str, object]]:
@@ -63,7 +75,7 @@ def _rows(samples: Samples, by: Sequence[str]) -> Iterator[dict[str, object]]:
         votes = samples.votes(name)
         votes_on = dict(zip(verdicts, votes, strict=True)) if votes is not None else None
         for tag, value, chosen in _groups(verdicts, by):
-            row: dict[str, object] = {"run": samples.run.name, "task": name}
+            row: dict[str, object] = {"task": name}
             row |= {"title": task.title or name, "tag": tag, "value": value}
             scores = _scores({question: verdicts[question] for question in chosen})
             row |= {"questions": len(chosen), "samples": int(np.isfinite(scores).sum()), "k": scores.shape[1]}
@@ -81,7 +93,7 @@ def _groups(verdicts: ByQuestion, by: Sequence[str]) -> Iterator[tuple[str, str,
     yield "", "", list(verdicts)
     tags = _tags(verdicts)
     for tag in by or [tag for tag, values in tags.items() if 2 <= len(values) <= MOST_VALUES]:
-        for value in sorted(tags.get(tag, ()), key=_natural):
+        for value in sorted(tags.get(tag, ()), key=order_of):
             yield tag, value, [question for question, runs in verdicts.items() if _tag(runs, tag) == value]
 
 
@@ -97,13 +109,14 @@ def _tag(runs: Mapping[int, Verdict], tag: str) -> str | None:
     return next(iter(runs.values())).tags.get(tag)
 
 
-def _natural(value: str) -> tuple[float, str]:
-    """Return a sort key: numbers by size, then words; easy before medium before hard."""
+def order_of(value: str) -> tuple[float, str]:
+    """Return a sort key of a tag's value: numbers by size, then words; easy before medium before hard."""
     order = {"easy": "0", "medium": "1", "hard": "2"}
     try:
-        return float(value), value
+        number = float(value)
     except ValueError:
-        return np.inf, order.get(value.lower(), value)
+        number = np.inf
+    return (number, value) if np.isfinite(number) else (np.inf, order.get(value.lower(), value))
 
 
 def _scores(verdicts: ByQuestion) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
@@ -145,10 +158,20 @@ def tables(frame: pd.DataFrame) -> Iterator[tuple[str, list[str], list[list[str]
     names = figures_of(frame)
     whole = frame[frame["tag"] == ""]
     yield "Benchmarks", *_table(whole.assign(value=whole["title"]), "Benchmark", names)
-    for (tag, title), part in frame[frame["tag"] != ""].groupby(["tag", "title"], sort=False):
+    for title, header, rows, _ in by_tag(frame):
+        yield title, header, rows
+
+
+def by_tag(frame: pd.DataFrame) -> Iterator[tuple[str, list[str], list[list[str]], pd.DataFrame]]:
+    """Yield (title, header, rows, their part of the frame) of each tag of each benchmark."""
+    if frame.empty:
+        return
+    names = figures_of(frame)
+    for (tag, title), found in frame[frame["tag"] != ""].groupby(["tag", "title"], sort=False):
+        part = _by_value(found)
         there = [name for name in names if part[name].notna().any()]
         longest = {name.partition("@")[0]: name for name in there}
-        yield f"{title}, by {tag}", *_table(part, str(tag), list(longest.values()))
+        yield f"{title}, by {tag}", *_table(part, str(tag), list(longest.values())), part
 
 
 def _table(part: pd.DataFrame, heading: str, names: Sequence[str]) -> tuple[list[str], list[list[str]]]:
@@ -159,24 +182,26 @@ def _table(part: pd.DataFrame, heading: str, names: Sequence[str]) -> tuple[list
     header = [heading, *(["Run"] if several else []), "Questions", "k", "Samples", *shown]
     rows = [
         [
-            str(row["value"]),
+            as_line(str(row["value"])),
             *([str(row["run"])] if several else []),
             f"{row['questions']}",
             f"{row['k']}",
             f"{row['samples']}",
             *(cells.score(row, name) if name in ends else cells.plain(row[name]) for name in shown),
         ]
-        for _, row in part.sort_values(
-            "value", key=lambda values: values.map(_natural), kind="stable"
-        ).iterrows()
+        for _, row in _by_value(part).iterrows()
     ]
     return header, rows
+
+
+def _by_value(part: pd.DataFrame) -> pd.DataFrame:
+    return part.sort_values("value", key=lambda values: values.map(order_of), kind="stable")
 
 
 def print_breakdown(frame: pd.DataFrame, console: Console) -> None:
     """Print the breakdown on a terminal."""
     for title, header, rows in tables(frame):
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
         for index, name in enumerate(header):
             table.add_column(Text(name), justify="left" if index == 0 else "right", no_wrap=index > 0)
         for row in rows:
@@ -191,18 +216,8 @@ def write_breakdown(frame: pd.DataFrame, out: Path) -> list[Path]:
     Raises:
         ConfigError: If the files cannot be written.
     """
-    base = out.with_suffix("") if out.suffix in (".csv", ".md") else out
     parts = ["# Breakdown", EXPLANATION]
     for title, header, rows in tables(frame):
         parts += [f"## {title}", cells.markdown_table(header, rows)]
-    texts = {
-        ".csv": frame.round(6).to_csv(index=False, lineterminator="\n"),
-        ".md": "\n\n".join(parts) + "\n",
-    }
-    paths = [base.with_name(base.name + suffix) for suffix in texts]
-    try:
-        for path, text in zip(paths, texts.values(), strict=True):
-            write_text(path, text)
-    except OSError as error:
-        raise ConfigError(f"Cannot write {base}: {error.strerror}. Choose another --out.") from error
-    return paths
+    csv = frame.round(6).to_csv(index=False, lineterminator="\n")
+    return write_texts(out, {".csv": csv, ".md": "\n\n".join(parts) + "\n"})

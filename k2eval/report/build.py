@@ -1,24 +1,25 @@
-"""Runs -> one page; the texts of samples are in the page or, if they are many, in files beside the page."""
+"""Runs -> one page; the texts of samples are in the page, in files beside the page, or behind a server."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from k2eval.errors import ConfigError
-from k2eval.leaderboard import Leaderboard, RunScores, board_tables, build, load_runs
-from k2eval.pages import render, script_json
+from k2eval.leaderboard import Contamination, Leaderboard, RunScores, board_tables, build, load_runs
+from k2eval.pages import LIBRARIES, LIVE, SAMPLES, STYLES, WORKER, look_of, render, script_json
 from k2eval.records import Json
 from k2eval.report import charts
-from k2eval.report.samples import Samples, payload
+from k2eval.report.breakdown import break_down_samples, by_tag
+from k2eval.report.index import Index, describe, store_texts
+from k2eval.report.pieces import Piece, PieceWriter
+from k2eval.report.samples import Samples
 from k2eval.system import write_text
 
 PAGE, TEXTS = "report.html", "samples"
 EMBEDDED = 6_000_000
 """Most bytes of sample texts that are put into the page itself."""
-_PREVIEW, _EXTRACTED = 160, 60
 _NAMED = 5
 """Most runs that the title names."""
 
@@ -29,8 +30,10 @@ def write_report(
     *,
     include_protected: bool = False,
     data: Path | None = None,
+    include: Sequence[Path] = (),
     exclude: Path | None = None,
     embedded: int = EMBEDDED,
+    for_all: bool = False,
 ) -> Path:
     """Write ``OUT/report.html``, and ``OUT/samples/`` if the texts are too long for one file.
 
@@ -38,9 +41,11 @@ def write_report(
         runs: Run directories.
         out: Directory to write to; made if missing.
         include_protected: Show texts of benchmarks whose authors ask not to publish them (GPQA, HLE).
-        data: Folder with the questions, as for ``k2eval run``; None for the run's own setting.
+        data: Folder with the questions, as for ``k2eval run``; that of a run is not taken.
+        include: Folders with the user's own tasks; those of a run are not taken.
         exclude: File that lists questions to leave out of all scores.
         embedded: Most bytes of texts that are put into the page.
+        for_all: Whether the page is to be published, and so must not name places of this machine.
 
     Returns:
         The path of the page.
@@ -50,18 +55,13 @@ def write_report(
         JournalError: If a run directory cannot be read.
     """
     board = build(runs, exclude=exclude)
-    scored = load_runs(runs)
-    samples = [Samples.load(run, data) for run in runs]
-    hidden = (
-        set()
-        if include_protected
-        else {name for run in samples for name in run.run.tasks if run.protected(name)}
-    )
-    index = _index(scored, samples, hidden)
+    samples = [Samples.load(run, data, include) for run in runs]
+    report = Report.of(samples, exclude=exclude, include_protected=include_protected, for_all=for_all)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        texts = _texts(index, samples, hidden, out, embedded)
-        page = _page(board, scored, samples, hidden, index.described, texts)
+        with PieceWriter(out / TEXTS, embedded) as writer:
+            store_texts(report.index, samples, writer)
+        page = report.page(board, {"beside": TEXTS if writer.beside else None}, writer.pieces)
         write_text(out / PAGE, page)
     except OSError as error:
         raise ConfigError(
@@ -70,133 +70,110 @@ def write_report(
     return out / PAGE
 
 
-class _Index(NamedTuple):
-    tasks: list[str]
-    questions: dict[str, list[str]]
-    """Ids of questions by task, in the order of the page."""
-    described: Json
-    """The data that the page's script starts with."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the page of a report shows beside the table of the runs and the texts of samples."""
 
+    scored: Sequence[RunScores]
+    """The runs without the questions that are left out."""
+    samples: Sequence[Samples]
+    """All samples of the same runs."""
+    hidden: set[str]
+    """Tasks whose texts must not be shown."""
+    index: Index
+    for_all: bool = False
+    """Whether notes must not name places of this machine."""
 
-def _page(
-    board: Leaderboard,
-    scored: Sequence[RunScores],
-    samples: Sequence[Samples],
-    hidden: set[str],
-    described: Json,
-    texts: dict[str, Json] | None,
-) -> str:
-    names = ", ".join(run.info.name for run in scored[:_NAMED])
-    names += f" and {len(scored) - _NAMED} more" if len(scored) > _NAMED else ""
-    notes = [note for run in samples for note in (*run.notes, *run.gaps)]
-    if hidden:
-        notes.append(
-            f"Texts of {', '.join(sorted(hidden))} are left out, as the authors ask; --include-protected shows them."
+    @classmethod
+    def of(
+        cls,
+        samples: Sequence[Samples],
+        *,
+        exclude: Path | None = None,
+        include_protected: bool = False,
+        for_all: bool = False,
+    ) -> Report:
+        """Return the report of runs.
+
+        Args:
+            samples: Their samples.
+            exclude: File that lists questions to leave out of all scores; their samples are shown.
+            include_protected: Whether to show texts whose authors ask not to publish them.
+            for_all: Whether notes must not name places of this machine.
+
+        Raises:
+            JournalError: If a run directory cannot be read.
+        """
+        loaded = load_runs([run.folder for run in samples])
+        scored, _ = Contamination.of(exclude=exclude, split=None, cutoff=None).apply(loaded)
+        hidden = (
+            set()
+            if include_protected
+            else {name for run in samples for name in run.run.tasks if run.protected(name)}
         )
-    described |= {"beside": None if texts is not None else TEXTS}
-    votes = [
-        {name: table for name in run.run.tasks if (table := run.votes(name)) is not None} for run in samples
-    ]
-    return render(
-        "report.html",
-        styles=("report.css",),
-        scripts=("report.js",),
-        title=f"Report: {names}",
-        tables=board_tables(board),
-        runs=[run.info.name for run in scored],
-        forest=charts.forest(board, scored),
-        attempts=charts.attempts(scored, votes),
-        lengths=charts.lengths(scored),
-        outcomes=charts.outcomes(scored),
-        notes=notes,
-        index=script_json(described),
-        texts=script_json(texts or {}),
-    )
+        return cls(scored, samples, hidden, describe(scored, samples, hidden), for_all)
 
+    @property
+    def notes(self) -> list[str]:
+        """What the page does not show, and why."""
+        notes = [
+            note
+            for run in self.samples
+            for note in (*(run.notes_for_all if self.for_all else run.notes), *run.gaps)
+        ]
+        if self.hidden:
+            how = "" if self.for_all else "; --include-protected shows them"
+            notes.append(f"Texts of {', '.join(sorted(self.hidden))} are left out, as the authors ask{how}.")
+        return notes
 
-def _index(scored: Sequence[RunScores], samples: Sequence[Samples], hidden: set[str]) -> _Index:
-    """Return every sample's outcome and answer, small enough to be put into the page."""
-    tasks = list(dict.fromkeys(name for run in scored for name in run.benchmarks))
-    questions = {
-        task: list(dict.fromkeys(question for run in samples for question in run.verdicts.get(task, {})))
-        for task in tasks
-    }
-    described = []
-    for task in tasks:
-        info = next(run.tasks[task].info for run in scored if task in run.tasks)
-        described.append(
-            {
-                "name": task,
-                "title": info.title or task,
-                "hidden": task in hidden,
-                "questions": questions[task],
-                "previews": ["" if task in hidden else _preview(samples, task, q) for q in questions[task]],
-                "cells": [
-                    [_cells(run, task, question, task in hidden) for question in questions[task]]
-                    for run in samples
-                ],
-            }
+    def page(
+        self,
+        board: Leaderboard,
+        place: dict[str, Json],
+        pieces: Sequence[Piece] = (),
+        *,
+        served: str | None = None,
+    ) -> str:
+        """Return the page.
+
+        Args:
+            board: The table of the runs, without the questions that are left out.
+            place: What the page's script has to know of the place of the texts.
+            pieces: The texts, if they are in the page.
+            served: If the page may ask its server for texts, and for samples that have come since, the query that names
+                the runs in the server's addresses.
+        """
+        names = [run.info.name for run in self.scored]
+        title = ", ".join(names[:_NAMED]) + (
+            f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         )
-    runs = [
-        {"name": run.info.name, "label": f"{run.info.model.name}, recipe {run.info.recipe}"} for run in scored
-    ]
-    return _Index(tasks, questions, {"runs": runs, "tasks": described})
-
-
-def _cells(samples: Samples, task: str, question: str, hidden: bool) -> Json:
-    """Return [kind, outcome, tokens, score, extracted] of each repeat; None if there is no verdict."""
-    by_repeat = samples.verdicts.get(task, {}).get(question, {})
-    repeats = max(by_repeat, default=-1) + 1
-    row: list[Json] = []
-    for repeat_index in range(repeats):
-        verdict = by_repeat.get(repeat_index)
-        if verdict is None:
-            row.append(None)
-            continue
-        extracted = None if hidden or verdict.extracted is None else verdict.extracted[:_EXTRACTED]
-        kind = charts.kind_of(verdict.outcome, verdict.score)
-        row.append([kind, verdict.outcome.value, verdict.output_tokens, verdict.score, extracted])
-    return row
-
-
-def _preview(samples: Sequence[Samples], task: str, question_id: str) -> str:
-    for run in samples:
-        question = run.question(task, question_id, 0)
-        if question is not None:
-            return " ".join(question.messages[-1].content.split())[:_PREVIEW]
-    return ""
-
-
-def _texts(
-    index: _Index, samples: Sequence[Samples], hidden: set[str], out: Path, embedded: int
-) -> dict[str, Json] | None:
-    """Return the payloads by their path, or None once they have been written to files beside the page."""
-    embedding: dict[str, Json] = {}
-    size = 0
-    for earlier in (out / TEXTS).glob("*/*/*.js"):  # they may hold protected texts of an earlier report
-        earlier.unlink()
-    for path, shown in _payloads(index, samples, hidden):
-        if size <= embedded:
-            embedding[path] = shown
-            size += len(json.dumps(shown))
-            if size > embedded:
-                for before, text in embedding.items():
-                    _write_beside(out, before, text)
-        else:
-            _write_beside(out, path, shown)
-    return embedding if size <= embedded else None
-
-
-def _payloads(index: _Index, samples: Sequence[Samples], hidden: set[str]) -> Iterator[tuple[str, Json]]:
-    for row, run in enumerate(samples):
-        for number, task in enumerate(index.tasks):
-            if task not in hidden:
-                for question, question_id in enumerate(index.questions[task]):
-                    if question_id in run.verdicts.get(task, {}):
-                        yield f"{row}/{number}/{question}", payload(run, task, question_id)
-
-
-def _write_beside(out: Path, path: str, shown: Json) -> None:
-    """Write a script, since pages from disk may load scripts but not read files."""
-    file = out / TEXTS / f"{path}.js"
-    write_text(file, f"k2evalText({json.dumps(path)}, {script_json(shown)});\n", durable=False)
+        kept = [
+            run.only({name: task.questions for name, task in scored.tasks.items()})
+            for run, scored in zip(self.samples, self.scored, strict=True)
+        ]
+        votes = [
+            {name: table for name in run.run.tasks if (table := run.votes(name)) is not None} for run in kept
+        ]
+        return render(
+            "report.html",
+            styles=STYLES,
+            libraries=LIBRARIES,
+            scripts=SAMPLES if served is None else (*SAMPLES, *LIVE),
+            worker=WORKER,
+            connects=served is not None,
+            title=f"Report: {title}",
+            served=served,
+            tables=board_tables(board),
+            runs=[(name, look_of(number)) for number, name in enumerate(names)],
+            forest=charts.forest(board, self.scored),
+            attempts=charts.attempts(self.scored, votes),
+            lengths=charts.lengths(self.scored),
+            frontiers=charts.frontiers(board, self.scored),
+            outcomes=charts.outcomes(self.scored),
+            costs=charts.costs(self.scored),
+            tags=charts.by_tags(by_tag(break_down_samples(kept, names)), self.scored),
+            notes=self.notes,
+            outcome_kinds=charts.KINDS,
+            index=script_json(self.index.described | place),
+            pieces=pieces,
+        )

@@ -1,28 +1,19 @@
-"""A series of checkpoints or of settings, one run directory each: score against step, or against tokens."""
+"""A series of checkpoints or of settings, one run directory each: found, evaluated, drawn."""
 
 from __future__ import annotations
 
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-from markupsafe import Markup
 from rich.console import Console
 
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.leaderboard import Leaderboard, board_tables, build, cells, group_title, load_runs, print_table
-from k2eval.pages import Series, curves, render
-from k2eval.report.charts import Figure
-from k2eval.system import write_text
+from k2eval.leaderboard import print_table
+from k2eval.report.series import STEPS, Axis, Point, series_of, write_series
+from k2eval.report.steps import step_of
+from k2eval.system import ENDED
 
-_FAR = 4
-"""Factor between the most and the fewest tokens from which their axis is logarithmic."""
-_INTERRUPTED = 130
 _USABLE = (0, 1)
 """Exit codes of ``k2eval run`` after which the run directory holds scores."""
 
@@ -30,35 +21,6 @@ Evaluate = Callable[[Path | str, Path], int]
 """(checkpoint or value of a switch, run directory) -> exit code, as `k2eval run` has them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One point of a series: a run, and the value in which it differs from the others."""
-
-    value: Path | str
-    """The checkpoint, or a value of a switch."""
-    name: str
-    """The name of the run directory."""
-    place: float | str
-    """Position on the axis: a step, or the value of a switch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """Quantity in which the runs of a series differ."""
-
-    column: str
-    """Name of the column of the table."""
-    title: str
-    against_tokens: bool = False
-    """True if charts show scores against the tokens of the answers."""
-
-    @property
-    def x_title(self) -> str:
-        """Title of the axis against which scores are drawn."""
-        return "tokens of an answer" if self.against_tokens else self.column
-
-
-STEPS = Axis("step", "Step")
 SWITCH_AXES = {
     "thinking": Axis("thinking", "Thinking", against_tokens=True),
     "reasoning_effort": Axis("reasoning_effort", "Reasoning effort", against_tokens=True),
@@ -67,13 +29,13 @@ SWITCH_AXES = {
 
 
 def find_checkpoints(patterns: Sequence[str]) -> list[Point]:
-    """Return the folders that match, ordered by the last number in their names; that number is the step.
+    """Return the folders that match, ordered by their steps; see `step_of`.
 
     Args:
         patterns: Folders or glob patterns, such as ``out/step-*``.
 
     Raises:
-        ConfigError: If nothing matches, a name has no number, or two have the same.
+        ConfigError: If nothing matches, a folder has no step, or two have the same.
     """
     paths = {match.resolve(): match for pattern in patterns for match in _matches(Path(pattern))}
     folders = [path for path in paths.values() if path.is_dir()]
@@ -81,12 +43,11 @@ def find_checkpoints(patterns: Sequence[str]) -> list[Point]:
         raise ConfigError(f"Expected folders with checkpoints, got none for {' '.join(patterns)}.")
     by_step: dict[int, Path] = {}
     for folder in folders:
-        numbers = re.findall(r"\d+", folder.name)
-        if not numbers:
+        step = step_of(folder)
+        if step is None:
             raise ConfigError(
                 f"Expected checkpoints with their step in the name, such as step-100, got {folder}."
             )
-        step = int(numbers[-1])
         if step in by_step:
             raise ConfigError(f"Expected one checkpoint per step, got {by_step[step]} and {folder}.")
         by_step[step] = folder
@@ -149,7 +110,7 @@ def sweep_checkpoints(patterns: Sequence[str], out: Path, evaluate: Evaluate, co
     Args:
         patterns: As for `find_checkpoints`.
         out: Folder of the run directories and tables.
-        evaluate: How one checkpoint is evaluated, such as `in_a_process`.
+        evaluate: How one checkpoint is evaluated, as `k2eval run` does.
         console: Where progress is printed.
     """
     return sweep(STEPS, find_checkpoints(patterns), out, evaluate, console)
@@ -161,7 +122,7 @@ def sweep_switch(over: str, out: Path, evaluate: Evaluate, console: Console) -> 
     Args:
         over: As for `find_values`.
         out: Folder of the run directories and tables.
-        evaluate: How one value is evaluated, such as `in_a_process`.
+        evaluate: How one value is evaluated, as `k2eval run` does.
         console: Where progress is printed.
     """
     return sweep(*find_values(over), out, evaluate, console)
@@ -182,7 +143,7 @@ def sweep(axis: Axis, points: Sequence[Point], out: Path, evaluate: Evaluate, co
         console: Where progress is printed.
 
     Returns:
-        0, or 1 if a point could not be evaluated fully, or 130 after an interruption.
+        0, or 1 if a point could not be evaluated fully, or that of a signal which ended a run, such as 130.
     """
     evaluated: list[tuple[Point, Path]] = []
     code = 0
@@ -192,126 +153,15 @@ def sweep(axis: Axis, points: Sequence[Point], out: Path, evaluate: Evaluate, co
         console.print(f"{label} ({number} of {len(points)}){which}", markup=False)
         run = out / point.name
         ended = evaluate(point.value, run)
-        if ended == _INTERRUPTED:
-            return _INTERRUPTED
+        if ended in ENDED:
+            return ended
         code = max(code, min(ended, 1))
         if ended in _USABLE:
             evaluated.append((point, run))
-            write_sweep(axis, evaluated, out)
+            write_series(axis, evaluated, out, "sweep")
         else:
             console.print(f"{label} could not be evaluated (exit code {ended}).", style="bold red")
     if evaluated:
-        board, _ = series_of(axis, evaluated)
-        print_table(board, console)
+        print_table(series_of(axis, evaluated).board, console)
         console.print(f"Wrote {out / 'sweep.html'}", markup=False, soft_wrap=True)
     return code
-
-
-def in_a_process(arguments: Sequence[str], option: str = "--model") -> Evaluate:
-    """Evaluate with ``k2eval run`` in a process of its own, so that each engine leaves nothing behind.
-
-    Args:
-        arguments: Those of ``k2eval run``, without ``--out`` and ``option``.
-        option: The option that differs between the runs.
-    """
-
-    def evaluate(value: Path | str, run: Path) -> int:
-        command = [sys.executable, "-m", "k2eval", "run", option, str(value), "--out", str(run)]
-        # Ctrl-C reaches the run as well, which ends in order; it must not be killed while it does.
-        before = signal.signal(signal.SIGINT, lambda number, frame: None)
-        try:
-            return subprocess.run([*command, *arguments], check=False).returncode
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-    return evaluate
-
-
-def series_of(axis: Axis, evaluated: Sequence[tuple[Point, Path]]) -> tuple[Leaderboard, pd.DataFrame]:
-    """Return the leaderboard of a series, and its table in order of points with the axis' column in front."""
-    board = build([run for _, run in evaluated])
-    # A run is called what its run.json says, which need not be its folder's name.
-    names = [run.info.name for run in load_runs([run for _, run in evaluated])]
-    order = {name: number for number, name in enumerate(names)}
-    places = {name: point.place for name, (point, _) in zip(names, evaluated, strict=True)}
-    frame = board.frame.sort_values("run", key=lambda runs: runs.map(order), kind="stable")
-    frame = frame.drop(columns=axis.column, errors="ignore")
-    frame.insert(0, axis.column, frame["run"].map(places))
-    return board, frame.reset_index(drop=True)
-
-
-def write_sweep(axis: Axis, evaluated: Sequence[tuple[Point, Path]], out: Path) -> list[Path]:
-    """Write ``sweep.csv``, ``sweep.md`` and ``sweep.html`` of the points evaluated so far.
-
-    Raises:
-        ConfigError: If the files cannot be written.
-    """
-    board, frame = series_of(axis, evaluated)
-    texts = {
-        "sweep.csv": cells.to_csv(frame),
-        "sweep.md": _markdown(axis, board, frame),
-        "sweep.html": _html(axis, board, frame, out.name),
-    }
-    try:
-        for name, text in texts.items():
-            write_text(out / name, text)
-    except OSError as error:
-        raise ConfigError(
-            f"Cannot write the sweep to {out}: {error.strerror}. Choose another --out."
-        ) from error
-    return [out / name for name in texts]
-
-
-def _titles(board: Leaderboard) -> dict[str, str]:
-    return {name: group_title(name) for name in board.averages} | {
-        benchmark.name: benchmark.title for benchmark in board.benchmarks
-    }
-
-
-def _markdown(axis: Axis, board: Leaderboard, frame: pd.DataFrame) -> str:
-    notes = cells.Footnotes()
-    titles = _titles(board)
-    rows = []
-    for _, record in frame.iterrows():
-        scores = [cells.score(record, name) + notes.mark(record.get(f"{name}_notes")) for name in titles]
-        costs = [cells.plain(record["truncated"]), cells.plain(record["tokens"], ",.0f")]
-        rows.append([f"{record[axis.column]}", *scores, *costs])
-    header = [axis.title, *titles.values(), "Truncated %", "Tokens"]
-    parts = [f"# Score against {axis.x_title}", cells.markdown_table(header, rows)]
-    parts.append("\n".join(f"- {line}" for line in (*board.notes, *notes.lines())))
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _html(axis: Axis, board: Leaderboard, frame: pd.DataFrame, name: str) -> str:
-    figures = [Figure(title, _chart(axis, frame, column, title)) for column, title in _titles(board).items()]
-    return render(
-        "sweep.html",
-        styles=("report.css",),
-        title=f"Sweep: {name}",
-        axis=axis,
-        figures=[figure for figure in figures if figure.chart],
-        tables=board_tables(board),
-    )
-
-
-def _chart(axis: Axis, frame: pd.DataFrame, name: str, title: str) -> Markup:
-    known = frame[frame[name].notna()]
-    x = _tokens_of(known, name) if axis.against_tokens else known[axis.column].astype(float)
-    known = known.assign(_x=x).sort_values("_x", kind="stable")
-    points = [
-        (float(row["_x"]), float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]))
-        for _, row in known.iterrows()
-    ]
-    labels = [f"{place}" for place in known[axis.column]] if axis.against_tokens else []
-    series = [Series("score", points, 0, labels=labels)]
-    if f"{name}_truncated" in frame:
-        cut = [(float(row["_x"]), float(row[f"{name}_truncated"])) for _, row in known.iterrows()]
-        series.append(Series("truncated", [(at, share, share, share) for at, share in cut], 1, dashed=True))
-    apart = axis.against_tokens and bool(points) and points[-1][0] > _FAR * max(points[0][0], 1.0)
-    return curves(series, f"{title} against {axis.x_title}", axis.x_title, linear=not apart)
-
-
-def _tokens_of(frame: pd.DataFrame, name: str) -> pd.Series:
-    """Return the mean tokens of all that a recipe wrote: on one benchmark, or on all for an average."""
-    own = f"{name}_recipe_tokens"
-    return frame[own] if own in frame else frame["recipe_tokens"]

@@ -1,3 +1,6 @@
+from .batches import (
+    Batches as Batches,
+)
 from .closing import (
     closing_words as closing_words,
 )
@@ -9,8 +12,7 @@ from .identity import (
     merge_run as merge_run,
 )
 from .interruption import (
-    INTERRUPTED as INTERRUPTED,
-    stop_at_once as stop_at_once,
+    Interruption as Interruption,
 )
 from .lengths import (
     EarlierLengths as EarlierLengths,
@@ -25,10 +27,15 @@ from .plan import (
     outcome_of as outcome_of,
     steps_of as steps_of,
 )
+from .progress import (
+    Progress as Progress,
+    TaskProgress as TaskProgress,
+)
 from .regrade import (
     NotKept as NotKept,
     check_same as check_same,
     regrade_run as regrade_run,
+    work_of as work_of,
 )
 from .rehearsal import (
     Asked as Asked,
@@ -38,6 +45,13 @@ from .rehearsal import (
 )
 from .runner import (
     Runner as Runner,
+    Summary as Summary,
+)
+from .trust import (
+    check_recipe as check_recipe,
+    hint as hint,
+    hinting as hinting,
+    trusted_config as trusted_config,
 )
 from .verify import (
     Verification as Verification,
@@ -45,18 +59,25 @@ from .verify import (
 )
 
 __all__ = [
-    "INTERRUPTED",
     "Asked",
     "Assignment",
+    "Batches",
     "EarlierLengths",
+    "Interruption",
     "NotKept",
     "Order",
+    "Progress",
     "RoleEngines",
     "Runner",
+    "Summary",
+    "TaskProgress",
     "Verification",
     "Work",
+    "check_recipe",
     "check_same",
     "closing_words",
+    "hint",
+    "hinting",
     "identity_of",
     "merge_run",
     "outcome_of",
@@ -65,7 +86,8 @@ __all__ = [
     "rehearse",
     "stages",
     "steps_of",
-    "stop_at_once",
     "switches_set_by_user",
+    "trusted_config",
     "verify_run",
+    "work_of",
 ]

@@ -27,8 +27,10 @@ def identity_of(run: RunRecord) -> dict[str, Json]:
     facts: dict[str, Json] = {
         "model": fingerprints,
         "recipe": run.recipe,
+        "protocol": config.protocol,
         "seed": run.seed,
         "speculative": config.speculative,
+        "prompt_language": config.prompt_language,
         "roles": {name: role for name, role in roles.items() if role},
     }
     if answer_judge[1] is not None:  # shapes no response, so it may join a run that was made without it
@@ -38,6 +40,7 @@ def identity_of(run: RunRecord) -> dict[str, Json]:
     for name, task in run.tasks.items():
         facts[f"{name}.version"] = task.version
         facts[f"{name}.prompt"] = task.prompt
+        facts[f"{name}.protocol"] = task.protocol_label
         facts[f"{name}.options"] = task.options
         facts[f"{name}.questions"] = task.fingerprint
         drawn = task.sampling.model_dump(mode="json")

@@ -14,7 +14,10 @@ from k2eval.journal import read_run, read_verdicts
 from k2eval.records import SampleKey, Verdict
 
 _SPREAD = 0.35
-"""Standard deviation of the logarithms of lengths within a question."""
+"""Standard deviation of the logarithms of lengths within a question, before anything is known."""
+_FREEDOM = 20.0
+"""Degrees of freedom, which are siblings beyond the first of each question, that this value is worth."""
+_NARROWEST, _WIDEST = 0.02, 2.0
 _SIBLINGS = 1.0
 """Number of siblings that the length of the task is worth as a length of the question."""
 _EARLIER_SIBLINGS = 4.0
@@ -33,6 +36,26 @@ class QuestionKey(NamedTuple):
     question_id: str
 
 
+@dataclass(slots=True)
+class Spread:
+    """Squared deviations of logarithms from the mean of their question, and their degrees of freedom."""
+
+    squares: float = 0.0
+    freedom: float = 0.0
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation: the root of the pooled variance, shrunk towards what is assumed of any model.
+
+        >>> Spread().deviation
+        0.35
+        >>> round(Spread(squares=100 * 0.2**2, freedom=100).deviation, 2)
+        0.23
+        """
+        variance = (_FREEDOM * _SPREAD**2 + self.squares) / (_FREEDOM + self.freedom)
+        return min(_WIDEST, max(_NARROWEST, math.sqrt(variance)))
+
+
 class EarlierLengths:
     """The lengths of tasks and questions in earlier runs, as means of logarithms.
 
@@ -43,6 +66,8 @@ class EarlierLengths:
     def __init__(self, runs: Iterable[Iterable[Verdict]]) -> None:
         self.tasks: dict[str, float] = {}
         """The mean of each task; of several runs the last one's."""
+        self.within = Spread()
+        """The spread within questions."""
         self._offsets: dict[QuestionKey, list[float]] = defaultdict(list)
         for verdicts in runs:
             self._add(verdicts)
@@ -59,6 +84,8 @@ class EarlierLengths:
             for key, lengths in questions.items():
                 certainty = len(lengths) / (len(lengths) + _SIBLINGS)
                 self._offsets[key].append(certainty * (means[key] - mean))
+                self.within.squares += sum((length - means[key]) ** 2 for length in lengths)
+                self.within.freedom += len(lengths) - 1
 
     def offset(self, key: QuestionKey) -> float | None:
         """Return the logarithm of a question's length over its task's; None if no run has the question."""
@@ -118,7 +145,8 @@ class Lengths:
     are finished, and those that finish first are the short ones. So the estimate shrinks towards the length of the
     task, and samples that are being made count too.
 
-    Logarithms of lengths are taken to be normal, with a mean for each question and one standard deviation s for all.
+    Logarithms of lengths are taken to be normal, with a mean for each question and one standard deviation s for all:
+    the pooled one of finished siblings, here and in earlier runs, shrunk towards 0.35.
     If the question is expected to have the mean m, and this is worth w siblings, then its estimate is::
 
         (w·m + Σ c·y) / (w + Σ c)
@@ -160,12 +188,23 @@ class Lengths:
         self._tasks = {task: _Evidence() for task in self._priors}
         self._means = dict(self._priors)
         self._tokens = self._seconds = 0.0
+        self._within = Spread(earlier.within.squares, earlier.within.freedom)
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of the logarithms of lengths within a question, as far as is known."""
+        return self._within.deviation
 
     def add(self, key: QuestionKey, length: float) -> None:
         """Count a sample that is finished; one of a question that is not asked any more says nothing."""
         question = self._questions.get(key)
         if question is not None:
-            question.finished.add(math.log(length))
+            siblings = question.finished
+            if siblings.count:
+                away = math.log(length) - siblings.logarithms / siblings.count
+                self._within.squares += away**2 * siblings.count / (siblings.count + 1)
+                self._within.freedom += 1
+            siblings.add(math.log(length))
             self._tasks[key.task].add(math.log(length) - question.offset)
 
     def start(self, sample: SampleKey) -> None:
@@ -185,33 +224,69 @@ class Lengths:
 
     def expect(self, key: QuestionKey) -> float:
         """Return the expected length of a sample of a question; those being made count as of the last refresh."""
-        return math.exp(self._mean(key, self._questions[key]))
+        return math.exp(self._mean(self._questions[key], self._means[key.task]))
+
+    def tokens_left(self, waiting: Mapping[QuestionKey, int]) -> float:
+        """Return the tokens that are expected of the samples that are waiting or being made, from their first on.
+
+        Args:
+            waiting: Number of samples of each question that did not begin yet.
+        """
+        total, levels = 0.0, self._seen_levels()
+        for key, question in self._questions.items():
+            if not waiting.get(key) and not question.started:
+                continue
+            # The mean of a normal law of logarithms is that of its median, and half of the variance.
+            median = self._mean(question, levels[key.task])
+            usual = min(question.limit, math.exp(median + self.deviation**2 / 2))
+            total += waiting.get(key, 0) * usual
+            for _, age in question.started.values():
+                old = math.exp(age.logarithms / age.count) if age.count else 0.0
+                total += min(question.limit, max(usual, old))
+        return total
+
+    def _seen_levels(self) -> dict[str, float]:
+        """Return the mean logarithm of each task as its finished samples have it.
+
+        A task without one has what is expected of it, shifted as the others have turned out.
+        """
+        shifts = [
+            seen.logarithms / seen.count - self._priors[task]
+            for task, seen in self._tasks.items()
+            if seen.count
+        ]
+        shift = sum(shifts) / len(shifts) if shifts else 0.0
+        return {
+            task: seen.logarithms / seen.count if seen.count else self._priors[task] + shift
+            for task, seen in self._tasks.items()
+        }
 
     def refresh(self) -> None:
         """Estimate the length of each task again, with one look at each question and each started sample."""
         sums = {task: _Evidence(seen.logarithms, seen.count) for task, seen in self._tasks.items()}
         for key, question in self._questions.items():
             if question.started and self._seconds > 0:
-                self._look_at_started(question, self._mean(key, question))
+                self._look_at_started(question, self._mean(question, self._means[key.task]))
                 seen = question.unfinished
                 sums[key.task].logarithms += seen.logarithms - seen.count * question.offset
                 sums[key.task].count += seen.count
         for task, seen in sums.items():
             self._means[task] = seen.shrunk(self._priors[task], _SAMPLES)
 
-    def _mean(self, key: QuestionKey, question: _Question) -> float:
+    def _mean(self, question: _Question, level: float) -> float:
+        """Return the mean logarithm that is expected of a question, if that of its task is ``level``."""
         both = _Evidence(
             question.finished.logarithms + question.unfinished.logarithms,
             question.finished.count + question.unfinished.count,
         )
-        return both.shrunk(self._means[key.task] + question.offset, question.weight)
+        return both.shrunk(level + question.offset, question.weight)
 
     def _look_at_started(self, question: _Question, mean: float) -> None:
-        speed, now = self._tokens / self._seconds, self._clock()
+        speed, now, deviation = self._tokens / self._seconds, self._clock(), self.deviation
         question.unfinished = _Evidence()
         for repeat_index, (start, _) in question.started.items():
             so_far = min(question.limit, max(1.0, (now - start) * speed))
-            age = told_by_age(so_far, mean)
+            age = told_by_age(so_far, mean, deviation)
             question.started[repeat_index] = (start, age)
             question.unfinished.logarithms += age.logarithms
             question.unfinished.count += age.count
@@ -221,7 +296,7 @@ def _of(sample: SampleKey) -> QuestionKey:
     return QuestionKey(sample.task, sample.question_id)
 
 
-def told_by_age(so_far: float, mean: float) -> _Evidence:
+def told_by_age(so_far: float, mean: float, deviation: float = _SPREAD) -> _Evidence:
     """Return what the length so far of an unfinished sample tells; see `Lengths`.
 
     >>> young, old = told_by_age(100, math.log(1000)), told_by_age(3000, math.log(1000))
@@ -231,15 +306,16 @@ def told_by_age(so_far: float, mean: float) -> _Evidence:
     Args:
         so_far: Tokens so far.
         mean: The mean logarithm that is expected of the question's lengths.
+        deviation: Their standard deviation.
     """
-    z = (math.log(so_far) - mean) / _SPREAD
+    z = (math.log(so_far) - mean) / deviation
     if z < -_FAR:
         return _Evidence()
     below = math.erfc(-z / math.sqrt(2)) / 2
     above = math.erfc(z / math.sqrt(2)) / 2
     # Far out the mean of the rest of a normal law is 1/z beyond z (Mills' ratio), which erfc no longer resolves.
     beyond = z + 1 / z if z > _FAR else math.exp(-z * z / 2) / math.sqrt(2 * math.pi) / above
-    return _Evidence(below * (mean + _SPREAD * beyond), below)
+    return _Evidence(below * (mean + deviation * beyond), below)
 
 
 def _priors(limits: Mapping[QuestionKey, float], earlier: Mapping[str, float]) -> dict[str, float]:

@@ -84,6 +84,15 @@ class Order:
     def __len__(self) -> int:
         return self._left
 
+    @property
+    def unfinished(self) -> int:
+        """Number of samples that wait or are being made."""
+        return self._left + self._started
+
+    def tokens_left(self) -> float:
+        """Return the tokens that are expected of these, from the first of each on; takes a look at each question."""
+        return self._lengths.tokens_left({row.key: len(row.waiting) for row in self._by_number})
+
     def pop(self) -> Assignment:
         """Take the next sample; call `end` when it is made.
 

@@ -12,9 +12,17 @@ from pydantic_core import to_jsonable_python
 import k2eval
 from k2eval.config import RunConfig
 from k2eval.engines import EngineInfo, pinned_config
-from k2eval.errors import EngineError, PromptTooLong
-from k2eval.grading import grader_for
-from k2eval.journal import FORMAT, EngineRecord, MachineRecord, ModelRecord, RunRecord, TaskRecord
+from k2eval.errors import ConfigError, EngineError, PromptTooLong
+from k2eval.grading import LEFT_TO_JUDGE, grader_for
+from k2eval.journal import (
+    FORMAT,
+    EngineRecord,
+    MachineRecord,
+    ModelRecord,
+    ProtocolRecord,
+    RunRecord,
+    TaskRecord,
+)
 from k2eval.recipes import NOTE, Generate, Recipe, Sample, recipe_for, response_of
 from k2eval.records import (
     ROLES,
@@ -28,10 +36,12 @@ from k2eval.records import (
     SampleKey,
     Sampling,
     Verdict,
-    digest,
 )
-from k2eval.tasks import QuestionSet, load_questions, load_tasks, sampling_with
+from k2eval.tasks import QuestionSet, Task, hashes_of_twins, load_questions, load_tasks, sampling_with
+from k2eval.texts import as_line
 
+MOST_REPEATS = 256
+"""Most repeats of a question if repeats go on until a score is precise."""
 _DIGITS = 6
 """Most digits of a number of steps."""
 
@@ -97,6 +107,8 @@ class Work:
         """Whether a model judges answers beside the rule."""
         self.sets = self._load()
         for questions in self.sets:
+            self._check_until(questions)
+            self._check_judge(questions)
             self.sampling_of(questions)
             self.grader_label(questions)
             questions.task.solver()
@@ -106,10 +118,29 @@ class Work:
         tasks = load_tasks(self.config.tasks, overrides, self.config.include_path)
         return [load_questions(task, data=self.config.data, limit=self.config.limit) for task in tasks]
 
+    def _check_until(self, questions: QuestionSet) -> None:
+        if self.config.until is not None and questions.task.spec.error_unit:
+            raise ConfigError(
+                f"Task {questions.task.name} is measured by errors, and --until is a width of a score in points. Ask "
+                "the task in a run of its own, with --repeats."
+            )
+
+    def _check_judge(self, questions: QuestionSet) -> None:
+        if self.answer_judged or questions.task.spec.grader not in LEFT_TO_JUDGE:
+            return
+        judged = sum("decided_by" in item.metadata for item in questions.items())
+        if judged:
+            name = questions.task.name
+            raise ConfigError(
+                f"Task {name}: no rule can decide about {judged} of its {len(questions.items())} questions. Name a "
+                f"judge with --set roles.answer_judge.model=MODEL, or do without one: --set {name}.only=rule."
+            )
+
     def repeats_of(self, questions: QuestionSet) -> int:
         """Return the repeats of each question of a task; the task's own setting takes precedence over that for all."""
         own = self.config.overrides.get(questions.task.name)
-        return (own.repeats if own else None) or self.config.repeats or questions.task.repeats
+        default = questions.task.repeats if self.config.until is None else MOST_REPEATS
+        return (own.repeats if own else None) or self.config.repeats or default
 
     def sampling_of(self, questions: QuestionSet) -> Sampling:
         """Return the task's sampling with the run's changes; changes per task take precedence over those for all."""
@@ -164,6 +195,7 @@ class Work:
         reasoning: Mapping[Role, ReasoningFormat] | None = None,
     ) -> RunRecord:
         """Return the ``run.json`` of a run of which nothing is done as yet."""
+        twins = hashes_of_twins(self.sets)
         return RunRecord(
             k2eval=k2eval.__version__,
             format=FORMAT,
@@ -176,7 +208,10 @@ class Work:
             reasoning=dict(reasoning or {}),
             engine=EngineRecord(settings=info.settings, notes=info.notes, fingerprints=dict(fingerprints)),
             machine=MachineRecord(python=platform.python_version(), system=platform.platform()),
-            tasks={questions.task.name: self.describe_task(questions) for questions in self.sets},
+            tasks={
+                questions.task.name: self.describe_task(questions, twins.get(questions.task.name))
+                for questions in self.sets
+            },
             # As it will be read again, so that both can be compared: YAML has dates and paths, JSON has not.
             config=RunConfig.model_validate(pinned_config(self.config).model_dump(mode="json")),
             sessions=(),
@@ -189,28 +224,48 @@ class Work:
         """Name and version of the task's grader."""
         return grader_for(questions.task.spec.grader).label
 
-    def describe_task(self, questions: QuestionSet) -> TaskRecord:
-        """Return a task's entry in ``run.json``."""
+    def describe_task(self, questions: QuestionSet, twins: Mapping[str, str] | None = None) -> TaskRecord:
+        """Return a task's entry in ``run.json``; ``twins`` as `k2eval.tasks.hashes_of_twins` tells them."""
         task, spec = questions.task, questions.task.spec
         return TaskRecord(
-            version=task.version,
-            title=spec.title,
+            version=as_line(task.version),
+            title=as_line(spec.title),
             kind=spec.kind,
-            micro="math" if spec.micro else None,
+            micro=spec.average_group,
             part=False,
             questions=len(questions.items()),
             expected_questions=questions.expected,
             fingerprint=questions.fingerprint,
-            source=questions.source,
+            source=as_line(questions.source),
             repeats=self.repeats_of(questions),
             grader=self.grader_label(questions),
             protected=spec.protected,
             sampling=self.sampling_of(questions),
-            prompt=digest(task.system, task.prompt)[:16],
+            prompt=task.prompt_hash,
             options=to_jsonable_python(spec.options),
             notes=questions.notes,
             hashes=questions.hashes,
+            twins={name: other for name, other in (twins or {}).items() if name in questions.hashes},
+            error_unit=as_line(spec.error_unit) if spec.error_unit else None,
+            protocol=protocol_record(task),
         )
+
+
+def protocol_record(task: Task) -> ProtocolRecord | None:
+    """Return the entry on a task's protocol in ``run.json``; None if the task is asked by its own file."""
+    if task.protocol is None:
+        return None
+    protocol, family = task.protocol.protocol, task.protocol.family
+    recipe = {} if protocol.recipe.value is None else {"recipe": protocol.recipe.value}
+    return ProtocolRecord(
+        name=protocol.name,
+        version=protocol.version,
+        settings={**recipe, **to_jsonable_python(task.documented)},
+        unknown=task.protocol.named("unknown"),
+        told=task.protocol.told,
+        inferred=tuple(name for name in task.protocol.named("inferred") if name not in task.protocol.told),
+        remarks=family.remarks if family else (),
+    )
 
 
 def steps_of(question: Question) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections import Counter
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 from rich.console import Console, Group
 from rich.live import Live
 from rich.spinner import Spinner
@@ -18,14 +20,21 @@ from rich.table import Table
 from rich.text import Text
 
 from k2eval.engines import Engine
-from k2eval.records import Generation, Outcome, Verdict
+from k2eval.records import Generation, Json, Outcome, SampleKey, Verdict
+from k2eval.run.order import Order
 from k2eval.run.session import Session
 from k2eval.run.time_left import TimeLeft
+from k2eval.statistics import running_interval
 from k2eval.system import ClosedPipe
 
 _PLAIN_EVERY_S = 15.0
 _LOOK_EVERY_S = 1.0
+_EXPECT_EVERY_S = 5.0
+"""Time between two sums of the tokens that are left: thousands of questions take milliseconds."""
 _MANY_UNGRADED = 64
+_PUBLISH_EVERY_S = 2.0
+SHOWN = ("done", "score", "truncated", "no_answer", "failed")
+"""What is shown of each task."""
 
 
 @dataclass(slots=True)
@@ -37,6 +46,44 @@ class TaskProgress:
     scored: int = 0
     score: float = 0.0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
+    questions: int = 0
+    """Number of questions; 0 if unknown."""
+    sums: dict[str, float] = field(default_factory=dict)
+    """Sum of each question's scores."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """Number of each question's scores."""
+    pending: Counter[str] = field(default_factory=Counter)
+    """Number of each question's samples that are being made."""
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The interval that may be looked at all the time; None before every question was asked."""
+        asked = sorted(self.sums.keys() | {question for question, count in self.pending.items() if count})
+        if not self.scored or len(asked) < self.questions or not self.questions:
+            return None
+        counts = np.array([self.counts[question] for question in asked])
+        pending = np.array([max(self.pending[question], 0) for question in asked])
+        sums = np.array([self.sums.get(question, 0.0) for question in asked])
+        return running_interval(sums, counts, self.total, pending)
+
+    def in_words(self) -> tuple[str, ...]:
+        """Return the cells of `SHOWN`; no failure is an empty text."""
+        failed = sum(count for outcome, count in self.outcomes.items() if outcome.is_infrastructure)
+        return (
+            f"{self.done}/{self.total}",
+            self.score_in_words(),
+            _percent(self.outcomes[Outcome.TRUNCATED], self.done),
+            _percent(self.outcomes[Outcome.NO_ANSWER], self.done),
+            str(failed) if failed else "",
+        )
+
+    def score_in_words(self, unit: str = "") -> str:
+        """Return the score so far in percent, with its interval once there is one."""
+        if not self.scored:
+            return "-"
+        mean = f"{100 * self.score / self.scored:.1f}{unit}"
+        interval = self.interval
+        return mean if interval is None else f"{mean} ({100 * interval[0]:.1f}–{100 * interval[1]:.1f})"
 
 
 class Progress:
@@ -46,16 +93,33 @@ class Progress:
         totals: Number of samples of each task.
         console: The console for the display.
         session: The session, which counts tokens and the engine's time.
+        questions: Number of questions of each task.
+        publish: Called every two seconds with the same numbers as JSON, for viewers in other processes.
     """
 
-    def __init__(self, totals: Mapping[str, int], console: Console, session: Session) -> None:
-        self.tasks = {name: TaskProgress(total) for name, total in totals.items()}
+    def __init__(
+        self,
+        totals: Mapping[str, int],
+        console: Console,
+        session: Session,
+        questions: Mapping[str, int] | None = None,
+        publish: Callable[[Json], None] | None = None,
+    ) -> None:
+        self.tasks = {
+            name: TaskProgress(total, questions=(questions or {}).get(name, 0))
+            for name, total in totals.items()
+        }
         self._console = console
         self._session = session
         self._live: Live | None = None
         self._started = self._printed = time.monotonic()
         self._time_left = TimeLeft()
         self._ungraded = self._places_waiting = 0
+        self._order: Order | None = None
+        self._expected = 0, 0.0
+        """Number of the order's unfinished samples, and the tokens that they are expected to have."""
+        self._expected_at = self._published = -math.inf
+        self._publish = publish
 
     @contextlib.contextmanager
     def starting(self, engine: Engine) -> Iterator[None]:
@@ -63,6 +127,8 @@ class Progress:
         info = engine.info
         log = f" Its log: {info.log}" if info.log else ""
         start = time.monotonic()
+        if self._publish:
+            self._publish(self._state() | {"summary": f"starting {info.engine}"})
 
         def line() -> str:
             stage = engine.info.stage
@@ -123,21 +189,28 @@ class Progress:
         """Show a new generation, which the session has counted."""
         self._print_sometimes()
 
+    def on_start(self, sample: SampleKey) -> None:
+        """Count a sample that is being made from now on."""
+        self.tasks[sample.task].pending[sample.question_id] += 1
+
     def on_verdict(self, verdict: Verdict) -> None:
         """Count a verdict, new or kept."""
         task = self.tasks[verdict.task]
+        task.pending[verdict.question_id] -= task.pending[verdict.question_id] > 0
         task.done += 1
         task.outcomes[verdict.outcome] += 1
         if verdict.score is not None:
             task.scored += 1
             task.score += verdict.score
-        self._time_left.count()
+            task.counts[verdict.question_id] += 1
+            task.sums[verdict.question_id] = task.sums.get(verdict.question_id, 0.0) + verdict.score
+        self._time_left.count(verdict.recipe_tokens)
         self._print_sometimes()
 
-    def on_response(self, task: str) -> None:
-        """Count a response that no grader of ours decides about."""
+    def on_response(self, task: str, tokens: int) -> None:
+        """Count a response of so many tokens that no grader of ours decides about."""
         self.tasks[task].done += 1
-        self._time_left.count()
+        self._time_left.count(tokens)
         self._print_sometimes()
 
     @contextlib.contextmanager
@@ -170,21 +243,18 @@ class Progress:
         for heading in ("task", "done", "score %", "truncated %", "no answer %", "failed on our side"):
             table.add_column(heading, justify="left" if heading == "task" else "right")
         for name, task in self.tasks.items():
-            failed = sum(count for outcome, count in task.outcomes.items() if outcome.is_infrastructure)
-            table.add_row(
-                name,
-                f"{task.done}/{task.total}",
-                f"{100 * task.score / task.scored:.1f}" if task.scored else "-",
-                _percent(task.outcomes[Outcome.TRUNCATED], task.done),
-                _percent(task.outcomes[Outcome.NO_ANSWER], task.done),
-                Text(str(failed), style="bold red") if failed else "",
-            )
+            *cells, failed = task.in_words()
+            table.add_row(name, *cells, Text(failed, style="bold red"))
         return Group(table, Text(self._summary(), style="dim"))
+
+    def _state(self) -> dict[str, Json]:
+        tasks = {name: dict(zip(SHOWN, task.in_words(), strict=True)) for name, task in self.tasks.items()}
+        return {"summary": self._summary(), "tasks": tasks}
 
     def _summary(self) -> str:
         done = sum(task.done for task in self.tasks.values())
         total = sum(task.total for task in self.tasks.values())
-        seconds = self._time_left.estimate(total - done)
+        seconds = self._time_left.estimate(total - done, *self._expected)
         left = "time left unknown" if seconds is None else f"{clock(seconds)} left"
         parts = [f"{done}/{total} samples"]
         speed = self._session.tokens_per_s
@@ -197,15 +267,28 @@ class Progress:
         elapsed = time.monotonic() - self._started
         return ", ".join([*parts, f"{clock(elapsed)} so far", left])
 
+    def follow(self, order: Order) -> None:
+        """Judge the time left by the tokens that are expected of the samples of an order."""
+        self._order, self._expected, self._expected_at = order, (0, 0.0), -math.inf
+
+    def _expect(self) -> None:
+        """Look at the order again; here, since the display has a thread of its own."""
+        if self._order is not None and time.monotonic() - self._expected_at > _EXPECT_EVERY_S:
+            self._expected_at = time.monotonic()
+            self._expected = self._order.unfinished, self._order.tokens_left()
+
     def _print_sometimes(self) -> None:
+        self._expect()
+        if self._publish and time.monotonic() - self._published > _PUBLISH_EVERY_S:
+            self._published = time.monotonic()
+            self._publish(self._state())
         if self._live is None and time.monotonic() - self._printed > _PLAIN_EVERY_S:
             self._print_line()
 
     def _print_line(self) -> None:
         self._printed = time.monotonic()
         scores = ", ".join(
-            f"{name} {task.done}/{task.total}"
-            + (f" at {100 * task.score / task.scored:.1f}%" if task.scored else "")
+            f"{name} {task.done}/{task.total}" + (f" at {task.score_in_words('%')}" if task.scored else "")
             for name, task in self.tasks.items()
         )
         self._print(f"{self._summary()} | {scores}")

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Callable
 
+from k2eval.engines import may_think
 from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong, first_error
 from k2eval.grading import GradingPool
 from k2eval.journal import Archive, Journal
@@ -25,7 +26,13 @@ _GRADING_BACKLOG = 512
 """Responses that may wait for their grade; beyond that the engine waits."""
 _OF_PLACES = 8
 """A fleet answers so many at once that more may wait: one for so many of its places."""
+_OF_WORKERS = 32
+"""So many may wait for each grading process."""
 _LOOK_EVERY_S = 2.0
+_AT_ONCE = 64
+"""Samples that begin in one turn of the event loop; a fleet has room for thousands, and answers come meanwhile."""
+_TELL_EVERY_S = 30.0
+"""Time between two lines about recipes that ask nothing; a multiple of the time between two looks."""
 _FOLLOW_EVERY_S = 0.5
 """Time between two looks at the engines' capacity."""
 _SIGNAL_DELAY_S = 0.5
@@ -130,6 +137,7 @@ class SampleQueue:
         self._reasoning = engines.reasoning
         self._backlog = Backlog(_GRADING_BACKLOG)
         self._workers = 0
+        self._responding = 0
         self._emptied = asyncio.Event()
         self._end: Exception | None = None
 
@@ -143,7 +151,10 @@ class SampleQueue:
             EngineStopped: If an engine died.
             JournalError: If the run directory cannot be written.
         """
+        self._emptied.clear()
+        self._progress.follow(order)
         watch = asyncio.create_task(hasten_if_starved(self._backlog, self._pool.hasten))
+        silence = asyncio.create_task(self._tell_of_silence())
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow_capacity(order, group))
@@ -151,20 +162,41 @@ class SampleQueue:
             raise first_error(errors) from errors
         finally:
             watch.cancel()
+            silence.cancel()
+
+    async def _tell_of_silence(self) -> None:
+        """Say every now and then that a recipe or a solver waits for something of its own, and asks no engine."""
+        stands, before = 0.0, None
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            session = self._session
+            now = (session.requests, session.replayed, self._backlog.left)
+            waits = self._responding and not session.in_flight and not self._backlog.count
+            stands = stands + _LOOK_EVERY_S if waits and now == before else 0.0
+            before = now
+            if stands and stands % _TELL_EVERY_S == 0:
+                self._progress.tell(
+                    f"{self._responding} samples wait for {stands:.0f} s in recipe {self._work.config.recipe} or their "
+                    "solver, which ask no engine. Ctrl-C ends the run"
+                )
 
     async def _follow_capacity(self, order: Order, group: asyncio.TaskGroup) -> None:
         """Have as many workers as the engines have places; engines of several replicas grow and shrink."""
         while order:
-            for _ in range(min(len(order), self._engines.capacity - self._workers)):
+            for index in range(min(len(order), self._engines.capacity - self._workers)):
                 self._workers += 1
                 group.create_task(self._work_off(order, group))
-            self._backlog.widen(self._engines.capacity // _OF_PLACES)
+                if index % _AT_ONCE == _AT_ONCE - 1:
+                    await asyncio.sleep(0)
+            self._backlog.widen(max(self._engines.capacity // _OF_PLACES, self._pool.workers * _OF_WORKERS))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._emptied.wait(), _FOLLOW_EVERY_S)
+                async with asyncio.timeout(_FOLLOW_EVERY_S):
+                    await self._emptied.wait()
 
     async def _work_off(self, order: Order, group: asyncio.TaskGroup) -> None:
         while order and self._workers <= self._engines.capacity:
             assignment = order.pop()
+            self._progress.on_start(assignment.sample_key)
             if not order:
                 self._emptied.set()
             response = await self._respond(assignment)
@@ -176,10 +208,11 @@ class SampleQueue:
                     await self._backlog.enter()
                 group.create_task(self._grade(assignment, response))
             else:
-                self._progress.on_response(assignment.question.task)
+                self._progress.on_response(assignment.question.task, response.recipe_tokens)
         self._workers -= 1
 
     async def _respond(self, assignment: Assignment) -> Response | None:
+        self._responding += 1
         try:
             response = await self._work.respond(self._sample(assignment))
             self._check_alive()
@@ -191,6 +224,8 @@ class SampleQueue:
             verdict = failed(assignment, error)
             self._journal.add_verdict(verdict)
             self._progress.on_verdict(verdict)
+        finally:
+            self._responding -= 1
         return None
 
     def _check_alive(self) -> None:
@@ -209,6 +244,7 @@ class SampleQueue:
             self._journal.add_generation(generation)
         if generation is not None:
             self._session.replayed += 1
+            self._look_for_marks(generation, request, role)
             return generation
         try:
             generation = await self._ask_engine(request, role)
@@ -223,8 +259,13 @@ class SampleQueue:
             self._end = error
             raise
         self._session.count(generation)
+        self._look_for_marks(generation, request, role)
         self._progress.on_generation(generation)
         return generation
+
+    def _look_for_marks(self, generation: Generation, request: Request, role: Role) -> None:
+        if role == "solver" and may_think(request.sampling):
+            self._session.look_for_marks(generation, self._reasoning[role])
 
     async def _ask_engine(self, request: Request, role: Role) -> Generation:
         for pause_s in _PAUSES_S:
@@ -243,12 +284,7 @@ class SampleQueue:
     async def _grade(self, assignment: Assignment, response: Response) -> None:
         try:
             with self._progress.grading():
-                grade = await self._pool.grade(
-                    assignment.question,
-                    response.text,
-                    response.finish_reason == "length",
-                    reasoning=response.reasoning,
-                )
+                grade = await self._pool.grade_response(assignment.question, response)
         finally:
             self._backlog.leave()
         verdict = verdict_of(assignment, response, grade)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from k2eval.recipes import Formats, judged, parts_of, selected_steps
 from k2eval.records import SWITCHES, Generation, Json, Note, NoteKind, Request, Role, SampleKey, Verdict
 from k2eval.run.identity import is_complete
 from k2eval.run.plan import Assignment, Work, verdict_of
+from k2eval.run.trust import check_recipe, hinting, trusted_config
 from k2eval.system import cores
 
 _WINDOW = 256
@@ -54,23 +55,24 @@ async def regrade_run(
     workers: int | None = None,
     include: Sequence[Path] = (),
     reasoning: str | Mapping[str, Json] | None = None,
+    recipe: str | None = None,
 ) -> Regraded:
     """Grade every finished sample of a run again and append the verdicts that changed.
 
     Args:
         folder: The run directory.
-        data: Folder with the rows of the benchmarks; that of the run if None.
+        data: Folder with the rows of the benchmarks; ``K2EVAL_DATA`` or the hub if None. That of the run is not taken.
         workers: Number of grading processes; one for each core if None.
-        include: Folders with the user's own tasks; those of the run if there are none.
+        include: Folders with the user's own tasks. Those of the run are not taken, since tasks name code to import.
         reasoning: The reasoning format of the run's checkpoint; that of the run if None.
+        recipe: The recipe of the run, if it is a function to import.
 
     Raises:
-        ConfigError: If there is no such reasoning format.
+        ConfigError: If there is no such reasoning format, or a task, a recipe or the data is not at hand.
         JournalError: If the folder is not a run directory, or the tasks are not what they were.
     """
     run = read_run(folder) if reasoning is None else with_format(read_run(folder), reasoning)
-    work = Work(config_of(run, folder, data, include))
-    check_same(run, work)
+    work = work_of(run, folder, data, include, recipe)
     result = Regraded()
     window = asyncio.Semaphore(_WINDOW)
 
@@ -82,12 +84,7 @@ async def regrade_run(
         sample = assignment.sample(work.config.seed, run.engine.fingerprints, ask, run.reasoning)
         try:
             response = await work.respond(sample)
-            grade = await pool.grade(
-                assignment.question,
-                response.text,
-                response.finish_reason == "length",
-                reasoning=response.reasoning,
-            )
+            grade = await pool.grade_response(assignment.question, response)
         except EngineError:
             result.missing += 1
             return
@@ -135,9 +132,10 @@ def stored(request: Request, generation: Generation | None, before: Verdict | No
     """
     if generation is not None:
         return generation
-    for candidate in before.notes.get("lost", []) if before else []:
-        if request.stage.partition(".")[0] == candidate["stage"]:
-            raise EngineError(candidate["reason"])
+    lost = before.notes.get("lost") if before else None
+    for candidate in lost if isinstance(lost, list) else []:
+        if isinstance(candidate, dict) and request.stage.partition(".")[0] == candidate.get("stage"):
+            raise EngineError(str(candidate.get("reason")))
     raise NotKept(f"the journal lacks the generation of stage {request.stage}")
 
 
@@ -162,13 +160,13 @@ def stopped_within(generation: Generation, stop: Sequence[str], formats: Formats
 
 
 def _with_note(run: RunRecord, stopped: int) -> RunRecord:
-    notes = [note for note in run.engine.notes if note.kind is not NoteKind.REASONING]
+    notes = [note for note in run.engine.notes if note.kind is not NoteKind.STOPPED]
     if stopped:
         text = (
             f"{stopped} responses were ended inside their reasoning by a stop string, and count as truncated: generate "
             "them again in another directory"
         )
-        notes.append(Note(kind=NoteKind.REASONING, text=text))
+        notes.append(Note(kind=NoteKind.STOPPED, text=text))
     return run.model_copy(update={"engine": run.engine.model_copy(update={"notes": tuple(notes)})})
 
 
@@ -182,8 +180,35 @@ def _with_graders(run: RunRecord, work: Work) -> RunRecord:
     return run.model_copy(update={"tasks": tasks})
 
 
-def config_of(run: RunRecord, folder: Path, data: Path | None, include: Sequence[Path] = ()) -> RunConfig:
-    """Return the configuration that makes all that the run holds, whatever its last start asked for."""
+def work_of(
+    run: RunRecord,
+    folder: Path,
+    data: Path | None = None,
+    include: Sequence[Path] = (),
+    recipe: str | None = None,
+) -> Work:
+    """Return the work that makes all that a run holds, whatever its last start asked for.
+
+    Args:
+        run: The run.
+        folder: Its directory.
+        data: The user's folder with the rows of the benchmarks.
+        include: The user's folders with own tasks.
+        recipe: The recipe of the run, if it is a function to import.
+
+    Raises:
+        ConfigError: If a task or the recipe is not at hand.
+        DataError: If the questions are not.
+        JournalError: If the questions at hand are not those of the run.
+    """
+    check_recipe(run, recipe)
+    with hinting(run, data, include):
+        work = Work(_config_of(run, folder, data, include))
+        check_same(run, work)
+    return work
+
+
+def _config_of(run: RunRecord, folder: Path, data: Path | None, include: Sequence[Path]) -> RunConfig:
     unset = dict.fromkeys(SWITCHES)  # a task's sampling holds them
     overrides = {}
     for name, task in run.tasks.items():
@@ -203,21 +228,21 @@ def config_of(run: RunRecord, folder: Path, data: Path | None, include: Sequence
         "limit": None,
         "seed": run.seed,
     }
-    if data:
-        changes["data"] = data
-    if include:
-        changes["include_path"] = tuple(include)
-    return run.config.model_copy(update=changes)
+    return trusted_config(run, data, include).model_copy(update=changes)
 
 
 def recorded(work: Work, run: RunRecord) -> Iterator[Assignment]:
-    """Yield the samples that the run asked for: of each task the first questions, as many as it says."""
-    asked = {
-        questions.task.name: {
-            item.id for item in questions.items()[: run.tasks[questions.task.name].questions]
-        }
-        for questions in work.sets
-    }
+    """Yield the samples that the run asked for: those it names, or of each task the first questions.
+
+    Runs of k2eval 0.1.0 that lm-eval made name other questions than they asked.
+    """
+    asked: dict[str, Collection[str]] = {}
+    for questions in work.sets:
+        task = run.tasks[questions.task.name]
+        named = not run.k2eval.startswith("0.1.") and task.hashes
+        asked[questions.task.name] = (
+            task.hashes if named else {item.id for item in questions.items()[: task.questions]}
+        )
     for assignment in work.assignments():
         if assignment.question.id in asked[assignment.question.task]:
             yield assignment

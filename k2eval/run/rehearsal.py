@@ -54,7 +54,7 @@ async def rehearse(work: Work, engines: RoleEngines, assignments: Iterable[Assig
     seen = set()
     for role, request in asked:
         engine = engines[role]
-        key = (role, request.messages, request.sampling.to_line())
+        key = (role, request.messages, request.sampling.to_line(), request.begun is None)
         if isinstance(engine, Previews) and key not in seen:
             seen.add(key)
             try:
@@ -79,14 +79,22 @@ async def stages(work: Work, engines: RoleEngines, assignment: Assignment) -> li
         asked.append(Asked(role, request))
         text = _answer(assignment.question, role, request, next(numbers))
         return Generation.answering(
-            request, text=text, finish_reason="stop", prompt_tokens=1, output_tokens=1, duration_s=0.0
+            request,
+            text=text,
+            finish_reason="stop",
+            prompt_tokens=1,
+            output_tokens=request.sampling.max_tokens,  # the longest, which leads to the stages of long answers
+            duration_s=0.0,
         )
 
     try:
         sample = assignment.sample(work.config.seed, engines.fingerprints, ask, engines.reasoning)
         response = await work.respond_by(_short(work.recipe), sample)
         if work.answer_judged:
-            verdict = verdict_of(assignment, response, Grade.of(Outcome.WRONG))
+            by_judge = "decided_by" in assignment.question.metadata
+            verdict = verdict_of(
+                assignment, response, Grade.of(Outcome.UNDECIDED if by_judge else Outcome.WRONG)
+            )
             await judged(
                 assignment.sample(work.config.seed, engines.fingerprints, ask, engines.reasoning),
                 response,

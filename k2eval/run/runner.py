@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from rich.console import Console
 
 from k2eval.config import RunConfig
-from k2eval.engines import Engine, Reports
+from k2eval.engines import Engine, Reports, WarmEngines
 from k2eval.errors import EngineError, JournalError, first_error
 from k2eval.grading import GradingPool, grader_name
 from k2eval.journal import Archive, Journal, RunRecord
-from k2eval.records import ROLES, Role, SampleKey, Verdict
+from k2eval.reasoning import setting_of
+from k2eval.records import ROLES, Note, NoteKind, Role, SampleKey, Verdict
+from k2eval.run.batches import Batches
 from k2eval.run.engines import RoleEngines
+from k2eval.run.graders import NodeGraders, workers_here
 from k2eval.run.identity import is_complete, limits_of_context, merge_run
 from k2eval.run.interruption import Interruption
 from k2eval.run.lengths import read_lengths
@@ -27,7 +31,7 @@ from k2eval.run.progress import Progress
 from k2eval.run.queue import SampleQueue
 from k2eval.run.rehearsal import rehearse
 from k2eval.run.session import Session, total_speculation
-from k2eval.system import cores, remove_leftovers
+from k2eval.system import cores, remove_leftovers, told, watched_loop
 
 _SAVE_EVERY_S, _CHECK_EVERY_S = 10.0, 2.0
 
@@ -42,6 +46,8 @@ class Summary:
     """Samples that our own side could not finish."""
     generated: int
     interrupted: bool
+    signal: int | None = None
+    """The signal that ended the run early; None if none did."""
 
 
 class Runner:
@@ -52,6 +58,10 @@ class Runner:
         engines: Engines by role, at least that of ``solver``. A role that is not named has the solver's engine.
         console: The console for progress.
         work: The work, if it differs from that of the configuration.
+        signals: Whether to end in order on Ctrl-C and SIGTERM.
+        batches: Chooses the samples batch by batch, in place of all that are missing.
+        warm: Keeps the engines for the next run, and has those of the run before.
+        look: Function that is called every few seconds while samples are made.
     """
 
     def __init__(
@@ -61,9 +71,15 @@ class Runner:
         console: Console,
         work: Work | None = None,
         signals: bool = True,
+        batches: Batches | None = None,
+        warm: WarmEngines | None = None,
+        look: Callable[[Progress], None] | None = None,
     ) -> None:
         self.config = config
+        self._warm = warm
+        self._look = look
         self._signals = signals
+        self._batches = batches
         self.work = work or Work(config)
         self.engines = RoleEngines(engines, config)
         self._console = console
@@ -85,54 +101,94 @@ class Runner:
             start = _Start(self.work, self.engines, journal, merge_run(before, now))
             missing = start.missing(assignments)
             if missing:
-                await rehearse(self.work, self.engines, missing)
+                with told(f"recipe {self.config.recipe} in its rehearsal, which asks no engine"):
+                    await rehearse(self.work, self.engines, missing)
                 start.save()
                 try:
-                    await self._make(start, assignments, missing)
+                    async with watched_loop():
+                        await self._make(start, assignments, missing)
                 except BaseException as error:
                     if not _was_asked_to_stop(interruption, error):
                         with contextlib.suppress(JournalError):  # the first error says more
                             start.finish()
                         raise
+            elif self._batches is not None:
+                async for _ in self._in_batches(start, []):
+                    pass
             if missing or before is None or not before.complete:
-                start.finish()
-            return start.summary(assignments, interruption.happened)
+                start.finish(self._batches.ending if self._batches else None)
+            return start.summary(assignments, interruption)
 
     async def _make(
         self, start: _Start, assignments: Sequence[Assignment], missing: Sequence[Assignment]
     ) -> None:
         totals = Counter(assignment.question.task for assignment in assignments)
-        progress = Progress(totals, self._console, start.session)
+        questions = {name: len(task.hashes) for name, task in start.run.tasks.items()}
+        progress = Progress(totals, self._console, start.session, questions, start.journal.show)
         open_keys = {assignment.sample_key for assignment in missing}
         for key in {assignment.sample_key for assignment in assignments} - open_keys:
             progress.on_verdict(start.journal.verdicts[key])
         async with AsyncExitStack() as stack:
             # The pool's processes start before the engine, so that they inherit nothing of it.
+            graders = {grader_name(assignment.question) for assignment in missing}
+            cluster = self.config.fleet.cluster
             pool = await stack.enter_async_context(
                 GradingPool(
-                    self.config.workers or cores.for_grading(),
-                    graders={grader_name(assignment.question) for assignment in missing},
+                    workers_here(self.config.workers, cluster is not None),
+                    graders=graders,
                     idle=cores.are_few(),
+                    nodes=cluster is not None,
                 )
             )
             for engine in self.engines.distinct:
                 if isinstance(engine, Reports):
                     engine.listen(progress.tell)
-                with progress.starting(engine):
-                    await stack.enter_async_context(engine)
+                await stack.enter_async_context(self._started(engine, progress))
             start.note_engines()
             self._show_reasoning()
             for note in start.run.engine.notes:
                 self._console.print(f"Note: {note.text}.", soft_wrap=True, highlight=False)
             stack.enter_context(progress)
-            await stack.enter_async_context(_saving(start))
+            if cluster is not None:
+                await stack.enter_async_context(
+                    NodeGraders(pool, cluster, self.config.workers, graders, progress.tell)
+                )
+            await stack.enter_async_context(
+                _saving(start, self._look and functools.partial(self._look, progress))
+            )
             try:
                 queue = SampleQueue(
                     self.work, self.engines, self._archive, start.journal, pool, progress, start.session
                 )
-                await queue.drain(Order(missing, start.journal.verdicts.values(), self._earlier))
+                async for batch in self._in_batches(start, missing):
+                    await queue.drain(Order(batch, start.journal.verdicts.values(), self._earlier))
             finally:
                 start.note_engines()
+
+    async def _in_batches(
+        self, start: _Start, missing: Sequence[Assignment]
+    ) -> AsyncIterator[Sequence[Assignment]]:
+        """Yield the samples to make: all at once, or as `Batches` chooses them."""
+        if self._batches is None:
+            yield missing
+            return
+        left = {assignment.sample_key: assignment for assignment in missing}
+        while (keys := await self._batches.next(start.journal.verdicts)) is not None:
+            batch = [left.pop(key) for key in keys if key in left]
+            if batch:
+                yield batch
+
+    @contextlib.asynccontextmanager
+    async def _started(self, engine: Engine, progress: Progress) -> AsyncIterator[None]:
+        """Start an engine, or take over the one that the run before has left."""
+        if self._warm is not None:
+            async with self._warm.hold(engine, progress.starting, progress.tell):
+                yield
+            return
+        async with contextlib.AsyncExitStack() as stack:
+            with progress.starting(engine):
+                await stack.enter_async_context(engine)
+            yield
 
     def _show_reasoning(self) -> None:
         sentences = {role: self.engines.detection(role).sentence for role in ROLES}
@@ -179,6 +235,7 @@ class _Start:
             *info.notes,
             *limits_of_context(self.run.tasks, info.context),
             *self._engines.notes_of_others,
+            *self._unseen_marks(),
         )
         engine = self.run.engine.model_copy(update={"settings": info.settings, "notes": notes})
         self.run = self.run.model_copy(
@@ -190,10 +247,23 @@ class _Start:
             }
         )
 
+    def _unseen_marks(self) -> Iterator[Note]:
+        """Yield a note if the user has named a reasoning format, and no answer looks like it."""
+        session, setting = self.session, self._work.config.reasoning
+        if setting != "auto" and session.unmarked and not session.shows_marks:
+            shown = setting_of(self._engines.reasoning["solver"])
+            yield Note(
+                kind=NoteKind.REASONING,
+                text=f"none of {session.unmarked} answers shows a mark of the reasoning format {shown}, which is set: "
+                "the model does not reason, another format is right, or the engine leaves the marks out. Reasoning "
+                "without marks counts as answer",
+            )
+
     def _with_session(self) -> RunRecord:
         if self.session.is_empty:
             return self.run
-        sessions = (*self.run.sessions, self.session.describe(self._engines.speculation))
+        session = self.session.describe(self._engines.speculation, self._engines.solver.swapped_from)
+        sessions = (*self.run.sessions, session)
         speculative = total_speculation(sessions)
         return self.run.model_copy(update={"sessions": sessions, "speculative": speculative})
 
@@ -201,12 +271,17 @@ class _Start:
         """Write ``run.json`` as it stands, for the case that there is no end in order."""
         self.journal.write_run(self._with_session())
 
-    def finish(self) -> None:
-        """Write ``run.json`` for the last time."""
-        complete = is_complete(self.run, self._settled())
-        self.journal.write_run(self._with_session().model_copy(update={"complete": complete}))
+    def finish(self, ending: str | None = None) -> None:
+        """Write ``run.json`` for the last time.
 
-    def summary(self, assignments: Sequence[Assignment], interrupted: bool) -> Summary:
+        Args:
+            ending: The reason why samples that are missing were not to be made.
+        """
+        complete = is_complete(self.run, self._settled())
+        ends = {"complete": complete, "stopped_early": None if complete else ending}
+        self.journal.write_run(self._with_session().model_copy(update=ends))
+
+    def summary(self, assignments: Sequence[Assignment], interruption: Interruption) -> Summary:
         """Return how the start ended."""
         keys = [assignment.sample_key for assignment in assignments]
         verdicts = [self.journal.verdicts[key] for key in keys if key in self.journal.verdicts]
@@ -215,7 +290,8 @@ class _Start:
             done=len(verdicts),
             infrastructure=sum(not self._work.is_settled(verdict) for verdict in verdicts),
             generated=self.session.generated,
-            interrupted=interrupted,
+            interrupted=interruption.happened,
+            signal=interruption.signal,
         )
 
 
@@ -225,8 +301,12 @@ def _was_asked_to_stop(interruption: Interruption, error: BaseException) -> bool
 
 
 @contextlib.asynccontextmanager
-async def _saving(start: _Start) -> AsyncIterator[None]:
+async def _saving(start: _Start, look: Callable[[], None] | None) -> AsyncIterator[None]:
     """Look after the run directory meanwhile, and write ``run.json`` every few seconds.
+
+    Args:
+        start: The start of the run.
+        look: Function that is called at each look.
 
     Raises:
         JournalError: If the directory can no longer be written. The block is cancelled then.
@@ -237,6 +317,8 @@ async def _saving(start: _Start) -> AsyncIterator[None]:
             for _ in range(round(_SAVE_EVERY_S / _CHECK_EVERY_S)):
                 await asyncio.sleep(_CHECK_EVERY_S)
                 start.journal.check()
+                if look:
+                    look()
             start.save()
 
     try:

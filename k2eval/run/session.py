@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from k2eval.journal import CountedGenerations, RunSpeculation, SessionRecord, SpeculationRecord
-from k2eval.records import Generation, SpeculativeCounts, now
+from k2eval.reasoning import AUTO, NONE, first_turn
+from k2eval.records import Generation, ReasoningFormat, SpeculativeCounts, now
 from k2eval.statistics import add_counts, ratios
 
 
@@ -35,9 +36,20 @@ class Session:
     """Speculation counts per task, summed over generations that carry their own counts."""
     with_speculation: int = 0
     """Number of new generations that carry their own counts."""
+    shows_marks: bool = False
+    """Whether any answer of the solver shows a mark of its reasoning format."""
+    unmarked: int = 0
+    """Answers of the solver before that, of those that could show one."""
+    requests: int = 0
+    """Requests that were sent, those that failed included."""
     _in_flight: int = 0
     _asked_since: float = 0.0
     _asked_before_s: float = 0.0
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that the engines have now."""
+        return self._in_flight
 
     @property
     def is_empty(self) -> bool:
@@ -52,6 +64,7 @@ class Session:
             if self.first_request is None:
                 self.first_request = self._asked_since
         self._in_flight += 1
+        self.requests += 1
         try:
             yield
         finally:
@@ -80,11 +93,22 @@ class Session:
             self.speculative[generation.task] = add_counts(before, generation.speculative)
             self.with_speculation += 1
 
-    def describe(self, engine_speculative: SpeculativeCounts | None) -> SessionRecord:
+    def look_for_marks(self, generation: Generation, form: ReasoningFormat) -> None:
+        """Look if an answer of the solver shows a mark of its reasoning format, as long as none has shown any."""
+        if self.shows_marks or form in (AUTO, NONE):
+            return
+        split_off = bool(generation.prefill) or generation.answer_start is not None
+        self.shows_marks = split_off or first_turn(generation.text, form) is not None
+        self.unmarked += not self.shows_marks
+
+    def describe(
+        self, engine_speculative: SpeculativeCounts | None, swapped_from: str | None = None
+    ) -> SessionRecord:
         """Return the session's entry in ``run.json``.
 
         Args:
             engine_speculative: The engines' counts of speculation, unfinished requests included.
+            swapped_from: The checkpoint whose weights were replaced in the solver's running engine, if any were.
         """
         return SessionRecord(
             started=self.started,
@@ -99,6 +123,7 @@ class Session:
             speculative=dict(self.speculative),
             generations_with_speculation=self.with_speculation,
             engine_speculative=engine_speculative,
+            swapped_from=swapped_from,
         )
 
 

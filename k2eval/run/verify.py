@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +19,13 @@ from k2eval.grading import GradingPool
 from k2eval.journal import Archive, RunRecord, read_run, read_verdicts
 from k2eval.recipes import judged
 from k2eval.records import Generation, Outcome, Request, Role, SampleKey, Verdict
+from k2eval.run.claims import check_claims, differences, unasked_repeats
+from k2eval.run.extent import SPARE_TOKENS, Lengths, doubts_of_extent, faults_of_extent, notes_on_extent
 from k2eval.run.plan import Assignment, Work, verdict_of
-from k2eval.run.regrade import check_same, config_of, recorded, stored
+from k2eval.run.regrade import recorded, stored, work_of
 from k2eval.system import cores
 
 _WINDOW = 256
-_SEED = 0
 
 
 @dataclass(slots=True)
@@ -37,8 +39,14 @@ class Verification:
     """Samples that have a verdict."""
     checked: int = 0
     """Samples that were graded again."""
+    ungraded: int = 0
+    """Samples whose grader failed here, so that nothing is known of them."""
+    seed: int | None = None
+    """The seed by which a part was chosen; None if all samples were checked."""
     faults: list[str] = field(default_factory=list)
     """The contradictions, a sentence each."""
+    doubts: list[str] = field(default_factory=list)
+    """Claims that nobody can check here, because of which no table calls the run verified."""
     notes: list[str] = field(default_factory=list)
     """Facts that a reader must know, though they contradict nothing."""
 
@@ -49,8 +57,10 @@ class Verification:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every sample has a verdict, and every verdict was checked."""
-        return self.checked == self.verdicts == self.asked
+        """Whether the run holds, every sample has a verdict, every verdict was checked, and nothing is in doubt."""
+        return (
+            self.holds and self.checked == self.verdicts == self.asked and not (self.doubts or self.ungraded)
+        )
 
 
 async def verify_run(
@@ -58,16 +68,21 @@ async def verify_run(
     *,
     data: Path | None = None,
     include: Sequence[Path] = (),
+    recipe: str | None = None,
     sample: int | None = None,
+    seed: int | None = None,
     workers: int | None = None,
 ) -> Verification:
     """Check a run directory, which is only read.
 
     Args:
         folder: The run directory.
-        data: Folder with the rows of the benchmarks; that of the run if None.
-        include: Folders with the user's own tasks; those of the run if there are none.
+        data: Folder with the rows of the benchmarks; ``K2EVAL_DATA`` or the hub if None. That of the run is not taken,
+            since a forger could put other answers there.
+        include: Folders with the user's own tasks. Those of the run are not taken, since tasks name code to import.
+        recipe: The recipe of the run, if it is a function to import. It is imported only if it is given.
         sample: How many samples to grade again, chosen at random; all if None.
+        seed: The seed of that choice; another one each time if None, since a forger who knew it would forge elsewhere.
         workers: Number of grading processes; one for each core if None.
 
     Raises:
@@ -75,8 +90,7 @@ async def verify_run(
         JournalError: If the folder is not a run directory, a line of it cannot be read, or it is about other questions.
     """
     run = read_run(folder)
-    work = Work(config_of(run, folder, data, include))
-    check_same(run, work)
+    work = work_of(run, folder, data, include, recipe)
     verdicts = {verdict.sample_key: verdict for verdict in read_verdicts(folder, run)}
     archive = Archive((folder,))
     assignments = list(recorded(work, run))
@@ -86,8 +100,9 @@ async def verify_run(
     result.faults += [f"{_name(key)}: a verdict on a question that the task does not have" for key in strange]
     chosen = [assignment for assignment in assignments if assignment.sample_key in verdicts]
     if sample is not None and sample < len(chosen):
-        chosen = random.Random(_SEED).sample(chosen, sample)
-    used = await _check_all(work, run, chosen, verdicts, archive, result, workers)
+        result.seed = secrets.randbits(32) if seed is None else seed
+        chosen = random.Random(result.seed).sample(chosen, sample)
+    used = await _check_all(work, run, chosen, verdicts, archive, result, workers, lengths := Lengths())
     if result.checked == len(assignments):
         unused = len(archive.keys - used)
         if unused:
@@ -96,8 +111,25 @@ async def verify_run(
             )
     failed = sum(verdict.outcome.is_infrastructure for verdict in verdicts.values())
     if failed:
-        result.notes.append(f"{failed} samples failed where the run was made, and are in no score")
-    _note_grading(work, run, result)
+        result.doubts.append(
+            f"{failed} samples failed where the run was made, and are in no score; nobody can tell if they were wrong"
+        )
+    unnamed = {key.question_id for key in verdicts if key.question_id not in run.tasks[key.task].hashes}
+    if unnamed:
+        result.doubts.append(
+            f"{len(unnamed)} questions with verdicts are not those that run.json names, as k2eval 0.1.0 wrote it for "
+            "lm-eval"
+        )
+    claims = check_claims(run, work, archive)
+    result.faults += [*claims.faults, *unasked_repeats(run, verdicts), *faults_of_extent(run, work, lengths)]
+    result.doubts += [*claims.doubts, *doubts_of_extent(run, work, lengths)]
+    result.notes += notes_on_extent(run, lengths)
+    others = sum(verdict.grader != run.tasks[verdict.task].grader for verdict in verdicts.values())
+    if others:
+        result.doubts.append(f"{others} verdicts are by another grader than run.json names")
+    if result.ungraded:
+        result.doubts.append(f"{result.ungraded} samples could not be graded here")
+    _note_counts(result)
     return result
 
 
@@ -109,6 +141,7 @@ async def _check_all(
     archive: Archive,
     result: Verification,
     workers: int | None,
+    lengths: Lengths,
 ) -> set[str]:
     """Check the chosen samples, and return the keys of all generations that they need."""
     window, used = asyncio.Semaphore(_WINDOW), set[str]()
@@ -120,6 +153,7 @@ async def _check_all(
         if fault:
             result.faults.append(fault)
         used.add(request.key)
+        lengths.add(run, generation, request, role)
         return generation
 
     async def check(assignment: Assignment) -> None:
@@ -127,12 +161,11 @@ async def _check_all(
         try:
             sample = assignment.sample(work.config.seed, run.engine.fingerprints, ask, run.reasoning)
             response = await work.respond(sample)
-            cut = response.finish_reason == "length"
-            grade = await pool.grade(assignment.question, response.text, cut, reasoning=response.reasoning)
+            grade = await pool.grade_response(assignment.question, response)
             after = verdict_of(assignment, response, grade)
             if work.answer_judged:
                 after = await judged(sample, response, after)
-            result.faults += _differences(before, after)
+            _compare(before, after, result)
         except EngineError as error:
             if not before.outcome.is_infrastructure:  # a sample that failed has no answer to show
                 result.faults.append(f"{_name(assignment.sample_key)}: {error}")
@@ -156,33 +189,31 @@ def _misplaced(generation: Generation, request: Request) -> str | None:
         there, here = getattr(generation, name), getattr(request, name)
         if there != here:
             return f"generation {generation.key}: expected {name} {here!r} by its key, got {there!r:.100}"
+    most = request.sampling.max_tokens
+    if generation.output_tokens > most + SPARE_TOKENS:
+        return f"generation {generation.key}: expected at most {most} tokens, got {generation.output_tokens}"
     return None
 
 
-def _differences(before: Verdict, after: Verdict) -> list[str]:
-    """Return a sentence if a verdict does not repeat."""
-    if before.outcome is Outcome.GRADER_ERROR:  # another machine may have had the time that was lacking
-        return []
-    fields = ("outcome", "score", "extracted", "selected", "generations", "output_tokens", "recipe_tokens")
-    changed = [name for name in fields if getattr(before, name) != getattr(after, name)]
-    if before.notes.get("answer_judge") != after.notes.get("answer_judge"):
-        changed.append("notes")
-    if not changed:
-        return []
-    name = changed[0]
-    there, here = (str(getattr(verdict, name))[:80] for verdict in (before, after))
-    return [f"{_name(before.sample_key)}: {name} is {there!r} in the run, and {here!r} by its texts"]
+def _compare(before: Verdict, after: Verdict, result: Verification) -> None:
+    """Take down in what a verdict does not repeat."""
+    name = _name(before.sample_key)
+    if after.outcome is Outcome.GRADER_ERROR:
+        result.ungraded += 1
+    elif before.outcome is Outcome.GRADER_ERROR:  # another machine may have had the time that was lacking
+        result.notes.append(
+            f"{name}: the grader failed in the run, and says {after.outcome} here; `k2eval grade` counts it"
+        )
+    elif words := next(differences(before, after), None):
+        result.faults.append(f"{name}: {words}")
 
 
-def _note_grading(work: Work, run: RunRecord, result: Verification) -> None:
-    for questions in work.sets:
-        there, here = run.tasks[questions.task.name].grader, work.grader_label(questions)
-        if there != here:
-            result.notes.append(f"{questions.task.name} was graded by {there}, and checked by {here}")
+def _note_counts(result: Verification) -> None:
     if result.verdicts < result.asked:
         result.notes.append(f"{result.asked - result.verdicts} of {result.asked} samples have no verdict")
     if result.checked < result.verdicts:
-        result.notes.append(f"{result.checked} of {result.verdicts} verdicts were checked")
+        drawn = f", drawn with --seed {result.seed}" if result.seed is not None else ""
+        result.notes.append(f"{result.checked} of {result.verdicts} verdicts were checked{drawn}")
 
 
 def _name(key: SampleKey) -> str:

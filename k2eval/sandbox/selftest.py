@@ -116,7 +116,10 @@ def canary_file() -> Iterator[str]:
     """Yield the path of a file of the host; a file of our own if no temporary one can be made."""
     with contextlib.ExitStack() as stack:
         try:
-            name = f"k2eval-{os.getpid()}-"  # by which the next start knows what a killed process left
+            space = Path("/proc/self/ns/pid").stat().st_ino
+            name = (
+                f"k2eval-{os.getpid()}.{space}-"  # by which the next start knows what a killed process left
+            )
             path = stack.enter_context(tempfile.NamedTemporaryFile(prefix=name)).name
         except OSError:
             path = __file__

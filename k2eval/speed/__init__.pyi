@@ -14,6 +14,12 @@ from .load import (
 from .spec_check import (
     spec_check_command as spec_check_command,
 )
+from .start import (
+    start_command as start_command,
+)
+from .tune import (
+    tune_command as tune_command,
+)
 
 __all__ = [
     "SpeedOptions",
@@ -24,4 +30,6 @@ __all__ = [
     "put",
     "spec_check_command",
     "speed_command",
+    "start_command",
+    "tune_command",
 ]

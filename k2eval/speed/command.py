@@ -122,7 +122,7 @@ def speed_command(options: SpeedOptions) -> int:
     console = terminal()
     measured: list[Figures] = []
     for title, config in options.configs:
-        measured += asyncio.run(_measure(title, config, options, console))
+        measured += asyncio.run(measure(title, config, options, console))
     paths: Sequence[Path] = ()
     try:
         if options.out:
@@ -134,7 +134,8 @@ def speed_command(options: SpeedOptions) -> int:
     return int(any(figures.failed for figures in measured))
 
 
-async def _measure(title: str, config: RunConfig, options: SpeedOptions, console: Console) -> list[Figures]:
+async def measure(title: str, config: RunConfig, options: SpeedOptions, console: Console) -> list[Figures]:
+    """Return the figures of one configuration under each load."""
     questions = _questions(options.task, config) if options.task else []
     measured: list[Figures] = []
     local = config.engine.kind == "vllm"

@@ -4,6 +4,19 @@ from .acceptance import (
     ratios as ratios,
     subtract_counts as subtract_counts,
 )
+from .anytime import (
+    running_interval as running_interval,
+)
+from .budget import (
+    Ratio as Ratio,
+    dominating as dominating,
+    ratio as ratio,
+    scores_within as scores_within,
+)
+from .change_points import (
+    ChangePoint as ChangePoint,
+    change_points as change_points,
+)
 from .difference import (
     Difference as Difference,
     combine as combine,
@@ -27,10 +40,40 @@ from .estimate import (
     question_means as question_means,
     spread as spread,
 )
+from .power import (
+    PairNoise as PairNoise,
+    detectable_difference as detectable_difference,
+    questions_needed as questions_needed,
+    repeats_needed as repeats_needed,
+)
+from .precision import (
+    PILOT as PILOT,
+    Counts as Counts,
+    Precise as Precise,
+    Stage as Stage,
+    next_stage as next_stage,
+    precise_mean as precise_mean,
+    stage_of as stage_of,
+    stages_of as stages_of,
+    weighted_scores as weighted_scores,
+)
+from .race import (
+    Decision as Decision,
+    Estimand as Estimand,
+    Hypothesis as Hypothesis,
+    Race as Race,
+    Standing as Standing,
+)
 from .ranks import (
-    RankInterval as RankInterval,
-    rank_intervals as rank_intervals,
-    resample as resample,
+    RankGroup as RankGroup,
+    confidence_of_pairs as confidence_of_pairs,
+    rank_groups as rank_groups,
+)
+from .regression import (
+    mean_absolute_error as mean_absolute_error,
+    mean_of as mean_of,
+    rank_correlation as rank_correlation,
+    root_mean_square_error as root_mean_square_error,
 )
 from .sampling import (
     Vote as Vote,
@@ -42,36 +85,65 @@ from .sampling import (
 )
 
 __all__ = [
+    "PILOT",
     "Array",
+    "ChangePoint",
+    "Counts",
+    "Decision",
     "Difference",
+    "Estimand",
     "Estimate",
-    "RankInterval",
+    "Hypothesis",
+    "PairNoise",
+    "Precise",
+    "Race",
+    "RankGroup",
+    "Ratio",
     "Scores",
     "Spread",
+    "Stage",
+    "Standing",
     "Vote",
     "add_counts",
     "average",
     "average_of",
     "bootstrap",
+    "change_points",
     "combine",
+    "confidence_of_pairs",
     "detectable",
+    "detectable_difference",
+    "dominating",
     "holm",
     "in_words",
     "maj_at_k",
     "majority_at_k",
     "majority_curve",
+    "mean_absolute_error",
+    "mean_of",
+    "next_stage",
     "paired",
     "paired_means",
     "pass_at_k",
     "pool",
+    "precise_mean",
     "question_means",
-    "rank_intervals",
+    "questions_needed",
+    "rank_correlation",
+    "rank_groups",
+    "ratio",
     "ratios",
-    "resample",
+    "repeats_needed",
+    "root_mean_square_error",
+    "running_interval",
+    "scores_within",
     "sign_flip_p",
     "spread",
+    "stage_of",
+    "stages_of",
     "subtract_counts",
     "supported",
     "unpaired",
     "unpaired_means",
+    "weighted_scores",
 ]

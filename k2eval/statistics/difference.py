@@ -9,7 +9,8 @@ from math import comb
 import numpy as np
 from scipy.special import stdtr
 
-from k2eval.statistics.estimate import Array, Scores, detectable, question_means, t_quantile
+from k2eval.statistics.estimate import Array, Scores, average_of, detectable, question_means, t_quantile
+from k2eval.statistics.strays import Strays
 
 EXACT_UP_TO = 20
 """Largest number of non-zero differences for which the sign-flip test tries all signs (2^20 sums)."""
@@ -44,15 +45,14 @@ def paired(first: Scores, second: Scores, confidence: float = 0.95, test: bool =
     """Compare two sets of scores question by question; row i of both is the same question.
 
     The difference is the mean over questions of the difference of their means, with a t-interval over
-    questions. The numbers of repeats may differ. If all differences are equal, there is no spread to make an
-    interval from. Then a share of all questions could still be unlike those seen: Clopper and Pearson's upper
-    limit of 0 out of n. The arms of the interval assume that this whole share was won, or that it was lost.
+    questions. The numbers of repeats may differ. If few questions show any difference, or none does, there is too
+    little spread to make an interval from. So its arms also leave room for the questions that were not seen (`Strays`).
 
     >>> plain = np.array([[0.0, 1.0], [0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]])
     >>> better = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0], [1.0, 1.0], [0.0, 1.0]])
     >>> difference = paired(plain, better)
     >>> f"{difference.value:.2f} ({difference.low:.2f} – {difference.high:.2f}), p = {difference.p}"
-    '0.40 (0.12 – 0.68), p = 0.125'
+    '0.40 (-0.12 – 0.68), p = 0.125'
 
     Args:
         first: Scores of shape (questions, repeats).
@@ -68,8 +68,18 @@ def paired(first: Scores, second: Scores, confidence: float = 0.95, test: bool =
     return paired_means(question_means(first), question_means(second), confidence, test)
 
 
-def paired_means(first: Array, second: Array, confidence: float = 0.95, test: bool = True) -> Difference:
-    """Compare as `paired` does, from per-question means of shape (questions,)."""
+def paired_means(
+    first: Array, second: Array, confidence: float = 0.95, test: bool = True, bounded: bool = True
+) -> Difference:
+    """Compare as `paired` does, from per-question means of shape (questions,).
+
+    Args:
+        first: Means of the first side.
+        second: Means of the second side, of the same questions.
+        confidence: The interval's confidence.
+        test: Whether to test.
+        bounded: Whether means are in [0, 1]; errors have no bound, so equal differences give them no interval.
+    """
     gaps = second - first
     gaps = gaps[np.isfinite(gaps)]
     n = len(gaps)
@@ -77,52 +87,68 @@ def paired_means(first: Array, second: Array, confidence: float = 0.95, test: bo
         return NO_DIFFERENCE_KNOWN
     value = float(gaps.mean())
     p = sign_flip_p(gaps) if test else np.nan
+    below, above = Strays.of(gaps).arms(confidence) if bounded else (0.0, 0.0)
     if n == 1 or np.ptp(gaps) <= 1e-12:
-        unseen = 1 - ((1 - confidence) / 2) ** (1 / n)
-        low, high = value - unseen * (1 + value), value + unseen * (1 - value)
         se = 0.0 if n > 1 else np.nan
-        return Difference(value, low, high, se, p, max(value - low, high - value), n, True)
+        if not bounded:
+            return Difference(value, np.nan, np.nan, se, p, np.nan, n, True)
+        return Difference(value, value - below, value + above, se, p, max(below, above), n, True)
     se = float(gaps.std(ddof=1) / np.sqrt(n))
-    margin = t_quantile(confidence, n - 1) * se
-    low, high = max(value - margin, -1.0), min(value + margin, 1.0)
+    margin, most = t_quantile(confidence, n - 1) * se, 1.0 if bounded else np.inf
+    low, high = max(value - max(margin, below), -most), min(value + max(margin, above), most)
     return Difference(value, low, high, se, p, detectable(se, n, confidence), n, True)
 
 
 def unpaired(first: Scores, second: Scores, confidence: float = 0.95) -> Difference:
     """Compare scores on different questions: Welch's t-interval and test on per-question means.
 
-    This comparison is much blunter than `paired`, as the choice of questions no longer cancels.
+    This comparison is much blunter than `paired`, as the choice of questions no longer cancels. If a side is so close
+    to 0 or 1, or has so little spread, that a t-interval does not fit it (`average_of`), then the interval is made from
+    those of both sides, arm by arm (Zou and Donner 2008, doi:10.1002/sim.3095).
 
     >>> plain = np.array([[0.0, 1.0], [0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]])
     >>> better = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0], [1.0, 1.0], [0.0, 1.0]])
     >>> difference = unpaired(plain, better)
     >>> f"{difference.value:.2f} ({difference.low:.2f} – {difference.high:.2f}), p = {difference.p:.3f}"
-    '0.40 (-0.13 – 0.93), p = 0.117'
+    '0.40 (-0.29 – 0.93), p = 0.117'
     """
     return unpaired_means(question_means(first), question_means(second), confidence)
 
 
-def unpaired_means(first: Array, second: Array, confidence: float = 0.95) -> Difference:
-    """Compare as `unpaired` does, from per-question means."""
+def unpaired_means(first: Array, second: Array, confidence: float = 0.95, bounded: bool = True) -> Difference:
+    """Compare as `unpaired` does, from per-question means; ``bounded`` as in `paired_means`."""
     first, second = (means[np.isfinite(means)] for means in (first, second))
     n = min(len(first), len(second))
     if n == 0:
         return NO_DIFFERENCE_KNOWN
     value = float(second.mean() - first.mean())
+    most = 1.0 if bounded else np.inf
     if n == 1:
-        return Difference(value, -1.0, 1.0, np.nan, np.nan, np.nan, n, False)
+        return Difference(value, -most, most, np.nan, np.nan, np.nan, n, False)
     parts = np.array([means.var(ddof=1) / len(means) for means in (first, second)])
     se = float(np.sqrt(parts.sum()))
+    arms = _arms_of_sides(first, second, confidence) if bounded else None
     if se <= 1e-12:
-        unseen = 1 - ((1 - confidence) / 2) ** (1 / n)
-        low, high = max(value - unseen, -1.0), min(value + unseen, 1.0)
         p = 1.0 if abs(value) < 1e-12 else 2 / comb(len(first) + len(second), n)
-        return Difference(value, low, high, 0.0, p, unseen, n, False)
+        below, above = arms or (np.nan, np.nan)
+        return Difference(value, value - below, value + above, 0.0, p, max(below, above), n, False)
     df = parts.sum() ** 2 / (parts**2 / (np.array([len(first), len(second)]) - 1)).sum()
     margin = t_quantile(confidence, df) * se
+    below, above = arms or (margin, margin)
     p = float(2 * stdtr(df, -abs(value) / se))
-    low, high = max(value - margin, -1.0), min(value + margin, 1.0)
+    low, high = max(value - max(margin, below), -most), min(value + max(margin, above), most)
     return Difference(value, low, high, se, p, detectable(se, round(df) + 1, confidence), n, False)
+
+
+def _arms_of_sides(first: Array, second: Array, confidence: float) -> tuple[float, float] | None:
+    """Return the arms that the intervals of both sides make together; None if a t-interval fits both sides."""
+    left, right = average_of(first, confidence), average_of(second, confidence)
+    if left.method == right.method == "t":
+        return None
+    return (
+        float(np.hypot(right.value - right.low, left.high - left.value)),
+        float(np.hypot(right.high - right.value, left.value - left.low)),
+    )
 
 
 def sign_flip_p(gaps: Array, draws: int = 100_000, seed: int = 0) -> float:

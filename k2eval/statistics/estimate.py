@@ -14,12 +14,12 @@ Array: TypeAlias = NDArray[np.float64]
 Scores: TypeAlias = NDArray[np.float64]
 """Shape (questions, repeats); scores in [0, 1]; NaN if a sample is missing."""
 
-Method = Literal["t", "wilson", "clopper-pearson", "bootstrap", "mover", "none"]
+Method = Literal["t", "wilson", "clopper-pearson", "bootstrap", "mover", "fisher", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """An average over questions with its interval, all as fractions."""
+    """An average over questions with its interval: fractions, or errors in their unit."""
 
     value: float
     low: float

@@ -1,80 +1,64 @@
-"""Intervals of places in a ranking."""
+"""Groups of rows in a ranking that cannot be told apart."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from k2eval.statistics.estimate import Array
 
 
-class RankInterval(NamedTuple):
-    """Places in a ranking, 1 the best."""
+class RankGroup(NamedTuple):
+    """A group of rows, and the places that its rows share; 1 is the best."""
 
-    rank: int
+    group: int
     low: int
-    """The best place within the interval."""
+    """The best place of the group."""
     high: int
-    """The worst place within the interval."""
+    """The worst place of the group."""
 
 
-def resample(means: Array, draws: int = 2_000, seed: int = 0) -> Array:
-    """Return the average scores of several rows on resampled questions; shape (draws, rows).
+def rank_groups(values: Array, is_worse: Callable[[int, int], bool]) -> list[RankGroup | None]:
+    """Return the group of each row.
 
-    All rows get the same questions in one draw, so that the difficulty of the questions cancels.
+    Rows are taken in the order of their values, the best first. The first row opens a group. Each further row joins
+    the group, unless it is shown to be worse than the row that opened the group: then it opens the next group. So
+    groups are ranges of places, each row is in exactly one, and a group ends with the first difference from its best
+    row that is shown. Two rows of one group are not shown to differ from its best; two rows of neighbouring groups may
+    still not be shown to differ from each other.
 
-    >>> resample(np.array([[1.0, 0.5], [0.0, 1.0]]), draws=5).shape
-    (5, 2)
+    A row whose value is NaN is not ranked: it gets None.
 
-    Args:
-        means: Per-question means of shape (questions, rows), NaN if a row lacks a question.
-        draws: Number of bootstrap samples.
-        seed: Seed of the resampling.
-    """
-    n = len(means)
-    if n == 0:
-        return np.full((draws, means.shape[1]), np.nan)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), draws).astype(float)
-    known = np.isfinite(means)
-    if known.all():
-        return np.asarray(weights @ means / n)
-    counts = weights @ known
-    sums = weights @ np.where(known, means, 0.0)
-    averages: Array = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    return averages
-
-
-def rank_intervals(values: Array, draws: Array, confidence: float = 0.95) -> list[RankInterval | None]:
-    """Return the rank of each row, and the range that its rank takes over bootstrap draws.
-
-    Equal values share the better place. A row whose value is NaN is not ranked: it gets None.
-
-    >>> means = np.array([[1.0, 0.5], [0.0, 1.0], [1.0, 1.0], [0.5, 0.5]])
-    >>> rank_intervals(means.mean(axis=0), resample(means))
-    [RankInterval(rank=2, low=1, high=2), RankInterval(rank=1, low=1, high=2)]
+    >>> rank_groups(np.array([0.5, 0.9, 0.8, np.nan]), lambda row, best: best == 1 and row == 0)
+    [RankGroup(group=2, low=3, high=3), RankGroup(group=1, low=1, high=2), RankGroup(group=1, low=1, high=2), None]
 
     Args:
         values: Scores of the rows, shape (rows,).
-        draws: Bootstrap scores of the rows, shape (draws, rows).
-        confidence: Share of draws within the range.
+        is_worse: Whether a row is shown to be worse than another one, which opened a group.
     """
-    ranked = np.flatnonzero(np.isfinite(values))
-    intervals: list[RankInterval | None] = [None] * len(values)
-    if len(ranked) == 0:
-        return intervals
-    tail = (1 - confidence) / 2
-    places = np.stack([_places(row) for row in draws[:, ranked]])
-    low = np.quantile(places, tail, axis=0, method="lower")
-    high = np.quantile(places, 1 - tail, axis=0, method="higher")
-    for column, (row, place) in enumerate(zip(ranked, _places(values[ranked]), strict=True)):
-        worst, best = max(int(high[column]), place), min(int(low[column]), place)
-        intervals[row] = RankInterval(int(place), best, worst)
-    return intervals
+    ranked = [int(row) for row in np.argsort(-values, kind="stable") if np.isfinite(values[row])]
+    members: list[list[int]] = []
+    for row in ranked:
+        if not members or is_worse(row, members[-1][0]):
+            members.append([])
+        members[-1].append(row)
+    groups: list[RankGroup | None] = [None] * len(values)
+    above = 0
+    for number, rows in enumerate(members, start=1):
+        for row in rows:
+            groups[row] = RankGroup(number, above + 1, above + len(rows))
+        above += len(rows)
+    return groups
 
 
-def _places(values: Array) -> NDArray[np.int64]:
-    """Return 1 + the number of strictly better values for each value; ties within rounding share a place."""
-    ordered = np.sort(values)
-    return 1 + len(values) - np.searchsorted(ordered, values + 1e-12, side="right").astype(np.int64)
+def confidence_of_pairs(rows: int, level: float = 0.05) -> float:
+    """Return the confidence of each interval that keeps ``level`` over all pairs of rows (Bonferroni).
+
+    `rank_groups` compares only some pairs, but the scores choose which, so all count.
+
+    >>> confidence_of_pairs(2), round(confidence_of_pairs(8), 5)
+    (0.95, 0.99821)
+    """
+    return 1 - level / max(1, rows * (rows - 1) // 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -106,13 +107,19 @@ def majority_curve(votes: Sequence[Vote]) -> Array:
     right = sum(vote.right for vote in votes)
     silent = sum(vote.answer is None and not vote.right for vote in votes)
     rivals = Counter(vote.answer for vote in votes if vote.answer is not None and not vote.right)
+    return _curve(n, right, silent, tuple(sorted(Counter(rivals.values()).items()))).copy()
+
+
+@lru_cache(maxsize=1 << 14)
+def _curve(n: int, right: int, silent: int, rivals: tuple[tuple[int, int], ...]) -> Array:
+    """Return the curve of ``n`` votes, so many right or silent; rivals: (votes, number of answers with so many)."""
     if right == 0:
         return np.zeros(n)
     if right == n:
         return np.ones(n)
     won = np.zeros(n + 1)
     for j in range(1, right + 1):
-        ways = _outvoted(Counter(rivals.values()), j, n)
+        ways = _outvoted(rivals, j, n)
         ways = ways / (1 + np.arange(ways.shape[0]))[:, None]
         polynomial = np.convolve(ways.sum(axis=0), _binomials(silent))[: n + 1]
         won[j:] += _binomials(right)[j] * polynomial[: n + 1 - j]
@@ -120,11 +127,11 @@ def majority_curve(votes: Sequence[Vote]) -> Array:
     return curve
 
 
-def _outvoted(rivals: Counter[int], j: int, degree: int) -> Array:
+def _outvoted(rivals: Sequence[tuple[int, int]], j: int, degree: int) -> Array:
     """Return the coefficients (ties, subset size) of the product over rival answers with at most ``j`` votes each."""
     ways = np.zeros((1, degree + 1))
     ways[0, 0] = 1.0
-    for size, count in rivals.items():
+    for size, count in rivals:
         factor = _binomials(size)
         for _ in range(count):
             below = np.array([np.convolve(row, factor[:j])[: degree + 1] for row in ways])
@@ -137,8 +144,10 @@ def _outvoted(rivals: Counter[int], j: int, degree: int) -> Array:
     return ways
 
 
+@lru_cache(maxsize=1 << 10)
 def _binomials(n: int) -> Array:
     row = np.ones(n + 1)
     for i in range(1, n + 1):
         row[i] = row[i - 1] * (n - i + 1) / i
+    row.setflags(write=False)
     return row

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
 import weakref
 from collections.abc import Iterator
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 from rich.console import Console
+from rich.errors import MarkupError
+from rich.text import Text
+
+from k2eval.errors import ConfigError
+from k2eval.texts import showable
 
 CLOSED_PIPE = 141
 """Exit code of a command whose reader has gone, 128 + SIGPIPE, as the shell reports it for any filter."""
@@ -62,11 +68,14 @@ class Outlet(io.TextIOBase):
 
         Raises:
             ClosedPipe: If the reader has gone, unless nothing may be lost.
+            ConfigError: If the output cannot be written, as on a full disk.
         """
         content = text.encode("utf-8", "replace")
         try:
             _write(self._descriptor, content)
-        except BrokenPipeError as error:
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):  # EIO: the terminal has gone
+                raise ConfigError(f"Cannot write the output: {error.strerror}. Send it elsewhere.") from error
             if not self._loses_nothing:
                 raise ClosedPipe from error
             for descriptor in self._elsewhere():
@@ -96,6 +105,17 @@ class Outlet(io.TextIOBase):
         super().close()
 
 
+class _Console(Console):
+    """A console that shows texts of others, such as names in a run directory, without what could move the cursor."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a text as rich shows it, or as it stands if it is no markup of rich."""
+        try:
+            return super().render_str(showable(text), **options)
+        except MarkupError:
+            return Text(showable(text))
+
+
 def terminal(*, stderr: bool = False) -> Console:
     """Return a console for words and tables. In a file or a pipe, lines may be wider than a terminal's."""
     stream = sys.stderr if stderr else sys.stdout
@@ -104,9 +124,9 @@ def terminal(*, stderr: bool = False) -> Console:
         file = Outlet(stream)
     except (OSError, ValueError):  # not a real file, as under a test runner
         file = stream
-    console = Console(file=cast(TextIO, file))
+    console = _Console(file=cast(TextIO, file))
     if not console.is_terminal:
-        console = Console(file=cast(TextIO, file), width=160)
+        console = _Console(file=cast(TextIO, file), width=160)
     if file is not stream:
         weakref.finalize(console, file.close)
     return console

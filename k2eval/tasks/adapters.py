@@ -11,7 +11,7 @@ from k2eval.errors import ConfigError, DataError
 from k2eval.records import digest
 from k2eval.tasks.spec import TaskSpec
 from k2eval.tasks.task import Item, Items, Row
-from k2eval.values import fault_of_text
+from k2eval.texts import fault_of_text
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -33,6 +33,35 @@ def answers(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
             )
         )
     return Items(distinct(items), [])
+
+
+def numbers(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
+    """Make items whose answer is a number, the same in every repeat; the template gets ``problem``.
+
+    The task's options ``tolerance``, ``min``, ``max`` and ``units`` go to the grader (`k2eval.grading.number`).
+    """
+    settings = {name: spec.options[name] for name in _NUMERIC if spec.options.get(name) is not None}
+    for name, value in settings.items():
+        sizes = list(value.values()) if name == "units" and isinstance(value, dict) else [value]
+        if not all(isinstance(size, (int, float)) and not isinstance(size, bool) for size in sizes):
+            raise ConfigError(f"Task {spec.task}: expected numbers as option {name}, got {value!r:.100}.")
+    items = []
+    for number, row in enumerate(rows, start=1):
+        problem, answer = (required(row, spec, role, number) for role in ("problem", "answer"))
+        try:
+            gold = float(answer)
+        except ValueError:
+            gold = math.nan
+        if not math.isfinite(gold):
+            raise DataError(
+                f"Task {spec.task}, row {number}: expected a number as answer, got {answer!r:.50}."
+            )
+        name = item_id(row, spec, problem)
+        items.append(Item(name, gold, {"problem": problem}, tags=tags_of(row, spec), metadata=dict(settings)))
+    return Items(distinct(items), [])
+
+
+_NUMERIC = ("tolerance", "min", "max", "units")
 
 
 def choices(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from k2eval.errors import ConfigError, DataError, K2EvalError
 from k2eval.records import Json, Note
+from k2eval.system import told
 from k2eval.tasks.imports import in_words, kind_of
 from k2eval.tasks.task import Item, Items, Row, Task
-from k2eval.values import fault_of_text
+from k2eval.texts import fault_of_text
 
 _OURS = "k2eval."
 
@@ -26,7 +27,8 @@ def items_of(task: Task, rows: Sequence[Row], repeat_index: int) -> Items:
     adapter, path = task.adapter(), task.spec.adapter
     where = f"Adapter {path} of task {task.name}"
     try:
-        result = adapter(rows, task.spec, repeat_index)
+        with told(where[0].lower() + where[1:]):
+            result = adapter(rows, task.spec, repeat_index)
     except K2EvalError:
         raise
     except (Exception, SystemExit) as error:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import os
-import zlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from k2eval.errors import ConfigError, DataError
 from k2eval.records import Note, NoteKind, Question, digest
 from k2eval.tasks.checks import check_repeat, items_of
+from k2eval.tasks.rows import read_rows
 from k2eval.tasks.spec import DataSpec
 from k2eval.tasks.task import Item, Items, Row, Task
+
+_UNCHECKED = "the questions or their keys are not those that k2eval was checked with"
 
 
 @dataclass(slots=True)
@@ -34,15 +34,22 @@ class QuestionSet:
     def items(self, repeat_index: int = 0) -> list[Item]:
         """Return the items of one repeat, at most as many as the limit."""
         if repeat_index not in self._items:
-            items = items_of(self.task, self.rows, repeat_index)
+            items = without_corrupt(items_of(self.task, self.rows, repeat_index), self.task.spec.data)
             if not items.items:
                 raise DataError(
                     f"Task {self.task.name}: {self.source} holds no questions that fit. Expected at least one."
                 )
             if self._items:
                 check_repeat(self.task, next(iter(self._items.values())), items, repeat_index)
+            else:
+                self._refuse_withdrawn(items)
             self._items[repeat_index] = items
         return self._items[repeat_index].items[: self.limit]
+
+    def _refuse_withdrawn(self, items: Items) -> None:
+        reason = self.task.spec.data.withdrawn.get(checksum(items.items))
+        if reason:
+            raise DataError(f"Task {self.task.name}: {self.source} must not be used: {reason}.")
 
     def questions(self, repeat_index: int = 0) -> list[Question]:
         """Return the questions of one repeat; those that are as in the first one are the same objects."""
@@ -80,6 +87,11 @@ class QuestionSet:
         if self.expected is not None and self.available != self.expected:
             text = f"{self.available} of {self.expected} questions"
             notes.insert(0, Note(kind=NoteKind.MISSING, text=text))
+        if self.task.spec.data.checked not in (None, checksum(self.all_items)):
+            notes.insert(0, Note(kind=NoteKind.QUESTIONS, text=_UNCHECKED))
+        if self.task.language != "en":
+            text = f"instructions in the language {self.task.language!r}"
+            notes.append(Note(kind=NoteKind.QUESTIONS, text=text))
         if self.limit is not None and self.limit < self.available:
             notes.append(Note(kind=NoteKind.LIMITED, text=f"limited to the first {self.limit}"))
         return tuple(notes)
@@ -104,25 +116,57 @@ def text_hash(item: Item) -> str:
     >>> text_hash(Item(id="1", gold="2", fields={"problem": "What is  1 + 1?"}))
     '72f8917549de2d6d'
     """
+    return hashlib.sha256(" ".join(text_of(item).split()).encode()).hexdigest()[:16]
+
+
+def text_of(item: Item) -> str:
+    """Return a question's text: its field ``problem`` or ``question``, or else all fields."""
     text = (
         item.fields.get("problem") or item.fields.get("question") or json.dumps(item.fields, sort_keys=True)
     )
-    return hashlib.sha256(" ".join(str(text).split()).encode()).hexdigest()[:16]
+    return str(text)
 
 
-def load_questions(task: Task, *, data: Path | None, limit: int | None = None) -> QuestionSet:
+def checksum(items: Sequence[Item]) -> str:
+    """Return a digest of the texts and golds of questions, whatever their ids, their order and their white space.
+
+    >>> one, two = (Item(id=name, gold="2", fields={"problem": f"1 + 1 {name}"}) for name in ("a", "b"))
+    >>> checksum([one, two]) == checksum([two, one])
+    True
+    """
+    return digest(sorted([text_hash(item), " ".join(str(item.gold).split())] for item in items))[:16]
+
+
+def without_corrupt(items: Items, spec: DataSpec) -> Items:
+    """Return the items without those whose gold is a key that is known to be wrong, and a note that names them."""
+    out = [item for item in items.items if spec.corrupt.get(item.id) == str(item.gold).strip()]
+    if not out:
+        return items
+    names = ", ".join(f"{item.id} ({item.gold!s:.30})" for item in out)
+    note = Note(
+        kind=NoteKind.QUESTIONS,
+        text=f"left out, since their keys are known to be wrong: {names}",
+    )
+    left_out = {item.id for item in out}
+    return Items([item for item in items.items if item.id not in left_out], [*items.notes, note])
+
+
+def load_questions(
+    task: Task, *, data: Path | None, limit: int | None = None, hub: bool = True
+) -> QuestionSet:
     """Find and read the questions of a task.
 
     Args:
         task: The task.
         data: The local data folder; ``K2EVAL_DATA`` if None. Rows name it in ``_data``.
         limit: Keep only the first N questions.
+        hub: Whether the hub is asked if the folder does not have the rows.
 
     Raises:
         DataError: If the questions are not found, cannot be read, or are not as the task expects.
     """
     folder = data or (Path(os.environ["K2EVAL_DATA"]) if os.environ.get("K2EVAL_DATA") else None)
-    rows, source = _find(task, folder)
+    rows, source = _find(task, folder, hub)
     if folder is not None:
         rows = [{**row, "_data": str(folder)} for row in rows]
     rows = [row for row in rows if _fits(row, task)]
@@ -131,7 +175,7 @@ def load_questions(task: Task, *, data: Path | None, limit: int | None = None) -
     return QuestionSet(task, rows, source, limit)
 
 
-def _find(task: Task, folder: Path | None) -> tuple[list[Row], str]:
+def _find(task: Task, folder: Path | None, hub: bool) -> tuple[list[Row], str]:
     spec = task.spec.data
     if task.bundled is not None:
         return list(read_rows(task.bundled)), str(spec.bundled)
@@ -150,6 +194,8 @@ def _find(task: Task, folder: Path | None) -> tuple[list[Row], str]:
                 rows = [row for path in paths for row in read_rows(path)]
                 return rows, ", ".join(str(path.relative_to(folder)) for path in paths)
     looked = f"looked for {' or '.join(spec.files)} in {folder}" if folder else "no data folder was given"
+    if not hub:
+        raise DataError(f"{looked[0].upper()}{looked[1:]}; on the hub: {spec.hub or 'nothing'}.")
     return _from_hub(task.name, spec, looked)
 
 
@@ -163,34 +209,12 @@ def _matches(folder: Path, pattern: str, task: Task) -> set[Path]:
         ) from error
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a ``.jsonl`` or ``.jsonl.gz`` file, with its name in ``_file`` and its path in ``_path``.
-
-    Raises:
-        DataError: If the file cannot be read or a line is not a JSON object.
-    """
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield {**_row(line, path, number), "_file": path.name, "_path": str(path)}
-    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
-        raise DataError(f"Cannot read the questions in {path}: {error}.") from error
-
-
-def _row(line: str, path: Path, number: int) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}:{number}: expected a JSON object, got {line[:80]!r} ({error}).") from error
-    if not isinstance(row, dict):
-        raise DataError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}.")
-    return row
-
-
 def _fits(row: Row, task: Task) -> bool:
     for name, bounds in task.spec.where.items():
+        if bounds.among:
+            if row.get(name) not in bounds.among:
+                return False
+            continue
         try:
             value = float(row[name])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -204,8 +228,9 @@ def _fits(row: Row, task: Task) -> bool:
 
 def _from_hub(name: str, spec: DataSpec, looked: str) -> tuple[list[Row], str]:
     if spec.hub is None:
+        where = f" They are published at {spec.origin}." if spec.origin else ""
         raise DataError(
-            f"Task {name}: no questions found ({looked}). Give a folder with --data DIR or K2EVAL_DATA."
+            f"Task {name}: no questions found ({looked}).{where} Give a folder with --data DIR or K2EVAL_DATA."
         )
     from datasets import load_dataset
     from huggingface_hub import HfApi, hf_hub_download

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from k2eval.errors import ConfigError
+from k2eval.system import told
 
 
 def import_object(path: str, purpose: str) -> Any:
@@ -27,7 +28,8 @@ def import_object(path: str, purpose: str) -> Any:
     try:
         if not separator:
             raise ImportError("no ':' in it")
-        return getattr(import_module(module), name)
+        with told(f"the import of {module} ({purpose})"):
+            return getattr(import_module(module), name)
     except (Exception, SystemExit) as error:  # a module of the user's may raise anything
         raise ConfigError(
             f"Cannot import {path!r} ({purpose}): expected package.module:name; {in_words(error)}."

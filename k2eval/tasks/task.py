@@ -7,10 +7,9 @@ repeats (``repeats``) are lm-eval's own keys. Everything that lm-eval has no key
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,12 +19,15 @@ from pydantic import ValidationError
 
 from k2eval.config import TaskOverrides, explain
 from k2eval.errors import ConfigError, did_you_mean
-from k2eval.records import Json, Message, Note, Question, Sampling
-from k2eval.system import shipped_path
+from k2eval.protocols import NO_PROTOCOL, TaskProtocol, protocol_named
+from k2eval.records import Json, Message, Note, Question, Sampling, digest
+from k2eval.tasks.files import files_by_name, names_in, task_groups, tasks_folder
 from k2eval.tasks.imports import check_call, import_object, in_words
+from k2eval.tasks.languages import in_language
 from k2eval.tasks.lm_eval_yaml import read, repeats, sampling, text
 from k2eval.tasks.spec import TaskSpec
-from k2eval.values import fault_of_setting, fault_of_text
+from k2eval.texts import fault_of_text
+from k2eval.values import fault_of_setting
 
 Row = Mapping[str, Any]
 """One raw row of a dataset."""
@@ -70,6 +72,18 @@ class Task:
     repeats: int
     bundled: Path | None = None
     """The file with its rows, if they come with the task file."""
+    language: str = "en"
+    """The language of the instructions around its questions."""
+    protocol: TaskProtocol | None = None
+    """The protocol of others by which it is asked; None if by its own file."""
+    documented: Mapping[str, Json] = field(default_factory=dict)
+    """The settings that the protocol gives, before any changes: fields of `Sampling`, ``repeats``, ``options.NAME``,
+    and ``prompt``, the hash of system text and prompt."""
+
+    @property
+    def prompt_hash(self) -> str:
+        """A digest of system text and prompt, as templates."""
+        return prompt_hash(self.system, self.prompt)
 
     def ask(self, item: Item) -> Question:
         """Render the prompt of an item, and return its question.
@@ -100,7 +114,7 @@ class Task:
 
     def _rendered(self, template: str, item: Item) -> str:
         try:
-            text = _template(template).render(**item.fields)
+            text = _template(template).render({"options": list(item.options), **item.fields})
         except Exception as error:  # an expression in a template may raise anything
             raise ConfigError(
                 f"Task {self.name}: the prompt cannot be rendered for question {item.id!r}: {in_words(error)}. "
@@ -144,22 +158,6 @@ def _template(text: str) -> Template:
     return _JINJA.from_string(text)
 
 
-def tasks_folder() -> Path:
-    """Return the folder with k2eval's own task files."""
-    return shipped_path("tasks")
-
-
-def tasks_folders(include: Sequence[Path] = ()) -> tuple[Path, ...]:
-    """Return all folders with task files, in order of precedence: the first folder that has a task wins.
-
-    Args:
-        include: Folders of ``--include-path``. They come first, then the folders that ``K2EVAL_TASKS`` lists
-            (separated as in ``PATH``), and k2eval's own folder last.
-    """
-    listed = [Path(entry) for entry in os.environ.get("K2EVAL_TASKS", "").split(os.pathsep) if entry]
-    return tuple(dict.fromkeys([*(folder.absolute() for folder in (*include, *listed)), tasks_folder()]))
-
-
 def load_tasks(
     names: Sequence[str],
     overrides: Mapping[str, TaskOverrides] | None = None,
@@ -170,75 +168,24 @@ def load_tasks(
     Warn if a user's task replaces one of k2eval's own.
 
     Args:
-        names: Names of tasks.
+        names: Names of tasks, and of groups, which stand for their tasks.
         overrides: Changes by task name.
         include: Folders with the user's own tasks, besides those of ``K2EVAL_TASKS``.
 
     Raises:
         ConfigError: If a name is unknown or a task's YAML is not valid.
     """
-    known, own = _by_name(include), _names_in(tasks_folder())
+    known, own, groups = files_by_name(include), names_in(tasks_folder()), task_groups(include)
     tasks = []
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(member for given in names for member in groups.get(given, (given,))):
         if name not in known:
-            raise ConfigError(
-                f"Unknown task {name!r}. {did_you_mean(name, list(known))} `k2eval tasks` lists them."
-            )
+            close = did_you_mean(name, [*known, *groups])
+            raise ConfigError(f"Unknown task {name!r}. {close} `k2eval tasks` lists them.")
         path, folder = known[name]
         if name in own and own[name] != path:
             warnings.warn(f"Task {name} is read from {path}, in place of k2eval's own.", stacklevel=2)
         tasks.append(load_task(path, (overrides or {}).get(name), folder))
     return tasks
-
-
-def task_files(include: Sequence[Path] = ()) -> dict[str, Path]:
-    """Return all task files by task name: k2eval's own first, then those that the user adds.
-
-    A user's task replaces k2eval's own task of the same name.
-
-    Args:
-        include: Folders with the user's own tasks, besides those of ``K2EVAL_TASKS``.
-
-    Raises:
-        ConfigError: If a folder does not exist, or two files of one folder are the same task.
-    """
-    return {name: path for name, (path, _) in _by_name(include).items()}
-
-
-def _by_name(include: Sequence[Path]) -> dict[str, tuple[Path, Path]]:
-    """Return each task's file and the tasks folder that contains it."""
-    files: dict[str, tuple[Path, Path]] = {}
-    for folder in reversed(tasks_folders(include)):
-        files |= {name: (path, folder) for name, path in _names_in(folder).items()}
-    return files
-
-
-def _names_in(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise ConfigError(
-            f"No tasks folder at {folder}. Give --include-path and K2EVAL_TASKS existing folders with task files."
-        )
-    files: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*.yaml")):
-        if path.name.startswith("_"):
-            continue
-        try:
-            changed_ns = path.stat().st_mtime_ns
-        except OSError as error:
-            raise ConfigError(f"Cannot read the task file {path}: {error}. Remove or repair it.") from error
-        name = _name_of(path, changed_ns)
-        if name in files:
-            raise ConfigError(
-                f"Expected one file per task, got {files[name]} and {path} for {name!r}. Rename one."
-            )
-        files[name] = path
-    return files
-
-
-@cache
-def _name_of(path: Path, changed_ns: int) -> str:
-    """Return the name of the task in a file; read the file again if it changed."""
-    return str(read(path).get("task", path.stem))
 
 
 def load_task(path: Path, overrides: TaskOverrides | None = None, folder: Path | None = None) -> Task:
@@ -265,7 +212,11 @@ def load_task(path: Path, overrides: TaskOverrides | None = None, folder: Path |
         if key not in options:
             known = [*map(str, options), *(name for name in TaskOverrides.model_fields if name != "options")]
             raise ConfigError(f"Task {content.get('task')} has no option {key!r}. {did_you_mean(key, known)}")
-    block["options"] = {**options, **changes.options}
+    protocol = _protocol_of(changes, text(content, "task", path), block)
+    given = (
+        {} if protocol is None else {key: value for key, value in protocol.options.items() if key in options}
+    )
+    block["options"] = {**options, **given, **changes.options}
     fault = fault_of_setting(block["options"])
     if fault:
         raise ConfigError(f"Task {content.get('task')}: options: {fault}. Correct it.")
@@ -278,12 +229,13 @@ def load_task(path: Path, overrides: TaskOverrides | None = None, folder: Path |
             name=text(content, "task", path),
             version=str(metadata.get("version", "1")),
             spec=spec,
-            system=system_text(changes.system, description or ""),
+            system=description or "",
             prompt=text(content, "doc_to_text", path),
-            sampling=sampling_with(sampling(content, path), changes.sampling),
-            repeats=changes.repeats or repeats(content, path),
+            sampling=sampling(content, path),
+            repeats=repeats(content, path),
             bundled=_bundled(spec.data.bundled, path, folder or path.parent) if spec.data.bundled else None,
         )
+        task = _changed(task if protocol is None else _by_protocol(task, protocol, given), changes)
     except ValidationError as error:
         raise ConfigError(explain(error, f"{path} is not a valid task")) from error
     if "," in task.name or "/" in task.name or task.name != task.name.strip():
@@ -295,6 +247,51 @@ def load_task(path: Path, overrides: TaskOverrides | None = None, folder: Path |
             f"{path}: task is {task.name!r} but metadata.k2eval.task is {spec.task!r}; make them equal."
         )
     return task
+
+
+def _protocol_of(changes: TaskOverrides, task: str, block: Mapping[str, Any]) -> TaskProtocol | None:
+    if changes.protocol in (None, NO_PROTOCOL):
+        return None
+    return protocol_named(str(changes.protocol)).for_task(task, str(block.get("grader")))
+
+
+def _by_protocol(task: Task, protocol: TaskProtocol, options: Mapping[str, Json]) -> Task:
+    """Return the task as a protocol has it; what the protocol does not know stays as it is."""
+    facts = protocol.facts
+    system, prompt = protocol.text("system", task.system), protocol.text("prompt", task.prompt)
+    documented: dict[str, Json] = {**protocol.sampling, **{f"options.{key}": options[key] for key in options}}
+    if facts["repeats"].value is not None:
+        documented["repeats"] = facts["repeats"].value
+    if facts["system"].value is not None or facts["prompt"].value is not None:
+        documented["prompt"] = prompt_hash(system, prompt)
+    return replace(
+        task,
+        system=system,
+        prompt=prompt,
+        sampling=sampling_with(task.sampling, protocol.sampling),
+        repeats=protocol.repeats(task.repeats),
+        protocol=protocol,
+        documented=documented,
+    )
+
+
+def _changed(task: Task, changes: TaskOverrides) -> Task:
+    """Return the task with a run's changes; its options have them already."""
+    language = changes.prompt_language or "en"
+    kept = changes.system in (None, "keep")
+    return replace(
+        task,
+        system=in_language(task.system, language, task.name) if kept else system_text(changes.system, ""),
+        prompt=in_language(task.prompt, language, task.name),
+        language=language,
+        sampling=sampling_with(task.sampling, changes.sampling),
+        repeats=changes.repeats or task.repeats,
+    )
+
+
+def prompt_hash(system: str, prompt: str) -> str:
+    """Return 16 hexadecimal digits for the templates of a system text and a prompt."""
+    return digest(system, prompt)[:16]
 
 
 def system_text(setting: str | None, own: str) -> str:

@@ -42,6 +42,13 @@ def test_an_engine_may_be_a_kind_with_arguments(tmp_path: Path) -> None:
     assert run.record.config.engine.arguments == {"capacity": 2, "delay_s": 0}
 
 
+def test_a_protocol_gives_recipe_prompt_and_repeats(tmp_path: Path) -> None:
+    own = settings(tmp_path / "run", protocol="matharena", repeats=None, limit=1)
+    run = k2eval.evaluate(**own)
+    assert len(run.verdicts()) == 4
+    assert run.record.tasks["smoke"].deviations(run.record.recipe) == {}
+
+
 def test_an_engine_object_names_the_model(tmp_path: Path) -> None:
     run = k2eval.evaluate(**settings(tmp_path / "run"))
     assert (run.record.model.name, run.record.config.model) == ("knows-one", "knows-one")

@@ -81,7 +81,7 @@ def test_a_question_of_an_own_task_is_found_in_its_folder() -> None:
         (
             {"gold": "7", "grader": "maths"},
             k2eval.ConfigError,
-            "Expected grader math or choice, .*got 'maths'",
+            "Expected grader math, choice or number, .*got 'maths'",
         ),
         ({"gold": "print(1)", "grader": "code"}, k2eval.ConfigError, "Programs are graded by their task"),
         ({"gold": " "}, k2eval.DataError, 'expected "gold" to be a non-empty string'),

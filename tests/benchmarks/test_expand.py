@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from benchmarks.expand import Expansion, Shape, copies
 from benchmarks.fill import fill
 from k2eval.testing import make_tiny_checkpoint
 
+if (
+    TYPE_CHECKING
+):  # the import takes ten seconds, which each worker of the suite would spend to collect this file
+    from transformers import Qwen2ForCausalLM
+
 
 @pytest.fixture(scope="module", params=[64, 128], ids=["heads of 64", "heads of 128"])
 def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of two layers whose weights, biases and norms are all far from their defaults."""
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
     folder = make_tiny_checkpoint(tmp_path_factory.mktemp("small"), layers=2, width=256, context=128)
     config = json.loads((folder / "config.json").read_text())
     config |= {
@@ -35,6 +42,8 @@ def small(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def grown(folder: Path, shape: Shape, out: Path) -> Qwen2ForCausalLM:
+    from transformers import AutoModelForCausalLM, Qwen2Config
+
     expansion = Expansion(folder, shape)
     expansion.write_config(out)
     with torch.device("cpu"):
@@ -46,11 +55,17 @@ def grown(folder: Path, shape: Shape, out: Path) -> Qwen2ForCausalLM:
     return model.eval()
 
 
+def reference_of(folder: Path) -> Qwen2ForCausalLM:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+
+
 SHAPE = Shape(layers=5, width=1024, heads=8, groups=2, inner=768, vocabulary=512)
 
 
 def test_logits_are_those_of_the_small_model(small: Path, tmp_path: Path) -> None:
-    reference = AutoModelForCausalLM.from_pretrained(small, dtype=torch.float32).eval()
+    reference = reference_of(small)
     large = grown(small, SHAPE, tmp_path / "large")
     mine, theirs = logits(large), logits(reference)
     size = theirs.shape[-1]
@@ -61,7 +76,7 @@ def test_logits_are_those_of_the_small_model(small: Path, tmp_path: Path) -> Non
 
 def test_a_full_width_costs_one_entry_of_the_norms(small: Path, tmp_path: Path) -> None:
     shape = Shape(layers=2, width=1280, heads=8, groups=2, inner=768, vocabulary=512)
-    reference = AutoModelForCausalLM.from_pretrained(small, dtype=torch.float32).eval()
+    reference = reference_of(small)
     mine, theirs = logits(grown(small, shape, tmp_path / "large")), logits(reference)
     away = (mine[..., : theirs.shape[-1]] - theirs).abs()
     assert away.mean() < 4e-3 * theirs.std()
@@ -76,11 +91,11 @@ def logits(model: Qwen2ForCausalLM) -> torch.Tensor:
 
 
 def test_greedy_text_is_that_of_the_small_model(small: Path, tmp_path: Path) -> None:
-    reference = AutoModelForCausalLM.from_pretrained(small, dtype=torch.float32).eval()
+    reference = reference_of(small)
     large = grown(small, SHAPE, tmp_path / "large")
     prompt = torch.tensor([[7, 31, 100, 9]])
     texts = [
-        model.generate(prompt, max_new_tokens=30, do_sample=False, eos_token_id=None, pad_token_id=0).tolist()
+        model.generate(prompt, max_new_tokens=12, do_sample=False, eos_token_id=None, pad_token_id=0).tolist()
         for model in (reference, large)
     ]
     assert texts[0] == texts[1]

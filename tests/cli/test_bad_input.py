@@ -16,8 +16,6 @@ from k2eval.config import RunConfig, TaskOverrides
 from k2eval.errors import K2EvalError
 from k2eval.records import Sampling
 
-pytestmark = pytest.mark.usefixtures("built_once")
-
 SCRIPT = Path(__file__).parents[1] / "data" / "run-0.1.0" / "script.jsonl"
 VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 2.5, float("nan"), float("inf"), -1e308, 10**30, "", "x", [], ["x"], {}, {"x": 1}, [[1]],

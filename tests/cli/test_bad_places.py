@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from k2eval.cli.app import app
-from k2eval.errors import K2EvalError
+from k2eval.cli.commands import leaderboard_command
+from k2eval.errors import ConfigError, K2EvalError
 from tests.cli.own_task import OwnTask, label
 
 OLD = Path(__file__).parents[1] / "data" / "run-0.1.0"
@@ -59,7 +61,7 @@ def exit_code(*arguments: str) -> int:
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, built_once: None) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     (tmp_path / "responses.jsonl").write_text('{"gold": "1", "response": "1"}\n')
@@ -139,3 +141,43 @@ def test_a_script_may_say_what_a_model_may_say(own: OwnTask, text: str) -> None:
 )
 def test_an_argument_of_the_scripted_engine_that_is_none_is_refused(own: OwnTask, more: str) -> None:
     own.refuses("--set", more)
+
+
+@pytest.mark.parametrize(
+    "field", ['"z": 1e999', '"z": NaN', '"z": ' + "[" * 300 + "]" * 300, '"gold": 1' + "0" * 5000], ids=label
+)
+def test_a_row_of_responses_that_is_no_json_is_left_out_and_said(tmp_path: Path, field: str) -> None:
+    good = '{"gold": "1", "response": "1"}\n'
+    (tmp_path / "responses.jsonl").write_text(f'{good}{{"gold": "1", "response": "1", {field}}}\n')
+    assert exit_code("score", "responses.jsonl", "--grader", "math", "--out", "graded.jsonl") == 2
+    [line] = (tmp_path / "graded.jsonl").read_text().splitlines()
+    json.loads(line, parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "system,source,note,t\na,b,c,1e999\n",
+        "system,source,note,t\na,b,c,-1\n",
+        "",
+        "\0\0",
+        "system,source\na,b\n",
+    ],
+    ids=label,
+)
+def test_published_figures_that_are_none_are_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "published.csv").write_text(content)
+    assert exit_code("leaderboard", RUNS[0], "--published", "published.csv", "--out", "board") == 2
+
+
+def test_published_figures_in_a_fifo_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "published.csv")
+    assert exit_code("leaderboard", RUNS[0], "--published", "published.csv", "--out", "board") == 2
+
+
+@pytest.mark.parametrize("out", ["published", "published.csv", "published.md"])
+def test_a_leaderboard_never_replaces_the_published_scores_that_it_reads(tmp_path: Path, out: str) -> None:
+    published = tmp_path / "published.csv"
+    published.write_text("system,source,note,smoke\nx,y,z,50\n")
+    with pytest.raises(ConfigError, match="would overwrite"):
+        leaderboard_command([tmp_path], tmp_path / out, published)

@@ -23,7 +23,13 @@ def check(model: Path | str, *options: str) -> tuple[int, dict[str, Any]]:
 
 
 def family(folder: Path, name: str) -> Path:
-    return write(name, folder / name, weights=False)
+    return with_weights(write(name, folder / name, weights=False))
+
+
+def with_weights(folder: Path) -> Path:
+    """Put something in place of weights, which nothing here reads."""
+    (folder / "model.safetensors").write_bytes(b"weights")
+    return folder
 
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if name != "needs_effort"])
@@ -101,6 +107,7 @@ def test_the_bundled_checkpoint_is_ready() -> None:
 
 def test_a_doubled_start_is_found(tmp_path: Path) -> None:
     model = checkpoint(tmp_path / "m", "{{ bos_token }}{{ bos_token }}{{ messages[-1].content }}")
+    with_weights(Path(model))
     code, findings = check(model)
     assert code == 1 and "begins with <s> twice" in findings["to_set"][0]
 
@@ -153,3 +160,55 @@ def test_quantised_weights_and_the_limit_of_a_tokenizer_are_shown(tmp_path: Path
     assert findings["facts"]["quantisation"] == "fp8"
     assert findings["facts"]["context"].startswith("2,048 tokens")
     assert any("model_max_length in tokenizer_config.json" in note for note in findings["notes"])
+
+
+def faults(folder: Path, *options: str) -> list[str]:
+    code, findings = check(folder, *options)
+    assert code == bool(findings["to_set"])
+    return list(findings["to_set"])
+
+
+def test_a_folder_without_weights_is_not_ready(tmp_path: Path) -> None:
+    folder = write("qwen3", tmp_path / "m", weights=False)
+    [words] = faults(folder)
+    assert words.startswith("there are no weights in") and "copy the checkpoint whole" in words
+    assert faults(folder, "--set", "engine.load_format=dummy") == []
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "consolidated.00.pth", "model-Q4_K_M.gguf"])
+def test_weights_of_another_kind_are_weights(tmp_path: Path, name: str) -> None:
+    folder = write("qwen3", tmp_path / "m", weights=False)
+    (folder / name).write_bytes(b"weights")
+    code, findings = check(folder)
+    assert code == 0
+    assert any("no *.safetensors files" in note for note in findings["notes"])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a pointer of Git LFS"),
+    ],
+)
+def test_files_that_hold_no_weights_are_found(tmp_path: Path, content: bytes, words: str) -> None:
+    folder = family(tmp_path, "qwen3")
+    (folder / "model.safetensors").write_bytes(content)
+    [fault] = faults(folder)
+    assert words in fault
+
+
+def test_a_copy_that_lacks_a_part_of_the_weights_is_found(tmp_path: Path) -> None:
+    folder = family(tmp_path, "qwen3")
+    parts = {"a": "model.safetensors", "b": "model-2.safetensors"}
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": parts}))
+    [fault] = faults(folder)
+    assert fault.startswith("1 of 2 files of weights") and "model-2.safetensors" in fault
+    index.write_text("[]")
+    assert faults(folder) == []
+
+
+def test_a_name_on_a_server_needs_a_server(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--model names one of the models of a server.*is no URL"):
+        check(family(tmp_path, "qwen3"), "--model", "x")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from k2eval.cli.app import app
 from k2eval.cli.check_server import check_server
 from k2eval.cli.findings import Findings
 from k2eval.config.run import RunConfig
@@ -90,7 +93,7 @@ async def test_the_name_that_is_given_is_asked() -> None:
 
 async def test_a_server_that_lists_nothing_is_told_apart_with_its_words() -> None:
     async with FakeServer(behave, models=500) as server:
-        with pytest.raises(ConfigError, match=r"does not list its models \(HTTP 500.*--served NAME"):
+        with pytest.raises(ConfigError, match=r"does not list its models \(HTTP 500.*--model NAME"):
             await check(server)
 
 
@@ -99,3 +102,18 @@ async def test_a_server_that_is_not_there_is_bad_input() -> None:
         pass
     with pytest.raises(ConfigError, match="cannot be reached"):
         await check(server)
+
+
+async def test_a_server_of_several_models_names_them_and_takes_the_one_that_is_given() -> None:
+    async with FakeServer(behave, models=[{"id": "other"}, {"id": MODEL}]) as server:
+        server.behave = lambda body: behave(body) if body["model"] == MODEL else error(404, "no such model")
+        arguments = ["check-model", server.url, "--json", "--model", MODEL]
+        result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+        assert result.exit_code == 0
+        assert json.loads(result.stdout)["facts"]["model"] == MODEL
+        server.behave = lambda body: well("5", model=body["model"])
+        findings = await check(server)
+    assert (
+        f"the server lists 2 models, the first was asked; --model NAME names another: other, {MODEL}"
+        in findings.notes
+    )

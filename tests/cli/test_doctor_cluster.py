@@ -8,7 +8,7 @@ from k2eval.cli import doctor_cluster
 from k2eval.cli.doctor_cluster import cluster_rows, rows_of
 from k2eval.engines.ray import NodeReport, NodeRoom
 
-HERE = {"k2eval": "0.2.0", "python": "3.11.2", "vllm": "0.32.0", "cards": "none"}
+HERE = {"k2eval": "0.2.0", "python": "3.11.2", "vllm": "0.32.0", "cards": "none", "sandbox": "ok"}
 
 
 def report(problem: str = "", **facts: str) -> NodeReport:
@@ -18,7 +18,7 @@ def report(problem: str = "", **facts: str) -> NodeReport:
 def test_nodes_that_agree_are_well() -> None:
     connection, first, second, token = rows_of([report(), report(cards="2 of 80 GiB")], HERE, "token")
     assert connection.detail == "connected to 2 nodes with 16 CPUs and 4 GPUs"
-    assert first.ok and second.ok and second.detail.endswith("vllm 0.32.0, cards 2 of 80 GiB")
+    assert first.ok and second.ok and second.detail.endswith("vllm 0.32.0, cards 2 of 80 GiB, sandbox ok")
     assert token.ok and not token.remedy
 
 
@@ -30,6 +30,11 @@ def test_a_node_with_another_version_is_a_fault_that_names_both() -> None:
 def test_a_driver_without_vllm_expects_none() -> None:
     _, row, _ = rows_of([report()], HERE | {"vllm": "none"}, "token")
     assert row.ok
+
+
+def test_a_node_that_cannot_isolate_programs_is_a_fault() -> None:
+    _, row, _ = rows_of([report(sandbox="Expected user namespaces, got: none.")], HERE, "token")
+    assert not row.ok and "Expected user namespaces" in row.detail and "grades no programs" in row.remedy
 
 
 def test_a_node_where_nothing_runs_is_a_fault() -> None:

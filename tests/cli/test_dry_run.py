@@ -140,3 +140,7 @@ def test_runs_that_tell_lengths_are_read(script: Path, tmp_path: Path) -> None:
     assert code == 0 and f"{earlier.name} can be read (smoke)" in " ".join(text.split())
     code, text = shown(config(script, lengths_from=(tmp_path / "nothing",)))
     assert code == 2 and "is not a run directory" in text
+
+
+def test_a_limit_is_told_in_words(script: Path) -> None:
+    assert "Note: smoke: limited to the first 2." in shown(config(script, limit=2))[1]

@@ -113,11 +113,11 @@ def test_every_recipe_that_is_completed_exists() -> None:
         assert callable(recipe_for(name))
 
 
-def test_every_task_is_completed() -> None:
+def test_every_task_and_group_is_completed() -> None:
     from k2eval.cli.completion import task
-    from k2eval.tasks.task import task_files
+    from k2eval.tasks.files import task_files, task_groups
 
-    assert task(typer.Context(ROOT), "") == sorted(task_files())
+    assert task(typer.Context(ROOT), "") == sorted([*task_files(), *task_groups()])
 
 
 def test_tasks_of_an_included_folder_are_completed(tmp_path: Path) -> None:

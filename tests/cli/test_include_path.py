@@ -71,3 +71,9 @@ def test_responses_to_it_are_scored(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "graded.jsonl"
     invoke("score", str(responses), "--task", "puzzle", "--out", str(out), "--include-path", str(folder))
     assert json.loads(out.read_text())["outcome"] == "correct"
+
+
+def test_groups_of_an_included_folder_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("group: mine\ntask: [smoke, nano_math]\n")
+    shown = invoke("tasks", "--include-path", str(tmp_path))
+    assert "The group mine stands for smoke, nano_math." in shown

@@ -183,3 +183,26 @@ def test_an_empty_directory_in_a_file_is_not_the_current_one(tmp_path: Path) -> 
     file.write_text('model: m\ntasks: smoke\nout: ""\n')
     with pytest.raises(ConfigError, match="Expected --out"):
         load_config(file=file, flags={})
+
+
+def test_a_group_stands_for_its_tasks() -> None:
+    flags = {"model": "m", "out": "o", "tasks": "a,both,c"}
+    config = load_config(file=None, flags=flags, task_groups=lambda folders: {"both": ("b", "d")})
+    assert config.tasks == ("a", "b", "d", "c")
+
+
+def test_a_protocol_gives_the_recipe_unless_one_is_named(yaml: Any) -> None:
+    assert load(protocol="k2-think").recipe == "k2"
+    assert load(protocol="k2-think", recipe="plain").recipe == "plain"
+    assert load(file=yaml("protocol: k2-think\n")).recipe == "k2"
+    assert load(protocol="none").recipe == "plain"
+
+
+def test_a_protocol_may_be_of_one_task() -> None:
+    run = load("aime24.protocol=kimi", protocol="matharena", tasks="aime24,aime25")
+    assert [run.overrides_of(name).protocol for name in run.tasks] == ["kimi", "matharena"]
+
+
+def test_an_unknown_protocol_is_named_with_the_nearest_one() -> None:
+    with pytest.raises(ConfigError, match="Did you mean matharena"):
+        load(protocol="matharna")

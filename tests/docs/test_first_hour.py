@@ -62,5 +62,7 @@ def test_options_that_a_page_names_exist(page: Path) -> None:
             known = {name for option in group.commands[words[1]].params for name in option.opts}  # type: ignore[attr-defined]
             if words[1] in ("sweep", "lm-eval"):  # they hand options on
                 continue
+            if words[1] == "watch":
+                known |= {name for option in group.commands["run"].params for name in option.opts}  # type: ignore[attr-defined]
             named = {word.split("=")[0] for word in words[2:] if word.startswith("--")}
             assert named <= known | {"--help"}, command

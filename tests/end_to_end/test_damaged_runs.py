@@ -22,30 +22,34 @@ from k2eval.errors import K2EvalError
 from k2eval.journal import GENERATIONS, RUN, VERDICTS, read_lines
 from k2eval.records import Verdict
 from tests.journal.test_run_record import changed, places
+from tests.readers import COMMANDS, write_policy
+from tests.warm_workers import warm_workers
+
+__all__ = ["warm_workers"]
 
 OLD = Path(__file__).parents[1] / "data" / "run-0.1.0"
-COMMANDS = (
-    ("leaderboard", "k2", "--out", "board"),
-    ("compare", "k2", "plain"),
-    ("compare", "plain", "k2"),
-    ("breakdown", "k2"),
-    ("ablation", "k2"),
-    ("verify", "k2"),
-    ("report", "k2", "--out", "report"),
-    ("export", "k2", "--format", "inspect", "--out", "exported"),
-    ("export", "k2", "--format", "lm-eval", "--out", "exported"),
-    ("export", "k2", "--format", "every-eval-ever", "--out", "exported"),
-    ("export", "k2", "--format", "huggingface", "--out", "exported"),
-)
 RUN_AGAIN = (
     "run", "--engine", "scripted", "--model", str(OLD / "script.jsonl"), "--tasks", "smoke", "--limit", "6",
     "--repeats", "2", "--recipe", "k2", "--workers", "1",
 )  # fmt: skip
 SAMPLES = 12
+INCONCLUSIVE = 3
+"""The exit code of `gate` if nothing is decided."""
 VALUES: tuple[Any, ...] = (
     None, True, False, -1, 0, 1, 7, 0.5, 99_999_999, 10**30, float("nan"), float("inf"), -1e308, "", "x", "correct",
-    "engine_error", "smoke", "\ud800", "\0", "a" * 5000, [], ["x"], {}, {"x": 1}, [[[]]],
+    "engine_error", "smoke", "\ud800", "\0", "a" * 5000, [], ["x"], {}, {"x": 1}, [[[]]], -5, 2**63, 10**400,
+    "\x1b[31m", "a\nb", "[/x]", "[bold]", "<script>", "\u202e", json.loads("[" * 300 + "]" * 300),
 )  # fmt: skip
+NUMBERS = (
+    b"1e999",
+    b"-1e999",
+    b"NaN",
+    b"Infinity",
+    b"1" + b"0" * 5000,
+    b"9223372036854775808",
+    b"1e308",
+    b"-0.0",
+)
 Damage = Callable[[random.Random, bytes], bytes]
 
 
@@ -65,6 +69,13 @@ def replace_value(draw: random.Random, content: bytes) -> bytes:
             changed(whole, draw.choice(list(places(whole))), draw.choice(VALUES)), indent=1
         ).encode()
     return b"\n".join(lines)
+
+
+def replace_number(draw: random.Random, content: bytes) -> bytes:
+    """Numbers that `json.dumps` does not write."""
+    numbers = list(re.finditer(rb"(?<=: )-?[0-9.]+", content))
+    start, end = draw.choice(numbers).span()
+    return content[:start] + draw.choice(NUMBERS) + content[end:]
 
 
 def remove_value(draw: random.Random, content: bytes) -> bytes:
@@ -119,7 +130,7 @@ def insert_junk(draw: random.Random, content: bytes) -> bytes:
 
 
 DAMAGES: tuple[Damage, ...] = (
-    replace_value, replace_value, replace_value, remove_value, flip_bytes, cut, shuffle_lines, repeat_lines,
+    replace_value, replace_value, replace_value, replace_number, replace_number, remove_value, flip_bytes, cut, shuffle_lines, repeat_lines,
     remove_lines, insert_junk,
 )  # fmt: skip
 
@@ -128,6 +139,7 @@ def damaged(folder: Path, seed: int) -> Path:
     """Copies of both runs, of which one file of ``k2`` is damaged."""
     draw = random.Random(seed)
     shutil.copytree(OLD, folder)
+    write_policy(folder)
     path = folder / "k2" / draw.choice([RUN, VERDICTS, GENERATIONS])
     path.write_bytes(draw.choice(DAMAGES)(draw, path.read_bytes()))
     return folder
@@ -154,7 +166,9 @@ def invoke(folder: Path, command: tuple[str, ...]) -> tuple[int, str]:
 def hold(folder: Path, command: tuple[str, ...]) -> int:
     """Make sure that a command ends in order or with one message, and return its exit code."""
     code, words = invoke(folder, command)
-    assert code in (0, 1, 2) and (code != 2 or "k2" in words), words
+    assert code in (0, 1, 2, INCONCLUSIVE) and (code != 2 or "k2" in words), words
+    assert code == 2 or not re.search(r"\x1b|\b(inf|nan)\b", words), words
+    words.encode()  # as a terminal would
     return code
 
 
@@ -205,9 +219,11 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
 
 
 READ_BY_NONE = {
-    GENERATIONS: {"leaderboard", "compare", "breakdown", "huggingface"},
+    GENERATIONS: {
+        "leaderboard", "compare", "breakdown", "huggingface", "power", "race", "gate", "budget", "parity",
+    },
     VERDICTS: {"ablation"},
-}
+}  # fmt: skip
 """Words of the commands that do not read a file."""
 
 
@@ -217,6 +233,7 @@ READ_BY_NONE = {
 @pytest.mark.parametrize("name", [GENERATIONS, VERDICTS])
 def test_the_remedy_for_a_damaged_line_works(tmp_path: Path, name: str, line: bytes) -> None:
     folder = shutil.copytree(OLD, tmp_path / "runs")
+    write_policy(folder)
     path = folder / "k2" / name
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:4], line, *lines[5:]]))

@@ -25,15 +25,18 @@ STOPPED = 130
 
 
 class Started:
-    """A `k2eval run` of its own process group."""
+    """A `k2eval run`, or another command, of its own process group.
 
-    def __init__(self, *arguments: str, out: Path) -> None:
-        self.out = out
+    Arguments: ``run`` is the run directory whose generations are counted, if it is not ``out``.
+    """
+
+    def __init__(self, *arguments: str, out: Path, command: str = "run", run: Path | None = None) -> None:
+        self.out = run or out
         self._output = out.parent / f"{out.name}-{random.randrange(10**9)}.txt"
         self._before = self._generated()
         with self._output.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "k2eval", "run", *arguments, "--out", str(out)],
+                [sys.executable, "-m", "k2eval", command, *arguments, "--out", str(out)],
                 stdout=file, stderr=file, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
 
@@ -41,10 +44,10 @@ class Started:
     def output(self) -> str:
         return self._output.read_text()
 
-    def wait(self, limit_s: float = 300) -> int:
+    def wait(self, limit_s: float = 600) -> int:
         return self.process.wait(limit_s)
 
-    def until(self, condition: Callable[[], bool], limit_s: float = 300) -> None:
+    def until(self, condition: Callable[[], bool], limit_s: float = 600) -> None:
         deadline = time.monotonic() + limit_s
         while not condition():
             assert self.process.poll() is None, self.output
@@ -81,7 +84,7 @@ class Started:
         return result
 
     def leaves_nobody(self) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while self.relatives():
             assert time.monotonic() < deadline, [
                 Path(f"/proc/{pid}/cmdline").read_bytes() for pid in self.relatives()
@@ -133,7 +136,7 @@ def test_ctrl_c_ends_a_run_in_order_and_says_how_to_go_on(script: tuple[str, ...
     started = Started(*script, out=tmp_path / "run")
     started.until_generated(10)
     started.signal(signal.SIGINT)
-    assert started.wait(30) == STOPPED
+    assert started.wait() == STOPPED
     started.leaves_nobody()
     assert "Stopping in order. Press Ctrl-C again to stop at once." in started.output
     assert re.search(r"Stopped at \d+ of 100 samples. The same command resumes from there.", started.output)
@@ -147,7 +150,7 @@ def test_ctrl_c_before_anything_was_made_is_no_traceback(script: tuple[str, ...]
     started = Started(*script, out=tmp_path / "run")
     time.sleep(0.7)
     started.signal(signal.SIGINT)
-    assert started.wait(30) == STOPPED, started.output
+    assert started.wait() in (STOPPED, -signal.SIGINT), started.output  # it may still import
     started.leaves_nobody()
     assert "Traceback" not in started.output
 
@@ -159,7 +162,7 @@ def test_ctrl_c_twice_stops_at_once(script: tuple[str, ...], tmp_path: Path) -> 
     time.sleep(0.01)
     started.signal(signal.SIGINT)
     # When the second one comes as Python ends, the system ends the process; a shell shows 130 for both.
-    assert started.wait(10) in (STOPPED, -signal.SIGINT), started.output
+    assert started.wait() in (STOPPED, -signal.SIGINT), started.output
     started.leaves_nobody()
     assert "Traceback" not in started.output
 
@@ -177,7 +180,7 @@ def test_a_second_process_on_the_same_directory_is_refused(script: tuple[str, ..
     first.until_generated(1)
     first.signal(signal.SIGSTOP)
     second = Started(*script, out=tmp_path / "run")
-    assert second.wait(60) == 2, second.output
+    assert second.wait() == 2, second.output
     first.signal(signal.SIGCONT)
     assert "Another process is writing to" in second.output
     assert first.wait() == 0
@@ -216,7 +219,7 @@ async def test_real_vllm_survives_every_way_to_die(
     waiting.until(lambda: "Starting vllm" in waiting.output)
     time.sleep(random.uniform(0, 15))
     waiting.signal(signal.SIGINT)
-    assert waiting.wait(60) == STOPPED, waiting.output
+    assert waiting.wait() == STOPPED, waiting.output
     assert f"Stopped at 0 of {total} samples" in waiting.output and "Traceback" not in waiting.output
     waiting.leaves_nobody()
 
@@ -229,9 +232,10 @@ async def test_real_vllm_survives_every_way_to_die(
     died = Started(*arguments, out=out)
     died.until_generated(random.randrange(10, 60))
     for pid in died.relatives():
-        if b"EngineCore" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"EngineCore" in command or b"vllm.spare" in command:
             os.kill(pid, signal.SIGKILL)
-    assert died.wait(60) == 2, died.output
+    assert died.wait() == 2, died.output
     assert re.search(
         r"\nk2eval: vLLM stopped while answering: .*run the same command again to go on", died.output
     )
@@ -241,7 +245,7 @@ async def test_real_vllm_survives_every_way_to_die(
     stopped = Started(*arguments, out=out)
     stopped.until_generated(random.randrange(10, 60))
     stopped.signal(signal.SIGINT)
-    assert stopped.wait(60) == STOPPED, stopped.output
+    assert stopped.wait() == STOPPED, stopped.output
     assert (
         re.search(rf"Stopped at \d+ of {total} samples", stopped.output) and "Traceback" not in stopped.output
     )

@@ -21,9 +21,10 @@ from k2eval.journal import GENERATIONS, VERDICTS, read_run
 from k2eval.leaderboard import build
 from k2eval.records import NoteKind
 from k2eval.report.breakdown import break_down
-from k2eval.run.plan import Assignment, Work
-from k2eval.run.regrade import check_same, config_of, recorded
+from k2eval.run.plan import Assignment
+from k2eval.run.regrade import recorded, work_of
 from tests.journal.test_run_record import VALUES, changed, places
+from tests.report.reading import texts_in
 
 OLD = Path(__file__).parents[1] / "data" / "run-0.1.0"
 
@@ -72,7 +73,8 @@ def test_they_can_be_compared_and_broken_down() -> None:
 
 def test_they_have_a_report_with_texts(tmp_path: Path) -> None:
     k2eval("report", OLD / "plain", OLD / "k2", "--out", tmp_path / "report")
-    assert "Look at the parts." in (tmp_path / "report" / "report.html").read_text()
+    shown = str(texts_in(tmp_path / "report" / "report.html"))
+    assert "Look at the parts." in shown
 
 
 @pytest.mark.parametrize("form", ["every-eval-ever", "huggingface", "inspect", "lm-eval"])
@@ -167,6 +169,5 @@ def test_whatever_is_damaged_no_reader_fails_but_with_a_clear_error(
 def find(folder: Path) -> list[Assignment]:
     """What ``k2eval grade`` looks for."""
     run = read_run(folder)
-    work = Work(config_of(run, folder, None))
-    check_same(run, work)
+    work = work_of(run, folder)
     return list(recorded(work, run))

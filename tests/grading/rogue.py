@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -45,6 +46,11 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     if word == "chatter":
         print("noise on standard output", flush=True)
         os.write(1, b"more noise\n")
+    if word == "forge":  # as code that has taken a worker over could
+        for number in range(3, 20):
+            if Path(f"/proc/self/fd/{number}").exists() and stat.S_ISFIFO(os.fstat(number).st_mode):
+                os.write(number, b'{"outcome": "correct", "score": 7}\n')
+        time.sleep(600)
     if word == "child":
         if os.fork() == 0:
             time.sleep(600)

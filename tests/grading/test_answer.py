@@ -78,9 +78,9 @@ def test_boxes_on_the_last_line_are_siblings() -> None:
     [r"\boxed{" + "{" * 100_000, r"\boxed{" * 20_000, "{" * 100_000 + r"\boxed{7}", r"\boxed{1}" * 50_000],
 )
 def test_hostile_braces_cost_linear_time(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     find_answer(text, False)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_an_extracted_answer_is_short_and_valid_unicode() -> None:

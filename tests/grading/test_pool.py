@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from k2eval.errors import ConfigError
-from k2eval.grading import GradingJob, GradingPool, grade_all, process
-from k2eval.records import Grade, Outcome
+from k2eval.grading import GradingJob, GradingPool, dispatcher, grade_all, seat
+from k2eval.grading.process import WorkerProcess
+from k2eval.records import Grade, Outcome, Response
 from tests.grading.conftest import make_question
 
 ROGUE = "tests.grading.rogue"
@@ -26,8 +28,13 @@ def pool() -> Iterator[GradingPool]:
         yield pool
 
 
+def response(text: str) -> Response:
+    fields = {"selected": "k", "generations": ("k",), "output_tokens": 1, "recipe_tokens": 1}
+    return Response.model_validate({"text": text, "finish_reason": "stop", **fields})
+
+
 def grade(pool: GradingPool, text: str, *, gold: str = "x", grader: str = ROGUE) -> Grade:
-    return pool.submit(GradingJob(make_question(gold), text, False, grader)).result(timeout=60)
+    return pool.submit(GradingJob(make_question(gold), text, False, grader)).result(timeout=240)
 
 
 def is_alive(pid: int) -> bool:
@@ -50,10 +57,10 @@ def eventually(condition: object, seconds: float = 10.0) -> bool:
 async def test_grades_asynchronously() -> None:
     async with GradingPool(2) as pool:
         grades = await asyncio.gather(
-            pool.grade(make_question("73"), r"\boxed{073}"),
-            pool.grade(make_question("73"), r"\boxed{74}"),
-            pool.grade(make_question("B", options=("x", "y")), r"\boxed{B}"),
-            pool.grade(make_question("73"), r"<think> \boxed{73}"),
+            pool.grade_response(make_question("73"), response(r"\boxed{073}")),
+            pool.grade_response(make_question("73"), response(r"\boxed{74}")),
+            pool.grade_response(make_question("B", options=("x", "y")), response(r"\boxed{B}")),
+            pool.grade_response(make_question("73"), response(r"<think> \boxed{73}")),
         )
     assert [graded.outcome for graded in grades] == ["correct", "wrong", "correct", "truncated"]
 
@@ -87,7 +94,7 @@ def test_a_worker_that_goes_on_within_the_limit_is_not_replaced() -> None:
         future = pool.submit(GradingJob(make_question("x"), "pid", False, ROGUE))
         time.sleep(2.5)  # more wall time than the limit of processor time
         os.kill(worker, signal.SIGCONT)
-        assert int(future.result(timeout=30).extracted or 0) == worker
+        assert int(future.result(timeout=240).extracted or 0) == worker
 
 
 def test_a_worker_without_a_processor_is_not_timed_out() -> None:
@@ -108,7 +115,7 @@ def test_a_worker_without_a_processor_is_not_timed_out() -> None:
 
 
 def test_a_grader_that_does_not_load_is_our_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_START_LIMIT_S", 1.0)
+    monkeypatch.setattr(seat, "START_LIMIT_S", 1.0)
     with GradingPool(1) as pool:
         graded = grade(pool, "x", grader="tests.grading.never_loads")
     assert (graded.outcome, graded.score) == (Outcome.GRADER_ERROR, None)
@@ -127,7 +134,7 @@ def test_a_hung_worker_dies_with_its_children(pool: GradingPool) -> None:
     children = Path(f"/proc/{worker}/task/{worker}/children")
     assert eventually(lambda: children.read_text().split())
     child = int(children.read_text().split()[0])
-    assert future.result(timeout=30).outcome is Outcome.TIMEOUT
+    assert future.result(timeout=240).outcome is Outcome.TIMEOUT
     assert eventually(lambda: not is_alive(child))
 
 
@@ -145,7 +152,7 @@ def test_an_answer_whose_worker_died_once_is_graded(pool: GradingPool, tmp_path:
 def test_the_others_of_a_batch_survive_its_culprit(pool: GradingPool) -> None:
     texts = ["x"] * 20 + ["hang"] + ["x"] * 20 + ["die"] + ["x"] * 20
     futures = [pool.submit(GradingJob(make_question("x"), text, False, ROGUE)) for text in texts]
-    outcomes = [future.result(timeout=60).outcome for future in futures]
+    outcomes = [future.result(timeout=240).outcome for future in futures]
     assert outcomes[20] is Outcome.TIMEOUT and outcomes[41] is Outcome.GRADER_ERROR
     assert outcomes.count(Outcome.CORRECT) == 60
 
@@ -180,14 +187,14 @@ def test_ten_megabytes_of_text_arrive(pool: GradingPool) -> None:
 
 def test_a_grader_with_its_own_limit_is_our_failure_when_it_expires(pool: GradingPool) -> None:
     question = make_question("x", metadata={"limit_s": 0.5})
-    graded = pool.submit(GradingJob(question, "sleep 60", False, SLOW)).result(timeout=30)
+    graded = pool.submit(GradingJob(question, "sleep 60", False, SLOW)).result(timeout=240)
     assert (graded.outcome, graded.score) == (Outcome.GRADER_ERROR, None)
 
 
 def test_a_grader_with_its_own_limit_may_exceed_the_default(pool: GradingPool) -> None:
     question = make_question("sleep 1.5", metadata={"limit_s": 30})
     assert (
-        pool.submit(GradingJob(question, "sleep 1.5", False, SLOW)).result(timeout=30).outcome
+        pool.submit(GradingJob(question, "sleep 1.5", False, SLOW)).result(timeout=240).outcome
         is Outcome.CORRECT
     )
 
@@ -265,7 +272,7 @@ def test_no_worker_outlives_its_parent(end: signal.Signals) -> None:
         pids = [int(word) for word in parent.stdout.readline().split()]
         assert len(pids) == 2 and all(is_alive(pid) for pid in pids)
         parent.send_signal(end)
-        parent.wait(timeout=20)
+        parent.wait(timeout=240)
     assert eventually(lambda: not any(is_alive(pid) for pid in pids))
 
 
@@ -286,7 +293,7 @@ def test_importing_the_pool_imports_no_algebra() -> None:
 
 def test_workers_start_before_the_first_answer_where_graders_are_named() -> None:
     with GradingPool(1, graders=["math"]) as pool:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while not pool.pids() and time.monotonic() < deadline:
             time.sleep(0.01)
         assert len(pool.pids()) == 1
@@ -294,7 +301,7 @@ def test_workers_start_before_the_first_answer_where_graders_are_named() -> None
 
 def test_a_grader_that_cannot_be_loaded_early_stops_no_other() -> None:
     with GradingPool(1, graders=["nonsense"]) as pool:
-        grade = pool.submit(GradingJob(make_question(gold="35"), r"\boxed{35}")).result(timeout=60)
+        grade = pool.submit(GradingJob(make_question(gold="35"), r"\boxed{35}")).result(timeout=240)
     assert grade.outcome is Outcome.CORRECT
 
 
@@ -314,7 +321,7 @@ def test_an_answer_whose_worker_is_hastened_is_graded_by_another(tmp_path: Path)
         result = pool.submit(GradingJob(make_question(text), text, False, ROGUE))
         assert eventually((tmp_path / "started").exists, 60)
         pool.hasten()
-        assert result.result(timeout=60).outcome is Outcome.CORRECT
+        assert result.result(timeout=240).outcome is Outcome.CORRECT
 
 
 def test_a_worker_that_is_killed_leaves_no_temporary_file(
@@ -327,3 +334,45 @@ def test_a_worker_that_is_killed_leaves_no_temporary_file(
         (tmp_path / f"k2eval-{pid}-left").touch()
         grade(pool, "die")
         assert eventually(lambda: not list(tmp_path.iterdir()))
+
+
+def test_workers_that_cannot_be_started_are_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[WorkerProcess] = []
+
+    def start(idle: bool) -> WorkerProcess:
+        if started:
+            raise BlockingIOError("Resource temporarily unavailable")
+        started.append(WorkerProcess(idle))
+        return started[0]
+
+    monkeypatch.setattr(dispatcher, "WorkerProcess", start)
+    with GradingPool(3) as pool:
+        futures = [pool.submit(GradingJob(make_question("x"), "x", False, ROGUE)) for _ in range(50)]
+        assert {future.result(60).outcome for future in futures} == {Outcome.CORRECT}
+
+
+def test_no_worker_at_all_is_our_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(idle: bool) -> WorkerProcess:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(dispatcher, "WorkerProcess", start)
+    with GradingPool(3) as pool:
+        graded = grade(pool, "x")
+    assert graded.outcome is Outcome.GRADER_ERROR and "temporarily unavailable" in graded.detail["reason"]
+
+
+def test_a_reply_that_is_no_grade_is_our_failure(pool: GradingPool) -> None:
+    graded = grade(pool, "forge")
+    assert graded.outcome is Outcome.GRADER_ERROR and "no grade" in graded.detail["reason"]
+    assert grade(pool, "x").outcome is Outcome.CORRECT
+
+
+def test_garbage_is_looked_for_less_often_while_a_pool_is_open() -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    try:
+        with GradingPool(1):
+            assert gc.get_threshold()[0] > 700
+        assert gc.get_threshold() == (700, 10, 10)
+    finally:
+        gc.set_threshold(*before)

@@ -10,8 +10,6 @@ from k2eval.grading.math.structure import parse
 from tests.grading.conftest import make_question
 
 integers = st.integers(-(10**12), 10**12)
-settings.register_profile("grading", deadline=None, max_examples=60)
-settings.load_profile("grading")
 
 INTEGER_FORMS = (
     "{n}", "{n}.0", "{n}.", "${n}$", r"\({n}\)", r"\text{{{n}}}", r"\mathbf{{{n}}}", "x = {n}", r"{n}^\circ",
@@ -77,7 +75,7 @@ def render(left: str, sign: str, right: str) -> str:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(expressions, st.integers(1, 7))
 def test_an_expression_survives_rewriting_and_no_shift(text: str, shift: int) -> None:
     assert grader.matches(text, rf"1 \cdot ({text})")

@@ -10,12 +10,14 @@ import pytest
 
 from k2eval.grading.answer import find_answer
 from k2eval.grading.math.grader import matches
+from k2eval.grading.number import read
 
 DATA = os.environ.get("K2EVAL_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="K2EVAL_DATA does not name the folder of benchmark data")
 
 FILES = ["aime24/train.jsonl", "aime25/test.jsonl", "hmmt_feb_2025/train.jsonl", "math500/test.jsonl",
-         "omni_math/omni_math_rule_2821.test.jsonl"]  # fmt: skip
+         "omni_math/omni_math_rule_2821.test.jsonl", "aime_2026/train.jsonl", "hmmt_nov_2025/train.jsonl",
+         "hmmt_feb_2026/train.jsonl", "imo_answerbench/answerbench_v2.jsonl"]  # fmt: skip
 
 
 def rows(name: str) -> list[dict[str, Any]]:
@@ -26,7 +28,7 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 
 def golds(name: str) -> list[str]:
-    return [str(row["answer"]) for row in rows(name)]
+    return [str(row["Short Answer" if name.startswith("imo") else "answer"]) for row in rows(name)]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -85,3 +87,19 @@ def test_the_boxed_answer_of_a_solution_is_its_gold() -> None:
         share[name] = len(right) / len(boxed)
     assert share["math500/test.jsonl"] == 1.0
     assert share["omni_math/omni_math_rule_2821.test.jsonl"] > 0.97
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("esol/delaney_processed.jsonl", "measured log solubility in mols per litre"),
+        ("freesolv/freesolv.jsonl", "expt"),
+        ("lipophilicity/lipophilicity.jsonl", "exp"),
+    ],
+)
+def test_every_measured_number_is_read_as_itself(name: str, field: str) -> None:
+    values = [row[field] for row in rows(name)]
+    assert [value for value in values if read(f"{value}") != value] == []
+    assert [
+        value for value in values if read(rf"\log S \approx {value} \pm 0.3 \text{{ units}}") != value
+    ] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 from lm_eval import simple_evaluate
@@ -13,7 +14,7 @@ from lm_eval.tasks import TaskManager
 from k2eval.interop.lm_eval_model import register
 from k2eval.journal import GENERATIONS, read_lines
 from k2eval.records import Generation
-from k2eval.tasks.task import tasks_folder
+from k2eval.tasks.files import tasks_folder
 
 
 def write_script(path: Path, **answers: list[str]) -> Path:
@@ -59,17 +60,18 @@ def evaluate(
     manager = TaskManager(
         include_path=[str(path) for path in (tasks_folder(), folder) if path], include_defaults=False
     )
-    results = simple_evaluate(
-        model="k2eval",
-        model_args={
-            key: str(value) if isinstance(value, Path) else value for key, value in arguments.items()
-        },
-        tasks=tasks,
-        task_manager=manager,
-        apply_chat_template=chat,
-        bootstrap_iters=0,
-        **options,
-    )
+    with patch("lm_eval.evaluator.add_env_info"):  # which asks pip for all packages
+        results = simple_evaluate(
+            model="k2eval",
+            model_args={
+                key: str(value) if isinstance(value, Path) else value for key, value in arguments.items()
+            },
+            tasks=tasks,
+            task_manager=manager,
+            apply_chat_template=chat,
+            bootstrap_iters=0,
+            **options,
+        )
     assert results is not None
     return dict(results)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,12 @@ from lm_eval.tasks import TaskManager, get_task_dict
 
 from k2eval.errors import DataError, K2EvalError
 from k2eval.grading.pool import GradingJob, grade_all
-from k2eval.interop.lm_eval import score
+from k2eval.interop.lm_eval import score, score_numbers, without_judge
 from k2eval.records import Grade, Outcome, Question
 from k2eval.tasks.data import QuestionSet, load_questions
+from k2eval.tasks.files import task_files, tasks_folder
 from k2eval.tasks.scicode.problems import problem_of
-from k2eval.tasks.task import load_tasks, task_files, tasks_folder
+from k2eval.tasks.task import load_tasks
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -26,17 +28,19 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
+COMPARED = 100
+"""Documents of each task whose messages are compared; those that one template makes differ by their fields alone."""
 ASKED = 3
 """Questions of each task whose recorded responses are graded through both doors."""
 
 
 def result(name: str) -> QuestionSet:
     """Our door; skips where the rows are not at hand."""
-    [task] = load_tasks([name])
+    [task] = load_tasks([name], without_judge(name))
     if not task.spec.data.bundled and not os.environ.get("K2EVAL_DATA"):
         pytest.skip("K2EVAL_DATA names no folder of real rows")
     try:
-        questions = load_questions(task, data=None)
+        questions = load_questions(task, data=None, hub=False)
         questions.items()
         return questions
     except DataError as error:
@@ -48,7 +52,6 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import datasets
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
 def theirs(name: str) -> Any:
@@ -58,33 +61,31 @@ def theirs(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", list(task_files()))
-def test_the_prompts_are_the_same_message_by_message(name: str) -> None:
+def test_questions_messages_sampling_and_repeats_are_the_same(name: str) -> None:
     questions, task = result(name), theirs(name)
-    documents = list(task.test_docs())
-    # Where prompts differ from run to run, every run is a document of its own.
-    runs = 1 + max(document["repeat_index"] for document in documents)
-    ours = [question for repeat_index in range(runs) for question in questions.questions(repeat_index)]
-    assert [document["id"] for document in documents] == [question.id for question in ours]
-    for question, document in zip(ours, documents, strict=True):
-        rendered = task.fewshot_context(
-            document, 0, apply_chat_template=True, chat_template=lambda turns, **_: json.dumps(turns)
-        )
-        assert json.loads(rendered) == [turn.model_dump() for turn in question.messages]
-
-
-@pytest.mark.parametrize("name", list(task_files()))
-def test_sampling_and_repeats_are_the_same(name: str) -> None:
+    compare_messages(questions, task)
     [ours] = load_tasks([name])
-    result(name)
-    config = theirs(name).config
-    given = config.generation_kwargs
+    given = task.config.generation_kwargs
     assert (given["temperature"], given["top_p"], given["max_gen_toks"], tuple(given["until"])) == (
         ours.sampling.temperature,
         ours.sampling.top_p,
         ours.sampling.max_tokens,
         ours.sampling.stop,
     )
-    assert config.metadata.get("repeats", config.repeats) == ours.repeats
+    assert task.config.metadata.get("repeats", task.config.repeats) == ours.repeats
+
+
+def compare_messages(questions: QuestionSet, task: Any) -> None:
+    documents = list(task.test_docs())
+    # Where prompts differ from run to run, every run is a document of its own.
+    runs = 1 + max(document["repeat_index"] for document in documents)
+    ours = [question for repeat_index in range(runs) for question in questions.questions(repeat_index)]
+    assert [document["id"] for document in documents] == [question.id for question in ours]
+    for number in {*range(0, len(ours), -(-len(ours) // COMPARED)), len(ours) - 1}:
+        rendered = task.fewshot_context(
+            documents[number], 0, apply_chat_template=True, chat_template=lambda turns, **_: json.dumps(turns)
+        )
+        assert json.loads(rendered) == [turn.model_dump() for turn in ours[number].messages]
 
 
 def recorded(question: Question) -> Iterator[str]:
@@ -100,7 +101,11 @@ def recorded(question: Question) -> Iterator[str]:
     yield ""
 
 
-@pytest.mark.parametrize("name", list(task_files()))
+FIRST_OF_FOLDERS = list({path.parent: name for name, path in reversed(task_files().items())}.values())
+"""One task of each folder; its siblings differ by their questions alone."""
+
+
+@pytest.mark.parametrize("name", FIRST_OF_FOLDERS)
 def test_recorded_responses_get_the_same_score(name: str) -> None:
     ours, task = result(name).questions()[:ASKED], theirs(name)
     documents = list(task.test_docs())[:ASKED]
@@ -202,6 +207,28 @@ def test_a_question_that_could_not_be_graded_at_all_is_an_error() -> None:
     broken = Grade.of(Outcome.GRADER_ERROR, reason="no sandbox").model_dump(mode="json")
     with pytest.raises(K2EvalError, match=r"None of 1 responses to question q could be graded: .*no sandbox"):
         score({"id": "q"}, [[broken]])
+
+
+@pytest.mark.parametrize("name", ["brumo25", "smt25", "cmimc25", "apex25", "apex_shortlist"])
+def test_competitions_on_rows_made_by_hand_are_asked_alike(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [task] = load_tasks([name])
+    place = tmp_path / task.spec.data.files[0]
+    place.parent.mkdir()
+    place.write_text(
+        json.dumps({"problem_idx": 7, "problem": "Compute $1/2 + 1/4$.", "answer": "3/4"}) + "\n"
+    )
+    monkeypatch.setenv("K2EVAL_DATA", str(tmp_path))
+    compare_messages(result(name), theirs(name))
+
+
+def test_numeric_answers_have_the_mean_of_their_errors() -> None:
+    near = Grade.of(Outcome.CORRECT, "2", reading=2.0, residual=0.25).model_dump(mode="json")
+    far = Grade.of(Outcome.WRONG, "1", reading=1.0, residual=-0.75).model_dump(mode="json")
+    none = Grade.of(Outcome.NO_ANSWER).model_dump(mode="json")
+    assert score_numbers({"id": "q"}, [[near, far, none]])["absolute_error"] == 0.5
+    assert math.isnan(score_numbers({"id": "q"}, [[none]])["absolute_error"])
 
 
 def test_options_are_shuffled_alike_in_every_run() -> None:

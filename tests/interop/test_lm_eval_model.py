@@ -19,7 +19,7 @@ from k2eval.interop.lm_eval_batch import Chat
 from k2eval.interop.lm_eval_model import K2EvalModel, register
 from k2eval.journal import read_run
 from k2eval.run.runner import Runner
-from k2eval.tasks.task import tasks_folder
+from k2eval.tasks.files import tasks_folder
 from tests import scripted_runs as runs
 from tests.interop.support import evaluate, generations, responses, write_script, write_sums
 
@@ -208,6 +208,12 @@ def test_an_answer_begun_by_the_task_is_refused(tmp_path: Path, script: Path) ->
     folder = write_sums(tmp_path / "begun", gen_prefix="The sum is")
     with pytest.raises(ConfigError, match="begins the answer itself"):
         evaluate(["sums"], {"pretrained": script, "out": tmp_path / "run"}, folder)
+
+
+def test_a_protocol_is_refused(tmp_path: Path, script: Path) -> None:
+    (tmp_path / "run.yaml").write_text("protocol: matharena\n")
+    with pytest.raises(ConfigError, match="lm-eval itself writes the prompts"):
+        K2EvalModel(pretrained=str(script), out=str(tmp_path / "run"), config=str(tmp_path / "run.yaml"))
 
 
 def test_a_run_directory_is_needed(script: Path) -> None:

@@ -71,10 +71,48 @@ def test_the_same_description_is_the_same_text(tmp_path: Path) -> None:
     assert FULL.to_json().startswith('{\n "k2eval": "0.2.0",\n "format": 2,\n "name": "run",\n')
 
 
-def test_texts_that_no_encoding_has_are_kept(tmp_path: Path) -> None:
-    odd = run_record(name="a\ud800\u2028")
+def test_whatever_a_server_says_of_itself_can_be_read_again(tmp_path: Path) -> None:
+    told = {"version": "1\ud800\0", "limit": float("inf"), "parameters": 10**400}
+    odd = run_record(
+        engine=EngineRecord(
+            settings=told, notes=(note("slow\ud800\x1b[31m\n"),), fingerprints=dict.fromkeys(ROLES, "f00d")
+        )
+    )
     (tmp_path / "run.json").write_text(odd.to_json())
-    assert read_run_record(tmp_path / "run.json").name == "a\ud800\u2028"
+    engine = read_run_record(tmp_path / "run.json").engine
+    assert engine.settings == {"version": "1?\ufffd", "limit": None, "parameters": "more than 1e300"}
+    assert engine.notes[0].text == "slow?\ufffd[31m"
+
+
+@pytest.mark.parametrize("path", [("name",), ("model", "name"), ("recipe",), ("tasks", "t", "title")])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("\ud800", "UTF-8"),
+        ("a\nb", "one line"),
+        ("\x1b[31m", "one line"),
+        ("\u202eb", "one line"),
+        ("\0", ""),
+    ],
+    ids=ascii,
+)
+def test_a_name_that_a_table_cannot_show_is_refused(
+    tmp_path: Path, path: tuple[str, ...], text: str, words: str
+) -> None:
+    with pytest.raises(JournalError, match=f"run.json.*{words}"):
+        read(changed(json.loads(FULL.to_json()), path, text), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "number", ["1" + "0" * 400, "1" + "0" * 5000, "9223372036854775808", "1e999", "NaN", "-Infinity"]
+)
+@pytest.mark.parametrize("place", ['"seed": 0', '"generated_tokens": 1000', '"dtype": "float32"'])
+def test_a_number_that_no_table_holds_is_refused(tmp_path: Path, place: str, number: str) -> None:
+    text = FULL.to_json().replace(place, f"{place.partition(':')[0]}: {number}")
+    assert text != FULL.to_json()
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(JournalError, match=r"run\.json: expected the JSON .*expected .*number"):
+        read_run_record(tmp_path / "run.json")
 
 
 def test_a_description_cannot_be_changed() -> None:

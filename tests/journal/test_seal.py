@@ -1,13 +1,18 @@
 """Checksums, signatures, and the memory of what was verified."""
 
+import json
+import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from k2eval.errors import ConfigError
 from k2eval.journal import (
+    GENERATIONS,
     SEAL,
+    SIGNATURE,
     VERDICTS,
     Journal,
     is_verified,
@@ -102,6 +107,39 @@ def test_a_damaged_seal_is_a_fault(folder: Path, text: str) -> None:
     assert seal_faults(folder) == [f"{SEAL} is not what `k2eval verify --sign` writes"]
 
 
+@pytest.mark.parametrize("name", ["../run.json", "/etc/passwd", ".lock", ""])
+def test_checksums_of_other_files_are_a_fault(folder: Path, name: str) -> None:
+    (folder / SEAL).write_text(json.dumps({"sha256": {name: "0" * 64}}))
+    assert seal_faults(folder) == [f"{SEAL} speaks of {name!r}, which is no file of a run"]
+
+
+@pytest.mark.parametrize("name", [SEAL, SIGNATURE])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_a_seal_that_is_no_file_is_refused_at_once(
+    folder: Path, key: Path, name: str, make: Callable[[Path], None]
+) -> None:
+    sign(folder, key)
+    (folder / name).unlink()
+    make(folder / name)
+    with pytest.raises(ConfigError, match=f"Expected .*{name} to be a regular file"):
+        signer(folder)
+    assert name == SIGNATURE or seal_faults(folder)
+
+
+def test_a_signature_without_its_checksums_is_refused(folder: Path, key: Path) -> None:
+    sign(folder, key)
+    (folder / SEAL).unlink()
+    with pytest.raises(ConfigError, match=r"signs .*, which is missing"):
+        signer(folder)
+
+
+@pytest.mark.parametrize("name", [GENERATIONS, VERDICTS])
+def test_a_file_that_was_removed_after_it_was_signed_is_named(folder: Path, key: Path, name: str) -> None:
+    sign(folder, key)
+    (folder / name).unlink()
+    assert seal_faults(folder) == [f"{name} is not the file that {SEAL} speaks of"]
+
+
 def test_a_key_that_is_none_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Cannot sign with"):
         sign(folder, tmp_path / "nothing")
@@ -121,4 +159,12 @@ def test_what_was_verified_is_remembered_until_a_file_changes(folder: Path, cach
     remember_verified(folder)
     assert is_verified(folder)
     (folder / VERDICTS).write_text("")
+    assert not is_verified(folder)
+
+
+def test_what_an_earlier_k2eval_let_through_is_not_remembered(
+    folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember_verified(folder)
+    monkeypatch.setattr("k2eval.journal.seal._CHECKS", 10**6)
     assert not is_verified(folder)

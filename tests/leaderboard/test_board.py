@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from k2eval.errors import ConfigError
-from k2eval.leaderboard import build
+from k2eval.leaderboard import Order, build
 from k2eval.records import Outcome, Sampling
 from k2eval.statistics import average
 from tests.leaderboard.synthetic import bernoulli, verdict, write_run
@@ -102,12 +102,12 @@ def test_a_part_of_the_questions_is_marked_and_not_compared(tmp_path: Path) -> N
 def test_rows_that_lack_a_benchmark_are_not_ranked(tmp_path: Path) -> None:
     both = [write_run(tmp_path / name, {"t": HARD, "u": HARD}) for name in "ab"]
     frame = build([*both, write_run(tmp_path / "c", {"t": EASY})]).frame.set_index("run")
-    assert np.isnan(frame["math_micro_rank"]["c"])
+    assert np.isnan(frame["math_micro_group"]["c"])
     assert "over 1 of 2 benchmarks: not ranked" in frame["math_micro_notes"]["c"]
     assert frame.index[-1] == "c"
 
 
-def test_ranks_have_intervals(tmp_path: Path) -> None:
+def test_rows_that_cannot_be_told_apart_share_their_places(tmp_path: Path) -> None:
     shifts = {"a": 0.3, "b": 0.01, "c": 0.0}
     runs = [
         write_run(
@@ -116,10 +116,52 @@ def test_ranks_have_intervals(tmp_path: Path) -> None:
         for name, shift in shifts.items()
     ]
     frame = build(runs).frame.set_index("run")
-    places = [
-        tuple(frame.loc[name, [f"math_micro_rank{end}" for end in ("_low", "_high")]]) for name in shifts
+    columns = [f"math_micro_{end}" for end in ("group", "rank_low", "rank_high")]
+    assert [tuple(frame.loc[name, columns]) for name in shifts] == [(1, 1, 1), (2, 2, 3), (2, 2, 3)]
+    assert frame["math_micro_standing"].to_dict() == {"a": "best", "b": "", "c": ""}
+
+
+def test_benchmarks_have_groups_of_their_own(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / name, {"t": [[score]] * 40, "u": [[1.0], [0.0]] * 20})
+        for name, score in (("a", 1.0), ("b", 0.0))
     ]
-    assert places == [(1, 1), (2, 3), (2, 3)]
+    frame = build(runs).frame.set_index("run")
+    assert frame["t_group"].to_dict() == {"a": 1, "b": 2}
+    assert frame["u_group"].to_dict() == {"a": 1, "b": 1}
+
+
+def test_more_rows_need_a_larger_difference(tmp_path: Path) -> None:
+    """All pairs of rows share the level, so that a table of many rows does not part equal ones."""
+    old, new = bernoulli(60, 8, 0.5, 1), bernoulli(60, 8, 0.5, 1, 0.08)
+    runs = [write_run(tmp_path / name, {"t": table}) for name, table in (("old", old), ("new", new))]
+    many = [write_run(tmp_path / f"other-{number}", {"t": old}) for number in range(40)]
+    assert build(runs).frame.set_index("run")["t_group"]["old"] == 2
+    assert build([*runs, *many]).frame.set_index("run")["t_group"]["old"] == 1
+
+
+def test_rows_may_be_ordered_by_the_lower_ends_of_their_intervals(tmp_path: Path) -> None:
+    few = write_run(tmp_path / "few", {"t": [[1.0]] * 9 + [[0.0]]}, infos={"t": {"fingerprint": "f"}})
+    many = write_run(tmp_path / "many", {"t": [[1.0]] * 85 + [[0.0]] * 15}, infos={"t": {"fingerprint": "g"}})
+    assert build([many, few]).frame["run"].tolist() == ["few", "many"]
+    assert build([many, few], order="lower").frame["run"].tolist() == ["many", "few"]
+
+
+@pytest.mark.parametrize("order", ["score", "lower"])
+def test_a_row_that_lacks_a_benchmark_stands_below_the_ranked_ones_and_says_so(
+    tmp_path: Path, order: Order
+) -> None:
+    """Nothing stands for the missing score: no zero, no mean of others, and no rank by the rest."""
+    both = [write_run(tmp_path / name, {"t": HARD, "u": HARD}) for name in "ab"]
+    board = build([write_run(tmp_path / "c", {"t": [[1.0, 1.0]] * 4}), *both], order=order)
+    row = board.frame.set_index("run").loc["c"]
+    assert board.frame["run"].tolist()[-1] == "c"
+    for name in board.averages:
+        assert (row[name], row[f"{name}_benchmarks"]) == (100, 1)
+        assert row[f"{name}_notes"] == ("over 1 of 2 benchmarks: not ranked",)
+        assert row[[f"{name}_group", f"{name}_rank_low", f"{name}_rank_high"]].isna().all()
+        assert row[f"{name}_standing"] == ""
+    assert np.isnan(row["u"])
 
 
 def test_a_smaller_find_is_said(tmp_path: Path) -> None:
@@ -161,7 +203,7 @@ def test_an_unfinished_row_is_never_the_best(tmp_path: Path) -> None:
     frame = build(runs).frame.set_index("run")
     assert list(frame.index) == ["a", "b", "c"]
     assert frame["t_standing"].to_dict() == {"a": "best", "b": "best", "c": ""}
-    assert frame["math_micro_rank"].isna().to_dict() == {"a": False, "b": False, "c": True}
+    assert frame["math_micro_group"].isna().to_dict() == {"a": False, "b": False, "c": True}
 
 
 def test_truncation_missing_answers_tokens_and_speed_are_columns(tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from k2eval.errors import JournalError
+from k2eval.journal import read_run, read_verdicts
 from k2eval.leaderboard import load_run, load_runs
 from k2eval.records import Outcome
 from tests.leaderboard.synthetic import verdict, verdicts, write_run
@@ -50,6 +53,42 @@ def test_a_torn_last_line_is_left_out_with_a_warning(tmp_path: Path) -> None:
     run = load_run(path.parent)
     assert run.tasks["t"].graded == 2
     assert "torn" in run.warnings[0]
+
+
+@pytest.mark.parametrize("change", [{"unknown": 1}, {"finish_reason": "nonsense"}, {"notes": 3}])
+def test_a_last_line_counts_for_tables_if_it_counts_for_every_reader(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    folder = write_run(tmp_path / "a", {"t": [[1, 0]]})
+    path = folder / "verdicts.jsonl"
+    forged = json.loads(path.read_text().splitlines()[1]) | {"outcome": "correct", "score": 1.0} | change
+    path.write_text(path.read_text() + json.dumps(forged))
+    assert len(list(read_verdicts(folder, read_run(folder)))) == 2
+    run = load_run(folder)
+    assert run.tasks["t"].scores.tolist() == [[1, 0]]
+    assert "torn" in run.warnings[0]
+
+
+@pytest.mark.parametrize("content", ["null\n", "null\nnull\n", "1\n", '"a"\n', "{}\n"])
+def test_a_journal_without_any_verdict_is_an_error_and_not_the_end_of_the_process(
+    tmp_path: Path, content: str
+) -> None:
+    folder = write_run(tmp_path / "a", {"t": [[1, 0]]})
+    (folder / "verdicts.jsonl").write_text(content)
+    code = (
+        f"from pathlib import Path; from k2eval.leaderboard import load_run; load_run(Path({str(folder)!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "JournalError" in done.stderr, done
+
+
+@pytest.mark.parametrize("between", ["\r", " ", ""])
+def test_two_verdicts_on_one_line_are_refused(tmp_path: Path, between: str) -> None:
+    path = write_run(tmp_path / "a", {"t": [[1, 0]]}) / "verdicts.jsonl"
+    first, second = path.read_text().splitlines()
+    path.write_text(first + between + second + "\n")
+    with pytest.raises(JournalError, match=r"verdicts\.jsonl:1"):
+        load_run(path.parent)
 
 
 def test_a_last_line_without_newline_counts_if_it_is_whole(tmp_path: Path) -> None:
@@ -161,3 +200,11 @@ def test_repeats_that_no_verdicts_justify_take_no_memory(tmp_path: Path) -> None
     folder = write_run(tmp_path / "a", {"t": [[1, 1]]}, infos={"t": {"repeats": 2_000_000_000}})
     with pytest.raises(JournalError, match="2000000000 repeats"):
         load_run(folder)
+
+
+def test_a_run_of_0_1_0_that_names_other_questions_than_it_asked_says_so(tmp_path: Path) -> None:
+    """k2eval 0.1.0 named the first questions of a task, whichever lm-eval had asked."""
+    hashes = {"t-0": "aa", "t-1": "bb", "other": "cc"}
+    path = write_run(tmp_path / "run", {"t": [[1.0]] * 3}, infos={"t": {"hashes": hashes}}, k2eval="0.1.0")
+    [note] = load_run(path).tasks["t"].info.notes
+    assert note.text.startswith("1 of 3 questions with verdicts are not those that run.json names")

@@ -63,10 +63,30 @@ def test_the_csv_has_one_number_per_cell(tmp_path: Path, runs: list[Path]) -> No
 def test_published_figures_are_not_in_the_csv(tmp_path: Path, runs: list[Path]) -> None:
     path, page, _ = write(build(runs, published=SHIPPED), tmp_path / "board")
     assert "K2-Think" not in path.read_text()
-    measured, published = page.read_text().split("## Published figures")
+    measured, published = page.read_text().split("## Published figures\n")
     assert "K2-Think" not in measured
     assert "90.83" in published
     assert "67.99" in published
+
+
+def test_figures_of_benchmarks_that_are_not_run_here_are_in_a_table_of_their_own(
+    tmp_path: Path, runs: list[Path]
+) -> None:
+    _, page, html = write(build(runs, published=SHIPPED), tmp_path / "board")
+    run_here, elsewhere = page.read_text().split("## Published figures")[1:]
+    assert "BrowseComp |" not in run_here
+    for title in (
+        "HLE, text only, with tools",
+        "BrowseComp",
+        "τ²-Bench",
+        "Terminal-Bench 1",
+        "Terminal-Bench 2.0",
+    ):
+        assert f"| {title} |" in elsewhere
+    row = next(line for line in elsewhere.splitlines() if line.startswith("| Kimi K2 Thinking |"))
+    assert row.startswith("| Kimi K2 Thinking | 44.90 | 60.20 | – | – | 47.10 | – |")
+    assert "K2-Think 32B" not in elsewhere
+    assert "Published figures of other benchmarks" in html.read_text()
 
 
 def test_the_page_marks_best_incomplete_and_failed(tmp_path: Path, runs: list[Path]) -> None:

@@ -55,12 +55,12 @@ def test_greedy_replies_are_those_of_transformers(model: Nano, stock: "PreTraine
 
 
 def test_a_smaller_batch_finishes_what_is_unfinished(model: Nano, monkeypatch: pytest.MonkeyPatch) -> None:
-    prompts = [torch.randint(0, 300, (5 + i,)).tolist() for i in range(20)]
-    alone = sampling.Sampler(model, end=299, most=100, greedy=True, batch=20, longest=48)(prompts)
+    prompts = [torch.randint(0, 300, (5 + i,)).tolist() for i in range(12)]
+    alone = sampling.Sampler(model, end=299, most=30, greedy=True, batch=12, longest=48)(prompts)
     common = max(range(300), key=lambda token: sum(token in draw.tokens for draw in alone))
-    whole = sampling.Sampler(model, end=common, most=100, greedy=True, batch=20, longest=48)
-    monkeypatch.setattr(sampling, "_SMALLEST", 8)
-    nested = sampling.Sampler(model, end=common, most=100, greedy=True, batch=20, longest=48)
+    whole = sampling.Sampler(model, end=common, most=30, greedy=True, batch=12, longest=48)
+    monkeypatch.setattr(sampling, "_SMALLEST", 4)
+    nested = sampling.Sampler(model, end=common, most=30, greedy=True, batch=12, longest=48)
     assert nested.small is not None
     assert [draw.tokens for draw in nested(prompts)] == [draw.tokens for draw in whole(prompts)]
 

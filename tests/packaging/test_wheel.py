@@ -170,7 +170,7 @@ def test_the_installed_package_works_from_python(installed: Path, runs: Path) ->
 def test_stock_lm_eval_reads_the_installed_tasks(installed: Path, tmp_path: Path, name: str) -> None:
     program = (
         "from lm_eval.tasks import TaskManager, get_task_dict\n"
-        "from k2eval.tasks.task import tasks_folder\n"
+        "from k2eval.tasks.files import tasks_folder\n"
         "manager = TaskManager(include_path=str(tasks_folder()), include_defaults=False)\n"
         f"print(len(list(get_task_dict([{name!r}], manager)[{name!r}].test_docs())))\n"
     )
@@ -180,7 +180,7 @@ def test_stock_lm_eval_reads_the_installed_tasks(installed: Path, tmp_path: Path
 
 def test_an_editable_install_reads_the_tasks_of_its_checkout(copy: Path, tmp_path: Path) -> None:
     executables = environment(tmp_path / "editable", "-e", copy)
-    program = "from k2eval.tasks.task import task_files; print(task_files()['smoke'])"
+    program = "from k2eval.tasks.files import task_files; print(task_files()['smoke'])"
     assert call([executables / "python", "-c", program], tmp_path).strip() == str(
         copy / "tasks/smoke/smoke.yaml"
     )

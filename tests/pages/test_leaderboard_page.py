@@ -6,7 +6,7 @@ import pytest
 
 from k2eval.leaderboard import build, write
 from tests.leaderboard.synthetic import bernoulli, write_run
-from tests.pages.browser import Browser, needs_browser
+from tests.pages.browser import PHONE, Browser, needs_browser
 from tests.run_records import session_record
 
 SHIPPED = Path(__file__).parents[2] / "leaderboards" / "published.csv"
@@ -39,7 +39,7 @@ def test_names_are_text_and_not_markup(page: Path) -> None:
 
 
 def test_measured_and_published_are_apart(page: Path) -> None:
-    measured, published = page.read_text().split("Published figures")
+    measured, published = page.read_text().split("<h2>Published figures</h2>")
     assert "K2-Think" not in measured
     assert "K2-Think" in published
 
@@ -69,7 +69,15 @@ def test_the_theme_can_be_switched(browser: Browser, page: Path) -> None:
 
 @needs_browser
 def test_a_phone_scrolls_the_table_and_not_the_page(browser: Browser, page: Path) -> None:
+    browser.look(PHONE)
     browser.open(page)
-    browser.size(500, 900)
     assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
-    browser.size(1400, 900)
+    browser.shoot("leaderboard-light-phone")
+
+
+@needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_the_page(browser: Browser, page: Path, scheme: str) -> None:
+    browser.look(scheme=scheme)
+    browser.open(page)
+    assert browser.faults() == []

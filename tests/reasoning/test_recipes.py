@@ -13,7 +13,9 @@ from k2eval.grading import grader_for
 from k2eval.journal import read_run
 from k2eval.reasoning import AUTO, Detection, format_named
 from k2eval.recipes import recipe_for
-from k2eval.records import ROLES, Grade, Outcome, ReasoningFormat, Request, Response
+from k2eval.recipes.answers import answer_of
+from k2eval.recipes.judge import read_index, reply_of
+from k2eval.records import ROLES, Generation, Grade, Outcome, ReasoningFormat, Request, Response, Role
 from k2eval.run.runner import Runner
 from tests.recipes.support import QUESTION, Asked, sample_of
 from tests.scripted_runs import config
@@ -24,12 +26,18 @@ SHAPES: dict[str, str] = {
     "mistral": "[THINK]{}[/THINK]{}",
     "seed": "<seed:think>{}</seed:think>{}",
     "gemma": "<|channel>thought\n{}<channel|>{}",
+    "kimi_vl": "◁think▷{}◁/think▷{}",
+    "sky": "<|begin_of_thought|>\n\n{}\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\n{}\n\n<|end_of_solution|>",
+    "medgemma": "<unused94>thought\n{}<unused95>{}",
+    "apertus": "<|inner_prefix|>{}<|inner_suffix|>{}<|assistant_end|>",
+    "solar": "<|think|>{}<|end|><|begin|>assistant<|content|>{}<|flush|>",
+    "s1": "<|im_start|>think\n{}\n<|im_start|>answer\n{}",
 }
 RECIPES = ("plain", "plan", "bo3", "k2")
 GUESS = f"They want it inside <answer> and </answer> tags. SECRET. Is it \\boxed{{{QUESTION.gold}}}?"
 
 
-def student(shape: str, answers: Callable[[Request], str]) -> Asked:
+def student(shape: str, answers: Callable[[Request], str], kind: type[Asked] | None = None) -> Asked:
     """Think in this shape, with the right answer as a guess, and answer as ``answers`` says."""
 
     def script(request: Request) -> str:
@@ -39,13 +47,14 @@ def student(shape: str, answers: Callable[[Request], str]) -> Asked:
             return shape.format(GUESS + ' {"index": 1}', '{"explanation": "", "index": 0}')
         return shape.format(GUESS, answers(request))
 
-    return Asked(script)
+    return (kind or Asked)(script)
 
 
 async def respond(recipe: str, asked: Asked, form: ReasoningFormat) -> tuple[Response, Grade]:
     response = await recipe_for(recipe)(sample_of(asked, reasoning=dict.fromkeys(ROLES, form)))
     truncated = response.finish_reason == "length"
-    return response, grader_for("math").grade_response(QUESTION, response.text, truncated, response.reasoning)
+    grade = grader_for("math").grade_response
+    return response, grade(QUESTION, response.text, truncated, response.reasoning, response.answer_start)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -80,6 +89,58 @@ async def test_a_response_cut_within_its_reasoning_is_truncated(name: str, recip
     cut = SHAPES[name].format(GUESS, "").partition("?")[0]
     _, grade = await respond(recipe, Asked(lambda request: cut), AUTO)
     assert grade.outcome is Outcome.TRUNCATED
+
+
+class Server(Asked):
+    """Splits reasoning off, and gives it between marks with the place where the answer starts."""
+
+    async def __call__(self, request: Request, role: Role) -> Generation:
+        generation = await super().__call__(request, role)
+        thought, _, content = generation.text.partition("|||")
+        changes = {
+            "text": f"<think>{thought}{'</think>' if content else ''}{content}",
+            "answer_start": len(f"<think>{thought}{'</think>' if content else ''}"),
+            "finish_reason": "stop" if content else "length",
+        }
+        return generation.model_copy(update=changes)
+
+
+BLOCK = f"SECRET <think>hm</think><answer>{QUESTION.gold}</answer> or so"
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+async def test_an_answer_behind_a_servers_boundary_counts_and_no_prompt_shows_what_is_before(
+    recipe: str,
+) -> None:
+    answer = "\\boxed{{{}}}".format
+    asked = student(
+        f"{BLOCK} {{}}|||{{}}",
+        lambda request: answer(42 if request.stage == "solve" else request.seed),
+        Server,
+    )
+    _, grade = await respond(recipe, asked, AUTO)
+    assert grade.outcome is Outcome.CORRECT
+    assert not any(
+        "SECRET" in message.content for request in asked.engine.requests for message in request.messages
+    )
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize(
+    ("text", "outcome"), [(f"{BLOCK}|||I cannot tell.", Outcome.NO_ANSWER), (BLOCK, Outcome.TRUNCATED)]
+)
+async def test_a_block_before_a_servers_boundary_is_no_answer(
+    recipe: str, text: str, outcome: Outcome
+) -> None:
+    response, grade = await respond(recipe, Server(lambda request: text), AUTO)
+    assert (grade.outcome, answer_of(QUESTION, response).vote) == (outcome, None)
+
+
+async def test_a_judges_reply_that_a_server_took_for_reasoning_is_read() -> None:
+    text = '{"explanation": "", "index": 1}'
+    sample = sample_of(Server(lambda request: f"{text}||| "))
+    generation = await sample.generate("judge.0-1", QUESTION.messages, role="judge")
+    assert read_index(reply_of(sample, generation, "judge")) == 1
 
 
 async def start(out: Path, setting: str) -> str:

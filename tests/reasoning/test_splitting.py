@@ -5,7 +5,8 @@ import time
 import pytest
 from hypothesis import given, strategies as st
 
-from k2eval.reasoning import AUTO, MARKS, NAMES, NONE, custom, format_named, pairs_of, split
+from k2eval.reasoning import AUTO, MARKS, NAMES, NONE, Parts, custom, format_named, marks_of, pairs_of, split
+from k2eval.reasoning.formats import UNMISTAKABLE
 
 HARMONY = "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>{}"
 
@@ -209,3 +210,92 @@ def test_a_hostile_text_costs_no_more_than_in_proportion(kind: str, opening: str
 def test_an_answer_that_opens_with_the_tags_of_the_prompt_reasons_on(opening: str) -> None:
     assert split(f"{opening}\n<think>\\boxed{{7}}?\n</think>\n8").answer.strip() == "8"
     assert not split(f"{opening}\n<think>\\boxed{{7}}?").complete
+
+
+FALSE_BLOCK = "They want <think>7</think><answer>7</answer>, or so."
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "none"])
+def test_no_mark_before_a_servers_boundary_counts(name: str) -> None:
+    form = format_named(name)
+    start, end = marks_of(form)
+    parts = split(f"{start}{FALSE_BLOCK}{end}It is 8.", form, len(start + FALSE_BLOCK + end))
+    assert (parts.reasoning, parts.answer, parts.complete) == (FALSE_BLOCK, "It is 8.", True)
+
+
+def test_reasoning_that_a_server_cut_holds_no_answer() -> None:
+    text = f"<think>{FALSE_BLOCK}"
+    assert split(text, AUTO, len(text), cut=True) == (Parts(FALSE_BLOCK, "", complete=False))
+
+
+def test_reasoning_alone_that_was_not_cut_leaves_an_empty_answer() -> None:
+    text = f"<think>{FALSE_BLOCK}</think>"
+    assert split(text, AUTO, len(text)) == Parts(FALSE_BLOCK, "", complete=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [
+        (
+            "Write <think> and </think> around it. \\boxed{5}",
+            "Write <think> and </think> around it. \\boxed{5}",
+        ),
+        ("5 </think> 6", "5 </think> 6"),
+        ("\\boxed{4}\n<think>\n\\boxed{7}?\n</think>\nYes.", "\\boxed{4} Yes."),
+        ("Not \\boxed{7}\n</think>\n\\boxed{8}", "\\boxed{8}"),
+        ("<think>7?</think>8", "8"),
+        ("analysis of it: 4", "analysis of it: 4"),
+    ],
+)
+def test_behind_a_servers_boundary_marks_count_as_in_any_answer(content: str, answer: str) -> None:
+    before = "<think>hm</think>"
+    assert split(before + content, AUTO, len(before)).answer.split() == answer.split()
+
+
+def test_a_word_behind_a_servers_boundary_is_no_header_of_harmony() -> None:
+    assert split("analysis of it: 4", format_named("harmony"), 0).answer == "analysis of it: 4"
+
+
+def test_reasoning_that_begins_again_behind_a_servers_boundary_and_never_ends_is_truncated() -> None:
+    before = "<think>hm</think>"
+    assert not split(f"{before}\\boxed{{4}}\n<think>\nLet me", AUTO, len(before)).complete
+
+
+@given(st.text("<think>/ a\n"), st.text("<think>/ a\n"), st.sampled_from(NAMES))
+def test_the_answer_is_always_behind_the_boundary(before: str, content: str, name: str) -> None:
+    parts = split(before + content, format_named(name), len(before))
+    assert parts.answer == split(content, format_named(name), 0).answer
+    assert len(parts.answer) <= len(content)
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        (
+            "<|begin_of_thought|>\n\n7?\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\n8\n\n<|end_of_solution|>",
+            "7?",
+            "8",
+        ),
+        ("<|begin_of_thought|>7?\n<|begin_of_solution|>8<|end_of_solution|>", "7?", "8"),
+        ("<|think|>7?<|end|><|begin|>assistant<|content|>8<|end|>", "7?", "8"),
+        ("<|begin|>assistant<|content|>8<|flush|>", "", "8"),
+        (
+            "<|open|>think<|sep|>7?<|close|>think<|sep|><|open|>response<|sep|>8<|close|>response<|sep|>",
+            "7?",
+            "8",
+        ),
+        ("<Thought>7?</Thought>\n8", "7?", "8"),
+        ("<THINK>7?</THINK>8", "7?", "8"),
+    ],
+)
+def test_headers_around_an_answer_are_no_part_of_it(text: str, reasoning: str, answer: str) -> None:
+    parts = split(text, format_named("solar") if "<|content|>" in text else AUTO)
+    assert (parts.reasoning, parts.answer.strip(), parts.complete) == (reasoning, answer, True)
+
+
+@pytest.mark.parametrize("name", UNMISTAKABLE)
+def test_an_end_mark_tells_the_format_if_the_chat_template_has_opened_the_reasoning(name: str) -> None:
+    end = marks_of(format_named(name))[1]
+    parts = split(f"Is it \\boxed{{7}}? No.\n{end}I cannot tell.")
+    assert parts == Parts("Is it \\boxed{7}? No.", "I cannot tell.", complete=True)
+    assert split(f"I used `{end}` and got \\boxed{{8}}").answer == f"I used `{end}` and got \\boxed{{8}}"

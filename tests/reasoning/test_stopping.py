@@ -6,7 +6,7 @@ import time
 import pytest
 from hypothesis import given, strategies as st
 
-from k2eval.reasoning import MARKS, NAMES, StopWatch, format_named, split, stop_place
+from k2eval.reasoning import AUTO, MARKS, NAMES, StopWatch, format_named, split, stop_place
 
 STOP = ("</answer>",)
 THOUGHT = "They want <answer> and </answer> tags."
@@ -90,7 +90,7 @@ def test_the_place_does_not_depend_on_how_the_text_comes(
         place = watch.feed(piece, last=position >= len(text))
         if place is not None or position >= len(text):
             break
-    assert place == stop_place(text, format_named(name), ("</answer>", "\n\n"))
+    assert place == StopWatch(format_named(name), ("</answer>", "\n\n")).feed(text, last=True)
 
 
 @given(pieces=PIECES, name=st.sampled_from([name for name in NAMES if name != "none"]))
@@ -110,3 +110,15 @@ def test_watching_costs_in_proportion_to_the_text() -> None:
         return time.process_time() - start
 
     assert seconds(20_000) < 40 * max(seconds(2_000), 0.002)
+
+
+def test_behind_a_servers_boundary_only_the_answer_is_searched() -> None:
+    text = "<think>a</think>b</answer></think>It is 4.</answer> Bye"
+    end = stop_place(text, AUTO, ["</answer>"], answer_start=text.index("It"))
+    assert text[:end] == "<think>a</think>b</answer></think>It is 4.</answer>"
+
+
+@pytest.mark.parametrize("name", ["auto", "think"])
+def test_the_end_of_reasoning_that_nothing_opened_tells_that_no_answer_stood_before_it(name: str) -> None:
+    text = f"{THOUGHT} <answer>1</answer>?</think>\n<answer>4</answer>"
+    assert stop_place(f"{text} and <answer>5</answer>", format_named(name), STOP) == len(text)

@@ -1,12 +1,16 @@
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from k2eval.errors import EngineError, EngineStopped
+from k2eval.config import TaskOverrides
+from k2eval.errors import ConfigError, EngineError, EngineStopped
 from k2eval.journal import read_run
+from k2eval.leaderboard import build
 from k2eval.recipes.answer_judge import NOTE, SCHEMA, ask_for, judged, read_equivalent
 from k2eval.records import Outcome, Request, Verdict
+from k2eval.run.plan import Work
 from k2eval.run.regrade import regrade_run
 from tests.recipes.support import QUESTION, Asked, sample_of
 from tests.recipes.test_answers import response
@@ -152,3 +156,97 @@ async def test_a_judge_without_a_usable_reply_leaves_the_run_complete(tmp_path: 
     assert summary.infrastructure == 0
     assert read_run(settings.out).complete
     assert all("no usable reply" in verdict.notes[NOTE]["failed"] for verdict in verdicts(settings.out))
+
+
+async def test_the_error_of_a_measured_number_is_not_judged() -> None:
+    ask = Asked(lambda request: reply("true"))
+    question = QUESTION.model_copy(update={"grader": "number", "gold": 42.0})
+    verdict = await judged(sample_of(ask, question=question), response("\\boxed{41}"), ruled())
+    assert (verdict.notes[NOTE], ask.engine.requests) == ({"score": None}, [])
+
+
+OPEN = QUESTION.model_copy(
+    update={"grader": "rule_first", "gold": "a cat", "metadata": {"decided_by": "judge"}}
+)
+
+
+@pytest.mark.parametrize(("equivalent", "outcome"), [("true", Outcome.CORRECT), ("false", Outcome.WRONG)])
+async def test_the_judge_decides_about_what_no_rule_could(equivalent: str, outcome: Outcome) -> None:
+    sample = sample_of(Asked(lambda request: reply(equivalent)), question=OPEN)
+    verdict = await judged(sample, response("It is feline."), ruled(None, Outcome.UNDECIDED))
+    assert (verdict.outcome, verdict.score) == (outcome, float(outcome is Outcome.CORRECT))
+    assert verdict.detail == {"decided_by": "judge"}
+
+
+async def test_without_a_usable_reply_it_stays_undecided() -> None:
+    sample = sample_of(Asked(lambda request: "hm"), question=OPEN)
+    verdict = await judged(sample, response("It is feline."), ruled(None, Outcome.UNDECIDED))
+    assert (verdict.outcome, verdict.score) == (Outcome.UNDECIDED, None)
+
+
+async def test_the_judge_of_such_a_task_is_not_asked_about_what_a_rule_decided() -> None:
+    ask = Asked(lambda request: reply("true"))
+    verdict = await judged(
+        sample_of(ask, question=OPEN), response("\\boxed{a cat}"), ruled(1.0, Outcome.CORRECT)
+    )
+    assert (verdict.outcome, ask.engine.requests) == (Outcome.CORRECT, [])
+
+
+def science(folder: Path) -> Path:
+    """Rows of FrontierScience made by hand: one that a rule decides, two that it does not."""
+    rows = [
+        {"problem": "How many?", "answer": "35", "subject": "biology"},
+        {"problem": "Which pathway?", "answer": "cGAS-STING", "subject": "biology"},
+        {"problem": "Which salt?", "answer": "Sodium nitrate", "subject": "chemistry"},
+    ]
+    (folder / "frontierscience").mkdir(parents=True)
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "frontierscience/olympiad.test.jsonl").write_text(text)
+    return folder
+
+
+def scientist(request: Request) -> str:
+    if request.stage == NOTE:
+        return reply("true" if "STING" in request.messages[-1].content.split("Response")[1] else "false")
+    problem = request.messages[-1].content
+    return "<think>so</think>" + (r"\boxed{35}" if "many" in problem else "The STING pathway.")
+
+
+async def test_a_run_is_scored_by_rule_and_by_judge_and_graded_again_alike(tmp_path: Path) -> None:
+    settings = config(
+        tmp_path / "run",
+        tasks=("frontierscience_olympiad",),
+        data=science(tmp_path / "data"),
+        repeats=1,
+        roles={"answer_judge": {}},
+    )
+    summary = await run(settings, scientist)
+    assert summary.infrastructure == 0
+    assert [verdict.outcome for verdict in verdicts(settings.out)].count(Outcome.CORRECT) == 3
+    assert (await regrade_run(settings.out, data=tmp_path / "data")).changed == 0
+    notes = " ".join(build([settings.out]).frame.iloc[0]["frontierscience_olympiad_notes"])
+    assert "2 of 3 samples were decided by the answer judge, the others by rule" in notes
+
+
+async def test_an_answer_that_the_judge_could_not_decide_is_no_wrong_answer(tmp_path: Path) -> None:
+    settings = config(
+        tmp_path / "run",
+        tasks=("frontierscience_olympiad",),
+        data=science(tmp_path / "data"),
+        repeats=1,
+        roles={"answer_judge": {}},
+    )
+    summary = await run(settings, lambda request: "hm" if NOTE in request.stage else scientist(request))
+    assert summary.infrastructure == 2
+    record = build([settings.out]).frame.iloc[0]
+    assert (record["frontierscience_olympiad"], record["frontierscience_olympiad_failed"]) == (100.0, 2)
+
+
+def test_a_task_that_needs_a_judge_asks_for_one(tmp_path: Path) -> None:
+    settings = config(tmp_path / "run", tasks=("frontierscience_olympiad",), data=science(tmp_path / "data"))
+    with pytest.raises(
+        ConfigError, match=r"no rule can decide about 2 of its 3 questions\. Name a judge with"
+    ):
+        Work(settings)
+    rule_alone = {"frontierscience_olympiad": TaskOverrides(options={"only": "rule"})}
+    assert len(Work(settings.model_copy(update={"overrides": rule_alone})).sets[0].items()) == 1

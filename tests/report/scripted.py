@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from k2eval.config.run import RunConfig
 from k2eval.engines.scripted import ScriptedEngine
-from k2eval.records import Generation, Request, Verdict
+from k2eval.records import Generation, Outcome, Request, Verdict
 from k2eval.run.runner import Runner
 
 
@@ -30,11 +31,19 @@ def answer(request: Request) -> str:
     return f"{thoughts}</think>So the result is \\boxed{{{guess}}}. <script>alert(1)</script>"
 
 
-def smoke_run(out: Path, *, repeats: int = 3, limit: int | None = None, seed: int = 0) -> Path:
+def smoke_run(
+    out: Path,
+    *,
+    repeats: int = 3,
+    limit: int | None = None,
+    seed: int = 0,
+    text: Callable[[Request], str] = answer,
+) -> Path:
     """A finished run of the bundled questions."""
     config = RunConfig.model_validate(
         {
             "model": "scripted",
+            "engine": {"kind": "scripted"},
             "tasks": ("smoke",),
             "repeats": repeats,
             "limit": limit,
@@ -42,7 +51,7 @@ def smoke_run(out: Path, *, repeats: int = 3, limit: int | None = None, seed: in
             "out": out,
         }
     )
-    engine = ScriptedEngine(answer)
+    engine = ScriptedEngine(text)
     asyncio.run(Runner(config, {"solver": engine}, Console(file=io.StringIO())).run())
     return out
 
@@ -103,3 +112,72 @@ def make_best_of_two(folder: Path, question: str) -> None:
         file.write(changed.to_line() + "\n")
     with (folder / "generations.jsonl").open("a") as file:
         file.writelines(generation.to_line() + "\n" for generation in stored)
+
+
+RICH = r"""<think>First we look at $x^2$ and see that
+it is **never** negative. A rare word: quokka.</think>
+# The plan
+
+1. Take \(a = \frac{1}{2}\).
+2. Then
+
+\[
+a
+= b
++ c
+\]
+
+- So 96*35=96*30+96*5, and 2**3 + 3**2 is 17, *not* **18**.
+- A price of $5 and another of $6 stay as they are.
+- `inline code`, and a [link](https://example.com/track) and ![a picture](https://example.com/x.png).
+
+| n | n² |
+| --- | ---: |
+| 2 | 4 |
+
+```python
+def f(x: int) -> int:
+    return x < 3  # a comment
+```
+
+<img src=x onerror="window.broken = true"><script>window.broken = true</script>
+[click](javascript:window.broken=true) <style>body { display: none }</style>
+\href{javascript:window.broken=true}{x} $\href{javascript:window.broken=true}{y}$ $\frac{1$
+
+So the answer is \boxed{\frac{1}{2}}."""
+
+
+def rich(request: Request) -> str:
+    """Markdown, mathematics, a program, and texts that want to be markup."""
+    return RICH if request.repeat_index == 0 else RICH.replace("quokka", "wombat")
+
+
+def make_program(folder: Path, question: str) -> None:
+    """Turns the first repeat of a question into a program that failed a hidden test."""
+    rows = [
+        Verdict.model_validate_json(line) for line in (folder / "verdicts.jsonl").read_text().splitlines()
+    ]
+    verdict = next(row for row in rows if row.question_id == question and row.repeat_index == 0)
+    failed = {
+        "test": 3,
+        "hidden": True,
+        "why": "line 2 differs",
+        "input": "3\n1 2 3\n",
+        "expected": "1\n2\n3\n",
+        "got": "1\n5\n3\n",
+    }
+    detail = {"tests": 10, "hidden_tests": 7, "passed": 3, "failed": failed}
+    code = "def main():\n    print(1 < 2)\n"
+    changed = verdict.model_copy(update={"grader": "code/4", "detail": detail, "extracted": code})
+    changed = changed.model_copy(update={"outcome": Outcome.WRONG, "score": 0.0})
+    with (folder / "verdicts.jsonl").open("a") as file:
+        file.write(changed.to_line() + "\n")
+
+
+def tag_questions(folder: Path) -> None:
+    """Gives every second question another level."""
+    path = folder / "verdicts.jsonl"
+    rows = [Verdict.model_validate_json(line) for line in path.read_text().splitlines()]
+    levels = [{"level": "hard" if int(row.question_id[-1]) % 2 == 0 else "easy"} for row in rows]
+    changed = [row.model_copy(update={"tags": tags}) for row, tags in zip(rows, levels, strict=True)]
+    path.write_text("".join(row.to_line() + "\n" for row in changed))

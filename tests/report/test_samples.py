@@ -1,5 +1,6 @@
 """Samples are read from journals that may be damaged."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from k2eval.errors import JournalError
 from k2eval.journal import GENERATIONS
 from k2eval.report.samples import Samples
+from k2eval.texts import natural
 from tests.report.scripted import smoke_run
 
 
@@ -30,6 +32,21 @@ def damage(folder: Path, number: int, line: str) -> None:
 
 def test_every_generation_is_found(run: Path) -> None:
     assert read_all(run) == 2
+
+
+def test_a_run_that_calls_a_protected_task_open_does_not_open_it(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = Samples.load(run)
+    assert not samples.protected("smoke")
+    questions = samples.questions["smoke"]
+    spec = questions.task.spec.model_copy(update={"protected": True})
+    monkeypatch.setattr(questions, "task", replace(questions.task, spec=spec))
+    assert samples.protected("smoke")
+
+
+def test_ids_and_stages_with_any_digits_have_an_order() -> None:
+    assert sorted(["9" * 5000, "solve.10", "solve.²", "solve.2"], key=natural)[:2] == ["9" * 5000, "solve.2"]
 
 
 def test_a_line_without_a_key_is_refused_by_file_and_number(run: Path) -> None:

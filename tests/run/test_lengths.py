@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +123,61 @@ def test_lengths_are_read_from_run_directories_alone(tmp_path: Path) -> None:
     assert list(earlier.tasks) == ["smoke"]
     with pytest.raises(JournalError, match="is not a run directory"):
         read_lengths([tmp_path / "nothing"])
+
+
+@pytest.mark.parametrize("within", [0.1, 0.35, 0.8])
+def test_the_spread_within_a_question_is_estimated_from_finished_siblings(within: float) -> None:
+    rng = random.Random(1)
+    keys = [QuestionKey("t", f"{number}") for number in range(200)]
+    lengths = Lengths(dict.fromkeys(keys, 1e9))
+    assert lengths.deviation == pytest.approx(0.35)
+    for key in keys:
+        middle = rng.gauss(8, 1)
+        for _ in range(4):
+            lengths.add(key, math.exp(middle + rng.gauss(0, within)))
+    shrunk = math.sqrt((20 * 0.35**2 + 600 * within**2) / 620)
+    assert lengths.deviation == pytest.approx(shrunk, rel=0.07)
+
+
+def test_a_few_siblings_hardly_move_the_spread() -> None:
+    lengths = Lengths({A: 1e9})
+    for length in (100.0, 100.0):
+        lengths.add(A, length)
+    assert lengths.deviation == pytest.approx(0.35 * math.sqrt(20 / 21))
+
+
+def test_the_spread_of_an_earlier_run_is_known_from_the_start() -> None:
+    earlier = EarlierLengths([[verdict(key, 100) for key in (A, B) for _ in range(101)]])
+    assert Lengths({A: 1e9}, earlier).deviation == pytest.approx(0.35 * math.sqrt(20 / 220))
+
+
+def test_the_tokens_left_are_those_of_samples_that_wait_and_that_are_made() -> None:
+    lengths = Lengths({A: 1000.0, B: 1000.0})
+    usual = 500 * math.exp(0.35**2 / 2)
+    assert lengths.tokens_left({A: 3}) == pytest.approx(3 * usual)
+    lengths.start(SampleKey(*B, 0))
+    assert lengths.tokens_left({A: 2}) == pytest.approx(3 * usual)
+    lengths.end(SampleKey(*B, 0), None)
+    assert lengths.tokens_left({A: 2}) == pytest.approx(2 * usual)
+
+
+def test_an_old_sample_is_expected_to_take_more_tokens() -> None:
+    clock = Clock()
+    lengths = Lengths({A: 1e6, B: 1e6}, clock=clock)
+    for key in (A, B):
+        lengths.start(SampleKey(*key, 0))
+    clock.now = 10.0
+    lengths.end(SampleKey(*A, 0), 1000.0)
+    clock.now = 10_000.0
+    lengths.refresh()
+    assert lengths.tokens_left({}) >= 1e6  # as old as its limit
+
+
+def test_the_first_samples_tell_how_many_tokens_are_left_whatever_the_limit() -> None:
+    keys = [QuestionKey("a", str(number)) for number in range(40)]
+    other = QuestionKey("b", "0")
+    lengths = Lengths(dict.fromkeys([*keys, other], 64_000.0))
+    for key in keys[:10]:
+        lengths.add(key, 10.0)
+    assert lengths.tokens_left(dict.fromkeys(keys[10:], 1)) == pytest.approx(300 * math.exp(0.35**2 / 2))
+    assert lengths.tokens_left({other: 1}) == pytest.approx(10 * math.exp(0.35**2 / 2))

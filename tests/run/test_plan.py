@@ -232,3 +232,10 @@ def test_a_failure_of_ours_has_no_score() -> None:
     verdict = failed(assignment, EngineError("x" * 10_000))
     assert (verdict.outcome, verdict.score) == (Outcome.ENGINE_ERROR, None)
     assert len(verdict.detail["reason"]) == 500
+
+
+def test_a_width_in_points_is_refused_for_a_task_that_is_measured_by_errors(tmp_path: Path) -> None:
+    (tmp_path / "esol").mkdir()
+    (tmp_path / "esol/rows.csv").write_text("smiles,measured log solubility in mols per litre\nCCO,0.5\n")
+    with pytest.raises(ConfigError, match="molprops_esol is measured by errors, and --until is"):
+        Work(config(tmp_path / "run", tasks=("molprops_esol",), data=tmp_path, until=2.0))

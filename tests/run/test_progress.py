@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from k2eval.engines.protocol import EngineInfo
 from k2eval.engines.scripted import ScriptedEngine
+from k2eval.records import Outcome, SampleKey, Verdict
 from k2eval.run import progress as module
 from k2eval.run.progress import Progress
 from k2eval.run.session import Session
@@ -47,10 +49,10 @@ def test_a_start_shows_where_its_log_is_and_what_the_engine_does_now(
     with Progress({"t": 1}, console, Session()).starting(engine):
         time.sleep(0.1)
         engine.stage = "loading weights"
-        until = time.monotonic() + 10
+        until = time.monotonic() + 100
         while "loading" not in printed(console) and time.monotonic() < until:
             time.sleep(0.01)
-    lines = printed(console).splitlines()
+    lines = re.sub(r"\d+:\d\d", "0:00", printed(console)).splitlines()
     assert lines[0] == "Starting scripted … Its log: runs/x/engine.log"
     assert lines[1] == "Starting scripted, 0:00: loading weights."
     assert lines[-1] == "Started scripted in 0:00."
@@ -92,3 +94,32 @@ def test_a_few_ungraded_answers_are_ordinary(console: Console) -> None:
     with progress.grading(), progress.waiting(False), progress:
         pass
     assert "grades" not in printed(console)
+
+
+def _verdict(question: str, score: float) -> Verdict:
+    outcome = Outcome.CORRECT if score else Outcome.WRONG
+    return Verdict(
+        task="t", question_id=question, repeat_index=0, outcome=outcome, score=score, grader="g", tags={}
+    )
+
+
+def test_the_score_has_an_interval_once_every_question_was_asked() -> None:
+    progress = Progress({"t": 8}, Console(file=io.StringIO()), Session(), {"t": 2})
+    progress.on_verdict(_verdict("a", 1.0))
+    assert progress.tasks["t"].score_in_words() == "100.0"
+    progress.on_verdict(_verdict("b", 0.0))
+    assert progress.tasks["t"].score_in_words().startswith("50.0 (")
+
+
+def test_samples_that_are_being_made_widen_the_interval() -> None:
+    progress = Progress({"t": 200}, Console(file=io.StringIO()), Session(), {"t": 2})
+    for _ in range(40):
+        for question, score in (("a", 1.0), ("b", 0.0)):
+            progress.on_verdict(_verdict(question, score))
+    before = progress.tasks["t"].interval
+    progress.on_start(SampleKey("t", "a", 40))
+    after = progress.tasks["t"].interval
+    assert before is not None and after is not None
+    assert after[0] < before[0]
+    progress.on_verdict(_verdict("a", 1.0))
+    assert progress.tasks["t"].pending["a"] == 0

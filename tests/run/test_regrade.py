@@ -48,7 +48,7 @@ async def test_another_grader_replaces_verdicts(tmp_path: Path, monkeypatch: pyt
     async def grade(pool: GradingPool, question: Question, *_: Any, **__: Any) -> Grade:
         return Grade.of(Outcome.CORRECT, "by the new grader")
 
-    monkeypatch.setattr(GradingPool, "grade", grade)
+    monkeypatch.setattr(GradingPool, "grade_response", grade)
     result = await regrade_run(folder, workers=1)
     assert (result.graded, result.changed) == (12, 12)
     assert {verdict.extracted for verdict in verdicts(folder)} == {"by the new grader"}

@@ -53,6 +53,7 @@ async def shown(folder: Path, **fields: Any) -> Mapping[str, tuple[Request, list
         ("k2-tournament", {"plan", "solve", "judge"}),
         ("plan-adaptive8", {"plan", "solve"}),
         ("k2-published", {"topics", "plan", "solve", "judge"}),
+        ("forced1024", {"solve", "forced"}),
     ],
 )
 async def test_all_stages_of_a_recipe_are_seen(tmp_path: Path, recipe: str, stages: set[str]) -> None:

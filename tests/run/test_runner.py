@@ -17,7 +17,8 @@ from k2eval.engines.scripted import ScriptedEngine
 from k2eval.errors import EngineStopped, JournalError
 from k2eval.grading.pool import GradingPool
 from k2eval.journal import VERDICTS, read_run
-from k2eval.records import Grade, NoteKind, Outcome, Question, Request, derive_seed
+from k2eval.reasoning import Detection, format_named
+from k2eval.records import Grade, NoteKind, Outcome, Question, Request, Response, derive_seed
 from k2eval.run.runner import Runner, Summary
 from tests.run_records import note
 from tests.scripted_runs import carry_out, config, generations, right, verdicts
@@ -126,9 +127,7 @@ async def test_grading_goes_on_while_the_engine_works(
     graded_at_request: list[int] = []
     graded = 0
 
-    async def grade(
-        pool: GradingPool, question: Question, text: str, truncated: bool = False, **_: Any
-    ) -> Grade:
+    async def grade(pool: GradingPool, question: Question, response: Response) -> Grade:
         nonlocal graded
         graded += 1
         return Grade.of(Outcome.CORRECT)
@@ -137,7 +136,7 @@ async def test_grading_goes_on_while_the_engine_works(
         graded_at_request.append(graded)
         return right(request)
 
-    monkeypatch.setattr(GradingPool, "grade", grade)
+    monkeypatch.setattr(GradingPool, "grade_response", grade)
     await carry_out(config(tmp_path / "run"), script, capacity=1)
     assert graded_at_request[-1] > 0
 
@@ -155,15 +154,43 @@ async def test_no_more_responses_wait_for_their_grade_than_allowed(
         waiting -= 1
         return Grade.of(Outcome.CORRECT)
 
-    monkeypatch.setattr(GradingPool, "grade", grade)
+    monkeypatch.setattr(GradingPool, "grade_response", grade)
     monkeypatch.setattr("k2eval.run.queue._GRADING_BACKLOG", 3)
     monkeypatch.setattr("k2eval.run.queue._OF_PLACES", 64)
-    summary, _ = await carry_out(config(tmp_path / "run"))
+    monkeypatch.setattr("k2eval.run.queue._OF_WORKERS", 1)
+    summary, _ = await carry_out(config(tmp_path / "run", workers=2))
     assert (summary.done, most) == (12, 3)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_the_run_in_order(tmp_path: Path, number: signal.Signals) -> None:
+async def test_many_samples_begin_in_portions_so_that_answers_are_taken_meanwhile(tmp_path: Path) -> None:
+    begun, portions = 0, []
+
+    def script(request: Request) -> str:
+        nonlocal begun
+        begun += 1
+        return right(request)
+
+    async def watch() -> None:
+        while True:
+            before = begun
+            await asyncio.sleep(0)
+            portions.append(begun - before)
+
+    watching = asyncio.create_task(watch())
+    await carry_out(config(tmp_path / "run", repeats=50), script, capacity=300)
+    watching.cancel()
+    assert sum(portions) == 300 and max(portions) <= 2 * 64
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (signal.SIGINT, "Stopping in order. Press Ctrl-C again to stop at once."),
+        (signal.SIGTERM, "Got SIGTERM: stopping in order."),
+        (signal.SIGHUP, "Got SIGHUP: stopping in order."),
+    ],
+)
+async def test_a_signal_ends_the_run_in_order(tmp_path: Path, number: signal.Signals, words: str) -> None:
     def script(request: Request) -> str:
         if len(generations(tmp_path / "run")) == 4:
             os.kill(os.getpid(), number)
@@ -172,8 +199,8 @@ async def test_a_signal_ends_the_run_in_order(tmp_path: Path, number: signal.Sig
     out = io.StringIO()
     handler = signal.getsignal(number)
     summary, _ = await carry_out(config(tmp_path / "run"), script, out, capacity=1, delay_s=0.01)
-    assert summary.interrupted and summary.generated < 12
-    assert "Stopping in order. Press Ctrl-C again to stop at once." in out.getvalue()
+    assert summary.interrupted and summary.signal == number and summary.generated < 12
+    assert words in out.getvalue()
     assert signal.getsignal(number) is handler
     assert read_run(tmp_path / "run").sessions[0].generated == summary.generated
     summary, _ = await carry_out(config(tmp_path / "run"))
@@ -254,7 +281,7 @@ async def test_twenty_thousand_samples_need_little_memory(
     async def grade(pool: GradingPool, *_: Any, **__: Any) -> Grade:
         return Grade.of(Outcome.WRONG, "1")
 
-    monkeypatch.setattr(GradingPool, "grade", grade)
+    monkeypatch.setattr(GradingPool, "grade_response", grade)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     summary, engine = await carry_out(
         config(tmp_path / "run", limit=50, repeats=400),
@@ -266,3 +293,26 @@ async def test_twenty_thousand_samples_need_little_memory(
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert used < 300_000, f"{used} KiB"
     assert json.loads((tmp_path / "run" / "run.json").read_text())["complete"] is True
+
+
+@pytest.mark.parametrize(
+    ("setting", "text", "changes", "is_noted"),
+    [
+        ("mistral", "hm [THINK] \\boxed{35}", {}, True),
+        ("mistral", "[THINK]hm[/THINK]\\boxed{35}", {}, False),
+        ("mistral", "\\boxed{35}", {"thinking": False}, False),
+        ("harmony", "\\boxed{35}", {}, True),
+        ("auto", "\\boxed{35}", {}, False),
+        ("none", "\\boxed{35}", {}, False),
+    ],
+)
+async def test_a_format_that_is_set_and_that_no_answer_shows_is_noted(
+    tmp_path: Path, setting: str, text: str, changes: dict[str, Any], is_noted: bool
+) -> None:
+    settings = config(tmp_path / "run", reasoning=setting, **changes)
+    detection = Detection(format_named(setting), "as set")
+    await carry_out(settings, lambda request: text, reasoning=detection)
+    notes = [note for note in read_run(settings.out).engine.notes if note.kind is NoteKind.REASONING]
+    assert [note.text.partition(":")[0] for note in notes] == [
+        f"none of 12 answers shows a mark of the reasoning format {setting}, which is set"
+    ] * is_noted

@@ -75,3 +75,52 @@ def test_it_follows_the_recent_pace_and_not_the_mean_since_the_start() -> None:
     *_, (now, seconds) = shown([1.0] * 300 + [10.0] * 50, total=500)
     assert now == pytest.approx(800)
     assert seconds == pytest.approx(1500, rel=0.3)
+
+
+def test_tokens_are_counted_where_the_longest_samples_come_first() -> None:
+    """An even pace of 100 tokens/s, by samples that get shorter: counted by samples, it would promise twice the time."""
+    lengths = [float(1000 - 2 * number) for number in range(400)]
+    clock = Clock()
+    left = TimeLeft(clock)
+    by_samples = TimeLeft(clock)
+    for number, length in enumerate(lengths):
+        clock.now += length / 100
+        left.count(length)
+        by_samples.count()
+        if number == 100:
+            rest = lengths[number + 1 :]
+            seconds = sum(rest) / 100
+            assert left.estimate(len(rest), len(rest), sum(rest)) == pytest.approx(seconds, rel=0.01)
+            assert by_samples.estimate(len(rest)) > 1.3 * seconds  # type: ignore[operator]
+
+
+def test_samples_that_nobody_expects_take_as_many_tokens_as_those_that_ended() -> None:
+    clock = Clock()
+    left = TimeLeft(clock)
+    for _ in range(10):
+        clock.now += 1
+        left.count(100)
+    assert left.estimate(20, 5, 1000) == pytest.approx(10 + 15)
+
+
+def test_samples_without_tokens_are_counted_as_samples() -> None:
+    clock = Clock()
+    left = TimeLeft(clock)
+    for _ in range(10):
+        clock.now += 1
+        left.count()
+    assert left.estimate(20, 20, 1e9) == pytest.approx(20)
+
+
+def test_a_first_estimate_that_rests_on_one_sample_is_soon_forgotten() -> None:
+    clock = Clock()
+    left = TimeLeft(clock)
+    clock.now = 2.0
+    left.count(1)
+    assert left.estimate(640, 640, 64_000) == pytest.approx(128_000)
+    while clock.now < 15:
+        clock.now += 1
+        for _ in range(20):
+            left.count(100)
+        seconds = left.estimate(380, 380, 38_000)
+    assert seconds == pytest.approx(38_000 / 2_000, rel=0.5)

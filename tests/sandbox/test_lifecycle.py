@@ -38,7 +38,7 @@ def alive(pid: int) -> bool:
 
 def wait_until(condition: Callable[[], bool]) -> None:
     """Give a busy machine time."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
 

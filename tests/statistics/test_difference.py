@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 from scipy import stats
 
-from k2eval.statistics import Difference, combine, holm, paired, sign_flip_p, unpaired
+from k2eval.statistics import Difference, combine, holm, paired, paired_means, sign_flip_p, unpaired
 
 GAPS = st.lists(st.sampled_from([-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=9)
 
@@ -125,3 +125,25 @@ def test_combining_weighs_differences() -> None:
     assert whole.value == pytest.approx(0.15)
     assert whole.margin == pytest.approx(np.hypot(0.75 * 0.1, 0.25 * 0.1))
     assert (whole.questions, whole.p) == (20, 0.5)
+
+
+@pytest.mark.parametrize(("questions", "share"), [(100, 0.03), (30, 0.11), (500, 0.01), (100, 0.06)])
+def test_few_differences_never_make_a_narrow_interval(questions: int, share: float) -> None:
+    """A t-interval of one lost question in 100 ends at 3 points, and the truth is worse in every sixth such case."""
+    losses = np.random.default_rng(0).random((2000, questions)) < share
+    missed = [paired_means(np.ones(questions), 1.0 - lost, test=False).low > -share for lost in losses]
+    assert np.mean(missed) < 0.035
+
+
+def test_an_interval_of_a_lost_question_is_no_narrower_than_one_of_none() -> None:
+    lost = np.zeros((100, 1))
+    none, lost[0] = paired(np.ones((100, 1)), np.ones((100, 1))), 1.0
+    assert paired(np.ones((100, 1)), 1 - lost).low < none.low
+
+
+def test_sides_without_spread_keep_their_own_intervals_if_unpaired() -> None:
+    """All 30 questions half right against 30 all right: either side could be off, and both add up."""
+    sides = np.full((30, 2), 0.5), np.ones((30, 2))
+    sides[0][:, 0], sides[0][:, 1] = 0.0, 1.0
+    difference = unpaired(*sides)
+    assert difference.high - difference.low > 0.3

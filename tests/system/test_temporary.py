@@ -1,9 +1,11 @@
 """Temporary folders of killed processes are removed at the next start."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,3 +73,32 @@ def test_the_log_of_a_process_stays_for_a_day(place: Path) -> None:
     os.utime(log, (0, 0))
     remove_leftovers()
     assert not log.exists()
+
+
+def test_the_folder_of_another_pid_namespace_stays_for_a_day(place: Path) -> None:
+    folder = place / "k2eval-999999999.1-a"
+    folder.mkdir()
+    remove_leftovers()
+    assert folder.is_dir()
+    old = time.time() - 2 * 86_400
+    os.utime(folder, (old, old))
+    remove_leftovers()
+    assert not folder.exists()
+
+
+def test_a_folder_goes_although_a_process_that_ends_still_writes_into_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left = ["log"]
+
+    def removing(path: Path, ignore_errors: bool) -> None:
+        if left:
+            (path / left.pop()).touch()  # between the look into the folder and its removal
+        else:
+            remove(path, ignore_errors=ignore_errors)
+
+    remove = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", removing)
+    with temporary_folder() as folder:
+        pass
+    assert not folder.exists()

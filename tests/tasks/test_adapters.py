@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from k2eval.errors import ConfigError, DataError
-from k2eval.tasks.adapters import LETTERS, answers, choices, distinct
+from k2eval.tasks.adapters import LETTERS, answers, choices, distinct, numbers
 from k2eval.tasks.spec import DataSpec, TaskSpec
 from k2eval.tasks.task import Item
 
@@ -198,3 +198,20 @@ def test_a_task_that_names_no_wrong_options_is_refused() -> None:
         ConfigError, match=r"Task toy: metadata\.k2eval\.fields must name 'wrong' or 'options'"
     ):
         choices([{"problem": "Which?", "answer": "x"}], spec(), 0)
+
+
+def test_a_numeric_answer_becomes_a_number_with_the_tasks_settings_for_its_grader() -> None:
+    task = spec(grader="number", options={"tolerance": 0.5, "min": None, "units": {"kJ": 0.24}})
+    [item] = numbers([{"problem": "CCO", "answer": "-0.77"}], task, 0).items
+    assert (item.gold, item.metadata) == (-0.77, {"tolerance": 0.5, "units": {"kJ": 0.24}})
+
+
+@pytest.mark.parametrize("answer", ["high", "nan", "1e999"])
+def test_a_numeric_answer_must_be_a_finite_number(answer: str) -> None:
+    with pytest.raises(DataError, match="row 1: expected a number as answer"):
+        numbers([{"problem": "CCO", "answer": answer}], spec(), 0)
+
+
+def test_a_tolerance_must_be_a_number() -> None:
+    with pytest.raises(ConfigError, match="expected numbers as option tolerance, got 'small'"):
+        numbers([{"problem": "CCO", "answer": 1}], spec(options={"tolerance": "small"}), 0)

@@ -13,7 +13,8 @@ import pytest
 
 from k2eval.errors import ConfigError, DataError
 from k2eval.records import Note, NoteKind, Sampling
-from k2eval.tasks.data import QuestionSet, load_questions, read_rows
+from k2eval.tasks.data import QuestionSet, checksum, load_questions
+from k2eval.tasks.rows import read_rows
 from k2eval.tasks.spec import TaskSpec
 from k2eval.tasks.task import Item, Items, Task, load_tasks
 
@@ -320,3 +321,55 @@ def test_the_real_rows_are_as_many_as_expected(name: str) -> None:
     assert (len(questions), [note.text for note in result.notes]) == REAL[name]
     assert len({question.id for question in questions}) == len(questions)
     assert all(question.gold for question in questions)
+
+
+def test_a_table_with_a_header_is_read_like_json_lines(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text('\ufeffid,problem\n1,"two\nlines, one cell"\n')
+    [row] = read_rows(tmp_path / "rows.csv")
+    assert (row["id"], row["problem"]) == ("1", "two\nlines, one cell")
+
+
+@pytest.mark.parametrize("text", ["id,problem\n1\n", "id,problem\n1,2,3\n", 'id,problem\n1,"open\n'])
+def test_a_table_with_a_bad_row_is_an_error_that_names_the_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "rows.csv").write_text(text)
+    with pytest.raises(DataError, match=r"rows.csv:\d: expected a row of a table"):
+        list(read_rows(tmp_path / "rows.csv"))
+
+
+def test_a_question_with_a_key_known_to_be_wrong_is_left_out_and_named(folder: Path) -> None:
+    found = load_questions(
+        task({"files": ["toy/test.jsonl"], "corrupt": {"q2": "4"}}, questions=5), data=folder
+    )
+    assert ids(found) == ["q1", "q3", "q4", "q5"]
+    assert [note.text for note in found.notes] == [
+        "4 of 5 questions",
+        "left out, since their keys are known to be wrong: q2 (4)",
+    ]
+
+
+def test_a_question_whose_key_was_mended_is_asked(folder: Path) -> None:
+    found = load_questions(task({"files": ["toy/test.jsonl"], "corrupt": {"q2": "5"}}), data=folder)
+    assert "q2" in ids(found)
+
+
+def test_questions_that_were_withdrawn_are_refused_with_the_reason(folder: Path) -> None:
+    known = checksum(load_questions(task({"files": ["toy/test.jsonl"]}), data=folder).all_items)
+    old = task({"files": ["toy/test.jsonl"], "withdrawn": {known: "take version 2"}})
+    with pytest.raises(DataError, match=r"toy/test\.jsonl must not be used: take version 2"):
+        load_questions(old, data=folder).items()
+
+
+def test_questions_other_than_those_checked_are_noted(folder: Path) -> None:
+    known = checksum(load_questions(task({"files": ["toy/test.jsonl"]}), data=folder).all_items)
+    checked = task({"files": ["toy/test.jsonl"], "checked": known})
+    assert load_questions(checked, data=folder).notes == ()
+    save(folder / "toy" / "test.jsonl", [{**ROWS[0], "answer": "7"}, *ROWS[1:]])
+    [note] = load_questions(checked, data=folder).notes
+    assert note.kind is NoteKind.QUESTIONS and "not those that k2eval was checked with" in note.text
+
+
+def test_rows_are_kept_by_the_text_of_a_field(tmp_path: Path) -> None:
+    rows = [{**row, "class": name} for row, name in zip(ROWS, ("gold", "revised", "uncertain"), strict=False)]
+    save(tmp_path / "toy" / "test.jsonl", [*rows, ROWS[3]])
+    kept = task({"files": ["toy/test.jsonl"]}, where={"class": {"among": ["gold", "revised"]}})
+    assert ids(load_questions(kept, data=tmp_path)) == ["q1", "q2"]

@@ -13,6 +13,7 @@ import pytest
 
 from k2eval.errors import ConfigError, DataError
 from k2eval.records import NoteKind
+from k2eval.tasks.files import task_files
 from k2eval.tasks.livecodebench import (
     ERRATA,
     FILE,
@@ -27,7 +28,7 @@ from k2eval.tasks.livecodebench import (
     releases_of,
 )
 from k2eval.tasks.spec import DataSpec, TaskSpec
-from k2eval.tasks.task import load_tasks, task_files
+from k2eval.tasks.task import load_tasks
 
 TESTS = [{"input": "1\n", "output": "2\n", "testtype": "stdin"}]
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from lm_eval.tasks import TaskManager, get_task_dict
 
-from k2eval.tasks.task import tasks_folder
+from k2eval.tasks.files import tasks_folder
 
 SUMS = Path(__file__).parents[2] / "examples" / "own_task"
 SHARED = (

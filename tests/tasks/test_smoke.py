@@ -20,7 +20,8 @@ import sympy
 from sympy import Rational, sqrt
 
 from k2eval.tasks.data import load_questions
-from k2eval.tasks.task import load_tasks, tasks_folder
+from k2eval.tasks.files import tasks_folder
+from k2eval.tasks.task import load_tasks
 
 x, n = sympy.symbols("x n")
 Check = Callable[[], object]

@@ -13,6 +13,7 @@ from k2eval.config.run import TaskOverrides
 from k2eval.errors import ConfigError
 from k2eval.records import Message
 from k2eval.tasks import lm_eval_yaml
+from k2eval.tasks.files import task_files, tasks_folder, tasks_folders
 from k2eval.tasks.imports import import_object
 from k2eval.tasks.task import (
     Item,
@@ -20,9 +21,6 @@ from k2eval.tasks.task import (
     load_task,
     load_tasks,
     sampling_with,
-    task_files,
-    tasks_folder,
-    tasks_folders,
 )
 
 BLOCK = {"task": "toy", "title": "Toy", "kind": "general", "grader": "math", "data": {"bundled": "toy.jsonl"}}
@@ -316,3 +314,28 @@ def test_an_adapter_that_cannot_be_imported_is_named(path: str) -> None:
         ConfigError, match=rf"Cannot import '{path}' \(adapter\): expected package.module:name"
     ):
         import_object(path, "adapter")
+
+
+def test_a_protocol_is_above_the_file_and_below_the_changes_of_a_run(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    by_protocol = load_task(path, TaskOverrides(protocol="aa"))
+    assert by_protocol.system == "" and "\\boxed" in by_protocol.prompt
+    assert (by_protocol.sampling.temperature, by_protocol.sampling.max_tokens, by_protocol.repeats) == (
+        0.6,
+        100,
+        10,
+    )
+    changed = load_task(
+        path, TaskOverrides(protocol="aa", repeats=2, system="Think.", sampling={"temperature": 0.2})
+    )
+    assert (changed.system, changed.sampling.temperature, changed.repeats) == ("Think.", 0.2, 2)
+    assert changed.documented == by_protocol.documented
+
+
+def test_to_keep_the_system_text_keeps_that_of_the_protocol(tmp_path: Path) -> None:
+    assert load_task(written(tmp_path), TaskOverrides(protocol="aa", system="keep")).system == ""
+
+
+def test_a_task_may_be_left_out_of_a_protocol(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    assert load_task(path, TaskOverrides(protocol="none")) == load_task(path)

@@ -13,11 +13,8 @@ from k2eval.engines.endpoint.contents import parts_of
 from k2eval.engines.endpoint.jsons import count, loads, whole
 from k2eval.engines.endpoint.refusals import is_beyond_context, refusal_in, without_numbers
 from k2eval.engines.endpoint.trouble import BadAnswer, OtherModel, Refusal
-from k2eval.reasoning import ANALYSIS, AUTO, HARMONY, NONE, pairs_of
-from k2eval.records import FinishReason, Json, ReasoningFormat
-
-THINK = ("<think>", "</think>")
-_FINAL = "<|end|><|start|>assistant<|channel|>final<|message|>"
+from k2eval.reasoning import AUTO, marks_of
+from k2eval.records import FinishReason, Json
 
 _FINISHES: dict[str, FinishReason] = {
     "stop": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "end_turn": "stop",
@@ -59,6 +56,8 @@ class Answer:
     model: str
     choices: int
     """Number of answers that came; one was asked for."""
+    answer_start: int | None = None
+    """Index in the text at which the answer starts, if reasoning came separately."""
 
 
 @dataclass(slots=True)
@@ -73,7 +72,7 @@ class Expectation:
     hides_reasoning: bool = False
     """True if tokens may be counted for text that is never shown."""
     answers: int = 1
-    marks: tuple[str, str] = THINK
+    marks: tuple[str, str] = marks_of(AUTO)
     """Put around reasoning that came apart from the answer."""
 
 
@@ -248,17 +247,6 @@ class StreamedAnswer:
         )
 
 
-def marks_of(form: ReasoningFormat) -> tuple[str, str]:
-    """Return the marks that a model of this format puts around its reasoning.
-
-    >>> marks_of(ReasoningFormat(name="mistral"))
-    ('[THINK]', '[/THINK]')
-    """
-    if form == HARMONY:
-        return ANALYSIS, _FINAL
-    return THINK if form in (AUTO, NONE) else pairs_of(form)[0]
-
-
 def most_bytes(expected: Expectation) -> int:
     """Return how many bytes a whole answer can have at most."""
     return _BYTES_PER_TOKEN * (expected.max_tokens + _SPARE_TOKENS) * expected.answers + _SPARE_BYTES
@@ -316,8 +304,11 @@ def _answer(
     if tokens is not None and tokens > size and not expected.hides_reasoning:
         _check_tokens(tokens, size, reason, usage)
     details = usage.get("prompt_tokens_details")
+    if stop in expected.stops and not content.endswith(stop):
+        content += stop
+    before = _marked(reasoning, bool(content) or reason == "stop", expected.marks) if reasoning else ""
     return Answer(
-        text=_text(content, reasoning, reason, stop, expected),
+        text=before + content,
         finish_reason=reason,
         prompt_tokens=count(usage.get("prompt_tokens")) or 0,
         cached_tokens=(count(details.get("cached_tokens")) or 0) if isinstance(details, dict) else 0,
@@ -326,6 +317,7 @@ def _answer(
         ttft_s=ttft_s,
         model=model or "",
         choices=choices,
+        answer_start=len(before) if reasoning else None,
     )
 
 
@@ -339,11 +331,6 @@ def _check_tokens(tokens: int, size: int, finish: FinishReason, usage: dict[str,
         raise BadAnswer("far less text than tokens are counted")
 
 
-def _text(content: str, reasoning: str, finish: FinishReason, stop: Any, expected: Expectation) -> str:
-    if stop in expected.stops and not content.endswith(stop):
-        content += stop
-    if not reasoning:
-        return content
-    if not content and finish == "length":
-        return expected.marks[0] + reasoning
-    return f"{expected.marks[0]}{reasoning}{expected.marks[1]}{content}"
+def _marked(reasoning: str, ended: bool, marks: tuple[str, str]) -> str:
+    """Return reasoning between its marks; without the second one if it was cut."""
+    return f"{marks[0]}{reasoning}{marks[1] if ended else ''}"

@@ -11,7 +11,6 @@ from k2eval.engines.endpoint.answers import (
     Answer,
     Expectation,
     StreamedAnswer,
-    marks_of,
     most_bytes,
     whole_answer,
 )
@@ -23,15 +22,24 @@ from k2eval.engines.endpoint.servers import Asked, Server
 from k2eval.engines.endpoint.settings import EndpointSettings, Secrets
 from k2eval.engines.endpoint.trouble import Refusal, Silence
 from k2eval.engines.endpoint.watch import FEWEST_TOKENS
-from k2eval.errors import PromptTooLong
-from k2eval.reasoning import AUTO, NONE, prefill_of
+from k2eval.errors import EngineStopped, PromptTooLong
+from k2eval.reasoning import AUTO, NONE, SPECIAL, marks_of, prefill_of
 from k2eval.records import SWITCHES, Json, Note, NoteKind, ReasoningFormat, Request, Sampling
 
 _PATHS = {"chat": "/chat/completions", "completions": "/completions"}
+_BUSY = (408, 425, 429, 502, 503, 504)
+_LONGEST_PAUSE_S = 10.0
+_FEWEST = 256
+"""Tokens below which no answer is asked for by guess."""
 _NO_SUCH_PATH = (404, 405, 501)
-_UNSAID = ("stream_options", "skip_special_tokens")
-"""Parameters whose refusal is not noted, since it changes no answer."""
+_SKIPPING = "skip_special_tokens"
+_UNSAID = ("stream_options", _SKIPPING)
+"""Parameters whose refusal is not noted, since it changes no answer; unless the marks of reasoning are such tokens."""
 _KEPT = 256
+CANNOT_GO_ON = (
+    "Expected a server that goes on with a text, got chat. Set engine.api=completions and engine.tokenizer=FOLDER, if "
+    "the server has completions."
+)
 
 
 class Notes:
@@ -55,11 +63,11 @@ class Sent:
     path: str
     body: bytes
     expected: Expectation
-    stops_sent: bool
-    """True if the server was asked to end the answer at the stop strings."""
+    allowed: int
+    """The most tokens that were meant; the server may have had room for fewer."""
     shows_special_tokens: bool
     prefill: str
-    """The mark that opens reasoning, if the prompt ends in it."""
+    """The mark that opens reasoning if the prompt ends in it, or the beginning of the answer that it ends in."""
 
 
 Reply = tuple[Answer, Sent]
@@ -119,14 +127,17 @@ class Asker:
             sampling = request.sampling.model_copy(update={**unset, "chat_template": arguments})
             request = request.model_copy(update={"sampling": sampling})
         measured = await self._look_at(server, request) if self._looks(server) else None
-        dialect, max_tokens = server.dialect, self._room(server, request, measured)
+        dialect, allowed = server.dialect, self._room(server, request, measured)
+        max_tokens = allowed
         changes: list[str] | None = None
         while True:
             sent = self._sent(request, dialect, max_tokens, measured, answers)
+            sent.allowed = allowed
             try:
                 answer = await self._send(server, sent)
             except Refusal as refusal:
-                change = self._change(dialect, max_tokens, request.sampling, refusal)
+                fewer = None if measured is not None else _fewer(server, request, max_tokens)
+                change = self._change(dialect, max_tokens, request.sampling, refusal, fewer)
                 if change is None:
                     raise
                 dialect, max_tokens, words = change
@@ -136,13 +147,34 @@ class Asker:
                 self._learn(server, dialect, changes)
             return answer, sent
 
+    async def ask_patiently(self, server: Server, request: Request, *, answers: int = 1) -> Reply:
+        """Ask as `ask` does, and again with growing pauses as long as the server is busy."""
+        for attempt in range(self._settings.attempts - 1):
+            try:
+                return await self.ask(server, request, answers=answers)
+            except Refusal as refusal:
+                if refusal.status not in _BUSY:
+                    raise
+                pause = max(self._settings.backoff_s * 2**attempt, refusal.retry_after_s)
+                await asyncio.sleep(min(pause, _LONGEST_PAUSE_S))
+        return await self.ask(server, request, answers=answers)
+
     def _sent(
         self, request: Request, dialect: Dialect, max_tokens: int, measured: Measured | None, answers: int
     ) -> Sent:
         settings, stops = self._settings, request.sampling.stop
-        prompt = None
+        prompt: list[int] | str | None = None
         if dialect.api == "completions" and self._renderer is not None:
-            prompt, _ = self._renderer.render(request)
+            ids, text = self._renderer.render(request)
+            prompt = self._renderer.without_start(text) if dialect.takes_text else ids
+        begun = None
+        if request.begun is not None:
+            if prompt is None or self._renderer is None:
+                raise EngineStopped(CANNOT_GO_ON)
+            ids, begun = self._renderer.beginning(request, self._reasoning)
+            prompt = (
+                [*prompt, *ids] if isinstance(prompt, list) else prompt + begun[len(request.begun.prefill) :]
+            )
         body = body_of(
             request,
             self._model,
@@ -155,23 +187,28 @@ class Asker:
         )
         if answers > 1:
             body["n"] = answers
-        stops_sent = "stop" in body
-        opens = settings.opens_think
+        opens = False if settings.hides_reasoning else settings.opens_think
         return Sent(
             _PATHS[dialect.api],
             dumps(body),
             Expectation(
                 self._answers_as,
                 max_tokens,
-                stops if stops_sent else (),
+                stops if "stop" in body else (),
                 settings.hides_reasoning,
                 answers,
                 self._marks,
             ),
-            stops_sent or not stops,
+            max_tokens,
             body.get("skip_special_tokens") is False,
-            (measured.prefill if measured is not None else "") if opens is None else self._marks[0] * opens,
+            self._prefill(measured, opens) if begun is None else begun,
         )
+
+    def _prefill(self, measured: Measured | None, opens: bool | None) -> str:
+        """Return the mark that opens reasoning at the end of the prompt: as measured, or as it is set."""
+        if opens is None:
+            return "" if measured is None else measured.prefill
+        return self._marks[0] * opens
 
     async def _send(self, server: Server, sent: Sent) -> Answer:
         """Send one request, watched for a hang, and return what it was answered with."""
@@ -218,7 +255,8 @@ class Asker:
         """Return the prompt's length and how it ends, as far as that is needed and the server tells."""
         if self._renderer is not None:
             prompt, text = self._renderer.render(request)
-            return Measured(len(prompt), prefill_of(text, self._reasoning))
+            ids = self._renderer.beginning(request, self._reasoning)[0] if request.begun else []
+            return Measured(len(prompt) + len(ids), prefill_of(text, self._reasoning))
         if not server.measures:
             return None
         template = template_of(request)
@@ -254,9 +292,12 @@ class Asker:
         return room
 
     def _change(
-        self, dialect: Dialect, max_tokens: int, sampling: Sampling, refusal: Refusal
+        self, dialect: Dialect, max_tokens: int, sampling: Sampling, refusal: Refusal, fewer: int | None
     ) -> tuple[Dialect, int, str] | None:
-        """Return how to ask instead, and what to note if that is answered; None if the refusal's words name nothing."""
+        """Return how to ask instead, and what to note if that is answered; None if the refusal's words name nothing.
+
+        ``fewer`` tokens are asked for if the context is too short and the server does not say by how much.
+        """
         words = self._secrets.redacted(refusal.words)[:200]
         if refusal.status in _NO_SUCH_PATH:
             if self._settings.api != "auto" or dialect.api != "chat" or self._renderer is None:
@@ -265,17 +306,21 @@ class Asker:
                 return None
             note = "has no chat: prompts are rendered by engine.tokenizer and sent to /completions"
             return replace(dialect, api="completions"), max_tokens, note
-        if refusal.status not in refusals.BAD_REQUEST:
+        if refusal.status not in refusals.BAD_REQUEST and not refusals.is_told_as_failure(refusal):
             return None
+        most = refusals.most_tokens_in(refusal, max_tokens)
         if refusals.is_beyond_context(refusal):
             room = refusals.room_in(refusal)
-            if room is None or not 0 < room.context - room.prompt < max_tokens:
-                return None
-            return dialect, room.context - room.prompt, ""
+            if room is not None and 0 < room.context - room.prompt < max_tokens:
+                return dialect, room.context - room.prompt, ""
+            if room is not None or most is None:
+                return None if room is not None or fewer is None else (dialect, fewer, "")
+        if dialect.api == "completions" and not dialect.takes_text and refusals.wants_text(refusal):
+            note = f"takes prompts as text alone, and splits them into tokens itself: {words}"
+            return replace(dialect, takes_text=True), max_tokens, note
         if refusals.is_no_system_turn(refusal) and not dialect.folds_system:
             note = f"takes no system turn: its text stands at the start of the first user turn ({words})"
             return replace(dialect, folds_system=True), max_tokens, note
-        most = refusals.most_tokens_in(refusal, max_tokens)
         if most is not None:
             note = f"allows at most {most:,} tokens an answer: {words}"
             return replace(dialect, most_tokens=most), most, note
@@ -288,8 +333,14 @@ class Asker:
             return replace(dialect, renamed=renamed), max_tokens, note
         if refused is None or refused == name:
             return None
+        loses_marks = refused == _SKIPPING and self._reasoning.name in SPECIAL
         unsaid = refused in _UNSAID or (is_neutral(refused, sampling) and refusals.is_unknown(refusal))
-        note = "" if unsaid else f"does not take {refused}, which is left out: {words}"
+        note = "" if unsaid and not loses_marks else f"does not take {refused}, which is left out: {words}"
+        if loses_marks:
+            note += (
+                f". The marks of {self._reasoning.name} are special tokens, so its texts may lack them, and reasoning "
+                "counts as answer then: give the server a reasoning parser"
+            )
         return replace(dialect, dropped=dialect.dropped | {refused}), max_tokens, note
 
     def _learn(self, server: Server, dialect: Dialect, changes: list[str]) -> None:
@@ -300,10 +351,17 @@ class Asker:
             dialect.most_tokens or server.dialect.most_tokens,
             dialect.api,
             server.dialect.folds_system or dialect.folds_system,
+            server.dialect.takes_text or dialect.takes_text,
         )
         for change in changes:
             if change:
                 self._notes.add(NoteKind.SERVER, f"{server.url} {change}")
+
+
+def _fewer(server: Server, request: Request, max_tokens: int) -> int | None:
+    """Return fewer tokens that may fit: what the server's context has room for in any case, else half of them."""
+    fewer = max_tokens // 2 if server.context is None else server.context - at_most(request)
+    return fewer if _FEWEST <= fewer < max_tokens else None
 
 
 def at_most(request: Request) -> int:

@@ -31,6 +31,8 @@ class Dialect:
     api: str = "chat"
     folds_system: bool = False
     """True if its chat template has no system turn."""
+    takes_text: bool = False
+    """True if its completions take prompts as text alone, not as tokens."""
 
     @classmethod
     def of(cls, settings: EndpointSettings) -> Dialect:
@@ -58,7 +60,7 @@ def body_of(
     max_tokens: int,
     dialect: Dialect,
     *,
-    prompt: list[int] | None = None,
+    prompt: list[int] | str | None = None,
     reasons: bool = False,
     stream: bool = False,
     extra: Mapping[str, Json] | None = None,
@@ -70,7 +72,7 @@ def body_of(
         model: Name that the server knows the model by.
         max_tokens: Tokens that the answer may have here.
         dialect: How the server wants to be asked.
-        prompt: The prompt's tokens, if it was rendered here.
+        prompt: The prompt's tokens or its text, if it was rendered here.
         reasons: Whether the model reasons first. A stop string could end that, so none is sent.
         stream: Whether the answer comes in pieces.
         extra: Sent as it is.

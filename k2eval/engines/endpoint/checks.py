@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from k2eval.engines.endpoint import refusals
 from k2eval.engines.endpoint.asking import Asker, Notes, Reply
@@ -10,8 +11,8 @@ from k2eval.engines.endpoint.meeting import Introduction, measure
 from k2eval.engines.endpoint.servers import Server
 from k2eval.engines.endpoint.settings import Secrets
 from k2eval.engines.endpoint.trouble import OtherModel, Refusal, Trouble
-from k2eval.engines.thinking import template_arguments
-from k2eval.errors import EngineError, PromptTooLong, did_you_mean
+from k2eval.engines.thinking import TEMPLATE_NAMES, template_arguments
+from k2eval.errors import EngineError, EngineStopped, PromptTooLong, did_you_mean
 from k2eval.records import Json, Message, NoteKind, Request, Sampling
 
 _WORDS = "Write down thirty lower-case letters at random, with spaces between them."
@@ -39,6 +40,7 @@ async def ask_once(server: Server, model: str, told: Introduction, asker: Asker,
 
     Raises:
         EngineError: If it refuses to; busy servers and the like may still answer later.
+        EngineStopped: If it refuses the key.
         OtherModel: If it answers under another name.
     """
     try:
@@ -50,6 +52,11 @@ async def ask_once(server: Server, model: str, told: Introduction, asker: Asker,
         if busy or (refusal.status in refusals.BAD_REQUEST and refusals.is_beyond_context(refusal)):
             return
         words = secrets.redacted(refusal.words)[:300]
+        if refusal.status == 401:
+            raise EngineStopped(
+                f"{server.url} refused the API key (HTTP 401): {words}. Put the right key into the environment; "
+                "engine.api_key_env names the variable."
+            ) from None
         if refusals.is_no_model(refusal) or (refusal.status == 404 and told.models):
             raise EngineError(
                 f"{server.url} does not serve {model!r}. {did_you_mean(model, told.models) if told.models else ''} "
@@ -74,11 +81,13 @@ async def honours_seeds(server: Server, asker: Asker, notes: Notes) -> bool:
         OtherModel: If the server answers under another name.
     """
     try:
-        first = await asker.ask(server, letters(1))  # alone: it may learn what the server does not take
+        first = await asker.ask_patiently(
+            server, letters(1)
+        )  # alone: it may learn what the server does not take
         again, other, pair = await asyncio.gather(
-            asker.ask(server, letters(1)),
-            asker.ask(server, letters(2)),
-            asker.ask(server, letters(3), answers=2),
+            asker.ask_patiently(server, letters(1)),
+            asker.ask_patiently(server, letters(2)),
+            asker.ask_patiently(server, letters(3), answers=2),
         )
     except (Trouble, PromptTooLong) as trouble:
         reason = trouble if isinstance(trouble, Trouble) else "the context is too short"
@@ -100,26 +109,53 @@ async def honours_seeds(server: Server, asker: Asker, notes: Notes) -> bool:
 
 
 async def check_template(server: Server, model: str, request: Request, asker: Asker, notes: Notes) -> None:
-    """Note if a server seems to ignore the chat template's arguments: the prompt stays as long as without them.
+    """Note the arguments of the chat template that a server seems to ignore: the prompt stays as long as without them.
 
-    A switch that is set to what the template does anyway changes nothing, so the opposite is looked at, too.
+    Each switch is looked at alone. One that is set to what the template does anyway changes nothing, so another value
+    is looked at, too.
     """
     arguments = template_arguments(request.sampling, None)
-    shown = ", ".join(sorted(arguments))
-    opposite = {name: not value if isinstance(value, bool) else value for name, value in arguments.items()}
-    try:
-        prompts = {
-            str(await _prompt(server, model, request, asker, told)) for told in (arguments, {}, opposite)
-        }
-    except (Trouble, OtherModel, PromptTooLong):
-        prompts = {"0"}
-    if prompts == {"0"}:
-        text = f"whether the chat template takes {shown} could not be checked"
-    elif len(prompts) == 1:
-        text = f"{shown} changes nothing in the prompt: either its template does not know it, or the server drops it"
-    else:
-        return
-    notes.add(NoteKind.SERVER, f"{server.url}: {text}")
+    silent: list[str] = []
+    unknown: list[str] = []
+    for names in _switches_in(arguments):
+        others = {name: value for name, value in arguments.items() if name not in names}
+        changed = {name: _another(arguments[name], server) for name in names}
+        try:
+            prompts = {
+                str(await _prompt(server, model, request, asker, told))
+                for told in (arguments, others, {**others, **changed})
+            }
+        except (Trouble, OtherModel, PromptTooLong):
+            prompts = {"0"}
+        if len(prompts) == 1:
+            (unknown if prompts == {"0"} else silent).extend(names)
+    if unknown:
+        text = f"whether the chat template takes {', '.join(sorted(unknown))} could not be checked"
+        notes.add(NoteKind.SERVER, f"{server.url}: {text}")
+    if silent:
+        text = (
+            f"{', '.join(sorted(silent))} changes nothing in the prompt: either its template does not know it, or the "
+            "server drops it"
+        )
+        if server.dialect.api == "chat" and set(TEMPLATE_NAMES["thinking_budget"]) & set(silent):
+            text += ". A budget of thinking counts only if the server keeps it itself, as vLLM does"
+        notes.add(NoteKind.SERVER, f"{server.url}: {text}")
+
+
+def _switches_in(arguments: Mapping[str, Json]) -> list[list[str]]:
+    """Return the names of arguments, those of one switch together."""
+    switches = [[name for name in names if name in arguments] for names in TEMPLATE_NAMES.values()]
+    known = {name for names in switches for name in names}
+    return [names for names in switches if names] + [[name] for name in arguments if name not in known]
+
+
+def _another(value: Json, server: Server) -> Json:
+    """Return another value of an argument; a word, which may be refused, only if no answer need be asked for."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, str) and server.measures:
+        return "high" if value == "low" else "low"
+    return value
 
 
 async def _prompt(
@@ -138,7 +174,7 @@ def note_oddities(reply: Reply, server: Server, notes: Notes, streams: bool) -> 
 
     Args:
         reply: The answer and its request.
-        server: The server that answered; it counts the answers that it cut.
+        server: The server that answered; it counts the answers that it cut, and those that are reasoning alone.
         notes: The notes of the engine.
         streams: Whether answers come as streams.
     """
@@ -146,17 +182,16 @@ def note_oddities(reply: Reply, server: Server, notes: Notes, streams: bool) -> 
     max_tokens = sent.expected.max_tokens
     if answer.counted and answer.output_tokens > max_tokens:
         notes.add(NoteKind.SERVER, f"{server.url} ignores max_tokens: some answers are longer than allowed")
-    if answer.counted and answer.finish_reason == "length" and answer.output_tokens < _FAR * max_tokens:
-        server.cuts[answer.output_tokens, max_tokens] += 1
+    if answer.counted and answer.finish_reason == "length" and answer.output_tokens < _FAR * sent.allowed:
+        server.cuts[answer.output_tokens, sent.allowed] += 1
+    if any(0 <= answer.text.find(stop) < len(answer.text) - len(stop) for stop in sent.expected.stops):
+        notes.add(NoteKind.SERVER, f"{server.url} does not heed stop strings: k2eval ends answers there")
     if not answer.counted:
         how = "pieces of its stream are counted" if streams else "a token for four bytes is assumed"
         notes.add(NoteKind.SERVER, f"the server does not count tokens: {how}")
-    if answer.finish_reason == "stop" and answer.text.endswith(sent.expected.marks[1]):
-        notes.add(
-            NoteKind.SERVER,
-            f"{server.url}: some answers are reasoning alone: the model ended there, or the server's reasoning "
-            "parser took the answer for reasoning",
-        )
+    start = answer.answer_start
+    if answer.finish_reason == "stop" and start is not None and not answer.text[start:].strip():
+        server.alone += 1
     if answer.choices > 1:
         notes.add(
             NoteKind.SERVER,

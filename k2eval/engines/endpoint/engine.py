@@ -8,26 +8,29 @@ import random
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from k2eval.engines.endpoint import refusals
 from k2eval.engines.endpoint.addresses import Addresses
-from k2eval.engines.endpoint.asking import Asker, Notes, Reply
+from k2eval.engines.endpoint.answers import Answer
+from k2eval.engines.endpoint.asking import CANNOT_GO_ON, Asker, Notes, Reply
 from k2eval.engines.endpoint.bodies import Dialect, has_switches
 from k2eval.engines.endpoint.checks import ask_once, check_template, honours_seeds, note_oddities
 from k2eval.engines.endpoint.client import Client
 from k2eval.engines.endpoint.endings import without_end_of_turn
 from k2eval.engines.endpoint.meeting import introduce, learn_limits, template_of
+from k2eval.engines.endpoint.openings import Openings
 from k2eval.engines.endpoint.prompts import Renderer
-from k2eval.engines.endpoint.servers import Gate, Server, closed_when_idle, listed, notes_on
+from k2eval.engines.endpoint.servers import Server, ServerGate, closed_when_idle, listed, notes_on
 from k2eval.engines.endpoint.settings import Secrets, checked
 from k2eval.engines.endpoint.trouble import NoConnection, OtherModel, Refusal, Trouble
 from k2eval.engines.endpoint.watch import Watch
 from k2eval.engines.hub import pinned_tokenizer
 from k2eval.engines.protocol import EngineInfo
-from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong
-from k2eval.reasoning import AUTO, Detection, pairs_of, stop_place
+from k2eval.errors import ConfigError, EngineError, EngineGaveUp, EngineStopped, PromptTooLong
+from k2eval.reasoning import AUTO, Detection, marks_of, pairs_of, stop_place
 from k2eval.records import Generation, Note, NoteKind, Request
 
 _LONGEST_WAIT_S = 60.0
@@ -39,8 +42,6 @@ _CONCURRENCY = 64
 """Requests in flight for each server that does not tell how many it works on."""
 _CEILING = 1024
 """Most requests that are sent to one server, unless ``concurrency`` is larger."""
-_STOPS_THE_RUN = (401, 402, 403)
-_NOT_THERE = (404, 405, 410, 501)
 
 
 class EndpointEngine:
@@ -71,11 +72,14 @@ class EndpointEngine:
         self._addresses = Addresses(self._settings.base_url)
         self._servers: list[Server] = []
         self._notes = Notes()
+        form = self._reasoning.form
+        self._ends = tuple(end for _, end in (*pairs_of(form), marks_of(form)))
+        self._openings = Openings(form, self._settings)
         self._set_by_user: set[str] = set()
         self._set_by_recipe: set[str] = set()
         self._honours_seeds = False
         self._checked: set[tuple[int, str]] = set()
-        self._gate: Gate
+        self._gate: ServerGate
         self._asker: Asker
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -145,7 +149,11 @@ class EndpointEngine:
             reasoning=self._reasoning.form,
             reasoning_from=self._reasoning.place,
             settings=self._settings.model_dump(mode="json"),
-            notes=(*self._notes, *(note for server in self._servers for note in notes_on(server))),
+            notes=(
+                *self._notes,
+                *(note for server in self._servers for note in notes_on(server)),
+                *self._openings.notes(),
+            ),
         )
 
     def preview(self, request: Request, switches: Collection[str] = ()) -> None:
@@ -153,6 +161,8 @@ class EndpointEngine:
 
         A planner, for example, need not think. If a server has no switch for that, nobody needs to know.
         """
+        if request.begun and (self._settings.api != "completions" or not self._settings.tokenizer):
+            raise ConfigError(CANNOT_GO_ON)
         template = template_of(request)
         if switches or request.sampling.chat_template:
             self._set_by_user.add(template)
@@ -164,18 +174,19 @@ class EndpointEngine:
         """Answer one request; see `k2eval.engines.protocol.Engine`."""
         arrived = time.perf_counter()
         (answer, sent), asked = await self._persist(request)
-        text, finish_reason = answer.text, answer.finish_reason
+        text, finish_reason, start = answer.text, answer.finish_reason, answer.answer_start
         if sent.shows_special_tokens:
-            text = without_end_of_turn(text)
-        form, prefill = self._reasoning.form, sent.prefill
-        if prefill and text.lstrip().startswith(tuple(start for start, _ in pairs_of(form))):
+            text = text[: start or 0] + without_end_of_turn(text[start or 0 :], self._ends)
+        form, prefill = self._reasoning.form, "" if start is not None else sent.prefill
+        opens = text.lstrip().startswith(tuple(start for start, _ in pairs_of(form)))
+        if opens and request.begun is None:
             prefill = ""  # the server has put it back
         stops = request.sampling.stop
-        if not sent.stops_sent and any(
+        if any(
             stop in text and (finish_reason != "stop" or text.find(stop) + len(stop) < len(text))
             for stop in stops
         ):
-            end = stop_place(text, form, stops, prefill)
+            end = stop_place(text, form, stops, prefill, start)
             if end is not None:
                 text, finish_reason = text[:end], "stop"
         return Generation.answering(
@@ -183,6 +194,7 @@ class EndpointEngine:
             text=text,
             finish_reason=finish_reason,
             prefill=prefill,
+            answer_start=start,
             prompt_tokens=answer.prompt_tokens,
             cached_tokens=answer.cached_tokens,
             output_tokens=answer.output_tokens,
@@ -194,29 +206,36 @@ class EndpointEngine:
 
     async def _persist(self, request: Request) -> tuple[Reply, float]:
         """Ask until there is an answer or no attempt is left."""
-        seen: Counter[str] | None = None
+        seen: Counter[str] = Counter()
+        stops = 0  # a slip of a proxy between good answers looks like the end of the run
         for attempt in range(self._settings.attempts):
             server = await self._gate.enter()
             asked = time.perf_counter()
             try:
-                reply = await self._asker.ask(server, request)
+                answer, sent = await self._asker.ask(server, request)
                 server.answered()
-                self._look_at(server, request, reply)
-                return reply, asked
+                self._look_at(server, request, (answer, sent))
+                if request.begun is None:
+                    sent.prefill = await self._openings.prefill_of(
+                        server, request, answer, sent.prefill, partial(self._ask_besides, server)
+                    )
+                return (answer, sent), asked
             except OtherModel as other:
                 raise self._stopped_by(other, server) from None
             except Trouble as trouble:
                 self._raise_if_final(trouble, server, request)
-                seen = Counter() if seen is None else seen
+                stop = self._end_of_the_run(trouble, server)
+                stops += stop is not None
+                if stop and (not server.has_answered or stops == self._settings.attempts):
+                    raise stop from None
                 name = self._secrets.redacted(str(trouble))
                 seen[name] += 1
-                self._gate.wake_later(server.failed(name))
+                self._gate.let_in_later(server.failed(name))
                 pause = _pause(trouble, attempt, self._settings.backoff_s)
             finally:
                 self._gate.leave(server)
             if attempt + 1 < self._settings.attempts:
                 await asyncio.sleep(pause)
-        assert seen is not None
         if set(seen) == {str(NoConnection(""))} and all(server.failures for server in self._servers):
             raise EngineStopped(
                 f"No server can be reached: {', '.join(self._settings.base_url)}. What is finished is kept; start the "
@@ -227,6 +246,10 @@ class EndpointEngine:
             f"{self._settings.attempts} attempts: {listed(seen)}."
         )
 
+    async def _ask_besides(self, server: Server, request: Request) -> Answer:
+        answer, _ = await self._asker.ask_patiently(server, request)
+        return answer
+
     def _look_at(self, server: Server, request: Request, reply: Reply) -> None:
         """Note what is odd about an answer."""
         note_oddities(reply, server, self._notes, self._settings.stream)
@@ -236,25 +259,26 @@ class EndpointEngine:
                 self._checked.add(key)
                 self._keep(check_template(server, self._model, request, self._asker, self._notes))
 
+    def _end_of_the_run(self, trouble: Trouble, server: Server) -> EngineStopped | None:
+        if not isinstance(trouble, Refusal) or not refusals.is_end_of_the_run(trouble):
+            return None
+        advice = ""
+        if refusals.is_of_the_key(trouble):
+            advice = f" The key in {self._settings.api_key_env} does not let this run go on; what is finished is kept."
+        elif trouble.status >= 400:
+            advice = f" Expected the model {self._model!r} there; see --model and engine.base_url."
+        return EngineStopped(f"{self._where(trouble, server)}.{advice}")
+
+    def _where(self, trouble: Refusal, server: Server) -> str:
+        return f"{server.url} answered HTTP {trouble.status}: {self._secrets.redacted(trouble.words)[:300]}"
+
     def _raise_if_final(self, trouble: Trouble, server: Server, request: Request) -> None:
-        """Raise an error that asking again cannot remove."""
-        if not isinstance(trouble, Refusal):
+        """Raise an error that asking again for this question cannot remove."""
+        if not isinstance(trouble, Refusal) or refusals.is_end_of_the_run(trouble):
             return
-        words = self._secrets.redacted(trouble.words)
-        where = f"{server.url} answered HTTP {trouble.status}: {words[:300]}"
-        if trouble.status in _STOPS_THE_RUN or trouble.code == "insufficient_quota":
-            raise EngineStopped(
-                f"{where}. The key in {self._settings.api_key_env} does not let this run go on; what is finished "
-                "is kept."
-            ) from None
-        if 300 <= trouble.status < 400:
-            raise EngineStopped(f"{where}.") from None
-        if trouble.status in _NOT_THERE:
-            raise EngineStopped(
-                f"{where}. Expected the model {self._model!r} there; see --model and engine.base_url."
-            ) from None
-        if trouble.status in refusals.BAD_REQUEST:
-            if refusals.is_beyond_context(trouble):
+        where, overflows = self._where(trouble, server), refusals.is_overflow(trouble)
+        if trouble.status in refusals.BAD_REQUEST or overflows or refusals.is_flagged(trouble):
+            if overflows or refusals.is_beyond_context(trouble):
                 raise PromptTooLong(
                     f"Question {request.question_id!r} ({request.task}, {request.stage}): {where}. Lower "
                     "sampling.max_tokens, or serve the model with a larger context."
@@ -290,7 +314,7 @@ class EndpointEngine:
             if server not in fit:
                 await server.client.close()
         self._servers = fit
-        self._gate = Gate(fit)
+        self._gate = ServerGate(fit)
         self._count_places()
         self._honours_seeds = False not in met
         if not self._settings.probe:
@@ -341,7 +365,7 @@ class EndpointEngine:
             return False
         self._servers.append(server)
         self._notes.add(NoteKind.SERVER, f"{server.url} joined while the run went on")
-        self._gate.wake(server.limit)
+        self._gate.let_in()
         return True
 
     async def _meet_one(self, server: Server) -> bool:

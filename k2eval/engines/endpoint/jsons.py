@@ -8,6 +8,7 @@ import orjson
 
 from k2eval.engines.endpoint.trouble import BadAnswer
 from k2eval.records import Json
+from k2eval.values import MOST
 
 
 def loads(data: bytes) -> Json:
@@ -46,4 +47,5 @@ def whole(text: str) -> str:
 
 def count(value: Json) -> int | None:
     """Return a number of tokens; None if a server sends anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value <= MOST else None

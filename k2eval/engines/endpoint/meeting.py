@@ -18,7 +18,7 @@ from k2eval.engines.endpoint.metrics import parse_activity
 from k2eval.engines.endpoint.servers import Server
 from k2eval.engines.endpoint.trouble import BadAnswer, NoConnection, Trouble
 from k2eval.engines.thinking import template_arguments
-from k2eval.errors import EngineError, EngineStopped
+from k2eval.errors import EngineError
 from k2eval.reasoning import AUTO, prefill_of
 from k2eval.records import Json, ReasoningFormat, Request
 
@@ -49,7 +49,6 @@ async def introduce(server: Server, model: str, attempts: int, backoff_s: float)
 
     Raises:
         EngineError: If the server cannot be reached.
-        EngineStopped: If it refuses the key.
     """
     told = Introduction()
     try:
@@ -61,11 +60,6 @@ async def introduce(server: Server, model: str, attempts: int, backoff_s: float)
     except Trouble as trouble:
         told.trouble = str(trouble)
         return told
-    if status == 401:
-        raise EngineStopped(
-            f"{server.url} refused the API key (HTTP 401): {refusal_of(status, page).words[:300]}. Put the right key "
-            "into the environment; engine.api_key_env names the variable."
-        )
     if status != 200:
         told.trouble = f"HTTP {status}: {refusal_of(status, page).words[:300]}"
         return told

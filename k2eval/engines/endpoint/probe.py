@@ -127,7 +127,8 @@ class ServedProbe:
         try:
             while True:
                 try:
-                    pieces = await asyncio.wait_for(arrived.get(), self._timeout_s)
+                    async with asyncio.timeout(self._timeout_s):
+                        pieces = await arrived.get()
                 except TimeoutError:
                     raise Silence from None
                 if pieces is None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from k2eval.engines.begun import beginning
 from k2eval.engines.template import template_of_tokenizer
 from k2eval.errors import ConfigError
-from k2eval.records import Request
+from k2eval.records import ReasoningFormat, Request
 
 
 class Renderer:
@@ -46,5 +47,20 @@ class Renderer:
             ConfigError: If the chat template refuses the prompt.
         """
         text = self._template.render(request.messages, self._template.arguments_of(request.sampling)).text
-        ids = self._tokenizer.encode(text, add_special_tokens=False)
-        return list(ids), text
+        return self._encode(text), text
+
+    def without_start(self, text: str) -> str:
+        """Return a prompt's text without the token with which the tokenizer begins every text of itself."""
+        adds = self._tokenizer("").input_ids[:1] == [self._tokenizer.bos_token_id]
+        return text.removeprefix(self._tokenizer.bos_token) if adds else text
+
+    def beginning(self, request: Request, form: ReasoningFormat) -> tuple[list[int], str]:
+        """Return the tokens and the text of the beginning of an answer that the server goes on with.
+
+        The text holds the chat template's prefill, whose tokens belong to the prompt.
+        """
+        start = beginning(request, form, self._encode, self._tokenizer.decode)
+        return self._encode(start[len(request.begun.prefill) if request.begun else 0 :]), start
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False))

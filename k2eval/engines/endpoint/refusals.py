@@ -11,10 +11,13 @@ from k2eval.engines.endpoint.trouble import Refusal
 from k2eval.records import Json
 
 BAD_REQUEST = (400, 413, 422)
+_OF_THE_KEY = (401, 402, 403)
+_NOT_THERE = (404, 405, 410, 501)
 """The statuses of a request that will not be answered as it is."""
 
 _CONTEXT = re.compile(
-    r"context[ _]?(?:length|window|size)|maximum context|max_model_len|max_total_tokens|exceed_context_size"
+    r"context[ _]?(?:length|window|size|limit)|maximum context|max_model_len|max_seq_len|max_total_tokens"
+    r"|exceed_context_size|maximum (?:model|prompt|sequence) length"
     r"|exceeds? the (?:available|model's|maximum) (?:context|input|number of tokens|length)"
     r"|(?:prompt|input|message|request)s?[\w ]* (?:is|are|has|was) (?:too (?:long|large)|longer)"
     r"|too many (?:input )?tokens"
@@ -25,11 +28,19 @@ _CONTEXT = re.compile(
 )
 """Words of vLLM, llama.cpp, SGLang, TGI, Ollama, LM Studio, OpenRouter, OpenAI and LiteLLM."""
 
+_OVERFLOW = re.compile(
+    r"exceed(?:s|ed)? the (?:available |model's |maximum )?context"
+    r"|(?:prompt|input|request)s?[\w ]* (?:is|are) (?:too long|longer)",
+    re.IGNORECASE,
+)
+"""Words that tell the same under a status that means a failure, as llama.cpp and proxies have it."""
+
 _NUMBER = r"(\d[\d,]*)"
 _CONTEXT_SIZES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"context (?:length|window|size)[^\d]{{0,20}}? (?:of |is |\(|= ?){_NUMBER}",
+        rf"context (?:length|window|size)[^\d]{{0,20}}? (?:of |is |only |\(|= ?){_NUMBER}",
+        rf"\d \+ \d[\d,]* > {_NUMBER}",
         rf"`max_new_tokens` must be <= {_NUMBER}",
         rf"(?:max_model_len|max_total_tokens) ?[=(] ?{_NUMBER}",
     )
@@ -40,6 +51,7 @@ _PROMPT_SIZES = tuple(
         rf"{_NUMBER} (?:in the (?:messages|prompt)|input tokens|tokens from the input|of text input|`inputs` tokens"
         r"|tokens in the (?:messages|prompt))",
         rf"(?:prompt|request) (?:contains|has) (?:at least )?{_NUMBER}",
+        rf"{_NUMBER} \+ \d[\d,]* > \d",
     )
 )
 _MOST_TOKENS = tuple(
@@ -57,9 +69,13 @@ _NO_MODEL = re.compile(
     r"|(?:unknown|invalid|no such|not a valid) model|model_not_found|no healthy deployments",
     re.IGNORECASE | re.DOTALL,
 )
+_WANTS_TEXT = re.compile(
+    r"\bprompt\b.{0,200}?\bstr(?:ing)?\b|\bstr(?:ing)?\b.{0,100}?\bprompt\b", re.IGNORECASE | re.DOTALL
+)
 _UNKNOWN = re.compile(
     r"unsupported|not supported|unknown|unrecogni[sz]ed|unexpected|extra|not permitted", re.IGNORECASE
 )
+_FLAGGED = re.compile(r"\bflagged\b|moderation|content[ _](?:policy|filter)", re.IGNORECASE)
 _NO_SYSTEM = re.compile(
     r"system[ _](?:role|message|prompt|instruction|turn)s?\b.{0,60}(?:not|n't|unsupported)|roles must alternate"
     r"|only user(?:,| and) (?:model|assistant) roles",
@@ -113,6 +129,17 @@ def is_beyond_context(refusal: Refusal) -> bool:
     return refusal.code == "context_length_exceeded" or bool(
         _CONTEXT.search(f"{refusal.code} {refusal.words}")
     )
+
+
+def is_overflow(refusal: Refusal) -> bool:
+    """Return whether a server that failed says in so many words that the prompt is beyond its context.
+
+    >>> is_overflow(Refusal(500, "the request exceeds the available context size. try increasing the context size"))
+    True
+    >>> is_overflow(Refusal(500, "out of memory; lower the context size"))
+    False
+    """
+    return refusal.status == 500 and bool(_OVERFLOW.search(refusal.words))
 
 
 def room_in(refusal: Refusal) -> Room | None:
@@ -172,6 +199,52 @@ def is_no_system_turn(refusal: Refusal) -> bool:
     True
     """
     return bool(_NO_SYSTEM.search(refusal.words))
+
+
+def wants_text(refusal: Refusal) -> bool:
+    """Return whether the server takes a prompt as text alone.
+
+    >>> wants_text(Refusal(400, "cannot unmarshal array into Go struct field CompletionRequest.prompt of type string"))
+    True
+    """
+    return bool(_WANTS_TEXT.search(refusal.words))
+
+
+def is_flagged(refusal: Refusal) -> bool:
+    """Return whether a server refuses one question for what it says, and not the key.
+
+    >>> is_flagged(Refusal(403, "Your input was flagged by moderation")), is_flagged(Refusal(403, "wrong key"))
+    (True, False)
+    """
+    return refusal.status == 403 and bool(_FLAGGED.search(refusal.words))
+
+
+def is_of_the_key(refusal: Refusal) -> bool:
+    """Return whether a server refuses the key, or its credit is used up.
+
+    >>> is_of_the_key(Refusal(401, "bad key")), is_of_the_key(Refusal(429, "slow down"))
+    (True, False)
+    """
+    refuses = refusal.status in _OF_THE_KEY and not is_flagged(refusal)
+    return refuses or refusal.code == "insufficient_quota"
+
+
+def is_end_of_the_run(refusal: Refusal) -> bool:
+    """Return whether any other request would meet the same refusal: of the key, of the address, of the model.
+
+    >>> is_end_of_the_run(Refusal(404, "no such model")), is_end_of_the_run(Refusal(400, "bad field"))
+    (True, False)
+    """
+    return is_of_the_key(refusal) or 300 <= refusal.status < 400 or refusal.status in _NOT_THERE
+
+
+def is_told_as_failure(refusal: Refusal) -> bool:
+    """Return whether a server calls it a failure of its own that the prompt is too long, or has a system turn.
+
+    >>> is_told_as_failure(Refusal(500, "System role not supported"))
+    True
+    """
+    return is_overflow(refusal) or (refusal.status == 500 and is_no_system_turn(refusal))
 
 
 def is_no_model(refusal: Refusal) -> bool:

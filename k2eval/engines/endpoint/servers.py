@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from k2eval.engines.endpoint.bodies import Dialect
 from k2eval.engines.endpoint.client import Client
+from k2eval.engines.gate import Gate
 from k2eval.records import Note, NoteKind
 
 _RESTS_S = 10.0
@@ -50,6 +51,7 @@ class Server:
     failures: int = 0
     """Failures since its last answer; those during one rest count once."""
     rests_until: float = 0.0
+    has_answered: bool = False
     context: int | None = None
     measures: bool = True
     """True if it tells the length of prompts; assumed until it does not."""
@@ -69,6 +71,8 @@ class Server:
     """Failures after which a request was sent again, with their numbers."""
     cuts: Counter[tuple[int, int]] = field(default_factory=Counter)
     """Answers that it cut before max_tokens, by tokens (answer, max_tokens)."""
+    alone: int = 0
+    """Finished answers of which it gave reasoning alone."""
 
     def failed(self, trouble: str) -> float:
         """Record a failure and pass the server over for a while; return the seconds."""
@@ -82,7 +86,7 @@ class Server:
 
     def answered(self) -> None:
         """Count the server as well again."""
-        self.failures, self.rests_until = 0, 0.0
+        self.failures, self.rests_until, self.has_answered = 0, 0.0, True
 
     @property
     def is_up(self) -> bool:
@@ -92,68 +96,37 @@ class Server:
         return self.rests_until <= time.monotonic() and not self.in_flight
 
 
-def least_loaded(servers: list[Server]) -> Server | None:
-    """Return the server with the smallest load, of those that are up if any is; None if these are full."""
-    if len(servers) == 1:
-        return servers[0] if servers[0].in_flight < servers[0].limit else None
-    for server in servers:
-        if server.failures:
-            servers = [server for server in servers if server.is_up] or servers
-            break
-    chosen, smallest = None, 1.0
-    for server in servers:
-        load = server.in_flight / server.limit
-        if load < smallest:
-            chosen, smallest = server, load
-    return chosen
-
-
-class Gate:
-    """Gate to the servers: requests pass in order of arrival while a server has room.
+class ServerGate(Gate[Server]):
+    """The gate before the servers of a model.
 
     Args:
         servers: All servers of the model.
     """
 
     def __init__(self, servers: list[Server]) -> None:
+        super().__init__()
         self.servers = servers
         """All that serve the model."""
-        self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def enter(self) -> Server:
-        """Return a server with room, once there is one; it counts one more in flight."""
-        server = None if self._waiting else least_loaded(self.servers)
-        place = self._waiting.append
-        while server is None:
-            turn = asyncio.get_running_loop().create_future()
-            place(turn)
-            place = self._waiting.appendleft
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self.wake()
-                raise
-            server = least_loaded(self.servers)
-        server.in_flight += 1
-        return server
+    def roomiest(self) -> Server | None:
+        """Return the server with the smallest load, of those that are up if any is; None if these are full."""
+        servers = self.servers
+        if len(servers) == 1:
+            return servers[0] if servers[0].in_flight < servers[0].limit else None
+        for server in servers:
+            if server.failures:
+                servers = [server for server in servers if server.is_up] or servers
+                break
+        chosen, smallest = None, 1.0
+        for server in servers:
+            load = server.in_flight / server.limit
+            if load < smallest:
+                chosen, smallest = server, load
+        return chosen
 
-    def leave(self, server: Server) -> None:
-        """Record that a request is no longer in flight."""
-        server.in_flight -= 1
-        self.wake()
-
-    def wake(self, count: int = 1) -> None:
-        """Let so many of those that wait look again."""
-        while self._waiting and count > 0:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                count -= 1
-
-    def wake_later(self, after_s: float) -> None:
-        """Let all that wait look again when a server's rest is over."""
-        asyncio.get_running_loop().call_later(after_s + 0.001, lambda: self.wake(len(self._waiting)))
+    def let_in_later(self, after_s: float) -> None:
+        """Look again when a server's rest is over."""
+        asyncio.get_running_loop().call_later(after_s + 0.001, self.let_in)
 
 
 async def closed_when_idle(server: Server, look_s: float) -> None:
@@ -166,7 +139,7 @@ async def closed_when_idle(server: Server, look_s: float) -> None:
 
 
 def notes_on(server: Server) -> list[Note]:
-    """Return what must be known about one server: what was asked again, and where it cut answers."""
+    """Return what must be known about one server: what was asked again, where it cut answers, and what lacks them."""
     texts = []
     if server.troubles:
         texts.append(f"{server.url}: asked again after {listed(server.troubles)}")
@@ -178,7 +151,15 @@ def notes_on(server: Server) -> list[Note]:
             f"{server.url}: {sum(server.cuts.values())} answers cut at {lengths} of {allowed:,} tokens: the server's "
             "own limit"
         )
-    return [Note(kind=NoteKind.SERVER, text=text) for text in texts]
+    notes = [Note(kind=NoteKind.SERVER, text=text) for text in texts]
+    if server.alone:
+        text = (
+            f"{server.url}: {server.alone} finished answers are reasoning alone, and have no answer: the model ended "
+            "there, or the server's reasoning parser took the answer for reasoning (as some do if thinking is off: "
+            "start it without the parser then)"
+        )
+        notes.append(Note(kind=NoteKind.REASONING, text=text))
+    return notes
 
 
 def listed(troubles: Counter[str]) -> str:

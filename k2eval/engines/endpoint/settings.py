@@ -119,7 +119,19 @@ _NAMES = list(EndpointSettings.model_fields)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _SECRET_NAME = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
-_OURS = ("messages", "model", "n", "prompt", "stop", "stream", "stream_options")
+_OURS = ("messages", "model", "n", "prompt", "response_format", "stop", "stream", "stream_options")
+_SET_ELSEWHERE = {
+    **{
+        name: f"--set sampling.{name}=VALUE"
+        for name in ("temperature", "top_p", "top_k", "min_p", "max_tokens")
+    },
+    "max_completion_tokens": "--set sampling.max_tokens=VALUE",
+    "seed": "--seed N",
+    "chat_template_kwargs": "--set sampling.chat_template.NAME=VALUE, or --thinking",
+    "reasoning_effort": "--reasoning-effort VALUE",
+    "thinking_token_budget": "--thinking-budget N",
+}
+"""Parameters with a setting of their own, by which the table goes: in ``extra_body`` they would belie it."""
 _DROPPABLE_NOT = ("messages", "model", "prompt", "stream")
 
 
@@ -162,6 +174,12 @@ def checked(arguments: Mapping[str, Any]) -> EndpointSettings:
     for key in _OURS:
         if key in extra:
             raise ConfigError(f"engine.extra_body: {key} is k2eval's own to set. Leave it out.")
+    for key, option in _SET_ELSEWHERE.items():
+        if key in extra:
+            raise ConfigError(
+                f"engine.extra_body: {key} would replace what the run says of itself. Set it with {option}; for a "
+                "role, under roles.NAME."
+            )
     return EndpointSettings.model_validate(
         {
             **arguments,

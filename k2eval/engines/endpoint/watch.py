@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from k2eval.engines.endpoint.metrics import Activity, parse_activity
-from k2eval.engines.endpoint.servers import Gate, Server
+from k2eval.engines.endpoint.servers import Server, ServerGate
 from k2eval.engines.endpoint.trouble import Trouble
 
 _LOOKS_EVERY_S = 2.0
@@ -38,7 +38,7 @@ class Watch:
         ceiling: The most requests in flight that a server may get.
     """
 
-    def __init__(self, gate: Gate, timeout_s: float, adaptive: bool, ceiling: int) -> None:
+    def __init__(self, gate: ServerGate, timeout_s: float, adaptive: bool, ceiling: int) -> None:
         self._gate = gate
         self._timeout_s = timeout_s
         self._adaptive = adaptive
@@ -107,8 +107,8 @@ class Watch:
         elif server.in_flight >= server.limit:
             grown = min(self._ceiling, 2 * server.limit, max(server.limit, 2 * server.held))
             if grown > server.limit:
-                self._gate.wake(grown - server.limit)
                 server.limit = grown
+                self._gate.let_in()
 
 
 async def _is_well(server: Server) -> bool:

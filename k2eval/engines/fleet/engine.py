@@ -6,19 +6,22 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from k2eval.engines.fleet.events import EventKind, Events
-from k2eval.engines.fleet.gate import Gate
-from k2eval.engines.fleet.member import Member
+from k2eval.engines.fleet.gate import ReplicaGate
+from k2eval.engines.fleet.hedging import hedges
+from k2eval.engines.fleet.member import Flight, Member
 from k2eval.engines.fleet.protocol import FleetSettings, ReplicaLost, Supply
 from k2eval.engines.fleet.slot import Slot
-from k2eval.engines.protocol import Engine, EngineInfo, Previews
-from k2eval.errors import ConfigError, EngineGaveUp, EngineStopped, K2EvalError
+from k2eval.engines.protocol import Described, Engine, EngineInfo, Previews
+from k2eval.errors import ConfigError, EngineError, EngineGaveUp, EngineStopped, K2EvalError
 from k2eval.records import Generation, Json, Request, SpeculativeCounts
 from k2eval.statistics import add_counts
+from k2eval.system import finished
 
 _AHEAD = 1.25
 """Requests at the gate for each place, so that a place is taken again as soon as it is free."""
@@ -55,7 +58,7 @@ class FleetEngine:
         self._settings = settings or FleetSettings()
         self._plan = plan
         self._log = log
-        self._gate = Gate()
+        self._gate = ReplicaGate()
         self._slots: dict[asyncio.Task[None], Slot] = {}
         self._numbers: set[int] = set()
         """Numbers of replicas that serve, start, or were given up."""
@@ -64,6 +67,8 @@ class FleetEngine:
         self._problem: K2EvalError | None = None
         self._unplaced_since: float | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._start_s = 0.0
+        self._swapped_from: str | None = None
 
     @property
     def capacity(self) -> int:
@@ -92,7 +97,11 @@ class FleetEngine:
             ConfigError: If a setting is wrong, or there is no place for replicas.
             EngineError: If no replica can start.
         """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
+            if isinstance(self._prototype, Described):
+                self._prototype.describe()
             await self._supply.open()
             self._keeper = asyncio.create_task(self._keep())
             waiting = asyncio.create_task(self._gate.occupied.wait())
@@ -102,6 +111,7 @@ class FleetEngine:
                 waiting.cancel()
             if not self._gate.was_up:
                 await self._keeper  # raises the reason
+            self._start_s = loop.time() - began
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
@@ -110,13 +120,15 @@ class FleetEngine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
+        await finished(self._leave(in_order=kind is None))
+
+    async def _leave(self, in_order: bool) -> None:
+        if in_order:
             await asyncio.gather(*(self._take_leave(member) for member in self._gate.members))
-        tasks: list[asyncio.Task[None]] = [*self._slots, *([self._keeper] if self._keeper else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._slots.clear()
+        if self._keeper:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._end_slots()
         await self._supply.close()
 
     async def _take_leave(self, member: Member) -> None:
@@ -124,6 +136,77 @@ class FleetEngine:
         with contextlib.suppress(TimeoutError, ReplicaLost):
             async with asyncio.timeout(self._settings.look_s):
                 member.info = (await member.replica.health()).info
+
+    @property
+    def start_s(self) -> float:
+        """Seconds until the first replica was up; see `k2eval.engines.protocol.Succeeds`."""
+        return self._start_s
+
+    def obstacle(self, running: Engine) -> str | None:
+        """Return why these replicas cannot go on with those of another fleet; see `k2eval.engines.protocol.Succeeds`.
+
+        Each replica looks once more, on its own node.
+        """
+        if not isinstance(running, FleetEngine):
+            return "the engine before was another one"
+        if not any(slot.is_up for slot in running._slots.values()) or running._keeper is None:
+            return "no replica is left"
+        if not isinstance(self._prototype, Described):
+            return "such engines cannot swap their weights"
+        return self._supply.unlike(running._supply) or self._prototype.unlike(running._prototype)
+
+    async def take_over(self, running: Engine) -> None:
+        """Go on with the replicas of another fleet; see `k2eval.engines.protocol.Succeeds`.
+
+        A replica that cannot swap its weights starts anew.
+
+        Raises:
+            EngineError: If no replica can swap its weights.
+        """
+        assert isinstance(running, FleetEngine)
+        self._supply.inherit(running._supply)
+        await self._supply.open()
+        try:
+            await running._rest()
+            arguments = (self._supply, self.events, self._settings, self._welcome)
+            slots = [*running._slots.values()]
+            faults = await asyncio.gather(*(slot.swap(*arguments) for slot in slots))
+            if None not in faults:
+                raise EngineError(faults[0] if faults else "no replica is left")
+            for slot, fault in zip(slots, faults, strict=True):
+                if fault is not None:
+                    slot.start_anew(fault)
+        except BaseException:
+            await running._end_slots()
+            await self._supply.close()
+            raise
+        if running.info.fingerprint != self._prototype.info.fingerprint:
+            self._swapped_from = running.info.name
+        self._gate, self._slots, self._numbers = running._gate, running._slots, running._numbers
+        self._departed, self._log, self._start_s = running._departed, running._log, running._start_s
+        self._gate.renew()
+        running._gate, running._slots, running._keeper = ReplicaGate(), {}, None
+        await running._supply.close()
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def _rest(self) -> None:
+        """Start and withdraw nothing more; only replicas that are up stay."""
+        if self._keeper:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        ending = [task for task, slot in self._slots.items() if not slot.is_up]
+        for task in ending:
+            slot = self._slots.pop(task)
+            self._departed += slot.is_leaving or slot.left
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        self._numbers = {slot.number for slot in self._slots.values()}
+
+    async def _end_slots(self) -> None:
+        for task in self._slots:
+            task.cancel()
+        await asyncio.gather(*self._slots, return_exceptions=True)
+        self._slots.clear()
 
     @property
     def info(self) -> EngineInfo:
@@ -144,6 +227,7 @@ class FleetEngine:
                 "stage": f"{len(gate.members)} of {len(self._slots)} replicas are up" if self._slots else "",
                 "plan": self._plan,
                 "log": self._log,
+                "swapped_from": self._swapped_from,
             }
         )
 
@@ -174,6 +258,25 @@ class FleetEngine:
                     f"replicas, and each was lost meanwhile: {losses[-1]}. The request itself may end them."
                 )
 
+    def _hedge(self) -> None:
+        """Let idle replicas ask the last requests of slow ones, too."""
+        if self._gate.waiting or not all(known.honours_seeds for known in self._gate.infos):
+            return
+        for owner, flight, helper in hedges(self._gate.members, asyncio.get_running_loop().time()):
+            helper.in_flight += 1
+            flight.hedge = asyncio.create_task(self._take_over(owner, flight, helper))
+            # Not within the task, which may be cancelled before it begins.
+            flight.hedge.add_done_callback(partial(self._gate.leave_after, helper))
+
+    async def _take_over(self, owner: Member, flight: Flight, helper: Member) -> None:
+        try:
+            answer = await helper.ask(flight.request)
+        except EngineError:  # the first replica goes on
+            return
+        if flight in owner.flights:
+            self.events.taken_over += 1
+            flight.land(answer)
+
     def drain(self, name: str) -> None:
         """Let a replica finish its requests and leave.
 
@@ -202,6 +305,7 @@ class FleetEngine:
                 )
                 for task in [task for task in self._slots if task.done()]:
                     self._close_slot(task)
+                self._hedge()
                 if isinstance(self._problem, ConfigError) and not self._may_start:
                     raise self._problem  # no replica can start with such a setting
         except K2EvalError as error:

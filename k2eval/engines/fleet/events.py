@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     FAILED = "could not start"
     REFUSED = "refused"
     GIVEN_UP = "given up"
+    UNSWAPPED = "could not swap"
 
 
 _WORDS = {
@@ -34,6 +35,7 @@ _WORDS = {
     EventKind.FAILED: "could not start",
     EventKind.REFUSED: "has another checkpoint or engine and was refused",
     EventKind.GIVEN_UP: "was given up after its last start",
+    EventKind.UNSWAPPED: "could not swap its weights and starts anew",
 }
 
 
@@ -69,6 +71,8 @@ class Events:
         """Called with each event as a line."""
         self._seen: dict[EventKind, Counter[str]] = {}
         self._moved = 0
+        self.taken_over = 0
+        """Requests of slow replicas that idle ones answered first."""
 
     def add(self, event: Event) -> None:
         """Record an event."""
@@ -93,4 +97,8 @@ class Events:
             notes.append(
                 Note(kind=NoteKind.REPLICAS, text=f"{many} asked again with the same seeds elsewhere")
             )
+        if self.taken_over:
+            many = f"{self.taken_over:,} last request{'s' if self.taken_over > 1 else ''} of slow replicas"
+            text = f"{many} answered by idle ones, with the same seeds"
+            notes.append(Note(kind=NoteKind.REPLICAS, text=text))
         return notes

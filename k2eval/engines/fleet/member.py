@@ -10,6 +10,9 @@ from k2eval.engines.fleet.protocol import Replica, ReplicaLost
 from k2eval.engines.protocol import EngineInfo
 from k2eval.records import Generation, Request
 
+_KEPT = 0.95
+"""Weight of the answers before each answer in the pace."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -17,6 +20,30 @@ class Ending:
 
     kind: EventKind
     reason: str
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """A request that a replica works on."""
+
+    request: Request
+    since: float
+    """Time on the loop's clock at which it was sent."""
+    bound: asyncio.Timeout
+    """Ends the wait for the replica's answer."""
+    hedge: asyncio.Task[None] | None = None
+    """Asks another replica for the same answer."""
+    answer: Generation | None = None
+    """The other one's answer."""
+
+    def land(self, answer: Generation) -> None:
+        """Take another replica's answer, and end the wait."""
+        self.answer = answer
+        self.release()
+
+    def release(self) -> None:
+        """End the wait with the next turn of the loop."""
+        self.bound.reschedule(asyncio.get_running_loop().time())
 
 
 @dataclass(slots=True, eq=False)
@@ -39,7 +66,10 @@ class Member:
     """Set once someone should look at the replica at once."""
     unfinished: int = 0
     """Number of requests that were unfinished when it was lost."""
-    _bounds: set[asyncio.Timeout] = field(default_factory=set)
+    flights: set[Flight] = field(default_factory=set)
+    """Requests that it works on."""
+    _tokens: float = 0.0
+    _seconds: float = 0.0
 
     @property
     def name(self) -> str:
@@ -56,6 +86,11 @@ class Member:
         """Requests in flight as a share of the window."""
         return self.in_flight / self.replica.window
 
+    @property
+    def pace(self) -> float:
+        """Tokens per second of one request, mean of the last answers; 0 if there are none."""
+        return self._tokens / self._seconds if self._seconds else 0.0
+
     async def ask(self, request: Request) -> Generation:
         """Answer one request.
 
@@ -69,12 +104,17 @@ class Member:
             raise ReplicaLost(self.ending.reason)
         try:
             async with asyncio.timeout(None) as bound:
-                self._bounds.add(bound)
+                flight = Flight(request, started, bound)
+                self.flights.add(flight)
                 try:
                     generation = await self.replica.generate(request)
                 finally:
-                    self._bounds.discard(bound)
+                    self.flights.discard(flight)
+                    if flight.hedge:
+                        flight.hedge.cancel()
         except TimeoutError:
+            if flight.answer is not None:
+                return flight.answer
             self.lose(Ending(EventKind.DIED, "a connection timed out"))  # unless it was lost already
             assert self.ending is not None
             raise ReplicaLost(self.ending.reason) from None
@@ -85,8 +125,11 @@ class Member:
         if fault:
             self.lose(Ending(EventKind.NONSENSE, fault))
             raise ReplicaLost(fault)
+        seconds = loop.time() - started
         self.answered += 1
-        self.longest_s = max(self.longest_s, loop.time() - started)
+        self.longest_s = max(self.longest_s, seconds)
+        self._tokens = _KEPT * self._tokens + generation.output_tokens
+        self._seconds = _KEPT * self._seconds + seconds
         return generation
 
     def lose(self, ending: Ending) -> None:
@@ -100,9 +143,8 @@ class Member:
 
     def release(self) -> None:
         """End all waits for its answers, so that others are asked."""
-        now = asyncio.get_running_loop().time()
-        for bound in self._bounds:
-            bound.reschedule(now)
+        for flight in self.flights:
+            flight.release()
 
     def leave(self) -> None:
         """Ask it to finish its requests and to leave."""

@@ -45,6 +45,17 @@ class Replica(Protocol):
         """
         ...
 
+    async def take_over(self, running: Replica) -> EngineInfo:
+        """Go on with the engine of a running replica, with the weights of this one, instead of a start.
+
+        If anything is raised, ``running`` must be closed: its weights may be half those of another checkpoint.
+
+        Raises:
+            ReplicaLost: If the running replica is gone.
+            EngineError: If its weights cannot be replaced.
+        """
+        ...
+
     async def generate(self, request: Request) -> Generation:
         """Answer one request.
 
@@ -80,6 +91,14 @@ class Supply(Protocol):
 
     async def close(self) -> None:
         """Release the place."""
+        ...
+
+    def unlike(self, running: Supply) -> str | None:
+        """Return in a few words why replicas of an open supply cannot become those of this one; None if they may."""
+        ...
+
+    def inherit(self, running: Supply) -> None:
+        """Know, before it opens, what has left an open supply whose replicas become those of this one."""
         ...
 
     async def wanted(self, departed: int) -> int:

@@ -8,6 +8,8 @@ from .cluster import (
     is_installed as is_installed,
 )
 from .inspection import (
+    OK as OK,
+    SANDBOX as SANDBOX,
     VERSIONS as VERSIONS,
     NodeReport as NodeReport,
     facts_here as facts_here,
@@ -15,10 +17,18 @@ from .inspection import (
 )
 from .plan import (
     FleetPlan as FleetPlan,
+    card_names as card_names,
     cards_here as cards_here,
+    cards_of_one as cards_of_one,
     plan_fleet as plan_fleet,
 )
+from .program import (
+    NodeProgram as NodeProgram,
+    Program as Program,
+    free_cores as free_cores,
+)
 from .sizing import (
+    SHARE as SHARE,
     ModelSize as ModelSize,
     smallest_parallel as smallest_parallel,
 )
@@ -28,16 +38,24 @@ from .supply import (
 
 __all__ = [
     "INSTALL",
+    "OK",
+    "SANDBOX",
+    "SHARE",
     "VERSIONS",
     "Blueprint",
     "Cluster",
     "FleetPlan",
     "ModelSize",
+    "NodeProgram",
     "NodeReport",
     "NodeRoom",
+    "Program",
     "RaySupply",
+    "card_names",
     "cards_here",
+    "cards_of_one",
     "facts_here",
+    "free_cores",
     "inspect_cluster",
     "is_installed",
     "plan_fleet",

@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 import k2eval
 from k2eval.engines.fleet import Health
-from k2eval.engines.protocol import Engine, Supervised
+from k2eval.engines.protocol import Engine, Succeeds, Supervised
 from k2eval.engines.ray import wire
 from k2eval.engines.ray.blueprint import Blueprint
-from k2eval.errors import EngineStopped, K2EvalError
+from k2eval.engines.ray.logs import log_here
+from k2eval.errors import EngineError, EngineStopped, K2EvalError
 
+_SETTLED_S = 10.0
+"""Time in which requests that were cancelled must have ended before other weights come."""
+_LOOK_S = 0.05
 _WORDS_S = 0.5
 """Time for the last replies of an actor whose engine is dead."""
 _THREADS_OF_RAY = "OMP_NUM_THREADS"
@@ -28,16 +30,18 @@ class ReplicaActor:
 
     Args:
         blueprint: The engine, as JSON of `Blueprint`.
-        log: The file for the engine's output. If its folder is not on this node, a temporary file takes it.
+        log: The file for the engine's output.
+        own_log: The name of the file that takes it if the folder of ``log`` is not on this node; see `log_here`.
         cores: The cores that the process may use; all if empty.
     """
 
-    def __init__(self, blueprint: str, log: str, cores: list[int]) -> None:
+    def __init__(self, blueprint: str, log: str, own_log: str, cores: list[int]) -> None:
         self._blueprint = Blueprint.model_validate(json.loads(blueprint))
-        self._log = log
+        self._log = log_here(log, own_log)
         self._cores = cores
         self._engine: Engine
         self._leaving = ""
+        self._in_flight = 0
 
     async def start(self) -> bytes:
         """Start the engine; return identity and window."""
@@ -50,33 +54,50 @@ class ReplicaActor:
         if self._cores:
             os.sched_setaffinity(0, self._cores)
         try:
-            self._engine = self._blueprint.open(self._own_log())
+            self._engine = self._blueprint.open(self._log)
             await self._engine.__aenter__()
         except K2EvalError as error:
             return wire.pack_error(error)
         heed_sigterm(self._leave)
-        window = self._engine.capacity
-        if (
-            self._blueprint.kind == "vllm"
-        ):  # whose capacity is twice its places; further requests wait at the gate
-            window = window // 2 + max(1, window // 16)
-        return wire.pack_started(wire.Started(self._engine.info, window, os.getpid(), k2eval.__version__))
+        return wire.pack_started(self._word())
 
-    def _own_log(self) -> Path | None:
-        if not self._log:
-            return None
-        path = Path(self._log)
-        if path.parent.is_dir() and os.access(path.parent, os.W_OK):
-            return path
-        descriptor, name = tempfile.mkstemp(prefix=f"k2eval-{os.getpid()}-engine-", suffix=".log")
-        os.close(descriptor)
-        return Path(name)
+    async def swap(self, blueprint: str) -> bytes:
+        """Let another engine take over the one that runs; return identity and window.
+
+        After an error the actor is to be killed: its weights may be half those of another checkpoint.
+        """
+        try:
+            await self._settled()
+            successor = Blueprint.model_validate(json.loads(blueprint))
+            engine = await asyncio.to_thread(successor.open, self._log)
+            if not isinstance(engine, Succeeds):
+                raise EngineError("such engines cannot swap their weights")
+            if reason := await asyncio.to_thread(engine.obstacle, self._engine):
+                raise EngineError(reason)
+            await engine.take_over(self._engine)
+        except K2EvalError as error:
+            return wire.pack_error(error)
+        self._engine = engine
+        return wire.pack_started(self._word())
+
+    async def _settled(self) -> None:
+        """Wait until no request is in flight: some may just be cancelled."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _SETTLED_S
+        while self._in_flight:
+            if loop.time() > until:
+                raise EngineError(f"it still answers {self._in_flight} requests")
+            await asyncio.sleep(_LOOK_S)
+
+    def _word(self) -> wire.Started:
+        return wire.Started(self._engine.info, self._engine.capacity, os.getpid(), k2eval.__version__)
 
     def _leave(self) -> None:
         self._leaving = "it got SIGTERM"
 
     async def generate(self, request: bytes) -> bytes:
         """Answer one request."""
+        self._in_flight += 1
         try:
             generation = await self._engine.generate(wire.unpack_request(request))
         except EngineStopped as error:
@@ -84,6 +105,8 @@ class ReplicaActor:
             return wire.pack_error(error)
         except K2EvalError as error:
             return wire.pack_error(error)
+        finally:
+            self._in_flight -= 1
         return wire.pack_generation(generation)
 
     async def health(self) -> bytes:

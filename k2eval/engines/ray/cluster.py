@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import importlib.util
 import logging
@@ -15,15 +16,16 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, ClassVar, TypeVar
 
 from k2eval.engines.vllm.children import Children
 from k2eval.errors import ConfigError, EngineStopped
-from k2eval.system import temporary_folder, variables
+from k2eval.system import finished, temporary_folder, variables
 
 T = TypeVar("T")
 
@@ -35,6 +37,13 @@ _STORE_BYTES = 128 << 20
 _LONGEST = 36
 """Characters of the temporary folder in which the names of Ray's sockets stay below the 107 that are allowed."""
 _CONNECT_S = 10.0
+_JOIN_S = 50.0
+"""Longest wait for a cluster's word. A server that is no head of Ray keeps Ray waiting for ever."""
+_HEAD_S = 30.0
+"""A head that does not answer for so long is given up. After 60 s Ray itself ends this process, without a word."""
+_LAST_PORT = 65_535
+_END_S = 10.0
+"""Longest wait for the end of an actor, or of the connection."""
 INSTALL = "pip install 'k2eval[cluster]'"
 
 
@@ -71,7 +80,12 @@ class Cluster:
         self.address = address
         self._stack = ExitStack()
         # Linux ends Ray's processes with the thread that started them, so one thread stays for all of Ray.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="k2eval-ray")
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._is_stuck = False
+        self.own_node = ""
+        """Id of the driver's node."""
+        # Not of a pool, whose threads are waited for when Python ends: a function may block for ever.
+        threading.Thread(target=self._work, name="k2eval-ray", daemon=True).start()
 
     @classmethod
     async def join(cls, address: str | None) -> Cluster:
@@ -88,7 +102,7 @@ class Cluster:
             cluster = cls(address)
             cls._shared[address] = cluster, 0
             try:
-                await cluster.call(cluster._connect)
+                await cluster._joined()
             except BaseException:
                 del cls._shared[address]
                 await cluster._close()
@@ -97,6 +111,16 @@ class Cluster:
         cluster, users = cls._shared[address]
         cls._shared[address] = cluster, users + 1
         return cluster
+
+    async def _joined(self) -> None:
+        connecting = asyncio.ensure_future(self.call(self._connect))
+        await asyncio.wait([connecting], timeout=None if self.address is None else _JOIN_S)
+        if connecting.done():
+            return connecting.result()
+        connecting.cancel()
+        self._is_stuck = True
+        reason = f"nothing there has answered as the head of a Ray cluster in {_JOIN_S:g} s"
+        raise ConfigError(self._cannot_connect(TimeoutError(reason)))
 
     async def leave(self) -> None:
         """End the connection, if no other fleet uses it."""
@@ -108,14 +132,43 @@ class Cluster:
         await self._close()
 
     async def _close(self) -> None:
+        # Also if the run is cancelled right now, for Ray's folder would stay.
+        await finished(self._close_now())
+
+    async def _close_now(self) -> None:
         try:
-            await self.call(self._stack.close)
+            await self.end(self._stack.close)
+            if self._is_stuck:
+                await asyncio.to_thread(self._stack.close)
         finally:
-            self._thread.shutdown(wait=False)
+            self._jobs.put(None)
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function of Ray that takes its time, in Ray's thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+        result: Future[T] = Future()
+
+        def job() -> None:
+            if result.set_running_or_notify_cancel():
+                try:
+                    result.set_result(function(*arguments))
+                except BaseException as error:
+                    result.set_exception(error)
+
+        self._jobs.put(job)
+        return await asyncio.wrap_future(result)
+
+    async def end(self, function: Callable[[], None]) -> None:
+        """Call a function of Ray that ends something; it would block if the cluster's head is gone."""
+        if not self._is_stuck:
+            try:
+                async with asyncio.timeout(_END_S):
+                    await self.call(function)
+            except TimeoutError:
+                self._is_stuck = True
+
+    def _work(self) -> None:
+        while job := self._jobs.get():
+            job()
 
     def _connect(self) -> None:
         if not is_installed():
@@ -159,7 +212,10 @@ class Cluster:
             raise ConfigError(self._cannot_connect(error)) from error
         if own:
             children.note()
-        self._stack.callback(ray.shutdown)
+        self._stack.callback(self._disconnect)
+        if own:  # before it: agents and actors that were started since, which would write into the folder
+            self._stack.callback(children.note)
+        self.own_node = ray.get_runtime_context().get_node_id()
         listens = ray.util.get_node_ip_address()
         if own and not listens.startswith("127."):
             raise ConfigError(
@@ -173,7 +229,7 @@ class Cluster:
         if address in (None, "auto", "local"):
             return
         host, separator, port = address.rpartition(":")
-        if not separator or not port.isdigit() or "/" in host:
+        if not separator or not port.isdigit() or int(port) > _LAST_PORT or "/" in host:
             raise ConfigError(
                 f"Expected a cluster as host:port, such as head:6379, or auto; got {address!r:.200}."
             )
@@ -181,6 +237,14 @@ class Cluster:
             socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
         except (OSError, OverflowError) as error:
             raise ConfigError(self._cannot_connect(error)) from error
+
+    def _disconnect(self) -> None:
+        import ray
+
+        if self._is_stuck:
+            atexit.unregister(ray.shutdown)
+        else:
+            ray.shutdown()
 
     def _cannot_connect(self, error: Exception) -> str:
         reason = " ".join(str(error).split())[:300]
@@ -197,7 +261,26 @@ class Cluster:
         Raises:
             EngineStopped: If the cluster's head cannot be reached.
         """
-        return await self.call(_nodes)
+        looking = asyncio.ensure_future(self.call(_nodes))
+        await asyncio.wait([looking], timeout=_HEAD_S)
+        if looking.done():
+            return looking.result()
+        looking.cancel()
+        self._is_stuck = True
+        raise EngineStopped(
+            f"The head of the Ray cluster has not answered for {_HEAD_S:.0f} s. What is finished is kept; start the "
+            "cluster again, and run the same command to go on."
+        )
+
+
+def run_on(node: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in a process of a node; return Ray's promise of its result."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    there = NodeAffinitySchedulingStrategy(node, soft=False)
+    task = ray.remote(function).options(num_cpus=0, max_retries=0, scheduling_strategy=there)
+    return task.remote(*arguments)
 
 
 def _take_back_sigterm() -> None:

@@ -6,13 +6,17 @@ import platform
 from dataclasses import dataclass
 
 import k2eval
-from k2eval.engines.ray.cluster import Cluster, NodeRoom
+from k2eval.engines.ray.cluster import Cluster, NodeRoom, run_on
 from k2eval.engines.ray.plan import cards_here
 from k2eval.engines.vllm import vllm_version
-from k2eval.errors import ConfigError
+from k2eval.errors import ConfigError, SandboxUnavailable
+from k2eval.sandbox import self_test
 
-_NODE_S = 90
+_NODE_S = 180
 """Longest wait for a node; a fresh worker imports k2eval first."""
+SANDBOX = "sandbox"
+"""Name of the fact that tells the result of the sandbox's self-test."""
+OK = "ok"
 VERSIONS = ("k2eval", "python", "vllm")
 """Programs of which all nodes must have one version."""
 
@@ -23,13 +27,14 @@ class NodeReport:
 
     room: NodeRoom
     facts: dict[str, str]
-    """Versions, and ``cards`` in words; empty if the node gave no answer."""
+    """Versions, ``cards`` in words, and ``sandbox``: ``ok``, or the failure of its self-test. Empty if the node gave no
+    answer."""
     problem: str = ""
     """The reason for which it gave none."""
 
 
 def facts_here() -> dict[str, str]:
-    """Return the versions of the programs of this host, and its cards."""
+    """Return the versions of the programs of this host, its cards, and the result of the sandbox's self-test."""
     try:
         vllm = vllm_version()
     except ConfigError:
@@ -37,7 +42,16 @@ def facts_here() -> dict[str, str]:
     cards = cards_here()
     words = f"{len(cards)} of {min(cards) / 2**30:.0f} GiB" if cards else "none"
     versions = (k2eval.__version__, platform.python_version(), vllm)
-    return dict(zip(VERSIONS, versions, strict=True)) | {"cards": words}
+    facts = dict(zip(VERSIONS, versions, strict=True))
+    return facts | {"cards": words, SANDBOX: _self_test()}
+
+
+def _self_test() -> str:
+    try:
+        self_test()
+    except SandboxUnavailable as error:
+        return str(error)
+    return OK
 
 
 async def inspect_cluster(address: str) -> list[NodeReport]:
@@ -56,16 +70,8 @@ async def inspect_cluster(address: str) -> list[NodeReport]:
 
 def _ask(nodes: list[NodeRoom]) -> list[NodeReport]:
     import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    asked = [
-        ray.remote(facts_here)
-        .options(
-            num_cpus=0, max_retries=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)
-        )
-        .remote()
-        for node in nodes
-    ]
+    asked = [run_on(node.id, facts_here) for node in nodes]
     reports = []
     for node, answer in zip(nodes, asked, strict=True):
         try:

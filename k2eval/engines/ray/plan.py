@@ -161,22 +161,45 @@ def computes_on_cards() -> bool:
         return False
 
 
-@lru_cache(maxsize=1)
+def cards_of_one(model: str, arguments: Mapping[str, Any], cards: Sequence[int]) -> int:
+    """Return the number of cards over which an engine goes: as set by its arguments, or as few as the model fits into.
+
+    Args:
+        model: The checkpoint.
+        arguments: Arguments of the engine that the user set.
+        cards: Memory of each card of this host, in bytes.
+
+    Raises:
+        ConfigError: If the model does not fit into all of them.
+    """
+    return _cards_of_one(model, arguments, cards, prod(int(arguments.get(name) or 1) for name in _SPLITS))[0]
+
+
 def cards_here() -> tuple[int, ...]:
     """Return the memory of each card that this process may use, in bytes; none if there is no driver."""
+    return tuple(int(row[2]) * 2**20 for row in _visible_here())
+
+
+def card_names() -> tuple[str, ...]:
+    """Return the number of each card that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them."""
+    return tuple(row[0] for row in _visible_here())
+
+
+@lru_cache(maxsize=1)
+def _visible_here() -> tuple[tuple[str, ...], ...]:
     query = ["nvidia-smi", "--query-gpu=index,uuid,memory.total", "--format=csv,noheader,nounits"]
     try:
         answer = subprocess.run(query, capture_output=True, text=True, timeout=30, check=True).stdout
-        rows = [[part.strip() for part in line.split(",")] for line in answer.strip().splitlines()]
-        return visible(rows, os.environ.get("CUDA_VISIBLE_DEVICES"))
+        rows = [tuple(part.strip() for part in line.split(",")) for line in answer.strip().splitlines()]
+        return visible([row for row in rows if int(row[2])], os.environ.get("CUDA_VISIBLE_DEVICES"))
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return ()
 
 
-def visible(rows: Sequence[Sequence[str]], setting: str | None) -> tuple[int, ...]:
-    """Return the memory of the cards that ``CUDA_VISIBLE_DEVICES`` names.
+def visible(rows: Sequence[tuple[str, ...]], setting: str | None) -> tuple[tuple[str, ...], ...]:
+    """Return the cards that ``CUDA_VISIBLE_DEVICES`` names.
 
-    >>> rows = [["0", "GPU-a1", "81559"], ["1", "GPU-b2", "81559"]]
+    >>> rows = [("0", "GPU-a1", "81559"), ("1", "GPU-b2", "81559")]
     >>> [len(visible(rows, setting)) for setting in (None, "1", "GPU-b", "", "-1")]
     [2, 1, 1, 0, 0]
 
@@ -185,8 +208,6 @@ def visible(rows: Sequence[Sequence[str]], setting: str | None) -> tuple[int, ..
         setting: The variable's value.
     """
     if setting is None:
-        chosen = list(rows)
-    else:
-        names = [name.strip() for name in setting.split(",") if name.strip()]
-        chosen = [row for name in names for row in rows if row[0] == name or row[1].startswith(name)]
-    return tuple(int(row[2]) * 2**20 for row in chosen)
+        return tuple(rows)
+    names = [name.strip() for name in setting.split(",") if name.strip()]
+    return tuple(row for name in names for row in rows if row[0] == name or row[1].startswith(name))

@@ -7,12 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from k2eval.engines.fleet import Supply
 from k2eval.engines.ray.blueprint import Blueprint
 from k2eval.engines.ray.cluster import PLACE, Cluster, NodeRoom
-from k2eval.engines.ray.replica import Placement, RayReplica
+from k2eval.engines.ray.replica import Departures, Placement, RayReplica
 from k2eval.errors import ConfigError
 
 Replicas = int | Literal["all"]
+_SAME = {
+    "kind": "the kind of the engine",
+    "speculative": "speculative",
+    "reasoning": "reasoning",
+    "keeps_budgets": "thinking budgets",
+    "folder": "the working directory",
+}
+"""Parts of a blueprint that an engine which swaps its weights cannot change, besides its arguments; in words."""
 
 
 class RaySupply:
@@ -44,7 +53,7 @@ class RaySupply:
         self._name = name
         self._cluster: Cluster | None = None
         self._nodes: list[NodeRoom] = []
-        self._leaving: set[str] = set()
+        self._departures = Departures()
 
     async def open(self) -> None:
         """Connect to Ray; see `k2eval.engines.fleet.Supply`."""
@@ -53,6 +62,27 @@ class RaySupply:
         most = max((node.gpus for node in self._nodes), default=0)
         if self._address is None and self._cards > most:
             raise ConfigError(f"One replica needs {self._cards} cards, and this host has {most:g}.")
+
+    def unlike(self, running: Supply) -> str | None:
+        """Return in what this supply differs from one that is open; see `k2eval.engines.fleet.Supply`."""
+        if not isinstance(running, RaySupply) or self._place != running._place:
+            return "other replicas"
+        before, now = running._blueprint(), self._blueprint()
+        differing = [words for name, words in _SAME.items() if getattr(before, name) != getattr(now, name)]
+        names = sorted({*before.arguments, *now.arguments})
+        differing += [
+            f"engine.{name}" for name in names if before.arguments.get(name) != now.arguments.get(name)
+        ]
+        return f"other settings: {', '.join(differing)}" if differing else None
+
+    @property
+    def _place(self) -> tuple[object, ...]:
+        return self._replicas, self._cards, self._address, self._name
+
+    def inherit(self, running: Supply) -> None:
+        """Know what has left a supply that is open; see `k2eval.engines.fleet.Supply`."""
+        assert isinstance(running, RaySupply)
+        self._departures = running._departures
 
     async def close(self) -> None:
         """Leave Ray."""
@@ -63,20 +93,22 @@ class RaySupply:
     async def _look(self) -> None:
         assert self._cluster is not None
         self._nodes = await self._cluster.nodes()
-        self._leaving.clear()
-        self._leaving.update(node.id for node in self._nodes if node.leaving)
+        self._departures.draining = {node.id for node in self._nodes if node.leaving}
 
     async def wanted(self, departed: int) -> int:
         """Return the number of replicas that there should be now; see `k2eval.engines.fleet.Supply`."""
         await self._look()
-        if self._replicas == "all":
-            staying = [node for node in self._nodes if not node.leaving]
-            if self._cards > self._largest:
-                return max(1, int(sum(node.gpus for node in staying) // self._cards))
-            return max(1, sum(self._places_on(node) for node in staying))
-        if self._address is None:  # on one host, nothing comes for what was sent away
-            return self._replicas - departed
-        return self._replicas
+        if self._address is None:  # on one host, nothing comes for what left
+            return int(self._replicas) - departed
+        staying = {node.id: node for node in self._nodes if not node.leaving}
+        sent_away = sum(node in staying for node in self._departures.sent_away.values())
+        if self._replicas != "all":
+            return self._replicas - sent_away
+        if self._cards > self._largest:
+            places = int(sum(node.gpus for node in staying.values()) // self._cards)
+        else:
+            places = sum(self._places_on(node) for node in staying.values())
+        return max(0 if sent_away else 1, places - sent_away)
 
     @property
     def _largest(self) -> int:
@@ -96,7 +128,15 @@ class RaySupply:
             executor = "ray" if len(placement.bundles) > 1 else "mp"
             arguments = {"distributed_executor_backend": executor} | blueprint.arguments
             blueprint = blueprint.model_copy(update={"arguments": arguments})
-        return RayReplica(f"{self._name} {number}", blueprint, placement, self.log_of(number), self._leaving)
+        assert self._cluster is not None
+        return RayReplica(
+            f"{self._name} {number}",
+            blueprint,
+            placement,
+            self.log_of(number),
+            self._cluster,
+            self._departures,
+        )
 
     def log_of(self, number: int) -> Path | None:
         """Return the file for the output of a replica, such as ``engine-0.log``."""

@@ -15,11 +15,23 @@ from .probe import (
     Continuation as Continuation,
     Probe as Probe,
 )
+from .schedule import (
+    Level as Level,
+    in_words as in_words,
+    schedule_file as schedule_file,
+    write_schedule as write_schedule,
+)
 from .setup import (
+    cache_folders as cache_folders,
     defaults as defaults,
     executor as executor,
+    is_cpu as is_cpu,
     kept_on_failure as kept_on_failure,
     vllm_version as vllm_version,
+)
+from .spare import (
+    begin_ahead as begin_ahead,
+    end_spare as end_spare,
 )
 from .speculation import (
     check_checkpoints as check_checkpoints,
@@ -28,14 +40,22 @@ from .speculation import (
 __all__ = [
     "FOLDED",
     "Continuation",
+    "Level",
     "Preview",
     "Probe",
     "Repairing",
     "Step",
     "VllmEngine",
+    "begin_ahead",
+    "cache_folders",
     "check_checkpoints",
     "defaults",
+    "end_spare",
     "executor",
+    "in_words",
+    "is_cpu",
     "kept_on_failure",
+    "schedule_file",
     "vllm_version",
+    "write_schedule",
 ]

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 _TRACKER = b"multiprocessing.resource_tracker"
 _MARK = "K2EVAL_ENGINE_OWNER"
@@ -24,12 +25,21 @@ _SEARCH_S = 1.0
 
 
 class Children:
-    """The processes that this one starts from now on in its process group, and their guard."""
+    """The processes that this one starts from now on in its process group, and their guard.
 
-    def __init__(self) -> None:
-        self._others = _family(os.getpid())
+    Those that another `Children` has noted are that one's: several engines may live in one process, if they start one
+    after the other.
+    """
+
+    _alive: ClassVar[list[Children]] = []
+
+    def __init__(self, adopted: int | None = None) -> None:
+        """Begin with a process that was started before, if any was."""
+        self._others = {pid: began for pid, began in _family(os.getpid()).items() if pid != adopted}
         self._known: dict[int, str] = {}
-        mark = os.environ[_MARK] = f"{os.getpid()}-{_start_of(os.getpid())}"
+        self._alive.append(self)
+        os.environ |= owner()
+        mark = os.environ[_MARK]
         self._guard = subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(__file__)), mark],
             env={},
@@ -43,8 +53,9 @@ class Children:
     def note(self) -> None:
         """Tell the guard about processes started since the last call."""
         assert self._guard.stdin is not None
+        taken = [self._others, *(children._known for children in self._alive)]
         for pid, started in _family(os.getpid()).items():
-            if started not in (self._known.get(pid), self._others.get(pid)):
+            if started not in [processes.get(pid) for processes in taken]:
                 self._known[pid] = started
                 with contextlib.suppress(BrokenPipeError):
                     self._guard.stdin.write(f"{pid} {started}\n".encode())
@@ -60,11 +71,18 @@ class Children:
 
     def close(self) -> None:
         """End what is left, and the guard."""
+        if self in self._alive:
+            self._alive.remove(self)
         assert self._guard.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._guard.stdin.write(f"{_END}\n".encode())
         self._guard.stdin.close()
         self._guard.wait()
+
+
+def owner() -> dict[str, str]:
+    """Return the variable by which a guard knows the processes of this one."""
+    return {_MARK: f"{os.getpid()}-{_start_of(os.getpid())}"}
 
 
 def _family(parent: int) -> dict[int, str]:

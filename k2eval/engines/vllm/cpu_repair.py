@@ -1,4 +1,4 @@
-"""Repair two faults of vLLM's CPU build.
+"""Repair three faults of vLLM's CPU build.
 
 **Sampling under speculation.** vLLM 0.32 hands temperature and top-p of a speculated request to its sampler through
 a kernel whose CPU version writes into a copy and leaves the real tensor as it was allocated: the old content of that
@@ -7,6 +7,9 @@ memory becomes the temperature. Greedy answers are right, sampled answers are no
 **A short first prompt.** Its attention uses the AMX registers of newer Intel processors, which Linux gives a process
 only on request. Larger matrix products request them. If the first prompt has only a few tokens, nothing has requested
 them yet, and the worker dies of an illegal instruction.
+
+**A tied head after new weights.** The CPU build keeps a packed copy of the output head. vLLM 0.32 makes that copy anew
+when weights are loaded again, but not for a head that is tied to the embedding: it would go on with the old weights.
 
 vLLM's worker processes take `Repairing` as their extension. A vLLM without these faults is not changed.
 """
@@ -39,6 +42,10 @@ class Repairing:
         """Ask for AMX, and replace the faulty function in this process; returns whether the latter was needed."""
         ask_for_amx()
         return repair()
+
+    def pack_heads(self) -> int:
+        """Pack the output heads of this process's model anew; returns the number of heads."""
+        return pack_heads(self.model_runner.get_model())  # type: ignore[attr-defined]  # the worker's own
 
 
 def expand(x: Any, ends: Any, total: int, replace_from: float = 0, replace_to: float = 0) -> Any:
@@ -82,6 +89,16 @@ def repair() -> bool:
 
     rejection_sampler.expand_batch_to_tokens = expand
     return True
+
+
+def pack_heads(model: Any) -> int:
+    """Pack the output heads of a model anew, from the weights that they now have; returns the number of heads."""
+    from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead
+
+    heads = [module for module in model.modules() if isinstance(module, ParallelLMHead)]
+    for head in heads:
+        head.quant_method.process_weights_after_loading(head)
+    return len(heads)
 
 
 def ask_for_amx() -> bool:

@@ -3,46 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
+import copy
 import json
 import os
-import signal
 import time
-import warnings
 from collections.abc import Collection, Mapping, Sequence
-from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from k2eval.engines.architecture import Architecture, difference, read_architecture
 from k2eval.engines.checkpoint import checkpoint_fingerprint, is_local
 from k2eval.engines.hub import pinned, pinned_draft, with_tokenizer
-from k2eval.engines.protocol import EngineInfo
-from k2eval.engines.vllm import cpu_repair, speculation
-from k2eval.engines.vllm.children import Children
+from k2eval.engines.protocol import Engine, EngineInfo
+from k2eval.engines.vllm import cpu_repair, schedule, speculation, swapping
 from k2eval.engines.vllm.counters import EngineCounters
 from k2eval.engines.vllm.preview import FOLDED, Preview
-from k2eval.engines.vllm.requests import Prompts, elapsed, sampling_params, speculative_counts
+from k2eval.engines.vllm.requests import Prompts, elapsed, plain, sampling_params, speculative_counts
+from k2eval.engines.vllm.running import RunningVllm, cache_salt
 from k2eval.engines.vllm.setup import (
+    check_arguments,
     defaults,
     executor,
     is_cpu,
-    own_temporary_folder,
     reason,
-    redirected,
     root_cause,
     vllm_version,
+    with_some_ahead,
 )
 from k2eval.engines.vllm.stages import current_stage
-from k2eval.engines.vllm.waiting import Waiting, is_ours_to_choose
+from k2eval.engines.vllm.waiting import is_ours_to_choose
 from k2eval.engines.vllm.watching import INTERVAL, Marks, Written, watched, whole
-from k2eval.errors import ConfigError, EngineError, EngineStopped, K2EvalError, PromptTooLong, did_you_mean
+from k2eval.errors import EngineError, EngineStopped, K2EvalError, PromptTooLong
 from k2eval.reasoning import Detection, StopWatch, find_format
-from k2eval.records import Generation, Json, Note, NoteKind, Request
-from k2eval.system import load
-
-_NOTICE_EVERY_S = 1.0
+from k2eval.records import Generation, Note, NoteKind, Request, SpeculativeCounts
+from k2eval.statistics import subtract_counts
 
 
 class VllmEngine:
@@ -70,144 +65,152 @@ class VllmEngine:
         self._model = model
         self._arguments = pinned(model, arguments or {})
         self._reasoning = reasoning or find_format(model, "auto", self._arguments)
+        speculation.refuse_hidden(self._arguments)
         self._speculative = pinned_draft(speculative)
-        self._log = log
-        self._log_start: int | None = None
+        self._vllm = RunningVllm(log)
+        self._architecture: Architecture | str = ""
+        self._draft = ""
         self._commit = None if is_local(model) else str(self._arguments["revision"])
-        self._fingerprint = with_tokenizer(checkpoint_fingerprint(model, self._commit), self._arguments)
+        self._fingerprint = self._own_fingerprint()
+        self._swapped_from: str | None = None
         self._version = vllm_version()
         self._settings: dict[str, Any] = dict(self._arguments)
         self._device = ""
+        self.cards: tuple[str, ...] = ()
+        """The cards to start on, as ``CUDA_VISIBLE_DEVICES`` names them; all that vLLM finds if empty."""
         self.plan = ""
         """The reason for the number of cards, for people; empty if the user has set it."""
-        self.counters = EngineCounters()
-        self.capacity = 2 * 256
-        self._engine: Any = None
-        self._tokenizer: Any = None
+        self.capacity = with_some_ahead(256)
+        self._spoken_before: SpeculativeCounts | None = None
         self._prompts = Prompts(model, None)
         self._preview = Preview(model, self._arguments)
         self._context = 0
         self._notes: list[Note] = []
         self._marks = Marks()
-        self._abandoned = False
-        self._waiting: Waiting | None = None
-        self._others_at_start = 0.0
-        self._stack = contextlib.AsyncExitStack()
-        self._children: Children
 
     async def __aenter__(self) -> Self:
-        """Start vLLM, in a thread, so that Ctrl-C is heard meanwhile.
+        """Start vLLM; see `RunningVllm.start`.
 
         Raises:
             ConfigError: If an argument is unknown, or speculation cannot work with these settings.
             EngineError: If vLLM cannot start.
         """
-        async with contextlib.AsyncExitStack() as stack:
-            self._log_start = log_start = self._log.stat().st_size if self._log and self._log.exists() else 0
-            stack.enter_context(redirected(self._log))
-            stack.enter_context(own_temporary_folder())
-            self._children = children = Children()
-            stack.callback(children.close)
-            starting = asyncio.ensure_future(asyncio.to_thread(self._start))
-            try:
-                while not starting.done():
-                    await asyncio.wait([starting], timeout=_NOTICE_EVERY_S)
-                    children.note()
-                starting.result()
-                self._tokenizer = await _maybe_await(self._engine.get_tokenizer())
-                if not getattr(self._tokenizer, "chat_template", None) and self._preview.files.template:
-                    # A model that sees pictures has its template beside the processor's settings.
-                    self._tokenizer.chat_template = self._preview.files.template.source
-                if self._settings.get("worker_extension_cls") == cpu_repair.EXTENSION:
-                    repaired = any(await self._engine.collective_rpc("repair"))
-                    self._notes += [cpu_repair.NOTE] if repaired and self._speculative else []
-                if self._waiting:
-                    await self._waiting.look(self._others_at_start)
-            except asyncio.CancelledError:
-                await self._give_up(starting, children)
-                raise
-            except K2EvalError:
-                raise
-            except Exception as error:  # anything from a bad argument to a GPU out of memory
-                raise EngineError(self._cannot_start(error, log_start)) from error
-            if self._waiting:
-                watch = asyncio.create_task(self._waiting.watch())
-                stack.callback(watch.cancel)
-            self._log_start = None
-            self._stack = stack.pop_all()
-        config = self._engine.vllm_config
+        try:
+            self.describe()
+            await self._vllm.start(self._prepare, self.cards)
+        except (asyncio.CancelledError, K2EvalError):
+            raise
+        except Exception as error:  # anything from a bad argument to a GPU out of memory
+            raise EngineError(self._cannot_start(error, self._vllm.log_start or 0)) from error
+        if self._own_fingerprint() != self._fingerprint:
+            await self._vllm.close()
+            raise EngineError(f"{self._model} was changed while vLLM read it. Run the same command again.")
+        self._notes += [cpu_repair.NOTE] if self._vllm.repaired and self._speculative else []
         if self._reasoning.form.name == "auto":  # a checkpoint of the hub has been downloaded by now
             self._reasoning = find_format(self._model, "auto", self._arguments)
-        self._prompts = Prompts(self._model, self._tokenizer, self._reasoning.form)
+        config = self._vllm.llm.vllm_config
         self._marks = Marks.of(self._tokenizer, config.model_config, self._reasoning.form)
         self._context = int(config.model_config.max_model_len)
-        self.capacity = (
-            2 * int(config.scheduler_config.max_num_seqs) * int(config.parallel_config.data_parallel_size)
-        )
+        places = int(config.scheduler_config.max_num_seqs) * int(config.parallel_config.data_parallel_size)
+        self.capacity = with_some_ahead(places)
+        self._meet_tokenizer()
+        return self
+
+    def _meet_tokenizer(self) -> None:
+        if not getattr(self._tokenizer, "chat_template", None) and self._preview.files.template:
+            # A model that sees pictures has its template beside the processor's settings.
+            self._tokenizer.chat_template = self._preview.files.template.source
+        self._prompts = Prompts(self._model, self._tokenizer, self._reasoning.form)
         if not getattr(self._tokenizer, "chat_template", None):
             text = "the checkpoint has no chat template: prompts are plain text"
             self._notes.append(Note(kind=NoteKind.ENGINE, text=text))
-        return self
 
-    def _start(self) -> None:
+    def _prepare(self) -> dict[str, Any]:
         if self._speculative:  # importing vLLM takes longer than this check
             speculation.check_checkpoints(self._model, self._speculative, self._arguments)
-        # Into a log of its own vLLM may write what it does, which is then shown; a terminal is for k2eval's words.
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "INFO" if self._log else "ERROR")
-        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-        # This process has threads, open journals and locks by now; forked, vLLM's processes would take them along.
-        os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
-        # vLLM's processes inherit the mask of the thread that starts them: a Ctrl-C on the terminal then reaches
-        # this process alone, which ends them in order. Starting Python's tracker would lift the mask.
-        resource_tracker.ensure_running()
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        before = load.sample()
-        from vllm import AsyncEngineArgs
-        from vllm.v1.engine.async_llm import AsyncLLM
+        self._settle()
+        if self._speculative:
+            speculation.check_words(self._speculative, self._version)
+        chosen = executor(self._settings, is_cpu())
+        if chosen and self._settings["worker_extension_cls"] == cpu_repair.EXTENSION and is_ours_to_choose():
+            self._vllm.may_wait_asleep()
+        settings = {"model": self._model, **self._settings, **chosen}
+        # A copy, since vLLM writes objects of its own into what it is given.
+        return settings | (
+            {"speculative_config": copy.deepcopy(self._speculative)} if self._speculative else {}
+        )
 
+    def _settle(self) -> None:
+        """Complete the settings by those that depend on vLLM and on this machine."""
         on_cpu = is_cpu()
         self._device = "cpu" if on_cpu else "gpu"
         self._settings = defaults(self._model, on_cpu) | self._arguments
         self._check_arguments()
         if self._speculative:
-            speculation.check_words(self._speculative, self._version)
+            self._speculative, notes = schedule.resolved(
+                self._fingerprint, self._speculative, self._settings, self._version, on_cpu
+            )
+            self._notes += notes
         self._settings |= self._preview.reasoning(self._version, self._reasoning.form)
         if on_cpu:
             self._settings.setdefault("worker_extension_cls", cpu_repair.EXTENSION)
-        chosen = executor(self._settings, on_cpu)
-        if chosen and self._settings["worker_extension_cls"] == cpu_repair.EXTENSION and is_ours_to_choose():
-            self._waiting = Waiting(self._wait_asleep)
-        self._others_at_start = load.others_since(before)
-        settings = self._settings | chosen
-        if self._speculative:
-            settings["speculative_config"] = self._speculative
-        if self._abandoned:
-            raise EngineError("The start was given up.")
-        args = AsyncEngineArgs(model=self._model, **settings)
-        # Keep the engine on self, do not return it. A reference in the future or its frame would survive until
-        # interpreter shutdown, where vLLM's teardown prints errors.
-        self._engine = AsyncLLM.from_engine_args(args, stat_loggers=[self.counters.logger])
 
-    async def _wait_asleep(self, asleep: bool) -> bool:
-        return all(await self._engine.collective_rpc("wait_asleep", args=(asleep,)))
+    def describe(self) -> None:
+        """Read what the checkpoint is but for its weights; see `k2eval.engines.protocol.Described`."""
+        self._architecture = read_architecture(self._model, self._arguments)
+        self._draft = swapping.draft_fingerprint(self._speculative)
 
-    async def _give_up(self, starting: asyncio.Future[None], children: Children) -> None:
-        """End a start that nobody waits for any more; importing vLLM cannot be cut short."""
-        self._abandoned = True
-        while not starting.done():
-            children.note()
-            children.kill()
-            await asyncio.wait([starting], timeout=0.2)
-        starting.exception()  # looked at, so that nobody complains about it
-        self._stop()
+    def unlike(self, running: Engine) -> str | None:
+        """Return in what this checkpoint differs from a running one; see `k2eval.engines.protocol.Described`."""
+        if not isinstance(running, VllmEngine):
+            return "the engine before was another one"
+        self.describe()
+        if self._draft != running._draft:
+            return "the draft was changed"
+        if self._fingerprint == running._fingerprint:
+            return None
+        return difference(running._architecture, self._architecture) or swapping.obstacle_of_settings(
+            running._settings, running._speculative, running._device == "cpu"
+        )
+
+    def obstacle(self, running: Engine) -> str | None:
+        """Return why this engine cannot take over a running one; see `k2eval.engines.protocol.Succeeds`."""
+        if not isinstance(running, VllmEngine):
+            return "the engine before was another one"
+        if running.is_dead:
+            return "vLLM has ended"
+        if reason := self.unlike(running):
+            return reason
+        self._settle()
+        return swapping.differing_settings(
+            running._settings | {"speculation": running._speculative, "reasoning": running._reasoning.form},
+            self._settings | {"speculation": self._speculative, "reasoning": self._reasoning.form},
+        )
+
+    async def take_over(self, running: Engine) -> None:
+        """Answer through the vLLM of another engine; see `k2eval.engines.protocol.Succeeds`."""
+        assert isinstance(running, VllmEngine)
+        vllm = running._vllm
+        if self._fingerprint != running._fingerprint:
+            await swapping.swap_weights(vllm, self._model, self._fingerprint, self._device == "cpu")
+            if self._own_fingerprint() != self._fingerprint:
+                raise EngineError(f"{self._model} was changed while vLLM read it")
+            self._swapped_from = running._model
+        self._vllm, running._vllm = vllm, RunningVllm(None)
+        self._spoken_before = vllm.counters.speculation
+        self._marks, self._context, self.capacity = running._marks, running._context, running.capacity
+        self._notes += [note for note in running._notes if note == cpu_repair.NOTE]
+        vllm.forget_load()
+        self._meet_tokenizer()
+
+    def _own_fingerprint(self) -> str:
+        return with_tokenizer(checkpoint_fingerprint(self._model, self._commit), self._arguments)
 
     def _cannot_start(self, error: Exception, log_start: int) -> str:
-        why = reason(error)
-        if self._log and "root cause" in why:
-            why = root_cause(self._log, log_start) or why
-        words = (
-            f"vLLM's own words are in {self._log}." if self._log else "VLLM_LOGGING_LEVEL=INFO shows more."
-        )
+        why, log = reason(error), self._vllm.log
+        if log and "root cause" in why:
+            why = root_cause(log, log_start) or why
+        words = f"vLLM's own words are in {log}." if log else "VLLM_LOGGING_LEVEL=INFO shows more."
         settings = self._settings | ({"speculative_config": self._speculative} if self._speculative else {})
         return (
             f"vLLM {self._version} could not start with {self._model}: {why}\n"
@@ -216,16 +219,7 @@ class VllmEngine:
         )
 
     def _check_arguments(self) -> None:
-        from dataclasses import fields
-
-        from vllm import AsyncEngineArgs
-
-        known = [field.name for field in fields(AsyncEngineArgs)]
-        for key in self._arguments:
-            if key not in known:
-                raise ConfigError(
-                    f"vLLM {self._version} has no engine argument {key!r}. {did_you_mean(key, known)}"
-                )
+        known = check_arguments(self._arguments, self._version)
         # Newer versions of vLLM count speculation per request, older versions only per engine.
         if self._speculative and "per_request_spec_decode_metrics" in known:
             self._settings.setdefault("per_request_spec_decode_metrics", "summary")
@@ -235,24 +229,12 @@ class VllmEngine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        async with self._stack:
-            if self._log:  # which takes their complaints; their own way to an end takes seconds
-                self._children.note()
-                self._children.kill()
-            self._stop()
-            await asyncio.sleep(0)  # lets its tasks see that they are cancelled
-            with warnings.catch_warnings():  # about sockets that vLLM leaves open
-                warnings.simplefilter("ignore")
-                gc.collect()  # else vLLM's engine is torn down, with complaints, when Python ends
-
-    def _stop(self) -> None:
-        if self._engine is not None:
-            self._engine.shutdown()
-            self._engine = None
+        await self._vllm.close()
 
     @property
     def info(self) -> EngineInfo:
         """Identity and settings; device, defaults and context are known once the engine has started."""
+        log = self._vllm.log
         return EngineInfo(
             name=self._model,
             fingerprint=self._fingerprint,
@@ -264,24 +246,50 @@ class VllmEngine:
             reasoning=self._reasoning.form,
             reasoning_from=self._reasoning.place,
             # A copy: while vLLM starts, another thread may add settings.
-            settings={key: _plain(value) for key, value in dict(self._settings).items()}
+            settings={key: plain(value) for key, value in dict(self._settings).items()}
             | ({"speculative_config": self._speculative} if self._speculative else {}),
-            notes=(*self._notes, *self._notes_on_prompts(), *self._notes_on_waiting()),
-            speculation=self.counters.speculation,
-            stage=current_stage(self._log, self._log_start)
-            if self._log and self._log_start is not None
+            notes=(*self._notes, *self._notes_on_prompts(), *self._vllm.notes),
+            speculation=self._speculation,
+            stage=current_stage(log, self._vllm.log_start)
+            if log and self._vllm.log_start is not None
             else "",
-            log=self._log,
+            log=log,
             plan=self.plan,
+            swapped_from=self._swapped_from,
         )
+
+    @property
+    def _speculation(self) -> SpeculativeCounts | None:
+        """The counts since this engine answers."""
+        total, before = self.counters.speculation, self._spoken_before
+        return subtract_counts(total, before) if total and before else total
+
+    @property
+    def counters(self) -> EngineCounters:
+        """The counts of vLLM since it started."""
+        return self._vllm.counters
+
+    @property
+    def start_s(self) -> float:
+        """Duration of vLLM's start in seconds."""
+        return self._vllm.start_s
+
+    def begin_run(self) -> None:
+        """Forget what was noted of the runs before; see `k2eval.engines.protocol.Outlives`."""
+        self._vllm.forget_load()
+
+    @property
+    def moments(self) -> Mapping[str, float]:
+        """Moments of vLLM's start; see `RunningVllm`."""
+        return self._vllm.moments
+
+    @property
+    def _tokenizer(self) -> Any:
+        return self._vllm.tokenizer
 
     def _notes_on_prompts(self) -> list[Note]:
         notes = self._preview.notes
         return [*notes, *([FOLDED] if self._prompts.folds and FOLDED not in notes else [])]
-
-    def _notes_on_waiting(self) -> list[Note]:
-        text = self._waiting.note if self._waiting else None
-        return [Note(kind=NoteKind.ENGINE, text=text)] if text else []
 
     @property
     def keeps_budgets(self) -> bool:
@@ -300,12 +308,12 @@ class VllmEngine:
     @property
     def is_dead(self) -> bool:
         """Whether vLLM has died."""
-        return self._engine is None or bool(getattr(self._engine, "errored", False))
+        return self.llm is None or bool(getattr(self.llm, "errored", False))
 
     @property
     def llm(self) -> Any:
         """The ``AsyncLLM`` itself, once the engine has been entered; for measurements."""
-        return self._engine
+        return self._vllm.llm
 
     @property
     def tokenizer(self) -> Any:
@@ -359,16 +367,19 @@ class VllmEngine:
         from vllm import TokensPrompt
 
         request_id = f"{request.key}-{os.urandom(4).hex()}"
-        outputs = self._engine.generate(TokensPrompt(prompt_token_ids=list(ids)), params, request_id)
+        prompt = TokensPrompt(prompt_token_ids=list(ids))
+        if salt := cache_salt.get() or self._vllm.salt:
+            prompt["cache_salt"] = salt
+        outputs = self.llm.generate(prompt, params, request_id)
         try:
             written = await (watched(outputs, watch, self._decode) if watch else whole(outputs))
         except asyncio.CancelledError:
             raise
         except Exception as error:  # vLLM's own exceptions differ between versions
-            if getattr(self._engine, "errored", False):
+            if getattr(self.llm, "errored", False):
                 raise EngineStopped(
                     f"vLLM stopped while answering: {reason(error).rstrip('.')}. "
-                    + (f"vLLM's own words are in {self._log}. " if self._log else "")
+                    + (f"vLLM's own words are in {self._vllm.log}. " if self._vllm.log else "")
                     + "What is finished is kept; run the same command again to go on."
                 ) from error
             raise EngineError(
@@ -383,11 +394,3 @@ class VllmEngine:
 
     def _decode(self, token_ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=self._marks.skipped))
-
-
-async def _maybe_await(value: Any) -> Any:
-    return await value if hasattr(value, "__await__") else value
-
-
-def _plain(value: Any) -> Json:
-    return value if isinstance(value, (str, int, float, bool, type(None), list, dict)) else str(value)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from k2eval.engines.begun import beginning
 from k2eval.engines.template import template_of_tokenizer
 from k2eval.engines.thinking import unknown_switches
 from k2eval.reasoning import AUTO, prefill_of
-from k2eval.records import ReasoningFormat, Request, Sampling, SpeculativeCounts
+from k2eval.records import Json, ReasoningFormat, Request, Sampling, SpeculativeCounts
 
 _KEPT = 1024
 """Prompts that are cached: the repeats of a question come in turn, with those of other questions between them."""
@@ -42,7 +43,14 @@ class Prompts:
         else:
             prompt = self._template.render(request.messages, self._template.arguments_of(request.sampling))
             text, self.folds = prompt.text, self.folds or prompt.folded
-        return self._encode(text), prefill_of(text, self._reasoning)
+        ids = self._encode(text)
+        if request.begun is None:
+            return ids, prefill_of(text, self._reasoning)
+        start = beginning(request, self._reasoning, self._of_text, self._tokenizer.decode)
+        return (*ids, *self._of_text(start[len(request.begun.prefill) :])), start
+
+    def _of_text(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False))
 
     def budget(self, sampling: Sampling) -> int | None:
         """Return the budget of thinking that vLLM must keep, since the chat template knows none."""
@@ -112,3 +120,8 @@ def elapsed(metrics: Any, start: str, end: str) -> float | None:
     """Return the seconds between two of vLLM's time stamps; None if one is missing."""
     first, last = getattr(metrics, start, 0.0), getattr(metrics, end, 0.0)
     return round(max(0.0, last - first), 6) if first and last else None
+
+
+def plain(value: Any) -> Json:
+    """Return an engine argument as JSON can hold it; an object as its text."""
+    return value if isinstance(value, (str, int, float, bool, type(None), list, dict)) else str(value)

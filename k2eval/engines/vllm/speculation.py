@@ -15,6 +15,23 @@ from typing import Any, NamedTuple
 from k2eval.config import METHODS_WITH_PATH, SHORT_NAMES
 from k2eval.errors import ConfigError, did_you_mean
 
+_OWN_WORDS = ("speculative_config", "spec_method", "spec_model", "spec_tokens")
+"""Engine arguments of vLLM by which it would speculate without k2eval's knowledge."""
+
+
+def refuse_hidden(arguments: Mapping[str, Any]) -> None:
+    """Refuse speculation that is set as an engine argument: the run would not say that its seeds have no effect.
+
+    Raises:
+        ConfigError: If such an argument is set.
+    """
+    for name in _OWN_WORDS:
+        if arguments.get(name):
+            raise ConfigError(
+                "Expected speculation as --speculative FORM, or as a mapping `speculative:` in YAML, got "
+                f"engine.{name}. So the run says that seeds have no effect, and counts what is accepted."
+            )
+
 
 def check_checkpoints(model: str, speculative: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
     """Refuse speculation that cannot work with these checkpoints and settings; this check needs no vLLM.

@@ -79,6 +79,10 @@ class Waiting:
         elif self._asleep and self._quiet_looks >= LOOKS:
             self._asleep = not await self._switch(False)
 
+    def forget(self) -> None:
+        """Begin the note anew, for the next checkpoint."""
+        self._most = self._most if self._asleep else 0.0
+
     async def watch(self) -> None:
         """Look every few seconds until cancelled."""
         while True:

@@ -1,5 +1,7 @@
 from . import (
+    humaneval as humaneval,
     livecodebench as livecodebench,
+    programs as programs,
 )
 from .blocks import (
     extract_code as extract_code,
@@ -12,6 +14,8 @@ from .scicode_program import (
 __all__ = [
     "container",
     "extract_code",
+    "humaneval",
     "livecodebench",
+    "programs",
     "step_code",
 ]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from k2eval.engines.endpoint.answers import Expectation, StreamedAnswer, marks_of, whole_answer
+from k2eval.engines.endpoint.answers import Expectation, StreamedAnswer, whole_answer
 from k2eval.engines.endpoint.trouble import BadAnswer, OtherModel
-from k2eval.reasoning import NAMES, format_named, split
+from k2eval.reasoning import NAMES, format_named, marks_of, split
 from tests.engines.endpoint.fake_server import MODEL, chunk, usage, whole_of
 
 
@@ -117,15 +117,16 @@ def test_reasoning_that_comes_apart_goes_back_between_its_tags(read: Any) -> Non
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "none"])
 def test_reasoning_that_came_apart_is_told_from_the_answer_in_every_format(read: Any, name: str) -> None:
     form = format_named(name)
-    events = [chunk(reasoning_content="six sevens \\boxed{7}"), chunk("42"), *ENDING]
-    parts = split(read(events, expected(marks=marks_of(form))).text, form)
-    assert (parts.reasoning, parts.answer, parts.complete) == ("six sevens \\boxed{7}", "42", True)
+    events = [chunk(reasoning_content="six <think></think> \\boxed{7}"), chunk("42"), *ENDING]
+    answer = read(events, expected(marks=marks_of(form)))
+    parts = split(answer.text, form, answer.answer_start)
+    assert (parts.reasoning, parts.answer, parts.complete) == ("six <think></think> \\boxed{7}", "42", True)
 
 
 @both
 def test_reasoning_that_never_ends_stays_open(read: Any) -> None:
     answer = read([chunk(reasoning="six sev"), chunk(finish="length"), usage()])
-    assert (answer.text, answer.finish_reason) == ("<think>six sev", "length")
+    assert (answer.text, answer.finish_reason, answer.answer_start) == ("<think>six sev", "length", 14)
 
 
 @both

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from k2eval.errors import EngineGaveUp, PromptTooLong
-from k2eval.reasoning import NONE
-from k2eval.records import Message
+from k2eval.errors import ConfigError, EngineGaveUp, EngineStopped, PromptTooLong
+from k2eval.reasoning import NONE, format_named
+from k2eval.records import Generation, Message, Request
 from k2eval.testing import make_tiny_checkpoint
 from tests.engines.endpoint.asked import engine_at, notes_of, request
-from tests.engines.endpoint.fake_server import MODEL, Body, FakeServer, Reply, error, well
+from tests.engines.endpoint.fake_server import MODEL, Body, FakeServer, Reply, chunk, error, usage, well
 
 
 def refusing(*names: str) -> Callable[[Body], Reply]:
@@ -82,14 +82,14 @@ async def test_parameters_are_renamed_dropped_and_added_as_set() -> None:
     settings: dict[str, Any] = {
         "rename": {"max_tokens": "max_completion_tokens"},
         "drop": ["temperature", "top_p"],
-        "extra_body": {"reasoning_effort": "high", "seed": 7},
+        "extra_body": {"reasoning": {"effort": "high"}, "frequency_penalty": 0.5},
     }
     async with FakeServer() as server, engine_at(server, **settings) as engine:
         await engine.generate(request(5))
     [body] = server.bodies
     assert body["max_completion_tokens"] == 100
     assert not {"max_tokens", "temperature", "top_p"} & set(body)
-    assert (body["reasoning_effort"], body["seed"]) == ("high", 7)
+    assert (body["reasoning"], body["frequency_penalty"]) == ({"effort": "high"}, 0.5)
 
 
 async def test_fewer_tokens_are_asked_for_where_the_server_allows_no_more() -> None:
@@ -105,6 +105,63 @@ async def test_fewer_tokens_are_asked_for_where_the_server_allows_no_more() -> N
             await engine.generate(request(seed))
         assert "allows at most 16 tokens an answer" in notes_of(engine)
     assert [body["max_tokens"] for body in server.bodies] == [100, 16, 16]
+
+
+async def test_a_limit_to_max_tokens_that_speaks_of_the_context_is_no_prompt_that_is_too_long() -> None:
+    words = (
+        "`max_tokens` must be less than or equal to `16`, the maximum value for `max_tokens` is less than the "
+        "`context_window` for this model"
+    )
+    async with (
+        FakeServer(lambda body: error(400, words) if body["max_tokens"] > 16 else well()) as server,
+        engine_at(server) as engine,
+    ):
+        assert (await engine.generate(request())).text == "fine"
+        assert "allows at most 16 tokens an answer" in notes_of(engine)
+
+
+@pytest.mark.parametrize(
+    ("context", "asked"), [(None, [64_000, 32_000, 16_000, 8_000]), (9_000, [64_000, 8_446])]
+)
+async def test_fewer_tokens_are_tried_if_the_server_does_not_say_how_many_fit(
+    context: int | None, asked: list[int]
+) -> None:
+    models = [{"id": MODEL, **({"max_model_len": context} if context else {})}]
+
+    def behave(body: Body) -> Reply:
+        return error(400, "this exceeds the context window") if body["max_tokens"] > 8_500 else well()
+
+    async with FakeServer(behave, models) as server, engine_at(server) as engine:
+        assert (await engine.generate(request(max_tokens=64_000))).text == "fine"
+    assert [body["max_tokens"] for body in server.bodies] == asked
+
+
+async def test_answers_that_are_cut_because_the_server_had_room_for_fewer_tokens_are_noted() -> None:
+    words = "maximum context length is 60 tokens and your request has 20 input tokens"
+
+    def behave(body: Body) -> Reply:
+        if body["max_tokens"] > 40:
+            return error(400, words)
+        return Reply(events=[chunk("a " * 40), chunk(finish="length"), usage(completion=40)])
+
+    async with FakeServer(behave) as server, engine_at(server) as engine:
+        await engine.generate(request())
+        assert "1 answers cut at 40 of 100 tokens" in notes_of(engine)
+
+
+async def test_a_failure_that_names_the_context_is_a_prompt_that_is_too_long() -> None:
+    words = "the request exceeds the available context size. try increasing the context size"
+    async with FakeServer(lambda body: error(500, words)) as server, engine_at(server) as engine:
+        with pytest.raises(PromptTooLong, match="available context size"):
+            await engine.generate(request())
+    assert len(server.bodies) == 1
+
+
+async def test_a_question_that_is_flagged_does_not_stop_the_run() -> None:
+    words = "Your input was flagged by moderation"
+    async with FakeServer(lambda body: error(403, words)) as server, engine_at(server) as engine:
+        with pytest.raises(EngineGaveUp, match="flagged"):
+            await engine.generate(request())
 
 
 async def test_an_answer_gets_the_room_that_the_context_has() -> None:
@@ -139,9 +196,12 @@ async def test_the_switches_of_thinking_reach_every_server() -> None:
     assert (body["reasoning_effort"], body["thinking_token_budget"]) == ("high", 512)
 
 
-async def test_a_server_without_a_system_turn_gets_its_text_in_the_first_user_turn() -> None:
+@pytest.mark.parametrize("status", [400, 500])
+async def test_a_server_without_a_system_turn_gets_its_text_in_the_first_user_turn(status: int) -> None:
     def behave(body: Body) -> Reply:
-        return error(400, "System role not supported") if body["messages"][0]["role"] == "system" else well()
+        return (
+            error(status, "System role not supported") if body["messages"][0]["role"] == "system" else well()
+        )
 
     turns = (Message(role="system", content="Be brief."), Message(role="user", content="6 times 7?"))
     async with FakeServer(behave) as server, engine_at(server) as engine:
@@ -156,6 +216,23 @@ async def test_stop_strings_are_sent_only_to_a_model_that_does_not_reason() -> N
     assert server.bodies[0]["stop"] == ["</answer>"]
     assert server.bodies[0]["include_stop_str_in_output"] is True
     assert "skip_special_tokens" not in server.bodies[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_noted"), [("mistral", True), ("harmony", True), ("think", False), ("auto", False)]
+)
+async def test_a_server_that_leaves_special_tokens_out_is_noted_if_they_mark_reasoning(
+    name: str, is_noted: bool
+) -> None:
+    def behave(body: Body) -> Reply:
+        if "skip_special_tokens" in body:
+            return error(400, "Unrecognized request argument supplied: skip_special_tokens")
+        return well()
+
+    async with FakeServer(behave) as server, engine_at(server, reasoning=format_named(name)) as engine:
+        await engine.generate(request())
+        words = f"The marks of {name} are special tokens, so its texts may lack them"
+        assert (words in notes_of(engine)) is is_noted
 
 
 async def test_a_server_that_measures_prompts_clamps_and_tells_open_reasoning() -> None:
@@ -219,8 +296,67 @@ async def test_chat_that_is_not_there_is_replaced_by_completions(checkpoint: str
             assert "has no chat" in notes_of(engine)
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (400, "json: cannot unmarshal array into Go struct field CompletionRequest.prompt of type string"),
+        (422, "[{'loc': ['body', 'prompt'], 'msg': 'Input should be a valid string'}]"),
+        (400, "'prompt' field must be a string"),
+    ],
+)
+async def test_completions_that_take_text_alone_get_text(checkpoint: str, status: int, words: str) -> None:
+    def behave(body: Body) -> Reply:
+        return Reply(body=_completion("42")) if isinstance(body["prompt"], str) else error(status, words)
+
+    async with (
+        FakeServer(behave) as server,
+        engine_at(server, api="completions", tokenizer=checkpoint) as engine,
+    ):
+        for seed in range(2):
+            assert (await engine.generate(request(seed))).text == "42"
+        assert "takes prompts as text alone" in notes_of(engine)
+    assert [type(body["prompt"]) for body in server.bodies] == [list, str, str]
+    assert "6 times 7?" in server.bodies[-1]["prompt"]
+
+
 def _completion(text: str) -> str:
     choice = {"index": 0, "text": text, "finish_reason": "stop"}
     return json.dumps(
         {"model": MODEL, "choices": [choice], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
     )
+
+
+def _going_on() -> Request:
+    before = Generation.answering(
+        request(),
+        text="so it is</think>41",
+        prefill="<think>",
+        finish_reason="stop",
+        prompt_tokens=1,
+        output_tokens=9,
+        duration_s=0,
+    )
+    return request().model_copy(update={"begun": before, "begun_tokens": 5})
+
+
+async def test_a_server_with_completions_goes_on_with_a_text(checkpoint: str) -> None:
+    async with (
+        FakeServer(lambda body: Reply(body=_completion("42"))) as server,
+        engine_at(server, api="completions", tokenizer=checkpoint) as engine,
+    ):
+        plain = await engine.generate(request())
+        generation = await engine.generate(_going_on())
+    assert (plain.prefill, plain.text) == ("", "42")
+    assert (generation.prefill, generation.text) == ("<think>so it</think>", "42")
+    prompts = [body["prompt"] for body in server.bodies[-2:]]
+    assert bytes(prompts[1][len(prompts[0]) :]) != b""
+    assert prompts[1][: len(prompts[0])] == prompts[0]
+    assert len(prompts[1]) == len(prompts[0]) + len("so it</think>")
+
+
+async def test_a_chat_server_cannot_go_on_with_a_text_and_says_so_before_the_run() -> None:
+    async with FakeServer() as server, engine_at(server) as engine:
+        with pytest.raises(ConfigError, match=r"engine\.api=completions"):
+            engine.preview(_going_on())
+        with pytest.raises(EngineStopped, match="goes on with a text"):
+            await engine.generate(_going_on())

@@ -9,8 +9,18 @@ from typing import Any
 import pytest
 
 from k2eval.errors import EngineError, EngineStopped
-from tests.engines.endpoint.asked import engine_at, notes_of, request
-from tests.engines.endpoint.fake_server import MODEL, Body, FakeServer, Reply, chunk, error, usage, well
+from tests.engines.endpoint.asked import engine_at, first_then, notes_of, request
+from tests.engines.endpoint.fake_server import (
+    MODEL,
+    Body,
+    FakeServer,
+    Reply,
+    chunk,
+    error,
+    seeded,
+    usage,
+    well,
+)
 
 OTHERS: list[Body] = [{"id": "fakir", "object": "model"}]
 
@@ -80,10 +90,25 @@ async def test_a_page_that_is_no_server_is_explained() -> None:
 
 async def test_a_refused_key_at_the_start_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    async with FakeServer(models=401) as server:
-        with pytest.raises(EngineStopped, match=r"refused the API key.*the server's own words"):
+    async with FakeServer(lambda body: error(401, "bad key sk-secret"), models=401) as server:
+        with pytest.raises(EngineStopped, match=r"refused the API key.*bad key \*\*\*"):
             async with engine_at(server):
                 pass
+
+
+async def test_a_key_that_may_not_list_models_may_ask_them() -> None:
+    async with FakeServer(models=401) as server, engine_at(server) as engine:
+        assert (await engine.generate(request())).text
+        assert "does not list its models: HTTP 401: the server's own words" in notes_of(engine)
+
+
+async def test_checks_of_a_busy_server_are_tried_again() -> None:
+    async with (
+        FakeServer(first_then(error(429), 2, seeded)) as server,
+        engine_at(server, probe=True) as engine,
+    ):
+        assert engine.info.honours_seeds
+        assert "could not be checked" not in notes_of(engine)
 
 
 def counting(honours: bool) -> Callable[[Body], Reply]:
@@ -108,6 +133,20 @@ async def test_a_chat_templates_argument_that_changes_nothing_is_noted(
                 break
         await asyncio.sleep(0.02)
         assert ("enable_thinking changes nothing in the prompt" in notes_of(engine)) is noted
+
+
+async def test_a_switch_that_changes_nothing_is_noted_beside_one_that_does() -> None:
+    def behave(body: Body) -> Reply:
+        length = 20 + ("reasoning_effort" in body.get("chat_template_kwargs", {}))
+        return Reply(events=[chunk("x"), chunk(finish="stop"), usage(prompt=length, completion=1)])
+
+    async with FakeServer(behave) as server, engine_at(server) as engine:
+        await engine.generate(request(reasoning_effort="low", thinking_budget=9))
+        for _ in range(40):
+            await asyncio.sleep(0.005)
+        notes = notes_of(engine)
+    assert "thinking_budget, thinking_token_budget changes nothing" in notes
+    assert "reasoning_effort" not in notes
 
 
 @pytest.mark.parametrize(("switches", "noted"), [((), False), (("thinking",), True)])

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from k2eval.errors import EngineGaveUp, EngineStopped, PromptTooLong
+from k2eval.reasoning import NONE, Parts
 from tests.engines.endpoint.asked import engine_at, first_then, notes_of, request
 from tests.engines.endpoint.fake_server import (
     MODEL,
@@ -136,6 +137,29 @@ async def test_a_refused_key_stops_the_run_and_is_not_repeated(monkeypatch: pyte
     assert any("Bearer sk-secret" in head for head in server.headers)
 
 
+@pytest.mark.parametrize("status", [401, 404, 307])
+async def test_a_slip_of_a_proxy_between_good_answers_is_asked_again(status: int) -> None:
+    replies = [well(), error(status, "nobody is in"), well()]
+    async with (
+        FakeServer(lambda body: replies.pop(0)) as server,
+        engine_at(server, backoff_s=0.01) as engine,
+    ):
+        assert (await engine.generate(request())).text == (await engine.generate(request())).text
+    assert len(server.bodies) == 3 and f"HTTP {status}" in notes_of(engine)
+
+
+async def test_a_key_that_is_taken_back_stops_the_run_after_all_attempts() -> None:
+    replies = [well()]
+    async with (
+        FakeServer(lambda body: replies.pop() if replies else error(401, "bad key")) as server,
+        engine_at(server, backoff_s=0.01, attempts=3) as engine,
+    ):
+        await engine.generate(request())
+        with pytest.raises(EngineStopped, match="HTTP 401: bad key"):
+            await engine.generate(request())
+    assert len(server.bodies) == 4
+
+
 async def test_a_bad_request_is_final() -> None:
     async with FakeServer(lambda body: error(400, "unknown field")) as server, engine_at(server) as engine:
         with pytest.raises(EngineGaveUp, match="unknown field"):
@@ -189,7 +213,21 @@ async def test_an_answer_cut_at_max_tokens_is_nothing_to_note() -> None:
     events = [chunk("a" * 100), chunk(finish="length"), usage(completion=100)]
     async with FakeServer(lambda body: Reply(events=events)) as server, engine_at(server) as engine:
         await engine.generate(request())
-        assert "cut" not in notes_of(engine)
+        assert "own limit" not in notes_of(engine)
+
+
+async def test_an_answer_of_a_server_that_does_not_heed_stop_strings_ends_at_the_first_one() -> None:
+    answer = well("<answer>42</answer> or <answer>7</answer>")
+    async with FakeServer(lambda body: answer) as server, engine_at(server, reasoning=NONE) as engine:
+        assert (await engine.generate(request())).text == "<answer>42</answer>"
+        assert "does not heed stop strings" in notes_of(engine)
+    assert server.bodies[0]["stop"] == ["</answer>"]
+
+
+async def test_no_stop_string_ends_an_answer_inside_reasoning_that_the_chat_template_opened() -> None:
+    text = "They want <answer>7</answer>, or so.</think><answer>42</answer>"
+    async with FakeServer(lambda body: well(f"{text} Bye")) as server, engine_at(server) as engine:
+        assert (await engine.generate(request())).text == text
 
 
 async def test_no_stop_string_ends_an_answer_inside_its_reasoning() -> None:
@@ -199,6 +237,32 @@ async def test_no_stop_string_ends_an_answer_inside_its_reasoning() -> None:
     assert "stop" not in server.bodies[0]
     assert generation.text == "<think>I must write </answer> at the end.</think><answer>42</answer>"
     assert generation.finish_reason == "stop"
+
+
+THOUGHT = "They want <think>7</think><answer>7</answer>, or so."
+
+
+@pytest.mark.parametrize("thinks", [None, True])
+async def test_the_boundary_of_a_server_that_splits_reasoning_off_is_kept(thinks: bool | None) -> None:
+    reply = Reply(
+        events=[
+            chunk(reasoning_content=THOUGHT),
+            chunk("It is 8.</answer> Bye"),
+            chunk(finish="stop"),
+            usage(),
+        ]
+    )
+    async with FakeServer(lambda body: reply) as server, engine_at(server, opens_think=thinks) as engine:
+        generation = await engine.generate(request())
+    assert Parts.of(generation) == Parts(THOUGHT, "It is 8.</answer>", complete=True)
+    assert generation.prefill == ""
+
+
+async def test_reasoning_that_a_server_cut_holds_no_answer_whatever_it_says() -> None:
+    reply = Reply(events=[chunk(reasoning_content=THOUGHT), chunk(finish="length"), usage()])
+    async with FakeServer(lambda body: reply) as server, engine_at(server) as engine:
+        generation = await engine.generate(request())
+    assert Parts.of(generation) == Parts(THOUGHT, "", complete=False)
 
 
 async def test_requests_go_to_the_least_loaded_server() -> None:

@@ -240,7 +240,8 @@ async def test_no_text_is_asked_again_by_its_kind(message: Any, words: str) -> N
     assert generation.text == TEXT and words in notes
 
 
-async def test_an_answer_that_a_parser_took_for_reasoning_is_noted() -> None:
-    generation, notes = await asked(completions(whole({"content": None, "reasoning_content": TEXT})))
-    assert generation.text == f"<think>{TEXT}</think>"
-    assert "some answers are reasoning alone" in notes
+@pytest.mark.parametrize("content", [None, "", "\n\n"])
+async def test_an_answer_that_a_parser_took_for_reasoning_is_noted(content: str | None) -> None:
+    generation, notes = await asked(completions(whole({"content": content, "reasoning_content": TEXT})))
+    assert generation.text == f"<think>{TEXT}</think>{content or ''}"
+    assert "1 finished answers are reasoning alone" in notes

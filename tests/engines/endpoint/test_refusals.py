@@ -28,7 +28,12 @@ OPENROUTER = (
     "This endpoint's maximum context length is 2048 tokens. However, you requested about 64012 tokens (12 of text input, "
     "64000 in the output). Please reduce the length of either one"
 )
-WITH_SIZES = [VLLM, VLLM_NEW, SGLANG, TGI, OPENROUTER]
+VLLM_ONLY = (
+    "You passed 12 input tokens and requested 64000 output tokens. However, the model's context length is only 2048 "
+    "tokens, resulting in a maximum input length of 0 tokens. Please reduce the length of the input prompt."
+)
+ANTHROPIC = "input length and `max_tokens` exceed context limit: 12 + 64000 > 2048, decrease input length or `max_tokens`"
+WITH_SIZES = [VLLM, VLLM_NEW, SGLANG, TGI, OPENROUTER, VLLM_ONLY, ANTHROPIC]
 WITHOUT_SIZES = [
     "the request exceeds the available context size, try increasing it",
     "request (5003 tokens) exceeds the available context size (4096 tokens), try increasing it",
@@ -38,6 +43,9 @@ WITHOUT_SIZES = [
     "Trying to keep the first 5003 tokens when context the overflows. However, the model is loaded with context length of 4096",
     "litellm.ContextWindowExceededError: BadRequestError: OpenAIException",
     "input length exceeds maximum context length",
+    "The prompt (length 5003) is longer than the maximum model length of 4096",
+    "This model's maximum prompt length is 4096 but the request contains 5003 tokens.",
+    "the request's sum of prompt tokens (5003) and max_tokens (9) exceeds max_seq_len 4096",
     "Your input exceeds the context window of this model. Please adjust your input and try again.",
 ]
 

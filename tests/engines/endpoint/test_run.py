@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from k2eval.errors import EngineStopped
 from k2eval.journal import GENERATIONS, read_run
 from k2eval.records import Outcome
 from k2eval.run.plan import Work
+from k2eval.run.regrade import regrade_run
 from k2eval.run.runner import Runner, Summary
+from k2eval.run.verify import verify_run
 from tests.engines.endpoint.fake_server import MODEL, Body, FakeServer, Reply, chunk, error, well
 from tests.scripted_runs import config, golds, verdicts
 
@@ -99,3 +102,22 @@ async def test_the_key_is_written_nowhere(tmp_path: Path, monkeypatch: pytest.Mo
         server.behave = lambda body: error(500, "sk-very-secret") if body["seed"] % 2 else good(body)
         await run(settings)
     assert all("sk-very-secret" not in path.read_text() for path in settings.out.iterdir() if path.is_file())
+
+
+@pytest.mark.parametrize("recipe", ["plain", "bo3"])
+async def test_a_block_within_reasoning_that_a_server_split_off_never_passes(
+    tmp_path: Path, recipe: str
+) -> None:
+    async with FakeServer() as server:
+        settings = settings_for(server, tmp_path / "run", recipe)
+        known = solver(settings)
+
+        def behave(body: Body) -> Reply:
+            guess = json.loads(known(body).events[0])["choices"][0]["delta"]["content"]
+            return well("I cannot tell.", reasoning_content=f"Or <think>x</think>{guess}?")
+
+        server.behave = behave
+        await run(settings)
+    assert {verdict.outcome for verdict in verdicts(settings.out)} == {Outcome.NO_ANSWER}
+    assert (await regrade_run(settings.out)).changed == 0
+    assert (await verify_run(settings.out)).holds

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from k2eval.engines.endpoint.servers import Server, least_loaded
+from k2eval.engines.endpoint.servers import Server, ServerGate
 from tests.engines.endpoint.asked import engine_at, request
 from tests.engines.endpoint.fake_server import FakeServer, Reply, well
 
@@ -26,18 +26,18 @@ def servers(limit: int = 2) -> tuple[Server, Server]:
 def test_a_server_that_failed_is_passed_over_and_not_replaced_by_overload(clock: list[float]) -> None:
     down, up = servers()
     down.failed("no connection")
-    assert least_loaded([down, up]) is up
+    assert ServerGate([down, up]).roomiest() is up
     up.in_flight = 2
-    assert least_loaded([down, up]) is None
+    assert ServerGate([down, up]).roomiest() is None
 
 
 def test_after_its_rest_one_request_tries_it_out(clock: list[float]) -> None:
     down, up = servers()
     down.failed("no connection")
     up.in_flight, clock[0] = 1, 11.0
-    assert least_loaded([down, up]) is down
+    assert ServerGate([down, up]).roomiest() is down
     down.in_flight = 1
-    assert least_loaded([down, up]) is up
+    assert ServerGate([down, up]).roomiest() is up
 
 
 def test_each_failed_trial_makes_the_rest_longer_and_an_answer_ends_it(clock: list[float]) -> None:
@@ -57,7 +57,7 @@ def test_where_all_have_failed_they_are_asked_all_the_same(clock: list[float]) -
     resting.failed("HTTP 429")
     other.failed("HTTP 429")
     resting.in_flight = 1
-    assert least_loaded([resting, other]) is other
+    assert ServerGate([resting, other]).roomiest() is other
 
 
 async def test_requests_wait_for_a_busy_server_while_another_is_away() -> None:

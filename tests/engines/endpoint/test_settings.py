@@ -34,6 +34,10 @@ URL = "http://h/v1"
         ({"base_url": URL, "extra_body": [1]}, "extra_body"),
         ({"base_url": URL, "extra_body": {"messages": []}}, "k2eval's own"),
         ({"base_url": URL, "extra_body": {"stop": ["x"]}}, "k2eval's own"),
+        ({"base_url": URL, "extra_body": {"chat_template_kwargs": {}}}, "sampling.chat_template"),
+        ({"base_url": URL, "extra_body": {"reasoning_effort": "low"}}, "--reasoning-effort"),
+        ({"base_url": URL, "extra_body": {"max_tokens": 9}}, "sampling.max_tokens"),
+        ({"base_url": URL, "extra_body": {"seed": 7}}, "--seed"),
         ({"base_url": URL, "headers": {"X-Api-Key": "secret"}}, "belongs into the environment"),
         ({"base_url": URL, "headers": {"X-Y": "a\r\nb"}}, "line break"),
         ({"base_url": URL, "query": {"a": {}}}, "expected a text"),
@@ -86,7 +90,7 @@ def test_how_a_server_is_reached_is_no_part_of_the_fingerprint(unshaping: dict[s
 @pytest.mark.parametrize(
     "shaping",
     [
-        {"extra_body": {"reasoning_effort": "high"}},
+        {"extra_body": {"reasoning": {"effort": "high"}}},
         {"drop": "temperature"},
         {"rename": {"max_tokens": "max_completion_tokens"}},
         {"api": "completions", "tokenizer": "folder"},

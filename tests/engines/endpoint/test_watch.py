@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from k2eval.engines.endpoint.metrics import Activity
-from k2eval.engines.endpoint.servers import Gate, Server
+from k2eval.engines.endpoint.servers import Server, ServerGate
 from k2eval.engines.endpoint.watch import Watch
 from tests.engines.endpoint.asked import engine_at, first_then, notes_of, request
 from tests.engines.endpoint.fake_server import FakeServer, Reply, chunk, error, well
@@ -62,7 +62,7 @@ async def test_beyond_the_bound_a_request_is_given_up_however_well_the_server_is
 
 async def test_the_bound_follows_the_slowest_speed_seen() -> None:
     server = Server("u", None, 8)  # type: ignore[arg-type]
-    watch = Watch(Gate([server]), 10.0, False, 8)
+    watch = Watch(ServerGate([server]), 10.0, False, 8)
     assert watch.longest_s(server, 1000) == 10 + 1000 / 5
     server.slowest = 80.0
     assert watch.longest_s(server, 1000) == 10 + 1000 / 20
@@ -105,7 +105,7 @@ async def test_a_request_that_is_cancelled_stays_cancelled() -> None:
 async def test_requests_in_flight_follow_what_the_server_holds() -> None:
     server = Server("u", None, 64)  # type: ignore[arg-type]
     server.in_flight = 64
-    watch = Watch(Gate([server]), 10.0, True, 1024)
+    watch = Watch(ServerGate([server]), 10.0, True, 1024)
     watch._take(server, Activity(running=64, waiting=0, progress=1.0))
     assert server.limit == 128
     server.in_flight = 128

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from k2eval.engines.fleet import FleetEngine, FleetSettings, Health, ReplicaLost
 from k2eval.engines.protocol import EngineInfo
 from k2eval.engines.scripted import ScriptedEngine
-from k2eval.errors import K2EvalError
+from k2eval.errors import EngineError, K2EvalError
 from k2eval.records import Generation, Message, Request, Sampling
 
 T = TypeVar("T")
@@ -71,7 +71,14 @@ class ScriptedReplica:
     """Raised by its start."""
     fingerprint: str = ScriptedEngine(text_of).info.fingerprint
     shows_progress: bool = False
+    honours_seeds: bool = True
     answer: Callable[[Request], Any] | None = None
+    close_s: float = 0.0
+    swap_s: float = 1.0
+    unswappable: str = ""
+    """Raised by its swap."""
+    swapped: ScriptedReplica | None = None
+    """The replica that it took over."""
     is_placed: bool = False
     dead: str = ""
     hangs: bool = False
@@ -101,7 +108,19 @@ class ScriptedReplica:
 
     @property
     def _info(self) -> EngineInfo:
-        return ScriptedEngine(text_of).info.model_copy(update={"fingerprint": self.fingerprint})
+        return ScriptedEngine(text_of).info.model_copy(
+            update={"fingerprint": self.fingerprint, "honours_seeds": self.honours_seeds}
+        )
+
+    async def take_over(self, running: Any) -> EngineInfo:
+        await asyncio.sleep(self.swap_s)
+        if running.dead:
+            raise ReplicaLost(running.dead)
+        if self.unswappable:
+            raise EngineError(self.unswappable)
+        self.swapped = running
+        self.is_placed = True
+        return self._info
 
     async def generate(self, request: Request) -> Generation:
         self.asked.append(request.key)
@@ -131,6 +150,7 @@ class ScriptedReplica:
         return Health(self._info, progress if self.shows_progress else None, self.leaving)
 
     async def close(self) -> None:
+        await asyncio.sleep(self.close_s)
         self.closed = True
         self._ended.set()
 
@@ -147,6 +167,7 @@ class ScriptedSupply:
         self.number = wanted
         self.made: list[ScriptedReplica] = []
         self.is_open = False
+        self.heir_of: ScriptedSupply | None = None
         self._make = make or (lambda number, before: ScriptedReplica(f"replica {number}"))
         self._before: dict[int, int] = {}
 
@@ -155,6 +176,12 @@ class ScriptedSupply:
 
     async def close(self) -> None:
         self.is_open = False
+
+    def unlike(self, running: Any) -> str | None:
+        return None if self.number == running.number else "other replicas"
+
+    def inherit(self, running: Any) -> None:
+        self.heir_of = running
 
     async def wanted(self, departed: int) -> int:
         return self.number - departed
@@ -167,8 +194,25 @@ class ScriptedSupply:
         return made
 
 
-def fleet(supply: ScriptedSupply, **settings: Any) -> FleetEngine:
-    return FleetEngine(ScriptedEngine(text_of), supply, FleetSettings(**settings))
+class Checkpoint(ScriptedEngine):
+    """A prototype that can tell whether another one could swap with it: if it is of the same kind."""
+
+    def __init__(self, name: str = "scripted", kind: str = "") -> None:
+        super().__init__(text_of, name=name)
+        self.kind = kind
+        self.described = False
+
+    def describe(self) -> None:
+        self.described = True
+
+    def unlike(self, running: Any) -> str | None:
+        assert running.described
+        self.describe()
+        return None if self.kind == running.kind else "another config.json"
+
+
+def fleet(supply: ScriptedSupply, prototype: Checkpoint | None = None, **settings: Any) -> FleetEngine:
+    return FleetEngine(prototype or Checkpoint(), supply, FleetSettings(**settings))
 
 
 async def ask_all(engine: FleetEngine, count: int, first: int = 0) -> list[Generation]:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from k2eval.engines.fleet import FleetEngine
+from k2eval.engines.fleet.events import EventKind
+from k2eval.engines.fleet.member import Ending
 from k2eval.errors import ConfigError, EngineError, EngineGaveUp, EngineStopped
 from k2eval.records import Generation, NoteKind, Request
 from tests.engines.fleet.support import (
@@ -111,7 +113,9 @@ def test_the_requests_of_a_replica_that_dies_go_elsewhere_and_it_starts_again() 
 def test_a_replica_that_hangs_is_ended(shows_progress: bool) -> None:
     def make(number: int, before: int) -> ScriptedReplica:
         hangs = number == 1 and not before
-        return ScriptedReplica(f"replica {number}", hangs=hangs, shows_progress=shows_progress)
+        return ScriptedReplica(
+            f"replica {number}", hangs=hangs, shows_progress=shows_progress, honours_seeds=False
+        )
 
     supply = ScriptedSupply(2, make)
     generations, _, lines = run(supply, 40, hang_s=60)
@@ -124,7 +128,7 @@ def test_a_replica_that_hangs_is_ended(shows_progress: bool) -> None:
 def test_a_replica_that_hangs_and_does_not_even_tell_its_health_is_ended() -> None:
     def make(number: int, before: int) -> ScriptedReplica:
         silent = number == 1 and not before
-        return ScriptedReplica(f"replica {number}", hangs=silent, deaf=silent)
+        return ScriptedReplica(f"replica {number}", hangs=silent, deaf=silent, honours_seeds=False)
 
     generations, _, lines = run(ScriptedSupply(2, make), 40, hang_s=60)
     assert right(generations)
@@ -348,3 +352,32 @@ def test_draining_an_unknown_replica_names_those_that_are_up() -> None:
 
     with pytest.raises(ConfigError, match="Up: replica 0"):
         in_no_time(work())
+
+
+def test_a_fleet_ends_although_a_replica_is_lost_in_the_same_moment() -> None:
+    async def work() -> None:
+        async with asyncio.timeout(100):
+            with pytest.raises(RuntimeError):
+                async with fleet(ScriptedSupply(2)) as engine:
+                    await asyncio.sleep(5)
+                    engine._gate.members[0].lose(Ending(EventKind.DIED, "its process ended"))
+                    raise RuntimeError("the run ends")
+
+    in_no_time(work())
+
+
+def test_a_fleet_that_is_cancelled_while_it_ends_ends_in_order() -> None:
+    supply = ScriptedSupply(2)
+
+    async def work() -> None:
+        engine = fleet(supply)
+        await engine.__aenter__()
+        await asyncio.sleep(5)
+        ending = asyncio.create_task(engine.__aexit__(None, None, None))
+        await asyncio.sleep(0)
+        ending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await ending
+
+    in_no_time(work())
+    assert all(replica.closed for replica in supply.made) and not supply.is_open

@@ -8,10 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from k2eval.engines.protocol import EngineInfo
+from k2eval.engines.protocol import Engine, EngineInfo
 from k2eval.engines.ray import Blueprint
 from k2eval.engines.scripted import ScriptedEngine
-from k2eval.errors import EngineStopped, PromptTooLong
+from k2eval.errors import EngineError, EngineStopped, PromptTooLong
 from k2eval.records import Generation, Request
 from tests.engines.fleet.support import text_of
 
@@ -23,7 +23,10 @@ class FatefulEngine:
 
     def __init__(self, blueprint: Blueprint) -> None:
         self._arguments: dict[str, Any] = blueprint.arguments
-        self._engine = ScriptedEngine(text_of, capacity=self._arguments.get("capacity", 4))
+        self._engine = ScriptedEngine(
+            text_of, capacity=self._arguments.get("capacity", 4), name=blueprint.model
+        )
+        self._swapped_from: str | None = None
         self.capacity = self._engine.capacity
         self._fate = ""
 
@@ -37,7 +40,25 @@ class FatefulEngine:
 
     @property
     def info(self) -> EngineInfo:
-        return self._engine.info
+        return self._engine.info.model_copy(update={"swapped_from": self._swapped_from})
+
+    start_s = 0.0
+
+    def obstacle(self, running: Engine) -> str | None:
+        assert isinstance(running, FatefulEngine)
+        return None
+
+    async def take_over(self, running: Engine) -> None:
+        self._look()
+        fate, self._fate = self._fate, ""
+        await asyncio.sleep(self._arguments.get("delay_s", 0.0))
+        if fate == "hang":
+            await asyncio.sleep(10**6)
+        if fate == "exit":
+            os._exit(3)
+        if fate == "stop":
+            raise EngineError("half of it was loaded")
+        self._swapped_from = running.info.name
 
     def _look(self) -> None:
         folder = self._arguments.get("fate")

@@ -57,6 +57,23 @@ async def test_a_number_stays_on_a_cluster_and_shrinks_on_one_host() -> None:
     assert await supply([node("1", 8)], 4, 1, address=None).wanted(1) == 3
 
 
+@pytest.mark.parametrize(("replicas", "left"), [("all", 15), (4, 3)])
+async def test_nothing_starts_where_a_replica_was_sent_away_until_its_node_is_gone(
+    replicas: Any, left: int
+) -> None:
+    made = supply([node("1", 8), node("2", 8)], replicas, 1)
+    made._departures.sent_away["a replica"] = "2"
+    assert await made.wanted(1) == left
+    made._cluster = Still([node("1", 8), node("3", 8)])  # type: ignore[assignment]
+    assert await made.wanted(1) == left + 1
+
+
+async def test_a_cluster_whose_only_replica_was_sent_away_wants_none() -> None:
+    made = supply([node("1", 1)], "all", 1)
+    made._departures.sent_away["a replica"] = "1"
+    assert await made.wanted(1) == 0
+
+
 async def test_the_cards_of_a_replica_are_together_on_a_node() -> None:
     replica = await replica_of(supply([node("1", 8)], 2, 4))
     assert replica._placement.bundles == [{"GPU": 4.0}] and replica._placement.gpus == 4
@@ -77,11 +94,11 @@ async def test_the_users_own_executor_is_kept() -> None:
 async def test_nodes_that_drain_are_known_to_their_replicas() -> None:
     made = supply([node("1", 8), node("2", 8, leaving=True)], 2, 1)
     replica = await replica_of(made)
-    assert replica._leaving_nodes == {"2"}
+    assert replica._nodes.draining == {"2"}
     assert isinstance(made._cluster, Still)
     made._cluster.listed = [node("1", 8)]
     await made.wanted(0)
-    assert replica._leaving_nodes == set()
+    assert replica._nodes.draining == set()
 
 
 async def test_replicas_on_one_host_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,3 +106,27 @@ async def test_replicas_on_one_host_share_its_cores(monkeypatch: pytest.MonkeyPa
     made = supply([node("1")], 2, address=None)
     await made.wanted(0)
     assert [made.replica(number)._placement.cores for number in (0, 1)] == [(0, 1), (2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, None),
+        ({"replicas": 3}, "other replicas"),
+        ({"cards": 2}, "other replicas"),
+        ({"address": None}, "other replicas"),
+        ({"arguments": {"max_model_len": 8}}, "other settings: engine.max_model_len"),
+    ],
+)
+def test_replicas_of_other_cards_or_settings_cannot_be_taken_over(
+    change: dict[str, Any], words: str | None
+) -> None:
+    usual: dict[str, Any] = {"replicas": 2, "cards": 1}
+    assert supply([], **usual | change).unlike(supply([], **usual)) == words
+
+
+async def test_who_was_sent_away_is_known_to_the_supply_that_takes_over() -> None:
+    running, successor = (supply([node("1", 8), node("2", 8)], 4, 1) for _ in "12")
+    running._departures.sent_away["a replica"] = "2"
+    successor.inherit(running)
+    assert await successor.wanted(0) == 3

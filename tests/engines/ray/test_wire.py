@@ -7,13 +7,16 @@ from k2eval.engines.fleet import Health, ReplicaLost
 from k2eval.engines.ray import wire
 from k2eval.engines.scripted import ScriptedEngine
 from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, K2EvalError, PromptTooLong
+from k2eval.records import Message
 from tests.engines.fleet.support import request, text_of
 
 
 async def test_requests_and_generations_come_back_equal() -> None:
-    asked = request(3).model_copy(update={"task": "lone \ud800 surrogate", "seed": 2**31 - 1})
+    strange = (Message(role="user", content="lone \ud800 surrogate"),)
+    asked = request(3).model_copy(update={"messages": strange, "seed": 2**31 - 1})
     assert wire.unpack_request(wire.pack_request(asked)) == asked
     answer = await ScriptedEngine(text_of).generate(asked)
+    assert "\ud800" in answer.text
     assert wire.unpack_generation(wire.pack_generation(answer)) == answer
 
 

@@ -172,6 +172,21 @@ async def test_without_a_template_prompts_are_plain_text(
 
 
 @with_engine
+async def test_vllm_goes_on_with_a_text_as_if_it_were_the_prompt(engine: VllmEngine) -> None:
+    """Each byte is a token here."""
+    sampling: dict[str, Any] = {
+        "chat_template": {"chat_template": "{{ messages[-1].content }}"}, "temperature": 0.0,
+    }  # fmt: skip
+    before = (await engine.generate(request(**sampling))).model_copy(update={"text": "seven of them"})
+    going_on = request("How", **sampling).model_copy(update={"begun": before, "begun_tokens": 5})
+    gone_on, whole = await asyncio.gather(
+        engine.generate(going_on), engine.generate(request("Howseven", key="w", **sampling))
+    )
+    assert (gone_on.prefill, gone_on.prompt_tokens) == ("seven", 8)
+    assert gone_on.text == whole.text
+
+
+@with_engine
 async def test_what_a_template_opens_is_kept_as_prefill(engine: VllmEngine) -> None:
     template = {"chat_template": "{{ messages[-1].content }}<think>\n"}
     assert (await engine.generate(request(chat_template=template))).prefill == "<think>"
@@ -288,6 +303,22 @@ def test_output_goes_to_the_log_and_then_back(tmp_path: Path, capfd: pytest.Capt
     os.write(1, b"outside\n")
     assert capfd.readouterr().out == "outside\n"
     assert (tmp_path / "deep" / "log").read_text() == "inside\nerrors too\n"
+
+
+def test_output_of_several_engines_goes_back_in_any_order(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Engines of a race end side by side; that of the first must not take the output along."""
+    first, second = redirected(tmp_path / "first"), redirected(tmp_path / "second")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    os.write(1, b"of the second\n")
+    second.__exit__(None, None, None)
+    os.write(1, b"outside\n")
+    assert capfd.readouterr().out == "outside\n"
+    assert (tmp_path / "first").read_text() == ""
+    assert (tmp_path / "second").read_text() == "of the second\n"
 
 
 def test_the_root_cause_is_found_in_the_log(tmp_path: Path) -> None:

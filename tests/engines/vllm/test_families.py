@@ -33,6 +33,12 @@ FAMILIES: dict[str, tuple[str, str, Script, Script]] = {
         "harmony", "", ("<|channel|>", "analysis", "<|message|>"),
         ("<|end|>", "<|start|>", "assistant", "<|channel|>final<|message|>"),
     ),
+    "kimi_vl": ("kimi_vl", "", ("◁think▷",), ("◁/think▷",)),
+    "sky": ("sky", "", ("<|begin_of_thought|>",), ("<|end_of_thought|>", "\n\n", "<|begin_of_solution|>")),
+    "medgemma": ("auto", "", ("<unused94>", "thought\n"), ("<unused95>",)),
+    "exaone": ("custom", "<thought>", (), ("\n</thought>\n\n",)),
+    "apertus": ("apertus", "", ("<|inner_prefix|>",), ("<|inner_suffix|>",)),
+    "solar": ("solar", "", ("<|think|>",), ("<|end|>", "<|begin|>", "assistant", "<|content|>")),
     "base": ("auto", "", ("<think>",), ("</think>",)),
 }  # fmt: skip
 

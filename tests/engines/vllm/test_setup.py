@@ -72,7 +72,7 @@ def test_many_cores_keep_vllms_executor(monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_vllm_leaves_in_its_temporary_folder_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VLLM_RPC_BASE_PATH", raising=False)
     before = os.environ.get("TMPDIR")
-    with setup.own_temporary_folder():
+    with setup.own_temporary_folder() as starting, starting:
         folder = Path(os.environ["VLLM_RPC_BASE_PATH"])
         (folder / "socket").touch()
         assert os.environ["TMPDIR"] == str(folder)
@@ -83,7 +83,7 @@ def test_what_vllm_leaves_in_its_temporary_folder_vanishes(monkeypatch: pytest.M
 
 def test_code_that_was_compiled_is_kept_for_later_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
-    with setup.own_temporary_folder():
+    with setup.own_temporary_folder() as starting, starting:
         cache = Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
         assert cache.parent == Path(os.environ["TMPDIR"]).parent
     assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
@@ -93,7 +93,7 @@ def test_a_folder_for_sockets_that_the_user_names_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VLLM_RPC_BASE_PATH", str(tmp_path))
-    with setup.own_temporary_folder():
+    with setup.own_temporary_folder() as starting, starting:
         assert os.environ["VLLM_RPC_BASE_PATH"] == str(tmp_path)
     assert tmp_path.exists()
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from k2eval.config.speculative import parse
+from k2eval.engines.vllm.engine import VllmEngine
 from k2eval.engines.vllm.speculation import check_checkpoints, check_words
 from k2eval.errors import ConfigError
 from k2eval.testing import make_tiny_checkpoint
@@ -91,3 +92,9 @@ def test_suffix_names_the_package_it_needs(checkpoints: Path, monkeypatch: pytes
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="arctic-inference"):
         checked(checkpoints, "suffix")
+
+
+@pytest.mark.parametrize("name", ["speculative_config", "spec_method", "spec_model", "spec_tokens"])
+def test_speculation_behind_the_back_of_the_run_is_refused(checkpoints: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"--speculative FORM.*got engine.{name}"):
+        VllmEngine(str(checkpoints / "target"), {name: "ngram"})

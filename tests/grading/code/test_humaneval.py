@@ -11,8 +11,8 @@ from k2eval.grading import grader_for
 from k2eval.grading.code import humaneval
 from k2eval.reasoning import AUTO
 from k2eval.records import Outcome, Question
-from k2eval.tasks.data import read_rows
 from k2eval.tasks.humaneval import item
+from k2eval.tasks.rows import read_rows
 
 pytestmark = pytest.mark.usefixtures("isolation")
 

@@ -179,8 +179,9 @@ def test_a_long_program_is_judged_by_what_it_does() -> None:
     assert graded.outcome is Outcome.CORRECT, graded.detail
 
 
-def test_a_program_that_the_sandbox_does_not_take_is_our_failure() -> None:
-    assert outcome(DOUBLE, "#" * (65 << 20)) is Outcome.GRADER_ERROR
+def test_a_program_that_the_sandbox_does_not_take_is_our_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("k2eval.sandbox.untested.MAX_SOURCE_BYTES", 1 << 20)
+    assert outcome(DOUBLE, "#" * (2 << 20)) is Outcome.GRADER_ERROR
 
 
 def test_a_tuple_returned_at_the_top_counts_as_a_list() -> None:

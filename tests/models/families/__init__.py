@@ -123,11 +123,59 @@ NEEDS_EFFORT = Family(
     special=("<|im_start|>",),
     added=("<think>", "</think>"),
 )
+KIMI_VL = Family(
+    "{% for message in messages %}<|im_{{ message.role }}|>{{ message.role }}<|im_middle|>{{ message.content }}<|im_end|>"
+    "{% endfor %}{% if add_generation_prompt %}<|im_assistant|>assistant<|im_middle|>{% endif %}",
+    eos=("<|im_end|>", "[EOS]"),
+    special=("<|im_user|>", "<|im_system|>", "<|im_assistant|>", "<|im_middle|>"),
+    added=("◁think▷", "◁/think▷"),
+    in_config=True,
+)
+SKY = Family(
+    "{% if messages[0].role != 'system' %}<|im_start|>system\nStructure your response as Thought and Solution: "
+    "<|begin_of_thought|> {thought} <|end_of_thought|> <|begin_of_solution|> {solution} <|end_of_solution|>"
+    "<|im_end|>\n{% endif %}" + _CHATML + "{% endif %}",
+    eos=("<|im_end|>", "<|endoftext|>"),
+    special=("<|im_start|>",),
+    added=("<|begin_of_thought|>", "<|end_of_thought|>", "<|begin_of_solution|>", "<|end_of_solution|>"),
+    in_config=True,
+)
+MEDGEMMA = Family(
+    "{{ bos_token }}{% for message in messages %}<start_of_turn>"
+    "{{ 'model' if message.role == 'assistant' else message.role }}\n{{ message.content | trim }}<end_of_turn>\n"
+    "{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}",
+    eos=("<end_of_turn>", "<eos>"),
+    special=("<bos>", "<start_of_turn>"),
+    added=("<unused94>", "<unused95>"),
+)
+EXAONE = Family(
+    "{% for message in messages %}[|{{ message.role }}|]{{ message.content.split('</thought>')[-1] }}"
+    "{{ '' if message.role == 'user' else '[|endofturn|]' }}\n{% endfor %}"
+    "{% if add_generation_prompt %}[|assistant|]<thought>\n{% endif %}",
+    eos=("[|endofturn|]",),
+    special=("[|user|]", "[|system|]", "[|assistant|]"),
+    added=("<thought>", "</thought>"),
+)
+APERTUS = Family(
+    "{{ bos_token }}{% for message in messages %}<|{{ message.role }}_start|>{{ message.content }}"
+    "<|{{ message.role }}_end|>{% endfor %}{% if add_generation_prompt %}<|assistant_start|>{% endif %}"
+    "{# an earlier answer has <|inner_prefix|>thoughts<|inner_suffix|> #}",
+    eos=("<|assistant_end|>",),
+    special=("<s>", "<|assistant_start|>", "<|inner_prefix|>", "<|inner_suffix|>"),
+)
+SOLAR = Family(
+    "{% for message in messages %}<|begin|>{{ message.role }}<|content|>{{ message.content }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|begin|>assistant{% if reasoning_effort | default('high') == 'low' %}<|think|><|end|>"
+    "<|begin|>assistant{% endif %}{% endif %}",
+    eos=("<|flush|>",),
+    special=("<|begin|>", "<|end|>", "<|think|>", "<|content|>"),
+)
 BASE = Family(None, eos=("<|endoftext|>",))
 
 FAMILIES: dict[str, Family] = {
     "r1": R1, "qwen3": QWEN3, "k2_think": K2_THINK, "gpt_oss": GPT_OSS, "magistral": MAGISTRAL, "seed": SEED,
-    "gemma_4": GEMMA_4, "gemma": GEMMA, "mistral": MISTRAL, "needs_effort": NEEDS_EFFORT, "base": BASE,
+    "gemma_4": GEMMA_4, "gemma": GEMMA, "mistral": MISTRAL, "needs_effort": NEEDS_EFFORT, "kimi_vl": KIMI_VL, "sky": SKY,
+    "medgemma": MEDGEMMA, "exaone": EXAONE, "apertus": APERTUS, "solar": SOLAR, "base": BASE,
 }  # fmt: skip
 
 Script = Sequence[str]

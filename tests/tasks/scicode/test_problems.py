@@ -8,9 +8,10 @@ import pytest
 
 from k2eval.errors import DataError
 from k2eval.records import NoteKind
+from k2eval.tasks.files import task_files
 from k2eval.tasks.scicode import items, problem_of
 from k2eval.tasks.spec import DataSpec, TaskSpec
-from k2eval.tasks.task import load_tasks, task_files
+from k2eval.tasks.task import load_tasks
 from tests.grading.code.test_scicode import row
 
 

@@ -1,0 +1,74 @@
+"""``k2eval contamination``: look for the questions of tasks in training data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from k2eval.errors import ConfigError
+from k2eval.system import cores, terminal, write_text
+from k2eval.tasks import CorpusMatches, QuestionSet, load_questions, load_tasks, search_corpus, text_of
+
+
+def contamination_command(
+    names: Sequence[str],
+    corpus: Path,
+    out: Path | None,
+    least: float,
+    data: Path | None,
+    include: Sequence[Path],
+    workers: int | None,
+) -> int:
+    """Carry out ``k2eval contamination``."""
+    if not corpus.is_dir():
+        raise ConfigError(f"Expected a folder with training data, got {corpus}. Give an existing --corpus.")
+    sets = [load_questions(task, data=data) for task in load_tasks(names, include=include)]
+    begun = time.monotonic()
+    questions = [(each, item.id, text_of(item)) for each in sets for item in each.all_items]
+    found, short = search_corpus(corpus, [text for _, _, text in questions], workers or cores.count())
+    seconds = time.monotonic() - begun
+    listed = [
+        number
+        for number in range(len(questions))
+        if number in found.matches and found.matches[number].share >= least
+    ]
+    console = terminal()
+    console.print(
+        f"{found.documents:,} documents, {found.size / 1e9:.2f} GB, in {seconds:.0f} s.", highlight=False
+    )
+    for each in sets:
+        console.print(_of_task(each, questions, listed, short), soft_wrap=True, highlight=False, markup=False)
+    if found.unreadable:
+        console.print(f"{found.unreadable:,} lines are no JSON and were left out.", highlight=False)
+    if out is not None and listed:
+        _write(out, [(questions[number][0], questions[number][1], number) for number in listed], found)
+        console.print(f"Wrote {out}, for --exclude.", soft_wrap=True, highlight=False, markup=False)
+    elif out is not None:
+        console.print(
+            f"No question is listed: {out} was not written.", soft_wrap=True, highlight=False, markup=False
+        )
+    return 0
+
+
+def _of_task(
+    task: QuestionSet,
+    questions: Sequence[tuple[QuestionSet, str, str]],
+    listed: Sequence[int],
+    short: Sequence[int],
+) -> str:
+    own = {number for number, (each, _, _) in enumerate(questions) if each is task}
+    too_short = len(own.intersection(short))
+    note = f"; {too_short} are too short to be looked for" if too_short else ""
+    return f"{task.task.name}: {len(own.intersection(listed))} of {len(own)} questions are in the data{note}"
+
+
+def _write(out: Path, listed: Sequence[tuple[QuestionSet, str, int]], found: CorpusMatches) -> None:
+    lines = []
+    for task, question, number in listed:
+        match = found.matches[number]
+        lines += [f"# {100 * match.share:.0f} % of it is in {match.place}", f"{task.task.name}/{question}"]
+    try:
+        write_text(out, "\n".join(lines) + "\n")
+    except OSError as error:
+        raise ConfigError(f"Cannot write {out}: {error.strerror}. Choose another --out.") from error

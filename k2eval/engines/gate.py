@@ -1,0 +1,91 @@
+"""The gate before several replicas or servers: requests wait here, never there, and go where there is most room."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import deque
+from typing import Generic, Protocol, TypeVar
+
+from k2eval.errors import EngineError
+
+
+class HasRequests(Protocol):
+    """Something that answers requests."""
+
+    in_flight: int
+    """Number of requests that it works on."""
+
+
+T = TypeVar("T", bound=HasRequests)
+
+
+class Gate(ABC, Generic[T]):
+    """A first-in, first-out queue of requests. Those that left a place without an answer wait in front.
+
+    Only the count of requests that passed here decides who gets the next one. So a slow place gets few, one that
+    joins is filled at once, and one that goes costs only its unfinished requests.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[asyncio.Future[T]] = deque()
+        self._closed: EngineError | None = None
+
+    @abstractmethod
+    def roomiest(self) -> T | None:
+        """Return the place with the most room; None if all are full."""
+
+    @property
+    def waiting(self) -> int:
+        """Number of requests without a place."""
+        return len(self._waiting)
+
+    async def enter(self, again: bool = False) -> T:
+        """Return a place with room, once there is one; it counts one more in flight.
+
+        Args:
+            again: Whether the request had a place before that did not answer it.
+
+        Raises:
+            EngineError: If the gate is closed.
+        """
+        if self._closed:
+            raise self._closed
+        place = None if self._waiting else self.roomiest()
+        if place is not None:
+            place.in_flight += 1
+            return place
+        turn: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        (self._waiting.appendleft if again else self._waiting.append)(turn)
+        self.let_in()
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self.leave(turn.result())
+            raise
+
+    def leave(self, place: T) -> None:
+        """Record that a request is no longer in flight."""
+        place.in_flight -= 1
+        self.let_in()
+
+    def let_in(self) -> None:
+        """Give room to those that wait, the first ones first."""
+        while self._waiting:
+            if self._waiting[0].done():  # cancelled
+                self._waiting.popleft()
+                continue
+            place = self.roomiest()
+            if place is None:
+                return
+            place.in_flight += 1
+            self._waiting.popleft().set_result(place)
+
+    def close(self, error: EngineError) -> None:
+        """End with an error for all that wait and all that come."""
+        self._closed = error
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_exception(error)

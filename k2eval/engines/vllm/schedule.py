@@ -1,0 +1,236 @@
+"""Speculation that follows the load: how many tokens are drafted for how many running requests.
+
+A draft pays while few requests run, and costs while many do. With ``when=auto`` vLLM drafts by a schedule
+(``num_speculative_tokens_per_batch_size``): one that `k2eval speed --tune` measured on this machine with these
+checkpoints, or a cautious one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from k2eval.engines.vllm.swapping import draft_fingerprint
+from k2eval.errors import ConfigError
+from k2eval.records import Note, NoteKind, digest
+from k2eval.system import cores, private_folder, replacing
+
+WHEN = "when"
+"""The setting of ours; vLLM does not know it."""
+FIELD = "num_speculative_tokens_per_batch_size"
+_ALWAYS, _AUTO = "always", "auto"
+_CAUTIOUS = {"cpu": 8, "gpu": 16}
+"""Running requests up to which an unmeasured draft is used; docs/measurements.md has 2.4 to 2.7 × at one."""
+_RUNNER = "VLLM_USE_V2_MODEL_RUNNER"
+
+Schedule = list[list[int]]
+"""``[first, last, tokens]`` for each range of running requests."""
+
+
+class Level(NamedTuple):
+    """Speeds that were measured with a number of requests in flight."""
+
+    requests: int
+    plain: float
+    """Output tokens per second without speculation."""
+    drafted: dict[int, float]
+    """The same by the number of drafted tokens."""
+
+
+def is_scheduled(speculative: Mapping[str, Any] | None) -> bool:
+    """Return whether speculation is to follow the load.
+
+    Raises:
+        ConfigError: If ``when`` has another value than ``auto`` and ``always``.
+    """
+    when = str((speculative or {}).get(WHEN, _ALWAYS))
+    if when not in (_ALWAYS, _AUTO):
+        raise ConfigError(f"speculative.{WHEN}: expected {_AUTO} or {_ALWAYS}, got {when!r:.50}.")
+    return when == _AUTO
+
+
+def schedule_from(levels: Sequence[Level], gain: float = 1.02) -> Schedule:
+    """Return the schedule that measured speeds ask for: drafts where they gain, and none beyond.
+
+    Between two levels the number of the higher one holds, since gains fall as requests grow.
+
+    Args:
+        levels: Speeds at growing numbers of requests.
+        gain: Least ratio of speeds that counts as a gain, above the noise of the measurement.
+
+    >>> few, more = Level(1, 50.0, {3: 120.0, 1: 90.0}), Level(16, 700.0, {3: 720.0, 1: 900.0})
+    >>> many = Level(64, 1000.0, {3: 900.0})
+    >>> schedule_from([few, more, many])
+    [[1, 1, 3], [2, 16, 1], [17, 64, 0]]
+    """
+    schedule: Schedule = []
+    first = 1
+    for level in sorted(levels):
+        tokens, speed = max(level.drafted.items(), key=lambda pair: pair[1], default=(0, 0.0))
+        best = tokens if speed >= gain * level.plain else 0
+        if schedule and (schedule[-1][2] == best or not schedule[-1][2]):
+            schedule[-1][1] = level.requests  # where drafts have ceased to pay they do not begin again
+        else:
+            schedule.append([first, level.requests, best])
+        first = level.requests + 1
+    return schedule
+
+
+def resolved(
+    fingerprint: str, speculative: Mapping[str, Any], settings: Mapping[str, Any], version: str, on_cpu: bool
+) -> tuple[dict[str, Any], list[Note]]:
+    """Return the ``speculative_config`` for vLLM, and what a reader must know of the schedule.
+
+    Args:
+        fingerprint: The target's fingerprint.
+        speculative: The setting, with ``when`` or without.
+        settings: Engine arguments of vLLM.
+        version: Version of vLLM.
+        on_cpu: Whether vLLM computes on the CPU.
+
+    Raises:
+        ConfigError: If this vLLM has no schedules, or one with these settings is known to be faulty.
+    """
+    config = {key: value for key, value in speculative.items() if key != WHEN}
+    if not is_scheduled(speculative):
+        return config, []
+    _refuse(config, settings, version)
+    notes = []
+    if not on_cpu and os.environ.get(_RUNNER) == "1":  # vllm-project/vllm#57053
+        raise ConfigError(
+            f"{WHEN}={_AUTO}: vLLM's second model runner ignores schedules of speculation. Leave {_RUNNER} unset."
+        )
+    if not on_cpu and not os.environ.get(_RUNNER):
+        os.environ[_RUNNER] = "0"
+        notes.append("vLLM's second model runner ignores schedules of speculation, so the first one is used")
+    tokens = int(config.get("num_speculative_tokens") or 1)
+    measured = read_schedule(fingerprint, config, version, on_cpu)
+    schedule = measured or _cautious(tokens, on_cpu)
+    config[FIELD] = schedule
+    config["num_speculative_tokens"] = max(tokens, *(entry[2] for entry in schedule))
+    origin = (
+        "as k2eval speed --tune measured here" if measured else "not measured here, see k2eval speed --tune"
+    )
+    notes.insert(0, f"drafts {in_words(schedule)} ({origin})")
+    return config, [Note(kind=NoteKind.ENGINE, text=text) for text in notes]
+
+
+def _cautious(tokens: int, on_cpu: bool) -> Schedule:
+    last = _CAUTIOUS["cpu" if on_cpu else "gpu"]
+    return [[1, last, tokens], [last + 1, 1 << 20, 0]]
+
+
+def in_words(schedule: Schedule) -> str:
+    """Return a schedule in words.
+
+    >>> in_words([[1, 8, 3], [9, 256, 0]])
+    '3 tokens for 1 to 8 running requests, none for more'
+    """
+    parts = []
+    for place, (first, last, tokens) in enumerate(schedule):
+        number = f"{tokens} token{'s' * (tokens != 1)}" if tokens else "none"
+        is_last = place == len(schedule) - 1 and place > 0
+        span = (
+            "more"
+            if is_last
+            else f"{first} to {last} running requests"
+            if not place
+            else f"{first} to {last}"
+        )
+        parts.append(f"{number} for {span}")
+    return ", ".join(parts)
+
+
+def _refuse(config: Mapping[str, Any], settings: Mapping[str, Any], version: str) -> None:
+    from dataclasses import fields
+
+    from vllm.config.speculative import SpeculativeConfig
+
+    remedy = f"Leave {WHEN}={_AUTO} out"
+    if FIELD in config:
+        raise ConfigError(f"Expected {WHEN}={_AUTO} or {FIELD}, got both. Leave one out.")
+    if FIELD not in [field.name for field in fields(SpeculativeConfig)]:
+        raise ConfigError(
+            f"vLLM {version} cannot let speculation follow the load ({WHEN}={_AUTO}): it has no {FIELD}. {remedy}, or "
+            "install vLLM 0.25.1 or later."
+        )
+    method = str(config.get("method") or "")
+    if method.endswith("mtp"):  # vllm-project/vllm#49548
+        raise ConfigError(
+            f"{WHEN}={_AUTO} with mtp makes vLLM many times slower at the border of two ranges. {remedy}, or draft "
+            "with a model or a head."
+        )
+    if method in ("medusa", "mlp_speculator", "custom_class"):
+        raise ConfigError(
+            f"{WHEN}={_AUTO}: vLLM drafts by schedule with draft, eagle, eagle3, dflash, ngram and "
+            f"suffix, not with {method}. {remedy}."
+        )
+    if int(settings.get("data_parallel_size") or 1) > 1:
+        raise ConfigError(
+            f"{WHEN}={_AUTO}: vLLM ignores schedules of speculation with data_parallel_size above 1. Use --replicas "
+            f"instead, or {remedy[0].lower()}{remedy[1:]}."
+        )
+
+
+def schedule_file(fingerprint: str, config: Mapping[str, Any], version: str, on_cpu: bool) -> Path:
+    """Return the file of the schedule that was measured with these checkpoints on this kind of machine.
+
+    Raises:
+        OSError: If this user has no folder for it.
+    """
+    return private_folder("speculation") / f"{_key(fingerprint, config, version, on_cpu)}.json"
+
+
+def _key(fingerprint: str, config: Mapping[str, Any], version: str, on_cpu: bool) -> str:
+    method = {key: value for key, value in config.items() if key not in (WHEN, FIELD, "model")}
+    return digest(fingerprint, draft_fingerprint(config), method, version, _device(on_cpu))[:24]
+
+
+def _device(on_cpu: bool) -> str:
+    if on_cpu:
+        return f"cpu {cores.count()}"
+    from vllm.platforms import current_platform
+
+    try:
+        return str(current_platform.get_device_name())
+    except Exception:  # a platform that cannot tell without starting its device
+        return "gpu"
+
+
+def read_schedule(fingerprint: str, config: Mapping[str, Any], version: str, on_cpu: bool) -> Schedule | None:
+    """Return the schedule that was measured; None if none was, or the file is no schedule."""
+    try:
+        content = json.loads(schedule_file(fingerprint, config, version, on_cpu).read_bytes())
+        schedule = [[int(number) for number in entry] for entry in content["schedule"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return schedule if _is_whole(schedule) else None
+
+
+def _is_whole(schedule: Schedule) -> bool:
+    """Tell whether ranges follow each other from 1 on, as vLLM wants them."""
+    after = 0
+    for entry in schedule:
+        if len(entry) != 3 or entry[0] != after + 1 or entry[1] < entry[0] or not 0 <= entry[2] <= 64:
+            return False
+        after = entry[1]
+    return bool(schedule)
+
+
+def write_schedule(path: Path, levels: Sequence[Level], names: Mapping[str, str]) -> Schedule:
+    """Write the schedule of measured speeds with the speeds themselves, and return it.
+
+    Args:
+        path: See `schedule_file`.
+        levels: The speeds.
+        names: What was measured, for people: model, draft …
+    """
+    schedule = schedule_from(levels)
+    measured = [level._asdict() for level in sorted(levels)]
+    with contextlib.suppress(FileNotFoundError), replacing(path) as partial:
+        partial.write_text(json.dumps({**names, "schedule": schedule, "measured": measured}, indent=1) + "\n")
+    return schedule

@@ -1,0 +1,116 @@
+"""Whether two scores agree: intervals of their difference, from the sharpest that both sides allow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from k2eval.parity.ours import Ours
+from k2eval.parity.side import Side
+from k2eval.statistics import Estimate, average_of, paired_means, question_means, spread
+
+_Z = 1.959963984540054
+_ROUNDING = 0.0002
+"""Published scores are rounded: some are means of repeats that were rounded before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """An interval of our score minus theirs, as fractions."""
+
+    method: str
+    words: str
+    """The assumptions, in a sentence."""
+    value: float
+    low: float
+    high: float
+    questions: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no difference is shown."""
+        return bool(self.low - _ROUNDING <= 0 <= self.high + _ROUNDING)
+
+
+def shared_rows(ours: Ours, theirs: Side) -> dict[str, str]:
+    """Return the questions that both sides have scores of: our id -> their key."""
+    return {
+        name: key
+        for name, keys in ours.keys.items()
+        if (key := next((key for key in keys if key in theirs.scores), None)) is not None
+    }
+
+
+def agreements(ours: Ours, theirs: Side, shared: dict[str, str]) -> list[Agreement]:
+    """Return all intervals that can be made, the sharpest first.
+
+    1. Paired: both sides have scores question by question.
+    2. Same questions: the numbers of questions are equal and both numbers of repeats known. Only the noise of the
+       repeats counts, and theirs is taken to be like ours.
+    3. Two samples: both sets of questions are drawn anew. The standard error is theirs, if stated, else bounded by
+       that of as many questions that are all right or all wrong. The arms of both intervals are combined (MOVER; Zou
+       and Donner 2008, doi:10.1002/sim.3095).
+    """
+    found = []
+    if len(shared) > 1:
+        mine = ours.scores.means_of(list(shared))
+        other = np.array([float(np.mean(theirs.scores[key])) for key in shared.values()])
+        gap = paired_means(other, mine, test=False)
+        words = f"question by question over {gap.questions} questions in common"
+        found.append(Agreement("paired", words, gap.value, gap.low, gap.high, gap.questions))
+    same = _of_same_questions(ours, theirs)
+    return [*found, *([same] if same else []), _of_two_samples(ours, theirs)]
+
+
+def _of_same_questions(ours: Ours, theirs: Side) -> Agreement | None:
+    parts, mine = spread(ours.scores.values), ours.side.repeats
+    if not (theirs.repeats and mine and theirs.questions == ours.side.questions and parts.repeat_se > 0):
+        return None
+    se = parts.repeat_se * math.sqrt(1 + mine / theirs.repeats)
+    gap = ours.side.score - theirs.score
+    words = (
+        f"as the same {theirs.questions} questions, asked {mine} times here and {theirs.repeats} times there, with "
+        "the noise of repeats here"
+    )
+    return Agreement("same questions", words, gap, gap - _Z * se, gap + _Z * se, theirs.questions or 0)
+
+
+def _of_two_samples(ours: Ours, theirs: Side) -> Agreement:
+    mine, gap = ours.scores.estimate, ours.side.score - theirs.score
+    number = theirs.questions or ours.scores.info.expected_questions or mine.questions
+    if theirs.se is not None and 0 < theirs.se < 1:
+        below = above = _Z * theirs.se
+        method = "two-sample, stated error"
+        words = (
+            f"as two sets of questions, with the standard error that is stated, {100 * theirs.se:.2f} points"
+        )
+    else:
+        bound = _binomial(theirs.score, number)
+        below, above = theirs.score - bound.low, bound.high - theirs.score
+        method = "two-sample, binomial bound"
+        words = f"as two sets of questions, with the binomial bound of {number}"
+        if theirs.questions is None:
+            method, words = (
+                f"{method} (n assumed)",
+                f"{words}, a number that is not stated there but the benchmark's",
+            )
+    low = gap - float(np.hypot(mine.value - mine.low, above))
+    high = gap + float(np.hypot(mine.high - mine.value, below))
+    return Agreement(method, words, gap, low, high, number)
+
+
+def _binomial(score: float, questions: int) -> Estimate:
+    """Return the interval of a share of questions, each right or wrong: no average over repeats varies more."""
+    right = score * questions
+    means = np.zeros(max(questions, 1))
+    means[: int(right)] = 1.0
+    if int(right) < len(means):
+        means[int(right)] = right - int(right)
+    return average_of(means)
+
+
+def means_on(ours: Ours, questions: list[str]) -> float:
+    """Return our score on some questions."""
+    return float(np.nanmean(question_means(ours.scores.means_of(questions)[:, None])))

@@ -1,0 +1,190 @@
+"""Compare the benchmarks of a run with the figures of somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from k2eval.audit import HARNESSES, Column, audit_run
+from k2eval.errors import ConfigError
+from k2eval.parity.against import read_against
+from k2eval.parity.agreement import Agreement, agreements, shared_rows
+from k2eval.parity.causes import Cause, causes
+from k2eval.parity.ours import Ours, read_ours
+from k2eval.parity.regraded import Regraded, regraded
+from k2eval.parity.side import Side, task_key
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """One benchmark of the run against one figure."""
+
+    task: str
+    title: str
+    ours: Side
+    theirs: Side
+    agreements: list[Agreement]
+    """The intervals that could be made, the sharpest first."""
+    causes: list[Cause]
+    shared: int
+    """Questions that both sides have scores of."""
+    whole: int | None
+    """Questions of the whole benchmark."""
+    is_complete: bool
+    """Whether the run has all samples that it asked for."""
+    audit: Column | None
+    """Our responses by their grader; None if it is none that the audit knows."""
+    regraded: Regraded | None
+    """Their responses by our grader; None if their file has none."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the sharpest interval shows no difference."""
+        return self.agreements[0].agrees
+
+
+@dataclass(frozen=True, slots=True)
+class ParityReport:
+    """All benchmarks of a run that the other side has, too."""
+
+    run: str
+    against: str
+    parities: list[Parity]
+    notes: list[str]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every benchmark agrees."""
+        return all(parity.agrees for parity in self.parities)
+
+
+def parity_of(
+    folder: Path,
+    against: Path,
+    *,
+    row: str | None = None,
+    metric: str | None = None,
+    pairs: Mapping[str, str] | None = None,
+    tasks: Collection[str] | None = None,
+    with_audit: bool = True,
+    data: Path | None = None,
+    include: Sequence[Path] = (),
+    workers: int | None = None,
+) -> ParityReport:
+    """Compare a run with the figures of somebody else.
+
+    Args:
+        folder: The run directory, which is only read.
+        against: Their file or folder; see `read_against`.
+        row: The system of a CSV.
+        metric: The metric, if a file has several.
+        pairs: Name of our task -> theirs, where they cannot be told by themselves.
+        tasks: Names of tasks; all of the run if None.
+        with_audit: Whether to grade our responses by their grader, if the audit knows it, and theirs by ours.
+        data: Folder with the rows of the benchmarks; ``K2EVAL_DATA`` or the hub if None.
+        include: Folders with the user's own tasks.
+        workers: Number of grading processes; one for each core if None.
+
+    Raises:
+        ConfigError: If both sides have no benchmark in common, or a pair names none.
+        DataError: If their file cannot be read.
+        JournalError: If the folder is not a run directory.
+    """
+    others = read_against(against, row=row, metric=metric)
+    mine, notes = read_ours(folder, data, include)
+    chosen = {name: ours for name, ours in mine.items() if tasks is None or name in tasks}
+    matched = _matched(chosen, others, pairs or {}, folder, against)
+    audits = _audits(folder, matched, data, include, workers) if with_audit else {}
+    parities = []
+    for name, (ours, theirs) in matched.items():
+        shared = shared_rows(ours, theirs)
+        column = audits.get(name)
+        again = regraded(ours, theirs, shared, workers) if with_audit else None
+        effect = "; ".join(filter(None, (_effect(column), again.words if again else "")))
+        parities.append(
+            Parity(
+                name,
+                ours.scores.info.title or name,
+                ours.side,
+                theirs,
+                agreements(ours, theirs, shared),
+                causes(ours, theirs, shared, effect),
+                len(shared),
+                ours.scores.info.expected_questions,
+                ours.is_complete,
+                column,
+                again,
+            )
+        )
+    return ParityReport(folder.name, against.name, parities, notes)
+
+
+def _matched(
+    mine: Mapping[str, Ours], others: Sequence[Side], pairs: Mapping[str, str], run: Path, against: Path
+) -> dict[str, tuple[Ours, Side]]:
+    """Return the benchmarks that both sides have: those that are named as pairs, or have one name."""
+    theirs = {side.task: side for side in others}
+    for name, other in pairs.items():
+        if name not in mine:
+            raise ConfigError(
+                f"--task {name}={other}: the run has no scores of {name}. It has {', '.join(mine)}."
+            )
+        if other not in theirs:
+            listed = ", ".join(theirs)
+            raise ConfigError(
+                f"--task {name}={other}: {against} has no figure of {other}. It has {listed:.500}."
+            )
+    by_key = {task_key(name): side for name, side in theirs.items()}
+    found = {}
+    for name, ours in mine.items():
+        names = (name, ours.scores.info.title)
+        side = (
+            theirs[pairs[name]]
+            if name in pairs
+            else next((by_key[task_key(each)] for each in names if each and task_key(each) in by_key), None)
+        )
+        if side is not None:
+            found[name] = (ours, side)
+    if not found:
+        raise ConfigError(
+            f"No benchmark of {run} is one of {against}. The run has {', '.join(mine) or 'no scores'}; the file has "
+            f"{', '.join(theirs):.500}. Name a pair with --task OURS=THEIRS."
+        )
+    return found
+
+
+def _audits(
+    folder: Path,
+    matched: Mapping[str, tuple[Ours, Side]],
+    data: Path | None,
+    include: Sequence[Path],
+    workers: int | None,
+) -> dict[str, Column]:
+    """Return our responses by their graders, where the audit knows them and the questions are at hand."""
+    known = {harness.name: harness for harness in HARNESSES}
+    found = {}
+    for name, (ours, theirs) in matched.items():
+        harness = known.get(theirs.harness or "")
+        grader = ours.scores.info.grader.partition("/")[0]
+        if harness is None or harness.module(grader) is None or not ours.side.prompts:
+            continue
+        audit = audit_run(
+            folder, harnesses=[harness.name], tasks=[name], data=data, include=include, workers=workers
+        )
+        found[name] = next(column for column in audit.columns if column.task == name)
+    return found
+
+
+def _effect(column: Column | None) -> str:
+    """Return what their grader would make of our responses."""
+    if column is None or not column.compared:
+        return ""
+    ours, low, high = (
+        100 * estimate.value for estimate in (column.ours, column.theirs(), column.theirs(1.0))
+    )
+    score = f"{low:.1f}" if not column.undecided else f"{low:.1f} – {high:.1f}"
+    gap = f"{low - ours:+.1f} points" if not column.undecided else f"{column.undecided} undecided"
+    top = (column.reasons("false pass") + column.reasons("false fail")).most_common(2)
+    why = "; ".join(f"{count} × {reason}" for reason, count in top)
+    return f"our responses score {score} by {column.harness.title} ({gap})" + (f": {why}" if why else "")

@@ -1,0 +1,91 @@
+"""``k2eval speed --tune``: for how many running requests a draft pays on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+
+from k2eval.config import RunConfig
+from k2eval.engines.vllm import (
+    Level,
+    VllmEngine,
+    in_words,
+    is_cpu,
+    schedule_file,
+    vllm_version,
+    write_schedule,
+)
+from k2eval.errors import ConfigError
+from k2eval.speed.command import SpeedOptions, measure
+from k2eval.speed.figures import Figures
+from k2eval.speed.report import print_tables
+from k2eval.system import terminal
+
+
+def tune_command(options: SpeedOptions) -> int:
+    """Measure each number of drafted tokens at each number of requests, and keep the schedule.
+
+    Raises:
+        ConfigError: If there is nothing to tune, or no place for the result.
+    """
+    [(_, config), *more] = options.configs
+    tokens = _tokens(config)
+    if more:
+        raise ConfigError(
+            f"Expected one configuration to tune, got {len(options.configs)}. Give one --config."
+        )
+    if any(load.concurrency is None for load in options.loads):
+        raise ConfigError("Expected numbers of requests in flight to tune for, got a rate. Leave --rate out.")
+    console = terminal()
+    assert config.speculative is not None
+    base = {key: value for key, value in config.speculative.items() if key != "when"}
+    measured: dict[int, list[Figures]] = {}
+    for number in (0, *tokens):
+        changed = {**base, "num_speculative_tokens": number} if number else None
+        title = f"{number} drafted" if number else "plain"
+        measured[number] = asyncio.run(
+            measure(title, config.model_copy(update={"speculative": changed}), options, console)
+        )
+    print_tables([figures for each in measured.values() for figures in each], console)
+    levels = levels_of([load.concurrency or 1 for load in options.loads], measured)
+    fingerprint = VllmEngine(config.model, config.engine.arguments).info.fingerprint
+    try:
+        path = schedule_file(fingerprint, config.speculative, vllm_version(), is_cpu())
+        names = {"model": config.model, "draft": str(base.get("model", base.get("method", "")))}
+        schedule = write_schedule(path, levels, names)
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot keep the schedule: {error}. Set XDG_CACHE_HOME to another place."
+        ) from error
+    console.print(f"Drafts {in_words(schedule)}.", soft_wrap=True, highlight=False)
+    console.print(f"Wrote {path}, for --speculative …,when=auto", soft_wrap=True, highlight=False)
+    return int(any(figures.failed for each in measured.values() for figures in each))
+
+
+def _tokens(config: RunConfig) -> list[int]:
+    """Return the numbers of drafted tokens to measure: the one that is set, and half of it."""
+    tokens = (config.speculative or {}).get("num_speculative_tokens")
+    if config.engine.kind != "vllm" or not isinstance(tokens, int):
+        raise ConfigError(
+            "Expected speculation of vLLM in this process to tune, with its number of tokens, such as --speculative "
+            f"draft=PATH,tokens=3; got {config.speculative} with the {config.engine.kind} engine."
+        )
+    return sorted({tokens, math.ceil(tokens / 2)}, reverse=True)
+
+
+def levels_of(requests: Sequence[int], measured: Mapping[int, Sequence[Figures]]) -> list[Level]:
+    """Return the speeds by the number of requests.
+
+    Args:
+        requests: Requests in flight of each load.
+        measured: Figures of each load by the number of drafted tokens; 0 for none.
+    """
+    return [
+        Level(
+            number,
+            measured[0][place].tokens_per_s,
+            {tokens: each[place].tokens_per_s for tokens, each in measured.items() if tokens},
+        )
+        for place, number in enumerate(requests)
+    ]

@@ -1,0 +1,96 @@
+"""The connection to Ray when Ray's functions block, as they do once the cluster's head is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from k2eval.engines.ray import cluster
+from k2eval.engines.ray.cluster import Cluster
+from k2eval.errors import ConfigError, EngineStopped
+
+
+@pytest.fixture
+def gone(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A head that is gone: functions block until the event is set."""
+    back = threading.Event()
+    monkeypatch.setattr(cluster, "_HEAD_S", 0.05)
+    monkeypatch.setattr(cluster, "_END_S", 0.05)
+    monkeypatch.setattr(cluster, "_nodes", back.wait)
+    yield back
+    back.set()
+
+
+async def test_a_head_that_does_not_answer_ends_the_fleet_with_what_to_do(gone: threading.Event) -> None:
+    with pytest.raises(EngineStopped, match=r"has not answered for .* run the same command to go on"):
+        await Cluster("head:6379").nodes()
+
+
+async def test_an_end_that_blocks_is_waited_for_once(gone: threading.Event) -> None:
+    called: list[str] = []
+
+    def end() -> None:
+        called.append("end")
+        gone.wait()
+
+    connection = Cluster("head:6379")
+    await connection.end(end)
+    await connection.end(end)
+    assert called == ["end"]
+
+
+async def test_a_call_returns_its_result_and_its_error() -> None:
+    connection = Cluster("head:6379")
+    assert await connection.call(sum, [1, 2]) == 3
+    with pytest.raises(ZeroDivisionError):
+        await connection.call(divmod, 1, 0)
+
+
+async def test_a_call_that_nobody_waits_for_is_not_made(gone: threading.Event) -> None:
+    called: list[str] = []
+    connection = Cluster("head:6379")
+    blocked = asyncio.create_task(connection.call(gone.wait))
+    given_up = asyncio.create_task(connection.call(called.append, "given up"))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.sleep(0)
+    gone.set()
+    await blocked
+    await connection.call(called.append, "later")
+    assert called == ["later"]
+
+
+async def test_a_server_that_is_no_head_of_ray_is_given_up_with_what_to_do(
+    gone: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_JOIN_S", 0.05)
+    monkeypatch.setattr(Cluster, "_connect", lambda self: gone.wait())
+    with pytest.raises(ConfigError, match=r"nothing there has answered as the head .* `ray start --head`"):
+        await Cluster.join("web:80")
+    assert not Cluster._shared
+
+
+@pytest.mark.parametrize("address", ["head", "http://head:6379", "head:99999", "head:", ":6379x"])
+async def test_what_is_no_address_is_refused_with_an_example(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"Expected a cluster as host:port, such as head:6379"):
+        await Cluster.join(address)
+
+
+async def test_a_connection_that_is_cancelled_while_it_closes_closes() -> None:
+    connection, closed = Cluster("head:6379"), threading.Event()
+
+    def close() -> None:
+        time.sleep(0.05)
+        closed.set()
+
+    connection._stack.callback(close)
+    closing = asyncio.create_task(connection._close())
+    await asyncio.sleep(0.01)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert closed.is_set()
