@@ -32,7 +32,13 @@ ROW = {
     "difficulty": "easy",
     "is_calculation": False,
 }
-LAST = {**ROW, "uuid": "2c3d", "question": "Which two are nearest?", "answer": "Both A and B", "answer_letter": "J"}
+LAST = {
+    **ROW,
+    "uuid": "2c3d",
+    "question": "Which two are nearest?",
+    "answer": "Both A and B",
+    "answer_letter": "J",
+}
 FOUR = {
     **ROW,
     "uuid": "4e5f",
@@ -67,7 +73,9 @@ def test_the_documented_fields_make_questions_with_ids_tags_and_options(tmp_path
 
 
 @pytest.mark.parametrize("row", [ROW, LAST, FOUR])
-def test_every_gold_passes_its_own_grader_and_no_other_letter_does(tmp_path: Path, row: dict[str, Any]) -> None:
+def test_every_gold_passes_its_own_grader_and_no_other_letter_does(
+    tmp_path: Path, row: dict[str, Any]
+) -> None:
     [question] = loaded(tmp_path, row).questions()
     passing = [
         letter
@@ -78,7 +86,9 @@ def test_every_gold_passes_its_own_grader_and_no_other_letter_does(tmp_path: Pat
 
 
 @pytest.mark.parametrize("letter", "ABCDEFGHIJ")
-@pytest.mark.parametrize("form", ["The answer is ({}).", "Answer: {}", "**Answer:** {}", "<answer>{}</answer>", "({})"])
+@pytest.mark.parametrize(
+    "form", ["The answer is ({}).", "Answer: {}", "**Answer:** {}", "<answer>{}</answer>", "({})"]
+)
 def test_the_letters_of_ten_options_are_read_without_a_box(tmp_path: Path, letter: str, form: str) -> None:
     at = "ABCDEFGHIJ".index(letter)
     [question] = loaded(tmp_path, {**ROW, "answer": TEN[at], "answer_letter": letter}).questions()
