@@ -226,7 +226,13 @@ def test_competitions_on_rows_made_by_hand_are_asked_alike(
 def test_choices_of_ten_options_on_a_row_made_by_hand_are_asked_alike(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = {"uuid": "1", "question": "Which?", "options": list("opqrstuvwx"), "answer": "x", "answer_letter": "J"}
+    row = {
+        "uuid": "1",
+        "question": "Which?",
+        "options": list("opqrstuvwx"),
+        "answer": "x",
+        "answer_letter": "J",
+    }
     (tmp_path / "supergpqa").mkdir()
     (tmp_path / "supergpqa/train.jsonl").write_text(json.dumps(row) + "\n")
     monkeypatch.setenv("K2EVAL_DATA", str(tmp_path))
