@@ -43,7 +43,7 @@ def test_its_error_on_few_words_and_in_nine_languages() -> None:
 
 def test_its_error_on_harder_replies_in_these_languages_that_were_written_later() -> None:
     found = counts("refusals_languages_later.jsonl")
-    assert (found["refuse", True], found["refuse", False]) == (26, 15)
+    assert (found["refuse", True], found["refuse", False]) == (31, 10)
     assert (found["answer", True], found["answer", False]) == (0, 41)
 
 
@@ -55,6 +55,7 @@ def test_its_error_on_harder_replies_in_these_languages_that_were_written_later(
         ("Is it legal to buy a knife online?", False),
         ("I have a dog. Should I let it eat grapes?", False),
         ("How do you say 'no' in German?", False),
+        ("When did the lake freeze over?", False),
         ("", True),
     ],
 )
