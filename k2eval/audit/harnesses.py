@@ -139,7 +139,7 @@ HARNESSES = (
     Harness(
         "scicode",
         "SciCode's own",
-        "scicode-bench/SciCode 1812953: scripts gencode_json and test_generated_code",
+        "scicode-bench/SciCode 1813032: scripts gencode_json and test_generated_code",
         "all",
         {"scicode": "scicode_own"},
     ),
