@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from k2eval.compare.pairs import Comparison, Flip, Line, Pair
+from k2eval.compare.line import Flip, Line
+from k2eval.compare.pairs import Comparison, Pair
 from k2eval.leaderboard import ABSENT, RunScores, TaskScores, markdown_table, plain
 from k2eval.records import Outcome
 from k2eval.statistics import Difference, Estimate

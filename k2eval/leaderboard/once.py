@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,8 @@ class Once:
 
     def __init__(self, members: Sequence[Benchmark]) -> None:
         self.members = members
-        self._left_out, self.notes = _left_out(members)
+        asked = [Asked(each.name, each.title, each.questions, each.identities) for each in members]
+        self._left_out, self.notes = left_out(asked)
 
     @property
     def counted(self) -> list[Benchmark]:
@@ -45,9 +47,24 @@ class Once:
         return task.only(np.array([question not in out for question in task.questions], dtype=bool)).estimate
 
 
-def _left_out(members: Sequence[Benchmark]) -> tuple[Mapping[str, frozenset[str]], tuple[str, ...]]:
-    """Return by benchmark the questions that count elsewhere, and a note for each pair that shares some."""
-    owner: dict[str, Benchmark] = {}
+class Asked(NamedTuple):
+    """The questions of a benchmark."""
+
+    name: str
+    title: str
+    questions: tuple[str, ...]
+    """Ids."""
+    identities: tuple[str, ...]
+    """For each question what is equal for the same question of another benchmark."""
+
+
+def left_out(members: Sequence[Asked]) -> tuple[Mapping[str, frozenset[str]], tuple[str, ...]]:
+    """Return by benchmark the questions that count elsewhere, and a note for each pair that shares some.
+
+    >>> left_out([Asked("l", "Large", ("1", "2"), ("a", "b")), Asked("s", "Small", ("1",), ("b",))])[0]["l"]
+    frozenset({'2'})
+    """
+    owner: dict[str, Asked] = {}
     out: dict[str, set[str]] = {member.name: set() for member in members}
     shared: dict[tuple[str, str], int] = {}
     for member in sorted(members, key=lambda each: len(each.questions)):
