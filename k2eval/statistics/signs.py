@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,13 +40,17 @@ class Signs:
     def __init__(self, draws: int, units: int, rng: np.random.Generator, dense: int = _DENSE) -> None:
         self._units = units
         rows = max(1, _BLOCK // max(units, 1))
-        self._blocks: list[NDArray[np.float32] | NDArray[np.uint8]] = []
+        self._numbers: list[NDArray[np.float32]] = []
+        self._bits: list[NDArray[np.uint8]] = []
         is_dense = (1 + draws) * units <= dense
         for start in range(0, 1 + draws, rows):
             bits = rng.integers(0, 2, (min(rows, 1 + draws - start), units), dtype=np.uint8)
             if start == 0:
                 bits[0] = 1
-            self._blocks.append(bits.astype(np.float32) if is_dense else np.packbits(bits, axis=1))
+            if is_dense:
+                self._numbers.append(bits.astype(np.float32))
+            else:
+                self._bits.append(np.packbits(bits, axis=1))
 
     def sums(self, gaps: Array) -> Array:
         """Return the sum of each column under each pattern, the observed one first; shape (1 + draws, columns).
@@ -54,11 +60,13 @@ class Signs:
         """
         unit = 2.0 ** np.ceil(np.log2(np.maximum(np.abs(gaps).sum(axis=0), np.finfo(float).tiny) / _EXACT))
         whole = np.round(gaps / unit).astype(np.float32)
-        parts = [self._numbers(block) @ whole for block in self._blocks]
-        sums: Array = 2.0 * np.concatenate(parts).astype(np.float64) - whole.sum(axis=0, dtype=np.float64)
-        return sums * unit
+        parts = [block @ whole for block in self._blocks()]
+        sums = 2.0 * np.concatenate(parts).astype(np.float64) - whole.sum(axis=0, dtype=np.float64)
+        result: Array = sums * unit
+        return result
 
-    def _numbers(self, block: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32]:
-        if block.dtype == np.uint8:
-            return np.unpackbits(block, axis=1, count=self._units).astype(np.float32)
-        return block.astype(np.float32, copy=False)
+    def _blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Return the patterns, 1 for a sign that stays and 0 for one that turns, a block at a time."""
+        yield from self._numbers
+        for block in self._bits:
+            yield np.unpackbits(block, axis=1, count=self._units).astype(np.float32)
