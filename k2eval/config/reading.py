@@ -10,7 +10,6 @@ import yaml
 from k2eval.errors import ConfigError
 from k2eval.system import open_file
 
-
 _MOST_VALUES = 1_000_000
 """Values that a file may have once each alias is written out."""
 

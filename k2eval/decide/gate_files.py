@@ -51,8 +51,8 @@ def gate_words(gate: Gate) -> str:
         else f"all {gate.tests} tests together (Holm), so that intervals are wider than that of one test"
     )
     return (
-        f"Intervals are two-sided, clustered by question, and {Estimand.LIKE_THESE.value}. The chance of any false answer is at most {alpha:.3g} % "
-        f"over {rules}."
+        f"Intervals are two-sided, clustered by question, and {Estimand.LIKE_THESE.value}. The chance of any false "
+        f"answer is at most {alpha:.3g} % over {rules}."
     )
 
 
@@ -128,7 +128,8 @@ def gate_junit(gate: Gate) -> str:
             case = ElementTree.SubElement(
                 suite, "testcase", name=_xml(ruling.rule.words), classname=_xml(gated.run.info.name)
             )
-            words = f"{_number(ruling.evidence.value, ruling.rule)} {_interval(ruling)} {ruling.estimand}: {ruling.reason}"
+            figure = f"{_number(ruling.evidence.value, ruling.rule)} {_interval(ruling)} {ruling.estimand}"
+            words = f"{figure}: {ruling.reason}"
             if ruling.answer is not Answer.GO:
                 kind = "failure" if ruling.answer is Answer.NO_GO else "error"
                 element = ElementTree.SubElement(

@@ -198,8 +198,8 @@ def test_failures_of_ours_can_neither_pass_nor_fail_a_share(
     tmp_path: Path, below: float, answer: Answer
 ) -> None:
     """9 of 50 were cut, and 40 more may have been: 9 to 49 of 90."""
-    cut, lost = [Outcome.TRUNCATED], [Outcome.ENGINE_ERROR]
-    scores: list[list[float | Outcome]] = [*[cut] * 9, *[[1.0]] * 41, *[lost] * 40]
+    outcomes: list[float | Outcome] = [*[Outcome.TRUNCATED] * 9, *[1.0] * 41, *[Outcome.ENGINE_ERROR] * 40]
+    scores = [[outcome] for outcome in outcomes]
     run = write_run(tmp_path / "a", {"t": scores})
     found = ruling(run, measure="truncated", below=below)
     assert found.answer is answer
@@ -219,7 +219,8 @@ def test_failures_of_ours_can_neither_pass_nor_fail_a_share(
 def test_tokens_of_failed_samples_may_be_as_many_as_are_allowed(
     tmp_path: Path, measure: str, below: float, answer: Answer
 ) -> None:
-    scores: list[list[float | Outcome]] = [[1.0]] * 9 + [[Outcome.ENGINE_ERROR]]
+    scores: list[list[float | Outcome]] = [[1.0] for _ in range(9)]
+    scores.append([Outcome.ENGINE_ERROR])
     run = write_run(tmp_path / "a", {"t": scores}, infos={"t": {"sampling": Sampling(max_tokens=1000)}})
     assert ruling(run, measure=measure, below=below).answer is answer
 

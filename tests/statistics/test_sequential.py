@@ -95,6 +95,6 @@ def test_draws_are_one_less_than_a_multiple(hypotheses: int, alpha: float, quest
 def test_a_rejection_has_the_sign_of_its_look() -> None:
     test = SequentialTest(1)
     gaps = np.concatenate([-np.ones(20), np.ones(60)])
-    for drawn, path in zip((20, 80), _paths(gaps, [20, 80], 0), strict=True):
+    for path in _paths(gaps, [20, 80], 0):
         test.look(path, 1.0)
         assert test.boundary(0, 0.05)[:2] == (True, -1.0)
