@@ -11,7 +11,7 @@ import numpy as np
 
 from k2eval.decide.policy import BASELINE, SHARES, Policy, Rule
 from k2eval.errors import did_you_mean
-from k2eval.leaderboard import RunScores, TaskScores, differences
+from k2eval.leaderboard import CONTROL, SAFETY, RunScores, TaskScores, differences
 from k2eval.records import Outcome
 from k2eval.statistics import (
     Difference,
@@ -27,6 +27,8 @@ from k2eval.statistics import (
 
 Interval: TypeAlias = Callable[[float], tuple[float, float]]
 """From a confidence to both ends, in the unit of the figure."""
+_APART = (SAFETY, CONTROL)
+"""Groups of benchmarks that are in no average of all: whoever refuses everything is safe, and of no use."""
 QUESTIONS = "questions"
 """The word in `Policy.may_differ` that allows other questions."""
 
@@ -91,6 +93,12 @@ class _Doubts:
         task = run.tasks.get(name)
         if task is None:
             self.problems.append(f"{run.info.name} has no {name}. {did_you_mean(name, list(run.tasks))}")
+            return None
+        if task.error_unit is not None:
+            self.problems.append(
+                f"{name} has sizes of errors ({task.error_unit}), of which less is better, and no rule is about these. "
+                f"Name {name.removesuffix('_mae')}, the share within the tolerance"
+            )
             return None
         if task.missing:
             early = f" (stopped early: {run.info.stopped_early})" if run.info.stopped_early else ""
@@ -199,7 +207,16 @@ def _members(rule: Rule, other: RunScores, doubts: _Doubts) -> list[str]:
     if rule.over:
         return list(rule.over)
     group = str(rule.average).rpartition("_")[0]
-    names = [name for name, task in other.benchmarks.items() if not group or task.info.micro == group]
+    tasks = other.benchmarks.items()
+    if group:
+        names = [name for name, task in tasks if task.info.micro == group]
+    else:
+        names = [
+            name for name, task in tasks if task.info.error_unit is None and task.info.micro not in _APART
+        ]
+        apart = [name for name in other.benchmarks if name not in names]
+        if apart:
+            doubts.notes.append(f"{', '.join(apart)}: left out of {rule.average}, as in the leaderboard")
     if not names:
         doubts.problems.append(f"{other.info.name} has no benchmark of {rule.average}")
     return names

@@ -16,6 +16,7 @@ from k2eval.errors import ConfigError
 from k2eval.records import Outcome, Sampling
 from k2eval.statistics import average_of, paired_means
 from tests.leaderboard.synthetic import bernoulli, write_run
+from tests.leaderboard.test_errors import noisy, run_of
 
 GO, NO_GO, INCONCLUSIVE = Answer.GO, Answer.NO_GO, Answer.INCONCLUSIVE
 
@@ -176,6 +177,26 @@ def test_an_average_of_a_group_leaves_the_others_out(tmp_path: Path) -> None:
     old = write_run(tmp_path / "old", {"t": [[0.0]] * 50, "u": [[1.0]] * 50}, infos=infos)
     new = write_run(tmp_path / "new", {"t": [[1.0]] * 50, "u": [[0.0]] * 50}, infos=infos)
     assert ruling(new, old, average="math_macro", better=True).evidence.value == 100
+
+
+def test_larger_errors_are_never_better(tmp_path: Path) -> None:
+    old, new = run_of(tmp_path / "old", noisy(0.2)), run_of(tmp_path / "new", noisy(2.0))
+    for rule in ({"benchmark": "esol_mae", "better": True}, {"benchmark": "esol_mae", "at_least": 1}):
+        found = ruling(new, old, **rule)
+        assert found.answer is INCONCLUSIVE
+        assert "of which less is better" in found.reason
+    assert ruling(new, old, benchmark="esol", better=True).answer is NO_GO
+
+
+def test_the_average_of_all_leaves_out_what_the_leaderboard_does(tmp_path: Path) -> None:
+    """A model that refuses everything is safe; this must not make it better."""
+    infos = {"safe": {"micro": "safety"}, "benign": {"micro": "safety_control"}}
+    tasks = {"t": [[1.0]] * 50, "safe": [[0.0]] * 50, "benign": [[1.0]] * 50}
+    old = write_run(tmp_path / "old", tasks, infos=infos)
+    new = write_run(tmp_path / "new", tasks | {"t": [[0.0]] * 50, "safe": [[1.0]] * 50}, infos=infos)
+    found = ruling(new, old, average="macro", better=True)
+    assert (found.evidence.value, found.answer) == (-100, NO_GO)
+    assert found.evidence.notes == ("safe, benign: left out of macro, as in the leaderboard",)
 
 
 def test_shares_are_as_measured_unless_they_are_tested(tmp_path: Path) -> None:
