@@ -45,7 +45,8 @@ from k2eval.statistics import subtract_counts
 ASKED, GRADED = "nano_math,nano_choice,nano_code,nano_science", "nano_math,nano_choice"
 MEASURES = ("roof", "same", "busy", "beside", "drafts", "auto", "whole")
 COLUMNS = {
-    "level": "at once", "tokens_per_s": "tokens/s", "of_copy": "of copy roof", "of_data_sheet": "of sheet roof",
+    "level": "at once", "tokens_per_s": "tokens/s", "tokens_per_s_full": "while full",
+    "of_copy": "of copy roof", "of_data_sheet": "of sheet roof",
     "tpot_ms_median": "TPOT ms", "ttft_ms_median": "TTFT ms", "acceptance_length": "accept len", "running": "running",
     "failed": "failed",
 }  # fmt: skip
@@ -162,11 +163,11 @@ class Results:
         if all(speeds.values()):
             slowdown = median(speeds["ungraded"]) / median(speeds["graded"]) - 1
             print(f"slowdown of the engine by grading beside it, without round 0: {100 * slowdown:.1f} %")
-        plain = {row["level"]: row["tokens_per_s"] for row in loads if row["what"] == "plain"}
+        plain = {row["level"]: row["tokens_per_s_full"] for row in loads if row["what"] == "plain"}
         for row in loads:
             if row["what"] in ("drafts", "auto"):
                 title = f"{row['draft_tokens']} drafted" if row["what"] == "drafts" else "by schedule"
-                ratio = row["tokens_per_s"] / plain[row["level"]]
+                ratio = row["tokens_per_s_full"] / plain[row["level"]]
                 print(f"{title} / plain at {row['level']}: {ratio:.3f}")
         wholes = {
             side: [
@@ -182,9 +183,9 @@ class Results:
         found: dict[int, Level] = {}
         for row in self._rows:
             if row["what"] == "plain":
-                found[row["level"]] = Level(row["level"], row["tokens_per_s"], {})
+                found[row["level"]] = Level(row["level"], row["tokens_per_s_full"], {})
             if row["what"] == "drafts":
-                found[row["level"]].drafted[row["draft_tokens"]] = row["tokens_per_s"]
+                found[row["level"]].drafted[row["draft_tokens"]] = row["tokens_per_s_full"]
         return sorted(found.values())
 
 
@@ -248,7 +249,7 @@ async def ask(
     """Ask questions whose answers end where the model ends them, as the draft was trained on nothing beyond."""
     for level in levels(options.draft_levels):
         load = Load(
-            max(16, 2 * level), options.longest, concurrency=level, ignore_eos=False,
+            max(16, 3 * level), options.longest, concurrency=level, ignore_eos=False,
             temperature=options.temperature,
         )  # fmt: skip
         figures = await measure(probe, load, questions(options, load.requests), options.shape)
