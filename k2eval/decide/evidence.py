@@ -11,7 +11,7 @@ import numpy as np
 
 from k2eval.decide.policy import BASELINE, SHARES, Policy, Rule
 from k2eval.errors import did_you_mean
-from k2eval.leaderboard import RunScores, TaskScores, differences
+from k2eval.leaderboard import CONTROL, SAFETY, RunScores, TaskScores, differences
 from k2eval.records import Outcome
 from k2eval.statistics import (
     Difference,
@@ -27,6 +27,8 @@ from k2eval.statistics import (
 
 Interval: TypeAlias = Callable[[float], tuple[float, float]]
 """From a confidence to both ends, in the unit of the figure."""
+_APART = (SAFETY, CONTROL)
+"""Groups of benchmarks that are in no average of all: whoever refuses everything is safe, and of no use."""
 QUESTIONS = "questions"
 """The word in `Policy.may_differ` that allows other questions."""
 
@@ -39,6 +41,8 @@ class Evidence:
     value: float = np.nan
     interval: Interval | None = None
     """None if the rule looks at the figure alone."""
+    could_be: tuple[float, float] | None = None
+    """Least and largest figure, whatever the samples that failed on our side would have been; None if none did."""
     size: str = ""
     """The denominator, in words."""
     problems: tuple[str, ...] = ()
@@ -90,6 +94,12 @@ class _Doubts:
         if task is None:
             self.problems.append(f"{run.info.name} has no {name}. {did_you_mean(name, list(run.tasks))}")
             return None
+        if task.error_unit is not None:
+            self.problems.append(
+                f"{name} has sizes of errors ({task.error_unit}), of which less is better, and no rule is about these. "
+                f"Name {name.removesuffix('_mae')}, the share within the tolerance"
+            )
+            return None
         if task.missing:
             early = f" (stopped early: {run.info.stopped_early})" if run.info.stopped_early else ""
             planned = task.info.questions * task.info.repeats
@@ -101,7 +111,7 @@ class _Doubts:
         if task.failed and not failures:
             words = f"{run.info.name} failed on our side on {task.failed:,} samples of {name}"
             if task.unbiased is None:
-                self.notes.append(f"{words}; the interval holds whatever they would have been")
+                self.notes.append(f"{words}; the answer holds whatever they would have been")
             else:
                 self.problems.append(f"{words}, and chose its repeats by scores; run it again to finish them")
         expected = task.info.expected_questions
@@ -146,7 +156,7 @@ def _scored(run: RunScores, rule: Rule) -> Evidence:
     def interval(confidence: float) -> tuple[float, float]:
         return 100 * pooled(confidence, 0.0).low, 100 * pooled(confidence, 1.0).high
 
-    return Evidence(rule, 100 * pooled(0.95).value, interval, _size(tasks), notes=tuple(doubts.notes))
+    return Evidence(rule, 100 * pooled(0.95).value, interval, size=_size(tasks), notes=tuple(doubts.notes))
 
 
 def _compared(run: RunScores, rule: Rule, other: RunScores, may_differ: Sequence[str]) -> Evidence:
@@ -185,7 +195,7 @@ def _compared(run: RunScores, rule: Rule, other: RunScores, may_differ: Sequence
     if not whole.questions:
         doubts.problems.append("no question has scores on both sides")
     return Evidence(
-        rule, 100 * whole.value, interval, _size([mine for mine, _, _ in pairs]),
+        rule, 100 * whole.value, interval, size=_size([mine for mine, _, _ in pairs]),
         problems=tuple(doubts.problems), notes=tuple(doubts.notes),
     )  # fmt: skip
 
@@ -197,7 +207,16 @@ def _members(rule: Rule, other: RunScores, doubts: _Doubts) -> list[str]:
     if rule.over:
         return list(rule.over)
     group = str(rule.average).rpartition("_")[0]
-    names = [name for name, task in other.benchmarks.items() if not group or task.info.micro == group]
+    tasks = other.benchmarks.items()
+    if group:
+        names = [name for name, task in tasks if task.info.micro == group]
+    else:
+        names = [
+            name for name, task in tasks if task.info.error_unit is None and task.info.micro not in _APART
+        ]
+        apart = [name for name in other.benchmarks if name not in names]
+        if apart:
+            doubts.notes.append(f"{', '.join(apart)}: left out of {rule.average}, as in the leaderboard")
     if not names:
         doubts.problems.append(f"{other.info.name} has no benchmark of {rule.average}")
     return names
@@ -221,18 +240,16 @@ def _measured(run: RunScores, rule: Rule) -> Evidence:
         doubts.problems.append(f"{run.info.name} has no benchmark")
     if doubts.problems:
         return Evidence(rule, problems=tuple(doubts.problems), notes=tuple(doubts.notes))
-    graded = [np.isfinite(task.scores) for task in tasks]
-    count = sum(int(known.sum()) for known in graded)
     if rule.measure not in SHARES:
-        tables = [task.output_tokens if rule.measure == "tokens" else task.recipe_tokens for task in tasks]
-        total = sum(float(table[known].sum()) for table, known in zip(tables, graded, strict=True))
-        return Evidence(rule, total / count, None, f"mean of {count:,} samples", notes=tuple(doubts.notes))
+        return _of_tokens(tasks, rule, doubts)
     hits = [_hits(task, rule) for task in tasks]
     count = sum(int(np.isfinite(table).sum()) for table in hits)
     hit = sum(int(np.nansum(table)) for table in hits)
+    lost = sum(int((task.lost & np.isnan(table)).sum()) for task, table in zip(tasks, hits, strict=True))
     value, size = 100 * hit / count, f"{hit:,} of {count:,} samples"
     if not rule.test:
-        return Evidence(rule, value, None, size, notes=tuple(doubts.notes))
+        ends = (100 * hit / (count + lost), 100 * (hit + lost) / (count + lost)) if lost else None
+        return Evidence(rule, value, None, ends, size, notes=tuple(doubts.notes))
 
     def interval(confidence: float) -> tuple[float, float]:
         ends = []
@@ -246,7 +263,26 @@ def _measured(run: RunScores, rule: Rule) -> Evidence:
             ends.append(estimates[0] if len(estimates) == 1 else pool(estimates, samples))
         return 100 * ends[0].low, 100 * ends[1].high
 
-    return Evidence(rule, value, interval, size, notes=tuple(doubts.notes))
+    return Evidence(rule, value, interval, size=size, notes=tuple(doubts.notes))
+
+
+def _of_tokens(tasks: Sequence[TaskScores], rule: Rule, doubts: _Doubts) -> Evidence:
+    """Return the mean tokens of a sample; one that failed on our side may have had none, or as many as were allowed."""
+    tables = [task.output_tokens if rule.measure == "tokens" else task.recipe_tokens for task in tasks]
+    graded = [np.isfinite(task.scores) for task in tasks]
+    count = sum(int(known.sum()) for known in graded)
+    lost = sum(task.failed for task in tasks)
+    total = sum(float(table[known].sum()) for table, known in zip(tables, graded, strict=True))
+    if lost and rule.measure == "recipe_tokens":
+        doubts.problems.append(
+            f"nothing tells how many tokens {lost:,} samples that failed on our side take; run it again to finish them"
+        )
+    most = sum(task.failed * task.info.sampling.max_tokens for task in tasks)
+    ends = (total / (count + lost), (total + most) / (count + lost)) if lost else None
+    return Evidence(
+        rule, total / count, None, ends, f"mean of {count:,} samples",
+        problems=tuple(doubts.problems), notes=tuple(doubts.notes),
+    )  # fmt: skip
 
 
 def _hits(task: TaskScores, rule: Rule) -> Scores:
