@@ -76,7 +76,11 @@ def parser() -> argparse.ArgumentParser:
     add("--repeats", type=int, default=4)
     add("--engine", action="append", default=[], metavar="NAME=VALUE", help="Engine argument of vLLM.")
     add("--eager", action="store_true", help="No CUDA graphs.")
-    add("--compile", action="store_true", help="Compilation and graphs as vLLM has them, with minutes for a start.")
+    add(
+        "--compile",
+        action="store_true",
+        help="Compilation and graphs as vLLM has them, with minutes for a start.",
+    )
     add("--device", help="Device that grows and quantises; a GPU if there is one.")
     add("--scratch", type=Path, default=Path("/tmp/k2eval-quantised"))
     add("--out", type=Path, default=Path("build/quantised"))
@@ -147,7 +151,9 @@ def make(options: argparse.Namespace) -> None:
             ),
         )
     if options.draft:
-        _once(_draft_of(options), lambda new: Expansion(options.draft, draft_shape(options)).write(new, device))
+        _once(
+            _draft_of(options), lambda new: Expansion(options.draft, draft_shape(options)).write(new, device)
+        )
 
 
 def _draft_of(options: argparse.Namespace) -> Path:
@@ -207,13 +213,15 @@ async def measure_one(options: argparse.Namespace) -> None:
         for level in levels(options.levels):
             load = Load(max(2, level), options.output_tokens, options.input_tokens, concurrency=level)
             row = await measure(probe, load, random_prompts(options, load.requests), options.only)
-            say("".join(f"{row[name] if name in row else level:>12,.4g}" for name in ("level", *list(COLUMNS)[1:])))
+            say("".join(f"{row.get(name, level):>12,.4g}" for name in COLUMNS))
             with (options.out / "quantised.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"side": options.only, "level": level} | row, default=str) + "\n")
         await run(probe, folder, options, speculative)
 
 
-async def run(probe: Any, folder: Path, options: argparse.Namespace, speculative: dict[str, Any] | None) -> None:
+async def run(
+    probe: Any, folder: Path, options: argparse.Namespace, speculative: dict[str, Any] | None
+) -> None:
     """Make a run with the engine that was started."""
     from rich.console import Console
 

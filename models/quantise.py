@@ -134,7 +134,9 @@ class Rounding(Converter):
         return set()
 
 
-def quantise(folder: Path, out: Path, *, scheme: str, group: int | None = None, device: str = "cpu", workers: int = 1) -> Path:
+def quantise(
+    folder: Path, out: Path, *, scheme: str, group: int | None = None, device: str = "cpu", workers: int = 1
+) -> Path:
     """Write a quantised copy of a checkpoint, and return its folder.
 
     Args:
