@@ -9,6 +9,7 @@ of inputs, or of each output, maps the largest weight to the largest number. No 
 
 Embeddings, norms and the output layer stay as they are, as in the checkpoints that llm-compressor writes. The schemes
 are named as there: W4A16 has weights of 4 bits in groups; FP8_DYNAMIC has weights and activations of 8 bits (E4M3).
+FP8_TENSOR has one scale for each matrix: vLLM's CPU kernels (AMX) run that one fast, and FP8_DYNAMIC only on GPUs.
 Packing, rounding and files are those of the library compressed-tensors, a part of vLLM. Memory: one file of weights
 at a time.
 """
@@ -38,8 +39,8 @@ from torch import Tensor
 
 from k2eval.errors import ConfigError
 
-SCHEMES = ("W4A16", "W4A16_ASYM", "W8A16", "W8A8", "FP8_DYNAMIC")
-"""Presets of compressed-tensors whose activations need no calibration."""
+SCHEMES = ("W4A16", "W4A16_ASYM", "W8A16", "W8A8", "FP8_DYNAMIC", "FP8_TENSOR")
+"""Schemes whose activations need no calibration."""
 _PROJECTIONS = "_proj"
 """End of the names of the layers that are quantised, in the models of Llama's kind."""
 
@@ -57,9 +58,7 @@ class Rounding(Converter):
     """
 
     def __init__(self, scheme: str, group: int | None = None, device: str = "cpu") -> None:
-        if scheme.upper() not in SCHEMES:
-            raise ConfigError(f"Expected a scheme among {', '.join(SCHEMES)}, got {scheme!r}.")
-        self.scheme: QuantizationScheme = preset_name_to_scheme(scheme, ["Linear"])
+        self.scheme = scheme_of(scheme)
         weights: QuantizationArgs = self.scheme.weights
         if group is not None:
             if weights.group_size is None:
@@ -112,6 +111,8 @@ class Rounding(Converter):
         args: QuantizationArgs = self.scheme.weights
         exact = weight.float()
         groups = exact.unflatten(-1, (-1, self.group)) if self.group else exact.unsqueeze(-2)
+        if args.strategy == "tensor":
+            groups = exact.flatten()
         scale, zero_point = calculate_qparams(groups.amin(-1), groups.amax(-1), args)
         # vLLM holds the scales of integers in the type of the activations: round with the scale that it will use.
         scale = scale.to(weight.dtype if args.type == "int" else torch.float32)
@@ -132,6 +133,24 @@ class Rounding(Converter):
     def get_dependencies(self, weight_name: str) -> set[str]:
         """Return the tensors of other files that a tensor needs: none."""
         return set()
+
+
+def scheme_of(name: str) -> QuantizationScheme:
+    """Return a scheme by its name.
+
+    Raises:
+        ConfigError: If the name is unknown.
+    """
+    if name.upper() not in SCHEMES:
+        raise ConfigError(f"Expected a scheme among {', '.join(SCHEMES)}, got {name!r}.")
+    if name.upper() != "FP8_TENSOR":
+        return preset_name_to_scheme(name, ["Linear"])
+    numbers = {"num_bits": 8, "type": "float", "strategy": "tensor", "symmetric": True}
+    return QuantizationScheme(
+        targets=["Linear"],
+        weights=QuantizationArgs(**numbers, dynamic=False),
+        input_activations=QuantizationArgs(**numbers, dynamic=True),
+    )
 
 
 def quantise(

@@ -33,7 +33,7 @@ def pair(
     sides = {"a": (ORIGINAL, first, 0.0), "b": (INT4, second, shift)}
     runs = []
     for name, (weights, fields, by) in sides.items():
-        scores = {"t": bernoulli(100, 32, 0.5, 1, by), "u": bernoulli(100, 32, 0.5, 2, by)}
+        scores = {"t": bernoulli(400, 4, 0.5, 1, by), "u": bernoulli(400, 4, 0.5, 2, by)}
         model = model_record(name, weights=fields.pop("weights", weights))
         runs.append(write_run(tmp_path / name, scores, model=model, **{"machine": H200} | fields))
     return compare(runs).pairs[0].quantisation
