@@ -129,7 +129,7 @@ def test_vllm_answers_with_int4_and_compare_says_what_it_costs(original: Path, t
             "4",
         ]
         done = subprocess.run(
-            [*command, "--set", "sampling.max_tokens=16", "--out", out],
+            [*command, "--set", "sampling.max_tokens=16", "--out", str(out)],
             capture_output=True,
             text=True,
             check=False,
