@@ -7,7 +7,8 @@
 grown model and the small one write the same texts. ``busy``: k2eval's ``plain`` recipe on many questions and repeats,
 the share of the engine's places that are taken until 2 % of the answers are left, and bare vLLM on the same requests.
 ``beside``: the engine's speed while programs are graded beside it, and while nothing is graded. ``drafts``: real
-questions at 1 and 256 requests, without and with speculation.
+questions at 1 and 256 requests, without and with speculation. ``auto``: the same with drafts by the schedule that
+follows from these speeds. ``whole``: a whole run of k2eval with its tail, without speculation and by that schedule.
 
 The large model is the small one grown to the shape (`benchmarks.expand`), in memory: a folder with config and
 tokenizer is made under ``--scratch``, vLLM loads it with dummy weights, and a worker extension fills them in. All
@@ -22,6 +23,7 @@ import asyncio
 import json
 import math
 import os
+import tempfile
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -31,19 +33,20 @@ from typing import Any
 
 import yaml
 
-from benchmarks.busy import beside, busy
+from benchmarks.busy import beside, busy, run
 from benchmarks.expand import SHAPES
 from benchmarks.large import card_of, grown, kept_per_token, read_per_step
 from k2eval.engines import Load, Prompt
-from k2eval.engines.vllm import Continuation, Probe, VllmEngine
+from k2eval.engines.vllm import Continuation, Level, Probe, VllmEngine, in_words, schedule_from
 from k2eval.records import Sampling
 from k2eval.speed import figures_of, put
 from k2eval.statistics import subtract_counts
 
 ASKED, GRADED = "nano_math,nano_choice,nano_code,nano_science", "nano_math,nano_choice"
-MEASURES = ("roof", "same", "busy", "beside", "drafts")
+MEASURES = ("roof", "same", "busy", "beside", "drafts", "auto", "whole")
 COLUMNS = {
-    "level": "at once", "tokens_per_s": "tokens/s", "of_copy": "of copy roof", "of_data_sheet": "of sheet roof",
+    "level": "at once", "tokens_per_s": "tokens/s", "tokens_per_s_full": "while full",
+    "of_copy": "of copy roof", "of_data_sheet": "of sheet roof",
     "tpot_ms_median": "TPOT ms", "ttft_ms_median": "TTFT ms", "acceptance_length": "accept len", "running": "running",
     "failed": "failed",
 }  # fmt: skip
@@ -93,7 +96,9 @@ def parser() -> argparse.ArgumentParser:
     add("--data", type=Path, help="Folder with the rows of the benchmarks.")
     add("--questions", type=int, default=200, help="Of busy, over all tasks.")
     add("--recipe", default="plain", help="Of busy; others than plain without bare vLLM beside.")
-    add("--repeats", type=int, default=8, help="Of each question, of busy and beside.")
+    add("--repeats", type=int, default=8, help="Of each question, of busy, beside and whole.")
+    add("--rounds", type=int, default=2, help="Runs of each side, of whole.")
+    add("--schedule", type=json.loads, help="Of auto, such as [[1,64,3],[65,256,0]]; measured if left out.")
     add("--every", type=int, default=16, help="One answer in so many is judged, of beside.")
     add("--input-tokens", type=int, default=128, help="Of random prompts.")
     add("--output-tokens", type=int, default=256, help="Of answers to random prompts.")
@@ -158,21 +163,36 @@ class Results:
         if all(speeds.values()):
             slowdown = median(speeds["ungraded"]) / median(speeds["graded"]) - 1
             print(f"slowdown of the engine by grading beside it, without round 0: {100 * slowdown:.1f} %")
-        for plain in loads:
-            for other in loads:
-                if (
-                    plain["what"] == "plain"
-                    and other["what"] == "drafts"
-                    and plain["level"] == other["level"]
-                ):
-                    ratio = other["tokens_per_s"] / plain["tokens_per_s"]
-                    print(f"{other['draft_tokens']} drafted / plain at {plain['level']}: {ratio:.3f}")
+        plain = {row["level"]: row["tokens_per_s_full"] for row in loads if row["what"] == "plain"}
+        for row in loads:
+            if row["what"] in ("drafts", "auto"):
+                title = f"{row['draft_tokens']} drafted" if row["what"] == "drafts" else "by schedule"
+                ratio = row["tokens_per_s_full"] / plain[row["level"]]
+                print(f"{title} / plain at {row['level']}: {ratio:.3f}")
+        wholes = {
+            side: [
+                row["tokens_per_s"] for row in self._rows if row["what"] == "whole" and row["side"] == side
+            ]
+            for side in ("plain", "auto")
+        }
+        if all(wholes.values()):
+            print(f"by schedule / plain, a whole run: {median(wholes['auto']) / median(wholes['plain']):.3f}")
+
+    def levels(self) -> list[Level]:
+        """Return the speeds that were measured with and without drafts, by the number of requests."""
+        found: dict[int, Level] = {}
+        for row in self._rows:
+            if row["what"] == "plain":
+                found[row["level"]] = Level(row["level"], row["tokens_per_s_full"], {})
+            if row["what"] == "drafts":
+                found[row["level"]].drafted[row["draft_tokens"]] = row["tokens_per_s_full"]
+        return sorted(found.values())
 
 
 async def measure_all(options: argparse.Namespace, results: Results) -> None:
     measures = set(options.what)
-    if "drafts" in measures and options.draft is None:
-        raise SystemExit("drafts needs --draft: a trained draft with the same tokenizer as --small.")
+    if measures & {"drafts", "auto"} and options.draft is None:
+        raise SystemExit("drafts and auto need --draft: a trained draft with the same tokenizer as --small.")
     async with asyncio.timeout(60 * options.minutes):
         small = await small_answers(options) if "same" in measures else []
         async with grown(options) as probe:
@@ -185,16 +205,28 @@ async def measure_all(options: argparse.Namespace, results: Results) -> None:
                 results.say("same", outputs=len(large), equal=equal)
             if "roof" in measures:
                 await roof(probe, options, results, card)
-            if "drafts" in measures:
+            if measures & {"drafts", "auto"}:
                 await ask(probe, options, results, "plain")
             if "busy" in measures:
                 await busy(probe, options, (options.tasks or GRADED).split(","), results.say)
             if "beside" in measures:
                 await beside(probe, options, results.say)
-        for tokens in levels(options.draft_tokens) if "drafts" in measures else ():
-            async with grown(options, draft_tokens=tokens) as probe:
+            if "whole" in measures:
+                await whole(probe, options, results, "plain")
+        tokens = levels(options.draft_tokens)
+        for number in tokens if "drafts" in measures else ():
+            async with grown(options, draft_tokens=number) as probe:
                 await put(Load(4, 16, 32, concurrency=4), probe, random_prompts(options, 4))
-                await ask(probe, options, results, "drafts", tokens)
+                await ask(probe, options, results, "drafts", number)
+        if "auto" not in measures:
+            return
+        schedule = options.schedule or schedule_from(results.levels())
+        print(f"Drafts {in_words(schedule)}.", flush=True)
+        async with grown(options, draft_tokens=max(tokens), schedule=schedule) as probe:
+            await put(Load(4, 16, 32, concurrency=4), probe, random_prompts(options, 4))
+            await ask(probe, options, results, "auto", max(tokens))
+            if "whole" in measures:
+                await whole(probe, options, results, "auto")
 
 
 async def roof(probe: Probe, options: argparse.Namespace, results: Results, card: dict[str, Any]) -> None:
@@ -217,11 +249,28 @@ async def ask(
     """Ask questions whose answers end where the model ends them, as the draft was trained on nothing beyond."""
     for level in levels(options.draft_levels):
         load = Load(
-            max(16, 2 * level), options.longest, concurrency=level, ignore_eos=False,
+            max(16, 3 * level), options.longest, concurrency=level, ignore_eos=False,
             temperature=options.temperature,
         )  # fmt: skip
         figures = await measure(probe, load, questions(options, load.requests), options.shape)
         results.say(measurement, level=level, draft_tokens=drafted, **figures)
+
+
+async def whole(probe: Probe, options: argparse.Namespace, results: Results, side: str) -> None:
+    """Run k2eval's ``plain`` recipe from the first request to the last answer, some times."""
+    from k2eval.config import RunConfig
+
+    tasks = tuple((options.tasks or GRADED).split(","))
+    for number in range(options.rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            config = RunConfig(
+                model=str(options.small), tasks=tasks, repeats=options.repeats, seed=number,
+                limit=options.questions // len(tasks), data=options.data, out=Path(folder) / "run",
+                sampling={"max_tokens": options.longest},
+            )  # fmt: skip
+            result = await run(probe, config, options.max_num_seqs)
+        result |= {"generation_s": result["session"]["generation_s"]}
+        results.say("whole", side=side, round=number, **result)
 
 
 async def measure(probe: Probe, load: Load, prompts: list[Prompt], title: str) -> dict[str, Any]:

@@ -11,14 +11,16 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.expand import SHAPES, Expansion, Shape
-from k2eval.engines.vllm import Probe, VllmEngine
+from k2eval.engines.vllm import FIELD, Probe, Schedule, VllmEngine
 
 DATA_SHEET = {"H100": 3.35e12, "H200": 4.8e12}
 """Bytes/s that a card's memory can read, by its maker's word."""
 
 
 @asynccontextmanager
-async def grown(options: argparse.Namespace, *, draft_tokens: int = 0) -> AsyncIterator[Probe]:
+async def grown(
+    options: argparse.Namespace, *, draft_tokens: int = 0, schedule: Schedule | None = None
+) -> AsyncIterator[Probe]:
     """Start the small model in the large shape in vLLM, with the grown draft if tokens are to be drafted."""
     large = SHAPES[options.shape]
     expansion, place = Expansion(options.small, large), options.scratch / options.shape
@@ -41,6 +43,8 @@ async def grown(options: argparse.Namespace, *, draft_tokens: int = 0) -> AsyncI
             "method": "draft_model", "model": str(draft), "num_speculative_tokens": draft_tokens,
             "draft_sample_method": options.draft_sample,
         }  # fmt: skip
+        if schedule:
+            speculative[FIELD] = schedule
     start = time.perf_counter()
     async with Probe(VllmEngine(str(folder), settings | options.engine, speculative)) as probe:
         started = time.perf_counter() - start

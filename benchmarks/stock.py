@@ -38,6 +38,7 @@ def main() -> None:
         help="Tasks that show their options in another order in each repeat are other documents to lm-eval.",
     )
     parser.add_argument("--limit", type=int, default=100, help="Questions of each task.")
+    parser.add_argument("--repeats", type=int, default=6, help="Of each question.")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
@@ -59,7 +60,7 @@ def main() -> None:
 
 def _round(side: str, options: argparse.Namespace) -> Result:
     command = [sys.executable, "-m", "benchmarks.stock", "--side", side]
-    for name in ("model", "tasks", "limit", "scratch"):
+    for name in ("model", "tasks", "limit", "repeats", "scratch"):
         command += [f"--{name}", str(getattr(options, name))]
     environment = dict(os.environ)
     if side == "stock":
@@ -97,7 +98,10 @@ def ours(options: argparse.Namespace) -> Result:
     from k2eval.records import Verdict
 
     out = options.scratch / f"run-{os.getpid()}"
-    words = {"--model": options.model, "--tasks": options.tasks, "--limit": options.limit, "--out": out}
+    words = {
+        "--model": options.model, "--tasks": options.tasks, "--limit": options.limit, "--repeats": options.repeats,
+        "--out": out,
+    }  # fmt: skip
     sys.argv = ["k2eval", "run", "--no-server", *(str(word) for pair in words.items() for word in pair)]
     with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit):
         k2eval()
@@ -120,6 +124,17 @@ def stock(options: argparse.Namespace) -> Result:
 
     from k2eval.engines.vllm import defaults, is_cpu
 
+    manager = TaskManager(include_path=str(ROOT / "tasks"))
+    load = manager.load
+
+    def repeated(*arguments: Any, **named: Any) -> Any:
+        # lm-eval has no option for repeats, and reads their number from the task.
+        loaded = load(*arguments, **named)
+        for task in loaded["tasks"].values():
+            task.config.repeats = options.repeats
+        return loaded
+
+    manager.load = repeated
     settings = defaults(str(options.model), is_cpu())
     settings.pop("disable_log_stats")
     with _timed(LLM) as spent:
@@ -127,7 +142,7 @@ def stock(options: argparse.Namespace) -> Result:
             model="vllm",
             model_args={"pretrained": str(options.model), **settings},
             tasks=options.tasks.split(","),
-            task_manager=TaskManager(include_path=str(ROOT / "tasks")),
+            task_manager=manager,
             limit=options.limit,
             batch_size="auto",
             apply_chat_template=True,

@@ -65,6 +65,8 @@ class Figures:
     acceptance_rate: float = np.nan
     peak_gpu_gib: float = np.nan
     peak_rss_gib: float = np.nan
+    tokens_per_s_full: float = np.nan
+    """Output tokens per second while as many requests were in flight as the load keeps there; NaN if never."""
     errors: tuple[str, ...] = ()
     """Kinds of failures, the most frequent first."""
 
@@ -126,8 +128,39 @@ def figures_of(
         acceptance_rate=acceptance.get("acceptance_rate", np.nan),
         peak_gpu_gib=gpu_gib,
         peak_rss_gib=rss_gib,
+        tokens_per_s_full=speed_while_full(traces, load.concurrency) if load.concurrency else np.nan,
         errors=tuple(sorted(set(kinds), key=kinds.count, reverse=True)[:3]),
     )
+
+
+def speed_while_full(traces: Sequence[Trace], concurrency: int) -> float:
+    """Return tokens per second from the moment at which all places are taken until the last request is sent.
+
+    Until then each answer that ends is followed by the next request; after it, places run empty. The tokens of a piece
+    are spread evenly over the time since the piece before.
+
+    Args:
+        traces: Of one load, one per request.
+        concurrency: Requests that the load keeps in flight.
+
+    >>> from k2eval.speed.load import Trace
+    >>> one, two = Trace(0.0, [1.0, 2.0], 8, sizes=[4, 4]), Trace(2.0, [3.0, 6.0], 8, sizes=[4, 4])
+    >>> speed_while_full([one, two], concurrency=1)
+    4.0
+    """
+    begun = sorted(trace.started for trace in traces)
+    if len(begun) <= concurrency:
+        return np.nan
+    start, end = begun[concurrency - 1], begun[-1]
+    tokens = 0.0
+    for trace in traces:
+        before = trace.started
+        for arrival, size in zip(trace.arrivals, trace.sizes, strict=False):
+            inside = min(arrival, end) - max(before, start)
+            if inside > 0:
+                tokens += size * inside / (arrival - before)
+            before = arrival
+    return tokens / (end - start) if end > start else np.nan
 
 
 def _tpot(trace: Trace) -> float:

@@ -21,6 +21,8 @@ class Trace:
     tokens: int = 0
     prompt_tokens: int = 0
     error: str | None = None
+    sizes: list[int] = field(default_factory=list)
+    """Tokens of the piece that came at each arrival."""
 
 
 async def put(load: Load, target: Target, prompts: Sequence[Prompt]) -> list[Trace]:
@@ -69,6 +71,7 @@ async def _trace(load: Load, target: Target, prompt: Prompt) -> Trace:
         async for piece in target.stream(prompt, load):
             if piece.tokens:
                 trace.arrivals.append(time.perf_counter())
+                trace.sizes.append(piece.tokens)
             trace.tokens = piece.total if piece.total is not None else trace.tokens + piece.tokens
             trace.prompt_tokens = piece.prompt_tokens or trace.prompt_tokens
     except EngineStopped:

@@ -23,6 +23,7 @@ METRICS = {
     "Mean answer, tokens": ("output_tokens", ",.1f"),
     "Requests/s": ("requests_per_s", ",.2f"),
     "Output tokens/s": ("tokens_per_s", ",.1f"),
+    "Output tokens/s, all in flight": ("tokens_per_s_full", ",.1f"),
     "Tokens/s of one request": ("tokens_per_s_each", ",.1f"),
     "TTFT mean, ms": ("ttft_ms_mean", ",.1f"),
     "TTFT median, ms": ("ttft_ms_median", ",.1f"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 
 from k2eval.config import RunConfig
@@ -19,7 +21,7 @@ from k2eval.engines.vllm import (
 from k2eval.errors import ConfigError
 from k2eval.speed.command import SpeedOptions, measure
 from k2eval.speed.figures import Figures
-from k2eval.speed.report import print_tables
+from k2eval.speed.report import print_tables, write
 from k2eval.system import terminal
 
 
@@ -47,7 +49,11 @@ def tune_command(options: SpeedOptions) -> int:
         measured[number] = asyncio.run(
             measure(title, config.model_copy(update={"speculative": changed}), options, console)
         )
-    print_tables([figures for each in measured.values() for figures in each], console)
+    figures = [each for row in measured.values() for each in row]
+    paths = write(figures, options.out, "k2eval " + shlex.join(sys.argv[1:])) if options.out else ()
+    print_tables(figures, console)
+    for path in paths:
+        console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
     levels = levels_of([load.concurrency or 1 for load in options.loads], measured)
     fingerprint = VllmEngine(config.model, config.engine.arguments).info.fingerprint
     try:
@@ -60,7 +66,7 @@ def tune_command(options: SpeedOptions) -> int:
         ) from error
     console.print(f"Drafts {in_words(schedule)}.", soft_wrap=True, highlight=False)
     console.print(f"Wrote {path}, for --speculative …,when=auto", soft_wrap=True, highlight=False)
-    return int(any(figures.failed for each in measured.values() for figures in each))
+    return int(any(each.failed for each in figures))
 
 
 def _tokens(config: RunConfig) -> list[int]:
@@ -75,7 +81,9 @@ def _tokens(config: RunConfig) -> list[int]:
 
 
 def levels_of(requests: Sequence[int], measured: Mapping[int, Sequence[Figures]]) -> list[Level]:
-    """Return the speeds by the number of requests.
+    """Return the speeds by the number of requests, while that number was in flight.
+
+    The end of a load, where places run empty, says nothing about its number of requests: drafts gain there.
 
     Args:
         requests: Requests in flight of each load.
@@ -84,8 +92,13 @@ def levels_of(requests: Sequence[int], measured: Mapping[int, Sequence[Figures]]
     return [
         Level(
             number,
-            measured[0][place].tokens_per_s,
-            {tokens: each[place].tokens_per_s for tokens, each in measured.items() if tokens},
+            _speed(measured[0][place]),
+            {tokens: _speed(each[place]) for tokens, each in measured.items() if tokens},
         )
         for place, number in enumerate(requests)
     ]
+
+
+def _speed(figures: Figures) -> float:
+    full = figures.tokens_per_s_full
+    return figures.tokens_per_s if math.isnan(full) else full

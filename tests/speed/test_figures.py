@@ -9,7 +9,7 @@ import pytest
 
 from k2eval.engines.measured import Load
 from k2eval.records import SpeculativeCounts
-from k2eval.speed.figures import LONG_ANSWER, figures_of
+from k2eval.speed.figures import LONG_ANSWER, figures_of, speed_while_full
 from k2eval.speed.load import Trace
 
 LOAD = Load(2, 5, 10, concurrency=2)
@@ -85,3 +85,22 @@ def test_the_figures_are_those_of_vllm_bench() -> None:
         assert spread.mean == pytest.approx(getattr(theirs, f"mean_{name}_ms"))
         assert spread.median == pytest.approx(getattr(theirs, f"median_{name}_ms"))
         assert spread.p99 == pytest.approx(dict(getattr(theirs, f"percentiles_{name}_ms"))[99.0])
+
+
+def test_the_speed_while_full_leaves_the_end_of_the_load_out() -> None:
+    full = [
+        Trace(0.0, [1.0], 10, sizes=[10]),
+        Trace(0.0, [1.0], 10, sizes=[10]),
+        Trace(1.0, [2.0], 10, sizes=[10]),
+    ]
+    slow_end = Trace(1.0, [101.0], 10, sizes=[10])
+    assert speed_while_full([*full, slow_end], concurrency=2) == 20.0
+
+
+def test_without_more_requests_than_places_there_is_no_speed_while_full() -> None:
+    assert math.isnan(speed_while_full([Trace(0.0, [1.0], 10, sizes=[10])], concurrency=1))
+
+
+def test_a_piece_is_spread_over_the_time_since_the_piece_before() -> None:
+    long, short = Trace(0.0, [4.0], 40, sizes=[40]), Trace(2.0, [4.0], 4, sizes=[4])
+    assert speed_while_full([long, short], concurrency=1) == 10.0

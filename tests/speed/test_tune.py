@@ -30,6 +30,13 @@ def test_levels_hold_the_speeds_by_drafted_tokens() -> None:
     assert levels_of([1, 16], measured) == [(1, 50.0, {3: 120.0}), (16, 700.0, {3: 690.0})]
 
 
+def test_a_level_is_the_speed_while_all_requests_are_in_flight() -> None:
+    plain, drafted = (
+        replace(figures(speed), tokens_per_s_full=full) for speed, full in ((300.0, 400.0), (360.0, 320.0))
+    )
+    assert levels_of([256], {0: [plain], 3: [drafted]}) == [(256, 400.0, {3: 320.0})]
+
+
 @pytest.mark.parametrize("speculative", [None, {"method": "suffix"}])
 def test_without_a_number_of_tokens_there_is_nothing_to_tune(speculative: dict[str, Any] | None) -> None:
     with pytest.raises(ConfigError, match="with its number of tokens"):

@@ -16,9 +16,12 @@ from .probe import (
     Probe as Probe,
 )
 from .schedule import (
+    FIELD as FIELD,
     Level as Level,
+    Schedule as Schedule,
     in_words as in_words,
     schedule_file as schedule_file,
+    schedule_from as schedule_from,
     write_schedule as write_schedule,
 )
 from .setup import (
@@ -38,12 +41,14 @@ from .speculation import (
 )
 
 __all__ = [
+    "FIELD",
     "FOLDED",
     "Continuation",
     "Level",
     "Preview",
     "Probe",
     "Repairing",
+    "Schedule",
     "Step",
     "VllmEngine",
     "begin_ahead",
@@ -56,6 +61,7 @@ __all__ = [
     "is_cpu",
     "kept_on_failure",
     "schedule_file",
+    "schedule_from",
     "vllm_version",
     "write_schedule",
 ]
