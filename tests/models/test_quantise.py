@@ -116,23 +116,9 @@ def test_vllm_answers_with_int4_and_compare_says_what_it_costs(original: Path, t
     quantised = quantise(original, tmp_path / "int4", scheme="W4A16")
     runs = [tmp_path / "bf16", tmp_path / "w4a16"]
     for model, out in zip((original, quantised), runs, strict=True):
-        command = [
-            sys.executable,
-            "-m",
-            "k2eval",
-            "run",
-            "--model",
-            model,
-            "--tasks",
-            "smoke",
-            "--limit",
-            "4",
-        ]
+        command = f"run --model {model} --tasks smoke --limit 4 --set sampling.max_tokens=16 --out {out}"
         done = subprocess.run(
-            [*command, "--set", "sampling.max_tokens=16", "--out", str(out)],
-            capture_output=True,
-            text=True,
-            check=False,
+            [sys.executable, "-m", "k2eval", *command.split()], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
     weights = read_run(runs[1]).model.weights
