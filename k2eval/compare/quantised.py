@@ -198,7 +198,14 @@ def _points(fraction: float) -> str:
 
 
 def _percent(before: float | None, after: float | None) -> str:
-    return f"{100 * (after / before - 1):+.0f} %".replace("-", "−") if before and after else ABSENT
+    """Return a change in percent.
+
+    >>> _percent(3.104, 3.099), _percent(4.47, 1.56), _percent(None, 1.0)
+    ('+0 %', '−65 %', '–')
+    """
+    if not before or not after:
+        return ABSENT
+    return f"{100 * (after / before - 1):+.0f} %".replace("-0 %", "+0 %").replace("-", "−")
 
 
 def _size(size: int | None) -> str:
