@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -45,6 +46,7 @@ async def grown(
         }  # fmt: skip
         if schedule:
             speculative[FIELD] = schedule
+            os.environ["VLLM_USE_V2_MODEL_RUNNER"] = "0"  # the second one ignores schedules
     start = time.perf_counter()
     async with Probe(VllmEngine(str(folder), settings | options.engine, speculative)) as probe:
         started = time.perf_counter() - start

@@ -15,12 +15,13 @@ import numpy as np
 
 from k2eval.audit.harnesses import Harness, harnesses_named
 from k2eval.audit.reasons import LENIENCIES, Side, reason
+from k2eval.audit.steps import IN_STEPS, stage_and_step, steps_as_text
 from k2eval.errors import ConfigError
 from k2eval.grading import GradingJob, grade_all
 from k2eval.journal import RunRecord
 from k2eval.reasoning import NONE
 from k2eval.recipes import parts_of
-from k2eval.records import Grade, Outcome, Question, Record, Verdict
+from k2eval.records import Generation, Grade, Outcome, Question, Record, Verdict
 from k2eval.report import Samples
 from k2eval.statistics import Estimate, average
 
@@ -175,7 +176,7 @@ def _jobs(
     """Yield the responses to grade, and note for each what its grade is for."""
     for name, described in samples.run.tasks.items():
         grader = described.grader.partition("/")[0]
-        able = [harness for harness in harnesses if harness.module(grader)]
+        able = [harness for harness in harnesses if harness.module(grader, name)]
         if (tasks is not None and name not in tasks) or name not in samples.questions or described.part:
             continue
         if not able:
@@ -188,23 +189,34 @@ def _jobs(
         for question_id, by_repeat in samples.verdicts.get(name, {}).items():
             for repeat_index, verdict in sorted(by_repeat.items()):
                 question = samples.question(name, question_id, repeat_index)
-                generation = next(
-                    (each for each in samples.generations(verdict) if each.key == verdict.selected), None
-                )
-                if verdict.score is None or question is None or generation is None:
+                generations = _answers(samples.generations(verdict), verdict, grader)
+                if verdict.score is None or question is None or not generations:
                     unread += 1
                     continue
-                parts = parts_of(generation, samples.run.reasoning)
-                whole = generation.prefill + generation.text
-                cut = generation.finish_reason == "length"
+                read = [(each, parts_of(each, samples.run.reasoning)) for each in generations]
+                finished = all(parts.complete for _, parts in read)
+                cut = any(each.finish_reason == "length" for each in generations)
                 bare = question.model_copy(update={"messages": ()})
                 for column in columns:
-                    waiting.append(_Waiting(column, verdict, parts.complete, hidden))
-                    yield _job(bare, column.harness, grader, column.harness.text(grader, whole, parts), cut)
+                    texts = [
+                        column.harness.text(grader, each.prefill + each.text, parts) for each, parts in read
+                    ]
+                    text = texts[0] if grader != IN_STEPS else steps_as_text(generations, texts)
+                    waiting.append(_Waiting(column, verdict, finished, hidden))
+                    yield _job(bare, column.harness, grader, text, cut)
         if unread:
             audit.notes.append(
                 f"{name}: {unread} samples without a score, a question or a response are left out"
             )
+
+
+def _answers(generations: Sequence[Generation], verdict: Verdict, grader: str) -> list[Generation]:
+    """Return the generation that was graded; of SciCode those of all steps of the candidate that was."""
+    selected = [each for each in generations if each.key == verdict.selected]
+    if grader != IN_STEPS or not selected:
+        return selected
+    candidate, _ = stage_and_step(selected[0].stage)
+    return [each for each in generations if stage_and_step(each.stage)[0] == candidate]
 
 
 def _job(question: Question, harness: Harness, grader: str, text: str, cut: bool) -> GradingJob:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from k2eval.errors import ConfigError, did_you_mean
@@ -27,11 +28,22 @@ class Harness:
     """k2eval's grader of a task -> the module below `k2eval.audit.foreign` that grades instead."""
     views: dict[str, View] = field(default_factory=dict)
     """Views of kinds of answers that differ from ``view``."""
+    tasks: dict[str, str] = field(default_factory=dict)
+    """Patterns of the tasks that a grader is for, if it is not for all tasks of its kind."""
 
-    def module(self, grader: str) -> str | None:
-        """Return the name under which the pool finds the grader, None if the harness has none for this kind."""
+    def module(self, grader: str, task: str | None = None) -> str | None:
+        """Return the name under which the pool finds the grader, None if the harness has none.
+
+        Args:
+            grader: k2eval's grader of the task.
+            task: The task's name; None for any task with this grader.
+
+        >>> [harnesses_named(["eval360"])[0].module("rule_first", task) for task in ("hle_text", "frontierscience")]
+        ['k2eval.audit.foreign.eval360_hle_aa', None]
+        """
         found = self.graders.get(grader)
-        return None if found is None else f"k2eval.audit.foreign.{found}"
+        fits = task is None or fnmatchcase(task, self.tasks.get(grader, "*"))
+        return f"k2eval.audit.foreign.{found}" if found is not None and fits else None
 
     def text(self, grader: str, whole: str, parts: Parts) -> str:
         """Return the text that the harness grades.
@@ -51,14 +63,24 @@ class Harness:
 
 HARNESSES = (
     Harness(
-        "math-verify", "math-verify alone", "package math-verify 0.9", "all", {"math": "math_verify_alone"}
+        "math-verify",
+        "math-verify alone",
+        "package math-verify 0.9",
+        "all",
+        {"math": "math_verify_alone", "number": "math_verify_number"},
     ),
     Harness(
         "lm-eval",
         "lm-eval",
-        "package lm-eval: tasks aime24, gpqa_diamond_cot_zeroshot (flexible-extract), humaneval_instruct",
+        "package lm-eval: tasks aime24, gpqa_diamond_cot_zeroshot (flexible-extract), humaneval_instruct; numbers by "
+        "the filter flexible-extract of gsm8k",
         "all",
-        {"math": "lm_eval_math", "choice": "lm_eval_choice", "humaneval": "lm_eval_humaneval"},
+        {
+            "math": "lm_eval_math",
+            "choice": "lm_eval_choice",
+            "humaneval": "lm_eval_humaneval",
+            "number": "lm_eval_number",
+        },
     ),
     Harness(
         "lm-eval-strict",
@@ -77,10 +99,26 @@ HARNESSES = (
     Harness(
         "eval360",
         "Eval360",
-        "ifm-ai/Eval360 30e14ec: math-verify behind boxed, gpqa_aa, lcbv6 behind code-think",
+        "ifm-ai/Eval360 30e14ec: math-verify behind boxed, gpqa_aa, hle_aa, lcbv6 and mbpp-plus behind code-think, "
+        "humaneval_plus behind code-think, humaneval behind code_completion",
         "content",
-        {"math": "eval360_math", "choice": "eval360_choice", "code": "eval360_code"},
-        {"code": "all"},
+        {
+            "math": "eval360_math",
+            "choice": "eval360_choice",
+            "code": "eval360_code",
+            "humaneval": "eval360_functions",
+            "rule_first": "eval360_hle_aa",
+        },
+        {"code": "all", "humaneval": "all"},
+        {"rule_first": "hle*"},
+    ),
+    Harness(
+        "eval360-hle",
+        "Eval360, hle",
+        "ifm-ai/Eval360 30e14ec: hle",
+        "content",
+        {"rule_first": "eval360_hle"},
+        tasks={"rule_first": "hle*"},
     ),
     Harness(
         "reasoning360",
@@ -97,6 +135,20 @@ HARNESSES = (
         "LiveCodeBench/LiveCodeBench 28fef95: lcb_runner",
         "all",
         {"code": "livecodebench_own"},
+    ),
+    Harness(
+        "scicode",
+        "SciCode's own",
+        "scicode-bench/SciCode 1813032: scripts gencode_json and test_generated_code",
+        "all",
+        {"scicode": "scicode_own"},
+    ),
+    Harness(
+        "scicode-inspect",
+        "SciCode's port to Inspect",
+        "scicode-bench/SciCode 28dfd8c: eval/inspect_ai",
+        "content",
+        {"scicode": "scicode_inspect"},
     ),
 )
 """All harnesses, in the order in which tables show them."""

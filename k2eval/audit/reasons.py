@@ -29,6 +29,10 @@ class How(StrEnum):
     JUDGE = "needs the harness's judge"
     OTHER_BLOCK = "another part of the text is taken for the program"
     OFFICIAL_RUN = "the program is run in another way"
+    NO_IMPORTS = "imports of the program are deleted"
+    GIVEN_STEP = "a step that is given counts as failed"
+    EARLY_END = "an early end of the program counts as passed"
+    FIRST_LETTER = "first letter of the text"
 
 
 class Reason(StrEnum):
@@ -47,15 +51,26 @@ class Reason(StrEnum):
 LENIENCIES = frozenset(
     {
         *(Reason.UNFINISHED, Reason.CUT, How.SECOND_CHANCE, How.LAST_NUMBER, How.WHOLE_TEXT, How.TOLERANCE),
-        *(How.PERCENT, How.ANY_LETTER),
+        *(How.PERCENT, How.ANY_LETTER, How.EARLY_END, How.FIRST_LETTER),
     }
 )
 """Reasons that give points to answers that are not there, or not right."""
 
-_ALWAYS = frozenset({How.FORM, How.ASKED_AGAIN, How.RANDOM, How.SEVERAL_BOXES})
-_PASSES = frozenset(
-    {How.SECOND_CHANCE, How.LAST_NUMBER, How.WHOLE_TEXT, How.TOLERANCE, How.PERCENT, How.ANY_LETTER}
+_ALWAYS = frozenset(
+    {How.FORM, How.ASKED_AGAIN, How.RANDOM, How.SEVERAL_BOXES, How.NO_IMPORTS, How.GIVEN_STEP, How.EARLY_END}
 )
+_PASSES = frozenset(
+    {
+        How.SECOND_CHANCE,
+        How.LAST_NUMBER,
+        How.WHOLE_TEXT,
+        How.TOLERANCE,
+        How.PERCENT,
+        How.ANY_LETTER,
+        How.FIRST_LETTER,
+    }
+)
+_OTHER_ANSWERS = frozenset({How.LAST_NUMBER, How.WHOLE_TEXT, How.ANY_LETTER, How.FIRST_LETTER})
 _LIMITS = frozenset({Outcome.TIMEOUT, Outcome.MEMORY, Outcome.OUTPUT_LIMIT})
 
 
@@ -89,7 +104,7 @@ def reason(ours: Verdict, theirs: Grade, finished: bool) -> str:
     if ours.outcome in (Outcome.NO_ANSWER, Outcome.TRUNCATED):
         return Reason.FOUND
     if not _alike(ours.extracted, theirs.extracted):
-        return how if how in (How.LAST_NUMBER, How.WHOLE_TEXT, How.ANY_LETTER) else Reason.OTHER_ANSWER
+        return how if how in _OTHER_ANSWERS else Reason.OTHER_ANSWER
     if theirs.outcome is Outcome.CORRECT:
         return Reason.LOOSER
     return How.STRINGS if how == How.STRINGS else Reason.STRICTER

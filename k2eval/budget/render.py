@@ -16,7 +16,7 @@ from k2eval.statistics import Ratio
 from k2eval.system import write_texts
 
 EXPLANATION = (
-    "Score: avg@k in percent with its 95 % interval, clustered by question; an answer that did not end by the budget "
+    "Score: avg@k in percent with its 95 % interval on questions like these; an answer that did not end by the budget "
     "scores 0. Tokens: the mean of all that the recipe wrote for a sample, which stops at the budget. Frontier: “on” "
     "if no point that costs no more scores more; ≈ if none of these is shown to be better."
 )

@@ -24,6 +24,7 @@ from k2eval.engines import (
 )
 from k2eval.engines.vllm import Preview
 from k2eval.errors import ConfigError
+from k2eval.protocols import protocol_named
 from k2eval.reasoning import find_format, prefill_of
 from k2eval.records import ReasoningFormat, Request
 from k2eval.run import RoleEngines, Work, switches_set_by_user
@@ -63,11 +64,23 @@ def check_model_command(config: RunConfig, served: str | None, verbose: bool, as
         )
     else:
         findings = check_checkpoint(config)
+    if config.protocol:
+        _tell_protocol(findings, config)
     if as_json:
         print(json.dumps(to_json(findings), indent=1, ensure_ascii=False))
     else:
         show(findings, terminal(), verbose)
     return NOT_READY if findings.to_set else 0
+
+
+def _tell_protocol(findings: Findings, config: RunConfig) -> None:
+    """Tell which protocol the prompts and limits are of, and what of it is unknown for each task."""
+    named = protocol_named(str(config.protocol))
+    findings.facts["protocol"] = f"{named.label}, {named.title}; recipe {config.recipe}"
+    work = Work(config)
+    for questions in work.sets:
+        for note in work.describe_task(questions).protocol_notes(config.recipe):
+            findings.note(f"{questions.task.name}: {note}")
 
 
 def check_checkpoint(config: RunConfig) -> Findings:

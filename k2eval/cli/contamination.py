@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
 from k2eval.errors import ConfigError
-from k2eval.system import cores, terminal, write_text
+from k2eval.system import at_end, cores, terminal, write_text
 from k2eval.tasks import CorpusMatches, QuestionSet, load_questions, load_tasks, search_corpus, text_of
 
 
@@ -19,6 +31,7 @@ def contamination_command(
     data: Path | None,
     include: Sequence[Path],
     workers: int | None,
+    resume: Path | None = None,
 ) -> int:
     """Carry out ``k2eval contamination``."""
     if not corpus.is_dir():
@@ -26,7 +39,9 @@ def contamination_command(
     sets = [load_questions(task, data=data) for task in load_tasks(names, include=include)]
     begun = time.monotonic()
     questions = [(each, item.id, text_of(item)) for each in sets for item in each.all_items]
-    found, short = search_corpus(corpus, [text for _, _, text in questions], workers or cores.count())
+    texts = [text for _, _, text in questions]
+    with _shown(resume) as progress:
+        found, short = search_corpus(corpus, texts, workers or cores.count(), progress=progress, keep=resume)
     seconds = time.monotonic() - begun
     listed = [
         number
@@ -40,7 +55,9 @@ def contamination_command(
     for each in sets:
         console.print(_of_task(each, questions, listed, short), soft_wrap=True, highlight=False, markup=False)
     if found.unreadable:
-        console.print(f"{found.unreadable:,} lines are no JSON and were left out.", highlight=False)
+        console.print(
+            f"{found.unreadable:,} lines are no JSON, or too long, and were left out.", highlight=False
+        )
     if out is not None and listed:
         _write(out, [(questions[number][0], questions[number][1], number) for number in listed], found)
         console.print(f"Wrote {out}, for --exclude.", soft_wrap=True, highlight=False, markup=False)
@@ -49,6 +66,37 @@ def contamination_command(
             f"No question is listed: {out} was not written.", soft_wrap=True, highlight=False, markup=False
         )
     return 0
+
+
+@contextlib.contextmanager
+def _shown(resume: Path | None) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal's standard error how far a search is, and tell there where one ended that a signal ends."""
+    console = Console(stderr=True)
+    state = [0, 0]
+
+    def stopped() -> None:
+        again = "The same command goes on there." if resume else "Give --resume FILE to go on next time."
+        words = f"k2eval: stopped after {state[0] / 1e9:.2f} of {state[1] / 1e9:.2f} GB. {again}\n"
+        os.write(2, ("\n" * console.is_terminal + words).encode())
+
+    columns = (
+        TextColumn("Searching"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with (
+        at_end(stopped),
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
+    ):
+        task = bar.add_task("", total=None)
+
+        def update(read: int, total: int) -> None:
+            state[:] = read, total
+            bar.update(task, completed=read, total=total)
+
+        yield update
 
 
 def _of_task(

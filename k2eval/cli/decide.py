@@ -24,7 +24,7 @@ from k2eval.cli.options import (
     to_path,
 )
 from k2eval.errors import ConfigError
-from k2eval.system import terminal
+from k2eval.system import real_path, terminal
 
 if TYPE_CHECKING:
     from k2eval.decide import Bench
@@ -78,11 +78,14 @@ def power(
         ),
     ] = 30.0,
     tokens: Annotated[
-        float | None, typer.Option(min=1.0, metavar="N", help="Without a run: tokens of one answer.")
+        float | None,
+        typer.Option(min=1.0, max=1e12, metavar="N", help="Without a run: tokens of one answer."),
     ] = None,
     speed: Annotated[
         float | None,
-        typer.Option(min=0.001, metavar="TOKENS/S", help="Speed of your machine. [default: that of the run]"),
+        typer.Option(
+            min=0.001, max=1e12, metavar="TOKENS/S", help="Speed of your machine. [default: that of the run]"
+        ),
     ] = None,
     include_path: IncludeOption = None,
 ) -> None:
@@ -109,6 +112,10 @@ def power_command(
     from k2eval.leaderboard import load_runs
 
     if runs:
+        if len({real_path(run) for run in runs}) < len(runs):
+            raise ConfigError(
+                f"Expected two different runs, got {runs[0]} twice. Name one of them, or another one."
+            )
         loaded = load_runs(runs)
         benches = benches_of(loaded, tasks)
         speed = speed or loaded[0].info.tokens_per_s

@@ -18,6 +18,7 @@ from k2eval.cli.options import (
     RunsArgument,
     to_path,
 )
+from k2eval.errors import ConfigError
 
 Format = Literal["lm-eval", "huggingface", "every-eval-ever", "inspect", "parquet", "model-card"]
 
@@ -118,9 +119,12 @@ def lm_eval(context: typer.Context) -> None:
     """Run stock lm-eval, which then knows `--model k2eval` and k2eval's tasks. All arguments go to lm-eval."""
     from lm_eval.__main__ import cli_evaluate
 
-    from k2eval.interop import add_to_path, register, with_chat
+    from k2eval.interop import add_to_path, no_protocol, register, with_chat
     from k2eval.tasks import tasks_folders
 
+    asked = [argument for argument in context.args if argument.partition("=")[0] == "--protocol"]
+    if asked:
+        raise ConfigError(no_protocol(asked[0].partition("=")[2] or "--protocol"))
     register()
     for folder in tasks_folders():
         add_to_path(folder)

@@ -18,6 +18,7 @@ from k2eval.cli.options import (
     IncludeOption,
     ModelOption,
     PromptLanguageOption,
+    ProtocolOption,
     ReasoningOption,
     SetOption,
     SpeculativeOption,
@@ -25,6 +26,7 @@ from k2eval.cli.options import (
     ThinkingOption,
     to_path,
 )
+from k2eval.errors import ConfigError
 
 _LOAD = "Load"
 
@@ -66,11 +68,14 @@ def check_model(
         ),
     ],
     recipe: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="NAME", autocompletion=completion.recipe, help="Recipe whose stages are looked at."
+            metavar="NAME",
+            autocompletion=completion.recipe,
+            help="Recipe whose stages are looked at. [default: the protocol's, else k2]",
         ),
-    ] = "k2",
+    ] = None,
+    protocol: ProtocolOption = None,
     tasks: Annotated[
         str,
         typer.Option(
@@ -107,7 +112,8 @@ def check_model(
     from k2eval.tasks import task_files, task_groups
 
     flags: dict[str, Any] = {
-        "model": model, "recipe": recipe, "tasks": tasks, "data": data, "system": system,
+        "model": model, "recipe": recipe or (None if protocol else "k2"), "protocol": protocol,
+        "tasks": tasks, "data": data, "system": system,
         "prompt_language": prompt_language, "thinking": thinking,
         "reasoning_effort": reasoning_effort, "thinking_budget": thinking_budget, "out": Path(), "limit": 1,
         "reasoning": reasoning_setting(reasoning),
@@ -182,12 +188,24 @@ def speed(
             help="Task whose questions to ask instead of random prompts.",
         ),
     ] = None,
-    temperature: Annotated[
-        float,
+    protocol: Annotated[
+        str | None,
         typer.Option(
-            min=0.0, metavar="X", rich_help_panel=_LOAD, help="Temperature of the answers' sampling."
+            metavar="NAME",
+            autocompletion=completion.protocol,
+            rich_help_panel=_LOAD,
+            help="Protocol of others whose prompts and temperature the --task is asked with. [default: k2eval's own]",
         ),
-    ] = 1.0,
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            metavar="X",
+            rich_help_panel=_LOAD,
+            help="Temperature of the answers' sampling. [default: the protocol's, else 1.0]",
+        ),
+    ] = None,
     natural_end: Annotated[
         bool,
         typer.Option(
@@ -231,15 +249,22 @@ def speed(
         numbers,
         speed_command,
         start_command,
+        temperature_of,
         tune_command,
     )
 
-    flags: dict[str, Any] = {"model": model, "speculative": speculative, "data": data}
+    flags: dict[str, Any] = {"model": model, "speculative": speculative, "data": data, "protocol": protocol}
+    if protocol is not None and (task is None or start):
+        raise ConfigError(
+            f"--protocol {protocol} sets how a task is asked, and this measurement asks none. Give a --task without "
+            "--start, or leave --protocol out."
+        )
+    configs = configurations(config or [], flags, set_ or [], endpoint)
     levels = loads(
         numbers(concurrency, int), numbers(rate, float), requests=requests, input_tokens=input_tokens,
-        output_tokens=output_tokens, temperature=temperature, ignore_eos=not natural_end,
+        output_tokens=output_tokens, temperature=temperature_of(temperature, task, configs[0][1]),
+        ignore_eos=not natural_end,
     )  # fmt: skip
-    configs = configurations(config or [], flags, set_ or [], endpoint)
     if start:
         raise typer.Exit(start_command(configs[0][1], out))
     if tune:

@@ -209,7 +209,7 @@ def contamination(
         typer.Option(
             parser=to_path,
             metavar="DIR",
-            help="Folder with training data: JSON Lines, text or Parquet, with subfolders.",
+            help="Folder with training data: JSON Lines, text (both also as .gz and .zst) or Parquet, with subfolders.",
         ),
     ],
     out: Annotated[
@@ -230,11 +230,21 @@ def contamination(
         int | None,
         typer.Option(min=1, metavar="N", help="Number of processes that look. [default: one per processor]"),
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            parser=to_path,
+            metavar="FILE",
+            help="Keep what was found in each part of the data in FILE, and go on from there if it exists.",
+        ),
+    ] = None,
 ) -> None:
     """Look for the questions of tasks in a folder of training data."""
     from k2eval.cli.contamination import contamination_command
 
-    raise typer.Exit(contamination_command(names, corpus, out, least, data, include_path or [], workers))
+    raise typer.Exit(
+        contamination_command(names, corpus, out, least, data, include_path or [], workers, resume)
+    )
 
 
 def protocols(

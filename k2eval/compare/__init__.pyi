@@ -1,7 +1,9 @@
-from .pairs import (
-    Comparison as Comparison,
+from .line import (
     Flip as Flip,
     Line as Line,
+)
+from .pairs import (
+    Comparison as Comparison,
     Pair as Pair,
     compare as compare,
 )

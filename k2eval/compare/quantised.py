@@ -14,7 +14,7 @@ from k2eval.records import NoteKind
 from k2eval.statistics import Difference, combine
 
 if TYPE_CHECKING:
-    from k2eval.compare.pairs import Line
+    from k2eval.compare.line import Line
 
 MARGIN = 0.02
 """Half the width of "equivalent", as a fraction of the questions."""

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from k2eval.compare.pairs import Comparison, Flip, Line, Pair
+from k2eval.compare.line import Flip, Line
+from k2eval.compare.pairs import Comparison, Pair
 from k2eval.leaderboard import ABSENT, RunScores, TaskScores, markdown_table, plain
 from k2eval.records import Outcome
 from k2eval.statistics import Difference, Estimate
@@ -18,8 +19,8 @@ from k2eval.statistics import Difference, Estimate
 _FLIPS_SHOWN = 12
 EXPLANATION = (
     "Scores are avg@k in percent; the difference is the second run minus the first, paired by question, with its "
-    "95 % interval. p-values of benchmarks come from sign flips over questions, corrected for their number (Holm); "
-    "“would show” is the true difference that such a comparison shows in 80 % of cases."
+    "95 % interval on questions like these. p-values of benchmarks come from sign flips over questions, corrected for "
+    "their number (Holm); “would show” is the true difference that such a comparison shows in 80 % of cases."
 )
 
 

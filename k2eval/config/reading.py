@@ -10,9 +10,19 @@ import yaml
 from k2eval.errors import ConfigError
 from k2eval.system import open_file
 
+_MOST_VALUES = 1_000_000
+"""Values that a file may have once each alias is written out."""
 
-class _UniqueKeys(yaml.SafeLoader):
-    """A loader that refuses a key given twice, of which YAML would keep the last one in silence."""
+
+class _Strict(yaml.SafeLoader):
+    """A loader that refuses a key given twice, of which YAML would keep the last one, and aliases without end."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        """Compose the document, and count its values before any are made."""
+        node = super().get_single_node()
+        if node is not None:
+            _check_size(node)
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """Compose a mapping, and look at its own keys before any are merged into it."""
@@ -33,6 +43,28 @@ class _UniqueKeys(yaml.SafeLoader):
         return node
 
 
+def _check_size(root: yaml.Node) -> None:
+    """Refuse values that contain themselves, or that become too many: a few lines of aliases can fill the memory."""
+    sizes: dict[int, int] = {}
+
+    def size_of(node: yaml.Node) -> int:
+        if isinstance(node, yaml.ScalarNode):
+            return 1
+        if id(node) not in sizes:
+            sizes[id(node)] = _MOST_VALUES  # for as long as it is being counted
+            pairs = node.value if isinstance(node, yaml.MappingNode) else ((part,) for part in node.value)
+            sizes[id(node)] = 1 + sum(size_of(part) for pair in pairs for part in pair)
+        return sizes[id(node)]
+
+    if size_of(root) > _MOST_VALUES:
+        raise yaml.constructor.ConstructorError(
+            None,
+            None,
+            "expected fewer values: its aliases (*name) repeat too much, or themselves",
+            root.start_mark,
+        )
+
+
 def read_yaml(file: Path, title: str = "configuration") -> dict[str, Any]:
     """Return the mapping that a YAML file holds.
 
@@ -45,7 +77,7 @@ def read_yaml(file: Path, title: str = "configuration") -> dict[str, Any]:
     """
     try:
         with open_file(file) as source:
-            content = _UniqueKeys(source.read().decode()).get_single_data()
+            content = _Strict(source.read().decode()).get_single_data()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"Cannot read the {title} {file}: {error}. Give a readable YAML file.") from error
     except (

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from k2eval.errors import ConfigError
 from k2eval.records import SampleKey, digest
 from k2eval.statistics import Estimand, Hypothesis, Race, Scores, Standing
 
@@ -59,6 +60,9 @@ class Contest:
         names: The contestants.
         entries: The benchmarks.
         rules: The rules.
+
+    Raises:
+        ConfigError: If the level is too small for so many comparisons.
     """
 
     def __init__(self, names: Sequence[str], entries: Sequence[Entry], rules: Rules) -> None:
@@ -72,14 +76,19 @@ class Contest:
         if rules.macro:
             weights = [tuple((index, 1 / len(entries)) for index in range(len(entries)))]
         self.hypotheses = tuple(Hypothesis(*pair, weight) for pair in pairs for weight in weights)
-        self._race = Race(
-            self.hypotheses,
-            [(len(entry.questions), entry.repeats) for entry in entries],
-            estimand=rules.estimand,
-            alpha=rules.alpha,
-            margin=rules.margin,
-            seed=rules.seed,
-        )
+        try:
+            self._race = Race(
+                self.hypotheses,
+                [(len(entry.questions), entry.repeats) for entry in entries],
+                estimand=rules.estimand,
+                alpha=rules.alpha,
+                margin=rules.margin,
+                seed=rules.seed,
+            )
+        except ValueError as error:
+            raise ConfigError(
+                f"--alpha: {error}. Give a larger --alpha, fewer --tasks or contestants, or --macro."
+            ) from error
         self._orders = [_order(entry, rules.seed) for entry in entries]
         self._drawn = np.zeros((len(entries), len(names)), dtype=np.intp)
         self.standings: tuple[Standing, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -11,7 +11,7 @@ import numpy as np
 
 from k2eval.decide.policy import BASELINE, SHARES, Policy, Rule
 from k2eval.errors import did_you_mean
-from k2eval.leaderboard import RunScores, TaskScores, differences
+from k2eval.leaderboard import CONTROL, SAFETY, RunScores, TaskScores, asked_of, differences, left_out
 from k2eval.records import Outcome
 from k2eval.statistics import (
     Difference,
@@ -27,6 +27,8 @@ from k2eval.statistics import (
 
 Interval: TypeAlias = Callable[[float], tuple[float, float]]
 """From a confidence to both ends, in the unit of the figure."""
+_APART = (SAFETY, CONTROL)
+"""Groups of benchmarks that are in no average of all: whoever refuses everything is safe, and of no use."""
 QUESTIONS = "questions"
 """The word in `Policy.may_differ` that allows other questions."""
 
@@ -39,6 +41,8 @@ class Evidence:
     value: float = np.nan
     interval: Interval | None = None
     """None if the rule looks at the figure alone."""
+    could_be: tuple[float, float] | None = None
+    """Least and largest figure, whatever the samples that failed on our side would have been; None if none did."""
     size: str = ""
     """The denominator, in words."""
     problems: tuple[str, ...] = ()
@@ -90,6 +94,12 @@ class _Doubts:
         if task is None:
             self.problems.append(f"{run.info.name} has no {name}. {did_you_mean(name, list(run.tasks))}")
             return None
+        if task.error_unit is not None:
+            self.problems.append(
+                f"{name} has sizes of errors ({task.error_unit}), of which less is better, and no rule is about these. "
+                f"Name {name.removesuffix('_mae')}, the share within the tolerance"
+            )
+            return None
         if task.missing:
             early = f" (stopped early: {run.info.stopped_early})" if run.info.stopped_early else ""
             planned = task.info.questions * task.info.repeats
@@ -101,7 +111,7 @@ class _Doubts:
         if task.failed and not failures:
             words = f"{run.info.name} failed on our side on {task.failed:,} samples of {name}"
             if task.unbiased is None:
-                self.notes.append(f"{words}; the interval holds whatever they would have been")
+                self.notes.append(f"{words}; the answer holds whatever they would have been")
             else:
                 self.problems.append(f"{words}, and chose its repeats by scores; run it again to finish them")
         expected = task.info.expected_questions
@@ -110,6 +120,19 @@ class _Doubts:
                 f"{run.info.name} was asked {task.info.questions} of {expected} questions of {name}"
             )
         return task
+
+    def shared(self, rule: Rule, tasks: Mapping[str, Sequence[TaskScores]]) -> Mapping[str, Collection[str]]:
+        """Return the questions of each benchmark that an average counts elsewhere, with a note on them.
+
+        Args:
+            rule: The rule.
+            tasks: The benchmarks, each with its verdicts in one run or two.
+        """
+        if rule.average is None:
+            return dict.fromkeys(tasks, ())
+        out, notes = left_out([asked_of(name, sides) for name, sides in tasks.items()])
+        self.notes += notes
+        return out
 
     def same(self, task: TaskScores, other: TaskScores, may_differ: Sequence[str]) -> bool:
         """Return whether two runs were asked the same data; other questions or settings are a problem or a note."""
@@ -137,6 +160,9 @@ def _scored(run: RunScores, rule: Rule) -> Evidence:
     tasks = [task for task in found if task is not None]
     if doubts.problems:
         return Evidence(rule, problems=tuple(doubts.problems), notes=tuple(doubts.notes))
+    out = doubts.shared(rule, {name: (task,) for name, task in zip(names, tasks, strict=True)})
+    kept = [task.without(out[name]) for name, task in zip(names, tasks, strict=True)]
+    tasks = [task for task in kept if task.questions]
 
     def pooled(confidence: float, fill: float | None = None) -> Estimate:
         estimates = [average(_filled(task, fill).values, confidence) for task in tasks]
@@ -146,7 +172,7 @@ def _scored(run: RunScores, rule: Rule) -> Evidence:
     def interval(confidence: float) -> tuple[float, float]:
         return 100 * pooled(confidence, 0.0).low, 100 * pooled(confidence, 1.0).high
 
-    return Evidence(rule, 100 * pooled(0.95).value, interval, _size(tasks), notes=tuple(doubts.notes))
+    return Evidence(rule, 100 * pooled(0.95).value, interval, size=_size(tasks), notes=tuple(doubts.notes))
 
 
 def _compared(run: RunScores, rule: Rule, other: RunScores, may_differ: Sequence[str]) -> Evidence:
@@ -160,9 +186,14 @@ def _compared(run: RunScores, rule: Rule, other: RunScores, may_differ: Sequence
     for name in names:
         mine, theirs = doubts.task_of(run, name), doubts.task_of(other, name)
         if mine is not None and theirs is not None:
-            pairs.append((mine, theirs, doubts.same(mine, theirs, may_differ)))
+            pairs.append((name, mine, theirs, doubts.same(mine, theirs, may_differ)))
     if doubts.problems:
         return Evidence(rule, problems=tuple(doubts.problems), notes=tuple(doubts.notes))
+    out = doubts.shared(rule, {name: (mine, theirs) for name, mine, theirs, _ in pairs})
+    kept = [
+        (mine.without(out[name]), theirs.without(out[name]), paired) for name, mine, theirs, paired in pairs
+    ]
+    counted = [pair for pair in kept if pair[0].questions and pair[1].questions]
     if not (run.info.reproducible and other.info.reproducible):
         doubts.notes.append("samples follow no seeds in one of the runs: only questions are paired")
 
@@ -170,7 +201,7 @@ def _compared(run: RunScores, rule: Rule, other: RunScores, may_differ: Sequence
         back = None if fill is None else 1 - fill
         parts = [
             _difference(_filled(mine, fill), _filled(theirs, back), paired, confidence)
-            for mine, theirs, paired in pairs
+            for mine, theirs, paired in counted
         ]
         return (
             parts[0]
@@ -185,7 +216,7 @@ def _compared(run: RunScores, rule: Rule, other: RunScores, may_differ: Sequence
     if not whole.questions:
         doubts.problems.append("no question has scores on both sides")
     return Evidence(
-        rule, 100 * whole.value, interval, _size([mine for mine, _, _ in pairs]),
+        rule, 100 * whole.value, interval, size=_size([mine for mine, _, _ in counted]),
         problems=tuple(doubts.problems), notes=tuple(doubts.notes),
     )  # fmt: skip
 
@@ -197,7 +228,16 @@ def _members(rule: Rule, other: RunScores, doubts: _Doubts) -> list[str]:
     if rule.over:
         return list(rule.over)
     group = str(rule.average).rpartition("_")[0]
-    names = [name for name, task in other.benchmarks.items() if not group or task.info.micro == group]
+    tasks = other.benchmarks.items()
+    if group:
+        names = [name for name, task in tasks if task.info.micro == group]
+    else:
+        names = [
+            name for name, task in tasks if task.info.error_unit is None and task.info.micro not in _APART
+        ]
+        apart = [name for name in other.benchmarks if name not in names]
+        if apart:
+            doubts.notes.append(f"{', '.join(apart)}: left out of {rule.average}, as in the leaderboard")
     if not names:
         doubts.problems.append(f"{other.info.name} has no benchmark of {rule.average}")
     return names
@@ -221,18 +261,16 @@ def _measured(run: RunScores, rule: Rule) -> Evidence:
         doubts.problems.append(f"{run.info.name} has no benchmark")
     if doubts.problems:
         return Evidence(rule, problems=tuple(doubts.problems), notes=tuple(doubts.notes))
-    graded = [np.isfinite(task.scores) for task in tasks]
-    count = sum(int(known.sum()) for known in graded)
     if rule.measure not in SHARES:
-        tables = [task.output_tokens if rule.measure == "tokens" else task.recipe_tokens for task in tasks]
-        total = sum(float(table[known].sum()) for table, known in zip(tables, graded, strict=True))
-        return Evidence(rule, total / count, None, f"mean of {count:,} samples", notes=tuple(doubts.notes))
+        return _of_tokens(tasks, rule, doubts)
     hits = [_hits(task, rule) for task in tasks]
     count = sum(int(np.isfinite(table).sum()) for table in hits)
     hit = sum(int(np.nansum(table)) for table in hits)
+    lost = sum(int((task.lost & np.isnan(table)).sum()) for task, table in zip(tasks, hits, strict=True))
     value, size = 100 * hit / count, f"{hit:,} of {count:,} samples"
     if not rule.test:
-        return Evidence(rule, value, None, size, notes=tuple(doubts.notes))
+        ends = (100 * hit / (count + lost), 100 * (hit + lost) / (count + lost)) if lost else None
+        return Evidence(rule, value, None, ends, size, notes=tuple(doubts.notes))
 
     def interval(confidence: float) -> tuple[float, float]:
         ends = []
@@ -246,7 +284,26 @@ def _measured(run: RunScores, rule: Rule) -> Evidence:
             ends.append(estimates[0] if len(estimates) == 1 else pool(estimates, samples))
         return 100 * ends[0].low, 100 * ends[1].high
 
-    return Evidence(rule, value, interval, size, notes=tuple(doubts.notes))
+    return Evidence(rule, value, interval, size=size, notes=tuple(doubts.notes))
+
+
+def _of_tokens(tasks: Sequence[TaskScores], rule: Rule, doubts: _Doubts) -> Evidence:
+    """Return the mean tokens of a sample; one that failed on our side may have had none, or as many as were allowed."""
+    tables = [task.output_tokens if rule.measure == "tokens" else task.recipe_tokens for task in tasks]
+    graded = [np.isfinite(task.scores) for task in tasks]
+    count = sum(int(known.sum()) for known in graded)
+    lost = sum(task.failed for task in tasks)
+    total = sum(float(table[known].sum()) for table, known in zip(tables, graded, strict=True))
+    if lost and rule.measure == "recipe_tokens":
+        doubts.problems.append(
+            f"nothing tells how many tokens {lost:,} samples that failed on our side take; run it again to finish them"
+        )
+    most = sum(task.failed * task.info.sampling.max_tokens for task in tasks)
+    ends = (total / (count + lost), (total + most) / (count + lost)) if lost else None
+    return Evidence(
+        rule, total / count, None, ends, f"mean of {count:,} samples",
+        problems=tuple(doubts.problems), notes=tuple(doubts.notes),
+    )  # fmt: skip
 
 
 def _hits(task: TaskScores, rule: Rule) -> Scores:
@@ -269,6 +326,6 @@ def _weights(rule: Rule, questions: Sequence[int]) -> list[float]:
 
 
 def _size(tasks: Sequence[TaskScores]) -> str:
-    questions = sum(task.info.questions for task in tasks)
+    questions = sum(len(task.questions) for task in tasks)
     repeats = sorted({task.info.repeats for task in tasks})
     return f"{questions:,} questions × {' or '.join(map(str, repeats))} repeats"

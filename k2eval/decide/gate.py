@@ -13,6 +13,7 @@ from k2eval.decide.evidence import Evidence, evidence_of, runs_needed
 from k2eval.decide.policy import Policy, Rule
 from k2eval.errors import ConfigError
 from k2eval.leaderboard import RunScores, load_run, load_runs
+from k2eval.statistics import Estimand
 from k2eval.system import real_path
 
 
@@ -49,11 +50,22 @@ class Ruling:
         return self.evidence.rule
 
     @property
+    def estimand(self) -> str:
+        """What the figure is about: questions like these, or these samples if the rule looks at the figure alone."""
+        return Estimand.LIKE_THESE.value if self.rule.tests else "on these samples"
+
+    @property
     def reason(self) -> str:
         """The reason for the answer, in words."""
         if self.evidence.problems:
             return "; ".join(self.evidence.problems)
         limit = f"{self.rule.limit:g}".replace("-", "−")
+        if np.isnan(self.confidence) and self.answer is Answer.INCONCLUSIVE and self.evidence.could_be:
+            low, high = self.evidence.could_be
+            return (
+                f"as measured: {self.evidence.size}; with those that failed on our side from {low:.4g} to {high:.4g}: "
+                "run it again to finish them"
+            )
         if np.isnan(self.confidence):
             return f"as measured: {self.evidence.size}"
         if self.answer is Answer.INCONCLUSIVE:
@@ -178,7 +190,8 @@ def rulings_of(evidence: Sequence[Evidence], alpha: float) -> list[Ruling]:
 
 
 def _of_figure(found: Evidence) -> Answer:
-    if np.isnan(found.value):
+    ends = found.could_be or (found.value, found.value)
+    if np.isnan(found.value) or found.rule.holds(ends[0]) != found.rule.holds(ends[1]):
         return Answer.INCONCLUSIVE
     return Answer.GO if found.rule.holds(found.value) else Answer.NO_GO
 

@@ -12,6 +12,7 @@ import numpy as np
 from k2eval.decide.gate import Answer, Gate, Gated, Ruling
 from k2eval.decide.policy import SHARES, Rule
 from k2eval.leaderboard import ABSENT, markdown_table
+from k2eval.statistics import Estimand
 
 _MARKS = {Answer.GO: "✅", Answer.NO_GO: "❌", Answer.INCONCLUSIVE: "❔"}
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -43,15 +44,15 @@ def gate_words(gate: Gate) -> str:
     """Return the sentence that says what the answers mean."""
     alpha = 100 - gate.policy.confidence
     if not gate.tests:
-        return "No rule needed a test."
+        return "No rule needed a test: figures are those of these samples."
     rules = (
         "the one rule that tests"
         if gate.tests == 1
         else f"all {gate.tests} tests together (Holm), so that intervals are wider than that of one test"
     )
     return (
-        f"Intervals are two-sided and clustered by question. The chance of any false answer is at most {alpha:.3g} % "
-        f"over {rules}."
+        f"Intervals are two-sided, clustered by question, and {Estimand.LIKE_THESE.value}. The chance of any false "
+        f"answer is at most {alpha:.3g} % over {rules}."
     )
 
 
@@ -96,6 +97,7 @@ def _fields(ruling: Ruling) -> dict[str, object]:
         "rule": ruling.rule.words,
         "definition": ruling.rule.model_dump(mode="json", exclude_defaults=True),
         "answer": ruling.answer.value,
+        "estimand": ruling.estimand,
         "value": _json(ruling.evidence.value),
         "low": _json(ruling.low),
         "high": _json(ruling.high),
@@ -126,7 +128,8 @@ def gate_junit(gate: Gate) -> str:
             case = ElementTree.SubElement(
                 suite, "testcase", name=_xml(ruling.rule.words), classname=_xml(gated.run.info.name)
             )
-            words = f"{_number(ruling.evidence.value, ruling.rule)} {_interval(ruling)}: {ruling.reason}"
+            figure = f"{_number(ruling.evidence.value, ruling.rule)} {_interval(ruling)} {ruling.estimand}"
+            words = f"{figure}: {ruling.reason}"
             if ruling.answer is not Answer.GO:
                 kind = "failure" if ruling.answer is Answer.NO_GO else "error"
                 element = ElementTree.SubElement(
@@ -150,7 +153,20 @@ def _interval(ruling: Ruling) -> str:
     if not np.isfinite(ruling.confidence):
         return ABSENT
     ends = (_number(end, ruling.rule) for end in (ruling.low, ruling.high))
-    return f"{' … '.join(ends)} ({100 * ruling.confidence:.3g} %)"
+    return f"{' … '.join(ends)} ({_percent(ruling.confidence)} %)"
+
+
+def _percent(confidence: float) -> str:
+    """Return a confidence in percent, which never rounds to 100.
+
+    >>> _percent(0.95), _percent(1 - 0.05 / 3), _percent(0.9995833), _percent(1 - 1e-12)
+    ('95', '98.3', '99.96', '99.9999999999')
+    """
+    for digits in range(1, 16):
+        text = f"{100 * confidence:.{digits}f}".rstrip("0").rstrip(".")
+        if text != "100":
+            break
+    return text
 
 
 def _json(value: float) -> float | None:

@@ -14,7 +14,7 @@ from rich.status import Status
 
 from k2eval.config import RunConfig
 from k2eval.decide.contest import Contest, Entry, Rules
-from k2eval.decide.race import Result, check_protocols, check_samples, decision_words, result_of
+from k2eval.decide.race import Result, asked, check_protocols, check_samples, decision_words, result_of
 from k2eval.engines import cards_of_configs, open_engines
 from k2eval.errors import ConfigError, EngineError, first_error
 from k2eval.journal import TaskRecord, read_run, read_verdicts
@@ -102,8 +102,12 @@ class LiveRace:
         for index, contestant in enumerate(self._contestants):
             work = self._works.get(index)
             if work is None:
-                tasks: Mapping[str, TaskRecord] = read_run(contestant.out).tasks
-                found = {name: (task.title, task.hashes, task.repeats) for name, task in tasks.items()}
+                run = load_run(contestant.out)
+                tasks: Mapping[str, TaskRecord] = {name: task.info for name, task in run.benchmarks.items()}
+                found = {
+                    name: (task.info.title, asked(task.info, task.questions), task.info.repeats)
+                    for name, task in run.benchmarks.items()
+                }
             else:
                 tasks = {questions.task.name: work.describe_task(questions) for questions in work.sets}
                 found = {

@@ -39,10 +39,10 @@ class Rule(Record):
     measure: Measure | None = None
     against: PathText = BASELINE
     """The other run of a difference: ``baseline``, or a run directory."""
-    not_worse_by: Annotated[Number, Field(ge=0, le=100)] | None = None
+    not_worse_by: Annotated[Number, Field(ge=0, lt=100)] | None = None
     better: Literal[True] | None = None
-    at_least: Annotated[Number, Field(ge=0, le=100)] | None = None
-    below: Annotated[Number, Field(ge=0)] | None = None
+    at_least: Annotated[Number, Field(gt=0, le=100)] | None = None
+    below: Annotated[Number, Field(gt=0)] | None = None
     test: bool = False
     """Whether a share below a limit must be shown for questions like these; else the samples of the run count."""
 
@@ -65,6 +65,8 @@ class Rule(Record):
         fitting = [name for name in _CONDITIONS if (name == "below") == (self.measure is not None)]
         if len(conditions) != 1 or conditions[0] not in fitting:
             raise ValueError(f"expected {_one_of(fitting)}, got {' and '.join(conditions) or 'none'}")
+        if self.below is not None and self.measure in SHARES and self.below > 100:
+            raise ValueError(f"below: expected at most 100 percent, which every share is, got {self.below:g}")
         if self.test and self.measure not in SHARES:
             raise ValueError(f"test: expected a rule on {_one_of(list(SHARES))}; rules on scores always test")
         if self.over and self.average is None:

@@ -138,30 +138,47 @@ def benches_of(runs: Sequence[RunScores], tasks: Sequence[str] = ()) -> list[Ben
 
 
 def _bench(name: str, sides: Sequence[TaskScores]) -> Bench:
-    first = sides[0]
-    means = question_means(first.scores)
-    questions = int(np.isfinite(means).sum())
-    if questions == 0:
+    if not all(side.graded for side in sides):
         raise ConfigError(f"{name}: expected scores to learn from, got none. Finish the run first.")
+    first = sides[0]
     if len(sides) == 2:
-        second = sides[1]
-        shared = [question for question in first.questions if question in set(second.questions)]
-        rows = [[side.questions.index(question) for question in shared] for side in sides]
-        noise = PairNoise.of_pair(first.scores[rows[0]], second.scores[rows[1]])
-        questions, source = len(shared), "two runs"
+        rows = [{question: row for row, question in enumerate(side.questions)} for side in sides]
+        shared = [question for question in first.questions if question in rows[1]]
+        tables = [
+            side.scores[[row_of[question] for question in shared]]
+            for side, row_of in zip(sides, rows, strict=True)
+        ]
+        together = np.isfinite(question_means(tables[0]) + question_means(tables[1]))
+        questions, source = int(together.sum()), "two runs"
+        if not questions:
+            raise ConfigError(
+                f"{name}: expected runs that share questions, got two without a score on the same one. Name one "
+                "run, or two on the same questions."
+            )
+        noise = PairNoise.of_pair(*tables)
+        counts = np.isfinite(tables[0][:, : tables[1].shape[1]]).sum(axis=1)
     else:
         noise, source = PairNoise.of_run(first.scores), "one run"
+        questions = int(np.isfinite(question_means(first.scores)).sum())
+        counts = np.isfinite(first.scores).sum(axis=1)
+    if counts.max() < 2:
+        source += " of one repeat, and a guess"
     if questions < _FEW_QUESTIONS:
-        source += f" of only {questions} questions"
-    known = np.isfinite(first.scores)
+        source += f"; only {questions} question{'s' if questions > 1 else ''}"
     return Bench(
         title=first.info.title or name,
         questions=questions,
         repeats=first.info.repeats,
         noise=noise,
         source=source,
-        tokens=float(first.recipe_tokens[known].mean()),
+        tokens=float(np.mean([_tokens_of(side) for side in sides])),
     )
+
+
+def _tokens_of(task: TaskScores) -> float:
+    """Return the mean tokens of a sample, with all questions alike: ``--until`` asks the hard ones more often."""
+    tokens = np.where(np.isfinite(task.scores), task.recipe_tokens.astype(float), np.nan)
+    return float(np.nanmean(question_means(tokens)))
 
 
 def power_of(
@@ -222,10 +239,15 @@ def power_table(lines: Sequence[Power]) -> tuple[list[str], list[list[str]]]:
 def _cells(line: Power) -> list[str]:
     needed = [line.needed[estimand] for estimand in Estimand]
     return [
-        *(f"± {100 * line.detectable[estimand]:.1f}" for estimand in Estimand),
-        f"± {100 * line.floor:.1f}",
+        *(_size(line.detectable[estimand]) for estimand in Estimand),
+        _size(line.floor),
         *("none" if repeats is None else f"{repeats:,}" for repeats in needed),
     ]
+
+
+def _size(difference: float) -> str:
+    """Return a difference in points; none is larger than the scale."""
+    return f"± {100 * difference:.1f}" if difference < 1 else "none"
 
 
 EXPLANATION = (

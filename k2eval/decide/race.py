@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from k2eval.decide.contest import Contest, Entry, Rules
 from k2eval.decide.power import amount
 from k2eval.errors import ConfigError
+from k2eval.journal import TaskRecord
 from k2eval.leaderboard import ABSENT, RunScores, differences
 from k2eval.statistics import Scores
 
@@ -54,7 +55,7 @@ def entries_of(runs: Sequence[RunScores], tasks: Sequence[str] = ()) -> list[Ent
         others = [
             run.path
             for run, side in zip(runs, sides, strict=True)
-            if side.info.hashes != sides[0].info.hashes
+            if asked(side.info, side.questions) != asked(sides[0].info, sides[0].questions)
         ]
         if others:
             raise ConfigError(
@@ -64,11 +65,26 @@ def entries_of(runs: Sequence[RunScores], tasks: Sequence[str] = ()) -> list[Ent
             name, {str(run.path): side.info.protocol_label for run, side in zip(runs, sides, strict=True)}
         )
         repeats = min(side.info.repeats for side in sides)
-        entry = Entry(name, sides[0].info.title or name, tuple(sorted(sides[0].info.hashes)), repeats)
+        questions = tuple(sorted(asked(sides[0].info, sides[0].questions)))
+        if not questions:
+            raise ConfigError(
+                f"{runs[0].path}: expected a finished run, got no sample of {name}. Finish it first."
+            )
+        entry = Entry(name, sides[0].info.title or name, questions, repeats)
         for run in runs:
             check_samples(run, entry)
         entries.append(entry)
     return entries
+
+
+def asked(info: TaskRecord, seen: Iterable[str]) -> dict[str, str]:
+    """Return the questions of a run's benchmark, each with what tells it from others.
+
+    Args:
+        info: The benchmark in ``run.json``. Runs of k2eval 0.1.0 do not name their questions there.
+        seen: Questions that have verdicts.
+    """
+    return dict(info.hashes) or dict.fromkeys(seen, info.fingerprint)
 
 
 def check_protocols(task: str, protocols: Mapping[str, str]) -> None:
@@ -102,10 +118,11 @@ def check_samples(run: RunScores, entry: Entry) -> None:
             "without --until."
         )
     there = int((np.isfinite(task.scores) | task.lost)[:, : entry.repeats].sum())
-    if there < entry.samples:
+    planned = task.info.questions * entry.repeats
+    if there < entry.samples or task.info.questions > len(entry.questions):
         raise ConfigError(
-            f"{run.path}: expected a finished run, got {there:,} of {entry.samples:,} samples of {entry.name}. Those "
-            "that are there may be the easy ones; finish the run with its own command."
+            f"{run.path}: expected a finished run, got {there:,} of {max(entry.samples, planned):,} samples of "
+            f"{entry.name}. Those that are there may be the easy ones; finish the run with its own command."
         )
 
 

@@ -9,6 +9,9 @@ from .channel import (
     CREW as CREW,
     Channel as Channel,
 )
+from .number import (
+    within_tolerance as within_tolerance,
+)
 from .orders import (
     CrewSettings as CrewSettings,
 )
@@ -46,4 +49,5 @@ __all__ = [
     "item_of_row",
     "score_file",
     "tidy",
+    "within_tolerance",
 ]

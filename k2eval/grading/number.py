@@ -87,9 +87,18 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
         reason = "no plain number in the answer" if reading is None else f"outside of {low} to {high}"
         return Grade.of(Outcome.NO_ANSWER, reason=reason)
     residual = reading - gold
-    right = abs(residual) <= question.metadata.get("tolerance", 0.0) + 1e-9
-    outcome = Outcome.CORRECT if right else Outcome.WRONG
+    outcome = Outcome.CORRECT if within_tolerance(question, reading) else Outcome.WRONG
     return Grade.of(outcome, f"{reading:.10g}", reading=reading, residual=residual)
+
+
+def within_tolerance(question: Question, reading: float) -> bool:
+    """Return whether a number is as near to the gold as the question asks for.
+
+    >>> near = Question(task="t", id="1", messages=(), gold="-0.77", metadata={"tolerance": 0.5})
+    >>> within_tolerance(near, -0.3), within_tolerance(near, 0.3)
+    (True, False)
+    """
+    return abs(reading - float(question.gold)) <= float(question.metadata.get("tolerance", 0.0)) + 1e-9
 
 
 def number_of(value: Json) -> float | None:

@@ -9,6 +9,7 @@ from .lm_eval import (
     with_chat as with_chat,
 )
 from .lm_eval_model import (
+    no_protocol as no_protocol,
     register as register,
 )
 from .publication import (
@@ -24,6 +25,7 @@ __all__ = [
     "Published",
     "add_to_path",
     "export_run",
+    "no_protocol",
     "publish",
     "register",
     "tracking",

@@ -33,6 +33,14 @@ from k2eval.system import exit_code, terminal
 NAME = "k2eval"
 
 
+def no_protocol(name: str) -> str:
+    """Return why no protocol of others can be asked for through lm-eval."""
+    return (
+        f"Expected no protocol, since lm-eval itself writes the prompts and the sampling, got {name!r:.50}. Leave it "
+        "out, or ask with `k2eval run --protocol`."
+    )
+
+
 class K2EvalModel(LM):  # type: ignore[misc]  # lm-eval has no types
     """The model of ``--model k2eval``.
 
@@ -55,6 +63,7 @@ class K2EvalModel(LM):  # type: ignore[misc]  # lm-eval has no types
         batch_size: Ignored, like the next two arguments of lm-eval: the runner keeps the engine full.
         max_batch_size: Ignored.
         device: Ignored.
+        protocol: None, since lm-eval itself writes the prompts.
         engine_arguments: Arguments of the engine, such as ``max_model_len=8192``.
 
     Raises:
@@ -80,6 +89,7 @@ class K2EvalModel(LM):  # type: ignore[misc]  # lm-eval has no types
         batch_size: int | str | None = None,
         max_batch_size: int | None = None,
         device: str | None = None,
+        protocol: str | None = None,
         **engine_arguments: Any,
     ) -> None:
         super().__init__()
@@ -98,11 +108,8 @@ class K2EvalModel(LM):  # type: ignore[misc]  # lm-eval has no types
             },
             sets=[f"engine.{key}={json.dumps(value)}" for key, value in arguments.items()],
         )  # fmt: skip
-        if self._config.protocol is not None:
-            raise ConfigError(
-                f"Expected no protocol, since lm-eval itself writes the prompts, got {self._config.protocol!r} in "
-                f"{config}. Leave it out, or ask with `k2eval run`."
-            )
+        if protocol is not None or self._config.protocol is not None:
+            raise ConfigError(no_protocol(protocol or str(self._config.protocol)))
         self._max_tokens = max_gen_toks
         thinking = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
         self._chat_template: dict[str, Json] = {**(chat_template_args or {}), **thinking}

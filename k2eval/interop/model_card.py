@@ -72,7 +72,7 @@ def _section(run: Run, board: Leaderboard) -> str:
         f"![Scores with 95 % intervals]({PICTURES}/scores.svg)",
         markdown_table([title.replace("\n", " ") for title in header], rows),
         "Scores are avg@k in percent: the mean over questions of each question's mean over k responses, with 95 % "
-        "intervals clustered by question.",
+        "intervals on questions like these, clustered by question.",
         "\n".join(f"- {cells.in_markdown(line)}" for line in (*notes.lines(), *board.notes, *_settings(run))),
     ]
     return "\n\n".join(parts) + "\n"

@@ -17,6 +17,7 @@ from .columns import (
     Benchmark as Benchmark,
     differences as differences,
     group_title as group_title,
+    identity_of as identity_of,
     thinking_in_words as thinking_in_words,
 )
 from .contamination import (
@@ -33,6 +34,11 @@ from .load import (
     distinct_names as distinct_names,
     load_run as load_run,
     load_runs as load_runs,
+)
+from .once import (
+    Asked as Asked,
+    asked_of as asked_of,
+    left_out as left_out,
 )
 from .render import (
     LEGEND as LEGEND,
@@ -58,12 +64,14 @@ __all__ = [
     "LEGEND",
     "OUTCOMES",
     "SAFETY",
+    "Asked",
     "Benchmark",
     "Contamination",
     "Leaderboard",
     "Order",
     "RunScores",
     "TaskScores",
+    "asked_of",
     "board_tables",
     "build",
     "cells",
@@ -72,6 +80,8 @@ __all__ = [
     "distinct_names",
     "grid",
     "group_title",
+    "identity_of",
+    "left_out",
     "load_run",
     "load_runs",
     "markdown_table",

@@ -100,15 +100,23 @@ def benchmark_of(name: str, runs: Sequence[RunScores]) -> Benchmark:
         settings=settings,
         means=means,
         identities=tuple(
-            _identity(name, question, [runs[i].tasks[name] for i in having]) for question in questions
+            identity_of(name, question, [runs[i].tasks[name] for i in having]) for question in questions
         ),
         error_unit=runs[having[0]].tasks[name].error_unit,
         numeric=info.error_unit is not None,
     )
 
 
-def _identity(name: str, question: str, tasks: Sequence[TaskScores]) -> str:
-    """Return what any of the runs tells: a run that asked both benchmarks tells near duplicates, too."""
+def identity_of(name: str, question: str, tasks: Sequence[TaskScores]) -> str:
+    """Return what is equal for the same question of another benchmark, as any of the runs tells it.
+
+    A run that asked both benchmarks tells near duplicates, too.
+
+    Args:
+        name: The benchmark.
+        question: Id of the question.
+        tasks: The benchmark's verdicts in several runs.
+    """
     twin = next((task.info.twins[question] for task in tasks if question in task.info.twins), None)
     known = (task.info.identity_of(question) for task in tasks)
     return twin or next(filter(None, known), f"{name}/{question}")

@@ -16,7 +16,8 @@ from k2eval.leaderboard.render import details, header_of, published_tables, size
 from k2eval.pages import render
 
 LEGEND = (
-    "Scores are avg@k in percent, averaged over questions, with 95 % intervals clustered by question. "
+    "Scores are avg@k in percent, averaged over questions, with 95 % intervals on questions like these, "
+    "clustered by question. "
     "Bold on green: the best of the column; ≈ on pale green: in its group, since no difference from it is shown."
 )
 

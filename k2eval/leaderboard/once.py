@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from k2eval.leaderboard.columns import Benchmark, Row
+from k2eval.leaderboard.columns import Benchmark, Row, identity_of
+from k2eval.leaderboard.scores import TaskScores
 from k2eval.statistics import Array, Estimate
 
 
@@ -19,7 +21,8 @@ class Once:
 
     def __init__(self, members: Sequence[Benchmark]) -> None:
         self.members = members
-        self._left_out, self.notes = _left_out(members)
+        asked = [Asked(each.name, each.title, each.questions, each.identities) for each in members]
+        self._left_out, self.notes = left_out(asked)
 
     @property
     def counted(self) -> list[Benchmark]:
@@ -41,13 +44,39 @@ class Once:
         out = self._left_out[member.name]
         if not out:
             return row.estimates[member.name]
-        task = row.run.tasks[member.name]
-        return task.only(np.array([question not in out for question in task.questions], dtype=bool)).estimate
+        return row.run.tasks[member.name].without(out).estimate
 
 
-def _left_out(members: Sequence[Benchmark]) -> tuple[Mapping[str, frozenset[str]], tuple[str, ...]]:
-    """Return by benchmark the questions that count elsewhere, and a note for each pair that shares some."""
-    owner: dict[str, Benchmark] = {}
+class Asked(NamedTuple):
+    """The questions of a benchmark."""
+
+    name: str
+    title: str
+    questions: tuple[str, ...]
+    """Ids."""
+    identities: tuple[str, ...]
+    """For each question what is equal for the same question of another benchmark."""
+
+
+def asked_of(name: str, tasks: Sequence[TaskScores]) -> Asked:
+    """Return the questions of a benchmark.
+
+    Args:
+        name: The benchmark.
+        tasks: Its verdicts in one run or several.
+    """
+    questions = tuple(dict.fromkeys(question for task in tasks for question in task.questions))
+    identities = tuple(identity_of(name, question, tasks) for question in questions)
+    return Asked(name, tasks[0].info.title or name, questions, identities)
+
+
+def left_out(members: Sequence[Asked]) -> tuple[Mapping[str, frozenset[str]], tuple[str, ...]]:
+    """Return by benchmark the questions that count elsewhere, and a note for each pair that shares some.
+
+    >>> left_out([Asked("l", "Large", ("1", "2"), ("a", "b")), Asked("s", "Small", ("1",), ("b",))])[0]["l"]
+    frozenset({'2'})
+    """
+    owner: dict[str, Asked] = {}
     out: dict[str, set[str]] = {member.name: set() for member in members}
     shared: dict[tuple[str, str], int] = {}
     for member in sorted(members, key=lambda each: len(each.questions)):

@@ -13,7 +13,8 @@ from k2eval.leaderboard.columns import Benchmark, group_title
 from k2eval.leaderboard.published import ELSEWHERE, TITLES
 
 LEGEND = (
-    "Scores are avg@k in percent, averaged over questions, with 95 % intervals clustered by question. "
+    "Scores are avg@k in percent, averaged over questions, with 95 % intervals on questions like these, "
+    "clustered by question. "
     "**Bold**: the best of the column; ≈: in its group, since no difference from it is shown."
 )
 PUBLISHED = "As printed by their sources; not measured here, and not ranked with what was."

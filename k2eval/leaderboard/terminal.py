@@ -31,7 +31,7 @@ def print_table(board: Leaderboard, console: Console) -> None:
         console.print(_table(*of_one_run(board, record, notes)))
     else:
         _say(
-            "avg@k in percent, 95 % interval clustered by question; bold: best; ≈: not shown to differ from it",
+            "avg@k in percent, 95 % interval on questions like these; bold: best; ≈: not shown to differ from it",
             console,
             "italic",
         )

@@ -167,7 +167,7 @@ def _audits(
     for name, (ours, theirs) in matched.items():
         harness = known.get(theirs.harness or "")
         grader = ours.scores.info.grader.partition("/")[0]
-        if harness is None or harness.module(grader) is None or not ours.side.prompts:
+        if harness is None or harness.module(grader, name) is None or not ours.side.prompts:
             continue
         audit = audit_run(
             folder, harnesses=[harness.name], tasks=[name], data=data, include=include, workers=workers

@@ -24,7 +24,7 @@ from k2eval.texts import as_line
 MOST_VALUES = 24
 """Most values of a tag that is broken down by unasked; a tag with more, such as a contest's date, must be named."""
 EXPLANATION = (
-    "Percent, with 95 % intervals clustered by question. pass@k: at least one of k repeats is right (unbiased); "
+    "Percent, with 95 % intervals on questions like these. pass@k: at least one of k repeats is right (unbiased); "
     "maj@k: the most frequent answer of k repeats is right (ties by first seen)."
 )
 

@@ -30,15 +30,19 @@ _MOST = 32
 _PASSED = ("K2EVAL_DATA",)
 
 
-def workers_here(workers: int | None, has_nodes: bool) -> int:
+def workers_here(workers: int | None, has_nodes: bool, answers: int) -> int:
     """Return the number of grading processes on the driver's host.
+
+    >>> workers_here(None, False, answers=1)
+    1
 
     Args:
         workers: Number that the user asks for; None leaves it to k2eval.
         has_nodes: Whether other nodes take those beyond the cores of this host.
+        answers: Number of answers to grade; each process imports for a second or two, so that no more are started.
     """
     if workers is None:
-        return cores.for_grading()
+        return max(1, min(cores.for_grading(), answers))
     return min(workers, cores.count()) if has_nodes else workers
 
 
@@ -127,7 +131,7 @@ class NodeGraders:
             self._behind = 0
             return _MOST
         elsewhere = sum(self._sizes[node] for node in self._programs)
-        return self._wanted - workers_here(self._wanted, True) - elsewhere
+        return self._wanted - min(self._wanted, cores.count()) - elsewhere
 
     def _start(self, node: NodeRoom, size: int) -> None:
         from k2eval.engines.ray import NodeProgram, Program

@@ -66,6 +66,13 @@ class TaskProgress:
         sums = np.array([self.sums.get(question, 0.0) for question in asked])
         return running_interval(sums, counts, self.total, pending)
 
+    @property
+    def mean(self) -> float:
+        """The mean score: over questions once each was asked, as the interval is; over samples before."""
+        if self.interval is None:
+            return self.score / self.scored
+        return float(np.mean([total / self.counts[question] for question, total in self.sums.items()]))
+
     def in_words(self) -> tuple[str, ...]:
         """Return the cells of `SHOWN`; no failure is an empty text."""
         failed = sum(count for outcome, count in self.outcomes.items() if outcome.is_infrastructure)
@@ -81,7 +88,7 @@ class TaskProgress:
         """Return the score so far in percent, with its interval once there is one."""
         if not self.scored:
             return "-"
-        mean = f"{100 * self.score / self.scored:.1f}{unit}"
+        mean = f"{100 * self.mean:.1f}{unit}"
         interval = self.interval
         return mean if interval is None else f"{mean} ({100 * interval[0]:.1f}–{100 * interval[1]:.1f})"
 

@@ -134,7 +134,7 @@ class Runner:
             cluster = self.config.fleet.cluster
             pool = await stack.enter_async_context(
                 GradingPool(
-                    workers_here(self.config.workers, cluster is not None),
+                    workers_here(self.config.workers, cluster is not None, len(missing)),
                     graders=graders,
                     idle=cores.are_few(),
                     nodes=cluster is not None,

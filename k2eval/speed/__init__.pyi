@@ -4,6 +4,7 @@ from .command import (
     loads as loads,
     numbers as numbers,
     speed_command as speed_command,
+    temperature_of as temperature_of,
 )
 from .figures import (
     figures_of as figures_of,
@@ -31,5 +32,6 @@ __all__ = [
     "spec_check_command",
     "speed_command",
     "start_command",
+    "temperature_of",
     "tune_command",
 ]

@@ -17,6 +17,7 @@ from k2eval.config import RunConfig, load_config
 from k2eval.engines import Load, Prompt, Target
 from k2eval.engines.vllm import kept_on_failure
 from k2eval.errors import ConfigError
+from k2eval.protocols import NO_PROTOCOL
 from k2eval.records import Message, digest
 from k2eval.speed.figures import Figures, figures_of
 from k2eval.speed.load import put
@@ -24,7 +25,7 @@ from k2eval.speed.memory import Peak, watch
 from k2eval.speed.report import print_tables, write
 from k2eval.statistics import subtract_counts
 from k2eval.system import terminal
-from k2eval.tasks import task_files
+from k2eval.tasks import load_questions, load_tasks, task_files
 
 N = TypeVar("N", int, float)
 WARM_UP = 2
@@ -117,6 +118,21 @@ def loads(
     return (*levels, *arrivals)
 
 
+def temperature_of(given: float | None, task: str | None, config: RunConfig) -> float:
+    """Return the temperature of a measurement: the one that was given, that of the protocol, or 1.0.
+
+    Args:
+        given: The temperature that the user names; None for none.
+        task: The task whose questions are asked; None for random prompts.
+        config: The configuration, which may name a protocol.
+    """
+    overrides = config.overrides_of(task) if task else None
+    if given is not None or task is None or overrides is None or overrides.protocol in (None, NO_PROTOCOL):
+        return 1.0 if given is None else given
+    [loaded] = load_tasks([task], {task: overrides}, config.include_path)
+    return loaded.sampling.temperature
+
+
 def speed_command(options: SpeedOptions) -> int:
     """Measure, write and print; return 1 if a request failed."""
     console = terminal()
@@ -174,8 +190,6 @@ def _prompts(load: Load, questions: list[tuple[Message, ...]], label: str, count
 
 
 def _questions(task: str, config: RunConfig) -> list[tuple[Message, ...]]:
-    from k2eval.tasks import load_questions, load_tasks
-
     [loaded] = load_tasks([task], {task: config.overrides_of(task)}, config.include_path)
     questions = load_questions(loaded, data=config.data, limit=config.limit)
     return [question.messages for question in questions.questions()]

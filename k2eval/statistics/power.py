@@ -8,7 +8,7 @@ from math import ceil, isfinite
 import numpy as np
 from scipy.special import ndtri
 
-from k2eval.statistics.estimate import Scores
+from k2eval.statistics.estimate import Scores, question_means
 from k2eval.statistics.race import Estimand
 
 NOISE_RATIO = 0.1
@@ -26,11 +26,12 @@ class PairNoise:
     """Variance between questions of their true differences; it remains however often they are asked."""
 
     @classmethod
-    def of_pair(cls, first: Scores, second: Scores) -> PairNoise:
+    def of_pair(cls, first: Scores, second: Scores, *, ratio: float = NOISE_RATIO) -> PairNoise:
         """Return the noise that two runs on the same questions show.
 
         Both parts are those of a one-way analysis of variance of the differences, row by row. Rows may have different
-        numbers of repeats: those with many are the hard questions of a run that was made with ``--until``.
+        numbers of repeats: those with many are the hard questions of a run that was made with ``--until``. One repeat
+        of each question does not tell the parts from each other; then the second is ``ratio`` times the first, a guess.
 
         >>> rng = np.random.default_rng(0)
         >>> noise = PairNoise.of_pair(*(rng.random((400, 16)) < 0.5 for _ in range(2)))
@@ -43,7 +44,8 @@ class PairNoise:
         gaps, counts = gaps[known.any(axis=1)], known.sum(axis=1)[known.any(axis=1)]
         several = counts > 1
         if several.sum() < 2:
-            return cls(float(np.nanmean(gaps**2)) if gaps.size else 0.0, 0.0)
+            total = float(np.nanmean(gaps**2)) if gaps.size else 0.0
+            return cls(total / (1 + ratio), total * ratio / (1 + ratio))
         repeats = float(np.nanvar(gaps[several], axis=1, ddof=1).mean())
         noise_of_means = repeats * float((1 / counts).mean())
         return cls(repeats, max(0.0, float(np.nanmean(gaps, axis=1).var(ddof=1)) - noise_of_means))
@@ -53,15 +55,19 @@ class PairNoise:
         """Return the noise to expect between a run and one like it.
 
         A single run tells the noise of its repeats, which the other run has, too. It does not tell how differently two
-        checkpoints find the same question; that part is ``ratio`` times the other, a guess.
+        checkpoints find the same question; that part is ``ratio`` times the other, a guess. A run with one repeat of
+        each question does not tell how far its chances lie apart; then half of the spread of its scores is noise.
+
+        >>> PairNoise.of_run(np.array([[1.0], [0.0]])).repeats
+        0.25
         """
-        means = np.nanmean(np.where(np.isfinite(scores).any(axis=1, keepdims=True), scores, 0.0), axis=1)
+        means = question_means(scores)
+        mean = float(np.nanmean(means)) if np.isfinite(means).any() else 0.0
         counts = np.isfinite(scores).sum(axis=1)
         several = counts > 1
+        noise = mean * (1 - mean) / 2
         if several.any():
             noise = float(np.nanvar(scores[several], axis=1, ddof=1).mean())
-        else:
-            noise = float((means * (1 - means)).mean()) / 2
         return cls(2 * noise, 2 * noise * ratio)
 
     @classmethod

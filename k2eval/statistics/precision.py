@@ -34,6 +34,8 @@ class Stage(NamedTuple):
     """Sum of each question's scores; shape (questions,)."""
     counts: Counts
     """Number of its scores, at least one each."""
+    empty: NDArray[np.bool_] | None = None
+    """Questions without any score in the stage, whose sum and count are a guess; None if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def precise_mean(stages: Sequence[Stage], half_width: float, confidence: float =
         confidence: The interval's confidence.
     """
     questions = len(stages[0].sums)
-    weights = _weights(stages, half_width, confidence, len(stages))
+    weights = _moved(_weights(stages, half_width, confidence, len(stages)), stages)
     noise = _noise(stages)
     values = sum(weight * stage.sums / stage.counts for weight, stage in zip(weights, stages, strict=True))
     variance = sum(
@@ -165,15 +167,14 @@ def weighted_scores(
     stages = stages_of(scores, half_width, confidence, there)
     if not stages:
         return scores
-    weights = _weights([stage for stage, _ in stages], half_width, confidence, len(stages))
+    only = [stage for stage, _ in stages]
+    weights = _moved(_weights(only, half_width, confidence, len(stages)), only)
     known = np.isfinite(scores)
     members = [member & known for _, member in stages]
     total = np.maximum(np.sum(members, axis=0).sum(axis=1), 1)
-    # A question that has no sample of a stage has its mean over all of them there, as in `stage_of`.
-    lost = sum(weight * ~member.any(axis=1) for weight, member in zip(weights, members, strict=True))
     result = np.full(scores.shape, np.nan)
-    for weight, member, (stage, _) in zip(weights, members, stages, strict=True):
-        factor = (weight * total / stage.counts + lost)[:, None]
+    for weight, member, stage in zip(weights, members, only, strict=True):
+        factor = (weight * total / stage.counts)[:, None]
         result = np.where(member, scores * factor, result)
     return result
 
@@ -211,6 +212,27 @@ def _weights(stages: Sequence[Stage], half_width: float, confidence: float, coun
         first[fold] = late / (early + late)
     share = second / (second + third)
     return np.array([first, (1 - first) * share, (1 - first) * (1 - share)])[:count]
+
+
+def _moved(weights: Array, stages: Sequence[Stage]) -> Array:
+    """Return the weights with those of empty stages moved to another stage of the question, a later one if there is.
+
+    A stage is empty where the question already has the most repeats that it may get, or where all of its samples
+    failed on our side. The pilot decides about the former, so its own mean is the last resort: more weight for pilots
+    that went well or badly would make a bias.
+    """
+    moved = weights.copy()
+    filled = [
+        np.ones(len(stage.sums), dtype=bool) if stage.empty is None else ~stage.empty for stage in stages
+    ]
+    for index in range(len(stages)):
+        left = ~filled[index]
+        for other in (*range(index + 1, len(stages)), *range(index - 1, -1, -1)):
+            here = left & filled[other]
+            moved[other, here] += moved[index, here]
+            moved[index, here] = 0.0
+            left &= ~here
+    return moved
 
 
 def _noise(stages: Sequence[Stage]) -> Array:
@@ -278,7 +300,7 @@ def stages_of(
 
 
 def stage_of(scores: Scores, member: NDArray[np.bool_]) -> Stage:
-    """Return the stage of these samples; a question that has lost all of them counts as one sample of its own mean.
+    """Return the stage of these samples; a question without any counts as one sample of its own mean, and is marked.
 
     Args:
         scores: Shape (questions, repeats), NaN without a score.
@@ -289,4 +311,7 @@ def stage_of(scores: Scores, member: NDArray[np.bool_]) -> Stage:
     counts = chosen.sum(axis=1)
     sums = np.where(chosen, scores, 0.0).sum(axis=1)
     means = np.where(known, scores, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    return Stage(np.where(counts == 0, means, sums), np.maximum(counts, 1).astype(np.intp))
+    empty = counts == 0
+    return Stage(
+        np.where(empty, means, sums), np.maximum(counts, 1).astype(np.intp), empty if empty.any() else None
+    )

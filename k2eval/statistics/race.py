@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from k2eval.statistics.estimate import Array, Scores
 from k2eval.statistics.sequential import SequentialTest, draws_for, spending
+from k2eval.statistics.signs import Signs
 from k2eval.statistics.strays import Strays
 
 Decision = Literal["better", "worse", "equivalent"]
@@ -28,6 +29,8 @@ _NOISE_QUESTIONS = 10
 _MOST_SIZES = 64
 """Distinct sizes of differences up to which signs are drawn for all differences of a size at once."""
 _LARGEST_DRAW = 4_000_000
+_SAME = 1e-9
+"""Relative difference below which two statistics are equal."""
 
 
 class Estimand(StrEnum):
@@ -166,7 +169,7 @@ class Race:
         self._test.look(rows, self._shares)
         self._decide(parts)
         return tuple(
-            self._decided.get(index) or self._standing(index, parts, self._alpha / len(self.hypotheses), None)
+            self._decided.get(index) or self._standing(index, parts, len(self.hypotheses), None)
             for index in range(len(self.hypotheses))
         )
 
@@ -195,13 +198,13 @@ class Race:
         again = True
         while again and len(self._decided) < count:
             again = False
-            level = self._alpha / (count - len(self._decided))
+            among = count - len(self._decided)
             for index in range(count):
                 if index in self._decided:
                     continue
-                standing = self._standing(index, parts, level, self._margin)
+                standing = self._standing(index, parts, among, self._margin)
                 if standing.decision:
-                    simultaneous = self._standing(index, parts, self._alpha / count, None)
+                    simultaneous = self._standing(index, parts, count, None)
                     self._decided[index] = Standing(
                         standing.value,
                         simultaneous.low,
@@ -213,11 +216,15 @@ class Race:
                     again = True
 
     def _standing(
-        self, index: int, parts: dict[tuple[int, int, int], _Part], level: float, margin: float | None
+        self, index: int, parts: dict[tuple[int, int, int], _Part], among: int, margin: float | None
     ) -> Standing:
+        """Return the standing of a hypothesis among so many that share the level."""
         members = self._parts_of(self.hypotheses[index], parts)
-        rejected, critical = self._test.boundary(index, level)
+        level = self._alpha / among
         value = float(sum(weight * part.value for weight, part in members))
+        rejected, critical = self._rejected(index, among, value), self._test.boundary(index, level).critical
+        if not rejected:  # then the interval holds 0
+            critical = max(critical, abs(value) * (1 + _SAME))
         ends = _ends(value, members, critical, level * spending(self._shares[index]))
         if ends is not None:
             self._intervals[index, level] = ends
@@ -230,6 +237,16 @@ class Race:
             decision = "equivalent"
         pairs = sum(part.pairs for _, part in members)
         return Standing(value, low, high, decision, None, pairs)
+
+    def _rejected(self, index: int, among: int, value: float) -> bool:
+        """Return whether a hypothesis is rejected among so many, and the difference still has the sign of then.
+
+        A closed test needs a rejection at the level of each smaller number of hypotheses, too. Where paths tie, a
+        stricter level may reject without a wider one. A level that opens late looks back, at a difference that may
+        have turned since.
+        """
+        boundaries = (self._test.boundary(index, self._alpha / count) for count in range(among, 0, -1))
+        return all(boundary.rejected and boundary.sign * value > 0 for boundary in boundaries)
 
 
 def _share(members: list[tuple[float, _Part]]) -> float:
@@ -272,9 +289,7 @@ class _Questions:
         self._questions = questions
         self._repeats = repeats
         self._total = questions * repeats
-        signs = rng.integers(0, 2, (1 + draws, questions), dtype=np.int8)
-        self._signs: NDArray[np.float32] = (2 * signs - 1).astype(np.float32)
-        self._signs[0] = 1.0
+        self._signs = Signs(draws, questions, rng)
 
     def parts(self, gaps: Mapping[Pair, Scores]) -> dict[Pair, _Part]:
         """Return the difference of each pair of contestants; one product makes the flips of all."""
@@ -282,12 +297,12 @@ class _Questions:
         counts = {pair: mask.sum(axis=1) for pair, mask in known.items()}
         filled = {pair: np.where(known[pair], table, 0.0) for pair, table in gaps.items()}
         means = {pair: table.sum(axis=1) / np.maximum(counts[pair], 1) for pair, table in filled.items()}
-        flips = self._signs @ np.column_stack(list(means.values())).astype(np.float32)
+        flips = self._signs.sums(np.column_stack(list(means.values())))
         parts = {}
         for column, pair in enumerate(gaps):
             squares = float(np.vdot(filled[pair], filled[pair]))
             within = max(0.0, squares - float(counts[pair] @ means[pair] ** 2))
-            parts[pair] = self._part(means[pair], counts[pair], within, flips[:, column].astype(np.float64))
+            parts[pair] = self._part(means[pair], counts[pair], within, flips[:, column])
         return parts
 
     def _part(self, means: Array, counts: NDArray[np.intp], within: float, flips: Array) -> _Part:
@@ -297,8 +312,7 @@ class _Questions:
             return _Part(0.0, 0.0, flips, 0.0, 0, 0.0, 0, self._total, None)
         between = float(means @ means) / n
         value = float(means.sum()) / n
-        flips /= n
-        flips[0] = value
+        flips = flips / n
         centred = means[there] - value
         return _Part(
             value=value,

@@ -18,6 +18,10 @@ _WORK = 60_000_000
 """Signs times hypotheses that a look has time for."""
 _DRAWS_PER_LEVEL = 10
 """Sign patterns that the smallest level may reject at the end, at least."""
+MOST_PATHS = 150_000_000
+"""Largest product of hypotheses and sign patterns: their statistics are held at each look."""
+MOST_SIGNS = 8_000_000_000
+"""Largest product of questions and sign patterns, of which each is a bit."""
 _TIE = 1e-9
 """Statistics that differ by less, relative to the largest, are equal."""
 
@@ -43,11 +47,19 @@ def draws_for(hypotheses: int, alpha: float, questions: int = 1000) -> int:
 
     >>> draws_for(1, 0.05), draws_for(28, 0.05), draws_for(1, 0.05, questions=30)
     (32779, 5599, 32779)
+
+    Raises:
+        ValueError: If the level of each hypothesis is so small that its patterns would fill the memory.
     """
     unit = round(1 / alpha)
     affordable = min(_MOST_DRAWS, _WORK // (questions * hypotheses))
     least = max(DRAWS + 1, _DRAWS_PER_LEVEL * hypotheses * unit, affordable)
-    return -(-least // unit) * unit - 1
+    count = -(-least // unit) * unit
+    if count * hypotheses > MOST_PATHS or count * questions > MOST_SIGNS:
+        raise ValueError(
+            f"expected a larger level or fewer hypotheses, got {alpha:g} for {hypotheses} on {questions:,} questions"
+        )
+    return count - 1
 
 
 class Boundary(NamedTuple):
@@ -55,6 +67,8 @@ class Boundary(NamedTuple):
 
     rejected: bool
     """Whether "no difference" is rejected, at this look or at an earlier one."""
+    sign: float
+    """Sign of the observed statistic at the look that rejected; 0 if none did."""
     critical: float
     """The statistic that is needed at this look, as an absolute value; infinite if none suffices."""
 
@@ -66,6 +80,8 @@ class _Look(NamedTuple):
     """Indices of the largest absolute statistics, largest first; shape (hypotheses, kept)."""
     values: Array
     """These absolute statistics."""
+    signs: Array
+    """Signs of the observed statistics; shape (hypotheses,)."""
 
 
 class _Walk:
@@ -77,7 +93,7 @@ class _Walk:
         self.removed = np.zeros(count, dtype=bool)
         self.spent = 0
         self.looks = 0
-        self.boundary = Boundary(False, np.inf)
+        self.boundary = Boundary(False, 0.0, np.inf)
 
 
 class SequentialTest:
@@ -130,7 +146,12 @@ class SequentialTest:
         shares = np.broadcast_to(np.asarray(share, dtype=float), len(sizes))
         self._count = sizes.shape[1]
         self._looks.append(
-            _Look(shares, np.take_along_axis(top, order, axis=1), np.take_along_axis(values, order, axis=1))
+            _Look(
+                shares,
+                np.take_along_axis(top, order, axis=1),
+                np.take_along_axis(values, order, axis=1),
+                np.sign(statistics[:, 0]),
+            )
         )
 
     def boundary(self, hypothesis: int, level: float) -> Boundary:
@@ -142,14 +163,16 @@ class SequentialTest:
                 look.order[hypothesis],
                 look.values[hypothesis],
                 level * spending(look.share[hypothesis]),
+                float(look.signs[hypothesis]),
             )
             walk.looks += 1
         return walk.boundary
 
-    def _step(self, walk: _Walk, order: NDArray[np.intp], values: Array, spent: float) -> None:
+    def _step(self, walk: _Walk, order: NDArray[np.intp], values: Array, spent: float, sign: float) -> None:
+        before = walk.boundary
         allowed = int(spent * self._count + _TIE) - walk.spent
         if allowed <= 0:
-            walk.boundary = Boundary(walk.boundary.rejected, np.inf)
+            walk.boundary = Boundary(before.rejected, before.sign, np.inf)
             return
         alive = ~walk.removed[order]
         order, values = order[alive], values[alive]
@@ -157,4 +180,5 @@ class SequentialTest:
         extreme = order[values > critical]
         walk.removed[extreme] = True
         walk.spent += len(extreme)
-        walk.boundary = Boundary(bool(walk.removed[0]), critical)
+        rejected = bool(walk.removed[0])
+        walk.boundary = Boundary(rejected, before.sign or sign * rejected, critical)

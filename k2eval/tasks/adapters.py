@@ -68,16 +68,22 @@ def choices(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
     """Make items with options, in an order that depends only on the question's id and the repeat index.
 
     The correct option is in the field ``answer`` and the others in the fields that ``wrong`` lists (separated by
-    commas). Or all are in a list field ``options``, and ``answer`` is the index of the correct one. The template
-    gets ``question`` and ``choices``, the options as lines ``A. …``.
+    commas). Or all are in a list field ``options``. Then ``answer`` is the index of the correct one; or ``letter`` is
+    its letter, and ``answer`` its text. The template gets ``question`` and ``choices``, the options as lines ``A. …``.
+
+    The task's option ``order: given`` keeps the options in the order of the row, in every repeat.
     """
+    kept = spec.options.get("order", "shuffled")
+    if kept not in ("given", "shuffled"):
+        raise ConfigError(f"Task {spec.task}: expected order to be given or shuffled, got {kept!r:.50}.")
     items = []
     for number, row in enumerate(rows, start=1):
         question = required(row, spec, "problem", number)
         texts, right = _options_of(row, spec, number)
         identity = item_id(row, spec, question)
         order = list(range(len(texts)))
-        random.Random(digest("option order", identity, repeat_index)).shuffle(order)
+        if kept == "shuffled":
+            random.Random(digest("option order", identity, repeat_index)).shuffle(order)
         shuffled = tuple(texts[position] for position in order)
         items.append(
             Item(
@@ -95,6 +101,8 @@ def choices(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
 
 
 def _options_of(row: Row, spec: TaskSpec, number: int) -> tuple[list[str], int]:
+    if "options" in spec.fields and "letter" in spec.fields:
+        return _options_by_letter(row, spec, number)
     if "options" in spec.fields:
         texts = row.get(spec.fields["options"])
         right = row.get(spec.fields.get("answer", "answer"))
@@ -119,6 +127,26 @@ def _options_of(row: Row, spec: TaskSpec, number: int) -> tuple[list[str], int]:
     wrong = [name.strip() for name in spec.fields["wrong"].split(",")]
     texts = [right_text, *(_text(row, name, spec, number) for name in wrong)]
     return [text.strip() for text in texts], 0
+
+
+def _options_by_letter(row: Row, spec: TaskSpec, number: int) -> tuple[list[str], int]:
+    """Return the options, and the index that the letter tells, if the answer's text is the option of that letter."""
+    letter, answer = (required(row, spec, role, number).strip() for role in ("letter", "answer"))
+    texts = row.get(spec.fields["options"])
+    listed = [str(text).strip() for text in texts] if isinstance(texts, list) else []
+    if not all(listed) or len(set(listed)) < len(listed) or not 2 <= len(listed) <= len(LETTERS):
+        raise DataError(
+            f"Task {spec.task}, row {number}: expected a list of 2 to {len(LETTERS)} different options, none empty, "
+            f"got {texts!r:.200}. Correct the row."
+        )
+    right = LETTERS.find(letter) if len(letter) == 1 else -1
+    if not 0 <= right < len(listed) or listed[right].split() != answer.split():
+        raise DataError(
+            f"Task {spec.task}, row {number}: expected the letter of the option {answer!r:.100}, got {letter!r:.20} "
+            f"for {listed!r:.200}. Correct the row."
+        )
+    place = f"Task {spec.task}, row {number}, options"
+    return [sound(text, place, text) for text in listed], right
 
 
 def required(row: Row, spec: TaskSpec, role: str, number: int) -> str:

@@ -115,6 +115,6 @@ def _bars(progress: Progress | None) -> list[Bar]:
     if progress is None:
         return []
     return [
-        Bar(name, task.done, task.total, f"{100 * task.score / task.scored:.1f} %" if task.scored else "")
+        Bar(name, task.done, task.total, task.score_in_words(" %") if task.scored else "")
         for name, task in progress.tasks.items()
     ]

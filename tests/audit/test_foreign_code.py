@@ -8,6 +8,7 @@ import pytest
 
 from k2eval.audit.foreign import (
     eval360_code,
+    eval360_functions,
     livecodebench_own,
     lm_eval_humaneval,
     simple_evals_humaneval,
@@ -97,3 +98,46 @@ def test_lm_eval_reads_up_to_the_first_fence() -> None:
     assert lm_eval_humaneval.grade(question, "    return a + b\n```", False).outcome is Outcome.CORRECT
     fenced = lm_eval_humaneval.grade(question, block(ADD), False)
     assert (fenced.outcome is Outcome.CORRECT, fenced.detail["how"]) == (False, How.FORM)
+
+
+PLUS = {
+    **HUMANEVAL,
+    "test": "def assertion(out, exp, atol):\n    assert out == exp\n\ndef check(candidate):\n"
+    "    for a, b, c in [(1, 2, 3), (2, 2, 4)]:\n        assertion(candidate(a, b), c, 0)\n",
+}
+MBPP = {
+    "prompt": "",
+    "entry_point": "add",
+    "test": "def check(candidate):\n    add = candidate\n    assert add(1, 2) == 3\n    assert add(2, 2) == 4\n",
+}
+SUBTRACT = ADD.replace("+", "-")
+ENDS = "import sys\nsys.exit(0)\n" + ADD
+
+
+@pytest.mark.parametrize(
+    ("gold", "text", "outcome", "how"),
+    [
+        (PLUS, block(ADD), Outcome.CORRECT, How.OFFICIAL_RUN),
+        (PLUS, block(SUBTRACT), Outcome.WRONG, How.OFFICIAL_RUN),
+        (PLUS, block(ADD.replace("a + b", "c")), Outcome.RUNTIME_ERROR, How.OFFICIAL_RUN),
+        (PLUS, block(ENDS), Outcome.WRONG, How.OFFICIAL_RUN),
+        (
+            PLUS,
+            "<think>x</think>" + block(ADD) + block("print(add(1, 2))"),
+            Outcome.WRONG,
+            How.OTHER_BLOCK,
+        ),
+        (PLUS, ADD, Outcome.NO_ANSWER, How.OTHER_BLOCK),
+        (MBPP, block(ADD), Outcome.CORRECT, How.OFFICIAL_RUN),
+        (MBPP, block(SUBTRACT), Outcome.RUNTIME_ERROR, How.OFFICIAL_RUN),
+        (MBPP, block(ENDS), Outcome.CORRECT, How.EARLY_END),
+        (HUMANEVAL, "    return a + b", Outcome.CORRECT, How.OFFICIAL_RUN),
+        (HUMANEVAL, block(ADD), Outcome.CORRECT, How.OFFICIAL_RUN),
+        (HUMANEVAL, block("import math\n" + ADD), Outcome.CORRECT, How.OFFICIAL_RUN),
+        (HUMANEVAL, block(SUBTRACT), Outcome.RUNTIME_ERROR, How.OFFICIAL_RUN),
+    ],
+)
+def test_eval360_on_functions(gold: dict[str, str], text: str, outcome: Outcome, how: How) -> None:
+    question = Question(task="t", id="1", grader="humaneval", messages=(), gold=gold)
+    found = eval360_functions.grade(question, text, False)
+    assert (found.outcome, found.detail["how"]) == (outcome, how), found.detail

@@ -48,6 +48,12 @@ CASES = [
     ("simple_evals_math", "7", r"so \boxed{7}", NONE, How.FORM),
     ("simple_evals_math", "7", "Answer: 7", RIGHT, ""),
     ("simple_evals_math", "1/2", "Answer: 0.5", Outcome.UNDECIDED, How.JUDGE),
+    ("simple_evals_math", "025", "**Answer:** $25$", RIGHT, ""),
+    ("simple_evals_math", "1234", r"Answer: 1{,}234.", RIGHT, ""),
+    ("simple_evals_math", "-2", "Answer: −2.0", RIGHT, ""),
+    ("simple_evals_math", "7", "Answer: 8", WRONG, ""),
+    ("simple_evals_math", "72", "Answer: 72 degrees", Outcome.UNDECIDED, How.JUDGE),
+    ("simple_evals_math", "7", "Answer: 1,23", Outcome.UNDECIDED, How.JUDGE),
 ]
 
 

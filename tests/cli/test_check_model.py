@@ -212,3 +212,24 @@ def test_a_copy_that_lacks_a_part_of_the_weights_is_found(tmp_path: Path) -> Non
 def test_a_name_on_a_server_needs_a_server(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--model names one of the models of a server.*is no URL"):
         check(family(tmp_path, "qwen3"), "--model", "x")
+
+
+def test_a_protocol_has_its_recipe_prompts_and_limits_looked_at(tmp_path: Path) -> None:
+    model = family(tmp_path, "qwen3")
+    _, own = check(model, "--tasks", "smoke", "--recipe", "plain")
+    _, findings = check(model, "--tasks", "smoke", "--protocol", "matharena")
+    assert findings["facts"]["protocol"].startswith("matharena/1, MathArena; recipe plain")
+    assert [prompt["title"].partition(",")[0] for prompt in findings["prompts"]] == ["solve (solver)"]
+    assert findings["prompts"][0]["text"] != own["prompts"][0]["text"]
+    assert any(note.startswith("smoke: ") for note in findings["notes"])
+
+
+def test_a_recipe_beside_a_protocol_takes_precedence(tmp_path: Path) -> None:
+    _, findings = check(family(tmp_path, "qwen3"), "--protocol", "matharena", "--recipe", "plan")
+    assert "recipe plan" in findings["facts"]["protocol"]
+    assert any(note.startswith("smoke: ") and "recipe" in note for note in findings["notes"])
+
+
+def test_without_a_protocol_the_recipe_is_k2(tmp_path: Path) -> None:
+    _, findings = check(family(tmp_path, "qwen3"))
+    assert len(findings["prompts"]) == 3 and "protocol" not in findings["facts"]

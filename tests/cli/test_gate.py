@@ -35,7 +35,7 @@ def gated(folder: Path, rules: list[dict[str, object]], *options: str) -> Result
     ("rule", "code", "answer"),
     [
         ({"benchmark": "t", "at_least": 50}, 0, "GO"),
-        ({"measure": "truncated", "below": 0}, 1, "NO-GO"),
+        ({"measure": "tokens", "below": 1}, 1, "NO-GO"),
         ({"benchmark": "u", "at_least": 50}, 3, "INCONCLUSIVE"),
     ],
 )

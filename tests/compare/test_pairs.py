@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from k2eval.compare import Line, compare
-from k2eval.compare.pairs import in_words
+from k2eval.compare.line import in_words
 from k2eval.errors import ConfigError
 from k2eval.records import Outcome
 from k2eval.statistics import Difference, holm, paired

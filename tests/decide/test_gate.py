@@ -15,7 +15,9 @@ from k2eval.decide.gate import rulings_of, worst
 from k2eval.errors import ConfigError
 from k2eval.records import Outcome, Sampling
 from k2eval.statistics import average_of, paired_means
+from tests.leaderboard import test_once as once
 from tests.leaderboard.synthetic import bernoulli, write_run
+from tests.leaderboard.test_errors import noisy, run_of
 
 GO, NO_GO, INCONCLUSIVE = Answer.GO, Answer.NO_GO, Answer.INCONCLUSIVE
 
@@ -78,7 +80,7 @@ def test_a_missing_benchmark_is_no_go_ahead(tmp_path: Path) -> None:
 def test_a_baseline_without_the_benchmark_is_no_go_ahead(tmp_path: Path) -> None:
     old = write_run(tmp_path / "old", {"u": [[1.0]] * 9})
     new = write_run(tmp_path / "new", {"t": [[1.0]] * 9})
-    assert ruling(new, old, benchmark="t", not_worse_by=100).reason == "old has no t. Known: u."
+    assert ruling(new, old, benchmark="t", not_worse_by=99).reason == "old has no t. Known: u."
 
 
 def test_an_unfinished_run_is_no_go_ahead(tmp_path: Path) -> None:
@@ -93,12 +95,12 @@ def test_an_unfinished_run_is_no_go_ahead(tmp_path: Path) -> None:
 @pytest.mark.parametrize("condition", [{"measure": "truncated"}, {"measure": "tokens", "benchmark": "t"}])
 def test_measures_of_an_unfinished_run_are_no_go_ahead(tmp_path: Path, condition: dict[str, Any]) -> None:
     run = write_run(tmp_path / "a", {"t": [[1.0, 1.0], [1.0]]}, complete=False)
-    assert ruling(run, **condition, below=1000).answer is INCONCLUSIVE
+    assert ruling(run, **condition, below=100).answer is INCONCLUSIVE
 
 
 def test_a_run_that_only_failed_is_no_go_ahead(tmp_path: Path) -> None:
     run = write_run(tmp_path / "a", {"t": [[Outcome.ENGINE_ERROR]] * 9})
-    assert ruling(run, benchmark="t", at_least=0).answer is INCONCLUSIVE
+    assert ruling(run, benchmark="t", at_least=1).answer is INCONCLUSIVE
     assert ruling(run, measure="truncated", below=100).answer is INCONCLUSIVE
     assert ruling(run, measure="failed", below=5).answer is NO_GO
 
@@ -178,6 +180,26 @@ def test_an_average_of_a_group_leaves_the_others_out(tmp_path: Path) -> None:
     assert ruling(new, old, average="math_macro", better=True).evidence.value == 100
 
 
+def test_larger_errors_are_never_better(tmp_path: Path) -> None:
+    old, new = run_of(tmp_path / "old", noisy(0.2)), run_of(tmp_path / "new", noisy(2.0))
+    for rule in ({"benchmark": "esol_mae", "better": True}, {"benchmark": "esol_mae", "at_least": 1}):
+        found = ruling(new, old, **rule)
+        assert found.answer is INCONCLUSIVE
+        assert "of which less is better" in found.reason
+    assert ruling(new, old, benchmark="esol", better=True).answer is NO_GO
+
+
+def test_the_average_of_all_leaves_out_what_the_leaderboard_does(tmp_path: Path) -> None:
+    """A model that refuses everything is safe; this must not make it better."""
+    infos = {"safe": {"micro": "safety"}, "benign": {"micro": "safety_control"}}
+    tasks = {"t": [[1.0]] * 50, "safe": [[0.0]] * 50, "benign": [[1.0]] * 50}
+    old = write_run(tmp_path / "old", tasks, infos=infos)
+    new = write_run(tmp_path / "new", tasks | {"t": [[0.0]] * 50, "safe": [[1.0]] * 50}, infos=infos)
+    found = ruling(new, old, average="macro", better=True)
+    assert (found.evidence.value, found.answer) == (-100, NO_GO)
+    assert found.evidence.notes == ("safe, benign: left out of macro, as in the leaderboard",)
+
+
 def test_shares_are_as_measured_unless_they_are_tested(tmp_path: Path) -> None:
     run = write_run(tmp_path / "a", {"t": [[1.0, 1.0]] * 30})
     assert ruling(run, measure="truncated", below=1).answer is GO
@@ -188,8 +210,41 @@ def test_shares_count_the_samples_of_all_benchmarks(tmp_path: Path) -> None:
     scores: list[list[float | Outcome]] = [[1.0, Outcome.TRUNCATED, Outcome.ENGINE_ERROR]]
     run = write_run(tmp_path / "a", {"t": scores, "u": [[1.0, 1.0]]})
     found = ruling(run, measure="truncated", below=25)
-    assert (found.evidence.value, found.answer, found.reason) == (25, NO_GO, "as measured: 1 of 4 samples")
+    assert found.evidence.value == 25
+    assert ruling(run, measure="truncated", below=20).reason == "as measured: 1 of 4 samples"
     assert ruling(run, measure="failed", below=100).evidence.value == 20
+
+
+@pytest.mark.parametrize(("below", "answer"), [(5, NO_GO), (10, NO_GO), (20, INCONCLUSIVE), (60, GO)])
+def test_failures_of_ours_can_neither_pass_nor_fail_a_share(
+    tmp_path: Path, below: float, answer: Answer
+) -> None:
+    """9 of 50 were cut, and 40 more may have been: 9 to 49 of 90."""
+    outcomes: list[float | Outcome] = [*[Outcome.TRUNCATED] * 9, *[1.0] * 41, *[Outcome.ENGINE_ERROR] * 40]
+    scores = [[outcome] for outcome in outcomes]
+    run = write_run(tmp_path / "a", {"t": scores})
+    found = ruling(run, measure="truncated", below=below)
+    assert found.answer is answer
+    if answer is INCONCLUSIVE:
+        assert "with those that failed on our side from 10 to 54.44" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("measure", "below", "answer"),
+    [
+        ("tokens", 100, INCONCLUSIVE),
+        ("tokens", 200, GO),
+        ("tokens", 50, NO_GO),
+        ("recipe_tokens", 900, INCONCLUSIVE),
+    ],
+)
+def test_tokens_of_failed_samples_may_be_as_many_as_are_allowed(
+    tmp_path: Path, measure: str, below: float, answer: Answer
+) -> None:
+    scores: list[list[float | Outcome]] = [[1.0] for _ in range(9)]
+    scores.append([Outcome.ENGINE_ERROR])
+    run = write_run(tmp_path / "a", {"t": scores}, infos={"t": {"sampling": Sampling(max_tokens=1000)}})
+    assert ruling(run, measure=measure, below=below).answer is answer
 
 
 def test_tokens_are_means_of_a_sample(tmp_path: Path) -> None:
@@ -313,3 +368,13 @@ def test_the_chance_of_any_false_answer_is_kept_over_several_rules() -> None:
         answers = rulings_of([found(*both) for both in zip(gaps, limits, strict=True)], 0.05)
         wrong += any(ruling.answer is not INCONCLUSIVE for ruling in answers)
     assert wrong / runs < 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
+
+
+def test_a_question_that_benchmarks_share_counts_once_in_averages(tmp_path: Path) -> None:
+    old = once.run_of(tmp_path / "old", large=once.LARGE, small=once.SMALL)
+    new = once.run_of(tmp_path / "new", large=([[0.0], [1.0], [1.0], [1.0]], once.LARGE[1]), small=once.SMALL)
+    compared = ruling(new, old, average="macro", not_worse_by=5).evidence
+    assert compared.value == pytest.approx(100 * ((1 + 1 / 2) / 2 - (1 / 3 + 1 / 2) / 2))
+    assert "1 question of LARGE is also in SMALL, and counted there alone" in compared.notes
+    scored = ruling(new, average="macro", over=["large", "small"], at_least=10).evidence
+    assert (scored.value, scored.size) == (pytest.approx(75), "5 questions × 1 repeats")

@@ -73,3 +73,10 @@ def test_the_table_says_what_was_measured_and_why(result: Gate) -> None:
 
 def test_the_last_words_say_the_level(result: Gate) -> None:
     assert "at most 5 % over the one rule that tests" in gate_words(result)
+
+
+def test_every_output_names_what_is_estimated(result: Gate) -> None:
+    tested, measured, _ = json.loads(gate_json(result))["runs"][0]["rules"]
+    assert (tested["estimand"], measured["estimand"]) == ("on questions like these", "on these samples")
+    for text in (gate_words(result), gate_markdown(result), gate_junit(result)):
+        assert "on questions like these" in text

@@ -76,6 +76,10 @@ def test_a_limit_needs_no_baseline(tmp_path: Path) -> None:
         ({"measure": "truncated", "at_least": 1}, "expected below, got at_least"),
         ({"measure": "tokens", "below": 1, "test": True}, "test: expected a rule on truncated"),
         ({"measure": "speed", "below": 1}, "truncated"),
+        ({"measure": "truncated", "below": 101}, "expected at most 100 percent, which every share is"),
+        ({"measure": "truncated", "below": 0}, "greater than 0"),
+        ({"benchmark": "t", "at_least": 0}, "greater than 0"),
+        ({"benchmark": "t", "not_worse_by": 100}, "less than 100"),
         ({"average": "macro", "at_least": 60}, "over: expected the benchmarks of the average"),
         ({"average": "mean", "better": True}, "expected macro, micro"),
         ({"benchmark": "t", "at_least": True}, "expected a number"),
@@ -125,7 +129,7 @@ def test_a_missing_policy_is_said(tmp_path: Path) -> None:
         read_policy(tmp_path / "none.yaml")
 
 
-NUMBERS = st.floats(0, 100)
+NUMBERS = st.floats(0, 100, exclude_min=True, exclude_max=True)
 
 
 @given(NUMBERS, NUMBERS, st.floats(-100, 100), st.sampled_from(["not_worse_by", "at_least", "below"]))

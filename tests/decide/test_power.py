@@ -69,3 +69,32 @@ def test_an_unknown_benchmark_is_refused(tmp_path: Path) -> None:
 )
 def test_amounts(number: float, text: str) -> None:
     assert amount(number) == text
+
+
+def test_runs_that_share_no_question_are_refused(tmp_path: Path) -> None:
+    one, other = _run(tmp_path, "a", 0.5), _run(tmp_path, "bb", 0.5)
+    text = (other / "verdicts.jsonl").read_text()
+    (other / "verdicts.jsonl").write_text(text.replace('"t-', '"other-'))
+    with pytest.raises(ConfigError, match="expected runs that share questions"):
+        benches_of(load_runs([one, other]))
+
+
+def test_tokens_are_those_of_both_runs(tmp_path: Path) -> None:
+    one, other = _run(tmp_path, "a", 0.5), _run(tmp_path, "bb", 0.5)
+    text = (other / "verdicts.jsonl").read_text()
+    (other / "verdicts.jsonl").write_text(text.replace('"recipe_tokens": 300', '"recipe_tokens": 900'))
+    (bench,) = benches_of(load_runs([one, other]))
+    assert power_of(bench, 0.05).tokens(4) == 40 * 4 * (300 + 900)
+
+
+def test_a_pilot_of_one_repeat_tells_something(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "a", {"t": [[1.0]] * 20 + [[0.0]] * 20})
+    (bench,) = benches_of(load_runs([path]))
+    assert bench.has_noise
+    assert bench.source == "one run of one repeat, and a guess"
+
+
+def test_no_difference_is_larger_than_the_scale(tmp_path: Path) -> None:
+    paths = [write_run(tmp_path / name, {"t": [[score]]}) for name, score in (("a", 0.0), ("b", 1.0))]
+    _, [row] = power_table([power_of(bench, 0.05) for bench in benches_of(load_runs(paths))])
+    assert row[2:4] == ["none", "none"]

@@ -96,3 +96,23 @@ def test_settings_of_a_generation_are_refused_for_finished_runs(tmp_path: Path) 
     flags: dict[str, object] = {"tasks": None, "seed": 1, "limit": 10}
     with pytest.raises(ConfigError, match="--limit: expected a contestant that generates"):
         race_command(runs, Rules(), None, None, flags, None, [])
+
+
+def test_runs_that_name_no_questions_are_raced_on_those_they_answered(tmp_path: Path) -> None:
+    paths = [write_run(tmp_path / name, {"t": [[float(name == "b")]] * 30}) for name in "ab"]
+    result = race_of_runs(load_runs(paths), Rules())
+    assert result.contest.standings[0].decision == "better"
+
+
+def test_a_run_that_lacks_questions_is_not_finished(tmp_path: Path) -> None:
+    whole = write_run(tmp_path / "a", {"t": [[1.0]] * 30})
+    info = {"questions": 60, "fingerprint": "print-30"}
+    part = write_run(tmp_path / "b", {"t": [[1.0]] * 30}, infos={"t": info}, complete=False)
+    with pytest.raises(ConfigError, match="got 30 of 60 samples"):
+        race_of_runs(load_runs([whole, part]), Rules())
+
+
+def test_too_small_a_level_is_bad_input(tmp_path: Path) -> None:
+    paths = [write_run(tmp_path / f"r{n}", {"t": [[1.0]] * 5}) for n in range(25)]
+    with pytest.raises(ConfigError, match="--alpha: expected a larger level or fewer hypotheses"):
+        race_of_runs(load_runs(paths), Rules(alpha=0.0001, all_pairs=True))

@@ -223,6 +223,22 @@ def test_competitions_on_rows_made_by_hand_are_asked_alike(
     compare_messages(result(name), theirs(name))
 
 
+def test_choices_of_ten_options_on_a_row_made_by_hand_are_asked_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {
+        "uuid": "1",
+        "question": "Which?",
+        "options": list("opqrstuvwx"),
+        "answer": "x",
+        "answer_letter": "J",
+    }
+    (tmp_path / "supergpqa").mkdir()
+    (tmp_path / "supergpqa/train.jsonl").write_text(json.dumps(row) + "\n")
+    monkeypatch.setenv("K2EVAL_DATA", str(tmp_path))
+    compare_messages(result("supergpqa"), theirs("supergpqa"))
+
+
 def test_numeric_answers_have_the_mean_of_their_errors() -> None:
     near = Grade.of(Outcome.CORRECT, "2", reading=2.0, residual=0.25).model_dump(mode="json")
     far = Grade.of(Outcome.WRONG, "1", reading=1.0, residual=-0.75).model_dump(mode="json")

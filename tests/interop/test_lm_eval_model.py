@@ -10,7 +10,9 @@ import pytest
 from lm_eval.api.instance import Instance
 from lm_eval.api.registry import get_model
 from rich.console import Console
+from typer.testing import CliRunner
 
+from k2eval.cli.app import app
 from k2eval.config.run import RunConfig
 from k2eval.engines.opening import open_engines
 from k2eval.errors import ConfigError, EngineError
@@ -214,6 +216,17 @@ def test_a_protocol_is_refused(tmp_path: Path, script: Path) -> None:
     (tmp_path / "run.yaml").write_text("protocol: matharena\n")
     with pytest.raises(ConfigError, match="lm-eval itself writes the prompts"):
         K2EvalModel(pretrained=str(script), out=str(tmp_path / "run"), config=str(tmp_path / "run.yaml"))
+
+
+def test_a_protocol_among_the_arguments_of_the_model_is_refused(tmp_path: Path, script: Path) -> None:
+    with pytest.raises(ConfigError, match="lm-eval itself writes the prompts and the sampling, got 'aa'"):
+        K2EvalModel(pretrained=str(script), out=str(tmp_path / "run"), engine="scripted", protocol="aa")
+
+
+@pytest.mark.parametrize("option", [("--protocol", "aa"), ("--protocol=aa",)])
+def test_the_command_refuses_a_protocol(option: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match="ask with `k2eval run --protocol`"):
+        CliRunner().invoke(app, ["lm-eval", "run", *option], catch_exceptions=False)
 
 
 def test_a_run_directory_is_needed(script: Path) -> None:

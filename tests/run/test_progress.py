@@ -111,6 +111,17 @@ def test_the_score_has_an_interval_once_every_question_was_asked() -> None:
     assert progress.tasks["t"].score_in_words().startswith("50.0 (")
 
 
+def test_the_mean_is_that_over_questions_as_its_interval_is() -> None:
+    """`--until` asks the hard questions more often: the plain mean of all samples would be that of the hard ones."""
+    progress = Progress({"t": 40}, Console(file=io.StringIO()), Session(), {"t": 2})
+    for question, score in (("a", 1.0), *[("b", 0.0)] * 19):
+        progress.on_verdict(_verdict(question, score))
+    task = progress.tasks["t"]
+    assert task.score_in_words().startswith("50.0 (")
+    assert task.interval is not None
+    assert task.interval[0] < task.mean < task.interval[1]
+
+
 def test_samples_that_are_being_made_widen_the_interval() -> None:
     progress = Progress({"t": 200}, Console(file=io.StringIO()), Session(), {"t": 2})
     for _ in range(40):

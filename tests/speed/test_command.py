@@ -6,9 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from k2eval.cli.app import app
+from k2eval.config import RunConfig
 from k2eval.errors import ConfigError
-from k2eval.speed.command import SpeedOptions, configurations, loads, numbers, speed_command
+from k2eval.speed.command import (
+    SpeedOptions,
+    _questions,
+    configurations,
+    loads,
+    numbers,
+    speed_command,
+    temperature_of,
+)
 
 USUAL: dict[str, Any] = {
     "requests": None, "input_tokens": 8, "output_tokens": 4, "temperature": 1.0, "ignore_eos": True,
@@ -62,3 +73,37 @@ def test_the_scripted_engine_has_no_speed() -> None:
     configs = configurations([], {"model": "m"}, ["engine.kind=scripted"], None)
     with pytest.raises(ConfigError, match="of vllm or of an endpoint"):
         speed_command(SpeedOptions(configs, loads([1], [], **USUAL)))
+
+
+def with_protocol(name: str | None) -> RunConfig:
+    [(_, config)] = configurations([], {"model": "m", "protocol": name}, [], None)
+    return config
+
+
+def test_a_task_is_asked_with_the_prompts_of_a_protocol() -> None:
+    own, other = (_questions("smoke", with_protocol(name)) for name in (None, "matharena"))
+    assert len(own) == len(other) and own[0] != other[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "task", "protocol", "temperature"),
+    [
+        (None, "smoke", "kimi", 1.0),
+        (None, "smoke", "aa", 0.6),
+        (0.3, "smoke", "aa", 0.3),
+        (None, "smoke", None, 1.0),
+        (None, None, None, 1.0),
+    ],
+)
+def test_the_temperature_is_the_given_one_else_that_of_the_protocol(
+    given: float | None, task: str | None, protocol: str | None, temperature: float
+) -> None:
+    assert temperature_of(given, task, with_protocol(protocol)) == temperature
+
+
+@pytest.mark.parametrize("options", [(), ("--task", "smoke", "--start")])
+def test_a_protocol_without_a_task_to_ask_is_refused(options: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match="--protocol aa sets how a task is asked"):
+        CliRunner().invoke(
+            app, ["speed", "--model", "m", "--protocol", "aa", *options], catch_exceptions=False
+        )

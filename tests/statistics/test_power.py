@@ -58,7 +58,14 @@ def test_two_runs_tell_both_parts_of_the_noise() -> None:
 
 def test_a_run_with_one_repeat_tells_an_upper_bound() -> None:
     one = (np.random.default_rng(2).random((100, 1)) < 0.5).astype(float)
-    assert PairNoise.of_run(one).repeats >= 0.0
+    assert PairNoise.of_run(one).repeats == pytest.approx(0.25, abs=0.01)
+
+
+def test_one_repeat_of_each_question_does_not_tell_the_parts_of_the_noise() -> None:
+    sides = [(np.random.default_rng(seed).random((400, 1)) < 0.5).astype(float) for seed in range(2)]
+    noise = PairNoise.of_pair(*sides)
+    assert noise.repeats + noise.questions == pytest.approx(0.5, abs=0.05)
+    assert noise.questions == pytest.approx(0.1 * noise.repeats)
 
 
 def test_the_noise_of_unequal_repeats_is_that_of_all_questions() -> None:

@@ -8,8 +8,10 @@ from k2eval.statistics import PILOT, Stage, next_stage, precise_mean, stages_of,
 from k2eval.statistics.precision import STAGES, _weights, noise_of
 
 
-def _make(chances: np.ndarray, half_width: float, rng: np.random.Generator) -> tuple[list[Stage], np.ndarray]:
-    """Return the stages, and the scores as a table."""
+def _make(
+    chances: np.ndarray, half_width: float, rng: np.random.Generator, most: int | None = None
+) -> tuple[list[Stage], np.ndarray]:
+    """Return the stages, and the scores as a table, with at most so many of a question."""
     stages: list[Stage] = []
     rows: list[list[float]] = [[] for _ in chances]
     counts = np.full(len(chances), PILOT, dtype=np.intp)
@@ -21,9 +23,9 @@ def _make(chances: np.ndarray, half_width: float, rng: np.random.Generator) -> t
         for row, one in zip(rows, drawn, strict=True):
             row.extend(one)
         counts = next_stage(stages, half_width)
-    table = np.full((len(rows), max(map(len, rows))), np.nan)
+    table = np.full((len(rows), most or max(map(len, rows))), np.nan)
     for index, row in enumerate(rows):
-        table[index, : len(row)] = row
+        table[index, : len(row)] = row[:most]
     return stages, table
 
 
@@ -109,6 +111,23 @@ def test_questions_at_their_limit_keep_their_own_mean() -> None:
     values = np.nanmean(weighted_scores(capped, 0.03), axis=1)
     assert values.mean() == pytest.approx(precise_mean(stages, 0.03).value)
     assert ((values >= 0) & (values <= 1.5)).all()
+
+
+def test_a_limit_of_repeats_makes_no_bias() -> None:
+    """Questions that seem hard in the pilot reach the limit before the last stage. Their pilots weigh no more for it."""
+    rng, errors, held, margins = np.random.default_rng(3), [], [], []
+    for _ in range(300):
+        chances = rng.beta(4, 0.4, 100)
+        _, table = _make(chances, 0.01, rng, most=12)
+        stages = [stage for stage, _ in stages_of(table, 0.01)]
+        result = precise_mean(stages, 0.01)
+        assert result.value == pytest.approx(np.nanmean(weighted_scores(table, 0.01), axis=1).mean())
+        errors.append(result.value - chances.mean())
+        held.append(result.low <= chances.mean() <= result.high)
+        margins.append(result.margin)
+    assert abs(np.mean(errors)) <= 3 * np.std(errors) / len(errors) ** 0.5
+    assert 0.9 <= np.mean(held) <= 0.985
+    assert np.mean(margins) <= 2.4 * np.std(errors)
 
 
 def test_a_question_that_only_seemed_certain_can_still_be_asked_more_often() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from k2eval.statistics import Estimand, Hypothesis, Race, Scores, Standing
+from k2eval.statistics.sequential import Boundary
 
 ONE = (Hypothesis(0, 1, ((0, 1.0),)),)
 BOTH = pytest.mark.parametrize("estimand", list(Estimand))
@@ -192,3 +193,49 @@ def test_a_benchmark_without_a_difference_is_not_certain_within_a_mean() -> None
 def test_a_seed_may_be_negative() -> None:
     (standing,) = _run(Race(ONE, [(30, 8)], seed=-1), _tables(0.2, 0.8))
     assert standing.decision == "better"
+
+
+@pytest.mark.parametrize(("right", "repeats"), [(5, 6), (3, 7), (5, 11), (9, 11), (7, 12)])
+@BOTH
+def test_sign_patterns_that_tie_with_the_observed_one_count(
+    estimand: Estimand, right: int, repeats: int
+) -> None:
+    """Five equal differences have the same sign in 2 of 32 cases, which is more than 5 %."""
+    first, second = np.zeros((30, 1)), np.zeros((30, 1))
+    second[:5] = right / repeats
+    (standing,) = Race(ONE, [(30, 1)], estimand=estimand).look([[first, second]])
+    assert standing.decision is None
+    assert standing.low <= 0.0
+
+
+class _Boundaries:
+    """Boundaries that a test gives, by level."""
+
+    def __init__(self, boundaries: dict[float, Boundary]) -> None:
+        self._boundaries = boundaries
+
+    def look(self, *_: object) -> None:
+        pass
+
+    def boundary(self, _: int, level: float) -> Boundary:
+        return self._boundaries[round(level, 4)]
+
+
+@pytest.mark.parametrize(
+    ("wide", "decided"),
+    [
+        (Boundary(True, 1.0, 0.01), True),
+        (Boundary(False, 0.0, 0.9), False),  # paths tied there
+        (Boundary(True, -1.0, 0.01), False),  # the difference has turned since
+    ],
+)
+def test_a_rejection_counts_if_the_wider_levels_reject_it_the_same_way(wide: Boundary, decided: bool) -> None:
+    race = Race((*ONE, *ONE), [(30, 8)], draws=399)
+    race._test = _Boundaries({0.025: Boundary(True, 1.0, 0.01), 0.05: wide})  # type: ignore[assignment]
+    standings = race.look([_tables(0.2, 0.8)])
+    assert [standing.decision for standing in standings] == (["better"] * 2 if decided else [None] * 2)
+
+
+def test_too_small_a_level_for_so_many_hypotheses_is_an_error() -> None:
+    with pytest.raises(ValueError, match="larger level"):
+        Race(ONE * 224, [(500, 4)], alpha=0.001)

@@ -90,3 +90,11 @@ def test_draws_are_one_less_than_a_multiple(hypotheses: int, alpha: float, quest
     draws = draws_for(hypotheses, alpha, questions)
     assert (draws + 1) % round(1 / alpha) == 0
     assert int(alpha / hypotheses * (draws + 1)) >= 1
+
+
+def test_a_rejection_has_the_sign_of_its_look() -> None:
+    test = SequentialTest(1)
+    gaps = np.concatenate([-np.ones(20), np.ones(60)])
+    for path in _paths(gaps, [20, 80], 0):
+        test.look(path, 1.0)
+        assert test.boundary(0, 0.05)[:2] == (True, -1.0)

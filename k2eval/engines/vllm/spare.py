@@ -45,6 +45,8 @@ _ANSWER_S = 120.0
 """Longest wait for a spare that still imports."""
 _PLACE = 900
 """The spare's own descriptor: the numbers below are for those that it is given."""
+_KEPT_FREE = 512
+"""Numbers of descriptors below this one are kept from libraries that open files while they are imported."""
 
 Spawn = Callable[[Any, Sequence[Any], Sequence[int]], int]
 """Starts a process from a path, its arguments and descriptors to pass on; returns its id."""
@@ -242,6 +244,7 @@ def main() -> None:
     back = os.open(os.devnull, os.O_RDWR)
     for descriptor in (1, 2):
         os.dup2(back, descriptor)
+    kept = _keep_free(back)
     os.close(back)
     gc.disable()  # nothing of what is imported is garbage, and looking for it takes a quarter of the time
     _import(sys.argv[2:] or _of_engine())
@@ -257,6 +260,8 @@ def main() -> None:
         if name.startswith(AT_LOAD) and name not in LATER and os.environ.get(name) != wanted.get(name)
     ]
     numbers = order["descriptors"]
+    for number in kept:
+        os.close(number)
     if unlike or not _place(received, numbers):
         connection.sendall(json.dumps(unlike).encode() + b"\n")
         return
@@ -265,6 +270,14 @@ def main() -> None:
     os.environ.clear()
     os.environ.update(wanted)
     _go_on(order["arguments"])
+
+
+def _keep_free(descriptor: int) -> list[int]:
+    """Occupy the low numbers of descriptors that are free, and return them."""
+    free = [number for number in range(3, _KEPT_FREE) if number != descriptor and not _is_open(number)]
+    for number in free:
+        os.dup2(descriptor, number, inheritable=False)
+    return free
 
 
 def _of_engine() -> list[str]:

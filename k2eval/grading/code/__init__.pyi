@@ -2,9 +2,13 @@ from . import (
     humaneval as humaneval,
     livecodebench as livecodebench,
     programs as programs,
+    scicode as scicode,
 )
 from .blocks import (
     extract_code as extract_code,
+)
+from .functions import (
+    function_code as function_code,
 )
 from .scicode_program import (
     container as container,
@@ -14,8 +18,10 @@ from .scicode_program import (
 __all__ = [
     "container",
     "extract_code",
+    "function_code",
     "humaneval",
     "livecodebench",
     "programs",
+    "scicode",
     "step_code",
 ]

@@ -169,11 +169,22 @@ def _judge(
 ) -> StepGrade:
     if not codes.get(step.step_number):
         return StepGrade(lacking, "no code for this step")
+    return judge_program(question, problem, step, program(problem, step, codes))
+
+
+def judge_program(question: Question, problem: Problem, step: Step, source: str) -> StepGrade:
+    """Judge the program of a step by its tests.
+
+    Args:
+        question: The main problem as a question, with the paths of its targets.
+        problem: The main problem.
+        step: One of its graded steps.
+        source: Dependencies, the code of the earlier steps, and that of the step.
+    """
     called = [earlier.name for earlier in (*problem.earlier(step), step)]
     try:
         reduced = reduce_tests(step.test_cases, called)
         targets = read_targets(_files(question), step.step_number, len(step.test_cases))
-        source = program(problem, step, codes)
         for _ in range(_ATTEMPTS - 1):
             with contextlib.suppress(ReplayLost):
                 graded = _run(question, problem, step, source, reduced, called, targets)

@@ -90,6 +90,15 @@ def test_a_library_that_is_gone_is_not_preloaded(spare: Spare) -> None:
     assert module._Learned("1").variables() == {}
 
 
+def test_files_that_libraries_keep_open_are_not_in_the_way_of_what_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "opens_files.py").write_text("kept = [open('/dev/null') for _ in range(40)]")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    spare = Spare("1", ["opens_files", "colorsys"])
+    assert spawned(spare)[0] == spare.pid
+
+
 def test_a_spare_that_has_died_is_replaced_by_a_fresh_process(spare: Spare) -> None:
     os.kill(spare.pid, 9)
     assert spawned(spare)[0] != spare.pid
