@@ -27,9 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.expand import SHAPES, Expansion
-from benchmarks.gpu import ASKED, levels, measure, random_prompts, setting
+from benchmarks.gpu import ASKED, levels, measure, questions, random_prompts, setting
 from benchmarks.large import draft_shape
 from k2eval.engines import Load
+from k2eval.speed import put
 
 ORIGINAL = "original"
 GRAPHS = {
@@ -72,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     add("--input-tokens", type=int, default=128, help="Of random prompts.")
     add("--output-tokens", type=int, default=256, help="Of answers to random prompts.")
     add("--tasks", default=ASKED, help="Of the runs.")
+    add("--data", type=Path, help="Folder with the rows of the benchmarks.")
     add("--limit", type=int, help="Questions of each task.")
     add("--repeats", type=int, default=4)
     add("--engine", action="append", default=[], metavar="NAME=VALUE", help="Engine argument of vLLM.")
@@ -233,8 +235,10 @@ async def run(
     shutil.rmtree(out, ignore_errors=True)
     config = RunConfig(
         model=str(folder), tasks=tuple(options.tasks.split(",")), repeats=options.repeats, limit=options.limit,
-        out=out, speculative=speculative,
+        out=out, speculative=speculative, data=options.data,
     )  # fmt: skip
+    # Kernels are compiled at the first requests of their kind; later checkpoints find them.
+    await put(Load(256, 256, concurrency=256, ignore_eos=False), probe, questions(options, 256))
     await probe.refresh()
     await Runner(config, {"solver": Started(probe.engine)}, Console()).run()
 
