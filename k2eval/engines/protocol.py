@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 from pydantic import Field
 
+from k2eval.journal import WeightsRecord
 from k2eval.records import Generation, Json, Note, ReasoningFormat, Record, Request, SpeculativeCounts
 
 
@@ -25,6 +26,10 @@ class EngineInfo(Record):
     """Engine, version and device, such as ``vllm 0.32.0 (cpu)``."""
     honours_seeds: bool
     """Whether the same request with the same seed gives the same tokens, independent of other requests."""
+    device: str = ""
+    """The cards or the processor that compute, such as ``2 × NVIDIA H200``; empty if unknown."""
+    weights: WeightsRecord | None = None
+    """The kind and the size of the checkpoint's weights; None if unknown."""
     context: int | None = None
     """Longest prompt plus answer in tokens; None if unknown."""
     reasoning: ReasoningFormat = ReasoningFormat()

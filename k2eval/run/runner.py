@@ -27,7 +27,7 @@ from k2eval.run.identity import is_complete, limits_of_context, merge_run
 from k2eval.run.interruption import Interruption
 from k2eval.run.lengths import read_lengths
 from k2eval.run.order import Order
-from k2eval.run.plan import Assignment, Work, model_record
+from k2eval.run.plan import Assignment, Work, machine_record, model_record
 from k2eval.run.progress import Progress
 from k2eval.run.queue import SampleQueue
 from k2eval.run.rehearsal import Asked, rehearse
@@ -262,6 +262,7 @@ class _Start:
         self.run = self.run.model_copy(
             update={
                 "model": model_record(info),
+                "machine": machine_record(info),
                 "engine": engine,
                 "reasoning": self._engines.reasoning,
                 "reproducible": self._engines.honour_seeds,

@@ -17,6 +17,7 @@ from k2eval.engines.hub import pinned, pinned_draft, with_tokenizer
 from k2eval.engines.protocol import Demand, Engine, EngineInfo
 from k2eval.engines.vllm import cpu_repair, schedule, speculation, starting, suffix, swapping
 from k2eval.engines.vllm.counters import EngineCounters
+from k2eval.engines.vllm.device import facts_of_start
 from k2eval.engines.vllm.preview import FOLDED, Preview
 from k2eval.engines.vllm.requests import Prompts, elapsed, plain, sampling_params, speculative_counts
 from k2eval.engines.vllm.running import RunningVllm, cache_salt
@@ -245,6 +246,7 @@ class VllmEngine:
             engine=f"vllm {self._version}" + (f" ({self._device})" if self._device else ""),
             # Speculation draws from other random streams than plain decoding (vllm-project/vllm#6038).
             honours_seeds=self._speculative is None,
+            **facts_of_start(self._model, self._fingerprint, dict(self._settings), self._device),
             context=self._context or None,
             reasoning=self._reasoning.form,
             reasoning_from=self._reasoning.place,

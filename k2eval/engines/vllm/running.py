@@ -78,7 +78,7 @@ class RunningVllm:
     def notes(self) -> list[Note]:
         """What a reader must know of the load on this machine."""
         text = self.waiting.note if self.waiting else None
-        return [Note(kind=NoteKind.ENGINE, text=text)] if text else []
+        return [Note(kind=NoteKind.LOAD, text=text)] if text else []
 
     def forget_load(self) -> None:
         """Begin that note anew."""
