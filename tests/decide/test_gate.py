@@ -377,4 +377,5 @@ def test_a_question_that_benchmarks_share_counts_once_in_averages(tmp_path: Path
     assert compared.value == pytest.approx(100 * ((1 + 1 / 2) / 2 - (1 / 3 + 1 / 2) / 2))
     assert "1 question of LARGE is also in SMALL, and counted there alone" in compared.notes
     scored = ruling(new, average="macro", over=("large", "small"), at_least=10).evidence
-    assert (scored.value, scored.size) == (pytest.approx(75), "5 questions × 1 repeats")
+    assert scored.value == pytest.approx(75)
+    assert scored.size == "5 questions × 1 repeats"

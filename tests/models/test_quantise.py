@@ -111,6 +111,7 @@ def test_the_command_ends_with_2_and_says_why(tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("vllm")
 @pytest.mark.timeout(900)
 def test_vllm_answers_with_int4_and_compare_says_what_it_costs(original: Path, tmp_path: Path) -> None:
     quantised = quantise(original, tmp_path / "int4", scheme="W4A16")
