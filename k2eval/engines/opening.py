@@ -41,7 +41,7 @@ def open_engines(
             config.out / LOG,
             _format(str(config.engine.kind), config.model, config.reasoning, config.engine.arguments),
             config.fleet,
-            alone=not any(has_own_engine(settings) for settings in config.roles.values()),
+            alone=not any(_has_own_engine(settings, config) for settings in config.roles.values()),
             cards=cards,
         )
     }
@@ -66,6 +66,8 @@ def open_engines(
         model = arguments.pop("model", config.model)
         kind, speculative = arguments.pop("kind", "vllm"), parse(arguments.pop("speculative", None))
         detection = _format(kind, str(model), reasoning or "auto", arguments)
+        if _is_solvers(settings, config) and detection.form == engines["solver"].info.reasoning:
+            continue
         identity = digest(
             kind, model, arguments, speculative, detection.form.model_dump(mode="json"), replicas
         )
@@ -85,9 +87,17 @@ def open_engines(
     return engines
 
 
-def has_own_engine(settings: Mapping[str, Any]) -> bool:
-    """Return whether a role has an engine of its own, and that one is not on a server."""
-    return bool({"model", "kind"} & set(settings)) and settings.get("kind") != "endpoint"
+def _has_own_engine(settings: Mapping[str, Any], config: RunConfig) -> bool:
+    """Return whether a role has an engine of its own on this host, not on a server."""
+    named = {"model", "kind"} & set(settings)
+    return bool(named) and settings.get("kind") != "endpoint" and not _is_solvers(settings, config)
+
+
+def _is_solvers(settings: Mapping[str, Any], config: RunConfig) -> bool:
+    """Return whether a role names the solver's checkpoint, and no arguments of an engine."""
+    own = set(settings) - {"model", "kind", "sampling", "reasoning", *SWITCHES}
+    kind = settings.get("kind", "vllm")
+    return not own and kind == config.engine.kind and settings.get("model", config.model) == config.model
 
 
 def _format(

@@ -9,6 +9,7 @@ from k2eval.engines.opening import open_engines
 from k2eval.errors import ConfigError
 from tests.scripted_runs import config
 
+NANO = Path(__file__).parents[2] / "models/nano/rl"
 SERVED = {"kind": "endpoint", "arguments": {"base_url": "http://localhost:1/v1"}}
 
 
@@ -32,6 +33,19 @@ def test_roles_of_one_engine_share_it(tmp_path: Path) -> None:
     other = {"kind": "endpoint", "model": "other", "base_url": "http://localhost:2/v1"}
     engines = opened(tmp_path, planner=other, judge={**other, "sampling": {"max_tokens": 5}})
     assert engines["planner"] is engines["judge"] is not engines["solver"]
+
+
+def test_a_role_that_names_the_checkpoint_of_the_solver_shares_its_engine(tmp_path: Path) -> None:
+    settings = config(
+        tmp_path, model=str(NANO), engine={"kind": "vllm"}, roles={"answer_judge": {"model": str(NANO)}}
+    )
+    assert list(open_engines(settings)) == ["solver"]
+
+
+def test_a_setting_of_its_own_gives_a_role_an_engine_of_its_own(tmp_path: Path) -> None:
+    judge = {"model": str(NANO), "max_num_seqs": 8}
+    settings = config(tmp_path, model=str(NANO), engine={"kind": "vllm"}, roles={"answer_judge": judge})
+    assert list(open_engines(settings)) == ["solver", "answer_judge"]
 
 
 def test_each_engine_is_told_its_reasoning_format(tmp_path: Path) -> None:
