@@ -23,6 +23,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, ClassVar, TypeVar
 
+import psutil
+
 from k2eval.engines.vllm.children import Children
 from k2eval.errors import ConfigError, EngineStopped
 from k2eval.system import finished, temporary_folder, variables
@@ -42,6 +44,10 @@ _JOIN_S = 50.0
 _HEAD_S = 30.0
 """A head that does not answer for so long is given up. After 60 s Ray itself ends this process, without a word."""
 _LAST_PORT = 65_535
+_STARTS = 4
+"""Starts of a cluster of the run's own, of which Ray gives each 30 s."""
+_LATE = "timed out during startup"
+"""Ray's words for a start that took longer."""
 _END_S = 10.0
 """Longest wait for the end of an actor, or of the connection."""
 INSTALL = "pip install 'k2eval[cluster]'"
@@ -205,10 +211,8 @@ class Cluster:
             settings["address"] = self.address
         _silence()
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                ray.init(**settings)
-        except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+            _init(settings, str(folder) if own else None)
+        except Exception as error:  # of many kinds, a bare one among them
             raise ConfigError(self._cannot_connect(error)) from error
         if own:
             children.note()
@@ -271,6 +275,31 @@ class Cluster:
             f"The head of the Ray cluster has not answered for {_HEAD_S:.0f} s. What is finished is kept; start the "
             "cluster again, and run the same command to go on."
         )
+
+
+def _init(settings: Mapping[str, Any], folder: str | None) -> None:
+    """Start Ray, or connect to it. Ray's own limit for a start is too short where other programs keep a machine busy.
+
+    Args:
+        settings: Of ``ray.init``.
+        folder: Folder of the files of a cluster of the run's own; None for another cluster.
+    """
+    import ray
+
+    for left in reversed(range(_STARTS)):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ray.init(**settings)
+            return
+        except Exception as error:
+            if not left or folder is None or _LATE not in str(error):
+                raise
+        ray.shutdown()
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if folder in " ".join(process.cmdline()):
+                    process.kill()
 
 
 def run_on(node: str, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -94,3 +94,28 @@ async def test_a_connection_that_is_cancelled_while_it_closes_closes() -> None:
     with pytest.raises(asyncio.CancelledError):
         await closing
     assert closed.is_set()
+
+
+def test_a_cluster_that_is_late_on_a_busy_machine_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+    starts: list[str] = []
+
+    def init(**settings: object) -> None:
+        starts.append("start")
+        if len(starts) < 3:
+            raise Exception("The current node timed out during startup. This could happen because …")
+
+    monkeypatch.setattr(ray, "init", init)
+    cluster._init({}, "/a/folder")
+    assert len(starts) == 3
+
+
+def test_another_fault_of_a_start_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+
+    def init(**settings: object) -> None:
+        raise ValueError("no such address")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(ValueError, match="no such address"):
+        cluster._init({}, "/a/folder")
