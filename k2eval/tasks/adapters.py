@@ -38,13 +38,21 @@ def answers(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
 def numbers(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
     """Make items whose answer is a number, the same in every repeat; the template gets ``problem``.
 
-    The task's options ``tolerance``, ``min``, ``max`` and ``units`` go to the grader (`k2eval.grading.number`).
+    The task's options ``tolerance``, ``min``, ``max``, ``units`` and ``unit`` go to the grader
+    (`k2eval.grading.number`).
     """
     settings = {name: spec.options[name] for name in _NUMERIC if spec.options.get(name) is not None}
     for name, value in settings.items():
         sizes = list(value.values()) if name == "units" and isinstance(value, dict) else [value]
-        if not all(isinstance(size, (int, float)) and not isinstance(size, bool) for size in sizes):
+        if not all(isinstance(size, (int, float)) and not isinstance(size, bool) for size in sizes) or (
+            name == "units" and not isinstance(value, dict)
+        ):
             raise ConfigError(f"Task {spec.task}: expected numbers as option {name}, got {value!r:.100}.")
+    asked = spec.options.get("unit")
+    if asked is not None:
+        if not isinstance(asked, list) or not all(isinstance(each, str) and each.strip() for each in asked):
+            raise ConfigError(f"Task {spec.task}: expected a list of names as option unit, got {asked!r:.100}.")
+        settings["unit"] = asked
     items = []
     for number, row in enumerate(rows, start=1):
         problem, answer = (required(row, spec, role, number) for role in ("problem", "answer"))
