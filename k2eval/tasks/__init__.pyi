@@ -31,6 +31,7 @@ from .overlap import (
     overlaps_in_words as overlaps_in_words,
     texts_of as texts_of,
     twins as twins,
+    words_of as words_of,
 )
 from .spec import (
     DataSpec as DataSpec,
@@ -74,4 +75,5 @@ __all__ = [
     "text_of",
     "texts_of",
     "twins",
+    "words_of",
 ]
