@@ -5,6 +5,7 @@ from .conversation import (
 )
 from .corpus import (
     CorpusMatches as CorpusMatches,
+    passed_over as passed_over,
     search_corpus as search_corpus,
 )
 from .data import (
@@ -64,6 +65,7 @@ __all__ = [
     "load_questions",
     "load_tasks",
     "overlaps_in_words",
+    "passed_over",
     "replies",
     "sampling_with",
     "script_of",
