@@ -20,7 +20,15 @@ from rich.progress import (
 
 from k2eval.errors import ConfigError
 from k2eval.system import at_end, cores, terminal, write_text
-from k2eval.tasks import CorpusMatches, QuestionSet, load_questions, load_tasks, passed_over, search_corpus, text_of
+from k2eval.tasks import (
+    CorpusMatches,
+    QuestionSet,
+    load_questions,
+    load_tasks,
+    passed_over,
+    search_corpus,
+    text_of,
+)
 
 
 def contamination_command(

@@ -79,7 +79,9 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
 
 def _whole(text: str) -> re.Pattern[str]:
     """Return a pattern of a text that is no part of a longer number or word: "9 euro" in "9 euros", not in "19 euros"."""
-    return re.compile(rf"(?<!\w)(?<!\d[.,:]){re.escape(text)}" + (r"(?!\d|[.,:]\d)" if text[-1:].isdigit() else ""))
+    return re.compile(
+        rf"(?<!\w)(?<!\d[.,:]){re.escape(text)}" + (r"(?!\d|[.,:]\d)" if text[-1:].isdigit() else "")
+    )
 
 
 def leaks_in(

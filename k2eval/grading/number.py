@@ -162,7 +162,9 @@ def read(answer: str, units: Mapping[str, float] | None = None, asked: Sequence[
     if found is None:
         return None
     rest = value[found.end() :]
-    behind = "".join((rest if rest.strip(" {}.") else uncertainty).split()).lstrip(".0123456789").strip("{}.()*\\")
+    behind = (
+        "".join((rest if rest.strip(" {}.") else uncertainty).split()).lstrip(".0123456789").strip("{}.()*\\")
+    )
     unit = behind or next(filter(_IN_UNITS.fullmatch, remarks), "")
     goes_on = rest.lstrip().startswith(("-", "+", "*", "/", "^", ",")) or _FACTOR.match(rest)
     if goes_on or _DOUBT.search(rest) or any(mark.isdigit() for mark in _POWER.sub("", rest)):

@@ -18,6 +18,8 @@ _STATED = 0.0051
 """A stated score and the mean of its samples may differ by rounding to whole points."""
 _ALIKE = 0.5
 """Share of sequences of three words from which on two texts may be of one question."""
+_MOST = 1_000_000
+"""Questions of a binomial bound; more make no difference that is seen."""
 _ROUNDING = 0.0002
 """Published scores are rounded: some are means of repeats that were rounded before."""
 
@@ -80,7 +82,9 @@ def _common(ours: Ours) -> frozenset[str]:
     counts = Counter(
         piece for question in ours.questions.values() for piece in _pieces(question.messages[-1].content)
     )
-    return frozenset(piece for piece, number in counts.items() if number > 1 and 2 * number >= len(ours.questions))
+    return frozenset(
+        piece for piece, number in counts.items() if number > 1 and 2 * number >= len(ours.questions)
+    )
 
 
 def _pieces(text: str) -> frozenset[str]:
@@ -132,11 +136,11 @@ def _of_two_samples(ours: Ours, theirs: Side) -> Agreement:
             f"as two sets of questions, with the standard error that is stated, {100 * theirs.se:.2f} points"
         )
     else:
-        bound = _binomial(theirs.score, number)
+        bound = _binomial(theirs.score, min(number, _MOST))
         below, above = theirs.score - bound.low, bound.high - theirs.score
         method = "two-sample, binomial bound"
         words = f"as two sets of questions, with the binomial bound of {number}"
-        if theirs.questions is None:
+        if not theirs.questions:
             method, words = (
                 f"{method} (n assumed)",
                 f"{words}, a number that is not stated there but the benchmark's",

@@ -56,7 +56,9 @@ def json_of(content: bytes, path: Path) -> Any:
         DataError: If it is none, or has too many levels.
     """
     try:
-        return read_json(_NAN.sub(_null, content) if b"NaN" in content else content, texts=False, integers=False)
+        return read_json(
+            _NAN.sub(_null, content) if b"NaN" in content else content, texts=False, integers=False
+        )
     except ValueError as error:
         raise DataError(f"Expected JSON in {path}, got something else: {str(error)[:200]}.") from error
 

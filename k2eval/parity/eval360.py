@@ -17,7 +17,22 @@ from k2eval.parity.side import Side
 
 _MODEL, _DATA, _GROUP = ("openai_kwargs", "parser_type"), ("average_over", "num_generations"), ("groups",)
 _SCORES = ("accuracy", "avg", "average", "mean")
-_SPREADS = ("std", "err", "var", "dev", "conf", "low", "high", "ci_", "_ci", "len", "token", "trunc", "rate", "time")
+_SPREADS = (
+    "std",
+    "err",
+    "var",
+    "dev",
+    "conf",
+    "low",
+    "high",
+    "ci_",
+    "_ci",
+    "len",
+    "token",
+    "trunc",
+    "rate",
+    "time",
+)
 """Parts of names of figures that are no scores."""
 
 
@@ -51,7 +66,9 @@ def read(paths: Sequence[Path]) -> list[Side]:
     graded = [path for path in rows if _is_graded(path)]
     if len(graded) > 1:
         listed = ", ".join(path.name for path in graded)
-        raise DataError(f"Expected one file of graded rows, got {len(graded)}: {listed:.300}. Name a folder of one figure.")
+        raise DataError(
+            f"Expected one file of graded rows, got {len(graded)}: {listed:.300}. Name a folder of one figure."
+        )
     names = sorted(
         (
             name

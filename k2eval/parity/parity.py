@@ -152,7 +152,9 @@ def _matched(
     found = {}
     for name, ours in mine.items():
         side = (
-            theirs[pairs[name]] if name in pairs else _of_one_name((name, ours.scores.info.title), theirs, against)
+            theirs[pairs[name]]
+            if name in pairs
+            else _of_one_name((name, ours.scores.info.title), theirs, against)
         )
         if side is not None:
             found[name] = (ours, side)

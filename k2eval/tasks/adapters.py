@@ -69,7 +69,10 @@ def numeric_settings(spec: TaskSpec) -> dict[str, Any]:
     units, asked = settings.get("units", {}), settings.get("unit", [])
     if not isinstance(units, dict):
         raise ConfigError(f"Task {spec.task}: expected numbers as option units, got {units!r:.100}.")
-    for name, value in [*((name, settings[name]) for name in _NUMERIC[:3] if name in settings), *units.items()]:
+    for name, value in [
+        *((name, settings[name]) for name in _NUMERIC[:3] if name in settings),
+        *units.items(),
+    ]:
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             raise ConfigError(f"Task {spec.task}: expected numbers as option {name}, got {value!r:.100}.")
     if not isinstance(asked, list) or not all(isinstance(each, str) and each.strip() for each in asked):

@@ -44,7 +44,9 @@ _THOUSANDS = re.compile(r"(?<=\d)(?:,|\{,\}|\\,)(?=\d{3}(?!\d))")
 """Matches the comma in "1,000" and "1{,}000"; not in "1,5"."""
 _SHORT_FRACTION = re.compile(r"\\([dt]?frac|binom)\s*(\d)\s*(\d)")
 """Matches the fraction "\\frac12"; not "\\frac{1}{2}"."""
-_OPERATOR = re.compile(r"(?<=[\d)}])!|(?<=(?<![a-zA-Z])[a-zA-Z])!|(?<=[a-zA-Z)}])(?:'|\^\s*\{?\\prime\}?)(?=\s*\()")
+_OPERATOR = re.compile(
+    r"(?<=[\d)}])!|(?<=(?<![a-zA-Z])[a-zA-Z])!|(?<=[a-zA-Z)}])(?:'|\^\s*\{?\\prime\}?)(?=\s*\()"
+)
 """Matches the marks of a factorial and of a derivative: "5!", "f'(x)"; not the end of "So find it!"."""
 
 

@@ -135,7 +135,11 @@ def documents(
         raw.seek(part.start)
         last = part.start
         file = unpacked(raw, part.path)
-        found = _objects(file, part, unreadable) if _LINES.search(part.path.name.lower()) else blocks(file, part, overlap)
+        found = (
+            _objects(file, part, unreadable)
+            if _LINES.search(part.path.name.lower())
+            else blocks(file, part, overlap)
+        )
         for place, text in found:
             yield place, text
             at = raw.tell()

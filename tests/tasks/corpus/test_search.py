@@ -76,7 +76,22 @@ def test_half_a_question_in_each_of_two_documents_is_half_a_question(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "kind", ["txt", "md", "txt.gz", "txt.zst", "jsonl.gz", "jsonl.zst", "ndjson", "json", "json.gz", "JSONL", "csv", "tsv.gz", "parquet"]
+    "kind",
+    [
+        "txt",
+        "md",
+        "txt.gz",
+        "txt.zst",
+        "jsonl.gz",
+        "jsonl.zst",
+        "ndjson",
+        "json",
+        "json.gz",
+        "JSONL",
+        "csv",
+        "tsv.gz",
+        "parquet",
+    ],
 )
 def test_all_kinds_of_files_are_read(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "deep" / f"file.{kind}"
