@@ -78,7 +78,7 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
 
 
 def _whole(text: str) -> re.Pattern[str]:
-    """Return a pattern of a text that is no part of a longer number or word: "9 euro" in "9 euros", not in "19 euros"."""
+    """Return a pattern of a text that is no end of a longer number: "9 euro" in "9 euros", not in "19 euros"."""
     return re.compile(
         rf"(?<!\w)(?<!\d[.,:]){re.escape(text)}" + (r"(?!\d|[.,:]\d)" if text[-1:].isdigit() else "")
     )

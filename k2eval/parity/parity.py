@@ -106,8 +106,8 @@ def parity_of(
         mean = contradicts(theirs, shared)
         if mean is not None:
             theirs.notes.append(
-                f"the mean of its samples is {100 * mean:.1f}, not the {100 * theirs.score:.1f} that it states, so they are "
-                "not compared question by question"
+                f"the mean of its samples is {100 * mean:.1f}, not the {100 * theirs.score:.1f} that it states, so they "
+                "are not compared question by question"
             )
         again = regraded(ours, theirs, shared, workers) if with_audit else None
         effect = "; ".join(filter(None, (_effect(column), again.words if again else "")))
@@ -137,7 +137,7 @@ def _matched(
     if len(theirs) < len(others):
         twice = next(name for name, number in Counter(side.task for side in others).items() if number > 1)
         raise ConfigError(
-            f"{against} has several figures of {twice:.100}. Keep one of them, or give each a name of its own for --task."
+            f"{against} has several figures of {twice:.100}. Keep one, or give each its own name for --task."
         )
     for name, other in pairs.items():
         if name not in mine:

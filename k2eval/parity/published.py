@@ -68,8 +68,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
         for line in reader:
             if None in line:
                 raise DataError(
-                    f"{path}, line {reader.line_num}: expected {len(reader.fieldnames or ())} cells, got more. Put a cell "
-                    "with a comma into quotation marks."
+                    f"{path}, line {reader.line_num}: expected {len(reader.fieldnames or ())} cells, got more. Put a "
+                    "cell with a comma into quotation marks."
                 )
             rows.append(
                 {

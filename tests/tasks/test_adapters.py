@@ -227,5 +227,5 @@ def test_an_option_by_which_no_number_could_pass_is_refused(options: dict[str, A
 
 
 def test_a_misspelt_option_is_refused_with_the_right_one() -> None:
-    with pytest.raises(ConfigError, match="no option 'ordre'.*order"):
+    with pytest.raises(ConfigError, match=r"no option 'ordre'.*order"):
         choices([], spec(options={"ordre": "given"}), 0)

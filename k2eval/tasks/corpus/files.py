@@ -24,7 +24,7 @@ KINDS = (
     ".txt", ".txt.gz", ".txt.zst", ".md", ".md.gz", ".md.zst", ".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz",
     ".tsv.zst", ".parquet",
 )  # fmt: skip
-"""Names of the files that are read, in small letters: JSON Lines (a packed ``.json`` among them), plain text, tables."""
+"""Names of the files that are read, in small letters: JSON Lines (packed ``.json``, too), plain text, tables."""
 _LINES = re.compile(r"\.(?:jsonl|ndjson|json\.gz|json\.zst)(?:\.|$)")
 _PART = 64 << 20
 """Bytes of an uncompressed file that one process reads at a time."""
