@@ -106,7 +106,7 @@ def parity_of(
         mean = contradicts(theirs, shared)
         if mean is not None:
             theirs.notes.append(
-                f"the mean of its samples is {100 * mean:.1f}, not the {100 * theirs.score:.1f} that it states, so they "
+                f"the mean of its samples is {100 * mean:.1f}, not the {100 * theirs.score:.1f} it states, so they "
                 "are not compared question by question"
             )
         again = regraded(ours, theirs, shared, workers) if with_audit else None
