@@ -58,7 +58,7 @@ async def run(probe: Probe, config: Any, places: int) -> dict[str, Any]:
 
     await probe.refresh()
     steps = probe.engine.counters.steps = []
-    engine = _Started(probe.engine)
+    engine = Started(probe.engine)
     await Runner(config, {"solver": engine}, Console()).run()
     probe.engine.counters.steps = None
     [session] = read_run(config.out).sessions
@@ -89,7 +89,7 @@ async def beside(probe: Probe, options: argparse.Namespace, say: Callable[..., N
                     out=Path(folder) / f"{number}-{side}", sampling={"max_tokens": options.longest},
                 )  # fmt: skip
                 await probe.refresh()
-                engine = Timed(_Started(probe.engine, START_S))
+                engine = Timed(Started(probe.engine, START_S))
                 await Runner(config, {"solver": engine}, Console(file=io.StringIO())).run()
                 say(
                     "beside",
@@ -139,7 +139,7 @@ async def bare_speed(probe: Probe, config: Any) -> float:
     return sum(len(answer.ids) for answer in answers) / (time.perf_counter() - start)
 
 
-class _Started:
+class Started:
     """An engine that was started elsewhere: entering and leaving it does nothing. Notes when answers are there."""
 
     def __init__(self, engine: VllmEngine, wait_s: float = 0.0) -> None:
@@ -147,7 +147,7 @@ class _Started:
         self._wait_s = wait_s
         self.finished: list[float] = []
 
-    async def __aenter__(self) -> _Started:
+    async def __aenter__(self) -> Started:
         await asyncio.sleep(self._wait_s)
         return self
 

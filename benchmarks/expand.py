@@ -29,6 +29,8 @@ _CONSTANT = 2.0**-10
 """Value of the constant coordinate: far too small to change a norm."""
 _GAIN = 1.0e7
 """Weight of that coordinate in the last norm: logits of padded tokens become about -1e4 and less."""
+_FILE = 1 << 31
+"""Bytes of weights after which a new file begins."""
 _SPREAD = 0.02
 """Standard deviation of the random weights, that of Qwen2's initialisation."""
 
@@ -96,6 +98,18 @@ def copies(small: int, large: int) -> int:
     return max(spare or exact or [1])
 
 
+def _parts(tensors: Iterator[tuple[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
+    """Collect tensors in bfloat16 until they have `_FILE` bytes."""
+    part: dict[str, Tensor] = {}
+    for name, tensor in tensors:
+        part[name] = tensor.to("cpu", torch.bfloat16).contiguous()
+        if sum(kept.nbytes for kept in part.values()) >= _FILE:
+            yield part
+            part = {}
+    if part:
+        yield part
+
+
 class Expansion:
     """One small checkpoint in one large shape.
 
@@ -143,13 +157,24 @@ class Expansion:
         (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
         return folder
 
-    def write(self, folder: Path) -> Path:
-        """Write the whole checkpoint, for small shapes on devices whose weights vLLM packs out of reach."""
+    def write(self, folder: Path, device: str = "cpu") -> Path:
+        """Write the whole checkpoint in bfloat16, in files of some 2 GiB.
+
+        Args:
+            folder: The new checkpoint.
+            device: Device that computes the weights.
+        """
         from safetensors.torch import save_file
 
         self.write_config(folder)
-        weights = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in self.tensors()}
-        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        dtype = torch.float32 if device == "cpu" else torch.bfloat16
+        index: dict[str, str] = {}
+        for number, part in enumerate(_parts(self.tensors(device, dtype)), start=1):
+            name = f"model-{number:05}.safetensors"
+            save_file(part, folder / name, metadata={"format": "pt"})
+            index |= dict.fromkeys(part, name)
+        entry = {"metadata": {}, "weight_map": index}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(entry), encoding="utf-8")
         return folder
 
     def tensors(

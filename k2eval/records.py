@@ -19,9 +19,7 @@ from k2eval.values import Amount, Count, Duration, Integer, Number, ShownText, T
 
 Json = Any
 """Any value that ``json.loads`` can return."""
-
 FinishReason = Literal["stop", "length"]
-
 Role = Literal["solver", "planner", "judge", "answer_judge"]
 """The role of a request; each role may have its own engine."""
 ROLES: tuple[Role, ...] = ("solver", "planner", "judge", "answer_judge")
@@ -101,6 +99,8 @@ class NoteKind(StrEnum):
     """Responses that a stop string ended inside their reasoning."""
     ENGINE = "engine"
     """The checkpoint or its engine."""
+    LOAD = "load"
+    """Other programs on the machine, which made it slower."""
     REPLICAS = "replicas"
     """Replicas that died, hung or left while others went on."""
     OTHER = "other"

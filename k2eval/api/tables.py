@@ -89,7 +89,11 @@ class ComparisonTable(compare.Comparison):
             table_fragment(
                 *compare.score_table(pair),
                 title=f"{compare.name_of(pair.second)} against {compare.name_of(pair.first)}",
-                notes=[*compare.remarks(pair), *(self.notes if pair is self.pairs[-1] else ())],
+                notes=[
+                    *([pair.quantisation.sentence] if pair.quantisation else []),
+                    *compare.remarks(pair),
+                    *(self.notes if pair is self.pairs[-1] else ()),
+                ],
             )
             for pair in self.pairs
         )

@@ -266,12 +266,12 @@ def breakdown_command(
     return 0
 
 
-def compare_command(runs: Sequence[Path], out: Path | None, exclude: Path | None) -> int:
+def compare_command(runs: Sequence[Path], out: Path | None, exclude: Path | None, margin: float) -> int:
     """Carry out ``k2eval compare``."""
     from k2eval.compare import compare, print_comparison, to_markdown
 
     console = terminal()
-    comparison = compare(runs, exclude=exclude)
+    comparison = compare(runs, exclude=exclude, margin=margin / 100)
     if out:
         try:
             write_text(out, to_markdown(comparison))

@@ -221,6 +221,14 @@ def speed(
             help="Measure where the seconds of a start go, up to the first token, and nothing else.",
         ),
     ] = False,
+    break_even: Annotated[
+        bool,
+        typer.Option(
+            "--break-even",
+            help="With --start: start eagerly and compiled, measure both with --concurrency, and keep the number of "
+            "tokens from which compilation pays. Later runs choose by it.",
+        ),
+    ] = False,
     tune: Annotated[
         bool,
         typer.Option(
@@ -244,6 +252,7 @@ def speed(
     """Measure the speed of a model's answers, alone or side by side with other configurations."""
     from k2eval.speed import (
         SpeedOptions,
+        break_even_command,
         configurations,
         loads,
         numbers,
@@ -265,6 +274,10 @@ def speed(
         output_tokens=output_tokens, temperature=temperature_of(temperature, task, configs[0][1]),
         ignore_eos=not natural_end,
     )  # fmt: skip
+    if break_even and not start:
+        raise ConfigError("--break-even compares two starts: give it with --start.")
+    if break_even:
+        raise typer.Exit(break_even_command(SpeedOptions(configs, levels, task, out)))
     if start:
         raise typer.Exit(start_command(configs[0][1], out))
     if tune:

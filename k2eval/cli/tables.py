@@ -142,11 +142,19 @@ def compare(
         ),
     ] = None,
     exclude: ExcludeOption = None,
+    margin: Annotated[
+        float,
+        typer.Option(
+            min=0.01,
+            max=100,
+            help="Points within which a quantised checkpoint counts as equivalent to the first run's.",
+        ),
+    ] = 2.0,
 ) -> None:
     """Compare the first run with the others, question by question, and tell which differences are real."""
     from k2eval.cli.commands import compare_command
 
-    raise typer.Exit(compare_command(runs, out, exclude))
+    raise typer.Exit(compare_command(runs, out, exclude, margin))
 
 
 def report(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from k2eval.leaderboard import Asked, TaskScores, identity_of
+from k2eval.leaderboard import Asked, TaskScores, asked_of
 from k2eval.statistics import (
     Array,
     Difference,
@@ -50,20 +50,13 @@ class Aligned:
     @property
     def asked(self) -> Asked:
         """The questions of both runs."""
-        questions = tuple(dict.fromkeys([*self.first.questions, *self.second.questions]))
-        sides = (self.first, self.second)
-        identities = tuple(identity_of(self.name, question, sides) for question in questions)
-        return Asked(self.name, self.title, questions, identities)
+        return asked_of(self.name, (self.first, self.second))
 
     def without(self, questions: Collection[str]) -> Aligned:
         """Return the benchmark without these questions."""
         if not questions:
             return self
-        first, second = (
-            side.only(np.array([question not in questions for question in side.questions], dtype=bool))
-            for side in (self.first, self.second)
-        )
-        return align(self.name, first, second)
+        return align(self.name, self.first.without(questions), self.second.without(questions))
 
 
 def align(name: str, first: TaskScores, second: TaskScores) -> Aligned:

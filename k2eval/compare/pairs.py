@@ -11,6 +11,7 @@ import numpy as np
 from k2eval.compare.aligned import Aligned, align
 from k2eval.compare.averages import averages_of
 from k2eval.compare.line import APART, Flip, Line, in_words
+from k2eval.compare.quantised import MARGIN, Quantisation, quantisation_of
 from k2eval.errors import ConfigError
 from k2eval.journal import RunRecord
 from k2eval.leaderboard import Contamination, RunScores, differences, load_runs
@@ -27,6 +28,8 @@ class Pair:
     only_first: tuple[str, ...]
     """Benchmarks that the second run lacks."""
     only_second: tuple[str, ...]
+    quantisation: Quantisation | None = None
+    """Quality and cost, if the checkpoints differ in quantisation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,13 @@ class Comparison:
     notes: tuple[str, ...] = ()
 
 
-def compare(runs: Sequence[Path], *, exclude: Path | None = None) -> Comparison:
+def compare(runs: Sequence[Path], *, exclude: Path | None = None, margin: float = MARGIN) -> Comparison:
     """Compare the first run with each of the others.
 
     Args:
         runs: Run directories.
         exclude: File that lists questions to leave out, as for `k2eval.leaderboard.build`.
+        margin: Half the width of "equivalent" where checkpoints differ in quantisation, as a fraction.
 
     Raises:
         ConfigError: If fewer than two runs are given.
@@ -57,10 +61,10 @@ def compare(runs: Sequence[Path], *, exclude: Path | None = None) -> Comparison:
         for run in loaded
         if not run.info.reproducible
     ]
-    return Comparison(tuple(_pair(loaded[0], other) for other in loaded[1:]), (*notes, *warnings))
+    return Comparison(tuple(_pair(loaded[0], other, margin) for other in loaded[1:]), (*notes, *warnings))
 
 
-def _pair(first: RunScores, second: RunScores) -> Pair:
+def _pair(first: RunScores, second: RunScores, margin: float) -> Pair:
     shared = [name for name in first.tasks if name in second.tasks]
     if not shared:
         raise ConfigError(
@@ -83,6 +87,7 @@ def _pair(first: RunScores, second: RunScores) -> Pair:
         (*averages_of(aligned, first, second), *lines),
         tuple(name for name in first.tasks if name not in second.tasks),
         tuple(name for name in second.tasks if name not in first.tasks),
+        quantisation_of(first, second, lines, margin),
     )
 
 

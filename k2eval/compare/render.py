@@ -29,6 +29,11 @@ def to_markdown(comparison: Comparison) -> str:
     parts = ["# Comparison", EXPLANATION]
     for pair in comparison.pairs:
         parts.append(f"## {name_of(pair.second)} against {name_of(pair.first)}")
+        if pair.quantisation:
+            parts += [
+                pair.quantisation.sentence,
+                markdown_table(pair.quantisation.header, pair.quantisation.rows),
+            ]
         parts.append(markdown_table(*score_table(pair)))
         parts.append("\n".join(f"- {line}" for line in remarks(pair)))
         parts.append(markdown_table(*_costs(pair)))
@@ -46,6 +51,9 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     for number, pair in enumerate(comparison.pairs):
         _say("", console) if number else None
         _say(f"{name_of(pair.second)} against {name_of(pair.first)}", console, "bold")
+        if pair.quantisation:
+            _say(pair.quantisation.sentence, console)
+            _show(pair.quantisation.header, pair.quantisation.rows, console)
         _show(*score_table(pair), console)
         for remark in remarks(pair):
             _say(f"- {remark}", console)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -11,7 +11,7 @@ import numpy as np
 
 from k2eval.decide.policy import BASELINE, SHARES, Policy, Rule
 from k2eval.errors import did_you_mean
-from k2eval.leaderboard import CONTROL, SAFETY, RunScores, TaskScores, differences
+from k2eval.leaderboard import CONTROL, SAFETY, RunScores, TaskScores, asked_of, differences, left_out
 from k2eval.records import Outcome
 from k2eval.statistics import (
     Difference,
@@ -121,6 +121,19 @@ class _Doubts:
             )
         return task
 
+    def shared(self, rule: Rule, tasks: Mapping[str, Sequence[TaskScores]]) -> Mapping[str, Collection[str]]:
+        """Return the questions of each benchmark that an average counts elsewhere, with a note on them.
+
+        Args:
+            rule: The rule.
+            tasks: The benchmarks, each with its verdicts in one run or two.
+        """
+        if rule.average is None:
+            return dict.fromkeys(tasks, ())
+        out, notes = left_out([asked_of(name, sides) for name, sides in tasks.items()])
+        self.notes += notes
+        return out
+
     def same(self, task: TaskScores, other: TaskScores, may_differ: Sequence[str]) -> bool:
         """Return whether two runs were asked the same data; other questions or settings are a problem or a note."""
         name = task.info.title or "the benchmark"
@@ -147,6 +160,9 @@ def _scored(run: RunScores, rule: Rule) -> Evidence:
     tasks = [task for task in found if task is not None]
     if doubts.problems:
         return Evidence(rule, problems=tuple(doubts.problems), notes=tuple(doubts.notes))
+    out = doubts.shared(rule, {name: (task,) for name, task in zip(names, tasks, strict=True)})
+    kept = [task.without(out[name]) for name, task in zip(names, tasks, strict=True)]
+    tasks = [task for task in kept if task.questions]
 
     def pooled(confidence: float, fill: float | None = None) -> Estimate:
         estimates = [average(_filled(task, fill).values, confidence) for task in tasks]
@@ -170,9 +186,14 @@ def _compared(run: RunScores, rule: Rule, other: RunScores, may_differ: Sequence
     for name in names:
         mine, theirs = doubts.task_of(run, name), doubts.task_of(other, name)
         if mine is not None and theirs is not None:
-            pairs.append((mine, theirs, doubts.same(mine, theirs, may_differ)))
+            pairs.append((name, mine, theirs, doubts.same(mine, theirs, may_differ)))
     if doubts.problems:
         return Evidence(rule, problems=tuple(doubts.problems), notes=tuple(doubts.notes))
+    out = doubts.shared(rule, {name: (mine, theirs) for name, mine, theirs, _ in pairs})
+    kept = [
+        (mine.without(out[name]), theirs.without(out[name]), paired) for name, mine, theirs, paired in pairs
+    ]
+    counted = [pair for pair in kept if pair[0].questions and pair[1].questions]
     if not (run.info.reproducible and other.info.reproducible):
         doubts.notes.append("samples follow no seeds in one of the runs: only questions are paired")
 
@@ -180,7 +201,7 @@ def _compared(run: RunScores, rule: Rule, other: RunScores, may_differ: Sequence
         back = None if fill is None else 1 - fill
         parts = [
             _difference(_filled(mine, fill), _filled(theirs, back), paired, confidence)
-            for mine, theirs, paired in pairs
+            for mine, theirs, paired in counted
         ]
         return (
             parts[0]
@@ -195,7 +216,7 @@ def _compared(run: RunScores, rule: Rule, other: RunScores, may_differ: Sequence
     if not whole.questions:
         doubts.problems.append("no question has scores on both sides")
     return Evidence(
-        rule, 100 * whole.value, interval, size=_size([mine for mine, _, _ in pairs]),
+        rule, 100 * whole.value, interval, size=_size([mine for mine, _, _ in counted]),
         problems=tuple(doubts.problems), notes=tuple(doubts.notes),
     )  # fmt: skip
 
@@ -305,6 +326,6 @@ def _weights(rule: Rule, questions: Sequence[int]) -> list[float]:
 
 
 def _size(tasks: Sequence[TaskScores]) -> str:
-    questions = sum(task.info.questions for task in tasks)
+    questions = sum(len(task.questions) for task in tasks)
     repeats = sorted({task.info.repeats for task in tasks})
     return f"{questions:,} questions × {' or '.join(map(str, repeats))} repeats"

@@ -29,6 +29,8 @@ from .placing import (
     cards_of_configs as cards_of_configs,
 )
 from .protocol import (
+    Anticipates as Anticipates,
+    Demand as Demand,
     Engine as Engine,
     EngineInfo as EngineInfo,
     Previews as Previews,
@@ -53,7 +55,9 @@ from .weights import (
 )
 
 __all__ = [
+    "Anticipates",
     "CheckpointFacts",
+    "Demand",
     "Engine",
     "EngineInfo",
     "Load",

@@ -68,11 +68,17 @@ class CheckpointFacts:
     @property
     def quantisation(self) -> str:
         """Name of the method by which the weights are quantised; empty if they are not."""
+        entry = self.quantisation_config
+        return str(entry.get("quant_method") or "a method without a name") if entry else ""
+
+    @property
+    def quantisation_config(self) -> Mapping[str, Json]:
+        """The entry of config.json on the quantisation of the weights; empty if they are not quantised."""
         entry = self.config.get("quantization_config") or self._text_config.get("quantization_config")
         entry = entry or self.config.get("compression_config")
         if isinstance(entry, dict):
-            return str(entry.get("quant_method") or "a method without a name")
-        return str(entry) if entry else ""
+            return entry
+        return {"quant_method": str(entry)} if entry else {}
 
     @property
     def context(self) -> int | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 from pydantic import Field
 
+from k2eval.journal import WeightsRecord
 from k2eval.records import Generation, Json, Note, ReasoningFormat, Record, Request, SpeculativeCounts
 
 
@@ -25,6 +26,10 @@ class EngineInfo(Record):
     """Engine, version and device, such as ``vllm 0.32.0 (cpu)``."""
     honours_seeds: bool
     """Whether the same request with the same seed gives the same tokens, independent of other requests."""
+    device: str = ""
+    """The cards or the processor that compute, such as ``2 × NVIDIA H200``; empty if unknown."""
+    weights: WeightsRecord | None = None
+    """The kind and the size of the checkpoint's weights; None if unknown."""
     context: int | None = None
     """Longest prompt plus answer in tokens; None if unknown."""
     reasoning: ReasoningFormat = ReasoningFormat()
@@ -72,6 +77,28 @@ class Engine(Protocol):
 
     async def generate(self, request: Request) -> Generation:
         """Answer one request."""
+        ...
+
+
+class Demand(NamedTuple):
+    """All that an engine will be asked before it ends."""
+
+    requests: int
+    """Most requests in flight at any time."""
+    tokens: float
+    """Output tokens of all requests together."""
+    basis: str
+    """The basis of ``tokens`` in words, such as ``at most``."""
+    eager: bool | None = None
+    """Whether an earlier start of the run answered without compilation and graphs; None if none answered anything."""
+
+
+@runtime_checkable
+class Anticipates(Protocol):
+    """An engine whose start depends on what it will be asked."""
+
+    def anticipate(self, demand: Demand) -> None:
+        """Take notice of the demand; call it before the engine starts, and only if nothing else will be asked."""
         ...
 
 

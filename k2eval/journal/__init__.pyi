@@ -44,6 +44,9 @@ from .verdicts import (
     read_verdicts as read_verdicts,
     strangers as strangers,
 )
+from .weights_record import (
+    WeightsRecord as WeightsRecord,
+)
 
 __all__ = [
     "FORMAT",
@@ -64,6 +67,7 @@ __all__ = [
     "SessionRecord",
     "SpeculationRecord",
     "TaskRecord",
+    "WeightsRecord",
     "checksums",
     "foreign",
     "is_verified",

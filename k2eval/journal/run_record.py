@@ -21,6 +21,7 @@ from k2eval.config import RunConfig
 from k2eval.errors import JournalError
 from k2eval.journal.format_1 import name_in_format_1, upgraded
 from k2eval.journal.protocol_record import OWN, ProtocolRecord
+from k2eval.journal.weights_record import WeightsRecord
 from k2eval.records import (
     ROLES,
     SWITCHES,
@@ -68,6 +69,8 @@ class ModelRecord(Record):
     """Longest prompt plus answer in tokens; None if the engine does not tell."""
     commit: Line | None = None
     """The commit of a model on the hub; None of a folder or a server."""
+    weights: WeightsRecord | None = None
+    """The kind and the size of its weights; None if the engine does not tell."""
 
 
 class EngineRecord(Record):
@@ -84,6 +87,8 @@ class MachineRecord(Record):
 
     python: Line
     system: Line
+    device: Line | None = None
+    """The cards or the processor that computed; None if the engine does not tell."""
 
 
 class TaskRecord(Record):

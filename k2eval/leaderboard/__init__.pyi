@@ -37,6 +37,7 @@ from .load import (
 )
 from .once import (
     Asked as Asked,
+    asked_of as asked_of,
     left_out as left_out,
 )
 from .render import (
@@ -70,6 +71,7 @@ __all__ = [
     "Order",
     "RunScores",
     "TaskScores",
+    "asked_of",
     "board_tables",
     "build",
     "cells",

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from k2eval.leaderboard.columns import Benchmark, Row
+from k2eval.leaderboard.columns import Benchmark, Row, identity_of
+from k2eval.leaderboard.scores import TaskScores
 from k2eval.statistics import Array, Estimate
 
 
@@ -43,8 +44,7 @@ class Once:
         out = self._left_out[member.name]
         if not out:
             return row.estimates[member.name]
-        task = row.run.tasks[member.name]
-        return task.only(np.array([question not in out for question in task.questions], dtype=bool)).estimate
+        return row.run.tasks[member.name].without(out).estimate
 
 
 class Asked(NamedTuple):
@@ -56,6 +56,18 @@ class Asked(NamedTuple):
     """Ids."""
     identities: tuple[str, ...]
     """For each question what is equal for the same question of another benchmark."""
+
+
+def asked_of(name: str, tasks: Sequence[TaskScores]) -> Asked:
+    """Return the questions of a benchmark.
+
+    Args:
+        name: The benchmark.
+        tasks: Its verdicts in one run or several.
+    """
+    questions = tuple(dict.fromkeys(question for task in tasks for question in task.questions))
+    identities = tuple(identity_of(name, question, tasks) for question in questions)
+    return Asked(name, tasks[0].info.title or name, questions, identities)
 
 
 def left_out(members: Sequence[Asked]) -> tuple[Mapping[str, frozenset[str]], tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -121,6 +121,12 @@ class TaskScores:
         part = self.only(np.array([question in chosen for question in self.questions], dtype=bool))
         row_of = {question: row for row, question in enumerate(part.questions)}
         return question_means(part.values)[[row_of[question] for question in questions]]
+
+    def without(self, questions: Collection[str]) -> TaskScores:
+        """Return the verdicts on all but these questions."""
+        if not questions:
+            return self
+        return self.only(np.array([question not in questions for question in self.questions], dtype=bool))
 
     def only(self, keep: NDArray[np.bool_]) -> TaskScores:
         """Return the verdicts on the questions whose entry in ``keep`` is true."""

@@ -207,7 +207,7 @@ class Work:
             reproducible=info.honours_seeds,
             reasoning=dict(reasoning or {}),
             engine=EngineRecord(settings=info.settings, notes=info.notes, fingerprints=dict(fingerprints)),
-            machine=MachineRecord(python=platform.python_version(), system=platform.platform()),
+            machine=machine_record(info),
             tasks={
                 questions.task.name: self.describe_task(questions, twins.get(questions.task.name))
                 for questions in self.sets
@@ -282,6 +282,16 @@ def model_record(info: EngineInfo) -> ModelRecord:
         engine=info.engine,
         context=info.context,
         commit=info.commit,
+        weights=info.weights,
+    )
+
+
+def machine_record(info: EngineInfo) -> MachineRecord:
+    """Return the machine's entry in ``run.json``."""
+    return MachineRecord(
+        python=platform.python_version(),
+        system=platform.platform(),
+        device=as_line(info.device) if info.device else None,
     )
 
 

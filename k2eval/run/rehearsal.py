@@ -16,7 +16,7 @@ from k2eval.records import SWITCHES, Generation, Grade, Json, Outcome, Question,
 from k2eval.run.engines import RoleEngines
 from k2eval.run.plan import Assignment, Work, verdict_of
 
-_CANDIDATES = 2
+CANDIDATES = 2
 """Candidates for a preview; two of them reach every stage of a recipe."""
 _MOST = 200
 """Requests after which the preview of a recipe stops."""
@@ -115,9 +115,9 @@ def _short(recipe: Recipe) -> Recipe:
         dataclasses.is_dataclass(recipe)
         and not isinstance(recipe, type)
         and isinstance(many, int)
-        and many > _CANDIDATES
+        and many > CANDIDATES
     ):
-        return dataclasses.replace(recipe, n=_CANDIDATES)
+        return dataclasses.replace(recipe, n=CANDIDATES)
     return recipe
 
 

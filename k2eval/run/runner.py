@@ -13,23 +13,24 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from k2eval.config import RunConfig
-from k2eval.engines import Engine, Reports, WarmEngines
+from k2eval.engines import Anticipates, Engine, Reports, WarmEngines
 from k2eval.errors import EngineError, JournalError, first_error
 from k2eval.grading import GradingPool, grader_name
 from k2eval.journal import Archive, Journal, RunRecord
 from k2eval.reasoning import setting_of
 from k2eval.records import ROLES, Note, NoteKind, Role, SampleKey, Verdict
 from k2eval.run.batches import Batches
+from k2eval.run.demand import demand_of, mixed, was_eager
 from k2eval.run.engines import RoleEngines
 from k2eval.run.graders import NodeGraders, workers_here
 from k2eval.run.identity import is_complete, limits_of_context, merge_run
 from k2eval.run.interruption import Interruption
 from k2eval.run.lengths import read_lengths
 from k2eval.run.order import Order
-from k2eval.run.plan import Assignment, Work, model_record
+from k2eval.run.plan import Assignment, Work, machine_record, model_record
 from k2eval.run.progress import Progress
 from k2eval.run.queue import SampleQueue
-from k2eval.run.rehearsal import rehearse
+from k2eval.run.rehearsal import Asked, rehearse
 from k2eval.run.session import Session, total_speculation
 from k2eval.system import cores, remove_leftovers, told, watched_loop
 
@@ -102,7 +103,9 @@ class Runner:
             missing = start.missing(assignments)
             if missing:
                 with told(f"recipe {self.config.recipe} in its rehearsal, which asks no engine"):
-                    await rehearse(self.work, self.engines, missing)
+                    asked = await rehearse(self.work, self.engines, missing)
+                if self._warm is None:  # else other runs follow, of which this one knows nothing
+                    self._anticipate(start, missing, asked)
                 start.save()
                 try:
                     async with watched_loop():
@@ -118,6 +121,22 @@ class Runner:
             if missing or before is None or not before.complete:
                 start.finish(self._batches.ending if self._batches else None)
             return start.summary(assignments, interruption)
+
+    def _anticipate(self, start: _Start, missing: Sequence[Assignment], asked: Sequence[Asked]) -> None:
+        """Tell the engines what they will be asked, before they start."""
+        candidates = getattr(self.work.recipe, "n", 1)
+        for engine in self.engines.distinct:
+            if isinstance(engine, Anticipates):
+                demand = demand_of(
+                    engine,
+                    self.engines,
+                    missing,
+                    asked,
+                    candidates if isinstance(candidates, int) else 1,
+                    start.journal.verdicts.values(),
+                    self._earlier,
+                )
+                engine.anticipate(demand._replace(eager=was_eager(start.run)))
 
     async def _make(
         self, start: _Start, assignments: Sequence[Assignment], missing: Sequence[Assignment]
@@ -204,6 +223,7 @@ class _Start:
         self.journal = journal
         self.run = run
         self.session = Session()
+        self._before = run
         self._work = work
         self._engines = engines
 
@@ -233,6 +253,7 @@ class _Start:
         info = self._engines.solver
         notes = (
             *info.notes,
+            *mixed(self._before, info.settings),
             *limits_of_context(self.run.tasks, info.context),
             *self._engines.notes_of_others,
             *self._unseen_marks(),
@@ -241,6 +262,7 @@ class _Start:
         self.run = self.run.model_copy(
             update={
                 "model": model_record(info),
+                "machine": machine_record(info),
                 "engine": engine,
                 "reasoning": self._engines.reasoning,
                 "reproducible": self._engines.honour_seeds,

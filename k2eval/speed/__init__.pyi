@@ -1,3 +1,6 @@
+from .break_even import (
+    break_even_command as break_even_command,
+)
 from .command import (
     SpeedOptions as SpeedOptions,
     configurations as configurations,
@@ -24,6 +27,7 @@ from .tune import (
 
 __all__ = [
     "SpeedOptions",
+    "break_even_command",
     "configurations",
     "figures_of",
     "loads",

@@ -152,27 +152,41 @@ def speed_command(options: SpeedOptions) -> int:
 
 async def measure(title: str, config: RunConfig, options: SpeedOptions, console: Console) -> list[Figures]:
     """Return the figures of one configuration under each load."""
-    questions = _questions(options.task, config) if options.task else []
+    questions = questions_of(options.task, config) if options.task else []
     measured: list[Figures] = []
     local = config.engine.kind == "vllm"
     console.print(f"[bold]{title}[/]: {config.model}, starting", soft_wrap=True)
     log = options.out.with_name(options.out.name + ".engine.log") if options.out else None
     with watch() as peak, kept_on_failure(log) as file:
         async with _target(config, file) as target:
-            await put(
-                replace(options.loads[0], concurrency=WARM_UP, rate=None, requests=WARM_UP, output_tokens=8),
-                target,
-                _prompts(options.loads[0], questions, "warm up", WARM_UP),
-            )
+            await warm_up(options.loads[0], target, questions)
             for load in options.loads:
                 console.print(f"  {load.title}: {load.requests} requests", highlight=False)
-                measured.append(await _under(load, title, target, questions, peak if local else None))
+                measured.append(await under(load, title, target, questions, peak if local else None))
     return measured
 
 
-async def _under(
+async def warm_up(load: Load, target: Target, questions: list[tuple[Message, ...]]) -> None:
+    """Have a target answer a little, as the first load is to find everything in place."""
+    await put(
+        replace(load, concurrency=WARM_UP, rate=None, requests=WARM_UP, output_tokens=8),
+        target,
+        _prompts(load, questions, "warm up", WARM_UP),
+    )
+
+
+async def under(
     load: Load, title: str, target: Target, questions: list[tuple[Message, ...]], peak: Peak | None
 ) -> Figures:
+    """Return the figures of one load on a target.
+
+    Args:
+        load: The load.
+        title: The configuration's title.
+        target: The engine or server.
+        questions: Questions to ask in place of random prompts; none for these.
+        peak: Memory under observation, if any.
+    """
     await target.refresh()
     before = await target.speculation()
     traces = await put(load, target, _prompts(load, questions, load.title, load.requests))
@@ -189,7 +203,8 @@ def _prompts(load: Load, questions: list[tuple[Message, ...]], label: str, count
     return [Prompt(messages=questions[n % len(questions)], seed=seed) for n, seed in enumerate(seeds)]
 
 
-def _questions(task: str, config: RunConfig) -> list[tuple[Message, ...]]:
+def questions_of(task: str, config: RunConfig) -> list[tuple[Message, ...]]:
+    """Return the questions of a task as they are asked."""
     [loaded] = load_tasks([task], {task: config.overrides_of(task)}, config.include_path)
     questions = load_questions(loaded, data=config.data, limit=config.limit)
     return [question.messages for question in questions.questions()]

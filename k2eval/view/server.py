@@ -175,6 +175,9 @@ class Viewer:
         pairs = [
             {
                 "title": f"{name_of(pair.second)} against {name_of(pair.first)}",
+                "quantisation": pair.quantisation
+                and plain_grid("Quantisation", pair.quantisation.header, pair.quantisation.rows),
+                "sentence": pair.quantisation.sentence if pair.quantisation else "",
                 "table": plain_grid("Scores", *score_table(pair)),
                 "remarks": remarks(pair),
             }

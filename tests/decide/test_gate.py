@@ -15,6 +15,7 @@ from k2eval.decide.gate import rulings_of, worst
 from k2eval.errors import ConfigError
 from k2eval.records import Outcome, Sampling
 from k2eval.statistics import average_of, paired_means
+from tests.leaderboard import test_once as once
 from tests.leaderboard.synthetic import bernoulli, write_run
 from tests.leaderboard.test_errors import noisy, run_of
 
@@ -367,3 +368,14 @@ def test_the_chance_of_any_false_answer_is_kept_over_several_rules() -> None:
         answers = rulings_of([found(*both) for both in zip(gaps, limits, strict=True)], 0.05)
         wrong += any(ruling.answer is not INCONCLUSIVE for ruling in answers)
     assert wrong / runs < 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
+
+
+def test_a_question_that_benchmarks_share_counts_once_in_averages(tmp_path: Path) -> None:
+    old = once.run_of(tmp_path / "old", large=once.LARGE, small=once.SMALL)
+    new = once.run_of(tmp_path / "new", large=([[0.0], [1.0], [1.0], [1.0]], once.LARGE[1]), small=once.SMALL)
+    compared = ruling(new, old, average="macro", not_worse_by=5).evidence
+    assert compared.value == pytest.approx(100 * ((1 + 1 / 2) / 2 - (1 / 3 + 1 / 2) / 2))
+    assert "1 question of LARGE is also in SMALL, and counted there alone" in compared.notes
+    scored = ruling(new, average="macro", over=("large", "small"), at_least=10).evidence
+    assert scored.value == pytest.approx(75)
+    assert scored.size == "5 questions × 1 repeats"

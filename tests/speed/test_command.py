@@ -13,10 +13,10 @@ from k2eval.config import RunConfig
 from k2eval.errors import ConfigError
 from k2eval.speed.command import (
     SpeedOptions,
-    _questions,
     configurations,
     loads,
     numbers,
+    questions_of,
     speed_command,
     temperature_of,
 )
@@ -81,7 +81,7 @@ def with_protocol(name: str | None) -> RunConfig:
 
 
 def test_a_task_is_asked_with_the_prompts_of_a_protocol() -> None:
-    own, other = (_questions("smoke", with_protocol(name)) for name in (None, "matharena"))
+    own, other = (questions_of("smoke", with_protocol(name)) for name in (None, "matharena"))
     assert len(own) == len(other) and own[0] != other[0]
 
 

@@ -28,6 +28,7 @@ from .setup import (
     cache_folders as cache_folders,
     defaults as defaults,
     executor as executor,
+    import_engine as import_engine,
     is_cpu as is_cpu,
     kept_on_failure as kept_on_failure,
     vllm_version as vllm_version,
@@ -39,10 +40,17 @@ from .spare import (
 from .speculation import (
     check_checkpoints as check_checkpoints,
 )
+from .starting import (
+    BreakEven as BreakEven,
+    Way as Way,
+    break_even_file as break_even_file,
+    write_break_even as write_break_even,
+)
 
 __all__ = [
     "FIELD",
     "FOLDED",
+    "BreakEven",
     "Continuation",
     "Level",
     "Preview",
@@ -51,17 +59,21 @@ __all__ = [
     "Schedule",
     "Step",
     "VllmEngine",
+    "Way",
     "begin_ahead",
+    "break_even_file",
     "cache_folders",
     "check_checkpoints",
     "defaults",
     "end_spare",
     "executor",
+    "import_engine",
     "in_words",
     "is_cpu",
     "kept_on_failure",
     "schedule_file",
     "schedule_from",
     "vllm_version",
+    "write_break_even",
     "write_schedule",
 ]

@@ -43,6 +43,12 @@ class Repairing:
         ask_for_amx()
         return repair()
 
+    def let_suffix_follow(self) -> bool:
+        """Let suffix decoding follow a schedule; see `k2eval.engines.vllm.suffix`."""
+        from k2eval.engines.vllm.suffix import let_follow
+
+        return let_follow()
+
     def pack_heads(self) -> int:
         """Pack the output heads of this process's model anew; returns the number of heads."""
         return pack_heads(self.model_runner.get_model())  # type: ignore[attr-defined]  # the worker's own

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import json
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -15,19 +14,20 @@ from typing import Any, Self
 from k2eval.engines.architecture import Architecture, difference, read_architecture
 from k2eval.engines.checkpoint import checkpoint_fingerprint, is_local
 from k2eval.engines.hub import pinned, pinned_draft, with_tokenizer
-from k2eval.engines.protocol import Engine, EngineInfo
-from k2eval.engines.vllm import cpu_repair, schedule, speculation, swapping
+from k2eval.engines.protocol import Demand, Engine, EngineInfo
+from k2eval.engines.vllm import cpu_repair, schedule, speculation, starting, suffix, swapping
 from k2eval.engines.vllm.counters import EngineCounters
+from k2eval.engines.vllm.device import facts_of_start
 from k2eval.engines.vllm.preview import FOLDED, Preview
 from k2eval.engines.vllm.requests import Prompts, elapsed, plain, sampling_params, speculative_counts
 from k2eval.engines.vllm.running import RunningVllm, cache_salt
 from k2eval.engines.vllm.setup import (
+    cannot_start,
     check_arguments,
     defaults,
     executor,
     is_cpu,
     reason,
-    root_cause,
     vllm_version,
     with_some_ahead,
 )
@@ -87,6 +87,11 @@ class VllmEngine:
         self._context = 0
         self._notes: list[Note] = []
         self._marks = Marks()
+        self._demand: Demand | None = None
+
+    def anticipate(self, demand: Demand) -> None:
+        """Take notice of all that will be asked; see `k2eval.engines.protocol.Anticipates`."""
+        self._demand = demand
 
     async def __aenter__(self) -> Self:
         """Start vLLM; see `RunningVllm.start`.
@@ -101,7 +106,12 @@ class VllmEngine:
         except (asyncio.CancelledError, K2EvalError):
             raise
         except Exception as error:  # anything from a bad argument to a GPU out of memory
-            raise EngineError(self._cannot_start(error, self._vllm.log_start or 0)) from error
+            settings = self._settings | (
+                {"speculative_config": self._speculative} if self._speculative else {}
+            )
+            vllm = self._vllm
+            text = cannot_start(self._model, self._version, error, settings, vllm.log, vllm.log_start or 0)
+            raise EngineError(text) from error
         if self._own_fingerprint() != self._fingerprint:
             await self._vllm.close()
             raise EngineError(f"{self._model} was changed while vLLM read it. Run the same command again.")
@@ -151,8 +161,14 @@ class VllmEngine:
                 self._fingerprint, self._speculative, self._settings, self._version, on_cpu
             )
             self._notes += notes
+        if self._demand and not on_cpu:
+            fitted, note = starting.fitted(
+                self._demand, self._fingerprint, self._settings, self._speculative, self._version
+            )
+            self._settings |= fitted
+            self._notes += [note] if note else []
         self._settings |= self._preview.reasoning(self._version, self._reasoning.form)
-        if on_cpu:
+        if on_cpu or suffix.drafts(self._speculative):
             self._settings.setdefault("worker_extension_cls", cpu_repair.EXTENSION)
 
     def describe(self) -> None:
@@ -206,18 +222,6 @@ class VllmEngine:
     def _own_fingerprint(self) -> str:
         return with_tokenizer(checkpoint_fingerprint(self._model, self._commit), self._arguments)
 
-    def _cannot_start(self, error: Exception, log_start: int) -> str:
-        why, log = reason(error), self._vllm.log
-        if log and "root cause" in why:
-            why = root_cause(log, log_start) or why
-        words = f"vLLM's own words are in {log}." if log else "VLLM_LOGGING_LEVEL=INFO shows more."
-        settings = self._settings | ({"speculative_config": self._speculative} if self._speculative else {})
-        return (
-            f"vLLM {self._version} could not start with {self._model}: {why}\n"
-            f"Settings: {json.dumps(settings, default=str)}\n{words} Correct the checkpoint, or change a setting with "
-            "--set engine.NAME=VALUE."
-        )
-
     def _check_arguments(self) -> None:
         known = check_arguments(self._arguments, self._version)
         # Newer versions of vLLM count speculation per request, older versions only per engine.
@@ -242,6 +246,7 @@ class VllmEngine:
             engine=f"vllm {self._version}" + (f" ({self._device})" if self._device else ""),
             # Speculation draws from other random streams than plain decoding (vllm-project/vllm#6038).
             honours_seeds=self._speculative is None,
+            **facts_of_start(self._model, self._fingerprint, dict(self._settings), self._device),
             context=self._context or None,
             reasoning=self._reasoning.form,
             reasoning_from=self._reasoning.place,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from k2eval.engines.vllm import cpu_repair
+from k2eval.engines.vllm import cpu_repair, suffix
 from k2eval.engines.vllm.children import Children
 from k2eval.engines.vllm.counters import EngineCounters
 from k2eval.engines.vllm.setup import own_temporary_folder, redirected
@@ -78,7 +78,7 @@ class RunningVllm:
     def notes(self) -> list[Note]:
         """What a reader must know of the load on this machine."""
         text = self.waiting.note if self.waiting else None
-        return [Note(kind=NoteKind.ENGINE, text=text)] if text else []
+        return [Note(kind=NoteKind.LOAD, text=text)] if text else []
 
     def forget_load(self) -> None:
         """Begin that note anew."""
@@ -136,6 +136,8 @@ class RunningVllm:
         self.tokenizer = await _maybe_await(self.llm.get_tokenizer())
         if arguments.get("worker_extension_cls") == cpu_repair.EXTENSION:
             self.repaired = any(await self.llm.collective_rpc("repair"))
+            if suffix.drafts(arguments.get("speculative_config")):
+                await self.llm.collective_rpc("let_suffix_follow")
         if self.waiting:
             await self.waiting.look(self._others_at_start)
 

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from k2eval.engines.vllm import suffix
+from k2eval.engines.vllm.cpu_repair import EXTENSION
 from k2eval.engines.vllm.swapping import draft_fingerprint
 from k2eval.errors import ConfigError
 from k2eval.records import Note, NoteKind, digest
@@ -25,6 +27,8 @@ FIELD = "num_speculative_tokens_per_batch_size"
 _ALWAYS, _AUTO = "always", "auto"
 _CAUTIOUS = {"cpu": 8, "gpu": 16}
 """Running requests up to which an unmeasured draft is used; docs/measurements.md has 2.4 to 2.7 × at one."""
+_UNNAMED = {"suffix": 24}
+"""Drafted tokens at most, if the user names none: vLLM takes the depth of its suffix tree."""
 _RUNNER = "VLLM_USE_V2_MODEL_RUNNER"
 
 Schedule = list[list[int]]
@@ -107,7 +111,7 @@ def resolved(
     if not on_cpu and not os.environ.get(_RUNNER):
         os.environ[_RUNNER] = "0"
         notes.append("vLLM's second model runner ignores schedules of speculation, so the first one is used")
-    tokens = int(config.get("num_speculative_tokens") or 1)
+    tokens = int(config.get("num_speculative_tokens") or _UNNAMED.get(str(config.get("method")), 1))
     measured = read_schedule(fingerprint, config, version, on_cpu)
     schedule = measured or _cautious(tokens, on_cpu)
     config[FIELD] = schedule
@@ -169,6 +173,15 @@ def _refuse(config: Mapping[str, Any], settings: Mapping[str, Any], version: str
             f"{WHEN}={_AUTO}: vLLM drafts by schedule with draft, eagle, eagle3, dflash, ngram and "
             f"suffix, not with {method}. {remedy}."
         )
+    if method == "suffix" and not suffix.takes_number():
+        raise ConfigError(
+            f"{WHEN}={_AUTO}: the suffix drafter of vLLM {version} is not told what the schedule asks for. {remedy}."
+        )
+    if method == "suffix" and settings.get("worker_extension_cls") not in (None, EXTENSION):
+        raise ConfigError(
+            f"{WHEN}={_AUTO} with suffix repairs vLLM's drafter in its workers, and engine.worker_extension_cls is "
+            f"set. {remedy}, or leave that out."
+        )
     if int(settings.get("data_parallel_size") or 1) > 1:
         raise ConfigError(
             f"{WHEN}={_AUTO}: vLLM ignores schedules of speculation with data_parallel_size above 1. Use --replicas "
@@ -187,10 +200,11 @@ def schedule_file(fingerprint: str, config: Mapping[str, Any], version: str, on_
 
 def _key(fingerprint: str, config: Mapping[str, Any], version: str, on_cpu: bool) -> str:
     method = {key: value for key, value in config.items() if key not in (WHEN, FIELD, "model")}
-    return digest(fingerprint, draft_fingerprint(config), method, version, _device(on_cpu))[:24]
+    return digest(fingerprint, draft_fingerprint(config), method, version, device_name(on_cpu))[:24]
 
 
-def _device(on_cpu: bool) -> str:
+def device_name(on_cpu: bool) -> str:
+    """Return the name of the device that vLLM computes on; on the CPU with its number of cores."""
     if on_cpu:
         return f"cpu {cores.count()}"
     from vllm.platforms import current_platform

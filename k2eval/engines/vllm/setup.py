@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import json
 import os
 import re
 import sys
@@ -17,7 +18,14 @@ import psutil
 from k2eval.engines.checkpoint import weight_bytes
 from k2eval.engines.facts import longest_context
 from k2eval.errors import ConfigError, EngineError, did_you_mean
-from k2eval.system import cores, remove_leftovers, temporary_folder, temporary_prefix, variables
+from k2eval.system import (
+    cores,
+    no_collections,
+    remove_leftovers,
+    temporary_folder,
+    temporary_prefix,
+    variables,
+)
 
 _LONG = 64
 """Characters of a folder's name in which the name of a socket would become longer than the 107 that are allowed."""
@@ -134,6 +142,13 @@ def vllm_version() -> str:
     )
 
 
+def import_engine() -> None:
+    """Import what a start of vLLM needs in this process."""
+    vllm_version()
+    with no_collections():  # nothing of what is imported is garbage
+        import vllm.v1.engine.async_llm  # noqa: F401
+
+
 def check_arguments(arguments: Mapping[str, Any], version: str) -> list[str]:
     """Return the names of vLLM's engine arguments.
 
@@ -167,6 +182,30 @@ def reason(error: Exception) -> str:
     """Return an error's kind and text on one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {' '.join(lines) or 'no reason given'}"[:500]
+
+
+def cannot_start(
+    model: str, version: str, error: Exception, settings: Mapping[str, Any], log: Path | None, log_start: int
+) -> str:
+    """Return the message of a start that failed: the reason, the settings, and what to do.
+
+    Args:
+        model: The checkpoint.
+        version: Version of vLLM.
+        error: The error of this process.
+        settings: Engine arguments.
+        log: vLLM's log, if it has one.
+        log_start: The byte at which this start begins in it.
+    """
+    why = reason(error)
+    if log and "root cause" in why:
+        why = root_cause(log, log_start) or why
+    words = f"vLLM's own words are in {log}." if log else "VLLM_LOGGING_LEVEL=INFO shows more."
+    return (
+        f"vLLM {version} could not start with {model}: {why}\n"
+        f"Settings: {json.dumps(settings, default=str)}\n{words} Correct the checkpoint, or change a setting with "
+        "--set engine.NAME=VALUE."
+    )
 
 
 def is_cpu() -> bool:

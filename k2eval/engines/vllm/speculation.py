@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from k2eval.config import METHODS_WITH_PATH, SHORT_NAMES
+from k2eval.engines.vllm.suffix import PACKAGE
 from k2eval.errors import ConfigError, did_you_mean
 
 _OWN_WORDS = ("speculative_config", "spec_method", "spec_model", "spec_tokens")
@@ -146,7 +147,7 @@ def _check_suffix() -> None:
     if importlib.util.find_spec("arctic_inference") is None:
         raise ConfigError(
             "Speculation with suffix needs the package arctic-inference, which is not installed: "
-            "`pip install arctic-inference==0.1.1`. ngram needs nothing and works alike on repetitive text."
+            f"`pip install {PACKAGE}`. ngram needs nothing and drafts from the prompt and the answer alone."
         )
 
 
