@@ -20,7 +20,15 @@ from rich.progress import (
 
 from k2eval.errors import ConfigError
 from k2eval.system import at_end, cores, terminal, write_text
-from k2eval.tasks import CorpusMatches, QuestionSet, load_questions, load_tasks, search_corpus, text_of
+from k2eval.tasks import (
+    CorpusMatches,
+    QuestionSet,
+    load_questions,
+    load_tasks,
+    passed_over,
+    search_corpus,
+    text_of,
+)
 
 
 def contamination_command(
@@ -58,6 +66,13 @@ def contamination_command(
         console.print(
             f"{found.unreadable:,} lines are no JSON, or too long, and were left out.", highlight=False
         )
+    unread = passed_over(corpus)
+    if unread:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in unread.most_common(8))
+        console.print(
+            f"{unread.total():,} files or folders were not read, for want of a kind that is known: {kinds}.",
+            soft_wrap=True, highlight=False, markup=False,
+        )  # fmt: skip
     if out is not None and listed:
         _write(out, [(questions[number][0], questions[number][1], number) for number in listed], found)
         console.print(f"Wrote {out}, for --exclude.", soft_wrap=True, highlight=False, markup=False)

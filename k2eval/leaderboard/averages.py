@@ -15,6 +15,9 @@ _UNRANKED = (
 )
 
 
+_ASPECTS = 4
+
+
 def add_averages(rows: Sequence[Row], benchmarks: Sequence[Benchmark]) -> tuple[str, ...]:
     """Add micro and macro averages of each group of benchmarks, and the macro average of all.
 
@@ -98,6 +101,9 @@ def _add_value(row: Row, once: Once, name: str) -> None:
         if len(present) == len(members)
         else [f"over {len(present)} of {len(members)} benchmarks: not ranked"]
     )
+    aspects = sum(member.group == SAFETY for member in members)
+    if name.startswith("safety_") and aspects < _ASPECTS:
+        notes.append(f"over {aspects} aspects of safety, not the {_ASPECTS} of K2-Think's report")
     notes += [_UNRANKED, *once.notes] if name == "safety_macro" else once.notes
     others = [
         member for member in present if row.run.tasks[member.name].info.protocol_label != member.protocol

@@ -31,7 +31,7 @@ class QuestionList:
             DataError: If the file cannot be read or names no question.
         """
         try:
-            lines = path.read_text("utf-8").splitlines()
+            lines = path.read_text("utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"Expected a list of questions at {path}, one per line, got: {error}.") from error
         names = frozenset(

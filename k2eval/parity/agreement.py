@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,15 @@ import numpy as np
 from k2eval.parity.ours import Ours
 from k2eval.parity.side import Side
 from k2eval.statistics import Estimate, average_of, paired_means, question_means, spread
+from k2eval.tasks import words_of
 
 _Z = 1.959963984540054
+_STATED = 0.0051
+"""A stated score and the mean of its samples may differ by rounding to whole points."""
+_ALIKE = 0.5
+"""Share of sequences of three words from which on two texts may be of one question."""
+_MOST = 1_000_000
+"""Questions of a binomial bound; more make no difference that is seen."""
 _ROUNDING = 0.0002
 """Published scores are rounded: some are means of repeats that were rounded before."""
 
@@ -35,18 +43,59 @@ class Agreement:
 
 
 def shared_rows(ours: Ours, theirs: Side) -> dict[str, str]:
-    """Return the questions that both sides have scores of: our id -> their key."""
-    return {
-        name: key
-        for name, keys in ours.keys.items()
-        if (key := next((key for key in keys if key in theirs.scores), None)) is not None
-    }
+    """Return the questions that both sides have scores of: our id -> their key.
+
+    A question is found by its text, or else by its id. If the texts that belong to one id are of two questions, the id
+    does not count: others number their rows in their own way.
+    """
+    often = Counter(key for keys in ours.keys.values() for key in keys)
+    common = _common(ours)
+    found = {}
+    for name, keys in ours.keys.items():
+        for key in keys:
+            if often[key] == 1 and key in theirs.scores and _may_be(ours, theirs, name, key, common):
+                found[name] = key
+                break
+    return found
+
+
+def contradicts(theirs: Side, shared: dict[str, str]) -> float | None:
+    """Return the mean of all their samples if it is not the score that they state, else None."""
+    if not shared or len(shared) != theirs.questions:
+        return None
+    mean = float(np.mean([np.mean(theirs.scores[key]) for key in shared.values()]))
+    return mean if abs(mean - theirs.score) > _STATED else None
+
+
+def _may_be(ours: Ours, theirs: Side, name: str, key: str, common: frozenset[str]) -> bool:
+    """Return whether a row that was found by its id may be the question, by the texts that are known."""
+    if not key.startswith("id:") or name not in ours.questions or not theirs.prompts.get(key):
+        return True
+    mine = _pieces(ours.questions[name].messages[-1].content) - common
+    other = _pieces(theirs.prompts[key]) - common
+    least = min(len(mine), len(other))
+    return not least or len(mine & other) >= _ALIKE * least
+
+
+def _common(ours: Ours) -> frozenset[str]:
+    """Return the pieces of half of our prompts or more: the request around the question."""
+    counts = Counter(
+        piece for question in ours.questions.values() for piece in _pieces(question.messages[-1].content)
+    )
+    return frozenset(
+        piece for piece, number in counts.items() if number > 1 and 2 * number >= len(ours.questions)
+    )
+
+
+def _pieces(text: str) -> frozenset[str]:
+    words = words_of(text)
+    return frozenset(" ".join(words[at : at + 3]) for at in range(max(len(words) - 2, 1)))
 
 
 def agreements(ours: Ours, theirs: Side, shared: dict[str, str]) -> list[Agreement]:
     """Return all intervals that can be made, the sharpest first.
 
-    1. Paired: both sides have scores question by question.
+    1. Paired: both sides have scores question by question, and those of theirs make up the score that they state.
     2. Same questions: the numbers of questions are equal and both numbers of repeats known. Only the noise of the
        repeats counts, and theirs is taken to be like ours.
     3. Two samples: both sets of questions are drawn anew. The standard error is theirs, if stated, else bounded by
@@ -54,7 +103,7 @@ def agreements(ours: Ours, theirs: Side, shared: dict[str, str]) -> list[Agreeme
        and Donner 2008, doi:10.1002/sim.3095).
     """
     found = []
-    if len(shared) > 1:
+    if len(shared) > 1 and contradicts(theirs, shared) is None:
         mine = ours.scores.means_of(list(shared))
         other = np.array([float(np.mean(theirs.scores[key])) for key in shared.values()])
         gap = paired_means(other, mine, test=False)
@@ -87,11 +136,11 @@ def _of_two_samples(ours: Ours, theirs: Side) -> Agreement:
             f"as two sets of questions, with the standard error that is stated, {100 * theirs.se:.2f} points"
         )
     else:
-        bound = _binomial(theirs.score, number)
+        bound = _binomial(theirs.score, min(number, _MOST))
         below, above = theirs.score - bound.low, bound.high - theirs.score
         method = "two-sample, binomial bound"
         words = f"as two sets of questions, with the binomial bound of {number}"
-        if theirs.questions is None:
+        if not theirs.questions:
             method, words = (
                 f"{method} (n assumed)",
                 f"{words}, a number that is not stated there but the benchmark's",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,14 @@ def read_whole(path: Path, most: int = LARGEST) -> bytes:
     return content
 
 
+# Matches a text of JSON, or a bare NaN, which becomes null; not a NaN within a text.
+_NAN = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?\bNaN\b', re.DOTALL)
+
+
+def _null(found: re.Match[bytes]) -> bytes:
+    return found[0] if found[0].startswith(b'"') else b"null"
+
+
 def json_of(content: bytes, path: Path) -> Any:
     """Return a value of JSON.
 
@@ -48,7 +57,7 @@ def json_of(content: bytes, path: Path) -> Any:
     """
     try:
         return read_json(
-            content.replace(b"NaN", b"null") if b"NaN" in content else content, texts=False, integers=False
+            _NAN.sub(_null, content) if b"NaN" in content else content, texts=False, integers=False
         )
     except ValueError as error:
         raise DataError(f"Expected JSON in {path}, got something else: {str(error)[:200]}.") from error

@@ -64,6 +64,8 @@ def causes(ours: Ours, theirs: Side, shared: dict[str, str], grader_effect: str 
     if shared:
         mine["revision"] = f"{len(ours.keys)} texts"
         other["revision"] = mine["revision"] if len(shared) == len(ours.keys) else f"{len(shared)} of them"
+        if any(key.startswith("id:") for key in shared.values()):
+            del other["revision"]  # an id tells nothing of the text
     effects = {
         "grader": grader_effect,
         "data revision": _of_data(ours, theirs, shared),
@@ -161,7 +163,7 @@ def _prompts(ours: Ours, theirs: Side) -> tuple[str, str] | None:
         if other is None:
             continue
         total += 1
-        alike = key_of(text) == key_of(other) or key_of(text).endswith(key_of(other))
+        alike = key_of(other) in _forms(ours, name, text)
         same += alike
         if not alike and example is None:
             example = (text, other)
@@ -173,6 +175,13 @@ def _prompts(ours: Ours, theirs: Side) -> tuple[str, str] | None:
         return f"other words in {total - same} of {total} questions", "not shown (protected)"
     first, second = _apart(*example)
     return f"“{first}” (differs in {total - same} of {total} questions)", f"“{second}”"
+
+
+def _forms(ours: Ours, name: str, text: str) -> set[str]:
+    """Return a prompt as others may keep it: with its system text, without it, or only its last turn."""
+    turns = ours.questions[name].messages if name in ours.questions else ()
+    bare = "\n\n".join(turn.content for turn in turns if turn.role != "system")
+    return {key_of(each) for each in (text, bare, turns[-1].content if turns else "") if each}
 
 
 def _whole_prompts_equal(ours: Ours, theirs: Side) -> bool:

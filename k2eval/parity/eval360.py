@@ -17,6 +17,23 @@ from k2eval.parity.side import Side
 
 _MODEL, _DATA, _GROUP = ("openai_kwargs", "parser_type"), ("average_over", "num_generations"), ("groups",)
 _SCORES = ("accuracy", "avg", "average", "mean")
+_SPREADS = (
+    "std",
+    "err",
+    "var",
+    "dev",
+    "conf",
+    "low",
+    "high",
+    "ci_",
+    "_ci",
+    "len",
+    "token",
+    "trunc",
+    "rate",
+    "time",
+)
+"""Parts of names of figures that are no scores."""
 
 
 def read(paths: Sequence[Path]) -> list[Side]:
@@ -46,14 +63,29 @@ def read(paths: Sequence[Path]) -> list[Side]:
             figures |= {
                 str(key): found for key, value in content.items() if (found := number(value)) is not None
             }
-    names = [name for name in figures if any(word in name for word in _SCORES) and 0 <= figures[name] <= 1]
+    graded = [path for path in rows if _is_graded(path)]
+    if len(graded) > 1:
+        listed = ", ".join(path.name for path in graded)
+        raise DataError(
+            f"Expected one file of graded rows, got {len(graded)}: {listed:.300}. Name a folder of one figure."
+        )
+    names = sorted(
+        (
+            name
+            for name in figures
+            if any(word in name for word in _SCORES)
+            and not any(word in name.casefold() for word in _SPREADS)
+            and 0 <= figures[name] <= 1
+        ),
+        key=lambda name: name not in _SCORES,
+    )
     where = paths[0].parent if len(paths) > 1 else paths[0]
     task = word(data.get("uuid") or data.get("dataset_name") or group.get("data_tag")) or ""
     side = Side(
         f"{word(mapping(model.get('remote_model')).get('base_name')) or 'a model'}, {where.name}", task, -1.0
     )
     side.harness = "eval360"
-    for path in rows:
+    for path in graded or rows:
         _add_rows(side, path)
     if side.samples and not names:
         side.notes.append("the score is the mean of all verdicts, as Eval360 takes it")
@@ -68,6 +100,10 @@ def read(paths: Sequence[Path]) -> list[Side]:
         raise DataError(f"Expected the data's YAML of Eval360 beside the scores in {where}, with its uuid.")
     _add_facts(side, model, data, group)
     return [side]
+
+
+def _is_graded(path: Path) -> bool:
+    return any("correct" in mapping(row) for row in json_lines(path))
 
 
 def _add_facts(side: Side, model: dict[str, Any], data: dict[str, Any], group: dict[str, Any]) -> None:
@@ -121,8 +157,7 @@ def _add_rows(side: Side, path: Path) -> None:
         keys = [f"id:{row['row']}"] if isinstance(row.get("row"), int) else []
         if isinstance(prompt, str):
             keys.append(digest_of(prompt))
-            side.prompts[keys[-1]] = prompt
-        for key in keys:
-            side.scores[key] = values
+        text = prompt if isinstance(prompt, str) else ""
+        side.score_row(f"row:{number_of_rows}", keys, values, text)
     side.questions, side.samples, side.failed, side.truncated = number_of_rows, samples, failed, truncated
     side.score = right / samples if samples else side.score

@@ -159,7 +159,8 @@ def _add_samples(side: Side, samples: Iterable[Any], scorer: str | None) -> None
 
 
 def _score(scores: dict[str, Any], scorer: str | None) -> float | None:
-    value = mapping(scores.get(scorer or "") or next(iter(scores.values()), None)).get("value")
+    only = next(iter(scores.values()), None) if len(scores) == 1 else None
+    value = mapping(scores.get(scorer or "") or only).get("value")
     if isinstance(value, str) and value in _LETTERS:
         return _LETTERS[value]
     if isinstance(value, bool):

@@ -171,14 +171,17 @@ def _add_samples(side: Side, path: Path, name: str, metric: str, by: str) -> Non
             for text in responses[0] if by == "k2eval" else responses[0][:1]:
                 if isinstance(text, str):
                     side.keep(keys, text, False)
-        for key in keys:
-            if score is not None and 0 <= score <= 1:
-                side.scores[key] = [score]
-            if prompt:
-                side.prompts[key] = prompt
+        known = score is not None and 0 <= score <= 1
+        side.score_row(_owner(doc, row), keys, [score] if known and score is not None else [], prompt)
     side.samples = total * (side.repeats or 1) or None
     if metric == "avg_at_k":
         side.truncated = round(truncated * (side.repeats or 1))
+
+
+def _owner(doc: dict[str, Any], row: dict[str, Any]) -> str:
+    """Return the name of a row's question: its own id, or else its number."""
+    own = doc.get("id")
+    return f"id:{own}" if isinstance(own, (str, int)) else f"row:{row.get('doc_id')!r:.100}"
 
 
 def _prompt(given: Any) -> str:

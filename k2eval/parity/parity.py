@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from k2eval.audit import HARNESSES, Column, audit_run
 from k2eval.errors import ConfigError
+from k2eval.journal import read_run
 from k2eval.parity.against import read_against
-from k2eval.parity.agreement import Agreement, agreements, shared_rows
+from k2eval.parity.agreement import Agreement, agreements, contradicts, shared_rows
 from k2eval.parity.causes import Cause, causes
 from k2eval.parity.ours import Ours, read_ours
 from k2eval.parity.regraded import Regraded, regraded
@@ -95,11 +97,18 @@ def parity_of(
     mine, notes = read_ours(folder, data, include)
     chosen = {name: ours for name, ours in mine.items() if tasks is None or name in tasks}
     matched = _matched(chosen, others, pairs or {}, folder, against)
+    notes = [*notes, *_left_out(chosen, matched, others, folder, tasks)]
     audits = _audits(folder, matched, data, include, workers) if with_audit else {}
     parities = []
     for name, (ours, theirs) in matched.items():
         shared = shared_rows(ours, theirs)
         column = audits.get(name)
+        mean = contradicts(theirs, shared)
+        if mean is not None:
+            theirs.notes.append(
+                f"the mean of its samples is {100 * mean:.1f}, not the {100 * theirs.score:.1f} it states, so they "
+                "are not compared question by question"
+            )
         again = regraded(ours, theirs, shared, workers) if with_audit else None
         effect = "; ".join(filter(None, (_effect(column), again.words if again else "")))
         parities.append(
@@ -125,6 +134,11 @@ def _matched(
 ) -> dict[str, tuple[Ours, Side]]:
     """Return the benchmarks that both sides have: those that are named as pairs, or have one name."""
     theirs = {side.task: side for side in others}
+    if len(theirs) < len(others):
+        twice = next(name for name, number in Counter(side.task for side in others).items() if number > 1)
+        raise ConfigError(
+            f"{against} has several figures of {twice:.100}. Keep one, or give each its own name for --task."
+        )
     for name, other in pairs.items():
         if name not in mine:
             raise ConfigError(
@@ -135,14 +149,12 @@ def _matched(
             raise ConfigError(
                 f"--task {name}={other}: {against} has no figure of {other}. It has {listed:.500}."
             )
-    by_key = {task_key(name): side for name, side in theirs.items()}
     found = {}
     for name, ours in mine.items():
-        names = (name, ours.scores.info.title)
         side = (
             theirs[pairs[name]]
             if name in pairs
-            else next((by_key[task_key(each)] for each in names if each and task_key(each) in by_key), None)
+            else _of_one_name((name, ours.scores.info.title), theirs, against)
         )
         if side is not None:
             found[name] = (ours, side)
@@ -152,6 +164,49 @@ def _matched(
             f"{', '.join(theirs):.500}. Name a pair with --task OURS=THEIRS."
         )
     return found
+
+
+def _left_out(
+    mine: Mapping[str, Ours],
+    matched: Mapping[str, tuple[Ours, Side]],
+    others: Sequence[Side],
+    folder: Path,
+    tasks: Collection[str] | None,
+) -> list[str]:
+    """Return notes on benchmarks of both sides that are compared with nothing."""
+    asked = [name for name in read_run(folder).tasks if tasks is None or name in tasks]
+    ours = [name for name in asked if name not in matched]
+    used = {id(side) for _, side in matched.values()}
+    theirs = [side.task for side in others if id(side) not in used]
+    notes = []
+    if ours:
+        measured = [name for name in ours if name not in mine]
+        why = f" ({', '.join(measured)} without a share of right answers)" if measured else ""
+        notes.append(f"only the run has {', '.join(ours)}{why}"[:500])
+    if theirs:
+        notes.append(f"only the other side has {', '.join(theirs)}"[:500])
+    return notes
+
+
+def _of_one_name(names: Sequence[str | None], theirs: Mapping[str, Side], against: Path) -> Side | None:
+    """Return the figure with one of the names: the same to the letter first, then but for its spelling.
+
+    Raises:
+        ConfigError: If several fit.
+    """
+    for name in filter(None, names):
+        if name in theirs:
+            return theirs[name]
+        key = task_key(name)
+        fitting = [other for other in theirs if key and task_key(other) == key]
+        if len(fitting) > 1:
+            raise ConfigError(
+                f"{against} has several figures that may be of {name:.100}: {', '.join(fitting):.300}. Name one with "
+                "--task OURS=THEIRS."
+            )
+        if fitting:
+            return theirs[fitting[0]]
+    return None
 
 
 def _audits(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,16 +63,27 @@ def read(path: Path, row: str | None = None) -> list[Side]:
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
         text = read_whole(path, _LARGEST).decode("utf-8-sig")
-        rows = [
-            {
-                (name or "").strip(): as_line((value or "").strip())
-                for name, value in line.items()
-                if isinstance(value, str)
-            }
-            for line in csv.DictReader(io.StringIO(text))
-        ]
+        reader = csv.DictReader(io.StringIO(text))
+        rows = []
+        for line in reader:
+            if None in line:
+                raise DataError(
+                    f"{path}, line {reader.line_num}: expected {len(reader.fieldnames or ())} cells, got more. Put a "
+                    "cell with a comma into quotation marks."
+                )
+            rows.append(
+                {
+                    name.strip(): as_line(value.strip())
+                    for name, value in line.items()
+                    if isinstance(name, str) and isinstance(value, str)
+                }
+            )
+        names = [name.strip() for name in reader.fieldnames or () if name.strip()]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"Expected a CSV of published figures at {path}, got: {error}.") from error
+    twice = [name for name, number in Counter(names).items() if number > 1]
+    if twice:
+        raise DataError(f"{path}: expected each column once, got {twice[0]!r:.60} twice.")
     if not rows or not rows[0].get("system"):
         raise DataError(
             f"{path}: expected a column system and at least one row. docs/parity.md shows both forms."
@@ -95,7 +107,7 @@ def _figures(line: dict[str, str], path: Path) -> Iterator[Side]:
     for name, value in line.items():
         if name not in _OWN and value:
             side = Side(f"{line['system']}", name, _score(value, name, path))
-            side.notes += [line[key] for key in ("note", "source") if line.get(key)]
+            side.notes += _remarks(line, side.score)
             yield side
 
 
@@ -126,8 +138,13 @@ def _figure(line: dict[str, str], path: Path) -> Iterator[Side]:
         truncated=count(line.get("truncated")),
         facts=facts,
         harness=line.get("harness") or None,
-        notes=[line[key] for key in ("note", "source") if line.get(key)],
+        notes=_remarks(line, _score(line["score"], line["task"], path)),
     )
+
+
+def _remarks(line: dict[str, str], score: float) -> list[str]:
+    small = [f"its score is read as {100 * score:g} %, not as a share of 1"] if 0 < score <= 0.01 else []
+    return [*small, *(line[key] for key in ("note", "source") if line.get(key))]
 
 
 def _score(text: str, name: str, path: Path) -> float:

@@ -80,4 +80,6 @@ def regraded(
 def _is_asked_alike(ours: Ours, theirs: Side, name: str, key: str) -> bool:
     if not ours.questions[name].options:
         return True
-    return key_of(ours.side.prompts.get(name, "")).endswith(key_of(theirs.prompts.get(key, "")) or "\0")
+    turns = ours.questions[name].messages
+    forms = (ours.side.prompts.get(name, ""), turns[-1].content if turns else "")
+    return bool(theirs.prompts.get(key)) and key_of(theirs.prompts[key]) in map(key_of, forms)

@@ -57,6 +57,32 @@ class Side:
     """The harness in the words of `k2eval.audit.HARNESSES`; None if it is none of these."""
     notes: list[str] = field(default_factory=list)
     _kept: int = 0
+    _owners: dict[str, str] = field(default_factory=dict)
+    _shared: set[str] = field(default_factory=set)
+    """Keys that rows of several questions have."""
+
+    def score_row(self, owner: str, keys: Iterable[str], values: list[float], prompt: str = "") -> None:
+        """Keep the scores of a row under the keys of its question.
+
+        A key that rows of several questions have, such as the text of their source, is the key of none.
+
+        Args:
+            owner: The question of the row; rows of one question are its repeats.
+            keys: Keys of its texts and its id.
+            values: Its scores; none if it has none.
+            prompt: The prompt; empty if not known.
+        """
+        for key in keys:
+            if self._owners.setdefault(key, owner) != owner:
+                self._shared.add(key)
+            if key in self._shared:
+                for kept in (self.scores, self.prompts, self.responses):
+                    kept.pop(key, None)
+                continue
+            if values:
+                self.scores.setdefault(key, []).extend(values)
+            if prompt:
+                self.prompts[key] = prompt
 
     def keep(self, keys: Iterable[str], text: str, cut: bool) -> None:
         """Keep a response under the keys of its question, as long as all together are not too long."""
@@ -65,12 +91,14 @@ class Side:
             self.responses.clear()
             return
         for key in keys:
+            if key in self._shared:
+                continue
             self.responses.setdefault(key, []).append((text, cut))
 
     @property
     def asked(self) -> int | None:
-        """Number of samples: as stated, or questions times repeats."""
-        return self.samples or (self.questions or 0) * (self.repeats or 1) or None
+        """Number of samples: as stated, or questions times repeats; None if one of these is not known."""
+        return self.samples or (self.questions or 0) * (self.repeats or 0) or None
 
 
 def key_of(text: str) -> str:
@@ -85,10 +113,10 @@ def key_of(text: str) -> str:
 def task_key(name: str) -> str:
     """Return what is equal for the names of one benchmark: "AIME 2024", "aime_24" and "aime24".
 
-    >>> task_key("AIME 2024"), task_key("gpqa_diamond_cot_zeroshot"), task_key("HMMT Feb 2025")
-    ('aime24', 'gpqadiamond', 'hmmt25')
+    >>> task_key("AIME 2024"), task_key("gpqa_diamond_cot_zeroshot"), task_key("HumanEval+")
+    ('aime24', 'gpqadiamond', 'humanevalplus')
     """
-    plain = re.sub(r"[^a-z0-9]", "", name.casefold())
+    plain = re.sub(r"[^a-z0-9]", "", name.casefold().replace("+", "plus"))
     plain = re.sub(r"(?:cot)?(?:zeroshot|nshot|generative)|instruct$|^hendrycks|^minerva", "", plain)
     plain = re.sub(r"(?<!\d)20(2\d)(?!\d)", r"\1", plain).replace("hmmtfeb", "hmmt")
     return {"math500reasoning": "math500", "gpqa": "gpqadiamond", "gpqadiamondaa": "gpqadiamond"}.get(

@@ -5,6 +5,7 @@ from .conversation import (
 )
 from .corpus import (
     CorpusMatches as CorpusMatches,
+    passed_over as passed_over,
     search_corpus as search_corpus,
 )
 from .data import (
@@ -31,6 +32,7 @@ from .overlap import (
     overlaps_in_words as overlaps_in_words,
     texts_of as texts_of,
     twins as twins,
+    words_of as words_of,
 )
 from .spec import (
     DataSpec as DataSpec,
@@ -63,6 +65,7 @@ __all__ = [
     "load_questions",
     "load_tasks",
     "overlaps_in_words",
+    "passed_over",
     "replies",
     "sampling_with",
     "script_of",
@@ -74,4 +77,5 @@ __all__ = [
     "text_of",
     "texts_of",
     "twins",
+    "words_of",
 ]

@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from k2eval.errors import ConfigError, DataError
+from k2eval.errors import ConfigError, DataError, did_you_mean
 from k2eval.records import digest
 from k2eval.tasks.spec import TaskSpec
 from k2eval.tasks.task import Item, Items, Row
@@ -38,13 +38,10 @@ def answers(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
 def numbers(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
     """Make items whose answer is a number, the same in every repeat; the template gets ``problem``.
 
-    The task's options ``tolerance``, ``min``, ``max`` and ``units`` go to the grader (`k2eval.grading.number`).
+    The task's options ``tolerance``, ``min``, ``max``, ``units`` and ``unit`` go to the grader
+    (`k2eval.grading.number`).
     """
-    settings = {name: spec.options[name] for name in _NUMERIC if spec.options.get(name) is not None}
-    for name, value in settings.items():
-        sizes = list(value.values()) if name == "units" and isinstance(value, dict) else [value]
-        if not all(isinstance(size, (int, float)) and not isinstance(size, bool) for size in sizes):
-            raise ConfigError(f"Task {spec.task}: expected numbers as option {name}, got {value!r:.100}.")
+    settings = numeric_settings(spec)
     items = []
     for number, row in enumerate(rows, start=1):
         problem, answer = (required(row, spec, role, number) for role in ("problem", "answer"))
@@ -61,6 +58,45 @@ def numbers(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
     return Items(distinct(items), [])
 
 
+def numeric_settings(spec: TaskSpec) -> dict[str, Any]:
+    """Return the options of a task with measured numbers that the grader reads.
+
+    Raises:
+        ConfigError: If an option is unknown, or no such number, or no number could pass.
+    """
+    known_options(spec, *_NUMERIC, "unit")
+    settings = {name: value for name, value in spec.options.items() if value is not None}
+    units, asked = settings.get("units", {}), settings.get("unit", [])
+    if not isinstance(units, dict):
+        raise ConfigError(f"Task {spec.task}: expected numbers as option units, got {units!r:.100}.")
+    for name, value in [
+        *((name, settings[name]) for name in _NUMERIC[:3] if name in settings),
+        *units.items(),
+    ]:
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise ConfigError(f"Task {spec.task}: expected numbers as option {name}, got {value!r:.100}.")
+    if not isinstance(asked, list) or not all(isinstance(each, str) and each.strip() for each in asked):
+        raise ConfigError(f"Task {spec.task}: expected a list of names as option unit, got {asked!r:.100}.")
+    low, high = settings.get("min", -math.inf), settings.get("max", math.inf)
+    if settings.get("tolerance", 0) < 0 or low >= high or 0 in units.values():
+        raise ConfigError(
+            f"Task {spec.task}: expected a tolerance from 0, min below max, and factors of units other than 0, got "
+            f"{settings!r:.200}."
+        )
+    return settings
+
+
+def known_options(spec: TaskSpec, *names: str) -> None:
+    """Raise an error if a task has another option than these.
+
+    Raises:
+        ConfigError: If it has; a misspelt option would not count.
+    """
+    for name in spec.options:
+        if name not in names:
+            raise ConfigError(f"Task {spec.task}: no option {name!r:.50}. {did_you_mean(name, list(names))}")
+
+
 _NUMERIC = ("tolerance", "min", "max", "units")
 
 
@@ -73,6 +109,7 @@ def choices(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
 
     The task's option ``order: given`` keeps the options in the order of the row, in every repeat.
     """
+    known_options(spec, "order")
     kept = spec.options.get("order", "shuffled")
     if kept not in ("given", "shuffled"):
         raise ConfigError(f"Task {spec.task}: expected order to be given or shuffled, got {kept!r:.50}.")

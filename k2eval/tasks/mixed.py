@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from k2eval.errors import ConfigError
 from k2eval.records import Json, Note, NoteKind
-from k2eval.tasks.adapters import LETTERS, distinct, item_id, required, tags_of
+from k2eval.tasks.adapters import LETTERS, distinct, item_id, known_options, required, tags_of
 from k2eval.tasks.spec import TaskSpec
 from k2eval.tasks.task import Item, Items, Row
 
@@ -33,6 +33,7 @@ def items(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items:
     A question is a choice if its text lists options under "Answer Choices:" and its answer is the letter of one. Rows
     with a picture (the field ``image``) are left out. The option ``only: rule`` keeps what a rule decides.
     """
+    known_options(spec, "only")
     only = spec.options.get("only")
     if only not in (None, "rule"):
         raise ConfigError(f"Task {spec.task}: expected only to be rule or nothing, got {only!r:.50}.")

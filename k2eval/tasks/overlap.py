@@ -31,13 +31,42 @@ _WORD = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+")
 """Matches "12", "0.5" and "frac"; not "_" or "\\"."""
 _LAYOUT = re.compile(
     # Matches commands that change only the look: "\displaystyle", "\left", "\,"; not "\frac".
-    r"\\(?:displaystyle|left|right|[bB]igg?[lr]?|d(?=frac)|text(?:bf|it|rm)?|mathrm|operatorname|quad|qquad|begin|end)\b"
-    r"|\\[,;:! ]"
+    r"\\(?:displaystyle|left|right|[bB]igg?[lr]?|text(?:bf|it|rm)?|mathrm|operatorname|quad|qquad|begin|end)\b"
+    r"|\\[dt](?=frac|binom)|\\[,;:! ]"
 )
 
 
 _MARKS = re.compile(r"[\s$.,;:!?'\"`{}\\]+")
 """Matches what no question depends on: white space, punctuation, braces; not "+" or "(" or a letter."""
+_BETWEEN = re.compile(r"(?<=\d)[\s$.,;:!?'\"`{}\\]+(?=\d)")
+"""Matches the same between two digits, where it makes another number: "." in "1.5"."""
+_THOUSANDS = re.compile(r"(?<=\d)(?:,|\{,\}|\\,)(?=\d{3}(?!\d))")
+"""Matches the comma in "1,000" and "1{,}000"; not in "1,5"."""
+_SHORT_FRACTION = re.compile(r"\\([dt]?frac|binom)\s*(\d)\s*(\d)")
+"""Matches the fraction "\\frac12"; not "\\frac{1}{2}"."""
+_OPERATOR = re.compile(
+    r"(?<=[\d)}])!|(?<=(?<![a-zA-Z])[a-zA-Z])!|(?<=[a-zA-Z)}])(?:'|\^\s*\{?\\prime\}?)(?=\s*\()"
+)
+"""Matches the marks of a factorial and of a derivative: "5!", "f'(x)"; not the end of "So find it!"."""
+
+
+def bare(text: str) -> str:
+    r"""Return a text without what no question depends on. Marks between two digits stay, as a point or a blank.
+
+    >>> bare(r"Find $\frac12 + 1{,}000$.") == bare("Find \\dfrac{1}{2}+1000")
+    True
+    >>> bare("1.5 + 2") == bare("15 + 2"), bare("x^{2}3") == bare("x^{23}"), bare("find 5!") == bare("find 5")
+    (False, False, False)
+    """
+    plain = _THOUSANDS.sub("", unicodedata.normalize("NFKC", text))
+    plain = _OPERATOR.sub("†", _SHORT_FRACTION.sub(r"\\\1{\2}{\3}", plain))
+    return _MARKS.sub("", _BETWEEN.sub(_between, _LAYOUT.sub(" ", plain)))
+
+
+def _between(found: re.Match[str]) -> str:
+    """Return a character that stands for the marks between two digits."""
+    marks = "".join(mark for mark in found[0] if mark in ".,:;!?")
+    return {"": "␣", ".": "․", ",": "‚", ":": "∶"}.get(marks, "…")
 
 
 class Twin(NamedTuple):
@@ -66,7 +95,7 @@ class Text(NamedTuple):
     def of(cls, task: str, question: str, text: str, gold: Json) -> Text:
         """Return a question with this text and right answer."""
         short = gold if isinstance(gold, (str, int, float)) else None
-        plain = _MARKS.sub("", _LAYOUT.sub(" ", unicodedata.normalize("NFKC", text)))
+        plain = bare(text)
         answer = None if short is None else _MARKS.sub("", str(short)).lstrip("0")
         return cls(task, question, digest(plain), words_of(text), answer)
 

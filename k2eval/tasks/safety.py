@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from k2eval.errors import ConfigError
 from k2eval.records import Json, Message, Note, NoteKind
-from k2eval.tasks.adapters import distinct, item_id, required, tags_of
+from k2eval.tasks.adapters import distinct, item_id, known_options, required, tags_of
 from k2eval.tasks.conversation import scripted
 from k2eval.tasks.spec import TaskSpec
 from k2eval.tasks.task import Item, Items, Row
@@ -115,6 +115,7 @@ def extractions(rows: Sequence[Row], spec: TaskSpec, repeat_index: int) -> Items
 
 
 def _item(row: Row, spec: TaskSpec, number: int) -> Item:
+    known_options(spec, "should", "only")
     should, only = spec.options.get("should"), spec.options.get("only")
     if should not in ("refuse", "answer") or only not in (None, "rule"):
         raise ConfigError(

@@ -46,7 +46,7 @@ def test_one_number_is_read(answer: str, number: float) -> None:
 @pytest.mark.parametrize(
     "answer",
     ["", "unknown", "-3 to -4", "0.5–1", "-3.2, -4", "3 or 4", "-3.2 or so", "1,5", "12 345", "1.2.3", "< 3", "2.5%",
-     "2 * 3", "--3", "10^{-3.2}", "10^-3", "1e999", "1/0", "log P of 2.5", "9" * 400],
+     "2 * 3", "--3", "2.5 at pH = 7.4", "log S = -3, S = 6e-4", ">= 3", "3:2", r"3\pi", "5!", "2x", "3 million", "-3 (or -4)", "10^{-3.2}", "10^-3", "1e999", "1/0", "log P of 2.5", "9" * 400],
 )  # fmt: skip
 def test_a_range_a_choice_or_a_formula_is_not_one_number(answer: str) -> None:
     assert read(answer) is None
@@ -55,6 +55,21 @@ def test_a_range_a_choice_or_a_formula_is_not_one_number(answer: str) -> None:
 def test_another_unit_is_converted() -> None:
     assert read(r"-12.6\ \text{kJ/mol}", {"kJ": 0.239}) == pytest.approx(-3.0114)
     assert read("-12.6 kcal/mol", {"kJ": 0.239}) == -12.6
+
+
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [("-3 kcal/mol", -3.0), ("-3", -3.0), ("-3 (kcal/mol)", -3.0), ("-4 kJ/mol", -1.0), ("-4 (kJ/mol)", -1.0),
+     (r"-4 \pm 1\ \text{kJ/mol}", -1.0), ("-3 (estimated)", -3.0), ("-4 kJ/mol = -1 kcal/mol", -1.0),
+     ("-0.13 eV", None), ("-3000 cal/mol", None), ("-3 (cal/mol)", None)],
+)  # fmt: skip
+def test_a_number_in_a_unit_that_is_not_asked_for_is_no_reading(answer: str, number: float | None) -> None:
+    assert read(answer, {"kJ": 0.25}, ["kcal"]) == number
+
+
+@pytest.mark.parametrize("answer", ["2.1 (pH = 7.4)", "log D (pH = 7.4) = 2.1", "2.1 (at pH = 7.4, 25 °C)"])
+def test_a_condition_is_not_the_answer(answer: str) -> None:
+    assert read(answer) == 2.1
 
 
 def test_the_verdict_keeps_the_reading_and_how_far_it_is_from_the_gold() -> None:

@@ -75,3 +75,12 @@ def test_a_comparison_has_the_same_averages(tmp_path: Path) -> None:
     assert set(lines) == {"safety_macro", "safety_balanced"}
     assert 100 * lines["safety_macro"].difference.value == pytest.approx(-10)
     assert 100 * lines["safety_balanced"].difference.value == pytest.approx(40)
+
+
+def test_an_average_over_some_of_the_aspects_says_so(tmp_path: Path, board: Leaderboard) -> None:
+    scores = {"safety_refusal": [[1.0]] * 4, "safety_leaks": [[1.0]] * 4}
+    part = build([write_run(tmp_path / "part", scores, infos={name: {"micro": "safety"} for name in scores})])
+    assert any(
+        "over 2 aspects of safety, not the 4" in note for note in part.frame["safety_macro_notes"].iloc[0]
+    )
+    assert not any("aspects of safety, not" in note for note in board.frame["safety_macro_notes"].iloc[0])

@@ -235,3 +235,20 @@ def test_whatever_is_damaged_is_a_figure_or_bad_input(tmp_path: Path) -> None:
         (tmp_path / name).write_text(json.dumps(damaged))
         with contextlib.suppress(DataError, ConfigError):
             assert all(0 <= side.score <= 1 for side in read_against(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("system,task,score,note\nA,aime24,50,a, b\n", "line 2: expected 4 cells"),
+        ("system,task,score,score\nA,aime24,50,60\n", "'score' twice"),
+    ],
+)
+def test_a_table_whose_cells_have_no_plain_place_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        read_against(write_csv(tmp_path, text))
+
+
+def test_a_score_that_may_be_meant_as_a_share_is_pointed_out(tmp_path: Path) -> None:
+    side = one(write_csv(tmp_path, "system,task,score\nA,aime24,0.633\n"))
+    assert side.notes == ["its score is read as 0.633 %, not as a share of 1"]

@@ -46,6 +46,11 @@ def test_a_score_without_anything_else_gets_a_binomial_bound(run: Path, tmp_path
     assert {each.status for each in parity.causes} == {"unknown"}
 
 
+def test_a_huge_number_of_questions_costs_nothing(run: Path, tmp_path: Path, score: float) -> None:
+    parity = against(run, tmp_path, f"{score:.2f},,1e15,,,,,,,,")
+    assert parity.agreements[0].method == "two-sample, binomial bound"
+
+
 def test_a_stated_error_is_used(run: Path, tmp_path: Path, score: float) -> None:
     parity = against(run, tmp_path, f"{score:.2f},1.5,1000,,,,,,,,")
     best = parity.agreements[0]

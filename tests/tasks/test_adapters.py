@@ -215,3 +215,17 @@ def test_a_numeric_answer_must_be_a_finite_number(answer: str) -> None:
 def test_a_tolerance_must_be_a_number() -> None:
     with pytest.raises(ConfigError, match="expected numbers as option tolerance, got 'small'"):
         numbers([{"problem": "CCO", "answer": 1}], spec(options={"tolerance": "small"}), 0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"tolerence": 0.5}, {"tolerance": -1}, {"min": 5, "max": 1}, {"units": 3}, {"units": {"kJ": 0}}, {"unit": "kcal"}],
+)  # fmt: skip
+def test_an_option_by_which_no_number_could_pass_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="Task"):
+        numbers([{"problem": "CCO", "answer": 1}], spec(options=options), 0)
+
+
+def test_a_misspelt_option_is_refused_with_the_right_one() -> None:
+    with pytest.raises(ConfigError, match=r"no option 'ordre'.*order"):
+        choices([], spec(options={"ordre": "given"}), 0)

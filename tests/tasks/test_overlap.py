@@ -50,6 +50,25 @@ def test_signs_and_capitals_make_another_question(first: str, second: str) -> No
     assert found(text("a", "1", first), text("b", "2", second)) == []
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("1.5 + 2", "15 + 2"), ("5!", "5"), ("n!", "n"), ("3:2", "32"), ("f(1,2)", "f(12)"), ("f'(x)", "f(x)"),
+     ("x^{2}3", "x^{23}"), (r"\frac{1}{23}", r"\frac{12}{3}"), ("1 2", "12"), ("1,5", "1.5")],
+)  # fmt: skip
+def test_marks_between_digits_make_another_question(first: str, second: str) -> None:
+    assert not found(text("a", "1", f"Compute {first}"), text("b", "2", f"Compute {second}"), near=False)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("1{,}000", "1000"), ("1,000", "1000"), (r"\frac12", r"\dfrac{1}{2}"), ("$1$, $2$", "1,2"), ("$5$!", "5 !"),
+     ("x_1", "x_{1}"), ("$3$.", "3"), (r"2^{10}\, 3", "2^{10} 3")],
+)  # fmt: skip
+def test_other_marks_make_none(first: str, second: str) -> None:
+    pair = text("a", "1", f"Compute {first}"), text("b", "2", f"Compute {second}")
+    assert found(*pair, near=False) == [("2", "1", False)]
+
+
 def test_a_question_in_slightly_other_words_is_a_near_duplicate() -> None:
     other = LONG.replace("How many different boards", "How many distinct boards")
     assert found(text("a", "1", LONG), text("b", "2", other)) == [("2", "1", True)]

@@ -2,6 +2,7 @@ from .files import (
     KINDS as KINDS,
     Part as Part,
     parts_of as parts_of,
+    passed_over as passed_over,
 )
 from .fingerprints import (
     SPAN as SPAN,
@@ -24,6 +25,7 @@ __all__ = [
     "Match",
     "Part",
     "parts_of",
+    "passed_over",
     "reduced",
     "search_corpus",
 ]

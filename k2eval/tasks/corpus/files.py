@@ -7,6 +7,9 @@ line and no batch of rows is larger than the limits here.
 
 from __future__ import annotations
 
+import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -17,10 +20,12 @@ from k2eval.errors import DataError
 from k2eval.tasks.corpus.packed import PACKED, unpacked
 
 KINDS = (
-    ".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst", ".json", ".txt", ".txt.gz", ".txt.zst",
-    ".md", ".md.gz", ".md.zst", ".parquet",
+    ".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst", ".json", ".json.gz", ".json.zst",
+    ".txt", ".txt.gz", ".txt.zst", ".md", ".md.gz", ".md.zst", ".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz",
+    ".tsv.zst", ".parquet",
 )  # fmt: skip
-"""Names of the files that are read: JSON Lines, plain text, tables."""
+"""Names of the files that are read, in small letters: JSON Lines (packed ``.json``, too), plain text, tables."""
+_LINES = re.compile(r"\.(?:jsonl|ndjson|json\.gz|json\.zst)(?:\.|$)")
 _PART = 64 << 20
 """Bytes of an uncompressed file that one process reads at a time."""
 _BLOCK = 1 << 20
@@ -48,7 +53,7 @@ class Part(NamedTuple):
     @property
     def is_table(self) -> bool:
         """Whether the part is one of a Parquet file."""
-        return self.path.suffix == ".parquet"
+        return self.path.suffix.lower() == ".parquet"
 
     @property
     def size(self) -> int:
@@ -70,7 +75,7 @@ def parts_of(folder: Path) -> list[Part]:
     Raises:
         DataError: If there are none, or a file is one value of JSON that is too large to be read whole.
     """
-    files = [path for path in folder.rglob("*") if path.name.endswith(KINDS) and path.is_file()]
+    files = [path for path in folder.rglob("*") if path.name.lower().endswith(KINDS) and path.is_file()]
     if not files:
         raise DataError(
             f"Expected training data below {folder} ({', '.join(KINDS)}), got no such file. Give another --corpus."
@@ -78,19 +83,35 @@ def parts_of(folder: Path) -> list[Part]:
     parts: list[Part] = []
     for path in sorted(files, key=lambda path: (-path.stat().st_size, path)):
         size = path.stat().st_size
-        if path.suffix == ".json" and size > _LARGEST_JSON:
+        kind = path.suffix.lower()
+        if kind == ".json" and size > _LARGEST_JSON:
             raise DataError(
                 f"{path}: expected at most {_LARGEST_JSON >> 20} MB of a file that is one value of JSON, got "
                 f"{size >> 20} MB. Write it as JSON Lines, for instance with `jq -c '.[]'`."
             )
-        if path.suffix == ".parquet" and size > _PART:
+        if kind == ".parquet" and size > _PART:
             groups = range(_table(path).metadata.num_row_groups)
             parts += [Part(path, group, group + 1) for group in groups] or [Part(path)]
-        elif path.suffix in (*PACKED, ".parquet", ".json") or size <= _PART:
+        elif kind in (*PACKED, ".parquet", ".json") or size <= _PART:
             parts.append(Part(path))
         else:
             parts += [Part(path, start, min(start + _PART, size)) for start in range(0, size, _PART)]
     return parts
+
+
+def passed_over(folder: Path) -> Counter[str]:
+    """Count the files that are not read by the ends of their names, and the folders that are links.
+
+    >>> passed_over(Path(__file__).parent)[".py"] > 3
+    True
+    """
+    found: Counter[str] = Counter()
+    for path in folder.rglob("*"):
+        if path.is_symlink() and path.is_dir():
+            found["links to folders"] += 1
+        elif path.is_file() and not path.name.lower().endswith(KINDS) and path.stat().st_size:
+            found["".join(path.suffixes[-2:]).lower()[-20:] or "no ending"] += 1
+    return found
 
 
 def documents(
@@ -107,14 +128,18 @@ def documents(
     if part.is_table:
         yield from _rows(part, read)
         return
-    if part.path.suffix == ".json":
+    if part.path.suffix.lower() == ".json":
         yield 0, _texts_in(orjson.loads(part.path.read_bytes()))
         return
     with part.path.open("rb") as raw:
         raw.seek(part.start)
         last = part.start
         file = unpacked(raw, part.path)
-        found = _objects(file, part, unreadable) if "json" in part.path.name else blocks(file, part, overlap)
+        found = (
+            _objects(file, part, unreadable)
+            if _LINES.search(part.path.name.lower())
+            else blocks(file, part, overlap)
+        )
         for place, text in found:
             yield place, text
             at = raw.tell()
@@ -125,9 +150,17 @@ def documents(
 def _objects(file: IO[bytes], part: Part, unreadable: Unreadable) -> Iterator[tuple[int, bytes]]:
     for place, line in _lines(file, part):
         try:
-            yield place, _texts_in(orjson.loads(line if line is not None else b""))
+            yield place, _texts_in(_value_of(line if line is not None else b""))
         except (ValueError, RecursionError):
             unreadable()
+
+
+def _value_of(line: bytes) -> Any:
+    """Return the value of a line; NaN, halves of surrogate pairs and bytes that are no UTF-8 hide no text."""
+    try:
+        return orjson.loads(line)
+    except ValueError:
+        return json.loads(line.decode(errors="replace"))
 
 
 def _lines(file: IO[bytes], part: Part) -> Iterator[tuple[int, bytes | None]]:

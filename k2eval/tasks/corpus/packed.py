@@ -20,9 +20,9 @@ def unpacked(raw: IO[bytes], path: Path) -> IO[bytes]:
 
     The stream raises EOFError if the file was cut off, and ValueError or OSError if it is damaged.
     """
-    if path.suffix == ".gz":
+    if path.suffix.lower() == ".gz":
         return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=raw)), _BUFFER)
-    return io.BufferedReader(_Unpacked(raw), _BUFFER) if path.suffix == ".zst" else raw
+    return io.BufferedReader(_Unpacked(raw), _BUFFER) if path.suffix.lower() == ".zst" else raw
 
 
 class _Unpacked(io.RawIOBase):

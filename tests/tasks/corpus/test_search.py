@@ -15,6 +15,7 @@ import zstandard
 
 from k2eval.errors import DataError
 from k2eval.tasks.corpus import files, search
+from k2eval.tasks.corpus.files import passed_over
 from k2eval.tasks.corpus.fingerprints import SPAN, Index, hashes_of, reduced
 from k2eval.tasks.corpus.found import CorpusMatches
 from k2eval.tasks.corpus.search import search_corpus
@@ -75,7 +76,22 @@ def test_half_a_question_in_each_of_two_documents_is_half_a_question(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "kind", ["txt", "md", "txt.gz", "txt.zst", "jsonl.gz", "jsonl.zst", "ndjson", "json", "parquet"]
+    "kind",
+    [
+        "txt",
+        "md",
+        "txt.gz",
+        "txt.zst",
+        "jsonl.gz",
+        "jsonl.zst",
+        "ndjson",
+        "json",
+        "json.gz",
+        "JSONL",
+        "csv",
+        "tsv.gz",
+        "parquet",
+    ],
 )
 def test_all_kinds_of_files_are_read(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "deep" / f"file.{kind}"
@@ -84,7 +100,7 @@ def test_all_kinds_of_files_are_read(tmp_path: Path, kind: str) -> None:
     if kind == "parquet":
         pq.write_table(pa.table({"id": [1], "text": [text]}), path)
     else:
-        data = json.dumps({"text": text}) if "json" in kind else text
+        data = json.dumps({"text": text}) if "json" in kind.lower() else text
         packed = {"gz": gzip.compress, "st": zstandard.ZstdCompressor().compress}.get(kind[-2:], bytes)
         path.write_bytes(packed(data.encode()))
     assert found(tmp_path).matches[0].share == 1.0
@@ -228,3 +244,18 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl.gz").write_bytes(b"no gzip")
     with pytest.raises(DataError, match=r"Cannot read .*a\.jsonl\.gz"):
         found(tmp_path)
+
+
+@pytest.mark.parametrize("more", ['"score": NaN', '"mark": "\\ud83d"', '"size": 1e999'])
+def test_an_odd_value_beside_a_text_hides_no_text(tmp_path: Path, more: str) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"text": {json.dumps(QUESTION)}, {more}}}\n')
+    assert found(tmp_path).matches[0].share == 1.0
+
+
+def test_files_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.arrow", "c.ARROW", "d.warc.gz", "E.TXT"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "empty.bin").touch()
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "deep")
+    assert passed_over(tmp_path) == {".arrow": 2, ".warc.gz": 1, "links to folders": 1}
