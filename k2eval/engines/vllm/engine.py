@@ -46,8 +46,8 @@ class VllmEngine:
     Args:
         model: A local checkpoint folder or a hub name.
         arguments: Any of vLLM's engine arguments.
-        speculative: The ``speculative_config`` of vLLM, if any.
-        log: File for the output of this process and of vLLM's while the engine lives; the terminal if None.
+        speculative: vLLM's ``speculative_config``, if any.
+        log: File for what this process and vLLM print while the engine lives; the terminal if None.
         reasoning: How the checkpoint marks its reasoning; looked for in its files if None.
 
     Raises:
@@ -77,7 +77,7 @@ class VllmEngine:
         self._settings: dict[str, Any] = dict(self._arguments)
         self._device = ""
         self.cards: tuple[str, ...] = ()
-        """The cards to start on, as ``CUDA_VISIBLE_DEVICES`` names them; all that vLLM finds if empty."""
+        """Cards to start on, as ``CUDA_VISIBLE_DEVICES`` names them; if empty, all."""
         self.plan = ""
         """The reason for the number of cards, for people; empty if the user has set it."""
         self.capacity = with_some_ahead(256)
@@ -378,8 +378,6 @@ class VllmEngine:
         outputs = self.llm.generate(prompt, params, request_id)
         try:
             written = await (watched(outputs, watch, self._decode) if watch else whole(outputs))
-        except asyncio.CancelledError:
-            raise
         except Exception as error:  # vLLM's own exceptions differ between versions
             if getattr(self.llm, "errored", False):
                 raise EngineStopped(
