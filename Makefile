@@ -80,7 +80,7 @@ check: setup ## ruff, mypy and import-linter
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports --no-logo --no-cache
-# Three for two cores: the tests of Ray, Slurm and servers, one after the other on one of them, mostly wait.
+# One for each of two cores: a third would starve the starts of Ray and Slurm.
 TEST_WORKERS ?= 2
 test: setup ## All tests
 	@$(PY) -m pytest -n $(TEST_WORKERS) --dist loadgroup --durations 40

@@ -193,6 +193,8 @@ async def measure_all(options: argparse.Namespace, results: Results) -> None:
     measures = set(options.what)
     if measures & {"drafts", "auto"} and options.draft is None:
         raise SystemExit("drafts and auto need --draft: a trained draft with the same tokenizer as --small.")
+    if "auto" in measures and "drafts" not in measures and options.schedule is None:
+        raise SystemExit("auto needs speeds with drafts: name drafts, too, or give --schedule.")
     async with asyncio.timeout(60 * options.minutes):
         small = await small_answers(options) if "same" in measures else []
         async with grown(options) as probe:

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
@@ -174,11 +174,11 @@ def _run(command: Sequence[str], folder: Path) -> Iterator[bytes]:
         raise SystemExit(f"{' '.join(command)} ended with {code}.")
 
 
-def _rows(screen: object) -> tuple[Row, ...]:
+def _rows(screen: Any) -> tuple[Row, ...]:
     """Return the lines of pyte's screen."""
     rows = []
     for number in range(ROWS):
-        line = screen.buffer[number]  # type: ignore[attr-defined]
+        line = screen.buffer[number]
         cells = [(line[at].data, _style(line[at])) for at in range(COLUMNS)]
         runs = [
             ("".join(text for text, _ in group), style)
@@ -190,8 +190,8 @@ def _rows(screen: object) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _style(cell: object) -> Style:
-    colour, bold = cell.fg, cell.bold  # type: ignore[attr-defined]
+def _style(cell: Any) -> Style:
+    colour, bold = cell.fg, cell.bold
     name = colour.removeprefix("bright")
     return Style(
         f"#{name}" if len(name) == 6 and name not in COLOURS else COLOURS.get(name, COLOURS["default"]), bold

@@ -162,7 +162,6 @@ def test_a_cluster_of_the_runs_own_is_closed_to_others(script: tuple[str, ...], 
     assert not folder.exists(), started.output
 
 
-@pytest.mark.xdist_group("vllm")
 @pytest.mark.timeout(1200)
 @pytest.mark.filterwarnings("ignore")
 async def test_two_real_replicas_swap_weights_and_one_is_killed_half_way(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ VERSION = 1
 
 def prepare() -> None:
     """Import lm-eval's tasks, which takes seconds."""
-    import lm_eval.tasks.aime.utils  # noqa: F401
+    import lm_eval.tasks.aime.utils  # noqa: F401 - imported for its time alone
 
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:

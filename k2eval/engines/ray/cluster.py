@@ -253,7 +253,12 @@ class Cluster:
     def _cannot_connect(self, error: Exception) -> str:
         reason = " ".join(str(error).split())[:300]
         if self.address is None:
-            return f"Ray could not start on this host: {reason}"
+            busy = (
+                " The machine is busy: run the same command again when it has time."
+                if _LATE in reason
+                else ""
+            )
+            return f"Ray could not start on this host: {reason}{busy}"
         return (
             f"Cannot connect to the Ray cluster {self.address!r}: {reason.rstrip('.')}. Start Ray on this host, too: "
             "`ray start --head`, or `ray start --address=HOST:6379`; docs/cluster.md has all steps."
@@ -292,7 +297,7 @@ def _init(settings: Mapping[str, Any], folder: str | None) -> None:
                 warnings.simplefilter("ignore")
                 ray.init(**settings)
             return
-        except Exception as error:
+        except Exception as error:  # Ray has no kind of its own for a start that is late
             if not left or folder is None or _LATE not in str(error):
                 raise
         ray.shutdown()
