@@ -18,6 +18,7 @@ from safetensors.torch import load_file  # noqa: E402
 
 from k2eval.compare import compare  # noqa: E402
 from k2eval.engines.quantisation import weights_of  # noqa: E402
+from k2eval.engines.vllm import setup  # noqa: E402
 from k2eval.errors import ConfigError  # noqa: E402
 from k2eval.journal import read_run  # noqa: E402
 from k2eval.testing import make_tiny_checkpoint  # noqa: E402
@@ -110,11 +111,23 @@ def test_the_command_ends_with_2_and_says_why(tmp_path: Path, capsys: pytest.Cap
     assert "expected a folder with config.json" in capsys.readouterr().err
 
 
+def test_int4_is_refused_at_once_where_vllm_has_no_code_for_it(
+    original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quantised = quantise(original, tmp_path / "int4", scheme="W4A16")
+    monkeypatch.setattr(setup, "_has_kernel", lambda name: False)
+    with pytest.raises(ConfigError, match=r"INT4 \(W4A16, groups of 128\), for which vLLM needs a GPU or"):
+        setup.check_kernels(str(quantised))
+    setup.check_kernels(str(original))
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("vllm")
 @pytest.mark.timeout(900)
 def test_vllm_answers_with_int4_and_compare_says_what_it_costs(original: Path, tmp_path: Path) -> None:
     quantised = quantise(original, tmp_path / "int4", scheme="W4A16")
+    if setup.is_cpu() and not setup._has_kernel("cpu_gemm_wna16"):
+        pytest.skip("a processor without AVX-512")
     runs = [tmp_path / "bf16", tmp_path / "w4a16"]
     for model, out in zip((original, quantised), runs, strict=True):
         command = f"run --model {model} --tasks smoke --limit 4 --set sampling.max_tokens=16 --out {out}"

@@ -24,10 +24,11 @@ from k2eval.engines.vllm.running import RunningVllm, cache_salt
 from k2eval.engines.vllm.setup import (
     cannot_start,
     check_arguments,
+    check_kernels,
     defaults,
     executor,
     is_cpu,
-    reason,
+    stopped_answering,
     vllm_version,
     with_some_ahead,
 )
@@ -156,6 +157,8 @@ class VllmEngine:
         self._device = "cpu" if on_cpu else "gpu"
         self._settings = defaults(self._model, on_cpu) | self._arguments
         self._check_arguments()
+        if on_cpu:
+            check_kernels(self._model)
         if self._speculative:
             self._speculative, notes = schedule.resolved(
                 self._fingerprint, self._speculative, self._settings, self._version, on_cpu
@@ -380,11 +383,8 @@ class VllmEngine:
             written = await (watched(outputs, watch, self._decode) if watch else whole(outputs))
         except Exception as error:  # vLLM's own exceptions differ between versions
             if getattr(self.llm, "errored", False):
-                raise EngineStopped(
-                    f"vLLM stopped while answering: {reason(error).rstrip('.')}. "
-                    + (f"vLLM's own words are in {self._vllm.log}. " if self._vllm.log else "")
-                    + "What is finished is kept; run the same command again to go on."
-                ) from error
+                text = stopped_answering(error, self._vllm.log, self._vllm.log_start or 0)
+                raise EngineStopped(text) from error
             raise EngineError(
                 f"vLLM failed on question {request.question_id!r}: {type(error).__name__}: {error}"
             ) from error

@@ -17,6 +17,7 @@ import psutil
 
 from k2eval.engines.checkpoint import weight_bytes
 from k2eval.engines.facts import longest_context
+from k2eval.engines.quantisation import weights_of
 from k2eval.errors import ConfigError, EngineError, did_you_mean
 from k2eval.system import (
     cores,
@@ -197,15 +198,49 @@ def cannot_start(
         log: vLLM's log, if it has one.
         log_start: The byte at which this start begins in it.
     """
-    why = reason(error)
-    if log and "root cause" in why:
-        why = root_cause(log, log_start) or why
+    why = _why(error, log, log_start)
     words = f"vLLM's own words are in {log}." if log else "VLLM_LOGGING_LEVEL=INFO shows more."
     return (
         f"vLLM {version} could not start with {model}: {why}\n"
         f"Settings: {json.dumps(settings, default=str)}\n{words} Correct the checkpoint, or change a setting with "
         "--set engine.NAME=VALUE."
     )
+
+
+def stopped_answering(error: Exception, log: Path | None, log_start: int) -> str:
+    """Return the message of an engine that died while it answered; the arguments are those of `cannot_start`."""
+    words = f"vLLM's own words are in {log}. " if log else ""
+    return (
+        f"vLLM stopped while answering: {_why(error, log, log_start).rstrip('.')}. {words}"
+        "What is finished is kept; run the same command again to go on."
+    )
+
+
+def _why(error: Exception, log: Path | None, log_start: int) -> str:
+    """Return the reason of an error; the one that its log tells, if the error only points there."""
+    why = reason(error)
+    return (root_cause(log, log_start) if log and "root cause" in why else None) or why
+
+
+def check_kernels(model: str) -> None:
+    """Refuse a checkpoint that this processor cannot compute; vLLM would say so at the first answer only.
+
+    Raises:
+        ConfigError: If the weights have 4 bits, and vLLM's code for processors without AVX-512 is in use.
+    """
+    label = weights_of(model, {}).label
+    if label.startswith("INT4") and not _has_kernel("cpu_gemm_wna16"):
+        raise ConfigError(
+            f"{model} has weights in {label}, for which vLLM needs a GPU or a processor with AVX-512. This processor "
+            "has none. Evaluate the checkpoint elsewhere, or the one that it was made from."
+        )
+
+
+def _has_kernel(name: str) -> bool:
+    import torch
+    from vllm import _custom_ops  # noqa: F401 - loads the kernels
+
+    return hasattr(torch.ops._C, name) or "avx512f" in Path("/proc/cpuinfo").read_text().split()
 
 
 def is_cpu() -> bool:

@@ -106,3 +106,17 @@ def test_a_passing_log_stays_only_where_something_failed() -> None:
         raise ValueError("broken")
     assert log.exists()
     log.unlink()
+
+
+def test_an_engine_that_died_is_explained_by_the_last_error_of_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "engine.log"
+    log.write_text("(EngineCore) ValueError: of an earlier start\n(EngineCore) OSError: the disk is full\n")
+    error = RuntimeError("EngineCore encountered an issue. See stack trace (above) for the root cause.")
+    text = setup.stopped_answering(error, log, log.read_text().index("\n"))
+    assert text.startswith("vLLM stopped while answering: OSError: the disk is full. vLLM's own words are in")
+    assert text.endswith("run the same command again to go on.")
+
+
+def test_an_engine_that_died_without_a_log_is_explained_by_its_error() -> None:
+    text = setup.stopped_answering(RuntimeError("gone."), None, 0)
+    assert text.startswith("vLLM stopped while answering: RuntimeError: gone. What is finished is kept")
