@@ -27,6 +27,8 @@ from k2eval.statistics import Estimate, average
 
 LIMIT_S = 20.0
 """Seconds of processor time for one answer: math-verify's own limits are 5 s for each of its steps."""
+LONGEST = 1_000_000
+"""Characters of a response that other graders are given; their patterns may take the square of a length."""
 
 
 class Difference(Record):
@@ -185,7 +187,7 @@ def _jobs(
         columns = [Column(name, described.title or name, harness) for harness in able]
         audit.columns += columns
         hidden = described.protected and not include_protected
-        unread = 0
+        unread, too_long = 0, Counter[str]()
         for question_id, by_repeat in samples.verdicts.get(name, {}).items():
             for repeat_index, verdict in sorted(by_repeat.items()):
                 question = samples.question(name, question_id, repeat_index)
@@ -202,12 +204,19 @@ def _jobs(
                         column.harness.text(grader, each.prefill + each.text, parts) for each, parts in read
                     ]
                     text = texts[0] if grader != IN_STEPS else steps_as_text(generations, texts)
+                    if len(text) > LONGEST:
+                        too_long[column.harness.title] += 1
+                        continue
                     waiting.append(_Waiting(column, verdict, finished, hidden))
                     yield _job(bare, column.harness, grader, text, cut)
         if unread:
             audit.notes.append(
                 f"{name}: {unread} samples without a score, a question or a response are left out"
             )
+        audit.notes += [
+            f"{name}: {count} responses of more than {LONGEST:,} characters are not graded as {title}"
+            for title, count in too_long.items()
+        ]
 
 
 def _answers(generations: Sequence[Generation], verdict: Verdict, grader: str) -> list[Generation]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -29,6 +29,9 @@ from k2eval.tasks import (
     search_corpus,
     text_of,
 )
+
+_NAMED = 8
+"""Most files that are named."""
 
 
 def contamination_command(
@@ -66,6 +69,8 @@ def contamination_command(
         console.print(
             f"{found.unreadable:,} lines are no JSON, or too long, and were left out.", highlight=False
         )
+    if found.senseless:
+        console.print(_of_senseless(found.senseless), soft_wrap=True, highlight=False, markup=False)
     unread = passed_over(corpus)
     if unread:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in unread.most_common(8))
@@ -124,6 +129,14 @@ def _of_task(
     too_short = len(own.intersection(short))
     note = f"; {too_short} are too short to be looked for" if too_short else ""
     return f"{task.task.name}: {len(own.intersection(listed))} of {len(own)} questions are in the data{note}"
+
+
+def _of_senseless(names: Collection[str]) -> str:
+    some = ", ".join(sorted(names)[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    return (
+        f"{len(names):,} files are no text in UTF-8, nor in UTF-16 or UTF-32 with a byte order mark, so questions in "
+        f"them are missed: {some}. Convert them, for instance with `iconv -f UTF-16LE -t UTF-8`, or remove them."
+    )
 
 
 def _write(out: Path, listed: Sequence[tuple[QuestionSet, str, int]], found: CorpusMatches) -> None:

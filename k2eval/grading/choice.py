@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
 
 from k2eval.grading import letter
 from k2eval.grading.answer import WINDOW as READ, Answer, answer_block, find_answer, tidy
@@ -22,7 +23,7 @@ from k2eval.grading.option import by_exact_text, by_text, letter_of, letters
 from k2eval.grading.statement import WINDOW, Statement, statements
 from k2eval.records import Grade, Outcome, Question
 
-VERSION = 4
+VERSION = 5
 """Changes whenever a grade could change."""
 
 _DECLARED = re.compile(
@@ -44,6 +45,12 @@ _LETTER_LINE = re.compile(
     r"|(?:i|let's|i'll|i'd|i'm|we)(?:\s+would|\s+will|\s+am|\s+are)?\s+(?:choose|select|pick|say|conclude|(?:go|going)\s+(?:with|for)))\s+(?:option\s+|choice\s+)?)?"
     r"(?:[(\[]\s?([A-Za-z])\s?[)\]]|([A-Z])[)\]]|([A-HJ-Z])|(?<![\w\s])([b-hj-z])\)?)[.!。\s]*"
 )
+# Matches the lines "I" and "I."; not "I!" or "I think".
+_LONE_I = re.compile(r"I[.。]?")
+# Matches "I", "II" and "III" in "II only" and "I and III"; not in "Iron" or "Ionic".
+_ROMAN = re.compile(r"(?<![A-Za-z])I{1,3}(?![A-Za-z])")
+# Matches the end of a sentence, or of words that announce an answer: "so.", "is:", "**Done**"; not "which is what".
+_ENDED = re.compile(r".*[.!?:;。！？：；)\]]\s*", re.DOTALL)
 _COMES_TO = re.compile(
     # Matches the end of "This matches option B.", "which corresponds to (C)" and "..., so B."; not "unlike option B".
     r"(?i:\b(?:corresponds?\s+to|matches|agrees\s+with|gives|leads\s+to|points\s+to|selects?)\s+(?:the\s+)?(?:option|choice|answer))\s*[(\[]?([A-Z])[)\]]?[.!\s]*$"
@@ -171,18 +178,31 @@ def _is_text(line: str) -> bool:
 
 def _last_line(text: str, options: tuple[str, ...]) -> str | None:
     """Return the letter that the last line consists of; `letter.SEVERAL` if the line before is another."""
-    lines = [
-        plain for line in text[-letter.LIMIT :].splitlines() if (plain := letter.plain(line).strip("->• "))
-    ]
-    if not lines or not (alone := _LETTER_LINE.fullmatch(lines[-1])):
+    every = [letter.plain(line).strip("->• ") for line in text[-letter.LIMIT :].rstrip().splitlines()]
+    lines = [line for line in every if line]
+    alone = _LETTER_LINE.fullmatch(lines[-1]) if lines else None
+    if alone:
+        name = next(filter(None, alone.groups())).upper()
+    elif lines and _is_option_i(every, options):
+        name = "I"
+    else:
         return None
-    name = next(filter(None, alone.groups())).upper()
     before = (
         _BARE_LETTER.fullmatch(lines[-2]) if len(lines) > 1 and _BARE_LETTER.fullmatch(lines[-1]) else None
     )
     if name not in letters(options):
         return None
     return letter.SEVERAL if before and before[1] != name else name
+
+
+def _is_option_i(lines: Sequence[str], options: tuple[str, ...]) -> bool:
+    """Return whether the last line is the letter of the ninth option, and neither the pronoun nor a Roman numeral."""
+    if not _LONE_I.fullmatch(lines[-1]) or "I" not in letters(options) or any(map(_ROMAN.search, options)):
+        return False
+    before = lines[-2] if len(lines) > 1 else ""
+    return bool(options) and (
+        not before or _ENDED.fullmatch(before) is not None or _BARE_LETTER.fullmatch(before) is not None
+    )
 
 
 def _labelled_line(text: str, options: tuple[str, ...]) -> str | None:

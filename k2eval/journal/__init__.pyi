@@ -11,6 +11,7 @@ from .lines import (
     is_whole as is_whole,
     line_at as line_at,
     numbered_lines as numbered_lines,
+    parsed as parsed,
     read_lines as read_lines,
 )
 from .protocol_record import (
@@ -75,6 +76,7 @@ __all__ = [
     "line_at",
     "numbered_lines",
     "out_of_run",
+    "parsed",
     "read_lines",
     "read_run",
     "read_verdicts",

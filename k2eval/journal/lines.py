@@ -13,6 +13,7 @@ from typing import BinaryIO, TypeVar
 
 from pydantic import ValidationError
 
+import k2eval
 from k2eval.errors import JournalError
 from k2eval.records import Record
 from k2eval.system import open_file, replacing
@@ -104,6 +105,9 @@ def _reason(error: Exception) -> str:
         return str(error).splitlines()[0]
     problem = error.errors(include_url=False, include_context=False)[0]
     field = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        newer = f"if a newer k2eval wrote it, update k2eval, which is {k2eval.__version__} here"
+        return f"it has an unknown field {field}; {newer}"
     words = problem["msg"].removeprefix("Value error, ")
     return f"{field}: {words}" if field else words
 

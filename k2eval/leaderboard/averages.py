@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from k2eval.leaderboard.columns import CONTROL, SAFETY, Benchmark, Row
 from k2eval.leaderboard.groups import add_groups
 from k2eval.leaderboard.once import Once
+from k2eval.leaderboard.published import MATHS_QUESTIONS, TITLES
 from k2eval.statistics import Difference, combine, paired_means, pool
 
 _UNRANKED = (
@@ -125,6 +126,40 @@ def _add_value(row: Row, once: Once, name: str) -> None:
             f"{name}_notes": tuple(notes),
         }
     )
+
+
+def mark_beside_published(
+    rows: Sequence[Row], benchmarks: Sequence[Benchmark], averages: Sequence[str]
+) -> None:
+    """Note on averages of mathematics that are not over the benchmarks of the published ones.
+
+    Args:
+        rows: The rows, with their averages.
+        benchmarks: The columns.
+        averages: Names of the averages that the published figures have, too.
+    """
+    title_of = {
+        benchmark.name: benchmark.title
+        for benchmark in benchmarks
+        if benchmark.group == "math" and not benchmark.part and not benchmark.numeric
+    }
+    for row in rows:
+        there = {
+            name: title
+            for name, title in title_of.items()
+            if name in row.estimates and row.estimates[name].questions
+        }
+        lacking = [title_of.get(name, TITLES[name]) for name in MATHS_QUESTIONS if name not in there]
+        others = [title for name, title in there.items() if name not in MATHS_QUESTIONS]
+        parts = [f"without {', '.join(lacking)}"] * bool(lacking) + [f"with {', '.join(others)}"] * bool(
+            others
+        )
+        if parts:
+            note = (
+                f"not over the {len(MATHS_QUESTIONS)} benchmarks of the published average: {', '.join(parts)}"
+            )
+            for name in averages:
+                row.record[f"{name}_notes"] = (*row.record[f"{name}_notes"], note)
 
 
 def _weights(name: str, members: Sequence[Benchmark], questions: Sequence[int]) -> list[float]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from k2eval.errors import ConfigError
-from k2eval.leaderboard.averages import add_averages
+from k2eval.leaderboard.averages import add_averages, mark_beside_published
 from k2eval.leaderboard.columns import Benchmark, add_cell, benchmark_of, row_of
 from k2eval.leaderboard.contamination import Contamination
 from k2eval.leaderboard.groups import add_groups_of
@@ -71,6 +71,8 @@ def build(
             add_cell(row, benchmark)
         add_groups_of(rows, benchmark)
     averages = add_averages(rows, benchmarks)
+    figures = read_published(published) if published else None
+    mark_beside_published(rows, benchmarks, [name for name in averages if _is_published(figures, name)])
     names = list(dict.fromkeys(name for row in rows for name in row.record))
     frame = pd.DataFrame({name: _column([row.record.get(name) for row in rows]) for name in names})
     notes += _on_errors(benchmarks)
@@ -80,8 +82,15 @@ def build(
         benchmarks=benchmarks,
         averages=averages,
         notes=(*notes, *warnings),
-        published=read_published(published) if published else None,
+        published=figures,
     )
+
+
+def _is_published(figures: pd.DataFrame | None, average: str) -> bool:
+    """Return whether published figures have an average of mathematics, as printed or computed."""
+    if figures is None or not average.startswith("math_"):
+        return False
+    return any(name in figures and figures[name].notna().any() for name in (average, f"{average}_computed"))
 
 
 def _on_errors(benchmarks: Sequence[Benchmark]) -> list[str]:

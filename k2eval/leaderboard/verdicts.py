@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from k2eval.errors import JournalError
-from k2eval.journal import is_whole
+from k2eval.journal import is_whole, parsed
 from k2eval.records import Outcome, Verdict, score_fault
 from k2eval.system import open_file
 from k2eval.texts import fault_of_text
@@ -48,6 +49,8 @@ SCHEMA = pa.schema(
 _BLOCK = 1 << 21
 """Number of bytes that one thread parses at a time."""
 _REQUIRED = {"task": str, "question_id": str, "repeat_index": int, "outcome": str}
+_FIELDS = frozenset(Verdict.model_fields)
+_FIELDS_OF_0_1 = _FIELDS - {"repeat_index"} | {"run_index"}
 
 
 def read_verdicts(path: Path) -> tuple[pa.Table, bool]:
@@ -83,7 +86,19 @@ def _read_fast(data: bytes) -> pa.Table | None:
     table = None if table is None else _with_repeats(table)
     if table is None or table.num_rows != lines or any(table[name].null_count for name in _REQUIRED):
         return None
-    return table if _is_sound(table) else None
+    return table if _is_sound(table) and _has_known_fields(data) else None
+
+
+def _has_known_fields(data: bytes) -> bool:
+    """Return whether each line has the fields of a verdict: Arrow leaves unknown ones out without a word."""
+    try:
+        return all(_is_verdict(orjson.loads(line).keys()) for line in data.split(b"\n") if line)
+    except ValueError:  # Arrow takes what orjson does not, such as a NaN
+        return False
+
+
+def _is_verdict(names: Set[str]) -> bool:
+    return "grader" in names and (names <= _FIELDS or names <= _FIELDS_OF_0_1)
 
 
 def _objects(data: bytes) -> int | None:
@@ -168,6 +183,7 @@ def _rows(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
             continue
         try:
             row = read_json(line, texts=False)
+            known = isinstance(row, dict) and _is_verdict(row.keys())
             if isinstance(row, dict) and "run_index" in row:
                 row.setdefault("repeat_index", row.pop("run_index"))
             good = isinstance(row, dict) and all(
@@ -189,6 +205,8 @@ def _rows(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
                 f"{path}:{number}: {fault}, in {line[:80]!r}. Remove that line, and the next start of the run makes "
                 "again what is then missing."
             ) from None
+        if not known:
+            parsed(line, Verdict, f"{path}:{number}")
         row |= {name: row.get(name) or {} for name in ("tags", "detail", "notes")}
         yield {name: row.get(name) for name in SCHEMA.names}
 

@@ -34,7 +34,10 @@ class QuestionSet:
     def items(self, repeat_index: int = 0) -> list[Item]:
         """Return the items of one repeat, at most as many as the limit."""
         if repeat_index not in self._items:
-            items = without_corrupt(items_of(self.task, self.rows, repeat_index), self.task.spec.data)
+            found = items_of(self.task, self.rows, repeat_index)
+            if not self._items:
+                found = _with_absent_noted(self.task, found, self.source)
+            items = without_corrupt(found, self.task.spec.data)
             if not items.items:
                 raise DataError(
                     f"Task {self.task.name}: {self.source} holds no questions that fit. Expected at least one."
@@ -149,6 +152,27 @@ def without_corrupt(items: Items, spec: DataSpec) -> Items:
     )
     left_out = {item.id for item in out}
     return Items([item for item in items.items if item.id not in left_out], [*items.notes, note])
+
+
+def _with_absent_noted(task: Task, items: Items, source: str) -> Items:
+    """Return the items with a note on ids of ``data.corrupt`` that other rows, or rows left out, may account for.
+
+    Raises:
+        ConfigError: If nothing accounts for them, so that a question with a wrong key may count.
+    """
+    known = {item.id for item in items.items}
+    absent = [name for name in task.spec.data.corrupt if name not in known]
+    if not absent:
+        return items
+    if task.spec.where or task.spec.questions not in (None, len(items.items)):
+        text = f"no question has the id of a key that is known to be wrong: {', '.join(absent)}"
+        return Items(items.items, [*items.notes, Note(kind=NoteKind.QUESTIONS, text=text)])
+    raise ConfigError(
+        f"Task {task.name}: metadata.k2eval.data.corrupt: expected ids of questions in {source} (such as "
+        f"{', '.join(sorted(known)[:3])}), got {', '.join(map(repr, absent))}. Correct the id there or in the rows: a "
+        "question whose key is known to be wrong would count. If the rows are a part of the benchmark, say in "
+        "metadata.k2eval.questions how many it has."
+    )
 
 
 def load_questions(

@@ -269,4 +269,36 @@ def test_a_formula_in_a_box_gives_way_to_a_statement_behind_it() -> None:
 
 def test_the_pronoun_is_no_option() -> None:
     options = tuple(f"statement {index}" for index in range(10))
-    assert chosen("I", options) is None and chosen("The answer is I.", options) == "I"
+    assert chosen("I think", options) is None and chosen("The answer is I.", options) == "I"
+
+
+TEN = tuple(f"the value {number}" for number in range(10, 20))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I",
+        "I.",
+        "**I**",
+        "(I)",
+        "The value is 18.\n\nI",
+        "So the answer is:\nI",
+        "Done.\nI",
+        "which is what we want\n\n- I",
+    ],
+)
+def test_a_last_line_with_the_letter_of_the_ninth_option_counts(text: str) -> None:
+    assert chosen(text, TEN) == "I"
+
+
+@pytest.mark.parametrize("text", ["which is what\nI", "I think", "I!", "A\nI", "H\nI", "i"])
+def test_a_pronoun_or_one_letter_of_several_is_not_the_ninth_option(text: str) -> None:
+    assert chosen(text, TEN) is None
+
+
+@pytest.mark.parametrize(
+    "options", [WORDS, TEN[:8], (*TEN[:8], "I only"), (*TEN, "I and III"), (), (*TEN, "II")]
+)
+def test_a_last_line_with_the_pronoun_or_a_roman_numeral_is_no_option(options: tuple[str, ...]) -> None:
+    assert chosen("Both are wrong.\n\nI", options) is None

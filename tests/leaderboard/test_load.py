@@ -120,6 +120,36 @@ def test_a_bad_line_is_an_error_with_its_number(tmp_path: Path, line: str) -> No
         load_run(path.parent)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"weight": 2}, r"unknown field weight; if a newer k2eval wrote it, update k2eval, which is 0\."),
+        ({"run_index": 0}, "unknown field run_index"),
+        ({"grader": None}, "grader"),
+    ],
+)
+@pytest.mark.parametrize("text", ["7", "\ud800"], ids=["plain", "surrogate"])
+def test_a_line_with_other_fields_than_a_verdict_is_refused_by_every_reader(
+    tmp_path: Path, change: dict[str, object], words: str, text: str
+) -> None:
+    lines = [verdict("t", f"t-{number}", 0, 1, extracted=text) for number in range(3)]
+    folder = write_run(tmp_path / "a", {"t": [[1], [1], [1]]}, lines=lines)
+    path = folder / "verdicts.jsonl"
+    first, second, third = (json.loads(line) for line in path.read_text().splitlines())
+    changed = {name: value for name, value in (second | change).items() if value is not None}
+    path.write_text("".join(json.dumps(line) + "\n" for line in (first, changed, third)))
+    for read in (load_run, lambda folder: list(read_verdicts(folder, read_run(folder)))):
+        with pytest.raises(JournalError, match=rf"verdicts\.jsonl:2: .*{words}"):
+            read(folder)
+
+
+def test_lines_of_0_1_0_are_read(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a", {"t": [[1, 0]]})
+    path = folder / "verdicts.jsonl"
+    path.write_text(path.read_text().replace('"repeat_index"', '"run_index"'))
+    assert load_run(folder).tasks["t"].scores.tolist() == [[1, 0]]
+
+
 def test_unpaired_surrogates_in_answers_do_not_stop_the_table(tmp_path: Path) -> None:
     lines = [verdict("t", "q", 0, 0.0, extracted="\ud800"), verdict("t", "q", 1, 1.0)]
     task = load_run(write_run(tmp_path / "a", {"t": [[0, 1]]}, lines=lines)).tasks["t"]

@@ -352,6 +352,29 @@ def test_a_question_whose_key_was_mended_is_asked(folder: Path) -> None:
     assert "q2" in ids(found)
 
 
+@pytest.mark.parametrize("questions", [None, 5])
+def test_an_id_of_a_corrupt_key_that_no_question_has_is_an_error(folder: Path, questions: int | None) -> None:
+    misspelt = task({"files": ["toy/test.jsonl"], "corrupt": {"q2 ": "4"}}, questions=questions)
+    with pytest.raises(
+        ConfigError, match=r"expected ids of questions in toy/test.jsonl \(such as q1.*got 'q2 '"
+    ):
+        load_questions(misspelt, data=folder, limit=1).questions()
+
+
+@pytest.mark.parametrize("changes", [{"questions": 9}, {"where": {"difficulty": {"max": 3}}}])
+def test_an_id_of_a_corrupt_key_that_may_be_in_other_rows_is_noted(
+    folder: Path, changes: dict[str, Any]
+) -> None:
+    part = task({"files": ["toy/test.jsonl"], "corrupt": {"q9": "4"}}, **changes)
+    notes = load_questions(part, data=folder).notes
+    assert "no question has the id of a key that is known to be wrong: q9" in [note.text for note in notes]
+
+
+def test_a_corrupt_key_behind_the_limit_is_no_error(folder: Path) -> None:
+    found = load_questions(task({"files": ["toy/test.jsonl"], "corrupt": {"q5": "10"}}), data=folder, limit=2)
+    assert ids(found) == ["q1", "q2"]
+
+
 def test_questions_that_were_withdrawn_are_refused_with_the_reason(folder: Path) -> None:
     known = checksum(load_questions(task({"files": ["toy/test.jsonl"]}), data=folder).all_items)
     old = task({"files": ["toy/test.jsonl"], "withdrawn": {known: "take version 2"}})

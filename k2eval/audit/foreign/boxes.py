@@ -3,7 +3,7 @@ r"""Boxes and numbers as other harnesses look for them."""
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 # Matches "\boxed{", "\fbox {", an escaped character, "{" and "}"; not "\boxed 7".
 _TOKEN = re.compile(r"\\(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL | re.IGNORECASE)
@@ -17,20 +17,35 @@ SHOWN = 200
 """Characters of an extracted answer that a grade keeps."""
 
 
-class Box(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Box:
     """A box in a text."""
 
+    text: str
+    """The whole text: contents of boxes within boxes would be far larger than it."""
     start: int
     """Index of its command."""
-    content: str | None
-    """The text within; None if the box is not closed."""
+    inside: int
+    """Index of what is behind its brace."""
+    end: int | None
+    """Index of its closing brace; None if the box is not closed."""
+
+    @property
+    def content(self) -> str | None:
+        """The text within; None if the box is not closed."""
+        return None if self.end is None else self.text[self.inside : self.end]
+
+    @property
+    def size(self) -> int:
+        """Characters within; 0 if the box is not closed."""
+        return 0 if self.end is None else self.end - self.inside
 
 
 def boxes(text: str) -> list[Box]:
     r"""Return all boxes in the order in which they begin, in one pass.
 
-    >>> boxes(r"\boxed{1} and \fbox{\frac{1}{2}}, \boxed{3")
-    [Box(start=0, content='1'), Box(start=14, content='\\frac{1}{2}'), Box(start=34, content=None)]
+    >>> [(box.start, box.content) for box in boxes(r"\boxed{1} and \fbox{\frac{1}{2}}, \boxed{3")]
+    [(0, '1'), (14, '\\frac{1}{2}'), (34, None)]
     """
     found: dict[int, Box] = {}
     stack: list[tuple[int, int] | None] = []
@@ -42,12 +57,12 @@ def boxes(text: str) -> list[Box]:
             opened = stack.pop() if stack else None
             if opened is not None:
                 start, inside = opened
-                found[start] = Box(start, text[inside : token.start()])
+                found[start] = Box(text, start, inside, token.start())
         elif mark.endswith("{") and len(mark) > 2:
             stack.append((token.start(), token.end()))
     for opened in stack:
         if opened is not None:
-            found[opened[0]] = Box(opened[0], None)
+            found[opened[0]] = Box(text, *opened, None)
     return [found[start] for start in sorted(found)]
 
 

@@ -16,14 +16,14 @@ _WINDOW, _TAIL = 600, 50
 """Characters at the end that the grader reads, and those of its last resort."""
 _STATED = [
     # Match a boxed letter, "answer is X", "option: X" and "choose X", in any case.
-    re.compile(r"(?i)\\boxed\s*\{\s*(?:\\text\s*\{)?\s*\(?([A-Z])\)?\s*\}"),
-    re.compile(r"(?i)\banswer\s*(?:is|:|-)\s*[*$(\s]*([A-Z])\b"),
-    re.compile(r"(?i)\b(?:option|choice)\s*(?:is|:|-)?\s*[*$(]*([A-Z])\b"),
+    re.compile(r"(?i)\\boxed\s*\{\s*(?:\\text\s*\{\s*)?\(?([A-Z])\)?\s*\}"),
+    re.compile(r"(?i)\banswer\s*(?:is|:|-)[*$(\s]*([A-Z])\b"),
+    re.compile(r"(?i)\b(?:option|choice)\s*(?:(?:is|:|-)\s*)?[*$(]*([A-Z])\b"),
     re.compile(r"(?i)\b(?:choose|select)\s+[*$(]*([A-Z])\b"),
 ]
 # Matches "B." and "B) …" at the very start; not "But".
 _AT_START = re.compile(r"(?i)\s*([A-Z])(?:[.:)\-–]|\s|\Z)")
-_LINE = re.compile(r"(?m)^\s*([A-J])\)")
+_LINE = re.compile(r"(?m)^[^\S\n]*([A-J])\)")
 # Matches a letter alone at the end.
 _AT_END = re.compile(r"(?i)\b([A-Z])[.)\s]*\Z")
 _GRADED = [

@@ -21,8 +21,10 @@ from k2eval.sandbox import Limits, RunOutcome, RunResult
 VERSION = 1
 LIMITS = Limits(cpu_s=30.0, wall_s=60.0, patient=False)
 _BLOCK = re.compile(r"```python3?\n(.*?)```", re.DOTALL)
-_ANY_BLOCK = re.compile(r"```(?:python|py)?\s*\n(.*?)```", re.DOTALL)
+_ANY_BLOCK = re.compile(r"```(?:python|py)?(?>\s*\n)(.*?)```", re.DOTALL)
 _DOCSTRING = re.compile(r'\s*""".*?"""\s*\n', re.DOTALL)
+_LONGEST_SIGNATURE = 10_000
+"""Characters at the start of a completion in which a repeated signature ends."""
 _DEFINES_ASSERTION = re.compile(r"^def assertion\(", re.MULTILINE)
 _LISTING = """
 
@@ -88,7 +90,7 @@ def completion(text: str, gold: Json) -> str:
     signature = re.compile(
         rf"\s*def\s+{re.escape(gold['entry_point'])}\s*\(.*?\)\s*(?:->[^\n]*?)?:\s*\n", re.DOTALL
     )
-    repeated = signature.match(code)
+    repeated = signature.match(code[:_LONGEST_SIGNATURE])
     if repeated is None:
         return code
     body = code[repeated.end() :]

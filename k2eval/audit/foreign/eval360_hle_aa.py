@@ -23,15 +23,18 @@ _STATED = [
     # Match a boxed letter, "the final answer is X", "option X" and "I choose X", in any case.
     re.compile(r"(?i)\\boxed\s*\{\s*([A-Z])\s*\}"),
     re.compile(
-        rf"(?i)\banswer{_MARKS}\s*(?:is|:|-){_MARKS}\s*(?:(?:option|choice)\s+)?{_MARKS}[(\[]?([A-Z])\b"
+        rf"(?i)\banswer{_MARKS}\s*(?:is|:|-){_MARKS}(?:\s+(?:(?:option|choice)\s+)?{_MARKS}"
+        rf"|(?:option|choice)\s+{_MARKS})?[(\[]?([A-Z])\b"
     ),
-    re.compile(rf"(?i)\b(?:option|choice){_MARKS}\s*(?:(?:is|:|-){_MARKS}\s*)?{_MARKS}[(\[]?([A-Z])\b"),
+    re.compile(
+        rf"(?i)\b(?:option|choice){_MARKS}(?:\s+{_MARKS}|\s*(?:is|:|-){_MARKS}(?:\s+{_MARKS})?)?[(\[]?([A-Z])\b"
+    ),
     re.compile(rf"(?i)\b(?:choose|select)\s+(?:(?:option|choice)\s+)?{_MARKS}[(\[]?([A-Z])\b"),
 ]
 # Matches "B." and "**(B)** …" at the very start; not "Because".
 _AT_START = re.compile(rf"(?i)\s*{_MARKS}[(\[]?([A-Z])[)\]]?{_MARKS}(?:[.:\-–—]{_MARKS}|\s)")
 # Matches the letter in front of a line, "B) …"; not "But …".
-_LINE = re.compile(rf"(?i)(?:^|\n)\s*{_MARKS}[(\[]?([A-Z])[)\].:]{_MARKS}(?:\s|$)")
+_LINE = re.compile(rf"(?i)(?:^|\n)[^\S\n]*{_MARKS}[(\[]?([A-Z])[)\].:]{_MARKS}(?:\s|$)")
 _LAST_LINE = re.compile(rf"(?i)(?:^|\n)\s*{_MARKS}[(\[]?([A-Z])[)\].:]{_MARKS}[^\n]*\s*$")
 _ALONE = re.compile(rf"(?i)(?:^|\n)\s*{_MARKS}[(\[]?([A-Z])[)\].]?{_MARKS}\s*$")
 

@@ -20,17 +20,19 @@ VERSION = 1
 prepare = verifying.prepare
 _BEHIND = 80
 """Characters behind a mark of the answer in which a number is looked for."""
-_VALUE = r"\s*(?::\s*)?\$?(-?[\d,]*\.?\d+)"
+# One way only to match each number, so that no giant one takes the square of its length.
+_PLAIN = r"-?(?:[\d,]*\.\d+|[\d,]*\d)"
+_VALUE = rf"\s*(?::\s*)?\$?({_PLAIN})"
 _STATED = [
     # Match a boxed number, one behind "####", behind "the answer is" or "final answer", and one behind "=".
-    re.compile(r"\\boxed\s*\{\s*\$?(-?[\d,]*\.?\d+)\s*\}"),
+    re.compile(rf"\\boxed\s*\{{\s*\$?({_PLAIN})\s*\}}"),
     re.compile(r"(?i)the answer is" + _VALUE),
     re.compile(r"####" + _VALUE),
     re.compile(r"(?i)final answer(?: is)?" + _VALUE),
-    re.compile(r"=" + _VALUE + r"\s*(?:[a-z]{2,9})?\.?\s*(?:The answer|\Z)"),
+    re.compile(r"=" + _VALUE + r"\s*(?:[a-z]{2,9}\.?\s*|\.\s*)?(?:The answer|\Z)"),
 ]
 # Matches the number at the end of a line that says what something is or has.
-_AT_END = re.compile(r"(?im)(?:is|are|equals?|makes?|has|have|gets?)\s+\$?(-?[\d,]*\.?\d+)\.?[ \t]*$")
+_AT_END = re.compile(rf"(?im)(?:is|are|equals?|makes?|has|have|gets?)\s+\$?({_PLAIN})\.?[ \t]*$")
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+")
 _MARK = re.compile(r"(?i)final\s+answer|the\s+answer\s+is|\banswer\s*[:=]")
 _COMMA = re.compile(r"\{\s*,\s*\}")
@@ -40,13 +42,13 @@ _DELIMITERS = re.compile(r"\\[()\[\]]")
 def grade(question: Question, text: str, truncated: bool) -> Grade:
     """Grade a response: ``text`` is what the server returned as content, or the reasoning if that was empty."""
     every = boxes(text)
-    is_boxed = bool(every) and every[-1].content is not None
+    is_boxed = bool(every) and every[-1].end is not None
     seen = str(every[-1].content).strip() if is_boxed else text
     found, how = _read(seen)
     gold = str(question.gold)
     if found is not None and _equal(gold, found):
         return Grade.of(Outcome.CORRECT, _shown(found), how=how or ("" if is_boxed else How.WHOLE_TEXT))
-    for number in _candidates(text if not is_boxed else "\\boxed{" + seen + "}"):
+    for number in dict.fromkeys(_candidates(text if not is_boxed else "\\boxed{" + seen + "}")):
         again, _ = _read(number)
         if again is not None and _equal(gold, again):
             return Grade.of(Outcome.CORRECT, shown(seen if is_boxed else number), how=How.SECOND_CHANCE)
@@ -100,8 +102,8 @@ def _equal(gold: str, answer: Any) -> bool:
 def _candidates(text: str) -> Iterator[str]:
     """Yield the numbers that get a second chance."""
     every = boxes(text)
-    if every and every[-1].content:
-        body = every[-1].content
+    body = every[-1].content if every else None
+    if body and len(body) <= verifying.MOST:
         dollars = re.findall(r"\$\s*(-?\d[\d,]*(?:\.\d+)?)", body)
         yield from [number.replace(",", "") for number in dollars] or plain_numbers(_COMMA.sub(",", body))
     spans = text.split("**")[1::2]

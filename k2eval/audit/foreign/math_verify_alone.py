@@ -17,6 +17,6 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     if not found:
         return Grade.of(Outcome.NO_ANSWER)
     right = verifying.same(verifying.parsed(f"${question.gold}$"), found)
-    closed = [box for box in boxes(text) if box.content]
+    closed = [box for box in boxes(text) if box.size]
     how = How.SEVERAL_BOXES if len(closed) > 1 else "" if closed else How.LAST_NUMBER
     return Grade.of(Outcome.CORRECT if right else Outcome.WRONG, shown(verifying.text_of(found)), how=how)

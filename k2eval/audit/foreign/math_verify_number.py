@@ -20,6 +20,6 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
         right = within_tolerance(question, float(found[0]))
     except (IndexError, TypeError, ValueError, OverflowError, AttributeError):
         return Grade.of(Outcome.NO_ANSWER, words if found else None)
-    closed = [box for box in boxes(text) if box.content]
+    closed = [box for box in boxes(text) if box.size]
     how = How.SEVERAL_BOXES if len(closed) > 1 else "" if closed else How.LAST_NUMBER
     return Grade.of(Outcome.CORRECT if right else Outcome.WRONG, words, how=how)

@@ -49,7 +49,7 @@ def extracted(text: str, is_list: bool) -> str | None:
     >>> extracted(r"\boxed{1} and \boxed{2}", True), extracted(r"\boxed{1} and \boxed{2}", False)
     ('1,2', '2')
     """
-    closed = [box for box in boxes(text) if box.content is not None]
+    closed = [box for box in boxes(text) if box.end is not None]
     if not closed:
         return None
     line = text.rfind("\n", 0, closed[-1].start)

@@ -11,8 +11,8 @@ VERSION = 1
 
 def grade(question: Question, text: str, truncated: bool) -> Grade:
     """Grade a response: ``text`` is all that the model wrote. Without a letter, one of ten is drawn there."""
-    closed = [box.content for box in boxes(text) if box.content is not None]
-    content = closed[-1] if closed else ""
+    closed = [box for box in boxes(text) if box.end is not None]
+    content = (closed[-1].content if closed else None) or ""
     letter = next((letter for letter in "ABCDEFGHIJ" if letter in content), None)
     if letter is None:
         return Grade.of(Outcome.NO_ANSWER, how=How.RANDOM)

@@ -29,8 +29,8 @@ prepare = verifying.prepare
 def grade(question: Question, text: str, truncated: bool) -> Grade:
     """Grade a response: ``text`` is all that the model wrote."""
     behind = text.rpartition("</think>")[2]
-    closed = [box.content for box in boxes(behind) if box.content is not None]
-    answer, rule = (closed[-1], "") if closed else (behind.strip(), How.WHOLE_TEXT)
+    closed = [box for box in boxes(behind) if box.end is not None]
+    answer, rule = (closed[-1].content or "", "") if closed else (behind.strip(), How.WHOLE_TEXT)
     how = _accepted(str(question.gold), answer)
     if how is None:
         return Grade.of(Outcome.WRONG, shown(answer), how=rule)

@@ -17,7 +17,7 @@ from k2eval.tasks.scicode import Problem, Step, problem_of
 
 VERSION = 1
 # Matches a line that imports, indented or not: "import x", "from x import y"; not "important = 1".
-_IMPORT = re.compile(r"^\s*(import .*|from .*\s+import\s+.*)", re.MULTILINE)
+_IMPORT = re.compile(r"^[^\S\n]*(?:import .*|from .*(?:\s|\n\s*)import\s+.*)", re.MULTILINE)
 time_limit = scicode.time_limit
 prepare = scicode.prepare
 

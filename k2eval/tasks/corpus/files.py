@@ -17,6 +17,7 @@ from typing import IO, Any, NamedTuple
 import orjson
 
 from k2eval.errors import DataError
+from k2eval.tasks.corpus.encodings import BOM, as_utf8, recoded, wide_encoding
 from k2eval.tasks.corpus.packed import PACKED, unpacked
 
 KINDS = (
@@ -92,11 +93,19 @@ def parts_of(folder: Path) -> list[Part]:
         if kind == ".parquet" and size > _PART:
             groups = range(_table(path).metadata.num_row_groups)
             parts += [Part(path, group, group + 1) for group in groups] or [Part(path)]
-        elif kind in (*PACKED, ".parquet", ".json") or size <= _PART:
+        elif kind in (*PACKED, ".parquet", ".json") or size <= _PART or _is_wide(path):
             parts.append(Part(path))
         else:
             parts += [Part(path, start, min(start + _PART, size)) for start in range(0, size, _PART)]
     return parts
+
+
+def _is_wide(path: Path) -> bool:
+    """Return whether a text is in UTF-16 or UTF-32, which is read from its beginning."""
+    try:
+        return wide_encoding(path) is not None
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}. Repair or remove the file.") from error
 
 
 def passed_over(folder: Path) -> Counter[str]:
@@ -117,7 +126,7 @@ def passed_over(folder: Path) -> Counter[str]:
 def documents(
     part: Part, overlap: int, unreadable: Unreadable, read: Callable[[int], None]
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield the texts of a part, each with the byte or the row at which it begins.
+    """Yield the texts of a part in UTF-8, each with the byte of the text in UTF-8 or the row at which it begins.
 
     Args:
         part: The part.
@@ -129,12 +138,14 @@ def documents(
         yield from _rows(part, read)
         return
     if part.path.suffix.lower() == ".json":
-        yield 0, _texts_in(orjson.loads(part.path.read_bytes()))
+        yield 0, _texts_in(orjson.loads(as_utf8(part.path.read_bytes())))
         return
+    encoding = None if part.start else wide_encoding(part.path)
     with part.path.open("rb") as raw:
         raw.seek(part.start)
         last = part.start
         file = unpacked(raw, part.path)
+        file = recoded(file, encoding) if encoding else file
         found = (
             _objects(file, part, unreadable)
             if _LINES.search(part.path.name.lower())
@@ -150,6 +161,7 @@ def documents(
 def _objects(file: IO[bytes], part: Part, unreadable: Unreadable) -> Iterator[tuple[int, bytes]]:
     for place, line in _lines(file, part):
         try:
+            line = line.removeprefix(BOM) if line is not None and not place else line
             yield place, _texts_in(_value_of(line if line is not None else b""))
         except (ValueError, RecursionError):
             unreadable()

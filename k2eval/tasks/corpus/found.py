@@ -27,6 +27,8 @@ class CorpusMatches:
     """Bytes of the files that were read."""
     unreadable: int = 0
     """Lines that are no JSON, or too long."""
+    senseless: set[str] = field(default_factory=set)
+    """Files below the folder that are no text in an encoding that is read."""
 
     def take(self, number: int, match: Match) -> None:
         """Keep a match if no better one is known; of equal ones the first place by name."""
@@ -41,6 +43,7 @@ class CorpusMatches:
         self.documents += other.documents
         self.size += other.size
         self.unreadable += other.unreadable
+        self.senseless |= other.senseless
 
     def as_json(self) -> dict[str, Any]:
         """Return the result as JSON."""
@@ -49,6 +52,7 @@ class CorpusMatches:
             "documents": self.documents,
             "size": self.size,
             "unreadable": self.unreadable,
+            "senseless": sorted(self.senseless),
         }
 
     @classmethod
@@ -59,5 +63,5 @@ class CorpusMatches:
             KeyError, TypeError, ValueError: If the value is no such result.
         """
         matches = {int(number): Match(float(share), str(place)) for number, share, place in value["matches"]}
-        counts = (int(value[name]) for name in ("documents", "size", "unreadable"))
-        return cls(matches, *counts)
+        documents, size, unreadable = (int(value[name]) for name in ("documents", "size", "unreadable"))
+        return cls(matches, documents, size, unreadable, {str(name) for name in value["senseless"]})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from k2eval.errors import DataError
 from k2eval.tasks.corpus.crew import search_in_processes
+from k2eval.tasks.corpus.encodings import is_nonsense
 from k2eval.tasks.corpus.files import Part, documents, parts_of
 from k2eval.tasks.corpus.fingerprints import Index, reduced
 from k2eval.tasks.corpus.found import CorpusMatches, Match
@@ -17,6 +18,8 @@ _BATCH = 1 << 20
 """Reduced bytes that are hashed together."""
 _LEAST_OVERLAP = 16 << 10
 """Bytes."""
+_SAMPLE = 64 << 10
+"""Bytes of a part by which its text is taken for one or not."""
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read and the bytes of all files."""
@@ -100,6 +103,7 @@ def search_part(
     batch: list[bytes] = []
     places: list[str] = []
     size = 0
+    sample = b""
 
     def take() -> None:
         for number, document, share in index.shares(batch):
@@ -115,6 +119,7 @@ def search_part(
         name = str(part.path.relative_to(folder))
         for place, text in documents(part, overlap, unreadable, read):
             found.documents += 1
+            sample += text[: max(_SAMPLE - len(sample), 0)]
             batch.append(reduced(text))
             places.append(f"{name}:{place}")
             size += len(batch[-1])
@@ -122,6 +127,8 @@ def search_part(
                 take()
                 size = 0
         take()
+        if is_nonsense(sample) or (found.unreadable and not found.documents):
+            found.senseless.add(name)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise DataError(f"Cannot read {part.path}: {error}. Repair or remove the file.") from error
     return found
