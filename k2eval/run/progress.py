@@ -39,7 +39,11 @@ SHOWN = ("done", "score", "truncated", "no_answer", "failed")
 
 @dataclass(slots=True)
 class TaskProgress:
-    """The progress of one task."""
+    """The progress of one task.
+
+    The display reads it from a thread of its own, so it copies each dictionary before it goes through it: `dict` does
+    that in one step.
+    """
 
     total: int
     done: int = 0
@@ -58,12 +62,13 @@ class TaskProgress:
     @property
     def interval(self) -> tuple[float, float] | None:
         """The interval that may be looked at all the time; None before every question was asked."""
-        asked = sorted(self.sums.keys() | {question for question, count in self.pending.items() if count})
+        scores, waiting = dict(self.sums), dict(self.pending)
+        asked = sorted(scores.keys() | {question for question, count in waiting.items() if count})
         if not self.scored or len(asked) < self.questions or not self.questions:
             return None
         counts = np.array([self.counts[question] for question in asked])
-        pending = np.array([max(self.pending[question], 0) for question in asked])
-        sums = np.array([self.sums.get(question, 0.0) for question in asked])
+        pending = np.array([max(waiting.get(question, 0), 0) for question in asked])
+        sums = np.array([scores.get(question, 0.0) for question in asked])
         return running_interval(sums, counts, self.total, pending)
 
     @property
@@ -71,11 +76,12 @@ class TaskProgress:
         """The mean score: over questions once each was asked, as the interval is; over samples before."""
         if self.interval is None:
             return self.score / self.scored
-        return float(np.mean([total / self.counts[question] for question, total in self.sums.items()]))
+        return float(np.mean([total / self.counts[question] for question, total in dict(self.sums).items()]))
 
     def in_words(self) -> tuple[str, ...]:
         """Return the cells of `SHOWN`; no failure is an empty text."""
-        failed = sum(count for outcome, count in self.outcomes.items() if outcome.is_infrastructure)
+        outcomes = dict(self.outcomes)
+        failed = sum(count for outcome, count in outcomes.items() if outcome.is_infrastructure)
         return (
             f"{self.done}/{self.total}",
             self.score_in_words(),
