@@ -69,7 +69,7 @@ def race_command(
         )
     contestants = [_contestant(name, text, out, file, flags, engine, sets) for name, text in named]
     result, number = asyncio.run(LiveRace(contestants, rules, out, console).run())
-    if result.contest.standings:
+    if result is not None:
         _show(result, console)
     console.print(f"Race directory: {out}", soft_wrap=True, highlight=False)
     if number is not None:

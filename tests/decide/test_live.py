@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from k2eval.decide import Rules
 from k2eval.decide.live import _check_rules
 from k2eval.errors import ConfigError
 from k2eval.journal import GENERATIONS, read_run
+from k2eval.run.rehearsal import Asked
 from tests.decide.support import student
 from tests.scripted_runs import config, run
 
@@ -58,6 +61,21 @@ def test_a_race_that_is_over_makes_nothing_again(tmp_path: Path, scripts: list[s
     before = _generations(tmp_path / "out" / "bad")
     assert race(tmp_path, *scripts) == 0
     assert _generations(tmp_path / "out" / "bad") == before
+
+
+def test_a_race_that_is_stopped_before_any_run_has_begun_goes_on_later(
+    tmp_path: Path, scripts: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def stopped(*_: object) -> list[Asked]:
+        monkeypatch.undo()
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(60)
+        return []
+
+    monkeypatch.setattr("k2eval.run.runner.rehearse", stopped)
+    assert race(tmp_path, *scripts) == 128 + signal.SIGINT
+    assert "The same command goes on from there" in capsys.readouterr().out
+    assert race(tmp_path, *scripts) == 0
 
 
 def test_the_result_is_kept(tmp_path: Path, scripts: list[str]) -> None:
