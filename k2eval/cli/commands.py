@@ -99,7 +99,12 @@ def _ending(summary: Summary, config: RunConfig, console: Console) -> int:
         )
         return exit_code(number)
     if summary.generated == 0 and summary.infrastructure == 0:
-        console.print(f"Complete: all {summary.total} samples were there already.")
+        console.print(
+            f"Complete: all {summary.total} samples were there already."
+            if summary.done == summary.total
+            else f"Nothing was left to make: {summary.done} samples were there already, as many as --until takes.",
+            soft_wrap=True,
+        )
     if summary.infrastructure:
         console.print(
             f"[bold red]{summary.infrastructure} of {summary.total} samples could not be finished on our side[/]; "
