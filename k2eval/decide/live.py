@@ -154,8 +154,8 @@ class LiveRace:
         """Race until all is decided or the budget is used up.
 
         Returns:
-            The result, and the signal that stopped the race. The result is None if the race was stopped before its first
-            look, the signal is None if none came.
+            The result, and the signal that stopped the race. The result is None if the race was stopped before its
+            first look, the signal is None if none came.
 
         Raises:
             EngineStopped: If an engine died; everything finished is kept, and the same command goes on.
