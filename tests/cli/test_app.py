@@ -84,7 +84,9 @@ def test_the_same_command_again_says_that_all_is_there(
     assert "Complete: all 6 samples were there already." in result.stdout
 
 
-def test_a_precise_run_that_is_started_again_says_how_many_samples_are_there(script: str, tmp_path: Path) -> None:
+def test_a_precise_run_that_is_started_again_says_how_many_samples_are_there(
+    script: str, tmp_path: Path
+) -> None:
     arguments = (
         "run", "--engine", "scripted", "--model", script, "--tasks", "smoke", "--limit", "3", "--until", "40",
         "--workers", "1", "--out", str(tmp_path / "run"),
