@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from k2eval.cli.racing import race_command
+from k2eval.cli.racing import _named, race_command
 from k2eval.decide import Rules
 from k2eval.decide.live import _check_rules
 from k2eval.errors import ConfigError
@@ -110,6 +110,15 @@ def test_a_run_that_was_stopped_early_is_no_contestant(tmp_path: Path, scripts: 
 def test_contestants_need_different_names(tmp_path: Path, scripts: list[str]) -> None:
     with pytest.raises(ConfigError, match="different names"):
         race(tmp_path, scripts[0], scripts[0])
+
+
+@pytest.mark.parametrize(("text", "name"), [(".", "here"), ("..", "above"), ("/", "root"), ("rl/", "rl")])
+def test_a_contestant_has_a_folder_of_its_own_below_that_of_the_race(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, name: str
+) -> None:
+    (tmp_path / "above" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "above" / "here")
+    assert _named(text) == (name, text)
 
 
 def test_one_contestant_is_no_race(tmp_path: Path, scripts: list[str]) -> None:
