@@ -102,7 +102,7 @@ def _named(text: str) -> tuple[str, str]:
     if match and not Path(text).exists():
         return match[1], match[2]
     served = _SERVED.fullmatch(text)
-    source = served[1] or "server" if served else text.rstrip("/")
+    source = served[1] or "server" if served else text.rstrip("/") or "/"
     name = Path(source).stem if source.endswith((".yaml", ".yml")) else Path(source).name
     if name in ("", ".."):
         name = Path(source).resolve().name or "root"
