@@ -245,8 +245,8 @@ class _Start:
 
         A directory of which only the verdicts were kept stays as it is. A recipe of the user's names what it likes.
         """
-        whole = not self.journal.generation_count or ":" in self.run.recipe
-        return whole or all(map(self.journal.has_generation, verdict.generations))
+        is_exempt = not self.journal.generation_count or ":" in self.run.recipe
+        return is_exempt or all(map(self.journal.has_generation, verdict.generations))
 
     def note_engines(self) -> None:
         """Take over what is known only after start-up (device, context), and the notes that engines add meanwhile."""
