@@ -94,8 +94,9 @@ def _ending(summary: Summary, config: RunConfig, console: Console) -> int:
     if summary.interrupted:
         number = signal.Signals(summary.signal or signal.SIGINT)
         words = "Stopped" if number == signal.SIGINT else f"Ended by {number.name}"
+        most = "" if config.until is None else "at most "
         console.print(
-            f"{words} at {summary.done} of {summary.total} samples. The same command resumes from there."
+            f"{words} at {summary.done} of {most}{summary.total} samples. The same command resumes from there."
         )
         return exit_code(number)
     if summary.generated == 0 and summary.infrastructure == 0:

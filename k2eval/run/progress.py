@@ -108,6 +108,7 @@ class Progress:
         session: The session, which counts tokens and the engine's time.
         questions: Number of questions of each task.
         publish: Called every two seconds with the same numbers as JSON, for viewers in other processes.
+        at_most: Whether fewer samples than ``totals`` may do, as with ``--until``.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class Progress:
         session: Session,
         questions: Mapping[str, int] | None = None,
         publish: Callable[[Json], None] | None = None,
+        at_most: bool = False,
     ) -> None:
         self.tasks = {
             name: TaskProgress(total, questions=(questions or {}).get(name, 0))
@@ -133,6 +135,7 @@ class Progress:
         """Number of the order's unfinished samples, and the tokens that they are expected to have."""
         self._expected_at = self._published = -math.inf
         self._publish = publish
+        self._at_most = at_most
 
     @contextlib.contextmanager
     def starting(self, engine: Engine) -> Iterator[None]:
@@ -270,6 +273,9 @@ class Progress:
         seconds = self._time_left.estimate(total - done, *self._expected)
         left = "time left unknown" if seconds is None else f"{clock(seconds)} left"
         parts = [f"{done}/{total} samples"]
+        if self._at_most:
+            parts = [f"{done} of at most {total} samples"]
+            left = left if seconds is None else f"at most {left}"
         speed = self._session.tokens_per_s
         if speed is not None:
             parts.append(f"{speed:,.0f} tokens/s")

@@ -143,7 +143,8 @@ class Runner:
     ) -> None:
         totals = Counter(assignment.question.task for assignment in assignments)
         questions = {name: len(task.hashes) for name, task in start.run.tasks.items()}
-        progress = Progress(totals, self._console, start.session, questions, start.journal.show)
+        at_most = self._batches is not None
+        progress = Progress(totals, self._console, start.session, questions, start.journal.show, at_most)
         open_keys = {assignment.sample_key for assignment in missing}
         for key in {assignment.sample_key for assignment in assignments} - open_keys:
             progress.on_verdict(start.journal.verdicts[key])
