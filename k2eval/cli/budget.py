@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from k2eval.leaderboard import RunScores
 
 
+_DIGITS = 9
+"""Most digits of a budget."""
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this file."""
     app.command(rich_help_panel=COMPARE)(budget)
@@ -71,7 +75,7 @@ def _budgets(text: str | None) -> list[int]:
     if text is None:
         return []
     parts = [part.strip().replace("_", "") for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isdecimal() and 0 < int(part) < 10**9 for part in parts):
+    if not parts or not all(part.isdecimal() and len(part) <= _DIGITS and int(part) for part in parts):
         raise ConfigError(f"--at: expected numbers of tokens such as 1024,4096, got {text!r:.100}.")
     return [int(part) for part in parts]
 

@@ -94,12 +94,18 @@ def _ending(summary: Summary, config: RunConfig, console: Console) -> int:
     if summary.interrupted:
         number = signal.Signals(summary.signal or signal.SIGINT)
         words = "Stopped" if number == signal.SIGINT else f"Ended by {number.name}"
+        most = "" if config.until is None else "at most "
         console.print(
-            f"{words} at {summary.done} of {summary.total} samples. The same command resumes from there."
+            f"{words} at {summary.done} of {most}{summary.total} samples. The same command resumes from there."
         )
         return exit_code(number)
     if summary.generated == 0 and summary.infrastructure == 0:
-        console.print(f"Complete: all {summary.total} samples were there already.")
+        console.print(
+            f"Complete: all {summary.total} samples were there already."
+            if summary.done == summary.total
+            else f"Nothing was left to make: {summary.done} samples were there already, as many as --until takes.",
+            soft_wrap=True,
+        )
     if summary.infrastructure:
         console.print(
             f"[bold red]{summary.infrastructure} of {summary.total} samples could not be finished on our side[/]; "

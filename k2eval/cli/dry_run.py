@@ -117,7 +117,8 @@ def context_of(config: RunConfig) -> int:
         most = longest_context(config.model)
     except ConfigError:  # told as a check of its own
         most = None
-    return int(config.engine.arguments.get("max_model_len") or most or sys.maxsize)
+    length = config.engine.arguments.get("max_model_len")
+    return length if isinstance(length, int) and length > 0 else most or sys.maxsize
 
 
 def candidates(recipe: str) -> int:

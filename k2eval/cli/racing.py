@@ -69,7 +69,7 @@ def race_command(
         )
     contestants = [_contestant(name, text, out, file, flags, engine, sets) for name, text in named]
     result, number = asyncio.run(LiveRace(contestants, rules, out, console).run())
-    if result.contest.standings:
+    if result is not None:
         _show(result, console)
     console.print(f"Race directory: {out}", soft_wrap=True, highlight=False)
     if number is not None:
@@ -93,13 +93,19 @@ def _refuse_settings(flags: Mapping[str, Any]) -> None:
 
 
 def _named(text: str) -> tuple[str, str]:
-    """Return a contestant's name and what it is."""
+    """Return a contestant's name, which is that of its folder below ``--out``, and what it is.
+
+    >>> _named("rl=models/nano/rl"), _named("models/nano/rl/")
+    (('rl', 'models/nano/rl'), ('rl', 'models/nano/rl/'))
+    """
     match = _NAMED.fullmatch(text)
     if match and not Path(text).exists():
         return match[1], match[2]
     served = _SERVED.fullmatch(text)
-    source = served[1] or "server" if served else text.rstrip("/")
+    source = served[1] or "server" if served else text.rstrip("/") or "/"
     name = Path(source).stem if source.endswith((".yaml", ".yml")) else Path(source).name
+    if name in ("", ".."):
+        name = Path(source).resolve().name or "root"
     return re.sub(r"[^\w.-]", "_", name), text
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from k2eval.values import Count, Integer, Number, Text
+from k2eval.values import Integer, Number, Text
+
+_MOST = 4096
 
 
 def _number(value: Any) -> Any:
-    """Read a number that a command line gives as text."""
-    return (
-        int(value)
-        if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit()
-        else value
-    )
+    """Read a number that a command line gives as text, and name all that may stand there if it is none of them."""
+    if value in ("auto", "all"):
+        return value
+    text = str(value).strip()
+    if isinstance(value, bool) or not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= _MOST:
+        raise ValueError(f"expected a number from 1 to {_MOST:,}, auto or all")
+    return int(text)
 
 
-Replicas = Annotated[Annotated[Count, Field(le=4096)] | Literal["auto", "all"], BeforeValidator(_number)]
+Replicas = Annotated[int | Literal["auto", "all"], BeforeValidator(_number)]
 """A number, ``auto`` or ``all``."""
 
 

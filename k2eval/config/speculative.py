@@ -48,6 +48,10 @@ def parse(setting: str | Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     if isinstance(setting, Mapping):
         return {str(key): value for key, value in setting.items()} or None
+    if not isinstance(setting, str):
+        raise ConfigError(
+            f"speculative: expected a text or a mapping, got {setting!r:.100}. Expected {FORMS}."
+        )
     head, *rest = (part.strip() for part in setting.split(","))
     name, _, path = head.partition("=")
     if name not in _METHODS:
@@ -70,7 +74,13 @@ def parse(setting: str | Mapping[str, Any] | None) -> dict[str, Any] | None:
         key, separator, value = part.partition("=")
         if not separator or not key or not value:
             raise ConfigError(f"--speculative {setting}: expected KEY=VALUE after the method, got {part!r}.")
-        config[SHORT_NAMES.get(key, key)] = yaml.safe_load(value)
+        try:
+            config[SHORT_NAMES.get(key, key)] = yaml.safe_load(value)
+        except Exception as error:  # PyYAML raises more than its own errors
+            words = " ".join(str(error).split())
+            raise ConfigError(
+                f"--speculative {setting}: expected a value in YAML after {key}=, got {value!r:.100} ({words:.200})."
+            ) from error
     if config.get("when", "always") not in ("always", "auto"):
         raise ConfigError(
             f"--speculative {setting}: expected when=auto, which drafts only while few requests run, or when=always."

@@ -99,11 +99,6 @@ class Contest:
         return self._race.looks
 
     @property
-    def is_decided(self) -> bool:
-        """Whether every pair is decided."""
-        return bool(self.standings) and all(standing.decision for standing in self.standings)
-
-    @property
     def is_over(self) -> bool:
         """Whether nothing is left to draw: all is decided, or the budget is used up."""
         return not any(self._open(index) for index in range(len(self.entries)))

@@ -150,11 +150,12 @@ class LiveRace:
             },
         }
 
-    async def run(self) -> tuple[Result, int | None]:
+    async def run(self) -> tuple[Result | None, int | None]:
         """Race until all is decided or the budget is used up.
 
         Returns:
-            The result, and the signal that stopped the race; None if none did.
+            The result, and the signal that stopped the race. The result is None if the race was stopped before its
+            first look, the signal is None if none came.
 
         Raises:
             EngineStopped: If an engine died; everything finished is kept, and the same command goes on.
@@ -171,6 +172,8 @@ class LiveRace:
             except asyncio.CancelledError:
                 if not interruption.happened:
                     raise
+        if not self.contest.standings:  # a contestant may have no run.json yet
+            return None, interruption.signal
         result = self._result()
         self._write(result)
         return result, interruption.signal

@@ -75,7 +75,7 @@ def cards_of_configs(configs: Sequence[RunConfig | None]) -> list[tuple[str, ...
     Raises:
         ConfigError: If they do not fit side by side.
     """
-    from k2eval.engines.ray import SHARE, card_names, cards_here, cards_of_one
+    from k2eval.engines.ray import card_names, cards_here, cards_of_one, share_of
 
     cards: list[tuple[str, ...]] = [()] * len(configs)
     local = [
@@ -93,7 +93,7 @@ def cards_of_configs(configs: Sequence[RunConfig | None]) -> list[tuple[str, ...
         Need(
             config.model,
             cards_of_one(config.model, config.engine.arguments, cards_here()),
-            float(config.engine.arguments.get("gpu_memory_utilization") or SHARE),
+            share_of(config.engine.arguments),
         )
         for _, config in local
     ]

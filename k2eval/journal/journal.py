@@ -182,8 +182,9 @@ class Journal:
     def close(self) -> None:
         """Close the files; another process may then open the directory."""
         try:
-            for file in self._files.values():
-                file.close()
+            with contextlib.ExitStack() as stack:  # closes each of them, whatever happens to another
+                for file in self._files.values():
+                    stack.callback(file.close)
         finally:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._lock.fileno(), 0)

@@ -16,6 +16,7 @@ from k2eval.system import ENDED
 
 _USABLE = (0, 1)
 """Exit codes of ``k2eval run`` after which the run directory holds scores."""
+_MOST_DIGITS = 15
 
 Evaluate = Callable[[Path | str, Path], int]
 """(checkpoint or value of a switch, run directory) -> exit code, as `k2eval run` has them."""
@@ -35,7 +36,7 @@ def find_checkpoints(patterns: Sequence[str]) -> list[Point]:
         patterns: Folders or glob patterns, such as ``out/step-*``.
 
     Raises:
-        ConfigError: If nothing matches, a folder has no step, or two have the same.
+        ConfigError: If nothing matches, a pattern is none, a folder has no step, or two have the same.
     """
     paths = {match.resolve(): match for pattern in patterns for match in _matches(Path(pattern))}
     folders = [path for path in paths.values() if path.is_dir()]
@@ -80,7 +81,9 @@ def find_values(over: str) -> tuple[Axis, list[Point]]:
         )
     points = [
         Point(
-            value, f"{name}-{re.sub(r'[^A-Za-z0-9.-]', '_', value)}", int(value) if value.isdigit() else value
+            value,
+            f"{name}-{re.sub(r'[^A-Za-z0-9.-]', '_', value)}",
+            int(value) if _is_number(value) else value,
         )
         for value in values
     ]
@@ -97,11 +100,22 @@ _EXAMPLES = {
 def _is_possible(switch: str, value: str) -> bool:
     if switch == "thinking":
         return value in ("on", "off")
-    return switch == "reasoning_effort" or value.isdecimal()
+    return switch == "reasoning_effort" or _is_number(value)
+
+
+def _is_number(value: str) -> bool:
+    return value.isdecimal() and len(value) <= _MOST_DIGITS
 
 
 def _matches(pattern: Path) -> list[Path]:
-    return list(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+    if pattern.is_dir():
+        return [pattern]
+    try:
+        return list(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+    except ValueError as error:
+        raise ConfigError(
+            f"--checkpoints: expected a folder or a pattern such as 'out/step-*', got {str(pattern)!r} ({error})."
+        ) from error
 
 
 def sweep_checkpoints(patterns: Sequence[str], out: Path, evaluate: Evaluate, console: Console) -> int:

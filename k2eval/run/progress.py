@@ -39,7 +39,11 @@ SHOWN = ("done", "score", "truncated", "no_answer", "failed")
 
 @dataclass(slots=True)
 class TaskProgress:
-    """The progress of one task."""
+    """The progress of one task.
+
+    The display reads it from a thread of its own, so it copies each dictionary before it goes through it: `dict` does
+    that in one step.
+    """
 
     total: int
     done: int = 0
@@ -58,12 +62,13 @@ class TaskProgress:
     @property
     def interval(self) -> tuple[float, float] | None:
         """The interval that may be looked at all the time; None before every question was asked."""
-        asked = sorted(self.sums.keys() | {question for question, count in self.pending.items() if count})
+        scores, waiting = dict(self.sums), dict(self.pending)
+        asked = sorted(scores.keys() | {question for question, count in waiting.items() if count})
         if not self.scored or len(asked) < self.questions or not self.questions:
             return None
         counts = np.array([self.counts[question] for question in asked])
-        pending = np.array([max(self.pending[question], 0) for question in asked])
-        sums = np.array([self.sums.get(question, 0.0) for question in asked])
+        pending = np.array([max(waiting.get(question, 0), 0) for question in asked])
+        sums = np.array([scores.get(question, 0.0) for question in asked])
         return running_interval(sums, counts, self.total, pending)
 
     @property
@@ -71,11 +76,12 @@ class TaskProgress:
         """The mean score: over questions once each was asked, as the interval is; over samples before."""
         if self.interval is None:
             return self.score / self.scored
-        return float(np.mean([total / self.counts[question] for question, total in self.sums.items()]))
+        return float(np.mean([total / self.counts[question] for question, total in dict(self.sums).items()]))
 
     def in_words(self) -> tuple[str, ...]:
         """Return the cells of `SHOWN`; no failure is an empty text."""
-        failed = sum(count for outcome, count in self.outcomes.items() if outcome.is_infrastructure)
+        outcomes = dict(self.outcomes)
+        failed = sum(count for outcome, count in outcomes.items() if outcome.is_infrastructure)
         return (
             f"{self.done}/{self.total}",
             self.score_in_words(),
@@ -102,6 +108,7 @@ class Progress:
         session: The session, which counts tokens and the engine's time.
         questions: Number of questions of each task.
         publish: Called every two seconds with the same numbers as JSON, for viewers in other processes.
+        at_most: Whether fewer samples than ``totals`` may do, as with ``--until``.
     """
 
     def __init__(
@@ -111,6 +118,7 @@ class Progress:
         session: Session,
         questions: Mapping[str, int] | None = None,
         publish: Callable[[Json], None] | None = None,
+        at_most: bool = False,
     ) -> None:
         self.tasks = {
             name: TaskProgress(total, questions=(questions or {}).get(name, 0))
@@ -127,6 +135,7 @@ class Progress:
         """Number of the order's unfinished samples, and the tokens that they are expected to have."""
         self._expected_at = self._published = -math.inf
         self._publish = publish
+        self._at_most = at_most
 
     @contextlib.contextmanager
     def starting(self, engine: Engine) -> Iterator[None]:
@@ -264,6 +273,9 @@ class Progress:
         seconds = self._time_left.estimate(total - done, *self._expected)
         left = "time left unknown" if seconds is None else f"{clock(seconds)} left"
         parts = [f"{done}/{total} samples"]
+        if self._at_most:
+            parts = [f"{done} of at most {total} samples"]
+            left = left if seconds is None else f"at most {left}"
         speed = self._session.tokens_per_s
         if speed is not None:
             parts.append(f"{speed:,.0f} tokens/s")

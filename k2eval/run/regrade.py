@@ -69,9 +69,11 @@ async def regrade_run(
 
     Raises:
         ConfigError: If there is no such reasoning format, or a task, a recipe or the data is not at hand.
-        JournalError: If the folder is not a run directory, or the tasks are not what they were.
+        JournalError: If the folder is not a run directory, the tasks are not what they were, or another program writes
+            to it.
     """
-    run = read_run(folder) if reasoning is None else with_format(read_run(folder), reasoning)
+    read = read_run(folder)
+    run = read if reasoning is None else with_format(read, reasoning)
     work = work_of(run, folder, data, include, recipe)
     result = Regraded()
     window = asyncio.Semaphore(_WINDOW)
@@ -102,6 +104,10 @@ async def regrade_run(
             journal.add_verdict(verdict)
 
     with Journal(folder) as journal:
+        if journal.read_run() != read:  # it was opened only now, since tasks may take minutes to load
+            raise JournalError(
+                f"Another program wrote to {folder} while its tasks were loaded. Run the same command again."
+            )
         try:
             async with (
                 GradingPool(workers or cores.count()) as pool,

@@ -143,7 +143,8 @@ class Runner:
     ) -> None:
         totals = Counter(assignment.question.task for assignment in assignments)
         questions = {name: len(task.hashes) for name, task in start.run.tasks.items()}
-        progress = Progress(totals, self._console, start.session, questions, start.journal.show)
+        at_most = self._batches is not None
+        progress = Progress(totals, self._console, start.session, questions, start.journal.show, at_most)
         open_keys = {assignment.sample_key for assignment in missing}
         for key in {assignment.sample_key for assignment in assignments} - open_keys:
             progress.on_verdict(start.journal.verdicts[key])
@@ -245,8 +246,8 @@ class _Start:
 
         A directory of which only the verdicts were kept stays as it is. A recipe of the user's names what it likes.
         """
-        whole = not self.journal.generation_count or ":" in self.run.recipe
-        return whole or all(map(self.journal.has_generation, verdict.generations))
+        is_exempt = not self.journal.generation_count or ":" in self.run.recipe
+        return is_exempt or all(map(self.journal.has_generation, verdict.generations))
 
     def note_engines(self) -> None:
         """Take over what is known only after start-up (device, context), and the notes that engines add meanwhile."""

@@ -84,6 +84,19 @@ def test_the_same_command_again_says_that_all_is_there(
     assert "Complete: all 6 samples were there already." in result.stdout
 
 
+def test_a_precise_run_that_is_started_again_says_how_many_samples_are_there(
+    script: str, tmp_path: Path
+) -> None:
+    arguments = (
+        "run", "--engine", "scripted", "--model", script, "--tasks", "smoke", "--limit", "3", "--until", "40",
+        "--workers", "1", "--out", str(tmp_path / "run"),
+    )  # fmt: skip
+    first, again = k2eval(*arguments), k2eval(*arguments)
+    made = len((tmp_path / "run" / "verdicts.jsonl").read_text().splitlines())
+    assert (first.returncode, again.returncode) == (0, 0)
+    assert f"Nothing was left to make: {made} samples were there already" in again.stdout
+
+
 def test_the_old_name_of_repeats_is_told_as_the_flag_that_was_given(script: str, tmp_path: Path) -> None:
     result = k2eval(
         "run", "--dry-run", "--engine", "scripted", "--model", script, "--tasks", "smoke", "--runs", "2", "--out",

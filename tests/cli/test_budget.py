@@ -21,7 +21,7 @@ def test_the_table_is_printed_and_written(tmp_path: Path) -> None:
     assert (tmp_path / "b.svg").exists()
 
 
-@pytest.mark.parametrize("at", ["", "x", "0", "-4", "1.5", "9" * 20])
+@pytest.mark.parametrize("at", ["", "x", "0", "-4", "1.5", "9" * 20, "9" * 5000])
 def test_budgets_that_are_none_are_refused(tmp_path: Path, at: str) -> None:
     result = CliRunner().invoke(app, ["budget", str(made(tmp_path / "a")), "--at", at])
     assert isinstance(result.exception, ConfigError)

@@ -71,6 +71,14 @@ def test_an_answer_is_no_longer_than_the_context(script: Path, tmp_path: Path) -
     (checkpoint / "config.json").write_text('{"max_position_embeddings": 512}')
     run = config(script, model=str(checkpoint), engine={"kind": "vllm"}, sampling={"max_tokens": 64000})
     assert plan_of(run, "smoke").max_tokens == 512
+    for length in (-1, "long"):  # left to vLLM
+        run = config(
+            script,
+            model=str(checkpoint),
+            engine={"kind": "vllm", "arguments": {"max_model_len": length}},
+            sampling={"max_tokens": 64000},
+        )
+        assert plan_of(run, "smoke").max_tokens == 512
 
 
 def test_every_problem_is_told_at_once(tmp_path: Path, script: Path) -> None:

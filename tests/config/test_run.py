@@ -206,3 +206,15 @@ def test_a_protocol_may_be_of_one_task() -> None:
 def test_an_unknown_protocol_is_named_with_the_nearest_one() -> None:
     with pytest.raises(ConfigError, match="Did you mean matharena"):
         load(protocol="matharna")
+
+
+@pytest.mark.parametrize("number", ["two", 0, -1, 2.5, True, 5000, [2]])
+def test_a_number_of_replicas_that_is_none_is_told_what_may_stand_there(number: Any) -> None:
+    with pytest.raises(
+        ConfigError, match=r"fleet\.replicas: .*expected a number from 1 to 4,096, auto or all"
+    ):
+        load_config(
+            file=None,
+            flags={"model": "m", "tasks": "smoke", "out": Path("x")},
+            sets=[f"fleet.replicas={number}"],
+        )

@@ -49,17 +49,19 @@ def test_off(off: str | None) -> None:
         ("draft", "draft=PATH"),
         ("ngram=x", "takes no path"),
         ("ngram,tokens", "KEY=VALUE"),
+        ("ngram,tokens=[", "a value in YAML after tokens=, got '\\['"),
+        (5, "a text or a mapping, got 5"),
     ],
 )
-def test_wrong_forms_are_explained(wrong: str, says: str) -> None:
+def test_wrong_forms_are_explained(wrong: Any, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         parse(wrong)
 
 
-@given(st.text(max_size=40))
-def test_any_text_is_read_or_refused(text: str) -> None:
+@given(st.sampled_from(["", "ngram,tokens="]), st.text(max_size=40))
+def test_any_text_is_read_or_refused(beginning: str, text: str) -> None:
     try:
-        config = parse(text)
+        config = parse(beginning + text)
     except ConfigError:
         return
     assert config is None or "method" in config

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from k2eval.cli.racing import race_command
+from k2eval.cli.racing import _named, race_command
 from k2eval.decide import Rules
 from k2eval.decide.live import _check_rules
 from k2eval.errors import ConfigError
 from k2eval.journal import GENERATIONS, read_run
+from k2eval.run.rehearsal import Asked
 from tests.decide.support import student
 from tests.scripted_runs import config, run
 
@@ -60,6 +63,21 @@ def test_a_race_that_is_over_makes_nothing_again(tmp_path: Path, scripts: list[s
     assert _generations(tmp_path / "out" / "bad") == before
 
 
+def test_a_race_that_is_stopped_before_any_run_has_begun_goes_on_later(
+    tmp_path: Path, scripts: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def stopped(*_: object) -> list[Asked]:
+        monkeypatch.undo()
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(60)
+        return []
+
+    monkeypatch.setattr("k2eval.run.runner.rehearse", stopped)
+    assert race(tmp_path, *scripts) == 128 + signal.SIGINT
+    assert "The same command goes on from there" in capsys.readouterr().out
+    assert race(tmp_path, *scripts) == 0
+
+
 def test_the_result_is_kept(tmp_path: Path, scripts: list[str]) -> None:
     race(tmp_path, *scripts)
     kept = json.loads((tmp_path / "out" / "race.json").read_text())
@@ -92,6 +110,15 @@ def test_a_run_that_was_stopped_early_is_no_contestant(tmp_path: Path, scripts: 
 def test_contestants_need_different_names(tmp_path: Path, scripts: list[str]) -> None:
     with pytest.raises(ConfigError, match="different names"):
         race(tmp_path, scripts[0], scripts[0])
+
+
+@pytest.mark.parametrize(("text", "name"), [(".", "here"), ("..", "above"), ("/", "root"), ("rl/", "rl")])
+def test_a_contestant_has_a_folder_of_its_own_below_that_of_the_race(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, name: str
+) -> None:
+    (tmp_path / "above" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "above" / "here")
+    assert _named(text) == (name, text)
 
 
 def test_one_contestant_is_no_race(tmp_path: Path, scripts: list[str]) -> None:

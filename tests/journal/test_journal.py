@@ -187,6 +187,25 @@ def test_the_description_is_replaced_as_a_whole(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [".lock", GENERATIONS, RUN, VERDICTS]
 
 
+def test_all_files_are_closed_though_the_disk_takes_nothing_more(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+
+    def fail(descriptor: int) -> None:
+        synced.append(descriptor)
+        raise OSError("Input/output error")
+
+    journal = Journal(folder).__enter__()
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(JournalError, match="Cannot write"):
+        journal.close()
+    assert len(synced) == 2
+    for descriptor in synced:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+
+
 def test_a_full_disk_is_an_error_that_loses_nothing(tmp_path: Path) -> None:
     """In a process of its own, whose files may not grow beyond 4 KiB."""
     program = textwrap.dedent(f"""

@@ -52,6 +52,15 @@ def test_a_series_that_is_none_is_refused(tmp_path: Path, names: tuple[str, ...]
         find_checkpoints([folders(tmp_path, *names)])
 
 
+@pytest.mark.parametrize("pattern", [".", "/", "", "**x"])
+def test_a_pattern_that_is_none_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"expected a folder or a pattern|step in the name|got none for"):
+        find_checkpoints([pattern])
+
+
 def test_each_checkpoint_gets_a_run_directory_and_a_point(tmp_path: Path) -> None:
     pattern = folders(tmp_path, "step-100", "step-200", "step-300")
     assert sweep_checkpoints([pattern], tmp_path / "sweep", scripted, quiet()) == 0
@@ -138,8 +147,13 @@ def test_a_sweep_over_a_switch_shows_scores_against_tokens(tmp_path: Path) -> No
         ("reasoning_effort=low,low", "different"),
         ("thinking=yes,no", "such as on,off"),
         ("thinking_budget=1k,2k", "such as 1024"),
+        (f"thinking_budget={'9' * 5000},2", "such as 1024"),
     ],
 )
 def test_values_that_are_no_series_are_refused(over: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         find_values(over)
+
+
+def test_a_value_that_only_looks_like_a_number_is_a_word() -> None:
+    assert [point.place for point in find_values("reasoning_effort=²,2")[1]] == ["²", 2]

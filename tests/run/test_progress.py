@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +137,35 @@ def test_samples_that_are_being_made_widen_the_interval() -> None:
     assert after[0] < before[0]
     progress.on_verdict(_verdict("a", 1.0))
     assert progress.tasks["t"].pending["a"] == 0
+
+
+def test_a_number_of_samples_that_may_not_be_needed_is_told_as_the_most(console: Console) -> None:
+    with Progress({"t": 8}, console, Session(), {"t": 2}, at_most=True) as progress:
+        progress.on_verdict(_verdict("a", 1.0))
+    assert re.search(r"1 of at most 8 samples, 0:00 so far, at most \d+:\d\d left", printed(console))
+
+
+def test_the_display_reads_the_counts_while_they_grow() -> None:
+    """A terminal's display has a thread of its own; an error there would end it."""
+    progress = Progress({"t": 20_000}, Console(file=io.StringIO()), Session(), {"t": 10_000})
+    task, over = progress.tasks["t"], threading.Event()
+
+    def display() -> int:
+        looks = 0
+        while not over.is_set():
+            task.in_words()
+            looks += 1
+        return looks
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            looked = thread.submit(display)
+            for number in range(10_000):
+                progress.on_start(SampleKey("t", f"{number}", 0))
+                progress.on_verdict(_verdict(f"{number}", 1.0))
+            over.set()
+            assert looked.result() > 0
+    finally:
+        sys.setswitchinterval(interval)

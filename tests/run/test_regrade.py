@@ -9,9 +9,10 @@ import pytest
 from k2eval.errors import ConfigError, JournalError
 from k2eval.grading import registry
 from k2eval.grading.pool import GradingPool
-from k2eval.journal import GENERATIONS, VERDICTS, read_run
+from k2eval.journal import GENERATIONS, VERDICTS, Journal, read_run
 from k2eval.records import Grade, Outcome, Question
-from k2eval.run.regrade import regrade_run
+from k2eval.run.plan import Work
+from k2eval.run.regrade import regrade_run, work_of
 from tests.scripted_runs import config, golds, run, student, verdicts
 
 
@@ -129,6 +130,23 @@ async def test_a_task_that_is_gone_is_named(tmp_path: Path, two_tasks: None) -> 
     (tmp_path / "tasks" / "toy.yaml").unlink()
     with pytest.raises(ConfigError, match=r"Unknown task 'toy'|Cannot read the task file .*toy.yaml"):
         await regrade_run(folder, workers=1)
+
+
+async def test_what_a_run_wrote_while_tasks_were_loaded_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = await run_of(tmp_path / "run")
+    before = read_run(folder)
+
+    def slow(*arguments: Any) -> Work:
+        with Journal(folder) as journal:
+            journal.write_run(before.model_copy(update={"sessions": before.sessions * 2}))
+        return work_of(*arguments)
+
+    monkeypatch.setattr("k2eval.run.regrade.work_of", slow)
+    with pytest.raises(JournalError, match=r"wrote to .* while its tasks were loaded"):
+        await regrade_run(folder, workers=1)
+    assert len(read_run(folder).sessions) == 2
 
 
 async def test_a_folder_that_is_no_run_is_refused_and_left_alone(tmp_path: Path) -> None:

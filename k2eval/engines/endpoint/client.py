@@ -41,7 +41,7 @@ _PROBES = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KE
 
 
 class _Use:
-    """Record of whether a request went over a connection that was used before."""
+    """Record of whether a request, and after a redirect its last hop, went over a connection that was used before."""
 
     __slots__ = ("reused",)
 
@@ -63,10 +63,8 @@ class _Connector(aiohttp.TCPConnector):
         self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
     ) -> Any:
         connection = await super().connect(req, traces, timeout)
-        if connection.protocol in self._used:
-            _use.get().reused = True
-        else:
-            self._used.add(connection.protocol)
+        _use.get().reused = connection.protocol in self._used
+        self._used.add(connection.protocol)
         return connection
 
 

@@ -243,11 +243,13 @@ class FleetEngine:
             EngineGaveUp: If the request was lost with too many replicas.
         """
         losses: list[str] = []
+        again = False
         while True:
-            member = await self._gate.enter(again=bool(losses))
+            member = await self._gate.enter(again)
             try:
                 return await member.ask(request)
             except ReplicaLost as lost:
+                again = True
                 if member.ending and member.ending.kind is not EventKind.LEFT:
                     losses.append(str(lost))
             finally:

@@ -21,6 +21,8 @@ from .plan import (
     cards_here as cards_here,
     cards_of_one as cards_of_one,
     plan_fleet as plan_fleet,
+    share_of as share_of,
+    split_of as split_of,
 )
 from .program import (
     NodeProgram as NodeProgram,
@@ -59,5 +61,7 @@ __all__ = [
     "inspect_cluster",
     "is_installed",
     "plan_fleet",
+    "share_of",
     "smallest_parallel",
+    "split_of",
 ]

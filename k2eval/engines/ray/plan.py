@@ -68,7 +68,7 @@ def plan_fleet(
     if wanted == 1 and not fleet.cluster:
         return FleetPlan()
     cards = cards if cards is not None else cards_here() if kind == "vllm" else ()
-    set_by_user = prod(int(arguments.get(name) or 1) for name in _SPLITS)
+    set_by_user = split_of(arguments)
     if fleet.cluster:
         return _on_cluster(fleet, kind, model, arguments, cards, set_by_user)
     if wanted in ("auto", "all") and (len(cards) < 2 or (wanted == "auto" and not alone)):
@@ -132,8 +132,7 @@ def _cards_of_one(
     size = ModelSize.of(facts.config, facts.weight_bytes, arguments)
     if size is None or not size.weights:
         return 1, " (the size of the model is not known)"
-    share = float(arguments.get("gpu_memory_utilization") or SHARE)
-    each = smallest_parallel(size, min(cards), len(cards), share)
+    each = smallest_parallel(size, min(cards), len(cards), share_of(arguments))
     if each is None:
         raise ConfigError(
             f"{model} does not fit into the {len(cards)} cards of this host: {_sizes(size)}. Shorten its context with "
@@ -172,7 +171,36 @@ def cards_of_one(model: str, arguments: Mapping[str, Any], cards: Sequence[int])
     Raises:
         ConfigError: If the model does not fit into all of them.
     """
-    return _cards_of_one(model, arguments, cards, prod(int(arguments.get(name) or 1) for name in _SPLITS))[0]
+    return _cards_of_one(model, arguments, cards, split_of(arguments))[0]
+
+
+def split_of(arguments: Mapping[str, Any]) -> int:
+    """Return the number of cards over which the arguments of an engine split it; 1 if they do not.
+
+    Raises:
+        ConfigError: If one of them is no number.
+    """
+    for name in _SPLITS:
+        value = arguments.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise ConfigError(f"engine.{name}: expected a whole number from 1, got {value!r:.100}.")
+    return prod(arguments.get(name) or 1 for name in _SPLITS)
+
+
+def share_of(arguments: Mapping[str, Any]) -> float:
+    """Return the share of each card's memory that the arguments of an engine give it, as a fraction.
+
+    Raises:
+        ConfigError: If it is no share.
+    """
+    value = arguments.get("gpu_memory_utilization")
+    if value is None:
+        return SHARE
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+        raise ConfigError(
+            f"engine.gpu_memory_utilization: expected a number above 0, up to 1, got {value!r:.100}."
+        )
+    return float(value)
 
 
 def cards_here() -> tuple[int, ...]:

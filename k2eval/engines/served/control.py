@@ -24,6 +24,8 @@ from k2eval.system import module_command
 _LOOK_S = 0.1
 _END_S = 15.0
 """Longest wait for a server that is to end, before it is killed."""
+_KEPT_S = 7 * 86_400.0
+"""Seconds that the log of a server stays after its last line."""
 
 
 def start_server(
@@ -92,10 +94,6 @@ def _new_log() -> Path:
     log = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     os.close(os.open(log, os.O_WRONLY | os.O_CREAT, 0o600))
     return log
-
-
-_KEPT_S = 7 * 86_400.0
-"""Seconds that the log of a server stays after its last line."""
 
 
 def _await_ready(process: subprocess.Popen[bytes], log: Path, tell: Callable[[str], None]) -> ServerState:

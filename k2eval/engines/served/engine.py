@@ -152,10 +152,12 @@ class ServedEngine:
         )
         try:
             self._seen = await self._look()
-        except (EngineError, OSError, aiohttp.ClientError, TimeoutError) as error:
+        except BaseException as error:
             await self._session.close()
             self._session = None
-            return f"it does not answer ({type(error).__name__})"
+            if isinstance(error, (EngineError, OSError, aiohttp.ClientError, TimeoutError)):
+                return f"it does not answer ({type(error).__name__})"
+            raise
         self._spoken_before = self._seen.info.speculation
         self._watch = asyncio.create_task(self._look_after())
         return None

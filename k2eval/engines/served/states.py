@@ -124,15 +124,21 @@ def read_states() -> list[ServerState]:
     """Return the servers of this user on this host, the oldest first.
 
     Files of processes that are gone are removed, those of other hosts left alone. A start that failed is gone, too.
+    A file that cannot be read may be that of another version of k2eval, whose server ends with its file: it stays as
+    long as its process.
     """
     states = []
     for path in sorted(states_folder().glob("*.json")):
         state = read_state(path)
         if state is not None and state.is_alive:
             states.append(state)
-        elif state is None or state.host == host():
+        elif state.host == host() if state else not _is_of_a_process(path):
             forget(path)
     return sorted(states, key=lambda state: state.began)
+
+
+def _is_of_a_process(path: Path) -> bool:
+    return path.stem.isdecimal() and psutil.pid_exists(int(path.stem))
 
 
 def forget(path: Path) -> None:

@@ -113,26 +113,32 @@ class VllmEngine:
             vllm = self._vllm
             text = cannot_start(self._model, self._version, error, settings, vllm.log, vllm.log_start or 0)
             raise EngineError(text) from error
-        if self._own_fingerprint() != self._fingerprint:
+        try:
+            self._meet()
+        except BaseException:
             await self._vllm.close()
+            raise
+        return self
+
+    def _meet(self) -> None:
+        if self._own_fingerprint() != self._fingerprint:
             raise EngineError(f"{self._model} was changed while vLLM read it. Run the same command again.")
         self._notes += [cpu_repair.NOTE] if self._vllm.repaired and self._speculative else []
         if self._reasoning.form.name == "auto":  # a checkpoint of the hub has been downloaded by now
             self._reasoning = find_format(self._model, "auto", self._arguments)
         config = self._vllm.llm.vllm_config
-        self._marks = Marks.of(self._tokenizer, config.model_config, self._reasoning.form)
+        self._marks = Marks.of(self.tokenizer, config.model_config, self._reasoning.form)
         self._context = int(config.model_config.max_model_len)
         places = int(config.scheduler_config.max_num_seqs) * int(config.parallel_config.data_parallel_size)
         self.capacity = with_some_ahead(places)
         self._meet_tokenizer()
-        return self
 
     def _meet_tokenizer(self) -> None:
-        if not getattr(self._tokenizer, "chat_template", None) and self._preview.files.template:
+        if not getattr(self.tokenizer, "chat_template", None) and self._preview.files.template:
             # A model that sees pictures has its template beside the processor's settings.
-            self._tokenizer.chat_template = self._preview.files.template.source
-        self._prompts = Prompts(self._model, self._tokenizer, self._reasoning.form)
-        if not getattr(self._tokenizer, "chat_template", None):
+            self.tokenizer.chat_template = self._preview.files.template.source
+        self._prompts = Prompts(self._model, self.tokenizer, self._reasoning.form)
+        if not getattr(self.tokenizer, "chat_template", None):
             text = "the checkpoint has no chat template: prompts are plain text"
             self._notes.append(Note(kind=NoteKind.ENGINE, text=text))
 
@@ -291,13 +297,8 @@ class VllmEngine:
         """Moments of vLLM's start; see `RunningVllm`."""
         return self._vllm.moments
 
-    @property
-    def _tokenizer(self) -> Any:
-        return self._vllm.tokenizer
-
     def _notes_on_prompts(self) -> list[Note]:
-        notes = self._preview.notes
-        return [*notes, *([FOLDED] if self._prompts.folds and FOLDED not in notes else [])]
+        return [*self._preview.notes, *([FOLDED] if self._prompts.folds and not self._preview.folds else [])]
 
     @property
     def keeps_budgets(self) -> bool:
@@ -326,7 +327,7 @@ class VllmEngine:
     @property
     def tokenizer(self) -> Any:
         """The checkpoint's tokenizer, once the engine has been entered."""
-        return self._tokenizer
+        return self._vllm.tokenizer
 
     def preview(self, request: Request, switches: Collection[str] = ()) -> str | None:
         """Show the prompt of a request before vLLM starts; see `k2eval.engines.protocol.Previews`."""
@@ -396,4 +397,4 @@ class VllmEngine:
         return written
 
     def _decode(self, token_ids: Sequence[int]) -> str:
-        return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=self._marks.skipped))
+        return str(self.tokenizer.decode(list(token_ids), skip_special_tokens=self._marks.skipped))

@@ -314,7 +314,10 @@ def _order(connection: socket.socket) -> tuple[dict[str, Any] | None, list[int]]
         received.frombytes(content[: len(content) - len(content) % received.itemsize])
     body, length = b"", int.from_bytes(size, "big")
     while len(body) < length:
-        body += connection.recv(length - len(body))
+        piece = connection.recv(length - len(body))
+        if not piece:
+            return None, []
+        body += piece
     return json.loads(body), list(received)
 
 

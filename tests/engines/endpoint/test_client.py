@@ -37,6 +37,17 @@ async def test_a_new_connection_that_the_server_closes_is_trouble() -> None:
     assert len(server.bodies) == 1
 
 
+async def test_a_new_connection_behind_a_redirect_that_the_server_closes_is_trouble() -> None:
+    async with FakeServer(lambda body: Reply(hang_up=True)) as behind, FakeServer() as server:
+        client = Client(server.url)
+        await client.ask(ASK, BODY, 10_000)  # so that the connection to the first server is a used one
+        server.behave = lambda body: Reply(status=307, headers={"Location": behind.url + ASK})
+        with pytest.raises(Broken):
+            await client.ask(ASK, BODY, 10_000)
+        await client.close()
+    assert len(behind.bodies) == 1
+
+
 async def test_connections_are_dropped_before_the_server_drops_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "_KEPT_ALIVE_S", 0.05)
     async with FakeServer() as server:

@@ -210,6 +210,8 @@ def test_what_a_leaving_replica_cannot_finish_in_time_goes_elsewhere() -> None:
 
     assert right(in_no_time(work()))
     assert supply.made[1].closed
+    others, moved = supply.made[0].asked, supply.made[1].asked
+    assert set(moved) < set(others) and set(moved).isdisjoint(others[-4:])  # they waited in front
 
 
 def test_another_number_of_replicas_is_followed_while_requests_wait() -> None:

@@ -93,6 +93,21 @@ def test_a_model_that_does_not_fit_is_refused_with_its_sizes(plan: Plan) -> None
         plan(2, memory=24, replicas="auto")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("tensor_parallel_size", "two", r"tensor_parallel_size: expected a whole number from 1, got 'two'"),
+        ("pipeline_parallel_size", 0.5, "pipeline_parallel_size: expected a whole number"),
+        ("data_parallel_size", -1, "data_parallel_size: expected a whole number"),
+        ("gpu_memory_utilization", "lots", "gpu_memory_utilization: expected a number above 0, up to 1"),
+        ("gpu_memory_utilization", 90, "gpu_memory_utilization: expected a number above 0, up to 1"),
+    ],
+)
+def test_an_argument_that_is_no_number_is_told(plan: Plan, name: str, value: Any, says: str) -> None:
+    with pytest.raises(ConfigError, match=f"engine.{says}"):
+        plan(2, arguments={name: value})
+
+
 def test_without_ray_one_engine_runs_and_says_so(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "is_installed", lambda: False)
     made = plan(4)

@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import io
+import warnings
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,28 @@ async def test_a_server_that_does_not_answer_is_replaced(unused_tcp_port: int) -
     async with ServedEngine(scripted(lambda asked: "own"), state) as engine:
         assert (await engine.generate(request())).text == "own"
         assert engine.info.engine == "scripted"
+
+
+async def test_a_run_that_ends_while_it_meets_the_server_leaves_no_connection() -> None:
+    met = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.set()
+        await reader.read()  # until the client has left
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        engine = ServedEngine(scripted(), state_of(scripted(), url=f"http://127.0.0.1:{port}/v1"))
+        starting = asyncio.create_task(engine.__aenter__())
+        await met.wait()
+        starting.cancel()
+        await asyncio.wait([starting])
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            del engine, starting
+            gc.collect()
+    assert [str(warning.message) for warning in told if "session" in str(warning.message)] == []
 
 
 async def test_a_server_that_wants_another_key_is_replaced(served: Served) -> None:

@@ -57,8 +57,16 @@ def test_the_state_of_another_host_is_left_alone() -> None:
     assert path_of(os.getpid()).exists()
 
 
-def test_a_file_that_is_no_state_is_removed() -> None:
-    path = states_folder() / "1.json"
+@pytest.mark.parametrize("name", ["notes.json", f"{2**31 - 1}.json"])
+def test_a_file_that_is_no_state_is_removed(name: str) -> None:
+    path = states_folder() / name
     path.write_text(json.dumps({"pid": "one"}))
     assert read_states() == []
     assert not path.exists()
+
+
+def test_the_state_of_another_version_stays_since_its_server_ends_with_it() -> None:
+    state = state_of(scripted()).model_dump(mode="json")
+    path_of(os.getpid()).write_text(json.dumps(state | {"field_of_a_later_version": 1}))
+    assert read_states() == []
+    assert path_of(os.getpid()).exists()

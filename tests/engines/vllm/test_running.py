@@ -11,7 +11,7 @@ import pytest
 from k2eval.engines.vllm import setup
 from k2eval.engines.vllm.engine import VllmEngine
 from k2eval.engines.vllm.running import RunningVllm
-from k2eval.errors import EngineError
+from k2eval.errors import ConfigError, EngineError
 
 NANO = Path(__file__).resolve().parents[3] / "models" / "nano"
 
@@ -30,6 +30,28 @@ async def test_a_checkpoint_that_changes_while_it_is_read_is_not_asked(
     monkeypatch.setattr(RunningVllm, "start", start)
     with pytest.raises(EngineError, match="was changed while vLLM read it"):
         await engine.__aenter__()
+
+
+async def test_a_tokenizer_that_cannot_be_used_ends_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the next checkpoint of a series would find the card full."""
+    ended: list[RunningVllm] = []
+
+    async def start(self: RunningVllm, prepare: Any, cards: Any = ()) -> None:
+        self.repaired = False
+
+    async def close(self: RunningVllm) -> None:
+        ended.append(self)
+
+    def meet(self: VllmEngine) -> None:
+        raise ConfigError("its chat template cannot be used")
+
+    monkeypatch.setattr(RunningVllm, "start", start)
+    monkeypatch.setattr(RunningVllm, "close", close)
+    monkeypatch.setattr(VllmEngine, "_meet", meet)
+    engine = VllmEngine(str(NANO / "sft"))
+    with pytest.raises(ConfigError):
+        await engine.__aenter__()
+    assert ended == [engine._vllm]
 
 
 def test_the_folder_of_an_engine_is_not_that_of_processes_started_later() -> None:

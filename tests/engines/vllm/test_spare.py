@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -102,6 +103,14 @@ def test_files_that_libraries_keep_open_are_not_in_the_way_of_what_it_is_given(
 def test_a_spare_that_has_died_is_replaced_by_a_fresh_process(spare: Spare) -> None:
     os.kill(spare.pid, 9)
     assert spawned(spare)[0] != spare.pid
+
+
+def test_an_order_that_breaks_off_is_none() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        with ours:
+            ours.sendall((100).to_bytes(8, "big") + b'{"environment"')
+        assert module._order(theirs) == (None, [])
 
 
 def test_a_spare_that_nobody_takes_ends() -> None:
