@@ -26,7 +26,7 @@ from tests.end_to_end.test_kill import Started, check_journal, same_verdicts, sc
 
 __all__ = ["script"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("engines"), pytest.mark.timeout(600)]
 NANO = Path(__file__).resolve().parents[2] / "models" / "nano" / "rl"
 
 

@@ -198,7 +198,7 @@ def test_a_second_process_on_the_same_directory_is_refused(script: tuple[str, ..
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("vllm")
+@pytest.mark.xdist_group("engines")
 @pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.timeout(1200)
 @pytest.mark.filterwarnings("ignore")

@@ -18,7 +18,7 @@ __all__ = ["script"]
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("ray"),
+    pytest.mark.xdist_group("engines"),
     pytest.mark.timeout(900),
     pytest.mark.skipif(bool(missing()), reason=f"Slurm cannot run here: {missing()}"),
 ]

@@ -15,7 +15,7 @@ pytest.importorskip("vllm", reason="vLLM is not installed")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(500),
-    pytest.mark.xdist_group("vllm"),
+    pytest.mark.xdist_group("engines"),
     pytest.mark.filterwarnings("ignore"),
 ]
 

@@ -122,7 +122,7 @@ def test_int4_is_refused_at_once_where_vllm_has_no_code_for_it(
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("vllm")
+@pytest.mark.xdist_group("engines")
 @pytest.mark.timeout(900)
 def test_vllm_answers_with_int4_and_compare_says_what_it_costs(original: Path, tmp_path: Path) -> None:
     quantised = quantise(original, tmp_path / "int4", scheme="W4A16")

@@ -14,7 +14,7 @@ from k2eval.testing import make_tiny_checkpoint
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.xdist_group("vllm")
+@pytest.mark.xdist_group("engines")
 async def test_a_target_that_drafts_for_itself_is_lossless_and_accepts_all(tmp_path: Path) -> None:
     pytest.importorskip("vllm")
     from k2eval.speed.spec_check import check

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import socket
+import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -29,6 +30,8 @@ Feed = Callable[[bytes], None]
 _KEPT_ALIVE_S = 3.0
 """Servers close connections that were idle for 5 s (uvicorn, vLLM) or longer; a request must not cross that."""
 _CONNECT_S = 30.0
+_SHOWN_S = 5.0
+"""Seconds after which a break is no longer that of a connection that the server had closed before."""
 _LARGEST_PAGE = 8 << 20
 _LARGEST_REFUSAL = 1 << 16
 _LONGEST_HEADER = 1 << 16
@@ -143,12 +146,13 @@ class Client:
         url = self._urls.get(path) or self._address(path, self.url + path)
         whole = b""
         while True:
-            use = _Use()
+            use, sent = _Use(), time.monotonic()
             _use.set(use)
             try:
                 response = await self._request("POST", url, body)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                if use.reused and not isinstance(error, aiohttp.ClientConnectorError):
+                is_unreached = isinstance(error, aiohttp.ClientConnectorError)
+                if use.reused and not is_unreached and time.monotonic() - sent < _SHOWN_S:
                     continue
                 raise _trouble(error) from error
             except (aiohttp.ClientError, ValueError) as error:

@@ -26,7 +26,7 @@ from k2eval.engines.endpoint.prompts import Renderer
 from k2eval.engines.endpoint.servers import Server, ServerGate, closed_when_idle, listed, notes_on
 from k2eval.engines.endpoint.settings import Secrets, checked
 from k2eval.engines.endpoint.trouble import NoConnection, OtherModel, Refusal, Trouble
-from k2eval.engines.endpoint.watch import Watch
+from k2eval.engines.endpoint.watch import Watch, stop_if_failed
 from k2eval.engines.hub import pinned_tokenizer
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import ConfigError, EngineError, EngineGaveUp, EngineStopped, PromptTooLong
@@ -135,6 +135,7 @@ class EndpointEngine:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda task: stop_if_failed(task, self._gate))
 
     @property
     def info(self) -> EngineInfo:
@@ -340,10 +341,8 @@ class EndpointEngine:
                 self._notes.add(NoteKind.SERVER, self._addresses.problem)
             for server in [server for server in self._servers if server.url not in urls]:
                 self._servers.remove(server)
-                for note in (
-                    *notes_on(server),
-                    Note(kind=NoteKind.SERVER, text=f"{server.url} left the list"),
-                ):
+                left = Note(kind=NoteKind.SERVER, text=f"{server.url} left the list")
+                for note in (*notes_on(server), left):
                     self._notes.add(note.kind, note.text)
                 self._keep(closed_when_idle(server, _LOOKS_EVERY_S))
             known = {server.url for server in self._servers}

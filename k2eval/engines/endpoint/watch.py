@@ -7,6 +7,7 @@ import asyncio
 from k2eval.engines.endpoint.metrics import Activity, parse_activity
 from k2eval.engines.endpoint.servers import Server, ServerGate
 from k2eval.engines.endpoint.trouble import Trouble
+from k2eval.errors import EngineStopped
 
 _LOOKS_EVERY_S = 2.0
 _FIRST_LOOK_S = 0.25
@@ -109,6 +110,16 @@ class Watch:
             if grown > server.limit:
                 server.limit = grown
                 self._gate.let_in()
+
+
+def stop_if_failed(task: asyncio.Task[None], gate: ServerGate) -> None:
+    """End all requests if a task that looks after servers has failed: nobody shall wait for them in vain."""
+    if task.cancelled() or (error := task.exception()) is None:
+        return
+    gate.close(EngineStopped(f"The watch over servers has failed: {error!r}. What is finished is kept."))
+    for server in gate.servers:
+        for asked in list(server.asked):
+            asked.give_up()
 
 
 async def _is_well(server: Server) -> bool:

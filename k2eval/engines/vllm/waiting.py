@@ -19,8 +19,12 @@ from pathlib import Path
 
 from k2eval.system import cores, load
 
-SPIN = "300000"
-"""``GOMP_SPINCOUNT`` of threads that wait awake: some milliseconds, longer than the pauses between two steps."""
+SPIN = "30000"
+"""``GOMP_SPINCOUNT`` of threads that wait awake: about a millisecond, longer than the pauses within a step.
+
+Between two steps, and where a program that is graded has the core of another thread, waiting longer only keeps others
+from working. libgomp's own number is ten times as large.
+"""
 QUIET = 0.1
 """Share of the cores below which others are quiet; from `load.BUSY` on they are busy."""
 LOOK_EVERY_S = 3.0

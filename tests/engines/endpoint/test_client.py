@@ -28,6 +28,18 @@ async def test_an_idle_connection_that_the_server_closed_is_no_trouble() -> None
     assert (b'"a"' in first, b'"b"' in second) == (True, True)
 
 
+async def test_a_used_connection_that_breaks_late_is_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server may have worked on the answer, so the attempt counts."""
+    monkeypatch.setattr(client_module, "_SHOWN_S", 0.05)
+    replies = [well("a"), Reply(hang_up=True, wait_s=0.2), well("b")]
+    async with FakeServer(lambda body: replies.pop(0)) as server:
+        client = Client(server.url)
+        await client.ask(ASK, BODY, 10_000)
+        with pytest.raises(Broken):
+            await client.ask(ASK, BODY, 10_000)
+        await client.close()
+
+
 async def test_a_new_connection_that_the_server_closes_is_trouble() -> None:
     async with FakeServer(lambda body: Reply(hang_up=True)) as server:
         client = Client(server.url)

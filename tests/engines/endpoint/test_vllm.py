@@ -22,7 +22,7 @@ from k2eval.records import Message, Request, Sampling
 from k2eval.testing import make_tiny_checkpoint
 from tests.scripted_runs import config, verdicts
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("vllm")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("engines")]
 
 CONTEXT = 2048
 

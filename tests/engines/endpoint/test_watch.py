@@ -11,6 +11,7 @@ import pytest
 from k2eval.engines.endpoint.metrics import Activity
 from k2eval.engines.endpoint.servers import Server, ServerGate
 from k2eval.engines.endpoint.watch import Watch
+from k2eval.errors import EngineStopped
 from tests.engines.endpoint.asked import engine_at, first_then, notes_of, request
 from tests.engines.endpoint.fake_server import FakeServer, Reply, chunk, error, well
 
@@ -58,6 +59,16 @@ async def test_beyond_the_bound_a_request_is_given_up_however_well_the_server_is
         async with engine_at(server, timeout_s=0.2) as engine:
             assert (await engine.generate(request(max_tokens=1))).text == "fine"
             assert "time-out (1×)" in notes_of(engine)
+
+
+async def test_a_watch_that_fails_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(watch: Watch, server: Server) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(Watch, "_look", fail)
+    async with FakeServer(first_then(HANGS)) as server, engine_at(server, timeout_s=0.2) as engine:
+        with pytest.raises(EngineStopped, match="The watch over servers has failed: RuntimeError"):
+            await engine.generate(request())
 
 
 async def test_the_bound_follows_the_slowest_speed_seen() -> None:

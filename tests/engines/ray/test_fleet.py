@@ -20,7 +20,7 @@ from k2eval.records import Message
 from tests.engines.fleet.support import Checkpoint, ask_all, request, right, text_of
 from tests.engines.ray.conftest import another_node
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("engines"), pytest.mark.filterwarnings("ignore")]
 
 FAST = {"look_s": 0.2, "backoff_s": 0.1, "health_s": 5.0}
 

@@ -19,7 +19,7 @@ from tests.engines.ray.conftest import another_node
 from tests.grading.conftest import make_question
 from tests.grading.test_pool import ROGUE, eventually, is_alive, response
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("engines"), pytest.mark.filterwarnings("ignore")]
 
 
 class Started:

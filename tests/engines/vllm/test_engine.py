@@ -24,7 +24,7 @@ from tests.vllm_engine import CONTEXT, Lent
 
 started = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("vllm"),
+    pytest.mark.xdist_group("engines"),
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.timeout(600),
     # vLLM's own, while it is imported

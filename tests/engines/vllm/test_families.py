@@ -13,7 +13,7 @@ from tests.models.families import Script, write
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("vllm"),
+    pytest.mark.xdist_group("engines"),
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore"),
 ]

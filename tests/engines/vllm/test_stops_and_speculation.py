@@ -12,7 +12,7 @@ from k2eval.tasks import load_questions, load_tasks
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("vllm"),
+    pytest.mark.xdist_group("engines"),
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("ignore"),
 ]

@@ -14,7 +14,7 @@ from k2eval.records import Message, Request, Sampling
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("vllm"),
+    pytest.mark.xdist_group("engines"),
     pytest.mark.timeout(600),
     pytest.mark.filterwarnings("ignore"),
 ]
