@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
 
 from k2eval.grading import letter
 from k2eval.grading.answer import WINDOW as READ, Answer, answer_block, find_answer, tidy
@@ -23,7 +22,7 @@ from k2eval.grading.option import by_exact_text, by_text, letter_of, letters
 from k2eval.grading.statement import WINDOW, Statement, statements
 from k2eval.records import Grade, Outcome, Question
 
-VERSION = 5
+VERSION = 6
 """Changes whenever a grade could change."""
 
 _DECLARED = re.compile(
@@ -45,12 +44,12 @@ _LETTER_LINE = re.compile(
     r"|(?:i|let's|i'll|i'd|i'm|we)(?:\s+would|\s+will|\s+am|\s+are)?\s+(?:choose|select|pick|say|conclude|(?:go|going)\s+(?:with|for)))\s+(?:option\s+|choice\s+)?)?"
     r"(?:[(\[]\s?([A-Za-z])\s?[)\]]|([A-Z])[)\]]|([A-HJ-Z])|(?<![\w\s])([b-hj-z])\)?)[.!。\s]*"
 )
-# Matches the lines "I" and "I."; not "I!" or "I think".
-_LONE_I = re.compile(r"I[.。]?")
-# Matches "I", "II" and "III" in "II only" and "I and III"; not in "Iron" or "Ionic".
-_ROMAN = re.compile(r"(?<![A-Za-z])I{1,3}(?![A-Za-z])")
-# Matches the end of a sentence, or of words that announce an answer: "so.", "is:", "**Done**"; not "which is what".
-_ENDED = re.compile(r".*[.!?:;。！？：；)\]]\s*", re.DOTALL)
+# Matches "(I", "option I" and "answer I"; not the pronoun of "So I".
+_MARKED_I = re.compile(r"[(\[]\s?I|(?i:option|choice|answer)\s+[(\[]?I")
+# Matches the end of "The answer is A or", "either A or option" and "The answer is not"; not of "Therefore," or "for".
+_GOES_ON = re.compile(
+    r"(?:(?<![A-Za-z])(?i:or|and|nor|not|neither|either)(?:\s(?i:an?|the|option|choice|answer))*|[或和与與及])\s*$"
+)
 _COMES_TO = re.compile(
     # Matches the end of "This matches option B.", "which corresponds to (C)" and "..., so B."; not "unlike option B".
     r"(?i:\b(?:corresponds?\s+to|matches|agrees\s+with|gives|leads\s+to|points\s+to|selects?)\s+(?:the\s+)?(?:option|choice|answer))\s*[(\[]?([A-Z])[)\]]?[.!\s]*$"
@@ -81,6 +80,8 @@ _NEGATIVE = re.compile(r"[\s*]*(?i:not|none|nothing|no\s+option|neither|unknown|
 _BARE_LETTER = re.compile(r"[(\[]?([A-Z])[)\]]?[.!。]?")
 _REASON = r",?\s+(?:since|because|as|which|due\s+to)\b|[.!。]$"
 """Matches what begins the reason behind an option's text."""
+_TAIL = 60
+"""Characters at the end of a line that are read for words that go on in the next line."""
 _LABELLED = 20_000
 """Characters at the end of a response that are read for a line such as "B) Beta decay"."""
 
@@ -139,6 +140,8 @@ def _concluded(text: str, options: tuple[str, ...]) -> str | None:
     name = next(filter(None, conclusion.groups())) if conclusion else ""
     if not conclusion or name not in letters(options) or _OPEN.search(sentence):
         return None
+    if name == "I" and not _MARKED_I.search(conclusion[0]):
+        return None
     others = {
         other for other in re.findall(r"(?<![A-Za-z])[B-HJ-Z](?![A-Za-z])", sentence[: conclusion.start()])
     }
@@ -178,31 +181,19 @@ def _is_text(line: str) -> bool:
 
 def _last_line(text: str, options: tuple[str, ...]) -> str | None:
     """Return the letter that the last line consists of; `letter.SEVERAL` if the line before is another."""
-    every = [letter.plain(line).strip("->• ") for line in text[-letter.LIMIT :].rstrip().splitlines()]
-    lines = [line for line in every if line]
-    alone = _LETTER_LINE.fullmatch(lines[-1]) if lines else None
-    if alone:
-        name = next(filter(None, alone.groups())).upper()
-    elif lines and _is_option_i(every, options):
-        name = "I"
-    else:
+    lines = [
+        plain for line in text[-letter.LIMIT :].splitlines() if (plain := letter.plain(line).strip("->• "))
+    ]
+    if not lines or not (alone := _LETTER_LINE.fullmatch(lines[-1])):
         return None
+    name = next(filter(None, alone.groups())).upper()
     before = (
         _BARE_LETTER.fullmatch(lines[-2]) if len(lines) > 1 and _BARE_LETTER.fullmatch(lines[-1]) else None
     )
     if name not in letters(options):
         return None
-    return letter.SEVERAL if before and before[1] != name else name
-
-
-def _is_option_i(lines: Sequence[str], options: tuple[str, ...]) -> bool:
-    """Return whether the last line is the letter of the ninth option, and neither the pronoun nor a Roman numeral."""
-    if not _LONE_I.fullmatch(lines[-1]) or "I" not in letters(options) or any(map(_ROMAN.search, options)):
-        return False
-    before = lines[-2] if len(lines) > 1 else ""
-    return bool(options) and (
-        not before or _ENDED.fullmatch(before) is not None or _BARE_LETTER.fullmatch(before) is not None
-    )
+    is_part = len(lines) > 1 and _GOES_ON.search(lines[-2][-_TAIL:]) is not None
+    return letter.SEVERAL if is_part or (before and before[1] != name) else name
 
 
 def _labelled_line(text: str, options: tuple[str, ...]) -> str | None:

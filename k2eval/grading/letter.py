@@ -47,8 +47,8 @@ _JOINT = (
 )
 _GAP = r"[^A-Za-z0-9\u4e00-\u9fff.!?:：。！\n]*"
 _ONLY_JOINTS = re.compile(
-    # Matches ", ", " / ", ", or maybe (", "或"; not ": Z+1, ", ". " or " because ".
-    rf"{_GAP}(?:{_JOINT}{_GAP})*"
+    # Matches ", ", " / ", ", or maybe (", " or" at the end of a line, "或"; not ": Z+1, ", ". " or " because ".
+    rf"{_GAP}(?:{_JOINT}{_GAP}(?:\n{_GAP})?)*"
 )
 # Matches a word between options that leaves both open: "or", "maybe"; not "and".
 _ALTERNATIVE = re.compile(
@@ -56,7 +56,7 @@ _ALTERNATIVE = re.compile(
 )
 _OWN_STATEMENT = re.compile(
     # Matches " is wrong", " and C are excluded" behind a second option; not " too", " are correct" or " and C.".
-    r"(?:\s{0,2}(?:,|、|/|and\b|or\b|&)\s{0,2}(?:and\s|or\s)?[(\[]?[A-Z][)\]]?(?![A-Za-z]))*[)\]]?\s+(?!(?:or|and|too|both|as|also|together|combined)\b)[a-z]"
+    r"(?:\s{0,2}(?:,|、|/|and\b|or\b|&)\s{0,2}(?:and\s|or\s)?[(\[]?[A-Z][)\]]?(?![A-Za-z]))*[)\]]?\s+(?!(?:or|and|too|both|as|also|together|combined|because|since|for|due)\b)[a-z]"
     r"|[)\]]?\s{0,2}(?:项|選項|选项)?(?:错|錯|不|是错|没|被)"
 )
 _GOOD = r"(?:an?\s+|the\s+)?(?:correct|right|true|possible|acceptable|valid|plausible|fine|good|answer)\b"
@@ -95,6 +95,8 @@ _GOES_ON = re.compile(
     # Matches a sentence that begins with "Or", "But", "Although"; not "Note" or "Option".
     r"[\s*(]*(?:(?i:or|but|maybe|perhaps|possibly|alternatively|although|though|however|otherwise|unless)\b|或|但|也可能)"
 )
+# Matches " or" and "and **" at the end of a line; not "for".
+_LEADS_ON = re.compile(r"(?:(?<![A-Za-z])(?i:or|and|nor)|[或和与與及])[\s*]*$")
 
 
 def folded(text: str) -> str:
@@ -154,7 +156,9 @@ def names_another(rest: str, letter: str, known: str) -> bool:
     [True, True, False, False]
     """
     end = _SENTENCE_END.search(rest)
-    while end and _GOES_ON.match(rest, end.end()):
+    while end and (
+        _GOES_ON.match(rest, end.end()) or _LEADS_ON.search(rest[max(0, end.start() - 20) : end.start()])
+    ):
         end = _SENTENCE_END.search(rest, end.end())
     scope = rest[: end.start()] if end else rest
     if any(

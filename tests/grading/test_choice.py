@@ -227,6 +227,7 @@ SETTLED_ON_NONE = [
     "A is correct. B is correct.", "The answer is (A) or (B), depending on the sign.", "The answer depends: A or B",
     "Answer: A,B,C", "The answer is A, D", "Answer: A / D", "Answer: A or D.", "The answer: A or B",
     "Answer: A; or, B", "Answer: A ∨ B", "Answer: A OR B", "Answer: Either (A) or (B)", "Both A and B are correct.",
+    "The answer is A or\nB", "The answer is A or\n\n(B)", "The answer is A and\nC because both fit", "答案是 A 或\nB",
     "The answer is A — or B.", "The answer is option A or option B.", "The answer is probably A or B.",
     "Answer: A, B or C", "Answer: **A**, **B**", "The answer is A. B is also acceptable.", "answer: a or b",
     "answer: a, b", "The answer is A/B", "Final answer: (A) and (C)", r"Answer: A\B", "A? B?",
@@ -267,38 +268,16 @@ def test_a_formula_in_a_box_gives_way_to_a_statement_behind_it() -> None:
     assert chosen("**Answer: D**\n\n\\boxed{E = mc^2}") is None
 
 
-def test_the_pronoun_is_no_option() -> None:
-    options = tuple(f"statement {index}" for index in range(10))
-    assert chosen("I think", options) is None and chosen("The answer is I.", options) == "I"
-
-
 TEN = tuple(f"the value {number}" for number in range(10, 20))
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "I",
-        "I.",
-        "**I**",
-        "(I)",
-        "The value is 18.\n\nI",
-        "So the answer is:\nI",
-        "Done.\nI",
-        "which is what we want\n\n- I",
-    ],
+    "text", ["I", "I.", "I think", "So I", "Thus, I.", "The value is 18.\n\nI", "A or\nI"]
 )
-def test_a_last_line_with_the_letter_of_the_ninth_option_counts(text: str) -> None:
-    assert chosen(text, TEN) == "I"
-
-
-@pytest.mark.parametrize("text", ["which is what\nI", "I think", "I!", "A\nI", "H\nI", "i"])
-def test_a_pronoun_or_one_letter_of_several_is_not_the_ninth_option(text: str) -> None:
+def test_the_pronoun_is_no_option(text: str) -> None:
     assert chosen(text, TEN) is None
 
 
-@pytest.mark.parametrize(
-    "options", [WORDS, TEN[:8], (*TEN[:8], "I only"), (*TEN, "I and III"), (), (*TEN, "II")]
-)
-def test_a_last_line_with_the_pronoun_or_a_roman_numeral_is_no_option(options: tuple[str, ...]) -> None:
-    assert chosen("Both are wrong.\n\nI", options) is None
+@pytest.mark.parametrize("text", ["(I)", "The answer is I.", "So option I.", "Therefore (I)", r"\boxed{I}"])
+def test_the_letter_i_with_a_mark_is_the_ninth_option(text: str) -> None:
+    assert chosen(text, TEN) == "I"
