@@ -196,8 +196,9 @@ class _Learned:
         return known
 
     def learn(self, variables: Mapping[str, str | None]) -> None:
-        """Keep the variables for the next start."""
-        kept = {name: value for name, value in variables.items() if value is not None}
+        """Keep the variables for the next start, beside those that are known."""
+        known = {**self.variables(), **variables}
+        kept = {name: value for name, value in known.items() if value is not None}
         with contextlib.suppress(OSError), replacing(self._path) as partial:
             partial.write_text(json.dumps({self._key: kept}))
 

@@ -86,6 +86,13 @@ def test_what_was_learned_of_another_version_does_not_count(
     assert module._Learned("2").variables() == {}
 
 
+def test_what_is_learned_stands_beside_what_was_known_until_it_is_no_longer_so(spare: Spare) -> None:
+    """Else two variables would take turns, and no spare would ever do."""
+    spare._learned.learn({"OMP_NUM_THREADS": "2", "MKL_SETTING": "a"})
+    spare._learned.learn({"GOMP_SPINCOUNT": "5", "MKL_SETTING": None})
+    assert module._Learned("1").variables() == {"OMP_NUM_THREADS": "2", "GOMP_SPINCOUNT": "5"}
+
+
 def test_a_library_that_is_gone_is_not_preloaded(spare: Spare) -> None:
     spare._learned.learn({"LD_PRELOAD": "/gone/libgomp.so"})
     assert module._Learned("1").variables() == {}
