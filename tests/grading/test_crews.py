@@ -101,7 +101,8 @@ def test_a_crew_that_ends_or_stops_costs_no_answer(
     assert {future.result(60).outcome for future in futures} == {Outcome.WRONG}
     assert eventually(lambda: not is_alive(before[0]))
     assert eventually(lambda: sum(map(is_alive, workers)) <= 1)
-    assert eventually(lambda: len(set(crew_pids()) & set(before)) == 1 and len(crew_pids()) == 2)
+    # On a busy machine the other crew may be as quiet as one that has stopped, and be replaced too.
+    assert eventually(lambda: len(crew_pids()) == 2 and before[0] not in crew_pids())
 
 
 def test_a_crew_that_never_grades_is_not_started_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
