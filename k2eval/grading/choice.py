@@ -46,10 +46,6 @@ _LETTER_LINE = re.compile(
 )
 # Matches "(I", "option I" and "answer I"; not the pronoun of "So I".
 _MARKED_I = re.compile(r"[(\[]\s?I|(?i:option|choice|answer)\s+[(\[]?I")
-# Matches the end of "The answer is A or", "either A or option" and "The answer is not"; not of "Therefore," or "for".
-_GOES_ON = re.compile(
-    r"(?:(?<![A-Za-z])(?i:or|and|nor|not|neither|either)(?:\s(?i:an?|the|option|choice|answer))*|[或和与與及])\s*$"
-)
 _COMES_TO = re.compile(
     # Matches the end of "This matches option B.", "which corresponds to (C)" and "..., so B."; not "unlike option B".
     r"(?i:\b(?:corresponds?\s+to|matches|agrees\s+with|gives|leads\s+to|points\s+to|selects?)\s+(?:the\s+)?(?:option|choice|answer))\s*[(\[]?([A-Z])[)\]]?[.!\s]*$"
@@ -80,8 +76,6 @@ _NEGATIVE = re.compile(r"[\s*]*(?i:not|none|nothing|no\s+option|neither|unknown|
 _BARE_LETTER = re.compile(r"[(\[]?([A-Z])[)\]]?[.!。]?")
 _REASON = r",?\s+(?:since|because|as|which|due\s+to)\b|[.!。]$"
 """Matches what begins the reason behind an option's text."""
-_TAIL = 60
-"""Characters at the end of a line that are read for words that go on in the next line."""
 _LABELLED = 20_000
 """Characters at the end of a response that are read for a line such as "B) Beta decay"."""
 
@@ -192,7 +186,7 @@ def _last_line(text: str, options: tuple[str, ...]) -> str | None:
     )
     if name not in letters(options):
         return None
-    is_part = len(lines) > 1 and _GOES_ON.search(lines[-2][-_TAIL:]) is not None
+    is_part = len(lines) > 1 and letter.leads_on(lines[-2])
     return letter.SEVERAL if is_part or (before and before[1] != name) else name
 
 

@@ -95,8 +95,12 @@ _GOES_ON = re.compile(
     # Matches a sentence that begins with "Or", "But", "Although"; not "Note" or "Option".
     r"[\s*(]*(?:(?i:or|but|maybe|perhaps|possibly|alternatively|although|though|however|otherwise|unless)\b|或|但|也可能)"
 )
-# Matches " or" and "and **" at the end of a line; not "for".
-_LEADS_ON = re.compile(r"(?:(?<![A-Za-z])(?i:or|and|nor)|[或和与與及])[\s*]*$")
+_LEADS_ON = re.compile(
+    # Matches the end of "The answer is A or", "either A or option" and "is not **"; not of "Therefore," or "for".
+    r"(?:(?<![A-Za-z])(?i:or|and|nor|not|neither|either)(?:\s(?i:an?|the|option|choice|answer))*|[或和与與及])[\s*]*$"
+)
+_TAIL = 60
+"""Characters at the end of a line that are read for words that lead on to the next line."""
 
 
 def folded(text: str) -> str:
@@ -149,6 +153,15 @@ def settled(text: str, known: str) -> str | None:
     return SEVERAL if rest.lstrip().startswith(("?", "？")) or names_another(rest, letter, known) else letter
 
 
+def leads_on(line: str) -> bool:
+    """Return whether a line ends within a statement, so that an option on the next line is not alone.
+
+    >>> leads_on("The answer is A or"), leads_on("Therefore,")
+    (True, False)
+    """
+    return _LEADS_ON.search(line[-_TAIL:]) is not None
+
+
 def names_another(rest: str, letter: str, known: str) -> bool:
     """Return whether ``rest``, the text behind the option ``letter``, makes a second option its equal.
 
@@ -156,9 +169,7 @@ def names_another(rest: str, letter: str, known: str) -> bool:
     [True, True, False, False]
     """
     end = _SENTENCE_END.search(rest)
-    while end and (
-        _GOES_ON.match(rest, end.end()) or _LEADS_ON.search(rest[max(0, end.start() - 20) : end.start()])
-    ):
+    while end and (_GOES_ON.match(rest, end.end()) or leads_on(rest[: end.start()])):
         end = _SENTENCE_END.search(rest, end.end())
     scope = rest[: end.start()] if end else rest
     if any(

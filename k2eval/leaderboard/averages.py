@@ -151,9 +151,11 @@ def mark_beside_published(
         }
         lacking = [title_of.get(name, TITLES[name]) for name in MATHS_QUESTIONS if name not in there]
         others = [title for name, title in there.items() if name not in MATHS_QUESTIONS]
-        parts = [f"without {', '.join(lacking)}"] * bool(lacking) + [f"with {', '.join(others)}"] * bool(
-            others
-        )
+        parts = [
+            f"{word} {', '.join(titles)}"
+            for word, titles in (("without", lacking), ("with", others))
+            if titles
+        ]
         if parts:
             note = (
                 f"not over the {len(MATHS_QUESTIONS)} benchmarks of the published average: {', '.join(parts)}"

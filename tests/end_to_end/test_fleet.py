@@ -22,7 +22,7 @@ from k2eval.engines.vllm import VllmEngine
 from k2eval.journal import read_run
 from k2eval.records import NoteKind
 from k2eval.run import Runner
-from tests.end_to_end.test_kill import Started, check_journal, same_verdicts, script, sorted_verdicts
+from tests.end_to_end.test_kill import Started, check_journal, script, sorted_verdicts
 
 __all__ = ["script"]
 
@@ -165,12 +165,15 @@ def test_a_cluster_of_the_runs_own_is_closed_to_others(script: tuple[str, ...], 
 @pytest.mark.timeout(1200)
 @pytest.mark.filterwarnings("ignore")
 async def test_two_real_replicas_swap_weights_and_one_is_killed_half_way(tmp_path: Path) -> None:
-    """The verdicts of the second checkpoint are those of one engine that has started with it."""
+    """The verdicts of the second checkpoint are those of one engine that has started with it.
+
+    In 16 bits the last digits depend on what else is in a batch, and now and then a token with them.
+    """
     train, tasks = tmp_path / "train", "nano_math,nano_choice"
     train.mkdir()
     for step, name in enumerate(("sft", "rl")):
         (train / f"step-{step}").symlink_to(NANO.parent / name)
-    size = {"tasks": tasks, "limit": 20, "repeats": 4, "workers": 1}
+    size = {"tasks": tasks, "limit": 40, "repeats": 4, "workers": 1}
     arguments = [part for name, value in size.items() for part in (f"--{name}", str(value))]
     engine = {"max_num_seqs": 4, "dtype": "float32"}
     settings = [part for name, value in engine.items() for part in ("--set", f"engine.{name}={value}")]
@@ -191,7 +194,7 @@ async def test_two_real_replicas_swap_weights_and_one_is_killed_half_way(tmp_pat
     assert started.wait() == 0, started.output
     assert "Swapped the weights of" in started.output and "starts anew" not in started.output, started.output
     assert "died: its process ended" in started.output and started.output.count("joined") == 2
-    check_journal(run, 160)
+    check_journal(run, 320)
     assert read_run(run).sessions[0].swapped_from == str(train / "step-0")
 
     model = train / "step-1"
@@ -199,5 +202,5 @@ async def test_two_real_replicas_swap_weights_and_one_is_killed_half_way(tmp_pat
     config = load_config(file=None, flags=flags, task_names=tasks.split(","))
     solver = VllmEngine(str(model), engine, log=tmp_path / "log")
     await Runner(config, {"solver": solver}, Console(quiet=True)).run()
-    assert same_verdicts(run, tmp_path / "one") > 0.95
-    assert same_verdicts(run, tmp_path / "two" / "step-0") < 0.5
+    assert sorted_verdicts(run) == sorted_verdicts(tmp_path / "one")
+    assert sorted_verdicts(run) != sorted_verdicts(tmp_path / "two" / "step-0")

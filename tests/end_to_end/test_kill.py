@@ -104,6 +104,11 @@ def sorted_verdicts(out: Path) -> list[bytes]:
     return sorted((out / VERDICTS).read_bytes().splitlines())
 
 
+def seeds(out: Path) -> dict[str, int]:
+    """Return the seed of each request."""
+    return {generation.key: generation.seed for _, generation in read_lines(out / GENERATIONS, Generation)}
+
+
 def same_verdicts(one: Path, other: Path) -> float:
     """Return the share of verdicts of two complete runs of a real engine that are equal, in 0 to 1.
 
@@ -264,5 +269,6 @@ async def test_real_vllm_survives_every_way_to_die(
     last = Started(*arguments, out=out)
     assert last.wait() == 0, last.output
     check_journal(out, total)
+    assert seeds(out) == seeds(tmp_path / "whole")
     assert same_verdicts(out, tmp_path / "whole") > 0.95
     assert "Exception ignored" not in last.output and "Warning" not in last.output

@@ -95,13 +95,13 @@ def test_a_job_that_is_cancelled_requeued_and_warned_of_its_limit_loses_nothing(
 
 
 def test_each_node_of_a_job_has_a_replica_of_real_vllm(cluster: Slurm, tmp_path: Path) -> None:
-    size = {"model": str(NANO), "tasks": "nano_math,nano_choice", "limit": 30, "repeats": 4, "workers": 1}
+    size = {"model": str(NANO), "tasks": "nano_math,nano_choice", "limit": 40, "repeats": 8, "workers": 1}
     arguments = [part for name, value in size.items() for part in (f"--{name}", str(value))]
     out = tmp_path / "run"
     job = submit(cluster, *arguments, "--set", "engine.max_num_seqs=4", out=out, nodes=2)
     cluster.until(job, lambda: cluster.output(job).count("joined") == 2, limit_s=400)
     assert until_ended(cluster, job) == "COMPLETED", cluster.output(job)
-    check_journal(out, 240)
+    check_journal(out, 640)
     logs = [path.read_text() for path in sorted(out.glob("engine-*.log"))]
     assert len(logs) == 2 and all("EngineCore" in log for log in logs)
 

@@ -116,7 +116,8 @@ def stop_if_failed(task: asyncio.Task[None], gate: ServerGate) -> None:
     """End all requests if a task that looks after servers has failed: nobody shall wait for them in vain."""
     if task.cancelled() or (error := task.exception()) is None:
         return
-    gate.close(EngineStopped(f"The watch over servers has failed: {error!r}. What is finished is kept."))
+    advice = "What is finished is kept; run the same command again to go on."
+    gate.close(EngineStopped(f"The watch over servers has failed: {error!r}. {advice}"))
     for server in gate.servers:
         for asked in list(server.asked):
             asked.give_up()

@@ -22,7 +22,6 @@ from .plan import (
     cards_of_one as cards_of_one,
     plan_fleet as plan_fleet,
     share_of as share_of,
-    split_of as split_of,
 )
 from .program import (
     NodeProgram as NodeProgram,
@@ -63,5 +62,4 @@ __all__ = [
     "plan_fleet",
     "share_of",
     "smallest_parallel",
-    "split_of",
 ]
