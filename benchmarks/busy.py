@@ -66,6 +66,7 @@ async def run(probe: Probe, config: Any, places: int) -> dict[str, Any]:
         "tokens_per_s": session.generated_tokens / session.generation_s,
         "places_taken": taken(steps, places, engine.finished, len(engine.finished)),
         "work_taken": taken(steps, places, engine.finished),
+        "below_half": below_half(steps, places),
         "samples": len(engine.finished),
         "session": session.model_dump(mode="json"),
     }
@@ -118,6 +119,17 @@ def taken(steps: Sequence[Step], places: int, finished: list[float], samples: in
         total += span * min(1.0, step.running / min(places, max(1, left)))
         length += span
     return total / length if length else 0.0
+
+
+def below_half(steps: Sequence[Step], places: int) -> float:
+    """Return the share of time in which less than half of an engine's places were taken.
+
+    Args:
+        steps: Scheduler steps with their time and the requests that ran.
+        places: Number of requests that may run at once.
+    """
+    low = sum(later.at - step.at for step, later in pairwise(steps) if step.running < places / 2)
+    return low / (steps[-1].at - steps[0].at) if len(steps) > 1 else 0.0
 
 
 async def bare_speed(probe: Probe, config: Any) -> float:

@@ -32,11 +32,9 @@ def mathematics(questions: int, attempts: int) -> Work:
     """Return the maker of answers to questions of mathematics."""
 
     def make(seed: int, workers: int) -> list[GradingJob]:
-        jobs = []
-        for gold, text in workload(seed, questions * workers, attempts):
-            question = Question(task="bench", id="", messages=(), gold=gold)
-            jobs.append(GradingJob(question, text, grader="math"))
-        return jobs
+        rows = workload(seed, questions * workers, attempts)
+        asked = {gold: Question(task="bench", id=gold, messages=(), gold=gold) for gold, _ in rows}
+        return [GradingJob(asked[gold], text, grader="math") for gold, text in rows]
 
     return make
 

@@ -91,7 +91,7 @@ class Crew:
         self._dispatcher.put(
             Job(
                 self._questions[header.question], rest, header.grader, header.limit_s, header.runs_programs,
-                finish, lambda: None,
+                finish, lambda: None, header.question,
             )
         )  # fmt: skip
 

@@ -7,13 +7,13 @@ import os
 import select
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 
 import orjson
 
 from k2eval.grading.process import STALL_LIMIT_S, WorkerDied, WorkerHung, WorkerProcess, WorkerStalled
 from k2eval.grading.seat import LOOK_EVERY_S, START_LIMIT_S, Job, Seat
+from k2eval.grading.waiting import WaitingJobs
 from k2eval.records import Grade, Outcome
 from k2eval.system import remove_leftovers
 
@@ -58,7 +58,7 @@ class Dispatcher:
         self._graders = sorted(set(graders))
         self._idle = idle
         self._after_turn = after_turn
-        self._queue: deque[Job] = deque()
+        self._queue = WaitingJobs()
         self._seats: dict[int, Seat] = {}
         """Seats by the file number of their worker's replies."""
         self._writing: dict[int, Seat] = {}
@@ -76,7 +76,7 @@ class Dispatcher:
 
     def put(self, job: Job) -> None:
         """Queue a job; from any thread."""
-        self._queue.append(job)
+        self._queue.put(job)
         if self._ended:
             self._cancel_queue()
         self._rouse()
@@ -119,8 +119,8 @@ class Dispatcher:
         self._cancel_queue()
 
     def _cancel_queue(self) -> None:
-        while self._queue:
-            self._queue.popleft().cancel()
+        for job in self._queue.drain():
+            job.cancel()
 
     def _serve(self) -> None:
         try:
@@ -144,7 +144,7 @@ class Dispatcher:
         """Hand out jobs, wait for something to happen, and take what has come."""
         self._replace_idle()
         self._fill()
-        if len(self._queue) > self._count and not self._queue[0].runs_programs:
+        if len(self._queue) > self._count and not self._runs_programs:
             time.sleep(_PAUSE_S)
         for number, event in self._wait():
             if number == self._wake:
@@ -168,6 +168,10 @@ class Dispatcher:
             self._sleeps = False
 
     @property
+    def _runs_programs(self) -> bool:
+        return any(seat.last is not None and seat.last.runs_programs for seat in self._seats.values())
+
+    @property
     def _has_room(self) -> bool:
         return self._may_start or any(not seat.is_busy for seat in self._seats.values())
 
@@ -183,44 +187,49 @@ class Dispatcher:
     def _replace_idle(self) -> None:
         if self._must_replace:
             for seat in [seat for seat in self._seats.values() if seat.process.idle]:
-                self._queue.extendleft(reversed(seat.jobs))
+                self._queue.put_back(seat.jobs)
                 self._end(seat)
 
     def _fill(self) -> None:
         """Hand out jobs, first to workers that have none."""
         while self._queue:
-            seat = next((seat for seat in self._seats.values() if not seat.is_busy), None)
+            seat = self._idle_seat()
             if seat is None and self._may_start:
                 try:
                     seat = self._start()
                 except OSError as error:
                     self._starts_from = time.monotonic() + _PAUSE_AFTER_FAILURE_S
                     if not self._seats:
-                        self._blame(self._queue.popleft(), error)
+                        self._blame(next(self._queue.drain()), error)
             if seat is not None:
                 self._give(seat)
             elif not self._may_start:
                 break
         if len(self._queue) > self._count:
             for seat in list(self._seats.values()):
-                if seat.count <= BATCH // 2 and self._joins(seat.last):
+                if seat.count <= BATCH // 2 and self._joins(seat, seat.last):
                     self._give(seat)
 
-    def _joins(self, last: Job | None) -> bool:
-        """Tell whether the first job of the queue may wait at a worker behind another."""
-        if last is None or not self._queue:
+    def _idle_seat(self) -> Seat | None:
+        """Return a worker that has no jobs, one whose questions wait before others."""
+        idle = [seat for seat in self._seats.values() if not seat.is_busy]
+        return next((seat for seat in idle if self._queue.has_own(seat)), idle[0] if idle else None)
+
+    def _joins(self, seat: Seat, last: Job | None) -> bool:
+        """Tell whether a worker's next job may wait there behind another."""
+        following = self._queue.first(seat)
+        if last is None or following is None:
             return False
-        following = self._queue[0]
         is_alone = last.attempts or following.attempts or last.runs_programs
         return not is_alone and following.grader == last.grader
 
     def _give(self, seat: Seat) -> None:
         if not self._queue:
             return
-        jobs = [self._queue.popleft()]
+        jobs = [self._queue.take(seat)]
         share = min(BATCH - seat.count, 1 + len(self._queue) // (2 * self._count))
-        while len(jobs) < share and self._joins(jobs[0]):
-            jobs.append(self._queue.popleft())
+        while len(jobs) < share and self._joins(seat, jobs[0]):
+            jobs.append(self._queue.take(seat))
         try:
             self._sent(seat, seat.give(jobs))
         except WorkerDied as error:
@@ -265,11 +274,13 @@ class Dispatcher:
     def _start(self) -> Seat:
         seat = Seat(WorkerProcess(self._idle), self._stall_s, self._start_limit_s)
         self._seats[seat.process.stdout] = seat
+        self._queue.enter(seat)
         self._poll.register(seat.process.stdout, select.EPOLLIN)
         return seat
 
     def _end(self, seat: Seat) -> None:
         self._seats.pop(seat.process.stdout, None)
+        self._queue.leave(seat)
         self._poll.unregister(seat.process.stdout)
         if self._writing.pop(seat.process.stdin, None) is not None:
             self._poll.unregister(seat.process.stdin)
@@ -281,15 +292,15 @@ class Dispatcher:
         if self._seats.get(seat.process.stdout) is not seat:
             return
         jobs = seat.jobs
-        self._queue.extendleft(reversed(jobs[1:]))
         self._end(seat)
+        self._queue.put_back(jobs[1:])
         if jobs:
             self._blame(jobs[0], error)
 
     def _blame(self, job: Job, error: Exception) -> None:
         job.attempts += 1
         if not isinstance(error, WorkerHung) and job.attempts < _ATTEMPTS:
-            self._queue.appendleft(job)
+            self._queue.put_back([job])
         else:
             job.finish(_verdict_on(error))
 

