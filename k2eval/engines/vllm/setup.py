@@ -98,12 +98,14 @@ def own_temporary_folder() -> Iterator[contextlib.AbstractContextManager[None]]:
     """Give vLLM's processes their own temporary folder, since they leave sockets and files behind if killed.
 
     The folder lasts as long as the block. Processes that start within the context that the block gets use it.
-    PyTorch's cache of compiled code stays where it is, so that later starts find it.
+    PyTorch's cache of compiled code stays where it is, so that later starts find it. Triton's is named: where it is not,
+    PyTorch moves it to another folder as soon as it compiles something, so the next start would miss what the first one made.
     """
     with temporary_folder() as folder:
         settings = {"TMPDIR": str(folder)}
         if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
             settings["TORCHINDUCTOR_CACHE_DIR"] = str(folder.parent / f"torchinductor_{os.geteuid()}")
+        settings["TRITON_CACHE_DIR"] = str(_triton_cache())
         if "VLLM_RPC_BASE_PATH" not in os.environ and len(str(folder)) <= _LONG:
             settings["VLLM_RPC_BASE_PATH"] = str(folder)
         yield variables(settings)
@@ -117,8 +119,14 @@ def cache_folders() -> dict[str, Path]:
     return {
         "vLLM's compiled graphs": root / "torch_compile_cache",
         "PyTorch's compiled code": Path(inductor) if inductor else default,
-        "Triton's kernels": Path(os.environ.get("TRITON_CACHE_DIR") or Path.home() / ".triton" / "cache"),
+        "Triton's kernels": _triton_cache(),
     }
+
+
+def _triton_cache() -> Path:
+    """Return Triton's folder, by its own rule."""
+    named = os.environ.get("TRITON_CACHE_DIR")
+    return Path(named) if named else Path(os.environ.get("TRITON_HOME") or Path.home()) / ".triton" / "cache"
 
 
 def _cache_home() -> Path:

@@ -89,6 +89,19 @@ def test_code_that_was_compiled_is_kept_for_later_starts(monkeypatch: pytest.Mon
     assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
 
 
+@pytest.mark.parametrize("named", [None, "elsewhere"])
+def test_kernels_are_kept_where_the_next_start_looks(
+    named: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRITON_HOME", str(tmp_path))
+    monkeypatch.delenv("TRITON_CACHE_DIR", raising=False)
+    if named:
+        monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / named))
+    with setup.own_temporary_folder() as starting, starting:
+        assert os.environ["TRITON_CACHE_DIR"] == str(tmp_path / (named or ".triton/cache"))
+    assert setup.cache_folders()["Triton's kernels"] == tmp_path / (named or ".triton/cache")
+
+
 def test_a_folder_for_sockets_that_the_user_names_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
