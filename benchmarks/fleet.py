@@ -1,11 +1,12 @@
 """Whether one driver keeps a fleet full: scripted replicas in Ray, whose answers take simulated time.
 
 Each replica is a real actor in a process of its own, with a window of requests that sleep for as long as an answer
-of random length would take. Queue, journal and grading are those of a real run. Printed are the share of places that
-requests hold until 98 % of the samples have begun (with the last sample begun, places stay empty whoever drives), the
-part of the time in places that is the answers' own, the driver's peak memory, and its processor time for each
-sample, all of its threads together. The goal is a share of at least 0.97 with 64 replicas of 256 places, 100,000
-samples of ``plain`` and 20,000 of ``k2``. The last line is the share.
+of random length would take. Queue, journal and grading are those of a real run. Printed are the part of the time in
+places that is the answers' own, the driver's peak memory, its processor time for each sample, all of its threads
+together, and the share of places that requests hold until 98 % of the requests have begun. Near the end fewer requests
+can be asked than there are places, whoever drives: a sample of ``k2`` asks for one after the other. So the last line is
+the share of the places for which there was a request. The goal is at least 0.97 with 64 replicas of 256 places, 100,000
+samples of ``plain`` and 20,000 of ``k2``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import shutil
 import tempfile
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -79,7 +81,7 @@ async def measure(options: argparse.Namespace, folder: Path) -> None:
         shutil.rmtree(folder / "run", ignore_errors=True)
     wall = time.monotonic() - started
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    share, real = fleet.figures()
+    share, of_work, real = fleet.figures(summary.done)
     out = Console(highlight=False)
     speed = summary.done / wall
     out.print(
@@ -93,7 +95,8 @@ async def measure(options: argparse.Namespace, folder: Path) -> None:
     )
     out.print(f"of the time in which places were taken, {100 * real:.1f} % were answers' own")
     out.print(f"99 % of the places were taken after {fleet.full_after:.1f} s")
-    out.print(f"places taken until {100 * _END:.0f} % of the samples have begun: {share:.3f}")
+    out.print(f"places taken until {100 * _END:.0f} % of the requests have begun: {share:.3f}")
+    out.print(f"of those for which there was a request: {of_work:.3f}")
 
 
 @dataclass
@@ -102,6 +105,10 @@ class Look:
 
     at: float
     share: float
+    asked: int
+    """Number of requests so far."""
+    open: int
+    """Requests without an answer yet, those that wait for a place included."""
     begun: int
     """Number of samples that have asked for something."""
 
@@ -112,6 +119,7 @@ class Complete(FleetEngine):
 
     options: argparse.Namespace
     looks: list[Look] = field(default_factory=list)
+    asked: int = 0
     answered: int = 0
     own_s: float = 0.0
     """Simulated seconds of all answers."""
@@ -141,11 +149,13 @@ class Complete(FleetEngine):
 
     async def _look(self) -> None:
         while True:
-            self.looks.append(Look(time.monotonic(), self.occupancy, len(self.begun)))
+            waiting = self.asked - self.answered
+            self.looks.append(Look(time.monotonic(), self.occupancy, self.asked, waiting, len(self.begun)))
             await asyncio.sleep(_LOOK_S)
 
     async def generate(self, request: Request) -> Generation:
         """Answer one request, and count."""
+        self.asked += 1
         self.begun.add((request.question_id, request.repeat_index))
         generation = await super().generate(request)
         self.answered += 1
@@ -158,16 +168,23 @@ class Complete(FleetEngine):
         full = (look.at for look in self.looks if look.share >= _FULL)
         return next(full, math.nan) - self.looks[0].at
 
-    def figures(self) -> tuple[float, float]:
-        """Return the share of places taken until nearly all has begun, and the answers' own part of that time."""
-        looks = [look for look in self.looks if look.begun <= _END * len(self.begun)]
-        steps = list(zip(looks, looks[1:], strict=False))
+    def figures(self, samples: int) -> tuple[float, float, float]:
+        """Return the share of places taken, that of places with work, and the answers' own part of the time in places.
+
+        The shares are those until nearly all requests have begun.
+
+        Args:
+            samples: Number of samples of the run. Each of those that have not begun is a request that could be asked.
+        """
         places = self.options.replicas * self.options.window
-        span = looks[-1].at - looks[0].at
-        whole = list(zip(self.looks, self.looks[1:], strict=False))
-        held = sum(before.share * (after.at - before.at) for before, after in whole) * places
-        share = sum(before.share * (after.at - before.at) for before, after in steps) / span
-        return share, self.own_s / held
+        whole = list(pairwise(self.looks))
+        steps = [
+            (before, after.at - before.at) for before, after in whole if before.asked <= _END * self.asked
+        ]
+        held = sum(before.share * span for before, span in steps)
+        work = sum(min(1.0, (before.open + samples - before.begun) / places) * span for before, span in steps)
+        all_held = sum(before.share * (after.at - before.at) for before, after in whole) * places
+        return held / sum(span for _, span in steps), held / work, self.own_s / all_held
 
 
 class Simulated:

@@ -8,7 +8,10 @@ grown model and the small one write the same texts. ``busy``: k2eval's ``plain``
 the share of the engine's places that are taken until 2 % of the answers are left, and bare vLLM on the same requests.
 ``beside``: the engine's speed while programs are graded beside it, and while nothing is graded. ``drafts``: real
 questions at 1 and 256 requests, without and with speculation. ``auto``: the same with drafts by the schedule that
-follows from these speeds. ``whole``: a whole run of k2eval with its tail, without speculation and by that schedule.
+follows from these speeds. ``plain``: the same without drafts, which ``drafts`` and ``auto`` measure too. ``whole``: a
+whole run of k2eval with its tail, without speculation and, beside ``auto``, by that schedule.
+
+Two cards of one host share the work: ``plain whole`` on one, ``auto whole --schedule … --no-plain`` on the other.
 
 The large model is the small one grown to the shape (`benchmarks.expand`), in memory: a folder with config and
 tokenizer is made under ``--scratch``, vLLM loads it with dummy weights, and a worker extension fills them in. All
@@ -43,7 +46,7 @@ from k2eval.speed import figures_of, put
 from k2eval.statistics import subtract_counts
 
 ASKED, GRADED = "nano_math,nano_choice,nano_code,nano_science", "nano_math,nano_choice"
-MEASURES = ("roof", "same", "busy", "beside", "drafts", "auto", "whole")
+MEASURES = ("roof", "same", "busy", "beside", "plain", "drafts", "auto", "whole")
 COLUMNS = {
     "level": "at once", "tokens_per_s": "tokens/s", "tokens_per_s_full": "while full",
     "of_copy": "of copy roof", "of_data_sheet": "of sheet roof",
@@ -99,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
     add("--repeats", type=int, default=8, help="Of each question, of busy, beside and whole.")
     add("--rounds", type=int, default=2, help="Runs of each side, of whole.")
     add("--schedule", type=json.loads, help="Of auto, such as [[1,64,3],[65,256,0]]; measured if left out.")
+    add("--no-plain", action="store_true", help="Only auto, by a given --schedule.")
     add("--every", type=int, default=16, help="One answer in so many is judged, of beside.")
     add("--input-tokens", type=int, default=128, help="Of random prompts.")
     add("--output-tokens", type=int, default=256, help="Of answers to random prompts.")
@@ -165,7 +169,7 @@ class Results:
             print(f"slowdown of the engine by grading beside it, without round 0: {100 * slowdown:.1f} %")
         plain = {row["level"]: row["tokens_per_s_full"] for row in loads if row["what"] == "plain"}
         for row in loads:
-            if row["what"] in ("drafts", "auto"):
+            if row["what"] in ("drafts", "auto") and row["level"] in plain:
                 title = f"{row['draft_tokens']} drafted" if row["what"] == "drafts" else "by schedule"
                 ratio = row["tokens_per_s_full"] / plain[row["level"]]
                 print(f"{title} / plain at {row['level']}: {ratio:.3f}")
@@ -193,28 +197,14 @@ async def measure_all(options: argparse.Namespace, results: Results) -> None:
     measures = set(options.what)
     if measures & {"drafts", "auto"} and options.draft is None:
         raise SystemExit("drafts and auto need --draft: a trained draft with the same tokenizer as --small.")
+    if options.no_plain and (options.schedule is None or measures - {"auto", "whole"}):
+        raise SystemExit("--no-plain goes with auto, whole and a --schedule.")
     if "auto" in measures and "drafts" not in measures and options.schedule is None:
         raise SystemExit("auto needs speeds with drafts: name drafts, too, or give --schedule.")
     async with asyncio.timeout(60 * options.minutes):
         small = await small_answers(options) if "same" in measures else []
-        async with grown(options) as probe:
-            card = await card_of(probe, options)
-            results.say("card", **card)
-            await put(Load(4, 16, 32, concurrency=4), probe, random_prompts(options, 4))
-            if "same" in measures:
-                large = await greedy(probe, options)
-                equal = sum(first.ids == second.ids for first, second in zip(small, large, strict=True))
-                results.say("same", outputs=len(large), equal=equal)
-            if "roof" in measures:
-                await roof(probe, options, results, card)
-            if measures & {"drafts", "auto"}:
-                await ask(probe, options, results, "plain")
-            if "busy" in measures:
-                await busy(probe, options, (options.tasks or GRADED).split(","), results.say)
-            if "beside" in measures:
-                await beside(probe, options, results.say)
-            if "whole" in measures:
-                await whole(probe, options, results, "plain")
+        if not options.no_plain:
+            await without_drafts(options, results, measures, small)
         tokens = levels(options.draft_tokens)
         for number in tokens if "drafts" in measures else ():
             async with grown(options, draft_tokens=number) as probe:
@@ -229,6 +219,30 @@ async def measure_all(options: argparse.Namespace, results: Results) -> None:
             await ask(probe, options, results, "auto", max(tokens))
             if "whole" in measures:
                 await whole(probe, options, results, "auto")
+
+
+async def without_drafts(
+    options: argparse.Namespace, results: Results, measures: set[str], small: list[Continuation]
+) -> None:
+    """Measure what needs no drafts, in one start of the engine."""
+    async with grown(options) as probe:
+        card = await card_of(probe, options)
+        results.say("card", **card)
+        await put(Load(4, 16, 32, concurrency=4), probe, random_prompts(options, 4))
+        if "same" in measures:
+            large = await greedy(probe, options)
+            equal = sum(first.ids == second.ids for first, second in zip(small, large, strict=True))
+            results.say("same", outputs=len(large), equal=equal)
+        if "roof" in measures:
+            await roof(probe, options, results, card)
+        if measures & {"plain", "drafts", "auto"}:
+            await ask(probe, options, results, "plain")
+        if "busy" in measures:
+            await busy(probe, options, (options.tasks or GRADED).split(","), results.say)
+        if "beside" in measures:
+            await beside(probe, options, results.say)
+        if "whole" in measures:
+            await whole(probe, options, results, "plain")
 
 
 async def roof(probe: Probe, options: argparse.Namespace, results: Results, card: dict[str, Any]) -> None:
