@@ -28,6 +28,8 @@ Orders:
   and nothing of single samples.
 - oracle: the longest sample first, by its true length.
 
+Half empty is the share of the wall time in which less than half of all places are taken.
+
 The bound is the larger of two times: all tokens at the full speed of all replicas, and the longest sample alone on
 one. The last line is the quotient of k2eval's and the oracle's wall time, worst of the numbers of replicas; the goal
 is 1.05.
@@ -145,6 +147,9 @@ class Fleet:
         self.now = 0.0
         self.first_row_s = 0.0
         """The time at which every question has an answer."""
+        self.tail_s = 0.0
+        """Seconds in which less than half of the places are taken."""
+        self._taken = 0
         self._replicas = [Replica() for _ in range(replicas)]
         self._places = places
         self._capacity = replicas * (places + ahead)
@@ -176,9 +181,13 @@ class Fleet:
             replica = min(self._replicas, key=lambda replica: replica.next_end)
             if not replica.running:
                 return self.now
-            self.now = replica.next_end
+            end = replica.next_end
+            if 2 * self._taken < len(self._replicas) * self._places:
+                self.tail_s += end - self.now
+            self.now = end
             replica.advance(self.now)
             *_, key = heapq.heappop(replica.running)
+            self._taken -= 1
             left[key][1] -= 1
             if left[key][1]:
                 continue
@@ -198,6 +207,7 @@ class Fleet:
             _, number, length, key = heapq.heappop(self._waiting)
             replica.advance(self.now)
             heapq.heappush(replica.running, (replica.count + length, number, key))
+            self._taken += 1
 
 
 def by_law(rng: random.Random, between: float, within: float, repeats: int) -> Lengths:
@@ -353,6 +363,7 @@ def main() -> None:
                 fleet = Fleet(count, options.places, options.ahead, options.priority)
                 seconds[name, count].append(fleet.run(maker(fleet), stages))
                 seconds[f"{name}: all rows", count].append(fleet.first_row_s)
+                seconds[f"{name}: tail", count].append(100 * fleet.tail_s / fleet.now)
     print_table(seconds, replicas)
 
 
@@ -370,6 +381,8 @@ def print_table(seconds: Mapping[tuple[str, int], Sequence[float]], replicas: Se
         ("k2eval", "k2eval, s"),
         ("0.1.0: all rows", "all rows in 0.1.0, s"),
         ("k2eval: all rows", "all rows in k2eval, s"),
+        ("0.1.0: tail", "half empty in 0.1.0, %"),
+        ("k2eval: tail", "half empty in k2eval, %"),
     ):
         means = [statistics.fmean(seconds[name, count]) for count in replicas]
         print(f"{label:24}" + "".join(f"{mean:9,.0f}" for mean in means))

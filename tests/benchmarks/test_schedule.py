@@ -33,6 +33,14 @@ def test_a_request_is_faster_once_the_others_have_ended() -> None:
     assert seconds(lengths(1000.0, 5000.0), 1, 256) == pytest.approx(expected)
 
 
+def test_the_tail_is_the_time_in_which_less_than_half_of_the_places_are_taken() -> None:
+    made = lengths(1000.0, 1000.0, 5000.0)
+    stages = {key: ((length,),) for key, length in made.items()}
+    fleet = Fleet(1, 4, 0)
+    fleet.run(Fixed(assignments_of(made)), stages)
+    assert fleet.tail_s == pytest.approx(4000 / tokens_per_s(1))
+
+
 def test_requests_spread_over_the_replicas() -> None:
     assert seconds(lengths(1000.0, 5000.0), 2, 256) == pytest.approx(5000 / tokens_per_s(1))
 
