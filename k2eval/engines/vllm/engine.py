@@ -18,7 +18,7 @@ from k2eval.engines.protocol import Demand, Engine, EngineInfo
 from k2eval.engines.vllm import cpu_repair, schedule, speculation, starting, suffix, swapping
 from k2eval.engines.vllm.counters import EngineCounters
 from k2eval.engines.vllm.device import facts_of_start
-from k2eval.engines.vllm.preview import FOLDED, Preview
+from k2eval.engines.vllm.preview import FOLDED, NO_TEMPLATE, Preview
 from k2eval.engines.vllm.requests import Prompts, elapsed, plain, sampling_params, speculative_counts
 from k2eval.engines.vllm.running import RunningVllm, cache_salt
 from k2eval.engines.vllm.setup import (
@@ -37,7 +37,7 @@ from k2eval.engines.vllm.waiting import is_ours_to_choose
 from k2eval.engines.vllm.watching import INTERVAL, Marks, Written, watched, whole
 from k2eval.errors import EngineError, EngineStopped, K2EvalError, PromptTooLong
 from k2eval.reasoning import Detection, StopWatch, find_format
-from k2eval.records import Generation, Note, NoteKind, Request, SpeculativeCounts
+from k2eval.records import Generation, Note, Request, SpeculativeCounts
 from k2eval.statistics import subtract_counts
 
 
@@ -127,6 +127,7 @@ class VllmEngine:
         if self._reasoning.form.name == "auto":  # a checkpoint of the hub has been downloaded by now
             self._reasoning = find_format(self._model, "auto", self._arguments)
         config = self._vllm.llm.vllm_config
+        self._notes += schedule.notes_on(config, self._device == "cpu")
         self._marks = Marks.of(self.tokenizer, config.model_config, self._reasoning.form)
         self._context = int(config.model_config.max_model_len)
         places = int(config.scheduler_config.max_num_seqs) * int(config.parallel_config.data_parallel_size)
@@ -139,8 +140,7 @@ class VllmEngine:
             self.tokenizer.chat_template = self._preview.files.template.source
         self._prompts = Prompts(self._model, self.tokenizer, self._reasoning.form)
         if not getattr(self.tokenizer, "chat_template", None):
-            text = "the checkpoint has no chat template: prompts are plain text"
-            self._notes.append(Note(kind=NoteKind.ENGINE, text=text))
+            self._notes.append(NO_TEMPLATE)
 
     def _prepare(self) -> dict[str, Any]:
         if self._speculative:  # importing vLLM takes longer than this check

@@ -12,6 +12,7 @@ from k2eval.errors import ConfigError
 from k2eval.reasoning import pairs_of
 from k2eval.records import Note, NoteKind, ReasoningFormat, Request
 
+NO_TEMPLATE = Note(kind=NoteKind.ENGINE, text="the checkpoint has no chat template: prompts are plain text")
 FOLDED = Note(
     kind=NoteKind.ENGINE,
     text="the chat template has no system turn: system text stands at the start of the first user turn",

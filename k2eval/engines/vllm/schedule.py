@@ -123,6 +123,22 @@ def resolved(
     return config, [Note(kind=NoteKind.ENGINE, text=text) for text in notes]
 
 
+def notes_on(config: Any, on_cpu: bool) -> list[Note]:
+    """Return what a reader must know of how vLLM schedules speculated steps.
+
+    Args:
+        config: The configuration of the vLLM that has started.
+        on_cpu: Whether vLLM computes on the CPU, where no step is prepared ahead.
+    """
+    if on_cpu or not config.speculative_config or config.scheduler_config.async_scheduling:
+        return []
+    text = (
+        "with this speculation vLLM prepares each step only after the one before, so many requests at once are slower "
+        "than without speculation; engine.async_scheduling=true asks for the contrary"
+    )
+    return [Note(kind=NoteKind.ENGINE, text=text)]
+
+
 def _cautious(tokens: int, on_cpu: bool) -> Schedule:
     last = _CAUTIOUS["cpu" if on_cpu else "gpu"]
     return [[1, last, tokens], [last + 1, 1 << 20, 0]]

@@ -98,8 +98,8 @@ def own_temporary_folder() -> Iterator[contextlib.AbstractContextManager[None]]:
     """Give vLLM's processes their own temporary folder, since they leave sockets and files behind if killed.
 
     The folder lasts as long as the block. Processes that start within the context that the block gets use it.
-    PyTorch's cache of compiled code stays where it is, so that later starts find it. Triton's is named: where it is not,
-    PyTorch moves it to another folder as soon as it compiles something, so the next start would miss what the first one made.
+    PyTorch's cache of compiled code stays where it is, so that later starts find it. Triton's is named: where it is
+    not, PyTorch moves it as soon as it compiles something, so the next start would miss what the first one made.
     """
     with temporary_folder() as folder:
         settings = {"TMPDIR": str(folder)}

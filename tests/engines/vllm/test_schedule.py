@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from k2eval.engines.vllm.schedule import (
     Level,
     Schedule,
     is_scheduled,
+    notes_on,
     read_schedule,
     resolved,
     schedule_file,
@@ -119,3 +121,22 @@ def test_speculation_without_a_schedule_stays_as_it_is() -> None:
         {"method": "ngram"},
         [],
     )
+
+
+@pytest.mark.parametrize(
+    ("on_cpu", "speculative", "ahead", "noted"),
+    [
+        (False, True, False, True),
+        (False, True, True, False),
+        (False, False, False, False),
+        (True, True, False, False),
+    ],
+)
+def test_steps_that_wait_for_each_other_are_noted(
+    on_cpu: bool, speculative: bool, ahead: bool, noted: bool
+) -> None:
+    config = SimpleNamespace(
+        speculative_config=object() if speculative else None,
+        scheduler_config=SimpleNamespace(async_scheduling=ahead),
+    )
+    assert [("async_scheduling" in note.text) for note in notes_on(config, on_cpu)] == [True] * noted
