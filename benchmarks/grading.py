@@ -146,13 +146,16 @@ def serial(rows: list[tuple[str, str]]) -> tuple[float, int]:
     return time.perf_counter() - start, right
 
 
+def jobs_of(rows: list[tuple[str, str]]) -> list[GradingJob]:
+    """Return rows as jobs of which those with the same gold share a question, as the samples of a run do."""
+    asked = {gold: Question(task="bench", id=gold, messages=(), gold=gold) for gold, _ in rows}
+    return [GradingJob(asked[gold], text, grader="math") for gold, text in rows]
+
+
 def pooled(pool: GradingPool, rows: list[tuple[str, str]]) -> tuple[float, int]:
     """Return the seconds and the number of right answers of the pool."""
     start = time.perf_counter()
-    items = [
-        GradingJob(Question(task="bench", id="", messages=(), gold=gold), text, grader="math")
-        for gold, text in rows
-    ]
+    items = jobs_of(rows)
     grades = [future.result() for future in [pool.submit(item) for item in items]]
     return time.perf_counter() - start, sum(grade.outcome is Outcome.CORRECT for grade in grades)
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from benchmarks.grading import workload
+from benchmarks.grading import jobs_of, workload
 from k2eval.grading import GradingJob, GradingPool
 from k2eval.records import Question
 
@@ -32,9 +32,7 @@ def mathematics(questions: int, attempts: int) -> Work:
     """Return the maker of answers to questions of mathematics."""
 
     def make(seed: int, workers: int) -> list[GradingJob]:
-        rows = workload(seed, questions * workers, attempts)
-        asked = {gold: Question(task="bench", id=gold, messages=(), gold=gold) for gold, _ in rows}
-        return [GradingJob(asked[gold], text, grader="math") for gold, text in rows]
+        return jobs_of(workload(seed, questions * workers, attempts))
 
     return make
 
