@@ -70,7 +70,7 @@ def checkpoint_config(model: str) -> dict[str, Any]:
         )
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"Cannot read {path}: expected the JSON of a checkpoint's configuration; {error}. "
             "Copy the checkpoint again."

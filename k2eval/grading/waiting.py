@@ -15,8 +15,8 @@ class WaitingJobs:
     """A queue of jobs, in which workers have questions of their own.
 
     Reading a gold costs more than most comparisons with it, and a worker keeps what it has read. So the worker that
-    takes a question's first answer gets the others too. One that has nothing else to do takes them from the worker with
-    the most. Answers of programs belong to nobody.
+    takes a question's first answer gets the others too. One that has nothing else to do takes the later half of what
+    waits for the worker with the most. Answers of programs belong to nobody.
 
     Any thread may call `put`; all else belongs to one thread.
     """
@@ -45,8 +45,9 @@ class WaitingJobs:
         self._own[seat] = deque()
 
     def leave(self, seat: Seat) -> None:
-        """Give the questions of a worker back to all."""
+        """Give the questions of a worker back to all, and forget it with all that it holds."""
         self.put_back(self._own.pop(seat, ()))
+        self._homes = {question: home for question, home in self._homes.items() if home is not seat}
 
     def has_own(self, seat: Seat) -> bool:
         """Tell whether answers to a worker's own questions are waiting."""
@@ -73,14 +74,20 @@ class WaitingJobs:
         """
         job = self.first(seat)
         if job is None:
-            return max(self._own.values(), key=len).pop()
-        if self._own[seat]:
+            self._rob(seat)
+        if job is None or self._own[seat]:
             return self._own[seat].popleft()
         if job.question_id and not job.runs_programs:
             if len(self._homes) >= _MOST_HOMES:
                 self._homes.clear()
             self._homes[job.question_id] = seat
         return self._free.popleft()
+
+    def _rob(self, seat: Seat) -> None:
+        """Let a worker have the later half of the longest queue, so that it need not come for each answer."""
+        longest = max(self._own.values(), key=len)
+        some = [longest.pop() for _ in range((len(longest) + 1) // 2)]
+        self._own[seat].extend(reversed(some))
 
     def drain(self) -> Iterator[Job]:
         """Take all jobs."""

@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+from k2eval.system import open_file
+
 _MOST_DIGITS = 15
 _WORD = r"(?:step|checkpoint|ckpt|iter|iteration|epoch)s?[-_.= ]?(\d+)"
 _NAMED = re.compile(_WORD, re.IGNORECASE)
@@ -43,7 +45,8 @@ def _step_of_state(path: Path) -> int | None:
     try:
         if path.stat().st_size > _STATE_BYTES:
             return None
-        step = json.loads(path.read_text(encoding="utf-8"))["global_step"]
+        with open_file(path) as file:
+            step = json.loads(file.read())["global_step"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return (

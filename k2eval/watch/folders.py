@@ -13,6 +13,7 @@ from typing import NamedTuple
 from k2eval.engines import checkpoint_config, missing_part
 from k2eval.errors import ConfigError
 from k2eval.report import step_of
+from k2eval.system import open_file
 
 _DEPTH = 4
 """Folders below the watched one in which checkpoints are looked for, as in ``global_step_40/actor/huggingface``."""
@@ -140,11 +141,15 @@ def fault_of(folder: Path, needs_tokenizer: bool = True) -> str | None:
         return fault
     try:
         names = sorted(entry.name for entry in os.scandir(folder))
-        for name in names:
-            if name.endswith(".json"):
-                json.loads((folder / name).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return f"{name} cannot be read"
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    for name in names:
+        if name.endswith(".json"):
+            try:
+                with open_file(folder / name) as file:
+                    json.loads(file.read())
+            except (OSError, ValueError, RecursionError):
+                return f"{name} cannot be read"
     if needs_tokenizer and not any(name in _TOKENIZERS or name.endswith(".tiktoken") for name in names):
         return "it has no tokenizer"
     return None

@@ -81,6 +81,11 @@ def test_task_options_need_no_section(yaml: Any) -> None:
     assert config.overrides["smoke"].options == {"until": "2025-02", "from": "2024-08"}
 
 
+def test_a_value_that_names_a_file_needs_no_quotes() -> None:
+    config = load("engine.base_url=@servers.txt", "engine.kind=endpoint")
+    assert config.engine.arguments["base_url"] == "@servers.txt"
+
+
 @pytest.mark.parametrize(
     ("pair", "message"),
     [

@@ -1,3 +1,4 @@
+import weakref
 from typing import Any
 
 import pytest
@@ -59,13 +60,25 @@ def test_an_answer_that_comes_later_goes_to_the_worker_that_has_its_question(
     assert queue.first(other) is later
 
 
-def test_a_worker_without_work_takes_the_last_of_the_longest_queue(
+def test_a_worker_without_work_takes_the_later_half_of_the_longest_queue(
     queue: WaitingJobs, one: Seat, other: Seat
 ) -> None:
-    jobs = put(queue, job(1), job(1), job(1))
+    jobs = put(queue, *(job(1) for _ in range(6)))
     queue.take(one)
     assert queue.first(other) is None
-    assert queue.take(other) is jobs[2]
+    assert [queue.take(other) for _ in range(3)] == jobs[3:]
+    assert [queue.take(one) for _ in range(2)] == jobs[1:3]
+
+
+def test_a_worker_that_is_lost_is_forgotten_with_its_answers() -> None:
+    queue, lost = WaitingJobs(), seat()
+    queue.enter(lost)
+    put(queue, job(1))
+    queue.take(lost)
+    queue.leave(lost)
+    known = weakref.ref(lost)
+    del lost
+    assert known() is None
 
 
 def test_a_worker_that_is_lost_leaves_its_questions_to_all(

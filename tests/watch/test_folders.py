@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from k2eval.engines.weights import WeightsFault, missing_part, read_header, read_tensors
 from k2eval.report.steps import step_of
+from k2eval.watch import folders
 from k2eval.watch.folders import fault_of, find_checkpoints
 from tests.watch.checkpoints import safetensors, write_checkpoint
 
@@ -160,3 +163,27 @@ def test_tensors_have_their_forms(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "step-1")
     assert read_tensors(folder) == {"w": ("F32", (2,))}
     assert json.loads((folder / "config.json").read_text()) == {"model_type": "tiny"}
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("name", ["vocab.json", "trainer_state.json"])
+def test_a_fifo_in_a_checkpoint_holds_nobody_up(tmp_path: Path, name: str) -> None:
+    folder = write_checkpoint(tmp_path / "final")
+    os.mkfifo(folder / name)
+    assert names(tmp_path, tmp_path / "out") == {"final": None}
+    assert fault_of(folder) == f"{name} cannot be read"
+
+
+def test_a_configuration_that_is_nested_too_deeply_is_a_fault(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "step-1")
+    (folder / "config.json").write_text("[" * 200_000)
+    assert fault_of(folder) == "config.json cannot be read"
+
+
+def test_a_folder_that_goes_while_it_is_looked_at_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_checkpoint(tmp_path / "step-1")
+
+    monkeypatch.setattr(folders, "missing_part", shutil.rmtree)
+    assert fault_of(folder) == "it cannot be read: No such file or directory"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import random
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -21,11 +20,12 @@ from k2eval.engines.endpoint.checks import ask_once, check_template, honours_see
 from k2eval.engines.endpoint.client import Client
 from k2eval.engines.endpoint.endings import without_end_of_turn
 from k2eval.engines.endpoint.meeting import introduce, learn_limits, template_of
+from k2eval.engines.endpoint.newcomers import Newcomers
 from k2eval.engines.endpoint.openings import Openings
 from k2eval.engines.endpoint.prompts import Renderer
 from k2eval.engines.endpoint.servers import Server, ServerGate, closed_when_idle, listed, notes_on
 from k2eval.engines.endpoint.settings import Secrets, checked
-from k2eval.engines.endpoint.trouble import NoConnection, OtherModel, Refusal, Trouble
+from k2eval.engines.endpoint.trouble import NoConnection, OtherModel, Refusal, Trouble, pause_s
 from k2eval.engines.endpoint.watch import Watch, stop_if_failed
 from k2eval.engines.hub import pinned_tokenizer
 from k2eval.engines.protocol import EngineInfo
@@ -33,7 +33,6 @@ from k2eval.errors import ConfigError, EngineError, EngineGaveUp, EngineStopped,
 from k2eval.reasoning import AUTO, Detection, marks_of, pairs_of, stop_place
 from k2eval.records import Generation, Note, NoteKind, Request
 
-_LONGEST_WAIT_S = 60.0
 _LOOKS_EVERY_S = 5.0
 """Time between two looks at a list of servers that may change."""
 _LOOKS_OF_REST = 6
@@ -232,7 +231,7 @@ class EndpointEngine:
                 name = self._secrets.redacted(str(trouble))
                 seen[name] += 1
                 self._gate.let_in_later(server.failed(name))
-                pause = _pause(trouble, attempt, self._settings.backoff_s)
+                pause = pause_s(trouble, attempt, self._settings.backoff_s)
             finally:
                 self._gate.leave(server)
             if attempt + 1 < self._settings.attempts:
@@ -333,35 +332,34 @@ class EndpointEngine:
 
     async def _follow_addresses(self) -> None:
         """Let servers join and leave as the list of addresses changes. Requests of one that leaves are finished."""
-        refused: Counter[str] = Counter()
-        while True:
-            await asyncio.sleep(_LOOKS_EVERY_S)
-            urls = await self._addresses.now()
-            if self._addresses.problem:
-                self._notes.add(NoteKind.SERVER, self._addresses.problem)
-            for server in [server for server in self._servers if server.url not in urls]:
-                self._servers.remove(server)
-                left = Note(kind=NoteKind.SERVER, text=f"{server.url} left the list")
-                for note in (*notes_on(server), left):
-                    self._notes.add(note.kind, note.text)
-                self._keep(closed_when_idle(server, _LOOKS_EVERY_S))
-            known = {server.url for server in self._servers}
-            for url in [url for url in urls if url not in known]:
-                if refused[url]:  # tried again later, since it may be about to start
-                    refused[url] -= 1
-                    continue
-                if not await self._join(self._server(url)):
-                    refused[url] = _LOOKS_OF_REST
-            self._count_places()
+        async with Newcomers(self._join, _LOOKS_OF_REST) as newcomers:
+            while True:
+                await asyncio.sleep(_LOOKS_EVERY_S)
+                urls = await self._addresses.now()
+                if self._addresses.problem:
+                    self._notes.add(NoteKind.SERVER, self._addresses.problem)
+                for server in [server for server in self._servers if server.url not in urls]:
+                    self._servers.remove(server)
+                    left = Note(kind=NoteKind.SERVER, text=f"{server.url} left the list")
+                    for note in (*notes_on(server), left):
+                        self._notes.add(note.kind, note.text)
+                    self._keep(closed_when_idle(server, _LOOKS_EVERY_S))
+                known = {server.url for server in self._servers}
+                newcomers.look([url for url in urls if url not in known])
+                self._count_places()
 
-    async def _join(self, server: Server) -> bool:
+    async def _join(self, url: str) -> bool:
         """Meet a server that has come, and let requests go to it; return whether it answers for the model."""
+        server = self._server(url)
         try:
-            self._honours_seeds &= await self._meet_one(server)
-        except EngineError as error:
-            self._notes.add(NoteKind.SERVER, f"left out: {error}")
+            honours_seeds = await self._meet_one(server)
+        except BaseException as error:
             await server.client.close()
+            if not isinstance(error, EngineError):
+                raise
+            self._notes.add(NoteKind.SERVER, f"left out: {error}")
             return False
+        self._honours_seeds &= honours_seeds
         self._servers.append(server)
         self._notes.add(NoteKind.SERVER, f"{server.url} joined while the run went on")
         self._gate.let_in()
@@ -373,6 +371,16 @@ class EndpointEngine:
         Raises:
             EngineError: If it does not answer for the model.
         """
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                return await self._met(server)
+        except TimeoutError:
+            raise EngineError(
+                f"{server.url} gave no answer in {self._settings.timeout_s:g} s. Look at that server, or wait longer "
+                "with --set engine.timeout_s=N."
+            ) from None
+
+    async def _met(self, server: Server) -> bool:
         settings = self._settings
         told = await introduce(server, self._model, settings.attempts, settings.backoff_s)
         holds = await learn_limits(server)
@@ -389,11 +397,3 @@ class EndpointEngine:
             return settings.probe and await honours_seeds(server, self._asker, self._notes)
         except OtherModel as other:
             raise self._stopped_by(other, server) from None
-
-
-def _pause(trouble: Trouble, attempt: int, backoff_s: float) -> float:
-    """Return the seconds until the next attempt: growing, spread out, and at least what the server asks for."""
-    pause: float = backoff_s * 2**attempt * (0.5 + random.random() / 2)
-    if isinstance(trouble, Refusal):
-        pause = max(pause, trouble.retry_after_s)
-    return min(pause, _LONGEST_WAIT_S)

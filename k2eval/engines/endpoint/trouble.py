@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+
+_LONGEST_WAIT_S = 60.0
+
 
 class Trouble(Exception):
     """A server gave no usable answer; asking again may help."""
@@ -57,3 +61,11 @@ class Refusal(Trouble):
 
 class OtherModel(Exception):
     """A server answered under another model's name."""
+
+
+def pause_s(trouble: Trouble, attempt: int, backoff_s: float) -> float:
+    """Return the seconds until the next attempt: growing, spread out, and at least what the server asks for."""
+    pause: float = backoff_s * 2**attempt * (0.5 + random.random() / 2)
+    if isinstance(trouble, Refusal):
+        pause = max(pause, trouble.retry_after_s)
+    return min(pause, _LONGEST_WAIT_S)

@@ -324,7 +324,14 @@ class FleetEngine:
         self._slots[asyncio.create_task(slot.serve())] = slot
 
     def _withdraw(self, count: int) -> None:
-        """End replicas that wait for a place that is no longer there, the last ones first."""
+        """Forget replicas that were given up, and end those that wait for a place that is no longer there.
+
+        The last ones go first. A place that comes later gets a replica again, though another one was given up before.
+        """
+        given_up = self._numbers - {slot.number for slot in self._slots.values()}
+        for number in sorted(given_up)[::-1][: max(0, count)]:
+            self._numbers.discard(number)
+            count -= 1
         for task, slot in [*self._slots.items()][::-1]:
             if count > 0 and not slot.replica.is_placed:
                 count -= 1

@@ -11,8 +11,8 @@ from k2eval.engines.endpoint.addresses import Addresses
 from k2eval.engines.endpoint.engine import EndpointEngine
 from k2eval.engines.endpoint.settings import checked
 from k2eval.errors import ConfigError, EngineError
-from tests.engines.endpoint.asked import notes_of, request
-from tests.engines.endpoint.fake_server import MODEL, FakeServer, well
+from tests.engines.endpoint.asked import engine_at, notes_of, request
+from tests.engines.endpoint.fake_server import MODEL, FakeServer, Reply, well
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +102,36 @@ async def test_a_server_that_does_not_answer_yet_is_tried_again(
             late.models = [{"id": MODEL}]
             while engine.capacity == alone:
                 await asyncio.sleep(0.01)
+
+
+async def test_a_server_that_hangs_while_it_joins_holds_up_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "servers.txt"
+    async with (
+        FakeServer(lambda body: well()) as first,
+        FakeServer(lambda body: Reply(body="{}", wait_s=60.0)) as hung,
+        FakeServer(lambda body: well()) as late,
+    ):
+        path.write_text(first.url)
+        settings = {"base_url": f"@{path}", "timeout_s": 1.0}
+        async with EndpointEngine(MODEL, settings) as engine:
+            path.write_text(f"{first.url}\n{hung.url}\n")
+            while not hung.bodies:
+                await asyncio.sleep(0.01)
+            path.write_text(f"{first.url}\n{hung.url}\n{late.url}\n")
+            while f"{late.url} joined" not in notes_of(engine):
+                await asyncio.sleep(0.01)
+            while f"left out: {hung.url} gave no answer in 1 s" not in notes_of(engine):
+                await asyncio.sleep(0.01)
+
+
+async def test_a_server_that_hangs_at_the_start_is_left_out() -> None:
+    async with (
+        FakeServer(lambda body: well()) as well_server,
+        FakeServer(lambda body: Reply(body="{}", wait_s=60.0)) as hung,
+        engine_at(well_server, hung, timeout_s=0.5, probe=True) as engine,
+    ):
+        await engine.generate(request(1))
+        assert f"left out: {hung.url} gave no answer in 0.5 s" in notes_of(engine)
 
 
 async def test_an_empty_list_at_the_start_is_an_error(tmp_path: Path) -> None:

@@ -251,6 +251,20 @@ def test_a_replica_that_keeps_dying_is_given_up_and_the_others_go_on() -> None:
     assert "replica 1 (3×) died" in [note.text for note in engine.info.notes]
 
 
+def test_a_place_that_comes_after_a_bad_one_has_gone_gets_a_replica() -> None:
+    supply = ScriptedSupply(
+        2, lambda number, before: dying(3) if number and before < 2 else ScriptedReplica(f"replica {number}")
+    )
+
+    async def work() -> None:
+        async with fleet(supply, restarts=1) as engine:
+            for supply.number, up in ((2, 1), (1, 1), (2, 2)):
+                await asyncio.sleep(60)
+                assert engine.replicas == up
+
+    in_no_time(work())
+
+
 def test_a_long_service_forgives_restarts() -> None:
     supply = ScriptedSupply(2, lambda number, _: dying(200) if number else ScriptedReplica("replica 0"))
     run(supply, 8000, restarts=1, steady_s=100)
