@@ -32,7 +32,8 @@ def audit(
             "--as",
             metavar="HARNESS",
             help="Harness whose graders to use: math-verify, lm-eval, lm-eval-strict, simple-evals, eval360, "
-            "reasoning360, matharena, sieval or livecodebench. May be given several times. [default: all]",
+            "eval360-hle, reasoning360, matharena, sieval, livecodebench, scicode or scicode-inspect. May be given "
+            "several times. [default: all]",
         ),
     ] = None,
     tasks: Annotated[

@@ -61,10 +61,8 @@ def shared_rows(ours: Ours, theirs: Side) -> dict[str, str]:
 
 def contradicts(theirs: Side, shared: dict[str, str]) -> float | None:
     """Return the mean of all their samples if it is not the score that they state, else None."""
-    if not shared or len(shared) != theirs.questions:
-        return None
-    mean = float(np.mean([np.mean(theirs.scores[key]) for key in shared.values()]))
-    return mean if abs(mean - theirs.score) > _STATED else None
+    mean = theirs.mean if shared else None
+    return mean if mean is not None and abs(mean - theirs.score) > _STATED else None
 
 
 def _may_be(ours: Ours, theirs: Side, name: str, key: str, common: frozenset[str]) -> bool:

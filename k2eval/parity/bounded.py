@@ -41,8 +41,9 @@ def read_whole(path: Path, most: int = LARGEST) -> bytes:
     return content
 
 
-# Matches a text of JSON, or a bare NaN, which becomes null; not a NaN within a text.
-_NAN = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?\bNaN\b', re.DOTALL)
+# Matches a text of JSON, or a bare NaN, which becomes null; not a NaN within a text. A text that is not closed matches
+# to the end, so that no second place is tried for it.
+_NAN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|-?\bNaN\b', re.DOTALL)
 
 
 def _null(found: re.Match[bytes]) -> bytes:

@@ -146,14 +146,11 @@ def _add_samples(side: Side, samples: Iterable[Any], scorer: str | None) -> None
         score = _score(mapping(sample.get("scores")), scorer)
         text = _text(sample.get("input"))
         keys = (*([digest_of(text)] if text else []), f"id:{sample.get('id')}")
+        counts = score is not None and not sample.get("error")
+        side.score_row(keys[-1], keys, [score] if counts and score is not None else [], text)
         written = _text([mapping(first.get("message"))])
-        if score is not None and not sample.get("error") and written:
+        if counts and written:
             side.keep(keys, written, bool(at_limit))
-        for key in keys:
-            if score is not None and not sample.get("error"):
-                side.scores.setdefault(key, []).append(score)
-            if text:
-                side.prompts[key] = text
     if seen:
         side.truncated, side.samples = truncated, side.samples or seen
 

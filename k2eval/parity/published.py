@@ -120,7 +120,7 @@ def _figure(line: dict[str, str], path: Path) -> Iterator[Side]:
         raise DataError(
             f"{path}: unknown column {unknown[0]!r:.60}. {did_you_mean(unknown[0], list(COLUMNS))}"
         )
-    error = number(line.get("stderr"))
+    error = _stated(line, "stderr", path)
     facts: Facts = {}
     for name in (*_SETTINGS, *_NAMES):
         if line.get(name) and name != "system":
@@ -131,15 +131,46 @@ def _figure(line: dict[str, str], path: Path) -> Iterator[Side]:
         line["task"],
         _score(line["score"], line["task"], path),
         se=None if error is None else error / 100,
-        questions=count(line.get("questions")),
-        repeats=count(line.get("repeats")),
-        samples=count(line.get("samples")),
-        failed=count(line.get("failed")),
-        truncated=count(line.get("truncated")),
+        questions=_counted(line, "questions", path),
+        repeats=_counted(line, "repeats", path),
+        samples=_counted(line, "samples", path),
+        failed=_counted(line, "failed", path),
+        truncated=_counted(line, "truncated", path),
         facts=facts,
         harness=line.get("harness") or None,
         notes=_remarks(line, _score(line["score"], line["task"], path)),
     )
+
+
+def _stated(line: dict[str, str], name: str, path: Path) -> float | None:
+    """Return the number in a cell, None if the cell is empty.
+
+    Raises:
+        DataError: If it holds something else, so that no figure is passed over in silence.
+    """
+    text = line.get(name)
+    value = number(text)
+    if text and (value is None or value < 0):
+        raise DataError(
+            f"{path}: expected a number from 0 (such as 1234.5) or nothing as {name} of {line['task']:.60}, got "
+            f"{text!r:.60}."
+        )
+    return value if text else None
+
+
+def _counted(line: dict[str, str], name: str, path: Path) -> int | None:
+    """Return the whole number in a cell, None if the cell is empty.
+
+    Raises:
+        DataError: If it holds something else.
+    """
+    value = _stated(line, name, path)
+    whole = count(value)
+    if value is not None and whole is None:
+        raise DataError(
+            f"{path}: expected a whole number as {name} of {line['task']:.60}, got {line[name]!r:.60}."
+        )
+    return whole
 
 
 def _remarks(line: dict[str, str], score: float) -> list[str]:

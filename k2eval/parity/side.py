@@ -60,6 +60,8 @@ class Side:
     _owners: dict[str, str] = field(default_factory=dict)
     _shared: set[str] = field(default_factory=set)
     """Keys that rows of several questions have."""
+    _values: dict[str, list[float]] = field(default_factory=dict)
+    """Question of a row -> the scores of its repeats, however it is found."""
 
     def score_row(self, owner: str, keys: Iterable[str], values: list[float], prompt: str = "") -> None:
         """Keep the scores of a row under the keys of its question.
@@ -72,6 +74,8 @@ class Side:
             values: Its scores; none if it has none.
             prompt: The prompt; empty if not known.
         """
+        if values:
+            self._values.setdefault(owner, []).extend(values)
         for key in keys:
             if self._owners.setdefault(key, owner) != owner:
                 self._shared.add(key)
@@ -94,6 +98,13 @@ class Side:
             if key in self._shared:
                 continue
             self.responses.setdefault(key, []).append((text, cut))
+
+    @property
+    def mean(self) -> float | None:
+        """The mean over all questions of the mean over repeats; None if the score of a question is not known."""
+        if not self._values or self.questions not in (None, len(self._values)):
+            return None
+        return sum(sum(values) / len(values) for values in self._values.values()) / len(self._values)
 
     @property
     def asked(self) -> int | None:

@@ -18,6 +18,10 @@ TWO_ROOTS = r"\sqrt{17}-1, -\sqrt{17}-1"
 CASES = [
     # A box that is not closed, no box, and a thought that breaks off.
     ("sieval", "27", r"so \boxed{27", RIGHT, How.LAST_NUMBER),
+    ("sieval", "277", r"\boxed{277} so \boxed{\approx 277.1}", RIGHT, ""),
+    ("matharena", "277", r"\boxed{277} so \boxed{\approx 277.1}", WRONG, ""),
+    ("sieval", r"\frac{1}{3}", r"\boxed{\frac13} = \boxed{0.33}", RIGHT, ""),
+    ("sieval", "1,2", r"\boxed{1,2}, so \boxed{1,2}", RIGHT, ""),
     ("matharena", "277", "so the answer is 277.", RIGHT, How.ASKED_AGAIN),
     ("matharena", "-3", "it is -3", WRONG, How.ASKED_AGAIN),
     ("matharena", "7", "no idea", NONE, How.ASKED_AGAIN),

@@ -82,6 +82,19 @@ def test_other_tables_are_refused(tmp_path: Path, text: str) -> None:
         read_against(write_csv(tmp_path, text))
 
 
+@pytest.mark.parametrize("name", ["stderr", "questions", "repeats", "samples", "failed", "truncated"])
+@pytest.mark.parametrize("value", ["1,128", "±2", "nan", "-3", "thirty"])
+def test_a_figure_that_is_no_number_is_not_passed_over(tmp_path: Path, name: str, value: str) -> None:
+    path = write_csv(tmp_path, f'system,task,score,{name}\nA,x,50,"{value}"\n')
+    with pytest.raises(DataError, match=f"as {name} of x, got"):
+        read_against(path)
+
+
+def test_a_part_of_a_question_is_no_count(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="whole number as questions"):
+        read_against(write_csv(tmp_path, "system,task,score,questions\nA,x,50,29.5\n"))
+
+
 def lm_eval_results(**more: Any) -> dict[str, Any]:
     return {
         "results": {"aime24": {"alias": "aime24", "exact_match,none": 0.4, "exact_match_stderr,none": 0.09}},
@@ -175,6 +188,12 @@ def test_a_log_of_inspect_as_json(tmp_path: Path) -> None:
     }
     (tmp_path / "log.json").write_text(json.dumps(log))
     check_inspect(one(tmp_path / "log.json"))
+
+
+def test_a_text_of_several_samples_of_inspect_is_the_key_of_none(tmp_path: Path) -> None:
+    log = inspect_log() | {"samples": [sample(1, "C"), sample(1, "I", id="62")]}
+    (tmp_path / "log.json").write_text(json.dumps(log))
+    assert one(tmp_path / "log.json").scores == {"id:61": [1.0], "id:62": [0.0]}
 
 
 def test_a_log_of_inspect_as_an_archive(tmp_path: Path) -> None:

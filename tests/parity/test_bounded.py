@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import zipfile
 from pathlib import Path
 
@@ -38,6 +39,15 @@ def test_all_entries_together_are_bounded(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_is_no_json_is_an_error_that_names_the_file(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DataError, match="results"):
         bounded.json_of(content, tmp_path / "results.json")
+
+
+@pytest.mark.parametrize("end", [b"", b"\\"])
+def test_a_text_that_is_not_closed_takes_one_pass(tmp_path: Path, end: bytes) -> None:
+    content = b'[NaN, "' + b'\\"' * 2_000_000 + end
+    begun = time.process_time()
+    with pytest.raises(DataError):
+        bounded.json_of(content, tmp_path / "results.json")
+    assert time.process_time() - begun < 60
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x05\x06", b"no archive", b"PK\x03\x04" + b"\0" * 100])

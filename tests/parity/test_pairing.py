@@ -88,6 +88,23 @@ def test_samples_that_do_not_make_up_the_stated_score_are_not_paired(run: Path, 
     assert any("the mean of its samples is 0.0" in note for note in parity.theirs.notes)
 
 
+def test_samples_of_more_questions_than_ours_must_make_up_the_stated_score_too(
+    run: Path, tmp_path: Path
+) -> None:
+    [path] = [path for path in export_run(run, "lm-eval", tmp_path).files if path.suffix == ".jsonl"]
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        row["avg_at_k"] = 0.0
+    more = {"doc_id": 99, "doc": {"id": "99"}, "filter": "k2eval", "avg_at_k": 0.0}
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, more]))
+    results = next(tmp_path.glob("**/results_*.json"))
+    content = json.loads(results.read_text())
+    content["n-samples"]["smoke"]["effective"] = len(rows) + 1
+    results.write_text(json.dumps(content))
+    [parity] = parity_of(run, path.parent, with_audit=False).parities
+    assert parity.shared == len(rows) and parity.agreements[0].method != "paired"
+
+
 @pytest.mark.parametrize(
     ("first", "second"), [("humaneval", "HumanEval+"), ("mbpp", "MBPP+"), ("aime24", "AIME 2024 II")]
 )

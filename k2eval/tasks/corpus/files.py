@@ -138,7 +138,7 @@ def documents(
         yield from _rows(part, read)
         return
     if part.path.suffix.lower() == ".json":
-        yield 0, _texts_in(orjson.loads(as_utf8(part.path.read_bytes())))
+        yield from _values_in(as_utf8(part.path.read_bytes()), unreadable)
         return
     encoding = None if part.start else wide_encoding(part.path)
     with part.path.open("rb") as raw:
@@ -165,6 +165,31 @@ def _objects(file: IO[bytes], part: Part, unreadable: Unreadable) -> Iterator[tu
             yield place, _texts_in(_value_of(line if line is not None else b""))
         except (ValueError, RecursionError):
             unreadable()
+
+
+def _values_in(data: bytes, unreadable: Unreadable) -> Iterator[tuple[int, bytes]]:
+    """Yield the texts of a file that is one value of JSON, or a value on each line.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    try:
+        yield 0, _texts_in(_value_of(data))
+        return
+    except (ValueError, RecursionError) as error:
+        lines = data.lstrip().split(b"\n")
+        try:
+            _value_of(lines[0])
+        except (ValueError, RecursionError):
+            raise ValueError(f"it is no JSON, and its first line is none ({error})") from error
+    at = len(data) - len(data.lstrip())
+    for line in lines:
+        try:
+            if line.strip():
+                yield at, _texts_in(_value_of(line))
+        except (ValueError, RecursionError):
+            unreadable()
+        at += len(line) + 1
 
 
 def _value_of(line: bytes) -> Any:

@@ -1,6 +1,7 @@
 """Fingerprints of texts, by which parts of questions are found in large amounts of other text.
 
-A text is reduced to its ASCII letters in lower case, its digits and its bytes outside of ASCII. A fingerprint is a
+A text is reduced to its ASCII letters in lower case, its digits and its bytes outside of ASCII, without the blanks,
+quotation marks, dashes and signs there that stand for those of ASCII. A fingerprint is a
 polynomial hash of `SPAN` such bytes. Questions have one at every `STRIDE`-th byte; other texts are looked at from every
 byte. So each copied piece of ``SPAN + STRIDE - 1`` bytes is found, wherever it begins.
 """
@@ -23,6 +24,24 @@ Hashes = NDArray[np.uint64]
 _BASE = 0x9E3779B97F4A7C15
 _KEPT = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789") | frozenset(range(128, 256))
 _DROPPED = bytes(byte for byte in range(256) if byte not in _KEPT)
+_MARKS = "".join(
+    map(
+        chr,
+        # A blank that does not break, "«", a soft hyphen, "·", "»", "×" and "÷"; General Punctuation (quotation marks,
+        # dashes, thin and invisible blanks); "−"; blanks and marks of CJK; a byte order mark; wide marks.
+        (
+            *(0xA0, 0xAB, 0xAD, 0xB7, 0xBB, 0xD7, 0xF7, 0x2212, 0xFEFF),
+            *(*range(0x2000, 0x2070), *range(0x3000, 0x3004), *range(0xFF01, 0xFF10), *range(0xFF1A, 0xFF20)),
+        ),
+    )
+)
+"""What copies write in place of ASCII that does not count; no letters and no digits."""
+_TWO, _THREE = (
+    np.array(sorted(int.from_bytes(mark.encode()) for mark in _MARKS if len(mark.encode()) == size))
+    for size in (2, 3)
+)
+"""The same in UTF-8, as numbers."""
+_LEADS = np.isin(np.arange(256), [mark.encode()[0] for mark in _MARKS])
 _FILTER_BITS = 24
 _VALUES = np.random.default_rng(19).integers(1, 2**64, 256, dtype=np.uint64)
 """A random number for each byte, the same in every process."""
@@ -34,9 +53,22 @@ def reduced(text: str | bytes) -> bytes:
 
     >>> reduced(r"Compute $\frac{1}{2} + X_0$."), reduced(b"A b")
     (b'computefrac12x0', b'ab')
+    >>> reduced("Don’t – it\u00a0is") == reduced("Don't - it is")
+    True
     """
     data = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
-    return data.lower().translate(None, _DROPPED)
+    kept = data.lower().translate(None, _DROPPED)
+    return kept if kept.isascii() else _without_marks(kept)
+
+
+def _without_marks(data: bytes) -> bytes:
+    """Return bytes in UTF-8 without `_MARKS`, many times as fast as a regular expression."""
+    found = np.frombuffer(data + b"\0\0", dtype=np.uint8)
+    at = np.flatnonzero(_LEADS[found])
+    two = (found[at].astype(np.int64) << 8) | found[at + 1]
+    is_two, is_three = np.isin(two, _TWO), np.isin((two << 8) | found[at + 2], _THREE)
+    out = np.concatenate([at[is_two], at[is_two] + 1, *(at[is_three] + place for place in range(3))])
+    return np.delete(found, out)[:-2].tobytes() if len(out) else data
 
 
 def hashes_of(data: bytes) -> Hashes:

@@ -13,7 +13,7 @@ from k2eval.records import digest
 from k2eval.tasks.corpus.files import Part
 from k2eval.tasks.corpus.found import CorpusMatches
 
-FORMAT = 2
+FORMAT = 3
 """Changes whenever the results of older searches could differ."""
 
 

@@ -64,6 +64,36 @@ def test_layout_and_case_hide_nothing(tmp_path: Path) -> None:
     assert found(tmp_path).matches[0].share == 1.0
 
 
+@pytest.mark.parametrize(
+    ("sign", "other"),
+    [(" ", "\u00a0"), (" ", "\u200b "), (" ", "\u2009"), (" ", " – "), (" ", "”"), (" ", "\u3000")],
+)
+def test_signs_outside_of_ascii_that_are_no_letters_hide_nothing(
+    tmp_path: Path, sign: str, other: str
+) -> None:
+    (tmp_path / "a.txt").write_text(QUESTION.replace(sign, other), "utf-8")
+    assert found(tmp_path, QUESTION).matches[0].share == 1
+
+
+def test_letters_outside_of_ascii_count() -> None:
+    assert reduced("é") != reduced("e") != reduced("问") and reduced("问") != reduced("题")
+
+
+def test_lines_of_json_in_a_file_named_json_are_read(tmp_path: Path) -> None:
+    text = f"{json.dumps({'text': OTHER})}\n\nno json\n{json.dumps({'text': QUESTION})}\n"
+    (tmp_path / "a.json").write_text(text)
+    matches = found(tmp_path, OTHER, QUESTION)
+    places = {number: match.place for number, match in matches.matches.items()}
+    assert places == {0: "a.json:0", 1: f"a.json:{text.rindex(chr(10), 0, -1) + 1}"}
+    assert matches.unreadable == 1
+
+
+def test_one_value_of_json_that_was_cut_off_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([{"text": QUESTION}], indent=1)[:-20])
+    with pytest.raises(DataError, match=r"a\.json: it is no JSON"):
+        found(tmp_path, QUESTION)
+
+
 def test_a_question_in_slightly_other_words_is_found_in_part(tmp_path: Path) -> None:
     jsonl(tmp_path / "a.jsonl", QUESTION.replace("different", "distinct"))
     assert 0.4 < found(tmp_path).matches[0].share < 0.9
