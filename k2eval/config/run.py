@@ -279,10 +279,9 @@ def _apply_set(merged: dict[str, Any], pair: str) -> None:
             f"--set expects section.key=value, such as engine.max_model_len=8192; got {pair!r}."
         )
     try:
-        is_text = not raw.strip() or raw.lstrip().startswith(
-            "@"
-        )  # YAML has no plain text that begins with it
-        value = raw.strip() if is_text else yaml.safe_load(raw)
+        text = raw.strip()
+        # YAML has no plain text that begins with @.
+        value = text if text[:1] in ("", "@") else yaml.safe_load(raw)
     except Exception as error:  # see read_yaml
         raise ConfigError(f"--set {path}: the value {raw[:200]!r} is not valid YAML: {error}") from error
     target = merged

@@ -50,7 +50,9 @@ class QuestionSet:
         return self._items[repeat_index].items[: self.limit]
 
     def _refuse_withdrawn(self, items: Items) -> None:
-        reason = self.task.spec.data.withdrawn.get(checksum(items.items))
+        withdrawn = self.task.spec.data.withdrawn
+        sets = [items.items, *([item] for item in items.items)] if withdrawn else []
+        reason = next(filter(None, (withdrawn.get(checksum(each)) for each in sets)), None)
         if reason:
             raise DataError(f"Task {self.task.name}: {self.source} must not be used: {reason}.")
 

@@ -33,7 +33,7 @@ class DataSpec(BaseModel):
     checked: str | None = None
     """Checksum of the questions whose golds were checked; a note tells if others are found."""
     withdrawn: dict[str, str] = Field(default_factory=dict)
-    """Checksums of questions that must not be used, each with the reason."""
+    """Checksums of sets of questions, and of single ones, that must not be used, each with the reason."""
     corrupt: dict[str, str] = Field(default_factory=dict)
     """Ids of questions with a key that is known to be wrong -> that key. They are left out while the rows have it."""
 
