@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -339,3 +340,9 @@ def test_to_keep_the_system_text_keeps_that_of_the_protocol(tmp_path: Path) -> N
 def test_a_task_may_be_left_out_of_a_protocol(tmp_path: Path) -> None:
     path = written(tmp_path)
     assert load_task(path, TaskOverrides(protocol="none")) == load_task(path)
+
+
+def test_rows_of_the_hub_come_from_pinned_revisions() -> None:
+    data = {name: load_task(path).spec.data for name, path in task_files().items()}
+    pinned = {name: spec.revision for name, spec in data.items() if spec.hub and name != "aime24_zh"}
+    assert [name for name, revision in pinned.items() if not re.fullmatch("[0-9a-f]{40}", revision or "")] == []
