@@ -345,4 +345,6 @@ def test_a_task_may_be_left_out_of_a_protocol(tmp_path: Path) -> None:
 def test_rows_of_the_hub_come_from_pinned_revisions() -> None:
     data = {name: load_task(path).spec.data for name, path in task_files().items()}
     pinned = {name: spec.revision for name, spec in data.items() if spec.hub and name != "aime24_zh"}
-    assert [name for name, revision in pinned.items() if not re.fullmatch("[0-9a-f]{40}", revision or "")] == []
+    assert [
+        name for name, revision in pinned.items() if not re.fullmatch("[0-9a-f]{40}", revision or "")
+    ] == []
