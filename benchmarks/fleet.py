@@ -149,8 +149,8 @@ class Complete(FleetEngine):
 
     async def _look(self) -> None:
         while True:
-            waiting = self.asked - self.answered
-            self.looks.append(Look(time.monotonic(), self.occupancy, self.asked, waiting, len(self.begun)))
+            unanswered = self.asked - self.answered
+            self.looks.append(Look(time.monotonic(), self.occupancy, self.asked, unanswered, len(self.begun)))
             await asyncio.sleep(_LOOK_S)
 
     async def generate(self, request: Request) -> Generation:

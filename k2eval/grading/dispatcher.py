@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 
 import orjson
 
+from k2eval.grading.job_queue import JobQueue
 from k2eval.grading.process import STALL_LIMIT_S, WorkerDied, WorkerHung, WorkerProcess, WorkerStalled
 from k2eval.grading.seat import LOOK_EVERY_S, START_LIMIT_S, Job, Seat
-from k2eval.grading.waiting import WaitingJobs
 from k2eval.records import Grade, Outcome
 from k2eval.system import remove_leftovers
 
@@ -58,7 +58,7 @@ class Dispatcher:
         self._graders = sorted(set(graders))
         self._idle = idle
         self._after_turn = after_turn
-        self._queue = WaitingJobs()
+        self._queue = JobQueue()
         self._seats: dict[int, Seat] = {}
         """Seats by the file number of their worker's replies."""
         self._writing: dict[int, Seat] = {}
@@ -193,7 +193,7 @@ class Dispatcher:
     def _fill(self) -> None:
         """Hand out jobs, first to workers that have none."""
         while self._queue:
-            seat = self._idle_seat()
+            seat = self._seat_without_jobs()
             if seat is None and self._may_start:
                 try:
                     seat = self._start()
@@ -210,10 +210,10 @@ class Dispatcher:
                 if seat.count <= BATCH // 2 and self._joins(seat, seat.last):
                     self._give(seat)
 
-    def _idle_seat(self) -> Seat | None:
+    def _seat_without_jobs(self) -> Seat | None:
         """Return a worker that has no jobs, one whose questions wait before others."""
-        idle = [seat for seat in self._seats.values() if not seat.is_busy]
-        return next((seat for seat in idle if self._queue.has_own(seat)), idle[0] if idle else None)
+        seats = [seat for seat in self._seats.values() if not seat.is_busy]
+        return next((seat for seat in seats if self._queue.has_own(seat)), seats[0] if seats else None)
 
     def _joins(self, seat: Seat, last: Job | None) -> bool:
         """Tell whether a worker's next job may wait there behind another."""

@@ -133,9 +133,12 @@ def notes_on(config: Any, on_cpu: bool) -> list[Note]:
     if on_cpu or not config.speculative_config or config.scheduler_config.async_scheduling:
         return []
     text = (
-        "with this speculation vLLM prepares each step only after the one before, so many requests at once are slower "
-        "than without speculation; engine.async_scheduling=true asks for the contrary"
+        "with this speculation vLLM prepares each step only after the one before, so many requests at once may be "
+        "slower than without speculation"
     )
+    # VLLM refuses it with drafters that read text, such as ngram and suffix.
+    remedy = "; engine.async_scheduling=true asks for the contrary"
+    text += remedy if config.speculative_config.method == "draft_model" else ""
     return [Note(kind=NoteKind.ENGINE, text=text)]
 
 

@@ -123,20 +123,24 @@ def test_speculation_without_a_schedule_stays_as_it_is() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("on_cpu", "speculative", "ahead", "noted"),
-    [
-        (False, True, False, True),
-        (False, True, True, False),
-        (False, False, False, False),
-        (True, True, False, False),
-    ],
-)
-def test_steps_that_wait_for_each_other_are_noted(
-    on_cpu: bool, speculative: bool, ahead: bool, noted: bool
-) -> None:
-    config = SimpleNamespace(
-        speculative_config=object() if speculative else None,
+def started(method: str | None, *, ahead: bool = False) -> Any:
+    """The configuration of a vLLM that has started."""
+    return SimpleNamespace(
+        speculative_config=SimpleNamespace(method=method) if method else None,
         scheduler_config=SimpleNamespace(async_scheduling=ahead),
     )
-    assert [("async_scheduling" in note.text) for note in notes_on(config, on_cpu)] == [True] * noted
+
+
+@pytest.mark.parametrize(("method", "advised"), [("draft_model", True), ("ngram", False), ("suffix", False)])
+def test_steps_that_wait_for_each_other_are_noted_with_what_vllm_takes(method: str, advised: bool) -> None:
+    [note] = notes_on(started(method), on_cpu=False)
+    assert "only after the one before" in note.text
+    assert ("engine.async_scheduling=true" in note.text) is advised
+
+
+@pytest.mark.parametrize(
+    ("config", "on_cpu"),
+    [(started("draft_model", ahead=True), False), (started(None), False), (started("draft_model"), True)],
+)
+def test_nothing_is_noted_where_steps_do_not_wait_or_never_could(config: Any, on_cpu: bool) -> None:
+    assert notes_on(config, on_cpu) == []

@@ -11,7 +11,7 @@ _MOST_HOMES = 100_000
 """Questions whose worker is remembered; all are forgotten if there are more."""
 
 
-class WaitingJobs:
+class JobQueue:
     """A queue of jobs, in which workers have questions of their own.
 
     Reading a gold costs more than most comparisons with it, and a worker keeps what it has read. So the worker that
