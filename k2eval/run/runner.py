@@ -266,7 +266,8 @@ class _Start:
                 "machine": machine_record(info),
                 "engine": engine,
                 "reasoning": self._engines.reasoning,
-                "reproducible": self._engines.honour_seeds,
+                "reproducible": self._engines.honour_seeds
+                and (self.run.reproducible or not any(session.generated for session in self.run.sessions)),
             }
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from k2eval.config import RunConfig
 from k2eval.engines.vllm import (
+    EVER,
     Level,
     VllmEngine,
     in_words,
@@ -42,10 +43,11 @@ def tune_command(options: SpeedOptions) -> int:
     console = terminal()
     assert config.speculative is not None
     base = {key: value for key, value in config.speculative.items() if key != "when"}
-    measured: dict[int, list[Figures]] = {}
-    for number in (0, *tokens):
-        changed = {**base, "num_speculative_tokens": number} if number else None
-        title = f"{number} drafted" if number else "plain"
+    measured: dict[int | None, list[Figures]] = {}
+    for number in (None, 0, *tokens):
+        # Drafts are measured as they will be made: by a schedule, which changes how vLLM works.
+        changed = None if number is None else {**base, "when": [[1, EVER, number]]}
+        title = "plain" if number is None else f"{number or 'none'} drafted"
         measured[number] = asyncio.run(
             measure(title, config.model_copy(update={"speculative": changed}), options, console)
         )
@@ -80,20 +82,20 @@ def _tokens(config: RunConfig) -> list[int]:
     return sorted({tokens, math.ceil(tokens / 2)}, reverse=True)
 
 
-def levels_of(requests: Sequence[int], measured: Mapping[int, Sequence[Figures]]) -> list[Level]:
+def levels_of(requests: Sequence[int], measured: Mapping[int | None, Sequence[Figures]]) -> list[Level]:
     """Return the speeds by the number of requests, while that number was in flight.
 
     The end of a load, where places run empty, says nothing about its number of requests: drafts gain there.
 
     Args:
         requests: Requests in flight of each load.
-        measured: Figures of each load by the number of drafted tokens; 0 for none.
+        measured: Figures of each load by the number of drafted tokens; None for those without speculation.
     """
     return [
         Level(
             number,
-            _speed(measured[0][place]),
-            {tokens: _speed(each[place]) for tokens, each in measured.items() if tokens},
+            _speed(measured[None][place]),
+            {tokens: _speed(each[place]) for tokens, each in measured.items() if tokens is not None},
         )
         for place, number in enumerate(requests)
     ]

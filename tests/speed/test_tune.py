@@ -26,7 +26,7 @@ def options(speculative: dict[str, Any] | None, **changes: Any) -> SpeedOptions:
 
 
 def test_levels_hold_the_speeds_by_drafted_tokens() -> None:
-    measured = {0: [figures(50.0), figures(700.0)], 3: [figures(120.0), figures(690.0)]}
+    measured = {None: [figures(50.0), figures(700.0)], 3: [figures(120.0), figures(690.0)]}
     assert levels_of([1, 16], measured) == [(1, 50.0, {3: 120.0}), (16, 700.0, {3: 690.0})]
 
 
@@ -34,7 +34,7 @@ def test_a_level_is_the_speed_while_all_requests_are_in_flight() -> None:
     plain, drafted = (
         replace(figures(speed), tokens_per_s_full=full) for speed, full in ((300.0, 400.0), (360.0, 320.0))
     )
-    assert levels_of([256], {0: [plain], 3: [drafted]}) == [(256, 400.0, {3: 320.0})]
+    assert levels_of([256], {None: [plain], 3: [drafted]}) == [(256, 400.0, {3: 320.0})]
 
 
 @pytest.mark.parametrize("speculative", [None, {"method": "suffix"}])

@@ -16,8 +16,8 @@ from .probe import (
     Probe as Probe,
 )
 from .schedule import (
+    EVER as EVER,
     FIELD as FIELD,
-    Level as Level,
     Schedule as Schedule,
     in_words as in_words,
     schedule_file as schedule_file,
@@ -46,8 +46,10 @@ from .starting import (
     break_even_file as break_even_file,
     write_break_even as write_break_even,
 )
+from .worth import Level as Level
 
 __all__ = [
+    "EVER",
     "FIELD",
     "FOLDED",
     "BreakEven",

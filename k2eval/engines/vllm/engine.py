@@ -162,14 +162,15 @@ class VllmEngine:
         on_cpu = is_cpu()
         self._device = "cpu" if on_cpu else "gpu"
         self._settings = defaults(self._model, on_cpu) | self._arguments
+        if self._speculative:
+            self._speculative, notes = schedule.resolved(
+                self._fingerprint, self._speculative, self._settings, self._version, on_cpu, self._demand
+            )
+            self._notes += notes
+            self._settings |= schedule.steps_ahead(self._speculative, self._settings, on_cpu)
         self._check_arguments()
         if on_cpu:
             check_kernels(self._model)
-        if self._speculative:
-            self._speculative, notes = schedule.resolved(
-                self._fingerprint, self._speculative, self._settings, self._version, on_cpu
-            )
-            self._notes += notes
         if self._demand and not on_cpu:
             fitted, note = starting.fitted(
                 self._demand, self._fingerprint, self._settings, self._speculative, self._version
@@ -347,9 +348,8 @@ class VllmEngine:
             )
         room = self._context - len(ids)
         started = time.perf_counter()
-        watch = None
-        if request.sampling.stop and self._reasoning.form.name != "none":
-            watch = StopWatch(self._reasoning.form, request.sampling.stop, prefill)
+        form, stop = self._reasoning.form, request.sampling.stop
+        watch = StopWatch(form, stop, prefill) if stop and form.name != "none" else None
         budget = self._prompts.budget(request.sampling)
         parameters = sampling_params(request, room, self._marks.skipped, budget, watched=watch is not None)
         written = await self._await_answer(request, ids, parameters, watch)
@@ -381,7 +381,7 @@ class VllmEngine:
             prompt["cache_salt"] = salt
         outputs = self.llm.generate(prompt, params, request_id)
         try:
-            written = await (watched(outputs, watch, self._decode) if watch else whole(outputs))
+            written = await (watched(outputs, watch, self._decode) if watch else whole(outputs, self._decode))
         except Exception as error:  # vLLM's own exceptions differ between versions
             if getattr(self.llm, "errored", False):
                 text = stopped_answering(error, self._vllm.log, self._vllm.log_start or 0)

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from k2eval.engines.measured import Load, Piece, Prompt
 from k2eval.engines.vllm.engine import VllmEngine
+from k2eval.engines.vllm.watching import up_to_stop
 from k2eval.errors import EngineError, EngineStopped
 from k2eval.records import Request, Sampling, SpeculativeCounts
 
@@ -111,8 +112,9 @@ class Probe:
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         answer = (await self._last(list(ids), params)).outputs[0]
-        likeliest = tuple(_ranked(entry, top) for entry in answer.logprobs or ())
-        return Continuation(tuple(answer.token_ids), answer.text, answer.finish_reason == "length", likeliest)
+        written = tuple(up_to_stop(answer.token_ids, answer.stop_reason, self.engine.tokenizer.decode))
+        likeliest = tuple(_ranked(entry, top) for entry in (answer.logprobs or ())[: len(written)])
+        return Continuation(written, answer.text, answer.finish_reason == "length", likeliest)
 
     async def score(
         self, prompt: Sequence[int], written: Sequence[int], *, top: int = 0

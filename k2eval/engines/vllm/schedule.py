@@ -12,11 +12,13 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from k2eval.engines.protocol import Demand
 from k2eval.engines.vllm import suffix
 from k2eval.engines.vllm.cpu_repair import EXTENSION
 from k2eval.engines.vllm.swapping import draft_fingerprint
+from k2eval.engines.vllm.worth import Level, gain_of
 from k2eval.errors import ConfigError
 from k2eval.records import Note, NoteKind, digest
 from k2eval.system import cores, private_folder, replacing
@@ -27,38 +29,42 @@ FIELD = "num_speculative_tokens_per_batch_size"
 _ALWAYS, _AUTO = "always", "auto"
 _CAUTIOUS = {"cpu": 8, "gpu": 16}
 """Running requests up to which an unmeasured draft is used; docs/measurements.md has 2.4 to 2.7 × at one."""
+_FEW = 4
+"""Requests of a run with an unmeasured draft, by `_CAUTIOUS`: most of its time is then spent where drafts gain."""
+_FREE = ("ngram", "suffix")
+"""Methods that cost nothing on the CPU while nothing is drafted: no draft model whose cache is kept up to date."""
 _UNNAMED = {"suffix": 24}
 """Drafted tokens at most, if the user names none: vLLM takes the depth of its suffix tree."""
+EVER = 1 << 20
+"""More requests than any engine runs at once."""
+_PLACES = 1024
+"""Requests that vLLM runs at once on a large GPU, if nothing else is set."""
 _RUNNER = "VLLM_USE_V2_MODEL_RUNNER"
+_AHEAD = "async_scheduling"
 
 Schedule = list[list[int]]
 """``[first, last, tokens]`` for each range of running requests."""
-
-
-class Level(NamedTuple):
-    """Speeds that were measured with a number of requests in flight."""
-
-    requests: int
-    plain: float
-    """Output tokens per second without speculation."""
-    drafted: dict[int, float]
-    """The same by the number of drafted tokens."""
 
 
 def is_scheduled(speculative: Mapping[str, Any] | None) -> bool:
     """Return whether speculation is to follow the load.
 
     Raises:
-        ConfigError: If ``when`` has another value than ``auto`` and ``always``.
+        ConfigError: If ``when`` is neither ``auto`` nor ``always`` nor a schedule.
     """
-    when = str((speculative or {}).get(WHEN, _ALWAYS))
-    if when not in (_ALWAYS, _AUTO):
-        raise ConfigError(f"speculative.{WHEN}: expected {_AUTO} or {_ALWAYS}, got {when!r:.50}.")
-    return when == _AUTO
+    when = (speculative or {}).get(WHEN, _ALWAYS)
+    if when in (_ALWAYS, _AUTO):
+        return bool(when == _AUTO)
+    if _schedule_in(when) is None:
+        raise ConfigError(
+            f"speculative.{WHEN}: expected {_AUTO}, {_ALWAYS} or a schedule such as [[1, 64, 3], [65, 1024, 0]], got "
+            f"{when!r:.50}."
+        )
+    return True
 
 
 def schedule_from(levels: Sequence[Level], gain: float = 1.02) -> Schedule:
-    """Return the schedule that measured speeds ask for: drafts where they gain, and none beyond.
+    """Return the schedule that measured speeds ask for: drafts where they gain, and none beyond what was measured.
 
     Between two levels the number of the higher one holds, since gains fall as requests grow.
 
@@ -69,24 +75,32 @@ def schedule_from(levels: Sequence[Level], gain: float = 1.02) -> Schedule:
     >>> few, more = Level(1, 50.0, {3: 120.0, 1: 90.0}), Level(16, 700.0, {3: 720.0, 1: 900.0})
     >>> many = Level(64, 1000.0, {3: 900.0})
     >>> schedule_from([few, more, many])
-    [[1, 1, 3], [2, 16, 1], [17, 64, 0]]
+    [[1, 1, 3], [2, 16, 1], [17, 1048576, 0]]
     """
     schedule: Schedule = []
     first = 1
     for level in sorted(levels):
-        tokens, speed = max(level.drafted.items(), key=lambda pair: pair[1], default=(0, 0.0))
-        best = tokens if speed >= gain * level.plain else 0
+        best = level.best(gain)
         if schedule and (schedule[-1][2] == best or not schedule[-1][2]):
             schedule[-1][1] = level.requests  # where drafts have ceased to pay they do not begin again
         else:
             schedule.append([first, level.requests, best])
         first = level.requests + 1
+    if schedule and not schedule[-1][2]:
+        schedule[-1][1] = EVER
+    elif schedule:
+        schedule.append([first, EVER, 0])
     return schedule
 
 
 def resolved(
-    fingerprint: str, speculative: Mapping[str, Any], settings: Mapping[str, Any], version: str, on_cpu: bool
-) -> tuple[dict[str, Any], list[Note]]:
+    fingerprint: str,
+    speculative: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    version: str,
+    on_cpu: bool,
+    demand: Demand | None = None,
+) -> tuple[dict[str, Any] | None, list[Note]]:
     """Return the ``speculative_config`` for vLLM, and what a reader must know of the schedule.
 
     Args:
@@ -95,6 +109,10 @@ def resolved(
         settings: Engine arguments of vLLM.
         version: Version of vLLM.
         on_cpu: Whether vLLM computes on the CPU.
+        demand: All that the engine will be asked; None if more may follow.
+
+    Returns:
+        None instead of a configuration if the run had better start without speculation.
 
     Raises:
         ConfigError: If this vLLM has no schedules, or one with these settings is known to be faulty.
@@ -103,24 +121,87 @@ def resolved(
     if not is_scheduled(speculative):
         return config, []
     _refuse(config, settings, version)
-    notes = []
+    tokens = int(config.get("num_speculative_tokens") or _UNNAMED.get(str(config.get("method")), 1))
+    schedule, origin = _schedule_in(speculative[WHEN]), "as set"
+    if schedule is None:
+        levels = read_levels(fingerprint, config, version, on_cpu)
+        schedule, origin = (
+            read_schedule(fingerprint, config, version, on_cpu),
+            "as k2eval speed --tune measured here",
+        )
+        reason = _against(schedule, levels, demand, config, settings, on_cpu)
+        if reason:
+            return None, [Note(kind=NoteKind.ENGINE, text=f"no speculation in this start: {reason}")]
+    if schedule is None:
+        schedule, origin = _cautious(tokens, on_cpu), "not measured here, see k2eval speed --tune"
+    config[FIELD] = schedule
+    config["num_speculative_tokens"] = max(tokens, *(entry[2] for entry in schedule))
+    texts = [f"drafts {in_words(schedule)} ({origin})"]
     if not on_cpu and os.environ.get(_RUNNER) == "1":  # vllm-project/vllm#57053
         raise ConfigError(
             f"{WHEN}={_AUTO}: vLLM's second model runner ignores schedules of speculation. Leave {_RUNNER} unset."
         )
     if not on_cpu and not os.environ.get(_RUNNER):
         os.environ[_RUNNER] = "0"
-        notes.append("vLLM's second model runner ignores schedules of speculation, so the first one is used")
-    tokens = int(config.get("num_speculative_tokens") or _UNNAMED.get(str(config.get("method")), 1))
-    measured = read_schedule(fingerprint, config, version, on_cpu)
-    schedule = measured or _cautious(tokens, on_cpu)
-    config[FIELD] = schedule
-    config["num_speculative_tokens"] = max(tokens, *(entry[2] for entry in schedule))
-    origin = (
-        "as k2eval speed --tune measured here" if measured else "not measured here, see k2eval speed --tune"
-    )
-    notes.insert(0, f"drafts {in_words(schedule)} ({origin})")
-    return config, [Note(kind=NoteKind.ENGINE, text=text) for text in notes]
+        texts.append("vLLM's second model runner ignores schedules of speculation, so the first one is used")
+    return config, [Note(kind=NoteKind.ENGINE, text=text) for text in texts]
+
+
+def _against(
+    schedule: Schedule | None,
+    levels: Sequence[Level],
+    demand: Demand | None,
+    config: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    on_cpu: bool,
+) -> str | None:
+    """Return why a run had better start without speculation; None if it is worth its cost, or nobody knows."""
+    if schedule is not None and not any(entry[2] for entry in schedule):
+        return "drafts gain at no number of running requests, as k2eval speed --tune measured here"
+    if demand is None:
+        return None
+    requests = demand.requests
+    if schedule is None:
+        few = _FEW * _CAUTIOUS["cpu" if on_cpu else "gpu"]
+        is_free = on_cpu and config.get("method") in _FREE
+        unmeasured = (
+            f"{requests:,} requests are to be answered, more than {few}, and whether drafts pay was not measured here. "
+            "k2eval speed --tune measures it"
+        )
+        return None if is_free or requests <= few else unmeasured
+    gain = gain_of(requests, int(settings.get("max_num_seqs") or _PLACES), levels, schedule)
+    if gain is None or gain >= 1:
+        return None
+    return f"by k2eval speed --tune, {requests:,} requests would take {1 / gain:.2f} × the time with it"
+
+
+def steps_ahead(
+    speculative: Mapping[str, Any] | None, settings: Mapping[str, Any], on_cpu: bool
+) -> dict[str, Any]:
+    """Return the engine argument by which vLLM prepares a step beside the one before, where it leaves that off.
+
+    VLLM 0.25 leaves it off with draft models, though it can do it (vllm-project/vllm#48341). At the 32B shape on an
+    H200 with 256 requests and no drafts that costs a fifth of the speed.
+
+    Args:
+        speculative: vLLM's ``speculative_config``.
+        settings: Engine arguments of vLLM; what the user has set is left as it is.
+        on_cpu: Whether vLLM computes on the CPU, where no step is prepared ahead.
+
+    >>> steps_ahead({"method": "draft_model"}, {}, on_cpu=False)
+    {'async_scheduling': True}
+    """
+    unlike = ("distributed_executor_backend", "pipeline_parallel_size", "data_parallel_size")
+    if (
+        on_cpu
+        or not speculative
+        or speculative.get("method") != "draft_model"
+        or speculative.get("disable_padded_drafter_batch")
+        or settings.get(_AHEAD) is not None
+        or any(settings.get(name) not in (None, 1) for name in unlike)
+    ):
+        return {}
+    return {_AHEAD: True}
 
 
 def notes_on(config: Any, on_cpu: bool) -> list[Note]:
@@ -144,7 +225,7 @@ def notes_on(config: Any, on_cpu: bool) -> list[Note]:
 
 def _cautious(tokens: int, on_cpu: bool) -> Schedule:
     last = _CAUTIOUS["cpu" if on_cpu else "gpu"]
-    return [[1, last, tokens], [last + 1, 1 << 20, 0]]
+    return [[1, last, tokens], [last + 1, EVER, 0]]
 
 
 def in_words(schedule: Schedule) -> str:
@@ -236,22 +317,45 @@ def device_name(on_cpu: bool) -> str:
 
 def read_schedule(fingerprint: str, config: Mapping[str, Any], version: str, on_cpu: bool) -> Schedule | None:
     """Return the schedule that was measured; None if none was, or the file is no schedule."""
+    return _schedule_in(_measured(fingerprint, config, version, on_cpu).get("schedule"))
+
+
+def read_levels(fingerprint: str, config: Mapping[str, Any], version: str, on_cpu: bool) -> list[Level]:
+    """Return the speeds that were measured; empty if none were, or the file holds something else."""
+    try:
+        return [
+            Level(
+                int(entry["requests"]),
+                float(entry["plain"]),
+                {int(tokens): float(speed) for tokens, speed in entry["drafted"].items()},
+            )
+            for entry in _measured(fingerprint, config, version, on_cpu).get("measured", ())
+            if entry["requests"] > 0 and min(entry["plain"], *entry["drafted"].values()) > 0
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def _measured(fingerprint: str, config: Mapping[str, Any], version: str, on_cpu: bool) -> dict[str, Any]:
     try:
         content = json.loads(schedule_file(fingerprint, config, version, on_cpu).read_bytes())
-        schedule = [[int(number) for number in entry] for entry in content["schedule"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _schedule_in(content: object) -> Schedule | None:
+    """Return a schedule as it is written; None for anything else. Ranges follow each other from 1 on."""
+    try:
+        schedule = [[int(number) for number in entry] for entry in content]  # type: ignore[attr-defined]
+    except (ValueError, TypeError):
         return None
-    return schedule if _is_whole(schedule) else None
-
-
-def _is_whole(schedule: Schedule) -> bool:
-    """Tell whether ranges follow each other from 1 on, as vLLM wants them."""
     after = 0
     for entry in schedule:
         if len(entry) != 3 or entry[0] != after + 1 or entry[1] < entry[0] or not 0 <= entry[2] <= 64:
-            return False
+            return None
         after = entry[1]
-    return bool(schedule)
+    return schedule or None
 
 
 def write_schedule(path: Path, levels: Sequence[Level], names: Mapping[str, str]) -> Schedule:

@@ -55,15 +55,41 @@ async def watched(outputs: AsyncGenerator[Any, None], watch: StopWatch, decode: 
     return Written(text, token_ids, output.outputs[0].finish_reason if output else None, output)
 
 
-async def whole(outputs: AsyncGenerator[Any, None]) -> Written:
-    """Return an answer that vLLM gives as a whole."""
+async def whole(outputs: AsyncGenerator[Any, None], decode: Decode) -> Written:
+    """Return an answer that vLLM gives as a whole.
+
+    Args:
+        outputs: Outputs of vLLM for one request.
+        decode: Turns token ids into text.
+    """
     last = None
     async for output in outputs:
         last = output
     if last is None:
         return Written("", (), None, None)
     completion = last.outputs[0]
-    return Written(completion.text, completion.token_ids, completion.finish_reason, last)
+    token_ids = up_to_stop(completion.token_ids, completion.stop_reason, decode)
+    return Written(completion.text, token_ids, completion.finish_reason, last)
+
+
+def up_to_stop(token_ids: Sequence[int], stop: str | int | None, decode: Decode) -> Sequence[int]:
+    """Leave out the tokens behind a stop string, which vLLM before 0.32 keeps if it speculated them.
+
+    Args:
+        token_ids: Tokens of an answer.
+        stop: The stop string that ended it, if one did, or the token.
+        decode: Turns token ids into text.
+
+    >>> up_to_stop([104, 105, 33, 63, 63], "!", lambda ids: "".join(map(chr, ids)))
+    [104, 105, 33]
+    """
+    count = len(token_ids)
+    if isinstance(stop, str) and stop:
+        # A token has at least one byte, so no window is too short for the stop string.
+        window = len(stop.encode()) + 1
+        while count > 1 and stop in decode(token_ids[max(0, count - 1 - window) : count - 1]):
+            count -= 1
+    return token_ids if count == len(token_ids) else token_ids[:count]
 
 
 def tokens_before(token_ids: Sequence[int], surplus: int, decode: Decode) -> int:

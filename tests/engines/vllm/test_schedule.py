@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from k2eval.config.speculative import parse
+from k2eval.engines.protocol import Demand
 from k2eval.engines.vllm.schedule import (
+    EVER,
     FIELD,
-    Level,
     Schedule,
     is_scheduled,
     notes_on,
@@ -16,8 +17,10 @@ from k2eval.engines.vllm.schedule import (
     resolved,
     schedule_file,
     schedule_from,
+    steps_ahead,
     write_schedule,
 )
+from k2eval.engines.vllm.worth import Level
 from k2eval.errors import ConfigError
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # vLLM's own, while it is imported
@@ -42,20 +45,27 @@ def test_only_auto_follows_the_load(when: dict[str, str], expected: bool) -> Non
     assert is_scheduled(when) is expected
 
 
+def test_a_schedule_of_the_user_is_used_as_it_is() -> None:
+    given = {**AUTO, "when": [[1, 4, 2], [5, 9, 0]]}
+    config, [note] = resolved("f", given, {}, "0.32.0", on_cpu=True, demand=Demand(10_000, 1.0, ""))
+    assert config is not None and config[FIELD] == [[1, 4, 2], [5, 9, 0]]
+    assert note.text.endswith("(as set)")
+
+
 def test_another_word_is_refused() -> None:
     with pytest.raises(ConfigError, match="expected when=auto"):
         parse("ngram,when=never")
-    with pytest.raises(ConfigError, match="expected auto or always, got 'often'"):
+    with pytest.raises(ConfigError, match=r"expected auto, always or a schedule .*, got 'often'"):
         is_scheduled({"when": "often"})
 
 
 @pytest.mark.parametrize(
     ("speeds", "expected"),
     [
-        ([(1, 50, 120), (64, 900, 1000), (256, 3000, 2900)], [[1, 64, 3], [65, 256, 0]]),
-        ([(1, 50, 49), (64, 900, 1000)], [[1, 64, 0]]),
-        ([(1, 50, 50.5), (16, 70, 70)], [[1, 16, 0]]),
-        ([(16, 700, 900), (1, 50, 99)], [[1, 16, 3]]),
+        ([(1, 50, 120), (64, 900, 1000), (256, 3000, 2900)], [[1, 64, 3], [65, EVER, 0]]),
+        ([(1, 50, 49), (64, 900, 1000)], [[1, EVER, 0]]),
+        ([(1, 50, 50.5), (16, 70, 70)], [[1, EVER, 0]]),
+        ([(16, 700, 900), (1, 50, 99)], [[1, 16, 3], [17, EVER, 0]]),
     ],
 )
 def test_a_schedule_drafts_where_that_was_faster(
@@ -68,14 +78,71 @@ def test_a_schedule_drafts_where_that_was_faster(
 
 def test_without_a_measurement_few_requests_have_drafts() -> None:
     config, [note] = resolved("f", AUTO, {}, "0.32.0", on_cpu=True)
-    assert config == {"method": "ngram", "num_speculative_tokens": 4, FIELD: [[1, 8, 4], [9, 1 << 20, 0]]}
+    assert config == {"method": "ngram", "num_speculative_tokens": 4, FIELD: [[1, 8, 4], [9, EVER, 0]]}
     assert note.text.startswith("drafts 4 tokens for 1 to 8 running requests, none for more (not measured")
+
+
+NANO = Path(__file__).resolve().parents[3] / "models" / "nano"
+DRAFT = {**AUTO, "method": "draft_model", "model": str(NANO / "draft")}
+
+
+@pytest.mark.parametrize(
+    ("setting", "requests", "starts"),
+    [(DRAFT, 32, True), (DRAFT, 33, False), (DRAFT, None, True), (AUTO, 10_000, True)],
+)
+def test_an_unmeasured_draft_is_started_for_few_requests_alone(
+    setting: dict[str, Any], requests: int | None, starts: bool
+) -> None:
+    """Under a schedule a draft model costs speed also while it drafts nothing."""
+    demand = None if requests is None else Demand(requests, 1.0, "")
+    config, notes = resolved("f", setting, {}, "0.32.0", on_cpu=True, demand=demand)
+    assert (config is not None) is starts
+    assert starts or "33 requests are to be answered, more than 32" in notes[0].text
+
+
+FASTER_ALONE = [Level(1, 50.0, {0: 50.0, 4: 100.0}), Level(8, 400.0, {0: 300.0, 4: 200.0})]
+
+
+@pytest.mark.parametrize(
+    ("requests", "starts"), [(2, True), (10_000, False)], ids=["mostly tail", "mostly many at once"]
+)
+def test_a_run_that_a_measured_schedule_would_slow_down_starts_without(requests: int, starts: bool) -> None:
+    write_schedule(schedule_file("f", AUTO, "0.32.0", True), FASTER_ALONE, {})
+    demand = Demand(requests, 1.0, "")
+    config, [note] = resolved("f", AUTO, {}, "0.32.0", on_cpu=True, demand=demand)
+    assert (config is not None) is starts
+    assert starts or "10,000 requests would take 1.33 × the time with it" in note.text
+
+
+def test_drafts_that_gain_nowhere_are_not_started() -> None:
+    write_schedule(schedule_file("f", AUTO, "0.32.0", True), [Level(1, 50.0, {0: 49.0, 4: 40.0})], {})
+    config, [note] = resolved("f", AUTO, {}, "0.32.0", on_cpu=True)
+    assert config is None
+    assert "gain at no number of running requests" in note.text
+
+
+@pytest.mark.parametrize(
+    ("config", "settings", "ahead"),
+    [
+        ({"method": "draft_model"}, {}, True),
+        ({"method": "draft_model"}, {"async_scheduling": False}, False),
+        ({"method": "draft_model"}, {"pipeline_parallel_size": 2}, False),
+        ({"method": "draft_model", "disable_padded_drafter_batch": True}, {}, False),
+        ({"method": "ngram"}, {}, False),
+        (None, {}, False),
+    ],
+)
+def test_steps_are_prepared_ahead_where_vllm_can(
+    config: dict[str, Any] | None, settings: dict[str, Any], ahead: bool
+) -> None:
+    assert bool(steps_ahead(config, settings, on_cpu=False)) is ahead
+    assert not steps_ahead(config, settings, on_cpu=True)
 
 
 def test_a_measured_schedule_is_used_for_these_checkpoints_alone() -> None:
     write_schedule(schedule_file("f", AUTO, "0.32.0", True), [Level(2, 10.0, {4: 30.0})], {"model": "m"})
     config, [note] = resolved("f", AUTO, {}, "0.32.0", on_cpu=True)
-    assert config[FIELD] == [[1, 2, 4]]
+    assert config is not None and config[FIELD] == [[1, 2, 4], [3, EVER, 0]]
     assert "measured here" in note.text
     assert read_schedule("other", AUTO, "0.32.0", True) is None
     assert read_schedule("f", {**AUTO, "num_speculative_tokens": 5}, "0.32.0", True) is None

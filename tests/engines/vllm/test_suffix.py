@@ -51,7 +51,7 @@ def test_vllm_tells_its_drafter_the_number() -> None:
 
 
 def resolve(settings: dict[str, Any], form: str = "suffix,tokens=8,when=auto") -> dict[str, Any]:
-    return schedule.resolved("f", parse(form) or {}, settings, "0.32.0", on_cpu=True)[0]
+    return schedule.resolved("f", parse(form) or {}, settings, "0.32.0", on_cpu=True)[0] or {}
 
 
 def test_a_schedule_without_a_number_ends_at_the_depth_of_the_tree() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from k2eval.engines.vllm.watching import Marks, Written, tokens_before, watched, whole
+from k2eval.engines.vllm.watching import Marks, Written, tokens_before, up_to_stop, watched, whole
 from k2eval.reasoning import StopWatch, format_named
 from k2eval.records import ReasoningFormat
 from tests.models.families import write
@@ -95,7 +95,7 @@ async def test_nothing_is_made_of_no_output() -> None:
         return
         yield
 
-    assert (await whole(outputs())).finish_reason is None
+    assert (await whole(outputs(), decode)).finish_reason is None
     assert (await watched(outputs(), StopWatch(format_named("think"), ()), decode)).finish_reason is None
 
 
@@ -124,3 +124,15 @@ def test_special_tokens_are_kept_if_they_mark_the_reasoning(name: str, form: str
 def test_the_token_that_ended_an_answer_is_no_part_of_its_text(last: int, text: str) -> None:
     marks = Marks(skipped=False, ends={2: "<|end|>"})
     assert marks.without_end(Written("4<|end|>", [1, last], "stop", None)) == text
+
+
+@pytest.mark.parametrize("behind", [[], ["x "], ["\n", "é", "x "]])
+def test_tokens_that_were_speculated_behind_a_stop_string_do_not_count(behind: list[str]) -> None:
+    tokens = ["<answer>", "4", "</ans", "wer>"]
+    ids = [WORDS.index(token) for token in (*tokens, *behind)]
+    assert up_to_stop(ids, "</answer>", decode) == ids[:4]
+
+
+@pytest.mark.parametrize("stop", [None, 7, ""])
+def test_without_a_stop_string_all_tokens_count(stop: str | int | None) -> None:
+    assert up_to_stop([5, 3], stop, decode) == [5, 3]
