@@ -1,6 +1,6 @@
 """Simulate a run on 1 to 64 replicas in several orders of its samples, and compare the wall times.
 
-    python -m benchmarks.schedule [--places 256] [--recipe k2] [--recorded leaderboards/nano/rl-plain] [--within 0.2]
+    python -m benchmarks.schedule [--places 32] [--recipe k2] [--recorded leaderboards/nano/rl-plain] [--within 0.2]
         [--speculation 2]
 
 k2eval's own `Order` decides, with the simulation's clock. A replica runs up to ``--places`` requests at once. Its
@@ -328,7 +328,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--replicas", default="1,2,4,8,16,32,64")
-    parser.add_argument("--places", type=int, default=256, help="Requests at once on a replica.")
+    parser.add_argument(
+        "--places",
+        type=int,
+        default=1024,
+        help="Requests at once on a replica; on a large GPU vLLM has 1,024.",
+    )
     parser.add_argument(
         "--ahead", type=int, default=0, help="Samples handed out beyond the places of each replica."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -14,6 +15,11 @@ from k2eval.run.plan import Assignment
 
 _SHARE = 8
 """All are looked at again after an eighth as many answers as there were so far, or as a look takes steps."""
+_GOLDEN = (math.sqrt(5) - 1) / 2
+"""Share of the questions by which each repeat of all begins further on, as long as their lengths seem equal.
+
+Replicas take samples in turn. If all repeats were in one order, a replica could get every repeat of the same questions.
+"""
 
 
 @dataclass(slots=True)
@@ -30,8 +36,8 @@ class _Row:
     version: int = 0
 
 
-Rank = tuple[bool, float, int, int, int]
-"""A place in the heap: whether the question is known, minus its length, samples started, number, version."""
+Rank = tuple[bool, float, int, int, int, int]
+"""A place in the heap: whether the question is known, minus its length, samples started, turn, number, version."""
 
 
 class Order:
@@ -139,7 +145,9 @@ class Order:
             heapq.heappush(self._heap, self._rank(row))
 
     def _rank(self, row: _Row) -> Rank:
-        return (row.is_known, -self._lengths.expect(row.key), row.started, row.number, row.version)
+        count = len(self._by_number)
+        turn = (row.number + int(count * (row.started * _GOLDEN % 1))) % count
+        return (row.is_known, -self._lengths.expect(row.key), row.started, turn, row.number, row.version)
 
     def _look(self) -> None:
         """Rank all questions again: the lengths of tasks change, and samples that are being made grow longer."""

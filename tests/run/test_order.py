@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,13 +62,21 @@ def name(assignment: Assignment) -> str:
     return f"{assignment.question.id}{assignment.repeat_index}"
 
 
-def test_without_knowledge_the_repeats_come_in_turn_as_given() -> None:
-    assert drained(Order(assignments({"t": "abc"}))) == ["a0", "b0", "c0", "a1", "b1", "c1"]
+def test_without_knowledge_the_repeats_come_in_turn_each_from_another_question_on() -> None:
+    assert drained(Order(assignments({"t": "abc"}))) == ["a0", "b0", "c0", "c1", "a1", "b1"]
+
+
+@pytest.mark.parametrize("replicas", [2, 4, 8])
+def test_no_replica_gets_most_repeats_of_a_question_if_replicas_take_turns(replicas: int) -> None:
+    """Else the one with the long questions ends last; 64 questions are a multiple of each number."""
+    order = Order(assignments({"t": [f"{number}-" for number in range(64)]}, repeats=16))
+    repeats = Counter((order.pop().question.id, turn % replicas) for turn in range(len(order)))
+    assert max(repeats.values()) <= 2 * 16 / replicas
 
 
 def test_first_repeats_of_a_task_with_a_higher_limit_come_first() -> None:
     work = assignments({"short": "a", "long": "bc"}, limits={"short": 100, "long": 1000})
-    assert drained(Order(work)) == ["b0", "c0", "a0", "b1", "c1", "a1"]
+    assert drained(Order(work)) == ["b0", "c0", "a0", "c1", "b1", "a1"]
 
 
 def test_the_steps_of_a_question_count_before_anything_is_known() -> None:
