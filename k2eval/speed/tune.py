@@ -9,12 +9,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from k2eval.config import WHEN, RunConfig, is_scheduled
+from k2eval.config import WHEN, RunConfig, schedule_in
 from k2eval.engines import Load, pinned_draft
 from k2eval.engines.vllm import (
     EVER,
     Level,
     VllmEngine,
+    check_checkpoints,
     in_words,
     is_cpu,
     refuse_schedule,
@@ -48,7 +49,7 @@ def tune_command(options: SpeedOptions) -> int:
     speculative = pinned_draft(config.speculative) or {}  # as a run names it
     base = {key: value for key, value in speculative.items() if key != WHEN}
     # All that can be refused is refused before anything is measured.
-    is_scheduled({**base, WHEN: [[1, EVER, tokens[0]]]})
+    check_checkpoints(config.model, base, config.engine.arguments)
     refuse_schedule(base, config.engine.arguments, vllm_version())
     measured: dict[int | None, list[Figures]] = {}
     for number in (None, 0, *tokens):
@@ -101,6 +102,10 @@ def _tokens(config: RunConfig) -> list[int]:
         raise ConfigError(
             "Expected speculation of vLLM in this process to tune, with its number of tokens, such as --speculative "
             f"draft=PATH,tokens=3; got {config.speculative} with the {config.engine.kind} engine."
+        )
+    if schedule_in([[1, EVER, tokens]]) is None:
+        raise ConfigError(
+            f"Expected a number of tokens that a schedule may ask for, 1 to 64, got {tokens}. Give fewer tokens."
         )
     return sorted({tokens, math.ceil(tokens / 2)}, reverse=True)
 

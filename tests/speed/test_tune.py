@@ -102,8 +102,9 @@ def test_failed_requests_leave_no_schedule_behind(measured: list[str], tmp_path:
 @pytest.mark.parametrize(
     ("speculative", "levels", "says"),
     [
-        ({"method": "mtp", "num_speculative_tokens": 1}, LEVELS[:1], "many times slower"),
-        ({**NGRAM, "num_speculative_tokens": 65}, LEVELS[:1], "draft 64 tokens at most"),
+        ({"method": "medusa", "model": "m", "num_speculative_tokens": 1}, LEVELS[:1], "no medusa head at m"),
+        ({**NGRAM, "num_speculative_tokens_per_batch_size": [[1, 2, 3]]}, LEVELS[:1], "got both"),
+        ({**NGRAM, "num_speculative_tokens": 65}, LEVELS[:1], "1 to 64, got 65"),
         (NGRAM, LEVELS, "Expected at least as many requests as are to be in flight, got 2 for 16 at a time"),
     ],
 )

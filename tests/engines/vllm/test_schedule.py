@@ -8,6 +8,7 @@ import pytest
 
 from k2eval.config import Schedule, is_scheduled, parse
 from k2eval.engines.protocol import Demand
+from k2eval.engines.vllm.engine import VllmEngine
 from k2eval.engines.vllm.schedule import (
     EVER,
     FIELD,
@@ -247,3 +248,15 @@ def test_steps_that_wait_for_each_other_are_noted_with_what_vllm_takes(method: s
 )
 def test_nothing_is_noted_where_steps_do_not_wait_or_never_could(config: Any, on_cpu: bool) -> None:
     assert notes_on(config, on_cpu) == []
+
+
+def test_a_checkpoint_that_starts_without_its_draft_still_has_it_for_the_next_checkpoint() -> None:
+    first, second = (VllmEngine(str(NANO / "rl"), {}, DRAFT) for _ in range(2))
+    version = first.info.engine.split()[1]
+    file = schedule_file(first.info.fingerprint, DRAFT, version, True)
+    write_schedule(file, [Level(1, 50.0, {0: 49.0, 4: 40.0})], {})
+    first.describe()
+    first._settle()  # as it does when it looks at a running engine that it cannot take over
+    first.describe()
+    assert "speculative_config" not in first.info.settings
+    assert second.unlike(first) is None
