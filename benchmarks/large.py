@@ -12,7 +12,8 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.expand import SHAPES, Expansion, Shape
-from k2eval.engines.vllm import FIELD, Probe, Schedule, VllmEngine
+from k2eval.config import Schedule
+from k2eval.engines.vllm import FIELD, Probe, VllmEngine
 
 DATA_SHEET = {"H100": 3.35e12, "H200": 4.8e12}
 """Bytes/s that a card's memory can read, by its maker's word."""

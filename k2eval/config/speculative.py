@@ -25,6 +25,52 @@ SHORT_NAMES = {
     "sample": "draft_sample_method",
 }  # fmt: skip
 OFF = ("off", "none", "no")
+WHEN = "when"
+"""The setting of ours; vLLM does not know it."""
+ALWAYS, AUTO = "always", "auto"
+_MOST = 64
+"""Tokens that a schedule asks for at most."""
+Schedule = list[list[int]]
+"""``[first, last, tokens]`` for each range of running requests."""
+
+
+def schedule_in(content: object) -> Schedule | None:
+    """Return a schedule as it is written; None for anything else. Ranges follow each other from 1 on.
+
+    >>> schedule_in([[1, 64, 3], [65, 1024, 0]])
+    [[1, 64, 3], [65, 1024, 0]]
+    >>> schedule_in([[1, 64, 3], [66, 1024, 0]]) is None
+    True
+    """
+    if not isinstance(content, (list, tuple)) or not content:
+        return None
+    after = 0
+    for entry in content:
+        if not isinstance(entry, (list, tuple)) or [type(number) for number in entry] != [int] * 3:
+            return None
+        first, last, tokens = entry
+        if first != after + 1 or last < first or not 0 <= tokens <= _MOST:
+            return None
+        after = last
+    return [list(entry) for entry in content]
+
+
+def is_scheduled(speculative: Mapping[str, Any] | None) -> bool:
+    """Return whether speculation is to follow the load.
+
+    Raises:
+        ConfigError: If ``when`` is neither ``auto`` nor ``always`` nor a schedule.
+    """
+    when = (speculative or {}).get(WHEN, ALWAYS)
+    if when in (ALWAYS, AUTO):
+        return bool(when == AUTO)
+    if schedule_in(when) is None:
+        raise ConfigError(
+            f"speculative.{WHEN}: expected {AUTO}, {ALWAYS} or a schedule such as [[1, 64, 3], [65, 1024, 0]], got "
+            f"{when!r:.100}. That schedule drafts 3 tokens while 1 to 64 requests run, and none while 65 or more run. "
+            f"Give whole numbers, begin at 1, begin each range behind the one before, and draft {_MOST} tokens at most."
+        )
+    return True
 
 
 def parse(setting: str | Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -36,10 +82,12 @@ def parse(setting: str | Mapping[str, Any] | None) -> dict[str, Any] | None:
     {'method': 'draft_model', 'model': 'models/nano/draft', 'num_speculative_tokens': 3}
     >>> parse("off") is None
     True
+    >>> parse("ngram,when=[[1,64,3],[65,1024,0]]")["when"]
+    [[1, 64, 3], [65, 1024, 0]]
 
     Args:
         setting: ``METHOD[=PATH][,KEY=VALUE …]``, where KEY is ``tokens``, ``max``, ``min``, ``sample``, ``when`` or
-            any of vLLM's own; or a mapping in vLLM's words.
+            any of vLLM's own; or a mapping in vLLM's words. A value in brackets may hold commas.
 
     Raises:
         ConfigError: If the form cannot be understood.
@@ -52,7 +100,8 @@ def parse(setting: str | Mapping[str, Any] | None) -> dict[str, Any] | None:
         raise ConfigError(
             f"speculative: expected a text or a mapping, got {setting!r:.100}. Expected {FORMS}."
         )
-    head, *rest = (part.strip() for part in setting.split(","))
+    head, _, words = setting.strip().partition(",")
+    head, rest = head.strip(), _parts(words) if words else []
     name, _, path = head.partition("=")
     if name not in _METHODS:
         raise ConfigError(
@@ -81,8 +130,24 @@ def parse(setting: str | Mapping[str, Any] | None) -> dict[str, Any] | None:
             raise ConfigError(
                 f"--speculative {setting}: expected a value in YAML after {key}=, got {value!r:.100} ({words:.200})."
             ) from error
-    if config.get("when", "always") not in ("always", "auto"):
-        raise ConfigError(
-            f"--speculative {setting}: expected when=auto, which drafts only while few requests run, or when=always."
-        )
+    try:
+        is_scheduled(config)
+    except ConfigError as error:
+        raise ConfigError(f"--speculative {setting}: {error}") from error
     return config
+
+
+def _parts(words: str) -> list[str]:
+    """Split at commas, but not at those within brackets.
+
+    >>> _parts("tokens=3,when=[[1, 64, 3], [65, 1024, 0]]")
+    ['tokens=3', 'when=[[1, 64, 3], [65, 1024, 0]]']
+    """
+    parts, depth = [""], 0
+    for letter in words:
+        depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]

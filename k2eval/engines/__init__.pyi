@@ -16,6 +16,7 @@ from .hub import (
     hub_fingerprints as hub_fingerprints,
     pinned as pinned,
     pinned_config as pinned_config,
+    pinned_draft as pinned_draft,
 )
 from .measured import (
     Load as Load,
@@ -82,6 +83,7 @@ __all__ = [
     "open_engines",
     "pinned",
     "pinned_config",
+    "pinned_draft",
     "server_fields",
     "turn_end",
     "weight_bytes",

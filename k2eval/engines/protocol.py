@@ -84,7 +84,7 @@ class Demand(NamedTuple):
     """All that an engine will be asked before it ends."""
 
     requests: int
-    """Most requests in flight at any time."""
+    """All requests, and so the most that can be in flight at any time."""
     tokens: float
     """Output tokens of all requests together."""
     basis: str

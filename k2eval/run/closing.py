@@ -16,9 +16,10 @@ def closing_words(run: RunRecord) -> list[str]:
         )
     if run.speculative:
         lines += _of_speculation(run.speculative)
-    if run.engine.settings.get("speculative_config"):
-        if not run.speculative:
-            lines.append("Speculation: nothing was drafted.")
+    speculates = bool(run.engine.settings.get("speculative_config"))
+    if speculates and not run.speculative:
+        lines.append("Speculation: nothing was drafted.")
+    if speculates or (run.speculative and not run.reproducible):  # perhaps in an earlier start alone
         lines.append(
             "Speculation: the same seeds need not give the same samples again (reproducible: false in run.json)."
         )

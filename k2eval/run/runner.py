@@ -225,6 +225,8 @@ class _Start:
         self.run = run
         self.session = Session()
         self._before = run
+        # A start that was killed may have answered more than its session says.
+        self._is_first = not journal.generation_count and not any(each.generated for each in run.sessions)
         self._work = work
         self._engines = engines
 
@@ -266,8 +268,7 @@ class _Start:
                 "machine": machine_record(info),
                 "engine": engine,
                 "reasoning": self._engines.reasoning,
-                "reproducible": self._engines.honour_seeds
-                and (self.run.reproducible or not any(session.generated for session in self.run.sessions)),
+                "reproducible": self._engines.honour_seeds and (self.run.reproducible or self._is_first),
             }
         )
 

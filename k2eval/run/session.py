@@ -141,14 +141,15 @@ def total_speculation(sessions: Iterable[SessionRecord]) -> RunSpeculation | Non
     whole: SpeculativeCounts | None = None
     generated = counted = 0
     for session in sessions:
-        generated += session.generated
-        counted += session.generations_with_speculation
         requests: SpeculativeCounts | None = None
         for task, counts in session.speculative.items():
             tasks[task] = add_counts(tasks.get(task), counts)
             requests = add_counts(requests, counts)
         own = session.engine_speculative or requests
-        whole = add_counts(whole, own) if own else whole
+        if own:  # else its engine did not speculate, as with when=auto a start may decide
+            whole = add_counts(whole, own)
+            generated += session.generated
+            counted += session.generations_with_speculation
     if whole is None:
         return None
     return RunSpeculation(

@@ -103,6 +103,10 @@ async def check(
 
     arguments = config.engine.arguments
     async with Probe(VllmEngine(config.model, arguments, config.speculative, log)) as probe:
+        info = probe.engine.info
+        if "speculative_config" not in info.settings:
+            words = "; ".join(note.text for note in info.notes)
+            raise ConfigError(f"Nothing to check, since vLLM started without speculation: {words}.")
         speculative = await _answer(probe, prompted, samples, config.seed)
     # vLLM needs the first engine's memory back before the second one asks for it.
     await asyncio.sleep(1.0)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from k2eval.config.run import load_config
-from k2eval.config.speculative import parse
+from k2eval.config.speculative import is_scheduled, parse
 from k2eval.errors import ConfigError
 
 
@@ -35,6 +35,30 @@ from k2eval.errors import ConfigError
 )
 def test_short_forms(short: str, expected: dict[str, Any]) -> None:
     assert parse(short) == expected
+
+
+@pytest.mark.parametrize(
+    "order", ["ngram,tokens=5,when=[[1, 64,3],[65,1024,0]]", "ngram,when=[[1,64,3],[65,1024,0]],tokens=5"]
+)
+def test_a_schedule_may_be_written_in_brackets(order: str) -> None:
+    assert parse(order) == {
+        "method": "ngram",
+        "num_speculative_tokens": 5,
+        "when": [[1, 64, 3], [65, 1024, 0]],
+    }
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "often", None, True, 1, {}, [], [1, 64, 3], [[1, 64]], [[2, 4, 1]], [[1, 4, 1], [6, 8, 0]], [[1, 4, -1]],
+        [[4, 1, 1]], [[1, 4, 65]], [[1, 64.5, 3]], [[1, float("inf"), 3]], [[1, float("nan"), 3]], ["119"],
+        [["1", "64", "3"]], [[1, 64, True]],
+    ],
+)  # fmt: skip
+def test_another_schedule_is_refused_with_an_example(when: Any) -> None:
+    with pytest.raises(ConfigError, match=r"expected auto, always or a schedule such as \[\[1, 64, 3\]"):
+        is_scheduled({"when": when})
 
 
 @pytest.mark.parametrize("off", [None, "", "off", "none", {}])

@@ -33,6 +33,11 @@ def test_closing_words_tell_cache_acceptance_and_seeds() -> None:
     assert "reproducible: false" in text
 
 
+def test_speculation_of_an_earlier_start_is_told_with_its_consequence() -> None:
+    session = session_record(speculative={"a": SOME})
+    assert "reproducible: false" in words(session, reproducible=False)[-1]
+
+
 def test_generations_that_were_not_counted_are_told() -> None:
     session = session_record(generated=20, generations_with_speculation=19, speculative={"a": SOME})
     assert any("(19 of 20 generations; vLLM" in line for line in words(session))

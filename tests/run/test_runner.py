@@ -316,3 +316,23 @@ async def test_a_format_that_is_set_and_that_no_answer_shows_is_noted(
     assert [note.text.partition(":")[0] for note in notes] == [
         f"none of 12 answers shows a mark of the reasoning format {setting}, which is set"
     ] * is_noted
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["in order", "killed before its session was written"])
+async def test_answers_of_an_earlier_start_that_did_not_honour_seeds_stay_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    """Speculation with when=auto is decided anew in each start."""
+    with monkeypatch.context() as patch:
+        honest = ScriptedEngine.info.fget  # type: ignore[attr-defined]
+        patch.setattr(
+            ScriptedEngine,
+            "info",
+            property(lambda engine: honest(engine).model_copy(update={"honours_seeds": False})),
+        )
+        await carry_out(config(tmp_path / "run", limit=1))
+    if not told:
+        path = tmp_path / "run" / "run.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"sessions": []}))
+    await carry_out(config(tmp_path / "run", limit=2))
+    assert read_run(tmp_path / "run").reproducible is False

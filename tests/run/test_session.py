@@ -50,3 +50,10 @@ def test_engine_counts_stand_in_and_have_no_tasks() -> None:
 
 def test_without_speculation_there_is_no_total() -> None:
     assert total_speculation([session_record(), session_record()]) is None
+
+
+def test_generations_of_a_start_without_speculation_are_not_among_those_to_be_counted() -> None:
+    plain = session_record(generated=6)
+    drafted = session_record(generated=3, generations_with_speculation=3, speculative={"aime24": SOME})
+    total = total_speculation([plain, drafted])
+    assert total is not None and (total.generations.generated, total.generations.counted) == (3, 3)

@@ -162,12 +162,11 @@ class VllmEngine:
         on_cpu = is_cpu()
         self._device = "cpu" if on_cpu else "gpu"
         self._settings = defaults(self._model, on_cpu) | self._arguments
-        if self._speculative:
-            self._speculative, notes = schedule.resolved(
-                self._fingerprint, self._speculative, self._settings, self._version, on_cpu, self._demand
-            )
-            self._notes += notes
-            self._settings |= schedule.steps_ahead(self._speculative, self._settings, on_cpu)
+        self._speculative, notes = schedule.resolved(
+            self._fingerprint, self._speculative, self._settings, self._version, on_cpu, self._demand
+        )
+        self._notes += [note for note in notes if note not in self._notes]
+        self._settings |= schedule.steps_ahead(self._speculative, self._settings, on_cpu)
         self._check_arguments()
         if on_cpu:
             check_kernels(self._model)
@@ -184,7 +183,7 @@ class VllmEngine:
     def describe(self) -> None:
         """Read what the checkpoint is but for its weights; see `k2eval.engines.protocol.Described`."""
         self._architecture = read_architecture(self._model, self._arguments)
-        self._draft = swapping.draft_fingerprint(self._speculative)
+        self._draft = self._draft or swapping.draft_fingerprint(self._speculative)
 
     def unlike(self, running: Engine) -> str | None:
         """Return in what this checkpoint differs from a running one; see `k2eval.engines.protocol.Described`."""

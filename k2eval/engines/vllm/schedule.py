@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from k2eval.config import AUTO, WHEN, Schedule, is_scheduled, schedule_in
 from k2eval.engines.protocol import Demand
 from k2eval.engines.vllm import suffix
 from k2eval.engines.vllm.cpu_repair import EXTENSION
@@ -23,10 +24,7 @@ from k2eval.errors import ConfigError
 from k2eval.records import Note, NoteKind, digest
 from k2eval.system import cores, private_folder, replacing
 
-WHEN = "when"
-"""The setting of ours; vLLM does not know it."""
 FIELD = "num_speculative_tokens_per_batch_size"
-_ALWAYS, _AUTO = "always", "auto"
 _CAUTIOUS = {"cpu": 8, "gpu": 16}
 """Running requests up to which an unmeasured draft is used; docs/measurements.md has 2.4 to 2.7 × at one."""
 _FEW = 4
@@ -40,27 +38,9 @@ EVER = 1 << 20
 _PLACES = 1024
 """Requests that vLLM runs at once on a large GPU, if nothing else is set."""
 _RUNNER = "VLLM_USE_V2_MODEL_RUNNER"
+_chosen: set[str] = set()
+"""Variables that k2eval has set in this process, rather than the user."""
 _AHEAD = "async_scheduling"
-
-Schedule = list[list[int]]
-"""``[first, last, tokens]`` for each range of running requests."""
-
-
-def is_scheduled(speculative: Mapping[str, Any] | None) -> bool:
-    """Return whether speculation is to follow the load.
-
-    Raises:
-        ConfigError: If ``when`` is neither ``auto`` nor ``always`` nor a schedule.
-    """
-    when = (speculative or {}).get(WHEN, _ALWAYS)
-    if when in (_ALWAYS, _AUTO):
-        return bool(when == _AUTO)
-    if _schedule_in(when) is None:
-        raise ConfigError(
-            f"speculative.{WHEN}: expected {_AUTO}, {_ALWAYS} or a schedule such as [[1, 64, 3], [65, 1024, 0]], got "
-            f"{when!r:.50}."
-        )
-    return True
 
 
 def schedule_from(levels: Sequence[Level], gain: float = 1.02) -> Schedule:
@@ -79,7 +59,7 @@ def schedule_from(levels: Sequence[Level], gain: float = 1.02) -> Schedule:
     """
     schedule: Schedule = []
     first = 1
-    for level in sorted(levels):
+    for level in sorted(levels, key=_requests):
         best = level.best(gain)
         if schedule and (schedule[-1][2] == best or not schedule[-1][2]):
             schedule[-1][1] = level.requests  # where drafts have ceased to pay they do not begin again
@@ -95,7 +75,7 @@ def schedule_from(levels: Sequence[Level], gain: float = 1.02) -> Schedule:
 
 def resolved(
     fingerprint: str,
-    speculative: Mapping[str, Any],
+    speculative: Mapping[str, Any] | None,
     settings: Mapping[str, Any],
     version: str,
     on_cpu: bool,
@@ -105,7 +85,7 @@ def resolved(
 
     Args:
         fingerprint: The target's fingerprint.
-        speculative: The setting, with ``when`` or without.
+        speculative: The setting, with ``when`` or without; None without speculation.
         settings: Engine arguments of vLLM.
         version: Version of vLLM.
         on_cpu: Whether vLLM computes on the CPU.
@@ -117,12 +97,14 @@ def resolved(
     Raises:
         ConfigError: If this vLLM has no schedules, or one with these settings is known to be faulty.
     """
+    if not speculative:
+        return None, _choose_runner(None, on_cpu)
     config = {key: value for key, value in speculative.items() if key != WHEN}
     if not is_scheduled(speculative):
-        return config, []
-    _refuse(config, settings, version)
+        return config, _choose_runner(config, on_cpu)
+    refuse_schedule(config, settings, version)
     tokens = int(config.get("num_speculative_tokens") or _UNNAMED.get(str(config.get("method")), 1))
-    schedule, origin = _schedule_in(speculative[WHEN]), "as set"
+    schedule, origin = schedule_in(speculative[WHEN]), "as set"
     if schedule is None:
         levels = read_levels(fingerprint, config, version, on_cpu)
         schedule, origin = (
@@ -131,20 +113,40 @@ def resolved(
         )
         reason = _against(schedule, levels, demand, config, settings, on_cpu)
         if reason:
-            return None, [Note(kind=NoteKind.ENGINE, text=f"no speculation in this start: {reason}")]
+            note = Note(kind=NoteKind.ENGINE, text=f"no speculation in this start: {reason}")
+            return None, [note, *_choose_runner(None, on_cpu)]
     if schedule is None:
         schedule, origin = _cautious(tokens, on_cpu), "not measured here, see k2eval speed --tune"
     config[FIELD] = schedule
     config["num_speculative_tokens"] = max(tokens, *(entry[2] for entry in schedule))
-    texts = [f"drafts {in_words(schedule)} ({origin})"]
-    if not on_cpu and os.environ.get(_RUNNER) == "1":  # vllm-project/vllm#57053
+    note = Note(kind=NoteKind.ENGINE, text=f"drafts {in_words(schedule)} ({origin})")
+    return config, [note, *_choose_runner(config, on_cpu)]
+
+
+def _choose_runner(config: Mapping[str, Any] | None, on_cpu: bool) -> list[Note]:
+    """Have vLLM use its first model runner for a schedule, and leave the choice to vLLM otherwise.
+
+    The choice is an environment variable, so it would hold for the next engine of this process, too.
+
+    Returns:
+        A note if the runner was chosen.
+
+    Raises:
+        ConfigError: If the user has chosen the second model runner.
+    """
+    if _chosen and os.environ.get(_RUNNER) == "0":
+        del os.environ[_RUNNER]
+    _chosen.clear()
+    if on_cpu or not (config and FIELD in config) or os.environ.get(_RUNNER) == "0":
+        return []
+    if os.environ.get(_RUNNER):  # vllm-project/vllm#57053
         raise ConfigError(
-            f"{WHEN}={_AUTO}: vLLM's second model runner ignores schedules of speculation. Leave {_RUNNER} unset."
+            f"{WHEN}={AUTO}: vLLM's second model runner ignores schedules of speculation. Leave {_RUNNER} unset."
         )
-    if not on_cpu and not os.environ.get(_RUNNER):
-        os.environ[_RUNNER] = "0"
-        texts.append("vLLM's second model runner ignores schedules of speculation, so the first one is used")
-    return config, [Note(kind=NoteKind.ENGINE, text=text) for text in texts]
+    os.environ[_RUNNER] = "0"
+    _chosen.add(_RUNNER)
+    text = "vLLM's second model runner ignores schedules of speculation, so the first one is used"
+    return [Note(kind=NoteKind.ENGINE, text=text)]
 
 
 def _against(
@@ -161,16 +163,18 @@ def _against(
     if demand is None:
         return None
     requests = demand.requests
-    if schedule is None:
+    places = settings.get("max_num_seqs")
+    places = places if isinstance(places, int) and places > 0 else _PLACES
+    gain = gain_of(requests, places, levels, schedule) if schedule else None
+    if gain is None:  # nothing was measured, or by a k2eval that did not measure what an idle draft costs
         few = _FEW * _CAUTIOUS["cpu" if on_cpu else "gpu"]
         is_free = on_cpu and config.get("method") in _FREE
         unmeasured = (
-            f"{requests:,} requests are to be answered, more than {few}, and whether drafts pay was not measured here. "
-            "k2eval speed --tune measures it"
+            f"{requests:,} requests are to be answered, more than {few}, and whether drafts pay for so many was not "
+            "measured here. k2eval speed --tune measures it"
         )
         return None if is_free or requests <= few else unmeasured
-    gain = gain_of(requests, int(settings.get("max_num_seqs") or _PLACES), levels, schedule)
-    if gain is None or gain >= 1:
+    if gain >= 1:
         return None
     return f"by k2eval speed --tune, {requests:,} requests would take {1 / gain:.2f} × the time with it"
 
@@ -233,58 +237,61 @@ def in_words(schedule: Schedule) -> str:
 
     >>> in_words([[1, 8, 3], [9, 256, 0]])
     '3 tokens for 1 to 8 running requests, none for more'
+    >>> in_words([[1, 8, 3]])  # vLLM goes on as in the last range
+    '3 tokens for any number of running requests'
     """
     parts = []
     for place, (first, last, tokens) in enumerate(schedule):
         number = f"{tokens} token{'s' * (tokens != 1)}" if tokens else "none"
-        is_last = place == len(schedule) - 1 and place > 0
-        span = (
-            "more"
-            if is_last
-            else f"{first} to {last} running requests"
-            if not place
-            else f"{first} to {last}"
-        )
+        if place == len(schedule) - 1:
+            span = "more" if place else "any number of running requests"
+        else:
+            span = f"{first} to {last}" + ("" if place else " running requests")
         parts.append(f"{number} for {span}")
     return ", ".join(parts)
 
 
-def _refuse(config: Mapping[str, Any], settings: Mapping[str, Any], version: str) -> None:
+def refuse_schedule(config: Mapping[str, Any], settings: Mapping[str, Any], version: str) -> None:
+    """Refuse a schedule with a vLLM, a method or settings that are known to be faulty with it.
+
+    Raises:
+        ConfigError: If it is refused.
+    """
     from dataclasses import fields
 
     from vllm.config.speculative import SpeculativeConfig
 
-    remedy = f"Leave {WHEN}={_AUTO} out"
+    remedy = f"Leave {WHEN}={AUTO} out"
     if FIELD in config:
-        raise ConfigError(f"Expected {WHEN}={_AUTO} or {FIELD}, got both. Leave one out.")
+        raise ConfigError(f"Expected {WHEN}={AUTO} or {FIELD}, got both. Leave one out.")
     if FIELD not in [field.name for field in fields(SpeculativeConfig)]:
         raise ConfigError(
-            f"vLLM {version} cannot let speculation follow the load ({WHEN}={_AUTO}): it has no {FIELD}. {remedy}, or "
+            f"vLLM {version} cannot let speculation follow the load ({WHEN}={AUTO}): it has no {FIELD}. {remedy}, or "
             "install vLLM 0.25.1 or later."
         )
     method = str(config.get("method") or "")
     if method.endswith("mtp"):  # vllm-project/vllm#49548
         raise ConfigError(
-            f"{WHEN}={_AUTO} with mtp makes vLLM many times slower at the border of two ranges. {remedy}, or draft "
+            f"{WHEN}={AUTO} with mtp makes vLLM many times slower at the border of two ranges. {remedy}, or draft "
             "with a model or a head."
         )
     if method in ("medusa", "mlp_speculator", "custom_class"):
         raise ConfigError(
-            f"{WHEN}={_AUTO}: vLLM drafts by schedule with draft, eagle, eagle3, dflash, ngram and "
+            f"{WHEN}={AUTO}: vLLM drafts by schedule with draft, eagle, eagle3, dflash, ngram and "
             f"suffix, not with {method}. {remedy}."
         )
     if method == "suffix" and not suffix.takes_number():
         raise ConfigError(
-            f"{WHEN}={_AUTO}: the suffix drafter of vLLM {version} is not told what the schedule asks for. {remedy}."
+            f"{WHEN}={AUTO}: the suffix drafter of vLLM {version} is not told what the schedule asks for. {remedy}."
         )
     if method == "suffix" and settings.get("worker_extension_cls") not in (None, EXTENSION):
         raise ConfigError(
-            f"{WHEN}={_AUTO} with suffix repairs vLLM's drafter in its workers, and engine.worker_extension_cls is "
+            f"{WHEN}={AUTO} with suffix repairs vLLM's drafter in its workers, and engine.worker_extension_cls is "
             f"set. {remedy}, or leave that out."
         )
     if int(settings.get("data_parallel_size") or 1) > 1:
         raise ConfigError(
-            f"{WHEN}={_AUTO}: vLLM ignores schedules of speculation with data_parallel_size above 1. Use --replicas "
+            f"{WHEN}={AUTO}: vLLM ignores schedules of speculation with data_parallel_size above 1. Use --replicas "
             f"instead, or {remedy[0].lower()}{remedy[1:]}."
         )
 
@@ -317,7 +324,7 @@ def device_name(on_cpu: bool) -> str:
 
 def read_schedule(fingerprint: str, config: Mapping[str, Any], version: str, on_cpu: bool) -> Schedule | None:
     """Return the schedule that was measured; None if none was, or the file is no schedule."""
-    return _schedule_in(_measured(fingerprint, config, version, on_cpu).get("schedule"))
+    return schedule_in(_measured(fingerprint, config, version, on_cpu).get("schedule"))
 
 
 def read_levels(fingerprint: str, config: Mapping[str, Any], version: str, on_cpu: bool) -> list[Level]:
@@ -330,32 +337,28 @@ def read_levels(fingerprint: str, config: Mapping[str, Any], version: str, on_cp
                 {int(tokens): float(speed) for tokens, speed in entry["drafted"].items()},
             )
             for entry in _measured(fingerprint, config, version, on_cpu).get("measured", ())
-            if entry["requests"] > 0 and min(entry["plain"], *entry["drafted"].values()) > 0
+            if 0 < entry["requests"] <= EVER
+            and all(map(_is_speed, (entry["plain"], *entry["drafted"].values())))
         ]
     except (ValueError, KeyError, TypeError, AttributeError):
         return []
 
 
+def _is_speed(number: float) -> bool:
+    """Tell a speed of any machine from zero, infinity and what is not a number."""
+    return 1e-6 < number < 1e12
+
+
+def _requests(level: Level) -> int:
+    return level.requests
+
+
 def _measured(fingerprint: str, config: Mapping[str, Any], version: str, on_cpu: bool) -> dict[str, Any]:
     try:
         content = json.loads(schedule_file(fingerprint, config, version, on_cpu).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _schedule_in(content: object) -> Schedule | None:
-    """Return a schedule as it is written; None for anything else. Ranges follow each other from 1 on."""
-    try:
-        schedule = [[int(number) for number in entry] for entry in content]  # type: ignore[attr-defined]
-    except (ValueError, TypeError):
-        return None
-    after = 0
-    for entry in schedule:
-        if len(entry) != 3 or entry[0] != after + 1 or entry[1] < entry[0] or not 0 <= entry[2] <= 64:
-            return None
-        after = entry[1]
-    return schedule or None
 
 
 def write_schedule(path: Path, levels: Sequence[Level], names: Mapping[str, str]) -> Schedule:
@@ -367,7 +370,7 @@ def write_schedule(path: Path, levels: Sequence[Level], names: Mapping[str, str]
         names: What was measured, for people: model, draft …
     """
     schedule = schedule_from(levels)
-    measured = [level._asdict() for level in sorted(levels)]
+    measured = [level._asdict() for level in sorted(levels, key=_requests)]
     with contextlib.suppress(FileNotFoundError), replacing(path) as partial:
         partial.write_text(json.dumps({**names, "schedule": schedule, "measured": measured}, indent=1) + "\n")
     return schedule

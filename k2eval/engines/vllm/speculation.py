@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from k2eval.config import METHODS_WITH_PATH, SHORT_NAMES
+from k2eval.config import METHODS_WITH_PATH, SHORT_NAMES, is_scheduled
 from k2eval.engines.vllm.suffix import PACKAGE
 from k2eval.errors import ConfigError, did_you_mean
 
@@ -49,6 +49,7 @@ def check_checkpoints(model: str, speculative: Mapping[str, Any], arguments: Map
     """
     method, draft = _method_of(speculative), speculative.get("model")
     _check_tokens(speculative, method)
+    is_scheduled(speculative)  # refuses a wrong `when`
     parallel = int(arguments.get("tensor_parallel_size") or 1)
     allowed = [parallel] if method == "draft_model" else sorted({1, parallel})
     if speculative.get("draft_tensor_parallel_size") not in (None, *allowed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -80,16 +81,22 @@ def up_to_stop(token_ids: Sequence[int], stop: str | int | None, decode: Decode)
         stop: The stop string that ended it, if one did, or the token.
         decode: Turns token ids into text.
 
-    >>> up_to_stop([104, 105, 33, 63, 63], "!", lambda ids: "".join(map(chr, ids)))
+    >>> up_to_stop([104, 105, 33, 63, 63, 33, 63], "!", lambda ids: "".join(map(chr, ids)))
     [104, 105, 33]
     """
-    count = len(token_ids)
-    if isinstance(stop, str) and stop:
-        # A token has at least one byte, so no window is too short for the stop string.
-        window = len(stop.encode()) + 1
-        while count > 1 and stop in decode(token_ids[max(0, count - 1 - window) : count - 1]):
-            count -= 1
-    return token_ids if count == len(token_ids) else token_ids[:count]
+    if not isinstance(stop, str) or not stop:
+        return token_ids
+    # A token that has text has at least one byte, so the stop string itself lies within so many.
+    window = len(stop.encode()) + _WINDOW
+    while stop not in decode(token_ids[-window:]):
+        if window >= len(token_ids):
+            return token_ids
+        window *= 2
+    recent = token_ids[-window:]
+    count = (
+        bisect.bisect_left(range(len(recent)), True, key=lambda last: stop in decode(recent[: last + 1])) + 1
+    )
+    return token_ids[: len(token_ids) - len(recent) + count]
 
 
 def tokens_before(token_ids: Sequence[int], surplus: int, decode: Decode) -> int:

@@ -7,8 +7,10 @@ full CUDA graphs, and keeps the draft's cache up to date. What drafts gain while
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 class Level(NamedTuple):
@@ -32,56 +34,52 @@ def gain_of(
     """Return the time of a whole run without speculation, divided by that with a schedule.
 
     Requests are sent as soon as there is room. Near the end each of those in flight has a share of its answer left
-    that could as well be any, so their number falls evenly while an answer of mean length is written. Above the largest
-    measured number of requests speeds are taken to grow no more, and nothing is drafted.
+    that could as well be any, so their number falls evenly while an answer of mean length is written. Between measured
+    numbers of requests, speeds with equally many drafted tokens lie on straight lines. Above the largest one they are
+    taken to grow no more.
 
     Args:
         requests: All requests of the run.
         places: Requests that may run at once.
         levels: Measured speeds.
-        schedule: ``[first, last, tokens]`` for each range of running requests.
+        schedule: ``[first, last, tokens]`` for each range of running requests; the last range goes on for ever, as in
+            vLLM.
 
     Returns:
-        The ratio; None if the speed without drafts under a schedule was not measured.
+        The ratio; None if nothing is asked, or the speed with as many drafted tokens as the schedule asks for, or with
+        none, was not measured.
 
     >>> levels = [Level(1, 50.0, {0: 48.0, 3: 100.0}), Level(8, 400.0, {0: 360.0, 3: 300.0})]
     >>> [round(gain_of(requests, 8, levels, [[1, 1, 3], [2, 8, 0]]), 3) for requests in (8, 800)]
-    [1.023, 0.902]
+    [0.971, 0.901]
     """
-    plain = {level.requests: level.plain for level in levels}
-    scheduled: dict[int, float] = {}
-    for level in levels:
-        tokens = next((entry[2] for entry in schedule if entry[0] <= level.requests <= entry[1]), 0)
-        if tokens not in level.drafted:
-            return None
-        scheduled[level.requests] = level.drafted[tokens]
-    if not plain:
+    full = min(requests, places)
+    drafted = {0, *(entry[2] for entry in schedule)}
+    if full < 1 or not levels or not schedule or any(drafted - level.drafted.keys() for level in levels):
         return None
-    top = max(levels)
-    if places > top.requests:
-        if 0 not in top.drafted:
-            return None
-        plain[top.requests + 1], scheduled[top.requests + 1] = top.plain, top.drafted[0]
-    return _time(requests, places, plain) / _time(requests, places, scheduled)
+    speeds = {tokens: {level.requests: level.drafted[tokens] for level in levels} for tokens in drafted}
+    running = np.arange(1, full + 1)
+    scheduled = _between(running, speeds[schedule[-1][2]])
+    for first, last, tokens in schedule[:-1]:
+        inside = (first <= running) & (running <= last)
+        scheduled[inside] = _between(running, speeds[tokens])[inside]
+    plain = _between(running, {level.requests: level.plain for level in levels})
+    return _time(requests, plain) / _time(requests, scheduled)
 
 
-def _time(requests: int, places: int, speeds: Mapping[int, float]) -> float:
+def _time(requests: int, speeds: NDArray[np.float64]) -> float:
     """Return the time of a run in seconds per token of its mean answer.
 
     Args:
         requests: All requests of the run.
-        places: Requests that may run at once.
-        speeds: Output tokens per second by the number of requests in flight.
+        speeds: Output tokens per second with 1, 2 … requests in flight, as many as ever run at once.
     """
-    full = min(requests, places)
-    tail = sum(running / _speed(running, speeds) for running in range(1, full + 1)) / full
-    return (requests - full / 2) / _speed(full, speeds) + tail
+    full = len(speeds)
+    tail = float(np.sum(np.arange(1, full + 1) / speeds)) / full
+    return (requests - full / 2) / float(speeds[-1]) + tail
 
 
-def _speed(running: int, speeds: Mapping[int, float]) -> float:
-    """Return the speed between measured ones, on straight lines; from none at no request."""
-    known = [(0, 0.0), *sorted(speeds.items())]
-    for (low, slow), (high, fast) in pairwise(known):
-        if running <= high:
-            return slow + (fast - slow) * (running - low) / (high - low)
-    return known[-1][1]
+def _between(running: NDArray[np.int_], speeds: Mapping[int, float]) -> NDArray[np.float64]:
+    """Return the speeds between measured ones, on straight lines; from none at no request."""
+    known = sorted(speeds.items())
+    return np.interp(running, [0, *(number for number, _ in known)], [0.0, *(speed for _, speed in known)])

@@ -133,6 +133,20 @@ def test_tokens_that_were_speculated_behind_a_stop_string_do_not_count(behind: l
     assert up_to_stop(ids, "</answer>", decode) == ids[:4]
 
 
+@given(
+    st.lists(st.sampled_from("abé€"), max_size=150), st.lists(st.sampled_from("ab?é"), max_size=300),
+)  # fmt: skip
+def test_many_tokens_behind_a_short_stop_string_do_not_count(before: list[str], behind: list[str]) -> None:
+    """Up to as many are speculated at once as the user asks for."""
+    letters = [*before, "!", *behind]
+    ids = list(map(ord, letters))
+    assert up_to_stop(ids, "!", lambda some: "".join(map(chr, some))) == ids[: len(before) + 1]
+
+
+def test_the_first_of_two_stop_strings_counts() -> None:
+    assert up_to_stop(list(b"ab!cd!e"), "!", lambda some: bytes(some).decode()) == list(b"ab!")
+
+
 @pytest.mark.parametrize("stop", [None, 7, ""])
 def test_without_a_stop_string_all_tokens_count(stop: str | int | None) -> None:
     assert up_to_stop([5, 3], stop, decode) == [5, 3]

@@ -51,3 +51,28 @@ def test_places_beyond_the_measured_ones_are_taken_to_draft_nothing() -> None:
     assert gain_of(10_000, 8, measured, [[1, 8, 3], [9, 1024, 0]]) == pytest.approx(1.5)
     beyond = gain_of(10_000, 256, measured, [[1, 8, 3], [9, 1024, 0]])
     assert beyond is not None and beyond < 0.6
+
+
+def test_a_draft_gains_nothing_where_the_schedule_asks_for_none() -> None:
+    """The speed at 17 requests, without drafts, is not near that at 16 with drafts."""
+    measured = [Level(16, 700.0, {0: 560.0, 3: 1400.0}), Level(256, 5000.0, {0: 4000.0, 3: 2000.0})]
+    gain = gain_of(200, 256, measured, [[1, 16, 3], [17, 1024, 0]])
+    assert gain is not None and 0.8 < gain < 0.82
+
+
+def test_the_last_range_goes_on_as_in_vllm() -> None:
+    measured = [Level(8, 400.0, {0: 200.0, 3: 600.0})]
+    assert gain_of(1000, 256, measured, [[1, 8, 3]]) == pytest.approx(1.5)
+
+
+@given(st.integers(1, 5000), st.integers(1, 1024), st.floats(0.5, 2.0), st.floats(0.5, 2.0))
+def test_a_gain_lies_between_the_gains_of_the_parts(
+    requests: int, places: int, idle: float, busy: float
+) -> None:
+    measured = [Level(n, 50.0 * n, {0: idle * 50.0 * n, 3: busy * 50.0 * n}) for n in (1, 16, 64)]
+    gain = gain_of(requests, places, measured, [[1, 16, 3], [17, 1024, 0]])
+    assert gain is not None and min(idle, busy) - 1e-9 <= gain <= max(idle, busy) + 1e-9
+
+
+def test_no_request_has_no_gain() -> None:
+    assert gain_of(0, 64, levels(0.9), SCHEDULE) is None
