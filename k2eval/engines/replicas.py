@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -84,13 +85,17 @@ def open_replicas(
 
     def current() -> Blueprint:
         keeps = bool(getattr(prototype, "keeps_budgets", False))  # known once the prompts have been shown
-        return blueprint.model_copy(update={"keeps_budgets": keeps})
+        demand, share = engine.demand, None
+        if demand and isinstance(plan.replicas, int):
+            share = math.ceil(demand.requests / plan.replicas)
+        return blueprint.model_copy(update={"keeps_budgets": keeps, "requests": share})
 
     supply = RaySupply(current, plan.replicas, plan.cards, fleet.cluster, log, name)
     patience = FleetSettings(
         restarts=fleet.restarts, hang_s=fleet.hang_s, drain_s=fleet.drain_s, wait_s=fleet.wait_s
     )
-    return FleetEngine(prototype, supply, patience, plan.words, supply.log_of(0))
+    engine = FleetEngine(prototype, supply, patience, plan.words, supply.log_of(0))
+    return engine
 
 
 def _on_cards(

@@ -17,7 +17,7 @@ from k2eval.engines.fleet.hedging import hedges
 from k2eval.engines.fleet.member import Flight, Member
 from k2eval.engines.fleet.protocol import FleetSettings, ReplicaLost, Supply
 from k2eval.engines.fleet.slot import Slot
-from k2eval.engines.protocol import Described, Engine, EngineInfo, Previews
+from k2eval.engines.protocol import Demand, Described, Engine, EngineInfo, Previews
 from k2eval.errors import ConfigError, EngineError, EngineGaveUp, EngineStopped, K2EvalError
 from k2eval.records import Generation, Json, Request, SpeculativeCounts
 from k2eval.statistics import add_counts
@@ -53,6 +53,8 @@ class FleetEngine:
     ) -> None:
         self.events = Events()
         """All that happened to replicas."""
+        self.demand: Demand | None = None
+        """All that will be asked of the fleet, if that is known."""
         self._prototype = prototype
         self._supply = supply
         self._settings = settings or FleetSettings()
@@ -89,6 +91,10 @@ class FleetEngine:
     def listen(self, listener: Callable[[str], None]) -> None:
         """Call ``listener`` with a line for each event; see `k2eval.engines.protocol.Reports`."""
         self.events.listener = listener
+
+    def anticipate(self, demand: Demand) -> None:
+        """Take notice of all that will be asked; see `k2eval.engines.protocol.Anticipates`."""
+        self.demand = demand
 
     async def __aenter__(self) -> Self:
         """Start the replicas, and return as soon as the first one is up.

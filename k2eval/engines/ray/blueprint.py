@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import Field
 
-from k2eval.engines.protocol import Engine
+from k2eval.engines.protocol import Anticipates, Demand, Engine
 from k2eval.reasoning import Detection
 from k2eval.records import Json, ReasoningFormat, Record
 
@@ -24,6 +25,9 @@ class Blueprint(Record):
     reasoning_from: str = ""
     keeps_budgets: bool = False
     """Whether vLLM itself must end thinking; found when the run's prompts were written before the start."""
+    requests: int | None = None
+    """All requests of the run that come to this replica, about; None if nobody knows. With a schedule of drafts they
+    decide whether it starts with speculation, and for all replicas alike."""
     folder: str = ""
     """The driver's folder, which relative paths start from, if the node has it, too."""
     environment: dict[str, str] = Field(default_factory=dict)
@@ -49,4 +53,7 @@ class Blueprint(Record):
         engine = open_engine(self.kind, self.model, self.arguments, self.speculative, log, detection)
         if self.keeps_budgets:
             cast(Any, engine).keeps_budgets = True
+        if self.requests is not None and isinstance(engine, Anticipates):
+            # Replicas are compiled in any case: so many tokens that no start is eager.
+            engine.anticipate(Demand(self.requests, math.inf, "as many as there are replicas,"))
         return engine
