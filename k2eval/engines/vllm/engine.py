@@ -372,7 +372,7 @@ class VllmEngine:
     async def _await_answer(
         self, request: Request, ids: tuple[int, ...], params: Any, watch: StopWatch | None
     ) -> Written:
-        from vllm import TokensPrompt
+        from vllm.inputs import TokensPrompt
 
         request_id = f"{request.key}-{os.urandom(4).hex()}"
         prompt = TokensPrompt(prompt_token_ids=list(ids))

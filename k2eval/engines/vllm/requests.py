@@ -81,8 +81,7 @@ def sampling_params(
         budget: Most tokens of thinking, if vLLM is to enforce this limit.
         watched: Whether the answer comes in pieces and k2eval looks for stop strings in it, not vLLM.
     """
-    from vllm import SamplingParams
-    from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
+    from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
 
     sampling: Sampling = request.sampling
     constraint = StructuredOutputsParams(json=sampling.json_schema) if sampling.json_schema else None

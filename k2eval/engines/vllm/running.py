@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 from k2eval.engines.vllm import cpu_repair, suffix
 from k2eval.engines.vllm.children import Children
 from k2eval.engines.vllm.counters import EngineCounters
-from k2eval.engines.vllm.setup import own_temporary_folder, redirected
+from k2eval.engines.vllm.setup import keep_variables, own_temporary_folder, redirected
 from k2eval.engines.vllm.spare import Spare, take_spare
 from k2eval.engines.vllm.waiting import Waiting
 from k2eval.errors import EngineError
@@ -153,6 +153,7 @@ class RunningVllm:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         before = load.sample()
         with no_collections():  # nothing of what is imported is garbage
+            keep_variables(False)
             arguments = prepare()
             from vllm import AsyncEngineArgs
             from vllm.usage.usage_lib import UsageContext
@@ -170,6 +171,7 @@ class RunningVllm:
                 usage_context=UsageContext.LLM_CLASS,
                 stat_loggers=[self.counters.logger],
             )
+        keep_variables(True)
         if spare and spare.has_become:
             self.moments["spare"] = time.monotonic()
         return arguments
@@ -202,6 +204,7 @@ class RunningVllm:
         if self.llm is not None:
             self.llm.shutdown()
             self.llm = None
+            keep_variables(False)
 
 
 async def _maybe_await(value: Any) -> Any:

@@ -158,6 +158,18 @@ def import_engine() -> None:
         import vllm.v1.engine.async_llm  # noqa: F401
 
 
+def keep_variables(kept: bool) -> None:
+    """Let vLLM's part in this process keep the variables that it reads, or look them up each time.
+
+    vLLM reads some for each token, which is a quarter of what this process does for a token. A start must look, since
+    its variables are its own.
+    """
+    envs = sys.modules.get("vllm.envs")
+    enable, disable = (getattr(envs, f"{name}_envs_cache", None) for name in ("enable", "disable"))
+    if enable and disable:
+        (enable if kept else disable)()
+
+
 def check_arguments(arguments: Mapping[str, Any], version: str) -> list[str]:
     """Return the names of vLLM's engine arguments.
 

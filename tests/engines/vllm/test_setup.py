@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from k2eval.engines.vllm import setup
-from k2eval.engines.vllm.setup import defaults, executor
+from k2eval.engines.vllm.setup import defaults, executor, keep_variables
 from k2eval.system import cores
 
 
@@ -34,6 +34,18 @@ def test_a_gpu_gets_none_of_what_the_cpu_needs(checkpoint: Path) -> None:
     assert set(defaults(str(checkpoint), on_cpu=False)) == {
         "generation_config", "enable_prefix_caching", "disable_log_stats",
     }  # fmt: skip
+
+
+def test_variables_are_kept_only_as_long_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vllm import envs
+
+    seen = []
+    for value, kept in (("9", True), ("8", False)):
+        keep_variables(kept)
+        monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", value)
+        keep_variables(kept)
+        seen.append(envs.VLLM_CPU_KVCACHE_SPACE)
+    assert seen == [1, 8]
 
 
 @pytest.fixture
