@@ -81,3 +81,16 @@ class EngineCounters:
                 pass
 
         return Counting(vllm_config, engine_index)
+
+
+def without_histograms(llm: Any) -> None:
+    """Take vLLM's own Prometheus metrics from an engine: nobody reads them, and they look at each token.
+
+    Args:
+        llm: An ``AsyncLLM``.
+    """
+    manager: Any = getattr(llm, "logger_manager", None)
+    loggers = getattr(manager, "stat_loggers", ())
+    kept = [one for one in loggers if "Prometheus" not in type(one).__name__]
+    if len(kept) < len(loggers):
+        manager.stat_loggers = kept

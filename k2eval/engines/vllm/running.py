@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 from k2eval.engines.vllm import cpu_repair, suffix
 from k2eval.engines.vllm.children import Children
-from k2eval.engines.vllm.counters import EngineCounters
+from k2eval.engines.vllm.counters import EngineCounters, without_histograms
 from k2eval.engines.vllm.setup import keep_variables, own_temporary_folder, redirected
 from k2eval.engines.vllm.spare import Spare, take_spare
 from k2eval.engines.vllm.waiting import Waiting
@@ -171,6 +171,7 @@ class RunningVllm:
                 usage_context=UsageContext.LLM_CLASS,
                 stat_loggers=[self.counters.logger],
             )
+        without_histograms(self.llm)
         keep_variables(True)
         if spare and spare.has_become:
             self.moments["spare"] = time.monotonic()

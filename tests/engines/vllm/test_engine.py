@@ -72,6 +72,15 @@ async def test_a_generation_is_fully_described(engine: VllmEngine) -> None:
 
 
 @with_engine
+async def test_steps_are_counted_by_us_and_not_for_prometheus(engine: VllmEngine) -> None:
+    before = engine.counters.count
+    await engine.generate(request())
+    assert engine.counters.count > before
+    loggers = engine.llm.logger_manager.stat_loggers
+    assert not [one for one in loggers if "Prometheus" in type(one).__name__]
+
+
+@with_engine
 async def test_the_same_seed_gives_the_same_text_alone_and_in_company(engine: VllmEngine) -> None:
     alone = [await engine.generate(request(seed=seed)) for seed in range(4)]
     company = [engine.generate(request(f"Count to {seed}.", seed=seed, key=str(seed))) for seed in range(60)]
