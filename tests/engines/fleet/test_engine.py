@@ -89,7 +89,7 @@ def test_capacity_follows_the_replicas() -> None:
             engine.drain("replica 0")
             return [at_first, with_both, engine.capacity]
 
-    assert in_no_time(work()) == [5, 10, 5]
+    assert in_no_time(work()) == [5, 9, 5]
 
 
 def test_the_requests_of_a_replica_that_dies_go_elsewhere_and_it_starts_again() -> None:
@@ -263,6 +263,22 @@ def test_a_place_that_comes_after_a_bad_one_has_gone_gets_a_replica() -> None:
                 assert engine.replicas == up
 
     in_no_time(work())
+
+
+def test_a_replica_that_was_given_up_is_tried_again_when_a_node_comes() -> None:
+    supply = ScriptedSupply(
+        2, lambda number, before: dying(3) if number and before < 2 else ScriptedReplica(f"replica {number}")
+    )
+
+    async def work() -> list[int]:
+        ups = []
+        async with fleet(supply, restarts=1) as engine:
+            for supply.grows in (False, True):
+                await asyncio.sleep(60)
+                ups.append(engine.replicas)
+        return ups
+
+    assert in_no_time(work()) == [1, 2]
 
 
 def test_a_long_service_forgives_restarts() -> None:
