@@ -324,9 +324,12 @@ async def test_what_happened_to_replicas_in_an_earlier_start_stays_told(
     honest = ScriptedEngine.info.fget  # type: ignore[attr-defined]
     for number, texts in enumerate((["replica 1 died"], ["replica 1 died", "replica 0 hung"], []), 1):
         notes = tuple(Note(kind=NoteKind.REPLICAS, text=text) for text in texts)
-        told = property(lambda engine, notes=notes: honest(engine).model_copy(update={"notes": notes}))
+
+        def told(engine: ScriptedEngine, notes: tuple[Note, ...] = notes) -> EngineInfo:
+            return honest(engine).model_copy(update={"notes": notes})  # type: ignore[no-any-return]
+
         with monkeypatch.context() as patch:
-            patch.setattr(ScriptedEngine, "info", told)
+            patch.setattr(ScriptedEngine, "info", property(told))
             await carry_out(config(tmp_path / "run", limit=number))
     assert [note.text for note in read_run(tmp_path / "run").engine.notes] == [
         "in an earlier start: replica 1 died",

@@ -265,22 +265,6 @@ def test_a_place_that_comes_after_a_bad_one_has_gone_gets_a_replica() -> None:
     in_no_time(work())
 
 
-def test_a_replica_that_was_given_up_is_tried_again_when_a_node_comes() -> None:
-    supply = ScriptedSupply(
-        2, lambda number, before: dying(3) if number and before < 2 else ScriptedReplica(f"replica {number}")
-    )
-
-    async def work() -> list[int]:
-        ups = []
-        async with fleet(supply, restarts=1) as engine:
-            for supply.grows in (False, True):
-                await asyncio.sleep(60)
-                ups.append(engine.replicas)
-        return ups
-
-    assert in_no_time(work()) == [1, 2]
-
-
 def test_a_long_service_forgives_restarts() -> None:
     supply = ScriptedSupply(2, lambda number, _: dying(200) if number else ScriptedReplica("replica 0"))
     run(supply, 8000, restarts=1, steady_s=100)

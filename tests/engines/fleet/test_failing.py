@@ -1,4 +1,4 @@
-"""A replica whose engine has no answer to anything gets little, and is ended if others have some."""
+"""Replicas that have no answer to anything, and those that were given up."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from k2eval.engines.fleet import FleetEngine
 from k2eval.errors import EngineError, PromptTooLong
 from k2eval.records import Generation, Request
 from tests.engines.fleet.support import ScriptedReplica, ScriptedSupply, fleet, in_no_time, request, text_of
+from tests.engines.fleet.test_engine import dying
 
 
 def failing(request: Request) -> Generation:
@@ -80,3 +81,19 @@ def test_a_prompt_that_is_too_long_is_no_fault_of_its_replica() -> None:
             return [member.failures for member in engine._gate.members]
 
     assert in_no_time(work()) == [0, 0]
+
+
+def test_a_replica_that_was_given_up_is_tried_again_when_a_node_comes() -> None:
+    supply = ScriptedSupply(
+        2, lambda number, before: dying(3) if number and before < 2 else ScriptedReplica(f"replica {number}")
+    )
+
+    async def work() -> list[int]:
+        ups = []
+        async with fleet(supply, restarts=1) as engine:
+            for supply.grows in (False, True):
+                await asyncio.sleep(60)
+                ups.append(engine.replicas)
+        return ups
+
+    assert in_no_time(work()) == [1, 2]

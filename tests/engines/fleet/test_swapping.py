@@ -190,8 +190,10 @@ def test_a_replica_that_is_lost_while_another_one_is_being_ended_starts_with_the
     def later(index: int, before: int) -> float:
         return 10.0**6 if index == 2 else 60.0 if before else 1.0
 
-    usual = {"close_s": lambda index, before: 20.0 if index == 2 else 0.0, "number": 3}
-    swap = Swap(before=supply_of(SFT, start_s=later, **usual), now=supply_of(RL, number=3))
+    def slowly(index: int, before: int) -> float:
+        return 20.0 if index == 2 else 0.0
+
+    swap = Swap(before=supply_of(SFT, number=3, start_s=later, close_s=slowly), now=supply_of(RL, number=3))
 
     async def work() -> None:
         await swap.running.__aenter__()
