@@ -62,18 +62,19 @@ def _row_of(report: NodeReport, here: dict[str, str]) -> DoctorRow:
             f"Install k2eval {here['k2eval']} and its cluster extra there, under the Python that Ray runs."
         )
         return DoctorRow(name, False, f"no task could run: {report.problem}", remedy)
-    different = [key for key in VERSIONS if report.facts[key] != here[key] and here[key] != "none"]
-    facts = ", ".join(f"{key} {report.facts[key]}" for key in (*VERSIONS, "cards"))
+    # A node with another version of k2eval may tell other facts.
+    told = {key: str(report.facts.get(key, "unknown"))[:300] for key in (*VERSIONS, "cards", SANDBOX)}
+    different = [key for key in VERSIONS if told[key] != here[key] and here[key] != "none"]
+    facts = ", ".join(f"{key} {told[key]}" for key in (*VERSIONS, "cards"))
     leaving = "; it drains" if report.room.leaving else ""
     if different:
         wanted = ", ".join(f"{key} {here[key]}" for key in different)
         return DoctorRow(
             name, False, f"{facts}{leaving}", f"Expected as here: {wanted}. Install the same versions."
         )
-    if report.facts[SANDBOX] != OK:
-        reason = report.facts[SANDBOX]
+    if told[SANDBOX] != OK:
         remedy = "It can answer, but grades no programs: run `k2eval doctor --verbose` there."
         return DoctorRow(
-            name, False, f"{facts}{leaving}; the sandbox's self-test failed: {reason[:300]}", remedy
+            name, False, f"{facts}{leaving}; the sandbox's self-test failed: {told[SANDBOX]}", remedy
         )
     return DoctorRow(name, True, f"ran a task: {facts}, sandbox ok{leaving}", "")

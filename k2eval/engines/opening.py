@@ -65,6 +65,11 @@ def open_engines(
             )
         model = arguments.pop("model", config.model)
         kind, speculative = arguments.pop("kind", "vllm"), parse(arguments.pop("speculative", None))
+        if kind == "endpoint" and replicas is not None:
+            raise ConfigError(
+                f"roles.{name}.replicas: expected none for an endpoint, whose servers are its replicas. List them in "
+                f"roles.{name}.base_url."
+            )
         detection = _format(kind, str(model), reasoning or "auto", arguments)
         if _is_solvers(settings, config) and detection.form == engines["solver"].info.reasoning:
             continue

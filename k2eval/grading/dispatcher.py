@@ -19,6 +19,8 @@ from k2eval.system import remove_leftovers
 
 BATCH = 16
 """Answers that a worker has at most; the limit still holds for each."""
+_SLOW_S = 0.5
+"""Time at one answer after which workers that have nothing to do are given those that wait behind it, too."""
 _ATTEMPTS = 2
 _PAUSE_S = 0.001
 """Rest while workers have enough to do, in which several replies come for one look."""
@@ -30,8 +32,10 @@ _PAUSE_AFTER_FAILURE_S = 1.0
 class Dispatcher:
     """Workers of this process, and the thread that hands out jobs to them.
 
-    A worker has its next answers before it has graded the present ones, so it never waits for this thread. Answers of
-    programs are given one at a time. Workers start when there is something for them, or at once if graders are named.
+    A worker has its next answers before it has graded the present ones, so it never waits for this thread. They cannot
+    be taken back. If it is slow with one, others that have nothing to do grade those behind it, too, and the first
+    grade of each counts. Answers of programs are given one at a time. Workers start when there is something for them,
+    or at once if graders are named.
 
     Args:
         workers: Number of processes, at least 1.
@@ -63,6 +67,8 @@ class Dispatcher:
         """Seats by the file number of their worker's replies."""
         self._writing: dict[int, Seat] = {}
         """Seats whose worker has not taken all that was sent, by the file number of its input."""
+        self._relieved: set[Seat] = set()
+        """Seats of whose answers others have some, too."""
         self._poll = select.epoll()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poll.register(self._wake, select.EPOLLIN)
@@ -143,7 +149,9 @@ class Dispatcher:
     def _turn(self) -> None:
         """Hand out jobs, wait for something to happen, and take what has come."""
         self._replace_idle()
+        self._end_idlers()
         self._fill()
+        self._relieve()
         if len(self._queue) > self._count and not self._runs_programs:
             time.sleep(_PAUSE_S)
         for number, event in self._wait():
@@ -187,7 +195,7 @@ class Dispatcher:
     def _replace_idle(self) -> None:
         if self._must_replace:
             for seat in [seat for seat in self._seats.values() if seat.process.idle]:
-                self._queue.put_back(seat.jobs)
+                self._put_back(seat.jobs)
                 self._end(seat)
 
     def _fill(self) -> None:
@@ -210,6 +218,30 @@ class Dispatcher:
                 if seat.count <= BATCH // 2 and self._joins(seat, seat.last):
                     self._give(seat)
 
+    def _relieve(self) -> None:
+        """Give answers that wait behind a slow one to workers that have nothing to do, the last ones first."""
+        if self._queue:
+            return
+        now = time.monotonic()
+        for seat in list(self._seats.values()):
+            if seat.count < 2 or now - seat.began < _SLOW_S:
+                continue
+            for job in [job for job in seat.jobs[:0:-1] if not (job.is_graded or job.has_helper)]:
+                helper = self._seat_without_jobs()
+                if helper is None:
+                    return
+                job.has_helper = True
+                self._relieved.add(seat)
+                self._give_to(helper, [job])
+
+    def _end_idlers(self) -> None:
+        """End workers that are at nothing but answers which others have graded, if there is something to do."""
+        for seat in list(self._relieved):
+            if self._queue and seat.jobs and all(job.is_graded for job in seat.jobs):
+                self._end(seat)
+            elif not seat.is_busy:
+                self._relieved.discard(seat)
+
     def _seat_without_jobs(self) -> Seat | None:
         """Return a worker that has no jobs, one whose questions wait before others."""
         seats = [seat for seat in self._seats.values() if not seat.is_busy]
@@ -230,6 +262,9 @@ class Dispatcher:
         share = min(BATCH - seat.count, 1 + len(self._queue) // (2 * self._count))
         while len(jobs) < share and self._joins(seat, jobs[0]):
             jobs.append(self._queue.take(seat))
+        self._give_to(seat, jobs)
+
+    def _give_to(self, seat: Seat, jobs: list[Job]) -> None:
         try:
             self._sent(seat, seat.give(jobs))
         except WorkerDied as error:
@@ -252,7 +287,7 @@ class Dispatcher:
     def _read(self, seat: Seat) -> None:
         try:
             for job, reply in seat.replies():
-                job.finish(reply)
+                _finish(job, reply)
         except WorkerDied as error:
             self._lose(seat, error)
 
@@ -280,6 +315,7 @@ class Dispatcher:
 
     def _end(self, seat: Seat) -> None:
         self._seats.pop(seat.process.stdout, None)
+        self._relieved.discard(seat)
         self._queue.leave(seat)
         self._poll.unregister(seat.process.stdout)
         if self._writing.pop(seat.process.stdin, None) is not None:
@@ -293,16 +329,22 @@ class Dispatcher:
             return
         jobs = seat.jobs
         self._end(seat)
-        self._queue.put_back(jobs[1:])
+        self._put_back(jobs[1:])
         if jobs:
             self._blame(jobs[0], error)
 
     def _blame(self, job: Job, error: Exception) -> None:
         job.attempts += 1
         if not isinstance(error, WorkerHung) and job.attempts < _ATTEMPTS:
-            self._queue.put_back([job])
+            self._put_back([job])
         else:
-            job.finish(_verdict_on(error))
+            _finish(job, _verdict_on(error))
+
+    def _put_back(self, jobs: Iterable[Job]) -> None:
+        left = [job for job in jobs if not job.is_graded]
+        for job in left:
+            job.has_helper = False
+        self._queue.put_back(left)
 
     def _end_all(self) -> None:
         seats = list(self._seats.values())
@@ -318,6 +360,13 @@ class Dispatcher:
             self._ended = True
             self._poll.close()
             os.close(self._wake)
+
+
+def _finish(job: Job, reply: bytes) -> None:
+    """Give a job its grade; the first one counts."""
+    if not job.is_graded:
+        job.is_graded = True
+        job.finish(reply)
 
 
 def _verdict_on(error: Exception) -> bytes:

@@ -46,6 +46,9 @@ class Job:
     attempts: int = 0
     losses: int = 0
     """Crews that ended while they had this job."""
+    is_graded: bool = False
+    has_helper: bool = False
+    """Whether another worker has it, too."""
 
     def message(self) -> bytes:
         """Return the job as JSON."""

@@ -35,6 +35,9 @@ from k2eval.run.session import Session, total_speculation
 from k2eval.system import cores, remove_leftovers, told, watched_loop
 
 _SAVE_EVERY_S, _CHECK_EVERY_S = 10.0, 2.0
+_EARLIER = "in an earlier start: "
+_MOST_EARLIER = 50
+"""Notes on replicas of earlier starts that ``run.json`` keeps, so that a run of many starts does not fill it."""
 
 
 @dataclass(slots=True)
@@ -255,6 +258,7 @@ class _Start:
         """Take over what is known only after start-up (device, context), and the notes that engines add meanwhile."""
         info = self._engines.solver
         notes = (
+            *_of_earlier_starts(self._before),
             *info.notes,
             *mixed(self._before, info.settings),
             *limits_of_context(self.run.tasks, info.context),
@@ -320,6 +324,13 @@ class _Start:
         )
 
 
+def _of_earlier_starts(before: RunRecord) -> list[Note]:
+    """Return what happened to replicas before: notes of this start would take their place."""
+    told = [note.text for note in before.engine.notes if note.kind is NoteKind.REPLICAS]
+    texts = dict.fromkeys(f"{_EARLIER}{text.removeprefix(_EARLIER)}" for text in told)
+    return [Note(kind=NoteKind.REPLICAS, text=text) for text in [*texts][-_MOST_EARLIER:]]
+
+
 def _was_asked_to_stop(interruption: Interruption, error: BaseException) -> bool:
     # The signal may have reached the engine too, and its end may be noticed first.
     return interruption.happened and isinstance(error, (asyncio.CancelledError, EngineError))
@@ -344,6 +355,7 @@ async def _saving(start: _Start, look: Callable[[], None] | None) -> AsyncIterat
                 start.journal.check()
                 if look:
                     look()
+            start.note_engines()
             start.save()
 
     try:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from k2eval.engines import checkpoint_config, missing_part
 from k2eval.errors import ConfigError
+from k2eval.records import digest
 from k2eval.report import step_of
 from k2eval.system import open_file
 
@@ -23,6 +25,8 @@ _UNFINISHED = re.compile(r"\.|.*[-_.](tmp|temp|part|incomplete)$|(tmp|temp)[-_.]
 """Matches ``tmp-checkpoint-100``, ``.cache`` and ``step-3.tmp``, not ``template-3``."""
 _PATTERN = re.compile(r"[*?\[]")
 _WEIGHTS = (".safetensors", ".bin", ".safetensors.index.json")
+_DIGITS = 8
+"""Characters of the digest that tells a checkpoint from another one of the same name."""
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "tekken.json")
 
 
@@ -30,16 +34,20 @@ class Found(NamedTuple):
     """A folder that holds a checkpoint, or a part of one."""
 
     name: str
-    """Its path below the watched folder, joined by ``-``."""
+    """Its path below the watched folder, joined by ``-``; with a digest of the path if another folder has that name."""
     path: Path
     step: int | None
+    namesake: Path | None = None
+    """The other folder."""
 
 
 Signature = tuple[tuple[str, int, int], ...]
 """Name, size and time of change of each file of a checkpoint."""
 
 
-def find_checkpoints(place: str, leave_out: Path) -> dict[str, Found]:
+def find_checkpoints(
+    place: str, leave_out: Path, known: Mapping[str, Path] | None = None
+) -> dict[str, Found]:
     """Return the folders with checkpoints below a folder, or those that match a pattern, by name.
 
     Folders that are hidden or called temporary are left out, and so are links to folders that are there anyway.
@@ -47,21 +55,47 @@ def find_checkpoints(place: str, leave_out: Path) -> dict[str, Found]:
     Args:
         place: A folder, or a pattern such as ``out/step-*``. It need not exist yet.
         leave_out: A folder in which nothing is looked for.
+        known: Folders by the names that they had before. Of several with the same name, these keep theirs.
     """
-    folders = sorted(_matches(place), key=lambda folder: (folder.is_symlink(), folder))
     base = _base(place)
-    found: dict[str, Found] = {}
+    folders: dict[str, list[Path]] = {}
+    for folder in itertools.islice(_visited(place, leave_out), _MOST):
+        if is_checkpoint(folder):
+            name = "-".join(folder.relative_to(base).parts) or folder.resolve().name
+            folders.setdefault(name, []).append(folder)
+    names = {path: name for name, path in (known or {}).items()}
+    found = (each for name, same in folders.items() for each in _named(name, same, base, names))
+    return {each.name: each for each in found}
+
+
+def _visited(place: str, leave_out: Path) -> Iterator[Path]:
     seen = {leave_out.resolve()}
-    count = 0
-    for start in folders:
-        for folder in _walk(start, seen, _DEPTH):
-            count += 1
-            if count > _MOST:
-                return found
-            if is_checkpoint(folder):
-                name = "-".join(folder.relative_to(base).parts) or folder.resolve().name
-                found.setdefault(name, Found(name, folder, step_of(folder)))
-    return found
+    for start in sorted(_matches(place), key=lambda folder: (folder.is_symlink(), folder)):
+        yield from _walk(start, seen, _DEPTH)
+
+
+def _named(name: str, folders: Sequence[Path], base: Path, before: Mapping[Path, str]) -> Iterator[Found]:
+    """Yield checkpoints whose paths make the same name: one has it, the others have a digest behind it.
+
+    Args:
+        name: The name.
+        folders: The checkpoints.
+        base: The folder from which their paths begin.
+        before: The names that folders had before.
+    """
+    apart = {folder: f"{name}-{digest(str(folder.relative_to(base)))[:_DIGITS]}" for folder in folders}
+    kept = {folder for folder in folders if before.get(folder) == apart[folder]}
+    plain = next((folder for folder in folders if before.get(folder) == name), None)
+    plain = plain or min((folder for folder in folders if folder not in kept), key=_depth, default=None)
+    for folder in folders:
+        if folder == plain:
+            yield Found(name, folder, step_of(folder))
+        else:
+            yield Found(apart[folder], folder, step_of(folder), plain)
+
+
+def _depth(folder: Path) -> int:
+    return len(folder.parts)
 
 
 def _base(place: str) -> Path:

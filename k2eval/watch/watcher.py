@@ -16,12 +16,13 @@ from k2eval.report import STEPS, Point, RunSeries, write_series
 from k2eval.run import Progress
 from k2eval.system import ENDED, at_end
 from k2eval.watch.folders import Found, fault_of, find_checkpoints, signature_of
-from k2eval.watch.page import Status, write_page
-from k2eval.watch.record import Evaluated, WatchRecord, locked, read_record, write_record
+from k2eval.watch.page import PAGE, Status, write_page
+from k2eval.watch.record import NAME, Evaluated, WatchRecord, locked, read_record, write_record
 from k2eval.watch.states import LOOKED_AT, Checkpoint, State, in_order
 
 CURVE = "curve"
 """Name of the files with the curves, before their suffixes."""
+_OWN_FILES = (NAME, PAGE, *(f"{CURVE}.{suffix}" for suffix in ("html", "csv", "md")))
 _SETTLED_S = 60.0
 """Files that have not changed for so long are not being written."""
 _DIGITS = 8
@@ -160,7 +161,8 @@ class Watcher:
                 self.checkpoints[entry.name] = point
 
     def _look(self) -> None:
-        found = find_checkpoints(self._place, self._out)
+        known = {name: point.path for name, point in self.checkpoints.items()}
+        found = find_checkpoints(self._place, self._out, known)
         for candidate in found.values():
             self._look_at(candidate)
         for name in [name for name, point in self.checkpoints.items() if name not in found]:
@@ -173,6 +175,8 @@ class Watcher:
                 self._tell(f"{name} is gone before it was evaluated.")
 
     def _look_at(self, found: Found) -> None:
+        if found.name not in self.checkpoints and found.namesake is not None:
+            self._tell(f"{found.path} is called {found.name}, since {found.namesake} has its name.")
         point = self.checkpoints.setdefault(found.name, Checkpoint(found.name, found.path, found.step))
         point.path, point.step, point.is_there = found.path, found.step, True
         try:
@@ -197,6 +201,9 @@ class Watcher:
 
     def _admit(self, point: Checkpoint) -> None:
         """Decide about a checkpoint that is whole: whether it waits, is done, or is passed over."""
+        if point.name in _OWN_FILES:
+            self._pass_over(point, f"its run would take the place of the watch's own file {point.name}")
+            return
         if point.step is None:
             self._pass_over(point, "nothing tells its step: neither its name nor trainer_state.json")
             return

@@ -27,6 +27,13 @@ def test_a_node_with_another_version_is_a_fault_that_names_both() -> None:
     assert not row.ok and "vllm 0.29.0" in row.detail and "Expected as here: vllm 0.32.0." in row.remedy
 
 
+def test_a_node_that_tells_other_facts_is_a_fault() -> None:
+    _, row, _ = rows_of([NodeReport(report().room, {"k2eval": "9.9"})], HERE, "token")
+    assert (
+        not row.ok and "k2eval 9.9, python unknown" in row.detail and "Expected as here: k2eval" in row.remedy
+    )
+
+
 def test_a_driver_without_vllm_expects_none() -> None:
     _, row, _ = rows_of([report()], HERE | {"vllm": "none"}, "token")
     assert row.ok

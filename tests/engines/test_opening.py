@@ -75,6 +75,10 @@ def test_each_engine_is_told_its_reasoning_format(tmp_path: Path) -> None:
         ({"judge": {"sampling": {"top_p": 3}}}, "top_p"),
         ({"judge": {"kind": "endpoint", "base_url": "http://h/v1", "api_key": "sk"}}, "environment"),
         ({"judge": {"kind": "endpint"}}, "Did you mean endpoint"),
+        (
+            {"judge": {"kind": "endpoint", "base_url": "http://h/v1", "replicas": 2}},
+            "expected none for an endpoint",
+        ),
     ],
 )
 def test_wrong_roles(tmp_path: Path, roles: dict[str, Any], words: str) -> None:

@@ -18,7 +18,7 @@ from k2eval.errors import EngineStopped, JournalError
 from k2eval.grading.pool import GradingPool
 from k2eval.journal import VERDICTS, read_run
 from k2eval.reasoning import Detection, format_named
-from k2eval.records import Grade, NoteKind, Outcome, Question, Request, Response, derive_seed
+from k2eval.records import Grade, Note, NoteKind, Outcome, Question, Request, Response, derive_seed
 from k2eval.run.runner import Runner, Summary
 from tests.run_records import note
 from tests.scripted_runs import carry_out, config, generations, right, verdicts
@@ -316,6 +316,25 @@ async def test_a_format_that_is_set_and_that_no_answer_shows_is_noted(
     assert [note.text.partition(":")[0] for note in notes] == [
         f"none of 12 answers shows a mark of the reasoning format {setting}, which is set"
     ] * is_noted
+
+
+async def test_what_happened_to_replicas_in_an_earlier_start_stays_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = ScriptedEngine.info.fget  # type: ignore[attr-defined]
+    for number, texts in enumerate((["replica 1 died"], ["replica 1 died", "replica 0 hung"], []), 1):
+        notes = tuple(Note(kind=NoteKind.REPLICAS, text=text) for text in texts)
+
+        def told(engine: ScriptedEngine, notes: tuple[Note, ...] = notes) -> EngineInfo:
+            return honest(engine).model_copy(update={"notes": notes})  # type: ignore[no-any-return]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ScriptedEngine, "info", property(told))
+            await carry_out(config(tmp_path / "run", limit=number))
+    assert [note.text for note in read_run(tmp_path / "run").engine.notes] == [
+        "in an earlier start: replica 1 died",
+        "in an earlier start: replica 0 hung",
+    ]
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["in order", "killed before its session was written"])

@@ -28,6 +28,29 @@ def test_checkpoints_lie_at_any_depth(tmp_path: Path) -> None:
     }
 
 
+def test_checkpoints_whose_paths_make_one_name_are_all_found(tmp_path: Path) -> None:
+    nested = write_checkpoint(tmp_path / "a" / "b-step-2")
+    assert names(tmp_path, tmp_path / "out") == {"a-b-step-2": 2}
+    flat = write_checkpoint(tmp_path / "a-b-step-2")
+    found = find_checkpoints(str(tmp_path), tmp_path / "out")
+    assert found["a-b-step-2"].path == flat and found["a-b-step-2"].namesake is None
+    [other] = [each for each in found.values() if each.path == nested]
+    assert other.name.startswith("a-b-step-2-") and other.step == 2 and other.namesake == flat
+
+
+def test_a_checkpoint_keeps_its_name_when_another_one_comes_with_it_or_goes(tmp_path: Path) -> None:
+    nested = write_checkpoint(tmp_path / "a" / "b-step-2")
+    flat = write_checkpoint(tmp_path / "a-b-step-2")
+    known = {"a-b-step-2": nested}
+    found = find_checkpoints(str(tmp_path), tmp_path / "out", known)
+    assert found["a-b-step-2"].path == nested and len(found) == 2
+    shutil.rmtree(nested)
+    known |= {each.name: each.path for each in found.values()}
+    assert [each.path for each in find_checkpoints(str(tmp_path), tmp_path / "out", known).values()] == [flat]
+    [left] = find_checkpoints(str(tmp_path), tmp_path / "out", known)
+    assert left != "a-b-step-2"
+
+
 def test_a_pattern_chooses_some(tmp_path: Path) -> None:
     for name in ("global_step_40/hf", "global_step_80/hf", "other-3"):
         write_checkpoint(tmp_path / name)

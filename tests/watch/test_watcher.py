@@ -266,8 +266,33 @@ def test_without_its_record_the_watch_finds_its_runs_again(tmp_path: Path, train
     assert len(json.loads((tmp_path / "watch" / "watch.json").read_text())["checkpoints"]) == 3
 
 
+@pytest.mark.parametrize("name", ["watch.json", "index.html", "curve.csv"])
+def test_a_checkpoint_with_the_name_of_a_file_of_the_watch_is_passed_over(
+    tmp_path: Path, train: Path, name: str
+) -> None:
+    folder = write_checkpoint(train / name)
+    (folder / "trainer_state.json").write_text('{"global_step": 7}')
+    evaluator = FakeEvaluator()
+    watch, output = watcher(tmp_path, evaluator)
+    assert watch.watch() == 1
+    assert evaluator.evaluated == ["step-20", "step-100", "step-300"]
+    assert f"take the place of the watch's own file {name}" in output.getvalue()
+
+
 def test_names_are_escaped_on_the_page(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "train" / "<b>step-1")
     watcher(tmp_path, FakeEvaluator())[0].watch()
     page = (tmp_path / "watch" / "index.html").read_text()
     assert "&lt;b&gt;step-1" in page and "<b>step" not in page
+
+
+def test_two_checkpoints_whose_paths_make_one_name_are_both_evaluated_and_told(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "train" / "a" / "b-step-2")
+    write_checkpoint(tmp_path / "train" / "a-b-step-2", b"\1" * 8)
+    evaluator = FakeEvaluator()
+    watch, output = watcher(tmp_path, evaluator)
+    assert watch.watch() == 0
+    assert sorted(evaluator.evaluated) == ["a-b-step-2", "b-step-2"]
+    assert f"since {tmp_path / 'train' / 'a-b-step-2'} has its name" in output.getvalue().replace("\n", " ")
+    again, output = watcher(tmp_path, FakeEvaluator())
+    assert again.watch() == 0 and "has its name" not in output.getvalue()

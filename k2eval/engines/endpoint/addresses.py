@@ -10,8 +10,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from k2eval.errors import ConfigError
+from k2eval.system import open_file
 
 FILE, NAME = "@", "dns+http://"
+_LARGEST = 1 << 20
+"""Bytes of a list of servers."""
 _PATHS_OF_REQUESTS = re.compile(r"/(?:chat/completions|completions|models|responses)/*\Z")
 
 
@@ -28,6 +31,9 @@ class Addresses:
         self._known: dict[str, tuple[str, ...]] = {}
         self.problem = ""
         """The reason for which a part of the list is an older one; empty if it is not."""
+
+    def __str__(self) -> str:
+        return ", ".join(self._entries)
 
     @property
     def may_change(self) -> bool:
@@ -61,8 +67,13 @@ class Addresses:
 
 
 def base_of(url: str) -> str:
-    """Return the address of a server, of which ``url`` may be the address of one kind of request."""
-    return _PATHS_OF_REQUESTS.sub("", url.strip())
+    """Return the address of a server, of which ``url`` may be the address of one kind of request.
+
+    >>> base_of("http://a:8000/v1/models "), base_of("http://a:8000/v1/"), base_of("@lists/models")
+    ('http://a:8000/v1', 'http://a:8000/v1', '@lists/models')
+    """
+    url = url.strip()
+    return url if url.startswith(FILE) else _PATHS_OF_REQUESTS.sub("", url).rstrip("/")
 
 
 def check_address(entry: str) -> None:
@@ -99,7 +110,11 @@ def in_file(path: Path) -> tuple[str, ...]:
         ConfigError: If the file cannot be read, or a line is no address.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with open_file(path) as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise ValueError(f"expected at most {_LARGEST >> 10} KiB, got more")
+        lines = content.decode().splitlines()
     except (OSError, ValueError) as error:
         raise ConfigError(f"engine.base_url: cannot read the list of servers {path}: {error}.") from error
     urls = [base_of(line.partition("#")[0]) for line in lines]

@@ -20,10 +20,10 @@ from k2eval.engines.endpoint.checks import ask_once, check_template, honours_see
 from k2eval.engines.endpoint.client import Client
 from k2eval.engines.endpoint.endings import without_end_of_turn
 from k2eval.engines.endpoint.meeting import introduce, learn_limits, template_of
-from k2eval.engines.endpoint.newcomers import Newcomers
 from k2eval.engines.endpoint.openings import Openings
 from k2eval.engines.endpoint.prompts import Renderer
-from k2eval.engines.endpoint.servers import Server, ServerGate, closed_when_idle, listed, notes_on
+from k2eval.engines.endpoint.roster import Roster
+from k2eval.engines.endpoint.servers import Server, listed, notes_on
 from k2eval.engines.endpoint.settings import Secrets, checked
 from k2eval.engines.endpoint.trouble import NoConnection, OtherModel, Refusal, Trouble, pause_s
 from k2eval.engines.endpoint.watch import Watch, stop_if_failed
@@ -31,12 +31,8 @@ from k2eval.engines.hub import pinned_tokenizer
 from k2eval.engines.protocol import EngineInfo
 from k2eval.errors import ConfigError, EngineError, EngineGaveUp, EngineStopped, PromptTooLong
 from k2eval.reasoning import AUTO, Detection, marks_of, pairs_of, stop_place
-from k2eval.records import Generation, Note, NoteKind, Request
+from k2eval.records import Generation, NoteKind, Request
 
-_LOOKS_EVERY_S = 5.0
-"""Time between two looks at a list of servers that may change."""
-_LOOKS_OF_REST = 6
-"""Looks for which a server that did not answer is left alone."""
 _CONCURRENCY = 64
 """Requests in flight for each server that does not tell how many it works on."""
 _CEILING = 1024
@@ -67,18 +63,20 @@ class EndpointEngine:
         self._settings = checked(pinned_tokenizer(arguments or {}))
         self._fingerprint = self._settings.fingerprint(model)
         self._secrets = Secrets(self._settings)
-        self.capacity = (self._settings.concurrency or _CONCURRENCY) * len(self._settings.base_url)
-        self._addresses = Addresses(self._settings.base_url)
-        self._servers: list[Server] = []
         self._notes = Notes()
+        self._roster = Roster(
+            Addresses(self._settings.base_url),
+            self._server,
+            self._meet_one,
+            self._notes,
+            self._settings.timeout_s,
+        )
         form = self._reasoning.form
         self._ends = tuple(end for _, end in (*pairs_of(form), marks_of(form)))
         self._openings = Openings(form, self._settings)
         self._set_by_user: set[str] = set()
         self._set_by_recipe: set[str] = set()
-        self._honours_seeds = False
         self._checked: set[tuple[int, str]] = set()
-        self._gate: ServerGate
         self._asker: Asker
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -93,21 +91,17 @@ class EndpointEngine:
         renderer = await asyncio.to_thread(Renderer, name, commit) if name else None
         form = self._reasoning.form
         self._asker = Asker(self._model, self._settings, self._secrets, self._notes, renderer, form)
-        self._servers = [self._server(url) for url in await self._addresses.now()]
-        if not self._servers:
-            raise EngineError(
-                f"No server is listed in {', '.join(self._settings.base_url)}. List one, and start again."
-            )
         try:
-            await self._meet()
+            await self._roster.open()
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
+        if not self._settings.probe:
+            self._notes.add(NoteKind.SEEDS, "whether the server honours seeds was not checked")
         adaptive = self._settings.concurrency is None
-        watch = Watch(self._gate, self._settings.timeout_s, adaptive, _CEILING)
+        watch = Watch(self._roster.gate, self._settings.timeout_s, adaptive, _CEILING)
         self._keep(watch.run())
-        if self._addresses.may_change:
-            self._keep(self._follow_addresses())
+        self._keep(self._roster.follow())
         # Full collections, each over all that has been imported, would cost a tenth of the time that answers take.
         gc.freeze()
         return self
@@ -119,8 +113,7 @@ class EndpointEngine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for server in self._servers:
-            await server.client.close()
+        await self._roster.close()
 
     def _server(self, url: str) -> Server:
         limit = self._settings.concurrency or _CONCURRENCY
@@ -134,24 +127,33 @@ class EndpointEngine:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda task: stop_if_failed(task, self._gate))
+        task.add_done_callback(lambda task: stop_if_failed(task, self._roster.gate))
+
+    @property
+    def capacity(self) -> int:
+        """Number of requests in flight that keep all servers full; it changes as they come and go."""
+        places = self._roster.places
+        if places is None:
+            return (self._settings.concurrency or _CONCURRENCY) * len(self._settings.base_url)
+        return max(1, places)
 
     @property
     def info(self) -> EngineInfo:
         """Identity and settings; whether seeds are honoured is known once the engine has been entered."""
-        contexts = [server.context for server in self._servers if server.context]
+        servers = self._roster.servers
+        contexts = [server.context for server in servers if server.context]
         return EngineInfo(
             name=self._model,
             fingerprint=self._fingerprint,
             engine="endpoint",
-            honours_seeds=self._honours_seeds,
+            honours_seeds=self._roster.honours_seeds,
             context=min(contexts, default=None),
             reasoning=self._reasoning.form,
             reasoning_from=self._reasoning.place,
             settings=self._settings.model_dump(mode="json"),
             notes=(
                 *self._notes,
-                *(note for server in self._servers for note in notes_on(server)),
+                *(note for server in servers for note in notes_on(server)),
                 *self._openings.notes(),
             ),
         )
@@ -209,7 +211,7 @@ class EndpointEngine:
         seen: Counter[str] = Counter()
         stops = 0  # a slip of a proxy between good answers looks like the end of the run
         for attempt in range(self._settings.attempts):
-            server = await self._gate.enter()
+            server = await self._roster.gate.enter()
             asked = time.perf_counter()
             try:
                 answer, sent = await self._asker.ask(server, request)
@@ -230,13 +232,14 @@ class EndpointEngine:
                     raise stop from None
                 name = self._secrets.redacted(str(trouble))
                 seen[name] += 1
-                self._gate.let_in_later(server.failed(name))
+                self._roster.gate.let_in_later(server.failed(name))
                 pause = pause_s(trouble, attempt, self._settings.backoff_s)
             finally:
-                self._gate.leave(server)
+                self._roster.gate.leave(server)
             if attempt + 1 < self._settings.attempts:
                 await asyncio.sleep(pause)
-        if set(seen) == {str(NoConnection(""))} and all(server.failures for server in self._servers):
+        servers = self._roster.servers
+        if set(seen) == {str(NoConnection(""))} and servers and all(server.failures for server in servers):
             raise EngineStopped(
                 f"No server can be reached: {', '.join(self._settings.base_url)}. What is finished is kept; start the "
                 "server and run the same command again to go on."
@@ -291,80 +294,6 @@ class EndpointEngine:
             f"so its answers may be another model's. If they are not, say so with --set engine.answers_as={other}."
         )
 
-    async def _meet(self) -> None:
-        """Learn the servers' properties; leave out a server that does not answer, unless it is the last.
-
-        Raises:
-            EngineError: If no server answers for the model.
-        """
-        met = await asyncio.gather(
-            *(self._meet_one(server) for server in self._servers), return_exceptions=True
-        )
-        fit = []
-        for server, problem in zip(self._servers, met, strict=True):
-            if isinstance(problem, bool):
-                fit.append(server)
-            elif not isinstance(problem, EngineError):
-                raise problem
-            else:
-                self._notes.add(NoteKind.SERVER, f"left out: {problem}")
-        if not fit:
-            raise next(problem for problem in met if isinstance(problem, EngineError))
-        for server in self._servers:
-            if server not in fit:
-                await server.client.close()
-        self._servers = fit
-        self._gate = ServerGate(fit)
-        self._count_places()
-        self._honours_seeds = False not in met
-        if not self._settings.probe:
-            self._notes.add(NoteKind.SEEDS, "whether the server honours seeds was not checked")
-
-    def _count_places(self) -> None:
-        grows = self._settings.concurrency is None
-        self.capacity = max(
-            1,
-            sum(
-                _CEILING if grows and server.counts_work and not server.held else server.limit
-                for server in self._servers
-            ),
-        )
-
-    async def _follow_addresses(self) -> None:
-        """Let servers join and leave as the list of addresses changes. Requests of one that leaves are finished."""
-        async with Newcomers(self._join, _LOOKS_OF_REST) as newcomers:
-            while True:
-                await asyncio.sleep(_LOOKS_EVERY_S)
-                urls = await self._addresses.now()
-                if self._addresses.problem:
-                    self._notes.add(NoteKind.SERVER, self._addresses.problem)
-                for server in [server for server in self._servers if server.url not in urls]:
-                    self._servers.remove(server)
-                    left = Note(kind=NoteKind.SERVER, text=f"{server.url} left the list")
-                    for note in (*notes_on(server), left):
-                        self._notes.add(note.kind, note.text)
-                    self._keep(closed_when_idle(server, _LOOKS_EVERY_S))
-                known = {server.url for server in self._servers}
-                newcomers.look([url for url in urls if url not in known])
-                self._count_places()
-
-    async def _join(self, url: str) -> bool:
-        """Meet a server that has come, and let requests go to it; return whether it answers for the model."""
-        server = self._server(url)
-        try:
-            honours_seeds = await self._meet_one(server)
-        except BaseException as error:
-            await server.client.close()
-            if not isinstance(error, EngineError):
-                raise
-            self._notes.add(NoteKind.SERVER, f"left out: {error}")
-            return False
-        self._honours_seeds &= honours_seeds
-        self._servers.append(server)
-        self._notes.add(NoteKind.SERVER, f"{server.url} joined while the run went on")
-        self._gate.let_in()
-        return True
-
     async def _meet_one(self, server: Server) -> bool:
         """Meet one server, and return whether it honours seeds.
 
@@ -386,6 +315,8 @@ class EndpointEngine:
         holds = await learn_limits(server)
         if holds and settings.concurrency is None:
             server.held, server.limit = holds, min(2 * holds, _CEILING)
+        grows = settings.concurrency is None and server.counts_work and not server.held
+        server.places = _CEILING if grows else server.limit
         if told.trouble:
             words = self._secrets.redacted(told.trouble)
             self._notes.add(NoteKind.SERVER, f"{server.url} does not list its models: {words}")

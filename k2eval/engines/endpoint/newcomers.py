@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 
 class Newcomers:
@@ -21,32 +20,41 @@ class Newcomers:
         self._join = join
         self._rest = rest
         self._refused: Counter[str] = Counter()
-        self._joining: dict[str, asyncio.Task[bool]] = {}
+        self.joining: dict[str, asyncio.Task[bool]] = {}
+        """Those that are being met, by their addresses."""
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for task in self._joining.values():
+    async def close(self) -> None:
+        """Meet nobody any more."""
+        for task in self.joining.values():
             task.cancel()
-        await asyncio.gather(*self._joining.values(), return_exceptions=True)
+        await asyncio.gather(*self.joining.values(), return_exceptions=True)
+        self.joining.clear()
 
-    def look(self, urls: Collection[str]) -> None:
-        """Take the addresses that are on the list and have not joined yet."""
-        for url, task in [*self._joining.items()]:
+    def settle(self) -> None:
+        """Forget those that have been met, or did not answer for the model.
+
+        Raises:
+            Exception: If one could not be met for a reason of our own.
+        """
+        for url, task in [*self.joining.items()]:
             if task.done():
-                del self._joining[url]
+                del self.joining[url]
                 if not task.result():
                     self._refused[url] = self._rest
-            elif url not in urls:
-                del self._joining[url]
-                task.cancel()
+
+    def look(self, urls: Collection[str]) -> None:
+        """Take the addresses that are on the list and have not joined yet.
+
+        Raises:
+            Exception: As `settle` does.
+        """
+        self.settle()
+        for url in [url for url in self.joining if url not in urls]:
+            self.joining.pop(url).cancel()
         for url in urls:
-            if url in self._joining:
+            if url in self.joining:
                 continue
             if self._refused[url]:
                 self._refused[url] -= 1
             else:
-                self._joining[url] = asyncio.create_task(self._join(url))
+                self.joining[url] = asyncio.create_task(self._join(url))

@@ -47,6 +47,8 @@ class Server:
     limit: int
     """Most requests in flight that it gets."""
     dialect: Dialect = field(default_factory=Dialect)
+    places: int = 0
+    """Requests in flight that keep it full, as far as was known when it was met."""
     in_flight: int = 0
     failures: int = 0
     """Failures since its last answer; those during one rest count once."""
@@ -106,7 +108,14 @@ class ServerGate(Gate[Server]):
     def __init__(self, servers: list[Server]) -> None:
         super().__init__()
         self.servers = servers
-        """All that serve the model."""
+        """All that get requests."""
+        self.leaving: list[Server] = []
+        """Those that get nothing more, and finish what they have."""
+
+    @property
+    def all(self) -> list[Server]:
+        """All that may have requests."""
+        return [*self.servers, *self.leaving]
 
     def roomiest(self) -> Server | None:
         """Return the server with the smallest load, of those that are up if any is; None if these are full."""
@@ -127,15 +136,6 @@ class ServerGate(Gate[Server]):
     def let_in_later(self, after_s: float) -> None:
         """Look again when a server's rest is over."""
         asyncio.get_running_loop().call_later(after_s + 0.001, self.let_in)
-
-
-async def closed_when_idle(server: Server, look_s: float) -> None:
-    """Close the connections to a server once nothing is in flight there."""
-    try:
-        while server.in_flight:
-            await asyncio.sleep(look_s)
-    finally:
-        await server.client.close()
 
 
 def notes_on(server: Server) -> list[Note]:

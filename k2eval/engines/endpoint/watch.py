@@ -51,7 +51,7 @@ class Watch:
         while True:
             await asyncio.sleep(min(pause, self._timeout_s / 4))
             pause = min(_LOOKS_EVERY_S, 1.5 * pause)
-            await asyncio.gather(*(self._look(server) for server in self._gate.servers if server.in_flight))
+            await asyncio.gather(*(self._look(server) for server in self._gate.all if server.in_flight))
 
     def longest_s(self, server: Server, max_tokens: int) -> float:
         """Return how long one answer may take: ``timeout_s``, and max_tokens at a quarter of the slowest speed seen."""
@@ -116,9 +116,11 @@ def stop_if_failed(task: asyncio.Task[None], gate: ServerGate) -> None:
     """End all requests if a task that looks after servers has failed: nobody shall wait for them in vain."""
     if task.cancelled() or (error := task.exception()) is None:
         return
-    advice = "What is finished is kept; run the same command again to go on."
-    gate.close(EngineStopped(f"The watch over servers has failed: {error!r}. {advice}"))
-    for server in gate.servers:
+    if not isinstance(error, EngineStopped):
+        advice = "What is finished is kept; run the same command again to go on."
+        error = EngineStopped(f"The watch over servers has failed: {error!r}. {advice}")
+    gate.close(error)
+    for server in gate.all:
         for asked in list(server.asked):
             asked.give_up()
 

@@ -23,8 +23,8 @@ from k2eval.records import Generation, Json, Request, SpeculativeCounts
 from k2eval.statistics import add_counts
 from k2eval.system import finished
 
-_AHEAD = 1.25
-"""Requests at the gate for each place, so that a place is taken again as soon as it is free."""
+_AHEAD = 17 / 16
+"""Requests for each place, so that one that gets free is taken again at once. More would be ordered too early."""
 _SAME = ("dtype", "quantization", "max_model_len", "speculative_config")
 """Settings that must be the same for all replicas, since they change what a checkpoint says."""
 
@@ -200,12 +200,12 @@ class FleetEngine:
         if self._keeper:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
-        ending = [task for task, slot in self._slots.items() if not slot.is_up]
-        for task in ending:
-            slot = self._slots.pop(task)
-            self._departed += slot.is_leaving or slot.left
-            task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
+        while ending := [task for task, slot in self._slots.items() if not slot.is_up]:
+            for task in ending:
+                slot = self._slots.pop(task)
+                self._departed += slot.is_leaving or slot.left
+                task.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)  # others may be lost meanwhile
         self._numbers = {slot.number for slot in self._slots.values()}
 
     async def _end_slots(self) -> None:
@@ -303,6 +303,8 @@ class FleetEngine:
         try:
             while True:
                 wanted = await self._supply.wanted(self._departed)
+                if self._supply.has_grown():
+                    self._numbers = {slot.number for slot in self._slots.values()}
                 for _ in range(wanted - len(self._numbers)):
                     self._open_slot()
                 self._withdraw(len(self._numbers) - wanted)

@@ -21,6 +21,7 @@ class EventKind(StrEnum):
     DIED = "died"
     HUNG = "hung"
     NONSENSE = "nonsense"
+    USELESS = "useless"
     FAILED = "could not start"
     REFUSED = "refused"
     GIVEN_UP = "given up"
@@ -32,6 +33,7 @@ _WORDS = {
     EventKind.DIED: "died",
     EventKind.HUNG: "hung and was ended",
     EventKind.NONSENSE: "answered nonsense and was ended",
+    EventKind.USELESS: "had no answer to anything and was ended",
     EventKind.FAILED: "could not start",
     EventKind.REFUSED: "has another checkpoint or engine and was refused",
     EventKind.GIVEN_UP: "was given up after its last start",

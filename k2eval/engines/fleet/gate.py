@@ -38,12 +38,28 @@ class ReplicaGate(Gate[Member]):
         return sum(member.replica.window for member in self.members if member.accepts)
 
     def roomiest(self) -> Member | None:
-        """Return the replica with the smallest load; None if all are full."""
+        """Return the replica with the smallest load, of those that do not rest if any does not; None if these are full.
+
+        A replica that fails at once would be the emptiest, and get every request.
+        """
+        members = self.members
+        for member in members:
+            if member.failures:
+                members = [member for member in members if member.accepts and member.is_ready] or members
+                break
         chosen, smallest = None, 1.0
-        for member in self.members:
+        for member in members:
             if member.accepts and member.load < smallest:
                 chosen, smallest = member, member.load
         return chosen
+
+    def fails_alone(self, member: Member) -> bool:
+        """Return whether others answer, while a replica has no answer to anything."""
+        return any(
+            each.answered and each.accepts and not each.failures
+            for each in self.members
+            if each is not member
+        )
 
     def leave(self, member: Member) -> None:
         """Record that a request is no longer in flight."""

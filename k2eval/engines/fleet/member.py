@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from k2eval.engines.fleet.events import EventKind
 from k2eval.engines.fleet.protocol import Replica, ReplicaLost
 from k2eval.engines.protocol import EngineInfo
+from k2eval.errors import EngineError, EngineGaveUp, PromptTooLong
 from k2eval.records import Generation, Request
 
 _KEPT = 0.95
 """Weight of the answers before each answer in the pace."""
+_RESTS_S = 10.0
+"""Rest of a replica that had no answer, in which others are asked; it doubles after each trial in vain."""
+_RESTS_AT_MOST_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,11 @@ class Member:
     """Number of requests that were unfinished when it was lost."""
     flights: set[Flight] = field(default_factory=set)
     """Requests that it works on."""
+    failures: int = 0
+    """Trials in a row to which its engine had no answer; those that fail during one rest are part of the one before."""
+    failure: str = ""
+    """The reason of the last one."""
+    _rests_until: float = 0.0
     _tokens: float = 0.0
     _seconds: float = 0.0
 
@@ -90,6 +99,13 @@ class Member:
     def pace(self) -> float:
         """Tokens per second of one request, mean of the last answers; 0 if there are none."""
         return self._tokens / self._seconds if self._seconds else 0.0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it does not rest; after a rest, a single request tries it."""
+        if not self.failures:
+            return True
+        return not self.in_flight and asyncio.get_running_loop().time() >= self._rests_until
 
     async def ask(self, request: Request) -> Generation:
         """Answer one request.
@@ -121,16 +137,29 @@ class Member:
         except ReplicaLost as lost:
             self.lose(Ending(EventKind.DIED, str(lost)))
             raise
+        except (EngineGaveUp, PromptTooLong):
+            raise
+        except EngineError as error:
+            self._rest(str(error))
+            raise
         fault = fault_of(generation, request)
         if fault:
             self.lose(Ending(EventKind.NONSENSE, fault))
             raise ReplicaLost(fault)
         seconds = loop.time() - started
+        self.failures, self._rests_until = 0, 0.0
         self.answered += 1
         self.longest_s = max(self.longest_s, seconds)
         self._tokens = _KEPT * self._tokens + generation.output_tokens
         self._seconds = _KEPT * self._seconds + seconds
         return generation
+
+    def _rest(self, failure: str) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._rests_until:
+            self.failures += 1
+            self._rests_until = now + min(_RESTS_S * 2 ** (self.failures - 1), _RESTS_AT_MOST_S)
+        self.failure = failure
 
     def lose(self, ending: Ending) -> None:
         """Record why the replica is lost; the first reason counts. Its requests end with the next turn of the loop."""

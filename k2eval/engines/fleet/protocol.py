@@ -109,6 +109,10 @@ class Supply(Protocol):
         """
         ...
 
+    def has_grown(self) -> bool:
+        """Return whether a place has come since the last call: numbers that were given up are worth another try."""
+        ...
+
     def replica(self, number: int) -> Replica:
         """Return a replica that is not started yet.
 

@@ -17,6 +17,8 @@ from k2eval.system import finished
 _SLOWER = 20
 """An answer may take this many times the longest one before the replica counts as hanging, if answers alone show
 progress."""
+_TRIALS = 6
+"""Trials in a row after which a replica that has no answer is ended, if others have some; they take five minutes."""
 
 
 class Slot:
@@ -105,8 +107,9 @@ class Slot:
         """
         self._supply, self._events, self._settings, self._welcome = supply, events, settings, welcome
         self._swapping = member = self._member
+        if member is None:
+            return "it was lost meanwhile"
         successor = supply.replica(self.number)
-        assert member is not None
         try:
             async with asyncio.timeout(self._start_s + settings.hang_s):
                 info = await successor.take_over(member.replica)
@@ -204,6 +207,10 @@ class Slot:
                 if health.leaving:
                     member.leave()
                     return await self._drain(member, health.leaving)
+            if member.failures:
+                self._gate.let_in()  # its rest may be over
+                if member.failures >= _TRIALS and self._gate.fails_alone(member):
+                    return Ending(EventKind.USELESS, member.failure)
             silent_s = signs.silence_after(health)
             if silent_s >= signs.patience_s(self._settings.hang_s, health):
                 many = f"{member.in_flight} request{'' if member.in_flight == 1 else 's'}"

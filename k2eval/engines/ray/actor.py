@@ -105,6 +105,8 @@ class ReplicaActor:
             return wire.pack_error(error)
         except K2EvalError as error:
             return wire.pack_error(error)
+        except Exception as error:  # a fault of ours, which may quote the prompt
+            return wire.pack_error(EngineStopped(f"{type(error).__name__}: {error}"))
         finally:
             self._in_flight -= 1
         return wire.pack_generation(generation)

@@ -229,13 +229,17 @@ class Cluster:
 
     def _check_address(self) -> None:
         """Try the address first: Ray itself would try for minutes, and then end this process."""
-        address = os.environ.get("RAY_ADDRESS", "auto") if self.address == "auto" else self.address
-        if address in (None, "auto", "local"):
+        is_auto = self.address == "auto"
+        address = os.environ.get("RAY_ADDRESS") or "auto" if is_auto else self.address
+        if address in (None, "auto"):
             return
         host, separator, port = address.rpartition(":")
         if not separator or not port.isdigit() or int(port) > _LAST_PORT or "/" in host:
+            # ``local`` would be a cluster of Ray's own kind, which listens to the network without a token.
+            place = " in RAY_ADDRESS" if is_auto else ""
             raise ConfigError(
-                f"Expected a cluster as host:port, such as head:6379, or auto; got {address!r:.200}."
+                f"Expected a cluster as host:port, such as head:6379, or auto; got {address!r:.200}{place}. Without "
+                "--cluster, replicas run on a cluster of the run's own on this host."
             )
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()

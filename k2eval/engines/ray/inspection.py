@@ -14,6 +14,7 @@ from k2eval.sandbox import self_test
 
 _NODE_S = 180
 """Longest wait for a node; a fresh worker imports k2eval first."""
+_LAST_S = 1.0
 SANDBOX = "sandbox"
 """Name of the fact that tells the result of the sandbox's self-test."""
 OK = "ok"
@@ -72,10 +73,11 @@ def _ask(nodes: list[NodeRoom]) -> list[NodeReport]:
     import ray
 
     asked = [run_on(node.id, facts_here) for node in nodes]
+    ray.wait(asked, num_returns=len(asked), timeout=_NODE_S)  # for all at once
     reports = []
     for node, answer in zip(nodes, asked, strict=True):
         try:
-            reports.append(NodeReport(node, ray.get(answer, timeout=_NODE_S)))
+            reports.append(NodeReport(node, ray.get(answer, timeout=_LAST_S)))
         except ray.exceptions.RayError as error:
             last = str(error).strip().rpartition("\n")[2]
             reports.append(NodeReport(node, {}, f"{type(error).__name__}: {last[:200]}"))

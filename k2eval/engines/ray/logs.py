@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from k2eval.system import temporary_prefix
+from k2eval.system import open_file, temporary_prefix
 
 _LAST_BYTES = 64 << 10
 """The end of a log that is brought to the driver; it has vLLM's reason for a failure."""
@@ -33,7 +33,10 @@ def log_here(log: str, name: str) -> Path | None:
 def take_last(name: str) -> str:
     """Remove the file of this node with this name, and return the end of its text; empty if there is none."""
     for path in Path(tempfile.gettempdir()).glob(f"k2eval-*-{name}.log"):
-        with contextlib.suppress(OSError), path.open("rb") as file:
+        # Others may write into the folder too, and see the name there.
+        with contextlib.suppress(OSError), open_file(path, os.O_RDONLY | os.O_NOFOLLOW) as file:
+            if os.fstat(file.fileno()).st_uid != os.geteuid():
+                continue
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _LAST_BYTES))
             text = file.read().decode(errors="replace")

@@ -85,6 +85,13 @@ def plan_fleet(
         return FleetPlan(_with_ray(count), words=f"{count} replicas on this host{share}")
     each, why = _cards_of_one(model, arguments, cards, set_by_user)
     most = len(cards) // each
+    if not most and wanted == "auto":  # vLLM itself may reach the cards of other hosts
+        return FleetPlan()
+    if not most:
+        raise ConfigError(
+            f"Expected {_cards(each)} for each replica, got the {len(cards)} of this host. Set a smaller "
+            "engine.tensor_parallel_size, or name a cluster with --cluster."
+        )
     if isinstance(wanted, int) and wanted > most:
         raise ConfigError(
             f"Expected at most {most} replicas of {_cards(each)} each on the {len(cards)} cards of this host, got "

@@ -54,6 +54,9 @@ class RaySupply:
         self._cluster: Cluster | None = None
         self._nodes: list[NodeRoom] = []
         self._departures = Departures()
+        self._seen: set[str] = set()
+        """Ids of all nodes that were ever there."""
+        self._has_grown = False
 
     async def open(self) -> None:
         """Connect to Ray; see `k2eval.engines.fleet.Supply`."""
@@ -94,6 +97,14 @@ class RaySupply:
         assert self._cluster is not None
         self._nodes = await self._cluster.nodes()
         self._departures.draining = {node.id for node in self._nodes if node.leaving}
+        ids = {node.id for node in self._nodes}
+        self._has_grown |= bool(self._seen and ids - self._seen)
+        self._seen |= ids
+
+    def has_grown(self) -> bool:
+        """Return whether a node has come; see `k2eval.engines.fleet.Supply`."""
+        has_grown, self._has_grown = self._has_grown, False
+        return has_grown
 
     async def wanted(self, departed: int) -> int:
         """Return the number of replicas that there should be now; see `k2eval.engines.fleet.Supply`."""

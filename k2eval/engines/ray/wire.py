@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
+import k2eval
 from k2eval import errors
 from k2eval.engines.fleet import Health, ReplicaLost
 from k2eval.engines.protocol import EngineInfo
-from k2eval.errors import EngineError, EngineStopped, K2EvalError
+from k2eval.errors import ConfigError, EngineError, EngineStopped, K2EvalError
 from k2eval.records import Generation, Request
 
 _ERROR = b"!"
+_NONSENSE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""Errors of reading a reply that is none."""
 
 
 class Started(NamedTuple):
@@ -35,16 +36,19 @@ def raise_error(reply: bytes) -> None:
     """Raise the error that a reply holds, if it holds one.
 
     Raises:
-        ReplicaLost: If the engine has stopped: its replica ends.
+        ReplicaLost: If the engine has stopped, or the error is nonsense: its replica ends.
         K2EvalError: Any other error of the engine's.
     """
     if not reply.startswith(_ERROR):
         return
-    name, text = json.loads(reply[len(_ERROR) :])
-    kind = getattr(errors, name, EngineError)
-    if kind is EngineStopped or not issubclass(kind, K2EvalError):
-        raise ReplicaLost(text)
-    raise kind(text)
+    try:
+        name, text = json.loads(reply[len(_ERROR) :])
+        kind = vars(errors).get(name, EngineError)
+    except _NONSENSE:
+        raise ReplicaLost("it answered with an error that cannot be read") from None
+    if kind is EngineStopped or not (isinstance(kind, type) and issubclass(kind, K2EvalError)):
+        raise ReplicaLost(str(text))
+    raise kind(str(text))
 
 
 def pack_request(request: Request) -> bytes:
@@ -71,7 +75,7 @@ def unpack_generation(reply: bytes) -> Generation | None:
     raise_error(reply)
     try:
         return Generation.model_validate(json.loads(reply))
-    except (ValueError, ValidationError, RecursionError):
+    except _NONSENSE:
         return None
 
 
@@ -85,11 +89,23 @@ def unpack_started(reply: bytes) -> Started:
     """Return the word of a replica that has started.
 
     Raises:
+        ConfigError: If it is that of another version of k2eval, whose other fields may be others.
+        EngineError: If it is nonsense.
         K2EvalError: If the reply is an error.
     """
     raise_error(reply)
-    fields = json.loads(reply)
-    return Started(**fields | {"info": EngineInfo.model_validate(fields["info"])})
+    try:
+        fields = json.loads(reply)
+        if fields["version"] != k2eval.__version__:
+            raise ConfigError(
+                f"expected k2eval {k2eval.__version__} on its node, got {fields['version']!s:.100}"
+            )
+        started = Started(**fields | {"info": EngineInfo.model_validate(fields["info"])})
+        if not (isinstance(started.window, int) and started.window > 0 and isinstance(started.pid, int)):
+            raise ValueError
+    except _NONSENSE:
+        raise EngineError("it started with a word that cannot be read") from None
+    return started
 
 
 def pack_health(health: Health) -> bytes:
@@ -102,8 +118,15 @@ def unpack_health(reply: bytes) -> Health:
     """Return the state of these bytes.
 
     Raises:
+        ReplicaLost: If it is nonsense.
         K2EvalError: If the reply is an error.
     """
     raise_error(reply)
-    info, progress, leaving = json.loads(reply)
-    return Health(EngineInfo.model_validate(info), progress, leaving)
+    try:
+        info, progress, leaving = json.loads(reply)
+        health = Health(EngineInfo.model_validate(info), progress, leaving)
+        if not (isinstance(progress, int | None) and isinstance(leaving, str)):
+            raise ValueError
+    except _NONSENSE:
+        raise ReplicaLost("it told of itself what cannot be read") from None
+    return health

@@ -1,23 +1,24 @@
 """Lists of servers that change while a run goes on: a file, and a DNS name."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from k2eval.engines.endpoint import engine as engine_module
+from k2eval.engines.endpoint import roster
 from k2eval.engines.endpoint.addresses import Addresses
 from k2eval.engines.endpoint.engine import EndpointEngine
 from k2eval.engines.endpoint.settings import checked
-from k2eval.errors import ConfigError, EngineError
+from k2eval.errors import ConfigError, EngineError, EngineStopped
 from tests.engines.endpoint.asked import engine_at, notes_of, request
-from tests.engines.endpoint.fake_server import MODEL, FakeServer, Reply, well
+from tests.engines.endpoint.fake_server import MODEL, FakeServer, Reply, seeded, well
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "_LOOKS_EVERY_S", 0.02)
+    monkeypatch.setattr(roster, "_LOOKS_EVERY_S", 0.02)
 
 
 async def test_a_file_names_a_server_on_each_line(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ async def test_servers_join_and_leave_while_requests_are_asked(tmp_path: Path) -
 async def test_a_server_that_does_not_answer_yet_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "_LOOKS_OF_REST", 1)
+    monkeypatch.setattr(roster, "_LOOKS_OF_REST", 1)
     path = tmp_path / "servers.txt"
     async with FakeServer(lambda body: well()) as first, FakeServer(lambda body: well()) as late:
         path.write_text(f"{first.url}\n")
@@ -132,6 +133,119 @@ async def test_a_server_that_hangs_at_the_start_is_left_out() -> None:
     ):
         await engine.generate(request(1))
         assert f"left out: {hung.url} gave no answer in 0.5 s" in notes_of(engine)
+
+
+async def test_the_start_waits_no_longer_for_a_server_that_hangs_and_lets_it_join_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(roster, "_LATE_S", 0.2)
+    wait_s = [60.0]
+    async with (
+        FakeServer(lambda body: Reply(body="{}", wait_s=wait_s[0]) if wait_s[0] else seeded(body)) as hung,
+        FakeServer() as first,
+        asyncio.timeout(20),
+        engine_at(hung, first, probe=True, timeout_s=1.0) as engine,
+    ):
+        assert f"{hung.url} had not answered 0.2 s after another server" in notes_of(engine)
+        assert (await engine.generate(request(1))).text == "1 0"
+        alone = engine.capacity
+        wait_s[0] = 0.0
+        while engine.capacity == alone:
+            await asyncio.sleep(0.01)
+        assert f"{hung.url} joined while the run went on" in notes_of(engine)
+        assert engine.info.honours_seeds
+
+
+async def test_a_late_server_that_ignores_seeds_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster, "_LATE_S", 0.0)
+    seen = iter(range(1000))
+    async with (
+        FakeServer() as first,
+        FakeServer(lambda body: Reply(events=well(f"{next(seen)}").events, wait_s=0.2)) as late,
+        engine_at(late, first, probe=True) as engine,
+    ):
+        assert engine.info.honours_seeds
+        async with asyncio.timeout(20):
+            while f"{late.url} joined" not in notes_of(engine):
+                await asyncio.sleep(0.01)
+        assert not engine.info.honours_seeds
+
+
+async def test_a_server_of_a_fixed_list_that_does_not_answer_yet_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(roster, "_LOOKS_OF_REST", 1)
+    async with FakeServer(lambda body: well()) as first, FakeServer(lambda body: well(model="other")) as late:
+        late.models = []
+        async with asyncio.timeout(20), engine_at(first, late, attempts=1) as engine:
+            assert f"left out: {late.url}" in notes_of(engine)
+            alone = engine.capacity
+            late.models, late.behave = [{"id": MODEL}], lambda body: well()
+            while engine.capacity == alone:
+                await asyncio.sleep(0.01)
+            answers = await asyncio.gather(*(engine.generate(request(number)) for number in range(8)))
+    assert len(answers) == 8 and len(late.bodies) > 1
+
+
+async def test_a_list_that_is_empty_for_a_while_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "servers.txt"
+    async with FakeServer(lambda body: well()) as server:
+        path.write_text(server.url)
+        settings = {"base_url": f"@{path}", "probe": False, "timeout_s": 60.0}
+        async with asyncio.timeout(20), EndpointEngine(MODEL, settings) as engine:
+            path.write_text("# all are away\n")
+            while "left the list" not in notes_of(engine):
+                await asyncio.sleep(0.01)
+            asking = asyncio.create_task(engine.generate(request(1)))
+            await asyncio.sleep(0.1)
+            assert not asking.done()
+            path.write_text(server.url)
+            assert (await asking).text == "fine"
+
+
+async def test_a_server_that_hangs_after_it_has_left_the_list_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "servers.txt"
+    async with (
+        FakeServer(lambda body: Reply(body="{}", wait_s=600.0)) as hung,
+        FakeServer(lambda body: well()) as other,
+    ):
+        path.write_text(hung.url)
+        settings = {"base_url": f"@{path}", "probe": False, "timeout_s": 1.0, "backoff_s": 0.001}
+        async with asyncio.timeout(60), EndpointEngine(MODEL, settings) as engine:
+            engine._roster.servers[0].slowest = 10_000.0
+            asking = asyncio.create_task(engine.generate(request(1)))
+            while not hung.bodies:
+                await asyncio.sleep(0.01)
+            path.write_text(other.url)
+            assert (await asking).text == "fine"
+
+
+async def test_a_list_that_stays_empty_ends_the_run_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "servers.txt"
+    async with FakeServer(lambda body: well()) as server:
+        path.write_text(server.url)
+        settings = {"base_url": f"@{path}", "probe": False, "timeout_s": 0.5}
+        async with asyncio.timeout(20), EndpointEngine(MODEL, settings) as engine:
+            path.write_text("")
+            while "left the list" not in notes_of(engine):
+                await asyncio.sleep(0.01)
+            with pytest.raises(
+                EngineStopped, match=r"No server of the list @.* for 0\.5 s.*same command again"
+            ):
+                await engine.generate(request(1))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "large", "folder"])
+async def test_a_list_that_is_no_text_file_holds_nobody_up(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "servers.txt"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(b"#" * (2 << 20))
+    with pytest.raises(ConfigError, match="cannot read the list of servers"):
+        await Addresses([f"@{path}"]).now()
 
 
 async def test_an_empty_list_at_the_start_is_an_error(tmp_path: Path) -> None:

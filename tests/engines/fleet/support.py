@@ -167,6 +167,8 @@ class ScriptedSupply:
         self.number = wanted
         self.made: list[ScriptedReplica] = []
         self.is_open = False
+        self.grows = False
+        """Whether a place has just come."""
         self.heir_of: ScriptedSupply | None = None
         self._make = make or (lambda number, before: ScriptedReplica(f"replica {number}"))
         self._before: dict[int, int] = {}
@@ -185,6 +187,10 @@ class ScriptedSupply:
 
     async def wanted(self, departed: int) -> int:
         return self.number - departed
+
+    def has_grown(self) -> bool:
+        has_grown, self.grows = self.grows, False
+        return has_grown
 
     def replica(self, number: int) -> ScriptedReplica:
         before = self._before.get(number, 0)

@@ -89,7 +89,7 @@ def test_capacity_follows_the_replicas() -> None:
             engine.drain("replica 0")
             return [at_first, with_both, engine.capacity]
 
-    assert in_no_time(work()) == [5, 10, 5]
+    assert in_no_time(work()) == [5, 9, 5]
 
 
 def test_the_requests_of_a_replica_that_dies_go_elsewhere_and_it_starts_again() -> None:

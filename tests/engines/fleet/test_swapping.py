@@ -186,6 +186,29 @@ def test_a_replica_that_is_just_being_ended_gives_its_room_back_before_the_next_
     in_no_time(work())
 
 
+def test_a_replica_that_is_lost_while_another_one_is_being_ended_starts_with_the_new_weights() -> None:
+    def later(index: int, before: int) -> float:
+        return 10.0**6 if index == 2 else 60.0 if before else 1.0
+
+    def slowly(index: int, before: int) -> float:
+        return 20.0 if index == 2 else 0.0
+
+    swap = Swap(before=supply_of(SFT, number=3, start_s=later, close_s=slowly), now=supply_of(RL, number=3))
+
+    async def work() -> None:
+        await swap.running.__aenter__()
+        await asyncio.sleep(5)
+        asyncio.get_running_loop().call_later(10, swap.before.made[1].die)
+        await swap.engine.take_over(swap.running)
+        await asyncio.sleep(10)
+        assert right(await ask_all(swap.engine, 40)) and swap.engine.replicas == 3
+        await swap.engine.__aexit__(None, None, None)
+
+    in_no_time(work())
+    assert [replica.swapped for replica in swap.now.made[:1]] == swap.before.made[:1]
+    assert sorted(replica.name for replica in swap.now.made if replica.started) == ["replica 1", "replica 2"]
+
+
 def test_an_interrupted_swap_leaves_nothing() -> None:
     swap = Swap(now=supply_of(RL, swap_s=100.0))
 

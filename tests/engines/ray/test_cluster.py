@@ -74,10 +74,16 @@ async def test_a_server_that_is_no_head_of_ray_is_given_up_with_what_to_do(
     assert not Cluster._shared
 
 
-@pytest.mark.parametrize("address", ["head", "http://head:6379", "head:99999", "head:", ":6379x"])
+@pytest.mark.parametrize("address", ["head", "http://head:6379", "head:99999", "head:", ":6379x", "local"])
 async def test_what_is_no_address_is_refused_with_an_example(address: str) -> None:
     with pytest.raises(ConfigError, match=r"Expected a cluster as host:port, such as head:6379"):
         await Cluster.join(address)
+
+
+async def test_ray_is_not_started_openly_by_its_own_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    with pytest.raises(ConfigError, match="got 'local' in RAY_ADDRESS"):
+        await Cluster.join("auto")
 
 
 async def test_a_connection_that_is_cancelled_while_it_closes_closes() -> None:

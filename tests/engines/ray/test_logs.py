@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import tempfile
 from pathlib import Path
@@ -38,3 +39,16 @@ def test_of_a_long_log_the_end_is_fetched(tmp_path: Path) -> None:
     log.write_text("so " * 10**6 + "it ended")
     text = take_last("name")
     assert text.endswith("it ended") and len(text) < 10**5
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_what_others_put_in_the_place_of_a_log_is_not_read(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "tmp" / "k2eval-1-name.log"
+    secret = tmp_path / "secret"
+    secret.write_text("a key")
+    if kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(secret)
+    assert take_last("name") == ""
+    assert secret.read_text() == "a key"

@@ -68,6 +68,12 @@ def test_the_users_own_split_is_kept(plan: Plan) -> None:
     assert "tensor_parallel_size" not in made.arguments
 
 
+def test_an_engine_over_more_cards_than_this_host_has_is_none_of_several(plan: Plan) -> None:
+    assert plan(2, arguments={"tensor_parallel_size": 4}) == FleetPlan()
+    with pytest.raises(ConfigError, match="Expected 4 cards for each replica, got the 2 of this host"):
+        plan(2, arguments={"tensor_parallel_size": 4}, replicas="all")
+
+
 def test_the_users_own_data_parallelism_is_one_engine(plan: Plan) -> None:
     assert plan(8, arguments={"data_parallel_size": 8}) == FleetPlan()
     with pytest.raises(ConfigError, match=r"either replicas or engine\.data_parallel_size"):
