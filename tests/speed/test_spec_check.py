@@ -9,6 +9,9 @@ import pytest
 from k2eval.config.run import RunConfig
 from k2eval.records import Message, Question, Sampling
 from k2eval.testing import make_tiny_checkpoint
+from tests.warm_engines import warm_engines
+
+__all__ = ["warm_engines"]
 
 
 @pytest.mark.slow

@@ -238,6 +238,7 @@ def main() -> None:
         os.dup2(back, descriptor)
     kept = _keep_free(back)
     os.close(back)
+    before = dict(os.environ)
     gc.disable()  # nothing of what is imported is garbage, and looking for it takes a quarter of the time
     _import(sys.argv[2:] or _of_engine())
     gc.freeze()
@@ -246,10 +247,13 @@ def main() -> None:
     if order is None:
         return
     wanted = order["environment"]
+    # Some modules set a variable when they are imported, and some add to what it holds: cv2 to LD_LIBRARY_PATH.
     unlike = [
         name
         for name in {*os.environ, *wanted}
-        if name.startswith(AT_LOAD) and name not in LATER and os.environ.get(name) != wanted.get(name)
+        if name.startswith(AT_LOAD)
+        and name not in LATER
+        and wanted.get(name) not in (before.get(name), os.environ.get(name))
     ]
     numbers = order["descriptors"]
     for number in kept:

@@ -13,7 +13,7 @@ import pytest
 from k2eval.engines.ray import Cluster as Connection
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Any]:
     """A head with two places for replicas, and another node with two."""
     os.environ["RAY_AUTH_MODE"] = "disabled"  # the cluster is no secret

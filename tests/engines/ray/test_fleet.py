@@ -78,41 +78,40 @@ async def test_actors_answer_as_one_engine_does_and_errors_keep_their_kind(
         assert (await fleet.engine.generate(strange)).text == text_of(strange)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-async def test_kill_of_an_actor_costs_only_its_unfinished_requests(
-    cluster: Any, tmp_path: Path, number: signal.Signals
-) -> None:
+async def test_kill_of_an_actor_costs_only_its_unfinished_requests(cluster: Any, tmp_path: Path) -> None:
     async with started(cluster, 3, tmp_path) as fleet:
-        asking = asyncio.create_task(ask_all(fleet.engine, 150))
-        await asyncio.sleep(0.5)
-        killed = fleet.replicas[1]
-        os.kill(killed.pid, number)
-        assert right(await asking)
-        await fleet.until(3)
-        assert f"{killed.name} died: its process ended" in await fleet.until_told("died")
-        assert right(await ask_all(fleet.engine, 20))
+        for number in (signal.SIGKILL, signal.SIGSEGV):
+            fleet.lines.clear()
+            asking = asyncio.create_task(ask_all(fleet.engine, 150))
+            await asyncio.sleep(0.5)
+            killed = fleet.replicas[1]
+            os.kill(killed.pid, number)
+            assert right(await asking)
+            assert f"{killed.name} died: its process ended" in await fleet.until_told("died")
+            await fleet.until(3)
+            assert right(await ask_all(fleet.engine, 20))
 
 
-@pytest.mark.parametrize(
-    ("fate", "line"),
-    [
-        ("stop", "died: EngineDeadError: the core has died"),
-        ("exit", "died: its process ended"),
-        ("bug", "died: RayTaskError(RuntimeError): RuntimeError: a fault of ours"),
-        ("nonsense", "answered nonsense and was ended: expected an answer with seed"),
-        ("hang", "without progress for"),
-    ],
-)
-async def test_an_engine_that_fails_ends_its_actor_not_the_run(
-    cluster: Any, tmp_path: Path, fate: str, line: str
-) -> None:
-    async with started(cluster, 2, tmp_path, hang_s=3) as fleet:
-        (tmp_path / f"{fate}.fate").touch()
-        assert right(await ask_all(fleet.engine, 80))
-        while fate == "hang" and not any("hung" in one for one in fleet.lines):
-            assert right(await ask_all(fleet.engine, 8))  # a few at a time, so the other one answers them all
-        assert line in await fleet.until_told(line)
-        await fleet.until(2)
+FATES = {
+    "stop": "died: EngineDeadError: the core has died",
+    "exit": "died: its process ended",
+    "bug": "died: RayTaskError(RuntimeError): RuntimeError: a fault of ours",
+    "nonsense": "answered nonsense and was ended: expected an answer with seed",
+    "hang": "without progress for",
+}
+
+
+async def test_an_engine_that_fails_ends_its_actor_not_the_run(cluster: Any, tmp_path: Path) -> None:
+    """One fleet has all fates in turn: a new actor takes longer than a fate."""
+    async with started(cluster, 2, tmp_path, hang_s=3, restarts=len(FATES)) as fleet:
+        for fate, line in FATES.items():
+            fleet.lines.clear()
+            (tmp_path / f"{fate}.fate").touch()
+            assert right(await ask_all(fleet.engine, 80))
+            while fate == "hang" and not any("hung" in one for one in fleet.lines):
+                assert right(await ask_all(fleet.engine, 8))  # few, so that the other one answers them all
+            assert line in await fleet.until_told(line)
+            await fleet.until(2)
 
 
 async def test_a_slow_replica_keeps_its_requests_and_gets_few(cluster: Any, tmp_path: Path) -> None:
@@ -217,36 +216,36 @@ async def test_no_replica_left_ends_the_fleet(cluster: Any, tmp_path: Path) -> N
             await asking
 
 
-@pytest.mark.parametrize(
-    ("fate", "line"),
-    [
-        ("", ""),
-        ("stop", "could not swap its weights and starts anew: half of it was loaded"),
-        ("exit", ": its process ended"),  # seen by the swap, or by a look at its health
-        ("hang", "could not swap its weights and starts anew: not done in"),
-    ],
-)
-async def test_replicas_go_on_with_the_weights_of_the_next_checkpoint(
-    cluster: Any, tmp_path: Path, fate: str, line: str
-) -> None:
-    before = Started(cluster, 2, tmp_path, "sft")
-    after = Started(cluster, 2, tmp_path, "rl", hang_s=2)  # enough for a swap
+FATES_OF_SWAPS = {
+    "": "",
+    "stop": "could not swap its weights and starts anew: half of it was loaded",
+    "exit": ": its process ended",  # seen by the swap, or by a look at its health
+    "hang": "could not swap its weights and starts anew: not done in",
+}
+
+
+async def test_replicas_go_on_with_the_weights_of_the_next_checkpoint(cluster: Any, tmp_path: Path) -> None:
+    """One fleet goes from checkpoint to checkpoint, each time with another fate."""
+    before, name = Started(cluster, 2, tmp_path, "sft"), "rl"
     await before.engine.__aenter__()
-    await before.until(2)
-    processes = {replica.pid for replica in before.replicas}
-    assert right(await ask_all(before.engine, 20))
-    if fate:
-        (tmp_path / f"{fate}.fate").touch()
-    assert after.engine.obstacle(before.engine) is None
-    await after.engine.take_over(before.engine)
     try:
-        assert right(await ask_all(after.engine, 40))
-        assert line in await after.until_told(line) if fate else not after.lines
-        await after.until(2)
-        assert len(processes & {replica.pid for replica in after.replicas}) == (1 if fate else 2)
-        assert after.engine.info.swapped_from == "sft" and after.engine.info.name == "rl"
+        await before.until(2)
+        assert right(await ask_all(before.engine, 20))
+        for fate, line in FATES_OF_SWAPS.items():
+            processes = {replica.pid for replica in before.replicas}
+            if fate:
+                (tmp_path / f"{fate}.fate").touch()
+            after = Started(cluster, 2, tmp_path, name, hang_s=2)  # enough for a swap
+            assert after.engine.obstacle(before.engine) is None
+            await after.engine.take_over(before.engine)
+            before, name = after, before.engine.info.name
+            assert right(await ask_all(after.engine, 40))
+            assert line in await after.until_told(line) if fate else not after.lines
+            await after.until(2)
+            assert len(processes & {replica.pid for replica in after.replicas}) == (1 if fate else 2)
+            assert after.engine.info.swapped_from == name != after.engine.info.name
     finally:
-        await after.engine.__aexit__(None, None, None)
+        await before.engine.__aexit__(None, None, None)
 
 
 async def test_a_cluster_that_is_not_there_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Real vLLM on the CPU over toy checkpoints of each family: one start for each, some 20 seconds."""
+"""Real vLLM on the CPU over toy checkpoints of each family: one start for each."""
 
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,9 @@ from k2eval.engines.vllm.preview import FOLDED
 from k2eval.reasoning import split
 from k2eval.records import Message, Request, Sampling
 from tests.models.families import Script, write
+from tests.warm_engines import warm_engines
+
+__all__ = ["warm_engines"]
 
 pytestmark = [
     pytest.mark.slow,

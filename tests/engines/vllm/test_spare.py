@@ -78,6 +78,19 @@ def test_a_variable_that_is_read_while_loading_makes_it_unlike_and_is_known_the_
     assert spawned(second)[0] == second.pid
 
 
+def test_a_module_that_adds_to_a_variable_when_it_is_imported_does_not_make_it_unlike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "LD_LIBRARY_PATH"
+    (tmp_path / "adds.py").write_text(
+        f"import os\nos.environ['{name}'] = '/x:' + os.environ.get('{name}', '')"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv(name, "/x:")  # as this process has it once it has imported the module
+    spare = Spare("1", ["adds", "colorsys"])
+    assert spawned(spare)[0] == spare.pid
+
+
 def test_what_was_learned_of_another_version_does_not_count(
     spare: Spare, monkeypatch: pytest.MonkeyPatch
 ) -> None:

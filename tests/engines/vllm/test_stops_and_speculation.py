@@ -9,6 +9,9 @@ from k2eval.engines.vllm.engine import VllmEngine
 from k2eval.reasoning import stop_place
 from k2eval.records import Generation, Request, Sampling
 from k2eval.tasks import load_questions, load_tasks
+from tests.warm_engines import warm_engines
+
+__all__ = ["warm_engines"]
 
 pytestmark = [
     pytest.mark.slow,
