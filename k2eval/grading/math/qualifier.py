@@ -20,7 +20,8 @@ from k2eval.grading.math.words import plain_words
 # Matches "if", "or" and "odd"; not "for" or "order".
 _LIMITING = re.compile(
     r"\b(?:not?|or|if|when|unless|except|otherwise|odd|even|only|mod|modulo|base|about|approximately|nearly|around"
-    r"|else|respectively|more|less|least|most|than|rational|irrational)\b",
+    r"|else|respectively|more|less|least|most|than|rational|irrational|bound|(?<!\\)approx|maybe|perhaps|possibly|probably"
+    r"|extraneous|reject(?:ed)?|discard(?:ed)?|incorrect|wrong|false|invalid|impossible|estimated?)\b",
     re.IGNORECASE,
 )
 """Words that change what an answer says."""
@@ -43,6 +44,11 @@ _APPOSITION = re.compile(
     r"[\s,(]*\\text\s*\{\s*[,(]\s*(?:which\s+is\s+)?the\s+[^{}]*\}(?:[^{}=<>]|\{[^{}]*\})*$"
 )
 r"""Matches ", the n-th Fibonacci number" behind a formula / not "\text{ the other way}"."""
+_PLACE = re.compile(
+    r"[\s,;(]*\\text\s*\{\s*[,;(]?\s*(?:(?:which\s+)?(?:is\s+)?(?:attained|achieved|reached)\b(?:\s+(?:at|when|if|by|for))*"
+    r"|at(?=\s*\}))"
+)
+r"""Matches what begins a place: "\text{ at } x=1", "(\text{attained when } x=y)" / not "\text{ at most }"."""
 # Matches "is", "first" and "if"; not "constant".
 _SAYS_MORE = re.compile(
     rf"{_LIMITING.pattern}|\b(?:is|are|being|other|rest|first|second|former|latter|same)\b", re.IGNORECASE
@@ -67,7 +73,13 @@ _MAX_QUALIFIERS = 4
 def without(text: str) -> str:
     """Return the normalised answer ``text`` without its qualifiers."""
     for _ in range(_MAX_QUALIFIERS):
-        shorter = _last_part(text) or _without_tail(text) or _without_brackets(text) or _without_range(text)
+        shorter = (
+            _last_part(text)
+            or _without_place(text)
+            or _without_tail(text)
+            or _without_brackets(text)
+            or _without_range(text)
+        )
         if not shorter or shorter == text:
             break
         text = shorter
@@ -86,6 +98,15 @@ def _last_part(text: str) -> str:
     """Return what follows "i.e."."""
     sign = _THAT_IS.search(text)
     return text[sign.end() :].strip() if sign and sign.start() > 0 else ""
+
+
+def _without_place(text: str) -> str:
+    """Return the number that ``text`` begins with, up to an "at x = 1" or "attained when x = y"."""
+    place = _PLACE.search(text)
+    if place is None or _LIMITING.search(text, place.end()) or re.search("[a-zA-Z]{2}", text[place.end() :]):
+        return ""
+    before = text[: place.start()].strip()
+    return before if re.search(r"\d", before) and parse(before).kind in ("leaf", "equation") else ""
 
 
 def _without_tail(text: str) -> str:
