@@ -101,10 +101,11 @@ def _ranges(text: str, bare: str) -> dict[str, _Range]:
         add(name, _Range("", frozenset({(_REVERSED[sign], Fraction(number.replace(" ", "")))})))
     told = _TOLD.findall(words)
     letters = set(LETTER.findall(formulas))
-    if len(told) == 1 and len(letters) == 1:
+    if len(told) == 1:
         sign = _SIGNS.get(told[0][0].casefold().replace("-", ""))
         bounds = frozenset({(sign[0], Fraction(sign[1]))} if sign else ())
-        add(letters.pop(), _Range(_SETS[told[0][1].casefold()], bounds))
+        for name in letters:
+            add(name, _Range(_SETS[told[0][1].casefold()], bounds))
     left, equals, _ = bare.partition("=")
     own = set(re.findall(r"[a-zA-Z]", left)) if equals and re.search(r"[(_]", left) else set()
     return {name: told for name, told in ranges.items() if name not in own}

@@ -23,8 +23,8 @@ _MATRIX = re.compile(
 )
 r"""Matches "\frac12 \begin{pmatrix}..\end{pmatrix}^T" / not a sum or product of matrices."""
 _SCALED = re.compile(
-    r"(?P<factor>-?\s*(?:\d+(?:\.\d+)?\s*|\\frac\s*\{[\d\s]+\}\s*\{[\d\s]+\}\s*|\\sqrt\s*\{\d+\}\s*|/\s*(?=\d))+)"
-    r"(?:\\cdot\s*|\\times\s*)?(?P<tuple>\(.*\))",
+    r"(?P<factor>-?\s*+(?:\d++(?:\.\d++)?\s*+|\\frac\s*+\{[\d\s]++\}\s*+\{[\d\s]++\}\s*+|\\sqrt\s*+\{\d++\}\s*+|/\s*+(?=\d))++)"
+    r"(?:\\cdot\s*+|\\times\s*+)?(?P<tuple>\(.*\))",
     re.DOTALL,
 )
 r"""Matches "2(1,2)" and "\frac{1}{5}(3,4)" / not "f(1,2)"."""

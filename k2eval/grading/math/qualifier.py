@@ -73,17 +73,20 @@ _MAX_QUALIFIERS = 4
 def without(text: str) -> str:
     """Return the normalised answer ``text`` without its qualifiers."""
     for _ in range(_MAX_QUALIFIERS):
-        shorter = (
-            _last_part(text)
-            or _without_place(text)
-            or _without_tail(text)
-            or _without_brackets(text)
-            or _without_range(text)
-        )
+        shorter = _last_part(text) or _without_tail(text) or _without_brackets(text) or _without_range(text)
         if not shorter or shorter == text:
             break
         text = shorter
     return text
+
+
+def without_place(text: str) -> str:
+    """Return the normalised answer ``text`` without an "at x = 1" or "attained when x = y" behind its number."""
+    place = _PLACE.search(text)
+    if place is None or _LIMITING.search(text, place.end()) or re.search("[a-zA-Z]{2}", text[place.end() :]):
+        return text
+    before = text[: place.start()].strip()
+    return before if re.search(r"\d", before) and parse(before).kind in ("leaf", "equation") else text
 
 
 def parameter(text: str) -> str | None:
@@ -98,15 +101,6 @@ def _last_part(text: str) -> str:
     """Return what follows "i.e."."""
     sign = _THAT_IS.search(text)
     return text[sign.end() :].strip() if sign and sign.start() > 0 else ""
-
-
-def _without_place(text: str) -> str:
-    """Return the number that ``text`` begins with, up to an "at x = 1" or "attained when x = y"."""
-    place = _PLACE.search(text)
-    if place is None or _LIMITING.search(text, place.end()) or re.search("[a-zA-Z]{2}", text[place.end() :]):
-        return ""
-    before = text[: place.start()].strip()
-    return before if re.search(r"\d", before) and parse(before).kind in ("leaf", "equation") else ""
 
 
 def _without_tail(text: str) -> str:

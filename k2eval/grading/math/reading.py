@@ -37,6 +37,7 @@ def same_answer(gold: str, answer: str) -> bool:
     gold = _with_alternatives(floored(gold))
     if r"\lfloor" in gold:
         answer = floored(answer)
+    gold, answer = qualifier.without_place(gold), qualifier.without_place(answer)
     is_long = len(gold) > _LONGEST or len(answer) > _LONGEST
     bare_gold, bare_answer = (
         (gold, answer) if is_long else (qualifier.without(gold), qualifier.without(answer))

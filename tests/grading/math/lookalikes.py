@@ -266,11 +266,12 @@ WRONG: dict[str, list[Pair]] = {
         (r"h(x)=kx \text{ for all real } k", r"h(x)=kx \text{ for all } k>0"), ("kx, k>0", r"kx, k\ge0"),
         (r"3m\pi,\ m\in\mathbb{Z}", r"3m\pi, m\ge0"), (r"(t,3t),\ t\in\mathbb{Z}", r"(t,3t),\ t\in\mathbb{R}"),
         (r"(t,3t),\ t\in\mathbb{Z}", r"(s,3s),\ s\ge0"), (r"3^m, m\in\mathbb{N}", r"3^m, m\ge 2"),
+        (r"ax+b, a,b\in\mathbb{R}", r"ax+b \text{ where } a,b \text{ are integers}"),
     ],
     "words that take a value back": [
         ("11", r"x=11 \text{ (extraneous)}"), ("11", r"11 \text{ (incorrect)}"), ("11", r"11\text{ maybe}"),
         ("11", r"11\;\text{(approx.)}"), ("k^2", r"k^2 \text{ (upper bound)}"), ("13", r"11\sim13"),
-        ("11", r"11 \text{ at most}"), ("11", r"11 \text{ (attained when } a=b), \text{ otherwise } 12"),
+        ("11", r"11 \text{ at most}"), ("2", r"11 \text{ at } x=2"), ("11", r"11 \text{ (attained when } a=b), \text{ otherwise } 12"),
     ],
     "signs, labels and times": [
         (r"\pm2\pm3i", "2+3i,-2-3i"), (r"(\pm2,\mp3)", "(2,3),(-2,-3)"), (r"(\pm2,0)", "(2,0)"),
