@@ -48,6 +48,8 @@ _DENIED = re.compile(
     r"(?:not\s+(?:the\s+(?:(?:final|correct|right)\s+)?(?:answer|solution)|correct|right)|wrong|incorrect|false)\b",
     re.IGNORECASE,
 )
+# Matches a digit and a command; not words.
+_FORMULA = re.compile(r"[\d\\]")
 _BEHIND = 20_000
 """Characters behind the last box that are read for a correction."""
 # Matches the name in "x = 1"; not "2x = 1".
@@ -71,7 +73,7 @@ class Answer:
     named: str = ""
     r"""The boxes of that line with the names in front of them, "x=\\boxed{1}, y=\\boxed{2}"; empty without names."""
     joined: str = ""
-    r"""The last boxes as a list, if only "and", "or" or a comma is between them: "\\boxed{1} or \\boxed{2}"."""
+    r"""The last boxes as a list, if nothing but "and", "or" or a comma is between them: "\\boxed{1} or \\boxed{2}"."""
     cut: bool = False
     """Whether the response ended before it came to an answer."""
 
@@ -124,7 +126,8 @@ def _corrected(boxed: Answer, text: str, unboxed: Callable[[str], str | None]) -
     if last is None or not is_withdrawn(behind[: last.at]):
         return boxed
     value = unboxed(behind[last.at :])
-    return boxed if value is None else Answer(value)
+    are_words = value is not None and _FORMULA.search(boxed.text or "") and not _FORMULA.search(value)
+    return boxed if value is None or are_words else Answer(value)
 
 
 def answer_block(text: str) -> tuple[str, bool] | None:
@@ -152,7 +155,7 @@ def _boxed(text: str) -> Answer:
         match = _JOINT.fullmatch(_BLANK.sub("", between)) if len(between) <= _MAX_JOINT else None
         if "\n" in between and not (match and match["word"]):
             break
-        are_joined = are_joined and match is not None and bool(match["word"] or re.search("[,;、]", between))
+        are_joined = are_joined and match is not None
         joint += [match["word"]] if are_joined and match else []
         first -= 1
     siblings = tuple(text[a:b].strip() for a, b in spans[first:])

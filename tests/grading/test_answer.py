@@ -77,6 +77,7 @@ def test_boxes_on_the_last_line_keep_their_names(text: str, named: str) -> None:
         ("$$\\boxed{3}$$\n或\n$$\\boxed{5}$$", r"3 \text{ or } 5"),
         (r"$x = \boxed{3}$, $y = \boxed{5}$", "3, 5"),
         (r"\boxed{1} so \boxed{3}, \boxed{5}", "3, 5"),
+        (r"\boxed{3}\boxed{5}", "3, 5"),
         (r"$\boxed{3}$ or $\boxed{3}$", ""),
         (r"\boxed{3}. Then \boxed{5}", ""),
         (r"\boxed{\frac12}, i.e. \boxed{0.5}", ""),
@@ -98,6 +99,7 @@ def test_boxes_with_a_joint_between_them_are_one_answer(text: str, joined: str) 
         (r"\boxed{3}. Wait, let me check: 1 + 2 = 3.", "3"),
         (r"\boxed{3}. The answer is 5 for odd n.", "3"),
         (r"$\boxed{3}$ is not prime.", "3"),
+        (r"$\boxed{3}$. Actually, the answer is often misquoted.", "3"),
     ],
 )
 def test_a_box_counts_unless_the_text_behind_it_corrects_it(text: str, answer: str | None) -> None:
