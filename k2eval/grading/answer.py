@@ -91,7 +91,7 @@ def find_answer(text: str, truncated: bool, unboxed: Callable[[str], str | None]
     >>> find_answer("The answer is 56 apples.", truncated=False).text
     '56 apples'
     >>> find_answer("It is \\boxed{1", truncated=True)
-    Answer(text=None, siblings=(), end=0, named='', cut=True)
+    Answer(text=None, siblings=(), end=0, named='', joined='', cut=True)
     """
     return _in_part(text[-WINDOW:], truncated, unboxed)
 

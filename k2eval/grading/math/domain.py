@@ -18,8 +18,8 @@ from k2eval.grading.math.equation import LETTER
 _WORDS = re.compile(r"\\text\s*\{([^{}]*)\}")
 """Matches "\\text{ for }" / not "\\text{a_{1}}"."""
 _MEMBER = re.compile(
-    # Matches "a, b \in \mathbb{Z}^{+}" and "k \in \mathbb{Z}_{\ge 0}"; not "x \in [0,1]".
-    r"((?<![a-zA-Z\\])[a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*\\in\s*\\mathbb\s*\{([NZQR])\}\s*(?:[_^]\s*(\{[^{}]*\}|[\w+*-]))?"
+    # Matches "a, b \in \mathbb{Z}^{+}" and "k \in \mathbb{Z}_{\ge 0}"; not "\mathbb{R} \setminus".
+    r"((?<![a-zA-Z\\])[a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*\\in\s*\\mathbb\s*\{([NZQR])\}\s*(?:[_^]\s*(\{[^{}]*\}|[\w+*-]))?(?!\s*\\setminus)"
 )
 _BOUND = re.compile(
     r"(?<![a-zA-Z\\])([a-zA-Z])\s*(\\ge|\\le|\\ne|>|<)\s*(-?\s*\d+(?:/[1-9]\d*)?)(?![\d.a-zA-Z^\\])"

@@ -32,6 +32,7 @@ def test_other_ranges_differ(gold: str, answer: str) -> None:
         (", c>0", r" \text{ for any constant } c"),
         (r", c\in \mathbb{Z}, c>2", r", c\in \mathbb{Z}, c\ge 3"),
         (", c>0, c\\ne 0", ", c>0"),
+        (r", c\ne 1", r" \text{ for } c\in \mathbb{R}\setminus\{1\}"),
     ],
 )
 def test_one_range_in_two_forms_does_not_differ(gold: str, answer: str) -> None:
