@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from k2eval.grading.statement import is_withdrawn, statements
 from k2eval.grading.value import stated_value
 
 EXTRACTED_LIMIT = 500
@@ -33,6 +34,24 @@ _UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*([-+]?[0-9][0-9.,/]*|[A-Za-z])(?![A-
 _NAMED = re.compile(
     r"(?<![\w\\}])([a-zA-Z](?:_\w|_\{\w{1,3}\})?)\s*=\s*(?:\$|\\\()?\s*\\(?:boxed|fbox)\s*\{$"
 )
+_JOINT = re.compile(
+    # Matches "}and", "},x=\boxed{" and "}or" between two boxes, blanks aside; not "}.Then\boxed{" or "},i.e.\boxed{".
+    r"\}?(?:\\[)\]])?[,;、]*(?:\\(?:text|mbox|qquad|quad)\{?)*(?P<word>(?:and/or|and|or|\\?&|或者?|和|与)?)[,}]*"
+    r"(?:also|maybe|perhaps|possibly)?(?:\\(?:qquad|quad))*(?:\\[(\[])?(?:[a-zA-Z](?:_\w)?=(?:\\\()?)?\\(?:boxed|fbox)\{"
+)
+# Matches blanks and dollars.
+_BLANK = re.compile(r"[\s$]+")
+_MAX_JOINT = 60
+_DENIED = re.compile(
+    # Matches "}$ is not the answer" and "}, but this is wrong" behind a box; not "} is not prime".
+    r"\}?[\s$]*(?:\\[)\]])?[\s.,;*_]*(?:(?:but\s+)?(?:this|that|it|which)\s+)?(?:is|was|would\s+be)\s+"
+    r"(?:not\s+(?:the\s+(?:(?:final|correct|right)\s+)?(?:answer|solution)|correct|right)|wrong|incorrect|false)\b",
+    re.IGNORECASE,
+)
+# Matches a digit and a command; not words.
+_FORMULA = re.compile(r"[\d\\]")
+_BEHIND = 20_000
+"""Characters behind the last box that are read for a correction."""
 # Matches the name in "x = 1"; not "2x = 1".
 _EQUATION = re.compile(r"[a-zA-Z](?:_\w|_\{\w{1,3}\})?\s*=")
 # Matches any character but white space.
@@ -53,6 +72,8 @@ class Answer:
     """The end of the last box; 0 without one."""
     named: str = ""
     r"""The boxes of that line with the names in front of them, "x=\\boxed{1}, y=\\boxed{2}"; empty without names."""
+    joined: str = ""
+    r"""The last boxes as a list, if nothing but "and", "or" or a comma is between them: "\\boxed{1} or \\boxed{2}"."""
     cut: bool = False
     """Whether the response ended before it came to an answer."""
 
@@ -70,7 +91,7 @@ def find_answer(text: str, truncated: bool, unboxed: Callable[[str], str | None]
     >>> find_answer("The answer is 56 apples.", truncated=False).text
     '56 apples'
     >>> find_answer("It is \\boxed{1", truncated=True)
-    Answer(text=None, siblings=(), end=0, named='', cut=True)
+    Answer(text=None, siblings=(), end=0, named='', joined='', cut=True)
     """
     return _in_part(text[-WINDOW:], truncated, unboxed)
 
@@ -86,12 +107,27 @@ def _in_part(text: str, truncated: bool, unboxed: Callable[[str], str | None]) -
             return Answer(inside)
     boxed = _boxed(text)
     if boxed.text is not None:
-        return boxed
+        return boxed if truncated else _corrected(boxed, text, unboxed)
     if block is not None and block[0] and (block[1] or not truncated):
         return Answer(unboxed(block[0]) or block[0])
     if truncated or boxed.cut:
         return Answer(None, cut=truncated)
     return Answer(unboxed(text))
+
+
+def _corrected(boxed: Answer, text: str, unboxed: Callable[[str], str | None]) -> Answer:
+    """Return the answer that is stated behind a box after "Wait, that is wrong"; else the box, unless it is denied."""
+    behind = text[boxed.end :]
+    if not boxed.end or len(behind) > _BEHIND:
+        return boxed
+    if _DENIED.match(behind):
+        return Answer(unboxed(behind))
+    last = next(statements(behind), None)
+    if last is None or not is_withdrawn(behind[: last.at]):
+        return boxed
+    value = unboxed(behind[last.at :])
+    are_words = value is not None and _FORMULA.search(boxed.text or "") and not _FORMULA.search(value)
+    return boxed if value is None or are_words else Answer(value)
 
 
 def answer_block(text: str) -> tuple[str, bool] | None:
@@ -112,12 +148,26 @@ def _boxed(text: str) -> Answer:
         return Answer(None, cut=True)
     start, end = spans[-1]
     first = len(spans) - 1
-    while (
-        first > max(0, len(spans) - _MAX_SIBLINGS) and "\n" not in text[spans[first - 1][1] : spans[first][0]]
-    ):
+    joint: list[str] = []
+    are_joined = True
+    while first > max(0, len(spans) - _MAX_SIBLINGS):
+        between = text[spans[first - 1][1] : spans[first][0]]
+        match = _JOINT.fullmatch(_BLANK.sub("", between)) if len(between) <= _MAX_JOINT else None
+        if "\n" in between and not (match and match["word"]):
+            break
+        are_joined = are_joined and match is not None
+        joint += [match["word"]] if are_joined and match else []
         first -= 1
     siblings = tuple(text[a:b].strip() for a, b in spans[first:])
-    return Answer(text[start:end].strip(), siblings, end, _with_names(text, spans[first:]))
+    named = _with_names(text, spans[first:])
+    return Answer(text[start:end].strip(), siblings, end, named, _joined(siblings, joint))
+
+
+def _joined(boxes: tuple[str, ...], joint: list[str]) -> str:
+    """Return the boxes between which the words ``joint`` stand as a list; empty if they all say the same."""
+    joined = boxes[len(boxes) - len(joint) - 1 :]
+    is_either = any(word.startswith(("or", "或")) or word.endswith("or") for word in joint)
+    return (r" \text{ or } " if is_either else ", ").join(joined) if len(set(joined)) > 1 else ""
 
 
 def _with_names(text: str, spans: list[tuple[int, int]]) -> str:

@@ -22,7 +22,7 @@ from k2eval.grading.option import by_exact_text, by_text, letter_of, letters
 from k2eval.grading.statement import WINDOW, Statement, statements
 from k2eval.records import Grade, Outcome, Question
 
-VERSION = 6
+VERSION = 7
 """Changes whenever a grade could change."""
 
 _DECLARED = re.compile(
@@ -176,7 +176,7 @@ def _is_text(line: str) -> bool:
 def _last_line(text: str, options: tuple[str, ...]) -> str | None:
     """Return the letter that the last line consists of; `letter.SEVERAL` if the line before is another."""
     lines = [
-        plain for line in text[-letter.LIMIT :].splitlines() if (plain := letter.plain(line).strip("->• "))
+        plain for line in text[-letter.LIMIT :].splitlines() if (plain := letter.plain(line).strip("-=>→⇒• "))
     ]
     if not lines or not (alone := _LETTER_LINE.fullmatch(lines[-1])):
         return None

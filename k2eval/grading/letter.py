@@ -84,7 +84,7 @@ _EXPLAINS = re.compile(
 )
 _DOUBT = re.compile(
     # Matches "or maybe ", "but it could also be ", "或者" just before a second option; not "because " or "than ".
-    r"(?:(?<![A-Za-z])(?i:or|maybe|perhaps|possibly|alternatively|otherwise|unless|(?:could|might|may|can)(?:\s+also|\s+well|\s+just)*\s+be)"
+    r"(?:(?<![A-Za-z])(?i:or|maybe|perhaps|possibly|alternatively|otherwise|unless|(?:less|more)\s+likely|(?:could|might|may|can)(?:\s+also|\s+well|\s+just)*\s+be)"
     r"(?:\s+(?i:else|also|it|is|it's|could|might|be|even|option|choice|just|well|as|possibly|maybe|perhaps)\b)*[\s,(\[:]*|(?:或者?|还是|可能是)\s{0,2})$"
 )
 # Matches a capital letter in its own right; not that of "Alpha", "A2" or "A = 5".

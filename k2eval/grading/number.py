@@ -16,7 +16,7 @@ from k2eval.grading.answer import find_answer
 from k2eval.grading.value import stated_value
 from k2eval.records import Grade, Json, Outcome, Question
 
-VERSION = 2
+VERSION = 3
 """Changes whenever a grade could change."""
 
 _LONGEST = 300
@@ -95,7 +95,11 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
     answer = find_answer(text, truncated, _stated)
     if answer.text is None:
         return Grade.of(Outcome.TRUNCATED if answer.cut or truncated else Outcome.NO_ANSWER)
-    reading = read(answer.text, question.metadata.get("units") or {}, question.metadata.get("unit") or ())
+    reading = read(
+        answer.joined or answer.text,
+        question.metadata.get("units") or {},
+        question.metadata.get("unit") or (),
+    )
     low, high = question.metadata.get("min", -_LARGEST), question.metadata.get("max", _LARGEST)
     if reading is None or not low <= reading <= high:
         reason = "no plain number in the answer" if reading is None else f"outside of {low} to {high}"

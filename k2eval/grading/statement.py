@@ -59,7 +59,7 @@ _CUE_ELSEWHERE = re.compile(
     r"|正确的(?:是|为)|題选|题(?:应)?选|(?:^|\n)\s?[选選答]\s?[:：]"
     r"|(?<!不)(?:故|所以|因此|应|應|应该|應該|本题|本題|我|综上)[,，]?(?:答案|应该|应|應)?(?:选择|選擇|选|選)(?:答案|选项|選項)?"
     r"|(?<!\w)(?i:die\s(?:richtige\s|endgültige\s|korrekte\s)?(?:antwort|lösung)\s(?:ist|lautet)(?:\salso|\sdaher|\ssomit)?"
-    r"|la\s(?:bonne\s)?réponse\s(?:finale\s|correcte\s)?est(?:\sdonc)?|la\s(?:respuesta|solución)\s(?:final\s|correcta\s)?es"
+    r"|la\s(?:bonne\s)?réponse\s(?:finale\s|correcte\s)?est(?:\sdonc)?|la\s(?:respuesta|solución)\s(?:final\s|correcta\s)?es(?:\sla(?=\s[(]?[A-Z]\b))?"
     r"|la\srisposta\s(?:finale\s|corretta\s)?è|a\sresposta\s(?:final\s|correta\s|certa\s)?é)(?=\s|:|$)"
     r"|(?<!\w)(?i:antwort|lösung|réponse|respuesta|risposta|resposta|ответ)[*_\s]{0,4}(?=[:：])"
     r"|(?:答え|解答|正解|정답|답)[*_\s]{0,4}(?:は|은|이|[:：])"
@@ -72,8 +72,8 @@ _SUPPOSED = re.compile(
 # Matches "if", "had we", "were"; not "iffy".
 _IF = re.compile(r"\b(?i:if|unless|were|had|without)\b")
 _WITHDRAWN = re.compile(
-    # Matches a sentence that begins with "Wait", "No," or "Let me reconsider" and "that is wrong"; not "Note".
-    r"(?:^|[.!?:;。！？\n])[*_(\s]{0,6}+(?:(?i:wait|hmm+|oops|on\s+second\s+thought|correction|scratch\s+that)\b"
+    # Matches a sentence that begins with "But wait", "No," or "Let me reconsider" and "that is wrong"; not "Note".
+    r"(?:^|[.!?:;。！？\n])[*_(\s]{0,6}+(?:(?i:(?:(?:but|hmm+|oh|no),?\s+)?wait|hmm+|oops|on\s+second\s+thought|correction|scratch\s+that)\b"
     r"|Actually\b|(?i:no)[,.!]|(?i:let\s+me|let's|let\s+us|i\s+(?:should|need\s+to|must))\s+"
     r"(?:reconsider|rethink|redo|recompute|recalculate|try\s+again|start\s+over)\b"
     r"|(?i:i\s+(?:made\s+a|was\s+wrong|misread|forgot)|that\s+was\s+wrong"
@@ -133,6 +133,15 @@ def statements(text: str) -> Iterator[Statement]:
             is_open=bool(groups.get("wrong") or groups.get("open")),
         )
         end = cue.start()
+
+
+def is_withdrawn(text: str) -> bool:
+    """Return whether ``text`` takes back what was said in front of it.
+
+    >>> is_withdrawn(". Wait, that is wrong."), is_withdrawn(". This is the final answer.")
+    (True, False)
+    """
+    return _WITHDRAWN.search(text) is not None
 
 
 def _is_hypothetical(text: str, cue: re.Match[str]) -> bool:

@@ -43,8 +43,9 @@ def answer_of(question: Question, response: Response) -> Answer:
         letter = choice.grade(bare, parts.answer, truncated).extracted
         return Answer(letter, letter.strip().casefold() if letter else None)
     if grader == "math":
-        answer = find_answer(parts.answer, truncated)
-        return Answer(tidy(answer.text), None if answer.text is None else _number_or_text(answer.text))
+        found = find_answer(parts.answer, truncated)
+        text = found.joined or found.text
+        return Answer(tidy(text), None if text is None else _number_or_text(text))
     if grader in ("refusal", "leaks"):
         word = grader_for(grader).grade(question, parts.answer, truncated).extracted
         return Answer(word, word)

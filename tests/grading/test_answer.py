@@ -69,6 +69,48 @@ def test_boxes_on_the_last_line_keep_their_names(text: str, named: str) -> None:
     assert find_answer(text, False).named == named
 
 
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    [
+        (r"$\boxed{3}$ and $\boxed{5}$", "3, 5"),
+        (r"\(\boxed{3}\) or \(\boxed{5}\)", r"3 \text{ or } 5"),
+        ("$$\\boxed{3}$$\n或\n$$\\boxed{5}$$", r"3 \text{ or } 5"),
+        (r"$x = \boxed{3}$, $y = \boxed{5}$", "3, 5"),
+        (r"\boxed{1} so \boxed{3}, \boxed{5}", "3, 5"),
+        (r"\boxed{3}\boxed{5}", "3, 5"),
+        (r"$\boxed{3}$ or $\boxed{3}$", ""),
+        (r"\boxed{3}. Then \boxed{5}", ""),
+        (r"\boxed{\frac12}, i.e. \boxed{0.5}", ""),
+        (r"$\boxed{\frac12} = \boxed{0.5}$", ""),
+    ],
+)
+def test_boxes_with_a_joint_between_them_are_one_answer(text: str, joined: str) -> None:
+    assert find_answer(text, False).joined == joined
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (r"\boxed{3}. Wait, that's wrong. The answer is 5.", "5"),
+        ("$\\boxed{3}$\n\nActually, the answer is 5.", "5"),
+        (r"\boxed{3} is wrong, the answer is 5.", "5"),
+        (r"$\boxed{3}$ is not the answer.", None),
+        (r"One may say $\boxed{3}$, but this is false: the answer is 5.", "5"),
+        (r"\boxed{3}. Wait, let me check: 1 + 2 = 3.", "3"),
+        (r"\boxed{3}. The answer is 5 for odd n.", "3"),
+        (r"$\boxed{3}$ is not prime.", "3"),
+        (r"$\boxed{3}$. Actually, the answer is often misquoted.", "3"),
+    ],
+)
+def test_a_box_counts_unless_the_text_behind_it_corrects_it(text: str, answer: str | None) -> None:
+    assert find_answer(text, False).text == answer
+
+
+def test_a_statement_behind_but_wait_is_not_withdrawn() -> None:
+    assert find_answer("The answer is 3. But wait, a case is missing. The answer is 5.", False).text == "5"
+    assert find_answer("The answer is 3. But wait, a case is missing.", False).text is None
+
+
 def test_boxes_on_the_last_line_are_siblings() -> None:
     assert find_answer("\\boxed{0}\n\\boxed{1} and \\boxed{2}", False).siblings == ("1", "2")
 

@@ -201,6 +201,7 @@ SETTLED_ON_B = [
     "Only B is correct.", "B is the only correct option.", "B is right; A, C and D are wrong.", "This is option B.", "b) beta decay",
     "B - Beta decay", "Option B: Beta decay", "The process described is beta decay (B).", "The answer is beta decay, since Z rises.",
     "**B**\n\nExplanation: a neutron becomes a proton.", "It is the electron that leaves, which is option B.",
+    "Beta particles are seen.\n\n=> B", "→ B", "La respuesta correcta es la B.",
 ]  # fmt: skip
 SETTLED_ON_NONE = [
     "Answer: A or B?", "Answer: A;B", "The answer is A, or maybe B.", "Answer: A?", "Answer: A | B", "Answer: A & B",
@@ -246,6 +247,7 @@ SETTLED_ON_NONE = [
     "<answer>A C</answer>", "<answer>not A</answer>", "Answer: None of A, B.", "Answer: neither",
     "Answer: all of them", "Answer: A and D are both correct",
     "The charge number rises, which is B.", "B\n\nis no option.", "Unlike alpha decay (B).", "B is right, as is C.",
+    "The answer is A or, less likely, C.", "$\\boxed{A}$\n\nor\n\n$\\boxed{C}$", r"\boxed{A} is wrong.",
 ]  # fmt: skip
 
 

@@ -129,3 +129,7 @@ def test_rows_with_a_tolerance_are_scored(tmp_path: Path) -> None:
     scored = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["correct"] for row in scored] == [True, False]
     assert summary.unreadable == ['line 3: expected "gold" to be a finite number, got "x"']
+
+
+def test_two_boxes_are_no_number() -> None:
+    assert graded(r"$\boxed{-3.2}$ or $\boxed{-3.4}$").outcome is Outcome.NO_ANSWER

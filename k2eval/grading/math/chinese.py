@@ -32,6 +32,8 @@ _WORDS = {
     r"-\infty": r"-?负无穷(?:大)?",
     r"\mathbb{R}": r"(?:全体|所有|任意|一切)实数|实数集",
     r"\mathbb{Z}": r"(?:全体|所有|任意)整数|整数集",
+    r"\text{even}": r"偶(?:数|函数)",
+    r"\text{odd}": r"奇(?:数|函数)",
     r"\text{yes}": r"是的?|正确|对",
     r"\text{no}": r"不是|否|错误?",
 }
@@ -40,6 +42,12 @@ _JOINED = re.compile(
     # Matches "或" and "和" between two values; not "和为".
     rf"(?<=\S)\s*(或者?|和|与|及|以及|且)\s*(?=[^\s{_HAN}])"
 )
+_COMPARISONS = {
+    "大于等于": r"\ge ", "大于或等于": r"\ge ", "不小于": r"\ge ", "大于": ">",
+    "小于等于": r"\le ", "小于或等于": r"\le ", "不大于": r"\le ", "小于": "<",
+}  # fmt: skip
+# Matches "大于" between a letter and a number: "x大于2"; not "大于2".
+_COMPARED = re.compile(rf"(?<=[a-zA-Z])\s*({'|'.join(_COMPARISONS)})\s*(?=[-\d\\])")
 _LENGTHS = {"km": "千米 公里", "m": "米 公尺", "dm": "分米", "cm": "厘米 公分", "mm": "毫米"}
 _OTHERS = {"kg": "千克 公斤", "g": "克", "mg": "毫克", "tonne": "吨", "L": "升", "ml": "毫升",
            "hours": "小时", "minutes": "分钟",
@@ -113,6 +121,7 @@ def translated(text: str) -> str:
     if leading:
         text = f"{_numeral(leading[0])}{bare[leading.end() :]}"
     text = _JOINED.sub(lambda m: r" \text{ or } " if m[1].startswith("或") else r" \text{ and } ", text)
+    text = _COMPARED.sub(lambda m: _COMPARISONS[m[1]], text)
     text = _TEN_THOUSANDS.sub(lambda m: r"\cdot 10^{4}" if m[1] == "万" else r"\cdot 10^{8}", text)
     text = _MEASURE.sub(lambda m: _MEASURES[m[2]], text)
     return _COUNTED.sub("", text)

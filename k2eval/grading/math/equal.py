@@ -72,8 +72,10 @@ def same(gold: Node, answer: Node) -> bool:
 
 
 def shaped(node: Node) -> Node:
-    """Return ``node``, as a matrix if it is one with a factor in front, a transpose or in nested brackets."""
+    """Return ``node``, as a matrix or tuple if it is one with a factor in front, a transpose or in nested brackets."""
     is_matrix = (node.kind == "leaf" and r"\begin" in node.text) or node.text.startswith("[[")
+    if node.kind == "leaf" and node.text.endswith(")") and "," in node.text:
+        return matrix.scaled(node.text) or node
     return (matrix.read(node.text) or node) if is_matrix else node
 
 

@@ -21,7 +21,7 @@ from k2eval.grading.math.structure import parse
 from k2eval.grading.math.words import denies_another
 from k2eval.records import Grade, Outcome, Question
 
-VERSION = 5
+VERSION = 6
 """Changes whenever a grade could change."""
 
 _MAX_ANSWER = 2_000
@@ -29,6 +29,10 @@ _MAX_ANSWER = 2_000
 
 # Matches "$x$" and "\(x\)"; not a lone "$".
 _MATH_SPAN = re.compile(r"\\\((.+?)\\\)|\$([^$]+)\$", re.DOTALL)
+# Matches "\text{(C)}" and "(C)" in front of a value; not "(x)" or "f(A)".
+_LABEL = re.compile(
+    r"(?:\\text\s*\{\s*\(\s*[A-E]\s*\)\s*:?\s*\}|\(\s*(?:\\text\s*\{\s*)?[A-E]\s*\}?\s*\))\s*:?\s*"
+)
 # Matches three words in a row: "we have that"; not "sin x".
 _SENTENCE = re.compile(r"[A-Za-z]{2,}\s+[a-z]{2,}\s+[a-z]{2,}")
 
@@ -47,12 +51,12 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
         return Grade.of(Outcome.TRUNCATED if answer.cut or truncated else Outcome.NO_ANSWER)
     gold = str(question.gold)
     as_integer = question.metadata.get("answer_type") == "integer"
-    right = matches(gold, answer.text, as_integer)
+    right = matches(gold, answer.joined or answer.text, as_integer)
     if not right and not as_integer and len(answer.siblings) > 1 and _is_list(gold):
         right = matches(gold, ", ".join(answer.siblings))
     if not right and answer.named:
         right = matches(gold, answer.named)
-    return Grade.of(Outcome.CORRECT if right else Outcome.WRONG, tidy(answer.text))
+    return Grade.of(Outcome.CORRECT if right else Outcome.WRONG, tidy(answer.joined or answer.text))
 
 
 def matches(gold: str, answer: str, as_integer: bool = False) -> bool:
@@ -79,9 +83,24 @@ def matches(gold: str, answer: str, as_integer: bool = False) -> bool:
             return _is_integer(gold, plain)
         if denies_another(gold, answer):
             return False
-        return any(same_answer(reading, plain) for reading in golds(gold))
+        return any(
+            same_answer(reading, answer)
+            for reading in golds(gold)
+            for answer in _without_label(reading, plain)
+        )
     except RecursionError:
         return False
+
+
+def _without_label(gold: str, answer: str) -> list[str]:
+    r"""Return the readings of an answer such as "(\text{C}) 12": as it is, and as the label or the value asked for."""
+    label = _LABEL.match(answer)
+    if label is None:
+        return [answer]
+    if _LABEL.fullmatch(gold):
+        return [answer, answer[: label.end()].rstrip(" :")]
+    rest = answer[label.end() :].strip()
+    return [answer, rest] if rest and exact(gold) is not None else [answer]
 
 
 @lru_cache(maxsize=4096)

@@ -41,7 +41,7 @@ _PART = re.compile(r"(?<![\w.])(\d{1,9}(?:\.\d{1,9})?)\s*([a-zA-Z]{1,12})\.?(?![
 _PERCENT = re.compile(r"\s*(?:%|\\text\s*\{\s*(?:percent|per cent|pct)\s*\}|(?<=[\d}) ])(?:percent|pct))$")
 # Matches a word that changes the number before it: "thirds", "or more"; not "metres".
 _NOT_A_UNIT = re.compile(
-    r"\b(?:approx\w*|about|nearly|roughly|almost|remainder|if|for|when|where|mod|not|otherwise|base|and|or|is|times|minus|plus|over|no|nor|with|some|all|pi|least|most"
+    r"\b(?:approx\w*|maybe|perhaps|probably|possibly|bound|extraneous|rejected|discarded|incorrect|wrong|invalid|impossible|about|nearly|roughly|almost|remainder|if|for|when|where|mod|not|otherwise|base|and|or|is|times|minus|plus|over|no|nor|with|some|all|pi|least|most"
     r"|more|less|half|halves|thirds?|fourths?|quarters?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|twelfths?|hundredths?|thousandths?|millionths?|factorial|choose|divided|multiplied|to)\b"
     r"|^(?:squared|cubed)\b"
 )

@@ -22,6 +22,12 @@ _MATRIX = re.compile(
     re.DOTALL,
 )
 r"""Matches "\frac12 \begin{pmatrix}..\end{pmatrix}^T" / not a sum or product of matrices."""
+_SCALED = re.compile(
+    r"(?P<factor>-?\s*+(?:\d++(?:\.\d++)?\s*+|\\frac\s*+\{[\d\s]++\}\s*+\{[\d\s]++\}\s*+|\\sqrt\s*+\{\d++\}\s*+|/\s*+(?=\d))++)"
+    r"(?:\\cdot\s*+|\\times\s*+)?(?P<tuple>\(.*\))",
+    re.DOTALL,
+)
+r"""Matches "2(1,2)" and "\frac{1}{5}(3,4)" / not "f(1,2)"."""
 # Matches "[\begin{matrix}1\end{matrix}]"; not "\begin{matrix}1\end{matrix}".
 _BRACKETED = re.compile(r"([\[(])\s*(\\begin.*\\end\{[a-z]*\})\s*[\])]", re.DOTALL)
 _UNIT_VECTOR = re.compile(
@@ -59,6 +65,16 @@ def read(text: str) -> Node | None:
     factor = "-1" if factor == "-" else factor
     factor = rf"\frac{{{factor or 1}}}{{{match['by']}}}" if match["by"] else factor
     return _of_rows(text, [[_times(factor, cell) for cell in row] for row in rows])
+
+
+def scaled(text: str) -> Node | None:
+    """Return the tuple that ``text`` is, with a number in front of its bracket; None if it is none."""
+    match = _SCALED.fullmatch(text.strip())
+    vector = parse(match["tuple"]) if match else None
+    if match is None or vector is None or vector.kind != "tuple":
+        return None
+    factor = "-1" if match["factor"].strip() == "-" else match["factor"]
+    return Node("tuple", text, tuple(_times(factor, item) for item in vector.items))
 
 
 def _is_number(factor: str) -> bool:

@@ -20,7 +20,8 @@ from k2eval.grading.math.words import plain_words
 # Matches "if", "or" and "odd"; not "for" or "order".
 _LIMITING = re.compile(
     r"\b(?:not?|or|if|when|unless|except|otherwise|odd|even|only|mod|modulo|base|about|approximately|nearly|around"
-    r"|else|respectively|more|less|least|most|than|rational|irrational)\b",
+    r"|else|respectively|more|less|least|most|than|rational|irrational|bound|(?<!\\)approx|maybe|perhaps|possibly|probably"
+    r"|extraneous|reject(?:ed)?|discard(?:ed)?|incorrect|wrong|false|invalid|impossible|estimated?)\b",
     re.IGNORECASE,
 )
 """Words that change what an answer says."""
@@ -43,6 +44,11 @@ _APPOSITION = re.compile(
     r"[\s,(]*\\text\s*\{\s*[,(]\s*(?:which\s+is\s+)?the\s+[^{}]*\}(?:[^{}=<>]|\{[^{}]*\})*$"
 )
 r"""Matches ", the n-th Fibonacci number" behind a formula / not "\text{ the other way}"."""
+_PLACE = re.compile(
+    r"[\s,;(]*\\text\s*\{\s*[,;(]?\s*(?:(?:which\s+)?(?:is\s+)?(?:attained|achieved|reached)\b(?:\s+(?:at|when|if|by|for))*"
+    r"|at(?=\s*\}))"
+)
+r"""Matches what begins a place: "\text{ at } x=1", "(\text{attained when } x=y)" / not "\text{ at most }"."""
 # Matches "is", "first" and "if"; not "constant".
 _SAYS_MORE = re.compile(
     rf"{_LIMITING.pattern}|\b(?:is|are|being|other|rest|first|second|former|latter|same)\b", re.IGNORECASE
@@ -72,6 +78,15 @@ def without(text: str) -> str:
             break
         text = shorter
     return text
+
+
+def without_place(text: str) -> str:
+    """Return the normalised answer ``text`` without an "at x = 1" or "attained when x = y" behind its number."""
+    place = _PLACE.search(text)
+    if place is None or _LIMITING.search(text, place.end()) or re.search("[a-zA-Z]{2}", text[place.end() :]):
+        return text
+    before = text[: place.start()].strip()
+    return before if re.search(r"\d", before) and parse(before).kind in ("leaf", "equation") else text
 
 
 def parameter(text: str) -> str | None:

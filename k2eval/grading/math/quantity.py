@@ -64,7 +64,18 @@ def _times(gold: leaf.Leaf, answer: leaf.Leaf) -> tuple[str, str]:
     first, second = (
         f"{side.core}:00" if is_hour and side.core.isdigit() else side.core for side in (gold, answer)
     )
+    units_of = (gold.unit.text, answer.unit.text)
+    if "" in units_of and ("pm" in units_of or "am" in units_of):
+        first, second = (_in_twelve_hours(side, "pm" in units_of) for side in (first, second))
     return first, second
+
+
+def _in_twelve_hours(time: str, is_afternoon: bool) -> str:
+    """Return "14:30" as "2:30", as it is written beside PM, and "0:30" as "12:30" beside AM."""
+    hour, colon, minutes = time.partition(":")
+    if is_afternoon and hour.isdigit() and 13 <= int(hour) < 24:
+        return f"{int(hour) - 12}{colon}{minutes}"
+    return f"12{colon}{minutes}" if not is_afternoon and hour.strip("0") == "" != hour else time
 
 
 def _same_quantity(gold: leaf.Leaf, answer: leaf.Leaf) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from k2eval.grading.math import congruence, family, matrix, progression, qualifier, solution, symbolic
+from k2eval.grading.math import congruence, domain, family, matrix, progression, qualifier, solution, symbolic
 from k2eval.grading.math.brackets import floored
 from k2eval.grading.math.equal import in_order, matched, same, shaped
 from k2eval.grading.math.equation import LETTER, value_of
@@ -37,11 +37,15 @@ def same_answer(gold: str, answer: str) -> bool:
     gold = _with_alternatives(floored(gold))
     if r"\lfloor" in gold:
         answer = floored(answer)
+    gold, answer = qualifier.without_place(gold), qualifier.without_place(answer)
+    is_long = len(gold) > _LONGEST or len(answer) > _LONGEST
+    bare_gold, bare_answer = (
+        (gold, answer) if is_long else (qualifier.without(gold), qualifier.without(answer))
+    )
+    if domain.differ(gold, answer, bare_gold, bare_answer):
+        return False
     if _same_reading(gold, answer) or family.same(gold, answer):
         return True
-    if len(gold) > _LONGEST or len(answer) > _LONGEST:
-        return False
-    bare_gold, bare_answer = qualifier.without(gold), qualifier.without(answer)
     bare_answer = _in_letters_of(gold, answer, bare_gold, bare_answer)
     if (bare_gold, bare_answer) == (gold, answer):
         return False

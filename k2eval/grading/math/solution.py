@@ -43,7 +43,8 @@ def read(text: str) -> list[Solution] | None:
     """Return the solutions that ``text`` lists, each with two names or more; None if it is anything else."""
     solutions: list[Solution] = []
     head = ""
-    for group in _groups(_in_one_line(text)):
+    for line in _groups(_in_one_line(text)):
+        group = _in_one_line(line)
         head = head or _tuple_of_names(group)
         part = _solutions_of(group if "=" in group else head + group)
         if part is None:
@@ -63,7 +64,7 @@ def _tuple_of_names(group: str) -> str:
 
 def _in_one_line(text: str) -> str:
     lines = _LINES.fullmatch(_OPENING_BRACE.sub("", text))
-    if lines is None:
+    if lines is None or r"\begin" in lines[2]:
         return text
     return ", ".join(row.replace("&", "").strip(" ,") for row in _ROW.split(lines[2]) if row.strip())
 
@@ -81,13 +82,15 @@ def _solutions_of(group: str) -> list[Solution] | None:
         return None
     if nodes[0].items[0].kind == "tuple":
         return _named_tuples(nodes)
-    together: Solution = {}
+    together: list[Solution] = [{}]
     for node in nodes:
         values = _assignments(node)
-        if values is None or together.keys() & values.keys():
+        if values is None:
             return None
-        together.update(values)
-    return [together]
+        if together[-1].keys() & values.keys():  # "x=1, y=2 and x=3, y=4"
+            together.append({})
+        together[-1].update(values)
+    return together
 
 
 def _assignments(node: Node) -> Solution | None:

@@ -198,7 +198,7 @@ _ROWS: list[tuple[str, Spelling]] = [
     # Matches ", \forall x" and "\text{ for all } x" behind a value; not in front of one.
     (
         r"(?<=[^\s,])[\s,]*(?:\\forall(?![a-zA-Z])"
-        r"|(?:\\text\s*\{\s*,?\s*|(?<![a-zA-Z]))for\s+(?:all|every|any|each)(?![a-zA-Z])(?![^{}]*\}?\s*[abcCk]\s*\}?$))(?s:.*)$",
+        r"|(?:\\text\s*\{\s*,?\s*|(?<![a-zA-Z]))for\s+(?:all|every|any|each)(?![a-zA-Z])(?![^{}]*\}?\s*[abcCk]\s*(?:\}?$|[<>]|\\(?:ge|le|ne|in)(?![a-zA-Z]))))(?s:.*)$",
         "",
     ),
 ]

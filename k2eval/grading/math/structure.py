@@ -6,6 +6,7 @@ shape here keeps apart what a general parser merges: the pair (1, 2), the answer
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import lru_cache
 
@@ -38,7 +39,10 @@ _SYMBOL = r"(?:\\?[a-zA-Z]+'*|\\text\s*\{[^{}]*\})(?:_(?:\{[^{}]*\}|\w))?"
 _LABEL = re.compile(rf"{_SYMBOL}\s*(?:\([^()]*\))?")
 # Matches "x \in", "f(x) \in" and "(x, y) \in"; not "\infty".
 _MEMBER = re.compile(rf"({_SYMBOL}(?:\([a-z]\))?(?:\s*,\s*{_SYMBOL})*|\([^()]*\))\s*\\in(?![a-zA-Z])")
+# Matches "\pm" and "\mp"; not "\pmod".
+_SIGN = re.compile(r"\\(?:pm|mp)(?![a-zA-Z])")
 _MAX_DEPTH = 12
+_MAX_SIGNS = 3
 
 
 @lru_cache(maxsize=4096)
@@ -89,7 +93,7 @@ def _single(text: str, depth: int) -> Node:
         pair = inner.kind == "tuple" and len(inner.items) == 2 and is_bounded(Node("leaf", member[1]))
         return Node("interval", text, inner.items, "()") if pair else inner
     signs, sides = _split_relation(text)
-    if signs:
+    if signs and not (signs == [r"\sim"] and sides[0][-1].isdigit()):
         items = tuple(_parse(side, depth + 1) for side in sides)
         if all(sign in ("=", r"\equiv", r"\approx", r"\sim") for sign in signs):
             return Node("equation", text, items, " ".join(signs))
@@ -99,11 +103,24 @@ def _single(text: str, depth: int) -> Node:
     bracketed = _bracketed(text, depth)
     if bracketed is not None:
         return bracketed
-    if r"\pm" in text or r"\mp" in text:
-        upper = text.replace(r"\pm", "+").replace(r"\mp", "-")
-        lower = text.replace(r"\pm", "-").replace(r"\mp", "+")
-        return Node("list", text, (_signed(_sign(upper), depth), _signed(_sign(lower), depth)))
+    if _SIGN.search(text):
+        signed = _independent(text)
+        if signed:
+            return Node("list", text, tuple(_signed(_sign(one), depth) for one in signed))
+        both = [_with_signs(text, plus, minus) for plus, minus in ("+-", "-+")]
+        return Node("list", text, tuple(_signed(_sign(one), depth) for one in both))
     return Node("leaf", text)
+
+
+def _independent(text: str) -> list[str]:
+    """Return the values of "\\pm 1 \\pm i", in which each sign is free; nothing for one sign, or with \\mp."""
+    parts = re.split(r"\\pm(?![a-zA-Z])", text)
+    if not 2 < len(parts) <= _MAX_SIGNS + 1 or r"\mp" in text:
+        return []
+    return [
+        parts[0] + "".join(sign + part for sign, part in zip(signs, parts[1:], strict=True))
+        for signs in itertools.product("+-", repeat=len(parts) - 1)
+    ]
 
 
 def _sign(text: str) -> str:
@@ -142,10 +159,23 @@ def _bracketed(text: str, depth: int) -> Node | None:
     items = tuple(_parse(part, depth + 1) for part in parts)
     endless = len(items) == 2 and any(item.text.strip("+-").strip() == r"\infty" for item in items)
     if opening == "(" and closing == ")" and not endless:
+        if _SIGN.search(inner) and depth < _MAX_DEPTH and _is_one_sign(parts):
+            rows = [_with_signs(text, plus, minus) for plus, minus in ("+-", "-+")]
+            return Node("list", text, tuple(_parse(row, depth + 1) for row in rows))
         return Node("tuple", text, items)
     if len(parts) == 2:
         return Node("interval", text, items, opening + closing)
     return Node("vector", text, items) if opening == "[" and closing == "]" else None
+
+
+def _with_signs(text: str, plus_minus: str, minus_plus: str) -> str:
+    return text.replace(r"\pm", plus_minus).replace(r"\mp", minus_plus)
+
+
+def _is_one_sign(parts: list[str]) -> bool:
+    """Return whether the signs of a tuple change together: there is one \\pm, or \\mp tells so."""
+    signs = [sign for part in parts for sign in _SIGN.findall(part)]
+    return len(signs) == 1 or r"\mp" in signs
 
 
 def _such_that(text: str, inner: str, depth: int) -> Node:

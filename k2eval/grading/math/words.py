@@ -49,7 +49,7 @@ _FORMAL_KIND = {"integral": "integer", "whole": "integer", "natural": "positive"
 _WINS = re.compile(
     # Matches what follows the name in "Alice wins", "Bob has a winning strategy"; not "Alice loses" or "wins 3 games".
     r"(?i)(?<=[a-z])(?:\s+(?:always|will|can|the|player))*(?:\s+(?:always|has\s+a|have\s+a))?\s+"
-    r"(?:wins?(?:\s+the\s+game)?|(?:guarantee|force)s?\s+a\s+win|winning\s+strategy)$"
+    r"(?:wins?(?:\s+the\s+game)?|(?:guarantee|force)s?\s+a\s+win|winning\s+strategy)$|(?<=first|econd)\s+player$"
 )
 _AFFIRMED = re.compile(
     # Matches "Yes" in "Yes, it is possible" and "No" in "No, it does not exist"; not in "Yes, but", "Yes and no".
@@ -70,6 +70,14 @@ _ALL_BUT = re.compile(
     r"(?i:(?:all|any|every)\s+real(?:s|\s+(?:numbers?|values?|[a-z])(?:\s+of\s+[a-z])?)?,?\s+(?:except|excluding|other\s+than|but)"
     r"(?:\s+for)?\s+(?:[a-z]\s*=\s*)?(-?\s?[\d./]+(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+)-?\s?[\d./]+)*))"
 )
+# Matches "minus 12", "negative 3.5"; not "minus x".
+_SIGNED = re.compile(r"(?i)(?:minus|negative)\s+(\d+(?:\.\d+)?)")
+_DAYS = {
+    short: day
+    for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    for short in (day[:3].casefold(), {"Tue": "tues", "Thu": "thurs"}.get(day[:3], ""))
+    if short
+}
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
     " eighteen nineteen"
@@ -138,6 +146,10 @@ def plain_words(text: str) -> str:
     number = _number(words) or _number(bare)
     if number is not None:
         return number
+    if signed := _SIGNED.fullmatch(bare):
+        return f"-{signed[1]}"
+    if (day := _DAYS.get(bare.casefold().rstrip("."))) is not None:
+        return rf"\text{{{day}}}"
     for pattern in _DATES:
         if date := pattern.fullmatch(bare):
             return rf"\text{{{_date(date)}}}"

@@ -272,4 +272,23 @@ RIGHT: dict[str, list[Pair]] = {
         ("(x^2)^{3/2}", "|x|^3"), (r"\frac{\sin 2x}{2}", r"\sin x\cos x"),
         (r"1+x+x^2+\cdots", r"1+x+x^2+\cdots"),
     ],
+    "ranges of parameters, said otherwise": [
+        ("h(x)=kx, k>0", r"h(x)=kx \text{ for all } k>0"), (r"3^m, m\in\mathbb{N}", r"3^m, m\ge 1"),
+        (r"3^m, m\in\mathbb{Z}^+", r"3^m \text{ for any positive integer } m"), ("3m, m>0", r"3m, m\ge1"),
+        (r"3m\pi,\ m\in\mathbb{Z}", r"3n\pi \text{ for integer } n"), (r"b_n=n, n\ge1", r"b_n=n, n\ge0"),
+        (r"h(x)=kx, k\in\mathbb{R}", r"h(x)=kx \text{ for any constant } k"), (r"kx, k\ne0", r"kx \ (k\ne 0)"),
+    ],
+    "signs, places and labels": [
+        (r"(\pm2,0)", "(2,0),(-2,0)"), (r"(\pm2,\mp3)", "(2,-3),(-2,3)"),
+        (r"\pm2\pm3i", "2+3i,2-3i,-2+3i,-2-3i"), ("11", r"11 \text{ at } x=2"),
+        ("11", r"11\ (\text{attained when } a=b)"), ("11", r"\text{(D) } 11"), ("11", r"\textbf{(D)}\ 11"),
+        (r"\text{(D)}", r"\text{(D) } 11"), ("(3,6)", "3(1,2)"), (r"(\frac23,\frac43)", r"\frac23(1,2)"),
+        ("(1,5),(2,7)", r"\begin{cases}x=1\\y=5\end{cases} \text{ or } \begin{cases}x=2\\y=7\end{cases}"),
+        ("(1,5),(2,7)", r"x=1,y=5 \text{ and } x=2,y=7"),
+    ],
+    "times and words": [
+        (r"4{:}20\text{ PM}", "16:20"), (r"12{:}20\text{ AM}", "0:20"), ("-8", r"\text{negative } 8"),
+        (r"\text{Tuesday}", r"\text{Tue}"), (r"\text{second player}", r"\text{The second player wins.}"),
+        (r"\text{odd}", "奇数"), ("x>3", "x大于3"), (r"x\le3", "x不大于3"),
+    ],
 }  # fmt: skip

@@ -260,4 +260,23 @@ WRONG: dict[str, list[Pair]] = {
         ("AB=3,BC=4", "AB=4,BC=3"), (r"x\equiv1\pmod2", r"x\equiv1\pmod4"),
         (r"x\equiv1,3\pmod4", r"x\equiv1,2\pmod4"), (r"x\equiv1\pmod 3", "3k-1"), (r"x\equiv 1\pmod 3", "3x+1"),
     ],
+    "other ranges of parameters": [
+        (r"h(x)=kx, k\in\mathbb{R}", "h(x)=kx, k>0"), (r"h(x)=kx, k\in\mathbb{R}", r"h(x)=kx,\ k\ne0"),
+        (r"h(x)=kx, k\in\mathbb{R}", r"h(x)=kx \text{ for any integer } k"), (r"3^m, m\ge0", r"3^m, m\ge1"),
+        (r"h(x)=kx \text{ for all real } k", r"h(x)=kx \text{ for all } k>0"), ("kx, k>0", r"kx, k\ge0"),
+        (r"3m\pi,\ m\in\mathbb{Z}", r"3m\pi, m\ge0"), (r"(t,3t),\ t\in\mathbb{Z}", r"(t,3t),\ t\in\mathbb{R}"),
+        (r"(t,3t),\ t\in\mathbb{Z}", r"(s,3s),\ s\ge0"), (r"3^m, m\in\mathbb{N}", r"3^m, m\ge 2"),
+        (r"ax+b, a,b\in\mathbb{R}", r"ax+b \text{ where } a,b \text{ are integers}"),
+    ],
+    "words that take a value back": [
+        ("11", r"x=11 \text{ (extraneous)}"), ("11", r"11 \text{ (incorrect)}"), ("11", r"11\text{ maybe}"),
+        ("11", r"11\;\text{(approx.)}"), ("k^2", r"k^2 \text{ (upper bound)}"), ("13", r"11\sim13"),
+        ("11", r"11 \text{ at most}"), ("2", r"11 \text{ at } x=2"), ("11", r"11 \text{ (attained when } a=b), \text{ otherwise } 12"),
+    ],
+    "signs, labels and times": [
+        (r"\pm2\pm3i", "2+3i,-2-3i"), (r"(\pm2,\mp3)", "(2,3),(-2,-3)"), (r"(\pm2,0)", "(2,0)"),
+        ("12", r"\text{(D) } 11"), (r"\text{(D)}", r"\text{(C) } 11"), ("(3,6)", "3(2,1)"), ("(3,6)", "(1,2)"),
+        (r"4{:}20\text{ AM}", "16:20"), (r"12{:}20\text{ PM}", "0:20"), (r"\text{Tuesday}", r"\text{Thu}"),
+        ("(1,5),(2,7)", r"x=1,y=7 \text{ and } x=2,y=5"), ("x>3", "x不小于3"), ("8", r"\text{negative } 8"),
+    ],
 }  # fmt: skip

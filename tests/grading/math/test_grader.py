@@ -95,3 +95,9 @@ def test_a_response_cut_by_the_token_limit_is_truncated() -> None:
 
 def test_a_boxed_answer_counts_although_the_token_limit_came() -> None:
     assert grade(make_question("7"), r"\boxed{7} and thus", True).outcome is Outcome.CORRECT
+
+
+@pytest.mark.parametrize("text", [r"$\boxed{3}$ and $\boxed{5}$", r"\boxed{3}\text{ or }\boxed{5}"])
+def test_two_boxes_are_two_answers(text: str) -> None:
+    assert grade(make_question("5"), text, False).outcome is Outcome.WRONG
+    assert grade(make_question("3,5"), text, False).outcome is Outcome.CORRECT
