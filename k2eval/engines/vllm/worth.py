@@ -51,7 +51,7 @@ def gain_of(
 
     >>> levels = [Level(1, 50.0, {0: 48.0, 3: 100.0}), Level(8, 400.0, {0: 360.0, 3: 300.0})]
     >>> [round(gain_of(requests, 8, levels, [[1, 1, 3], [2, 8, 0]]), 3) for requests in (8, 800)]
-    [0.971, 0.901]
+    [0.948, 0.901]
     """
     full = min(requests, places)
     drafted = {0, *(entry[2] for entry in schedule)}

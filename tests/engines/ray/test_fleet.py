@@ -95,7 +95,7 @@ async def test_kill_of_an_actor_costs_only_its_unfinished_requests(cluster: Any,
 FATES = {
     "stop": "died: EngineDeadError: the core has died",
     "exit": "died: its process ended",
-    "bug": "died: RayTaskError(RuntimeError): RuntimeError: a fault of ours",
+    "bug": "died: RuntimeError: a fault of ours",
     "nonsense": "answered nonsense and was ended: expected an answer with seed",
     "hang": "without progress for",
 }
