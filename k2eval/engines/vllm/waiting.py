@@ -23,7 +23,7 @@ from pathlib import Path
 from k2eval.system import cores, load
 
 SPIN = "30000"
-"""``GOMP_SPINCOUNT`` of threads that wait awake with libgomp: about a millisecond, longer than the pauses within a step.
+"""``GOMP_SPINCOUNT`` of threads that wait awake with libgomp: a millisecond, longer than the pauses within a step.
 
 Between two steps, and where a program that is graded has the core of another thread, waiting longer only keeps others
 from working. libgomp's own number is ten times as large.
@@ -130,7 +130,9 @@ def wait_asleep(asleep: bool) -> bool:
     global _team
     if intel := _libraries("libiomp5"):
         for name in intel:
-            ctypes.CDLL(name).kmp_set_blocktime(0 if asleep else int(os.environ.get("KMP_BLOCKTIME", AWAKE_MS)))
+            ctypes.CDLL(name).kmp_set_blocktime(
+                0 if asleep else int(os.environ.get("KMP_BLOCKTIME", AWAKE_MS))
+            )
         return True
     names = _libraries("libgomp")
     if asleep and names and _team is None:
