@@ -67,7 +67,7 @@ class VllmEngine:
         self._arguments = pinned(model, arguments or {})
         self._reasoning = reasoning or find_format(model, "auto", self._arguments)
         speculation.refuse_hidden(self._arguments)
-        self._speculative = pinned_draft(speculative)
+        self._speculative = self._asked_for = pinned_draft(speculative)
         self._vllm = RunningVllm(log)
         self._architecture: Architecture | str = ""
         self._draft = ""
@@ -183,7 +183,7 @@ class VllmEngine:
     def describe(self) -> None:
         """Read what the checkpoint is but for its weights; see `k2eval.engines.protocol.Described`."""
         self._architecture = read_architecture(self._model, self._arguments)
-        self._draft = self._draft or swapping.draft_fingerprint(self._speculative)
+        self._draft = swapping.draft_fingerprint(self._asked_for)
 
     def unlike(self, running: Engine) -> str | None:
         """Return in what this checkpoint differs from a running one; see `k2eval.engines.protocol.Described`."""
