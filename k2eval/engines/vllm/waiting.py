@@ -1,12 +1,10 @@
 """Let vLLM's threads on the CPU wait awake on a quiet machine, and asleep while other programs need the cores.
 
 A thread that waits awake continues at once when another thread has finished its part. But if other programs need its
-core, it burns the time in which that other thread could have run, and vLLM becomes ten times slower.
-
-Intel's OpenMP library, which comes with vLLM on x86, is faster here than the GNU one that vLLM takes by itself, and has
-a function for the time that threads stay awake. With the GNU library (libgomp) that time is read only once. But it
-has a second, very short time, which it uses if there are more OpenMP threads than cores. So a second team of threads,
-which only sleeps, puts the first team to sleep between its tasks. When it ends, the first team waits awake again.
+core, it burns the time in which that other thread could have run, and vLLM becomes ten times slower. libgomp reads the
+time that threads spin (``GOMP_SPINCOUNT``) only once. But it has a second, very short time, which it uses if there are
+more OpenMP threads than cores. So a second team of threads, which only sleeps, puts the first team to sleep between its
+tasks. When the second team ends, the first team waits awake again.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import importlib.metadata
 import os
 import threading
 from collections.abc import Awaitable, Callable
@@ -23,13 +20,11 @@ from pathlib import Path
 from k2eval.system import cores, load
 
 SPIN = "30000"
-"""``GOMP_SPINCOUNT`` of threads that wait awake with libgomp: a millisecond, longer than the pauses within a step.
+"""``GOMP_SPINCOUNT`` of threads that wait awake: about a millisecond, longer than the pauses within a step.
 
 Between two steps, and where a program that is graded has the core of another thread, waiting longer only keeps others
 from working. libgomp's own number is ten times as large.
 """
-AWAKE_MS = "200"
-"""``KMP_BLOCKTIME`` of threads that wait awake with Intel's library, in milliseconds: its own default."""
 QUIET = 0.1
 """Share of the cores below which others are quiet; from `load.BUSY` on they are busy."""
 LOOK_EVERY_S = 3.0
@@ -42,28 +37,11 @@ Switch = Callable[[bool], Awaitable[bool]]
 
 def is_ours_to_choose() -> bool:
     """Return whether the environment leaves it to k2eval how threads wait; sets up the choice if so."""
-    ours = {"GOMP_SPINCOUNT": SPIN, "KMP_BLOCKTIME": AWAKE_MS}
-    # An earlier engine of this process has set them as well.
-    if any(os.environ.get(name, value) != value for name, value in ours.items()):
+    # An earlier engine of this process has set the count as well.
+    if os.environ.get("GOMP_SPINCOUNT", SPIN) != SPIN or "OMP_WAIT_POLICY" in os.environ:
         return False
-    if any(name in os.environ for name in ("OMP_WAIT_POLICY", "KMP_LIBRARY")):
-        return False
-    os.environ.update(ours)
-    preloaded = os.environ.get("LD_PRELOAD", "")
-    library = intel_library()
-    if library and not any(name in preloaded for name in ("libgomp", "libomp", "libiomp")):
-        os.environ["LD_PRELOAD"] = ":".join(filter(None, [str(library), preloaded]))
+    os.environ["GOMP_SPINCOUNT"] = SPIN
     return True
-
-
-def intel_library() -> Path | None:
-    """Return Intel's OpenMP library in this environment; None if there is none, as on processors of ARM."""
-    try:
-        files = importlib.metadata.files("intel-openmp") or []
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    found = [Path(file.locate()) for file in files if file.name == "libiomp5.so"]
-    return next((path.resolve() for path in found if path.is_file()), None)
 
 
 class Waiting:
@@ -122,19 +100,13 @@ _team: threading.Event | None = None
 
 
 def wait_asleep(asleep: bool) -> bool:
-    """Let the OpenMP threads of this process wait asleep or awake, from the next task of the calling thread on.
+    """Let the OpenMP threads of this process wait asleep, or as ``GOMP_SPINCOUNT`` says.
 
     Returns:
-        Whether the switch worked: False without one of the two libraries.
+        Whether the switch worked: False without libgomp, for example if another OpenMP library was preloaded.
     """
     global _team
-    if intel := _libraries("libiomp5"):
-        for name in intel:
-            ctypes.CDLL(name).kmp_set_blocktime(
-                0 if asleep else int(os.environ.get("KMP_BLOCKTIME", AWAKE_MS))
-            )
-        return True
-    names = _libraries("libgomp")
+    names = _libraries()
     if asleep and names and _team is None:
         _team = threading.Event()
         ready = threading.Event()
@@ -163,7 +135,7 @@ def _hold(names: list[str], ready: threading.Event, over: threading.Event) -> No
     over.wait()
 
 
-def _libraries(name: str) -> list[str]:
-    """Return the copies of a library in this process; wheels bring their own."""
+def _libraries() -> list[str]:
+    """Return the copies of libgomp in this process; wheels bring their own."""
     lines = Path("/proc/self/maps").read_text().splitlines()
-    return sorted({line.split(maxsplit=5)[5] for line in lines if name in line})
+    return sorted({line.split(maxsplit=5)[5] for line in lines if "libgomp" in line})

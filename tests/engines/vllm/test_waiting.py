@@ -28,7 +28,7 @@ class Threads:
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cores, "count", lambda: 2)
-    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY", "LD_PRELOAD"):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
         monkeypatch.setenv(name, "taken back after the test")
         monkeypatch.delenv(name)
 
@@ -71,22 +71,7 @@ def test_threads_are_set_to_wait_awake_at_first() -> None:
     assert is_ours_to_choose()  # the second engine of a process
 
 
-def test_intels_library_is_loaded_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    library = waiting.intel_library()
-    monkeypatch.setenv("LD_PRELOAD", "/usr/lib/libtcmalloc.so")
-    assert is_ours_to_choose()
-    expected = [str(library), "/usr/lib/libtcmalloc.so"] if library else ["/usr/lib/libtcmalloc.so"]
-    assert os.environ["LD_PRELOAD"].split(":") == expected
-    assert is_ours_to_choose() and os.environ["LD_PRELOAD"].split(":") == expected
-
-
-def test_another_openmp_library_of_the_users_stays_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LD_PRELOAD", "/usr/lib/libgomp.so.1")
-    assert is_ours_to_choose()
-    assert os.environ["LD_PRELOAD"] == "/usr/lib/libgomp.so.1"
-
-
-@pytest.mark.parametrize("name", ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "KMP_BLOCKTIME"])
+@pytest.mark.parametrize("name", ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"])
 def test_what_the_environment_says_of_waiting_stands(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "7")
     assert not is_ours_to_choose()
@@ -127,28 +112,3 @@ def test_a_second_team_puts_threads_to_sleep_and_its_end_wakes_them() -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert result.stdout.split() == ["True"] * 4
-
-
-TIMES = """
-import ctypes, sys, torch
-from k2eval.engines.vllm.waiting import wait_asleep
-
-library = ctypes.CDLL(sys.argv[1])
-for switch in (None, True, False):
-    could = switch is None or wait_asleep(switch)
-    torch.ones(1 << 20).sum()
-    print(library.kmp_get_blocktime(), could)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(waiting.intel_library() is None, reason="Intel's library is not installed")
-def test_intels_library_is_told_how_long_threads_stay_awake() -> None:
-    """It yields its core to others, so on a busy machine its threads cannot be seen to wait awake."""
-    library = str(waiting.intel_library())
-    result = subprocess.run(
-        [sys.executable, "-c", TIMES, library],
-        env=os.environ | {"LD_PRELOAD": library, "KMP_BLOCKTIME": "170"},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert result.stdout.split() == ["170", "True", "0", "True", "170", "True"]
