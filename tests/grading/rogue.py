@@ -56,6 +56,9 @@ def grade(question: Question, text: str, truncated: bool) -> Grade:
             time.sleep(600)
         while True:
             pass
+    if word == "sleep-pid":
+        time.sleep(float(argument))
+        return Grade.of(Outcome.WRONG, str(os.getpid()))
     if word == "pid":
         return Grade.of(Outcome.CORRECT, str(os.getpid()))
     return Grade.of(Outcome.CORRECT if text == question.gold else Outcome.WRONG, text[:100])
