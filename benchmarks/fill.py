@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,17 @@ class Filler(Repairing):
     def card(self) -> tuple[str, float]:
         """Return the device's name, and the bytes/s that a large copy reads and writes."""
         return (torch.cuda.get_device_name(), copy_speed()) if torch.cuda.is_available() else ("cpu", 0.0)
+
+    def draft(self, lookup: list[int]) -> int:
+        """Draft ``lookup[n]`` tokens while n requests run; return the number of schedulers above this call."""
+        frame, found = sys._getframe().f_back, set()
+        while frame:
+            scheduler = getattr(frame.f_locals.get("self"), "scheduler", None)
+            if scheduler is not None:
+                scheduler.dynamic_sd_lookup = lookup
+                found.add(id(scheduler))
+            frame = frame.f_back
+        return len(found)
 
     def fill(self, folder: str, shape: dict[str, int], draft: bool = False) -> int:
         """Write an expansion into the loaded model, or into its draft; returns the number of weights."""

@@ -8,8 +8,9 @@ grown model and the small one write the same texts. ``busy``: k2eval's ``plain``
 the share of the engine's places that are taken until 2 % of the answers are left, and bare vLLM on the same requests.
 ``beside``: the engine's speed while programs are graded beside it, and while nothing is graded. ``drafts``: real
 questions at 1 and 256 requests, without and with speculation. ``auto``: the same with drafts by the schedule that
-follows from these speeds. ``plain``: the same without drafts, which ``drafts`` and ``auto`` measure too. ``whole``: a
-whole run of k2eval with its tail, without speculation and, beside ``auto``, by that schedule.
+follows from these speeds. ``scan``: the speeds behind a schedule in one start, in which the number of drafted tokens
+changes. ``plain``: the same without drafts, which ``drafts`` and ``auto`` measure too. ``whole``: a whole run of k2eval
+with its tail, without speculation and, beside ``auto``, by that schedule.
 
 Two cards of one host share the work: ``plain whole`` on one, ``auto whole --schedule … --no-plain`` on the other.
 
@@ -28,6 +29,7 @@ import math
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -39,14 +41,15 @@ import yaml
 from benchmarks.busy import beside, busy, run
 from benchmarks.expand import SHAPES
 from benchmarks.large import card_of, grown, kept_per_token, read_per_step
+from k2eval.config import Schedule
 from k2eval.engines import Load, Prompt
-from k2eval.engines.vllm import Continuation, Level, Probe, VllmEngine, in_words, schedule_from
+from k2eval.engines.vllm import EVER, Continuation, Level, Probe, VllmEngine, in_words, schedule_from
 from k2eval.records import Sampling
 from k2eval.speed import figures_of, put
 from k2eval.statistics import subtract_counts
 
 ASKED, GRADED = "nano_math,nano_choice,nano_code,nano_science", "nano_math,nano_choice"
-MEASURES = ("roof", "same", "busy", "beside", "plain", "drafts", "auto", "whole")
+MEASURES = ("roof", "same", "busy", "beside", "plain", "drafts", "scan", "auto", "whole")
 COLUMNS = {
     "level": "at once", "tokens_per_s": "tokens/s", "tokens_per_s_full": "while full",
     "of_copy": "of copy roof", "of_data_sheet": "of sheet roof",
@@ -78,6 +81,16 @@ def setting(text: str) -> tuple[str, Any]:
     return name, yaml.safe_load(value)
 
 
+def scanned(text: str) -> tuple[int, list[int]]:
+    """Parse LEVEL:TOKENS,TOKENS into a number of requests and the numbers of drafted tokens.
+
+    >>> scanned("256:0,1")
+    (256, [0, 1])
+    """
+    level, _, tokens = text.partition(":")
+    return int(level), [int(number) for number in tokens.split(",")]
+
+
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -94,7 +107,16 @@ def parser() -> argparse.ArgumentParser:
     add("--draft-sample", choices=("greedy", "probabilistic"), default="greedy")
     add("--temperature", type=float, default=1.0, help="Of drafts.")
     add("--levels", default="1,16,64,256", help="Requests in flight, of roof.")
-    add("--draft-levels", default="1,256", help="Requests in flight, of drafts.")
+    add("--draft-levels", default="1,256", help="Requests in flight, of plain, drafts and auto.")
+    add("--least", type=int, default=16, help="Requests of these at least.")
+    add(
+        "--scan",
+        type=scanned,
+        nargs="+",
+        default=[],
+        metavar="LEVEL:TOKENS",
+        help="Of scan, such as 256:0,1,2.",
+    )
     add("--tasks", help=f"Whose questions are asked; {ASKED}, of busy {GRADED}.")
     add("--data", type=Path, help="Folder with the rows of the benchmarks.")
     add("--questions", type=int, default=200, help="Of busy, over all tasks.")
@@ -169,8 +191,8 @@ class Results:
             print(f"slowdown of the engine by grading beside it, without round 0: {100 * slowdown:.1f} %")
         plain = {row["level"]: row["tokens_per_s_full"] for row in loads if row["what"] == "plain"}
         for row in loads:
-            if row["what"] in ("drafts", "auto") and row["level"] in plain:
-                title = f"{row['draft_tokens']} drafted" if row["what"] == "drafts" else "by schedule"
+            if row["what"] in ("drafts", "scan", "auto") and row["level"] in plain:
+                title = "by schedule" if row["what"] == "auto" else f"{row['draft_tokens']} drafted"
                 ratio = row["tokens_per_s_full"] / plain[row["level"]]
                 print(f"{title} / plain at {row['level']}: {ratio:.3f}")
         wholes = {
@@ -188,19 +210,21 @@ class Results:
         for row in self._rows:
             if row["what"] == "plain":
                 found[row["level"]] = Level(row["level"], row["tokens_per_s_full"], {})
-            if row["what"] == "drafts":
+            if row["what"] in ("drafts", "scan") and row["level"] in found:
                 found[row["level"]].drafted[row["draft_tokens"]] = row["tokens_per_s_full"]
         return sorted(found.values())
 
 
 async def measure_all(options: argparse.Namespace, results: Results) -> None:
     measures = set(options.what)
-    if measures & {"drafts", "auto"} and options.draft is None:
-        raise SystemExit("drafts and auto need --draft: a trained draft with the same tokenizer as --small.")
-    if options.no_plain and (options.schedule is None or measures - {"auto", "whole"}):
-        raise SystemExit("--no-plain goes with auto, whole and a --schedule.")
-    if "auto" in measures and "drafts" not in measures and options.schedule is None:
-        raise SystemExit("auto needs speeds with drafts: name drafts, too, or give --schedule.")
+    if measures & {"drafts", "scan", "auto"} and options.draft is None:
+        raise SystemExit("drafts, scan and auto need --draft: a trained draft with the tokenizer of --small.")
+    if options.no_plain and (options.schedule is None or measures - {"scan", "auto", "whole"}):
+        raise SystemExit("--no-plain goes with scan, auto, whole and a --schedule.")
+    if "auto" in measures and not measures & {"drafts", "scan"} and options.schedule is None:
+        raise SystemExit("auto needs speeds with drafts: name drafts or scan, too, or give --schedule.")
+    if ("scan" in measures) != bool(options.scan):
+        raise SystemExit("scan needs --scan LEVEL:TOKENS, such as 256:0,1,2.")
     async with asyncio.timeout(60 * options.minutes):
         small = await small_answers(options) if "same" in measures else []
         if not options.no_plain:
@@ -210,15 +234,39 @@ async def measure_all(options: argparse.Namespace, results: Results) -> None:
             async with grown(options, draft_tokens=number) as probe:
                 await put(Load(4, 16, 32, concurrency=4), probe, random_prompts(options, 4))
                 await ask(probe, options, results, "drafts", number)
-        if "auto" not in measures:
+        if not measures & {"scan", "auto"}:
             return
-        schedule = options.schedule or schedule_from(results.levels())
-        print(f"Drafts {in_words(schedule)}.", flush=True)
+        changing = [[1, 1, max(tokens)], [2, EVER, 0]]
+        schedule = changing if options.scan else options.schedule or schedule_from(results.levels())
         async with grown(options, draft_tokens=max(tokens), schedule=schedule) as probe:
             await put(Load(4, 16, 32, concurrency=4), probe, random_prompts(options, 4))
-            await ask(probe, options, results, "auto", max(tokens))
-            if "whole" in measures:
+            if options.scan:
+                await scan(probe, options, results)
+                schedule = options.schedule or schedule_from(results.levels())
+                await change_schedule(probe, options, schedule)
+            print(f"Drafts {in_words(schedule)}.", flush=True)
+            if "auto" not in measures:
+                return
+            if options.rounds and "whole" in measures:
                 await whole(probe, options, results, "auto")
+            await ask(probe, options, results, "auto", max(tokens))
+
+
+async def scan(probe: Probe, options: argparse.Namespace, results: Results) -> None:
+    """Measure numbers of drafted tokens at numbers of requests, in one start."""
+    for level, tokens in options.scan:
+        for number in tokens:
+            await change_schedule(probe, options, [[1, EVER, number]])
+            await ask(probe, options, results, "scan", number, [level])
+
+
+async def change_schedule(probe: Probe, options: argparse.Namespace, schedule: Schedule) -> None:
+    lookup = [0] * (options.max_num_seqs + 1)
+    for first, last, tokens in schedule:
+        lookup[first : last + 1] = [tokens] * (min(last, options.max_num_seqs) - first + 1)
+    [changed] = await probe.engine.llm.collective_rpc("draft", args=(lookup,))
+    if changed != 1:
+        raise SystemExit(f"Expected one scheduler with a schedule, found {changed}.")
 
 
 async def without_drafts(
@@ -235,7 +283,7 @@ async def without_drafts(
             results.say("same", outputs=len(large), equal=equal)
         if "roof" in measures:
             await roof(probe, options, results, card)
-        if measures & {"plain", "drafts", "auto"}:
+        if measures & {"plain", "drafts", "scan", "auto"}:
             await ask(probe, options, results, "plain")
         if "busy" in measures:
             await busy(probe, options, (options.tasks or GRADED).split(","), results.say)
@@ -260,12 +308,17 @@ async def roof(probe: Probe, options: argparse.Namespace, results: Results, card
 
 
 async def ask(
-    probe: Probe, options: argparse.Namespace, results: Results, measurement: str, drafted: int | None = None
+    probe: Probe,
+    options: argparse.Namespace,
+    results: Results,
+    measurement: str,
+    drafted: int | None = None,
+    at: Sequence[int] = (),
 ) -> None:
     """Ask questions whose answers end where the model ends them, as the draft was trained on nothing beyond."""
-    for level in levels(options.draft_levels):
+    for level in at or levels(options.draft_levels):
         load = Load(
-            max(16, 3 * level), options.longest, concurrency=level, ignore_eos=False,
+            max(options.least, 3 * level), options.longest, concurrency=level, ignore_eos=False,
             temperature=options.temperature,
         )  # fmt: skip
         figures = await measure(probe, load, questions(options, load.requests), options.shape)

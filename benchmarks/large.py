@@ -29,10 +29,10 @@ async def grown(
     folder = expansion.write(place) if options.store else expansion.write_config(place)
     settings: dict[str, Any] = {
         "max_model_len": 4096, "max_num_seqs": options.max_num_seqs, "gpu_memory_utilization": 0.93,
-        "dtype": "bfloat16", "enforce_eager": options.eager,
+        "dtype": "bfloat16", "enforce_eager": options.eager, "worker_extension_cls": "benchmarks.fill.Filler",
     }  # fmt: skip
     if not options.store:
-        settings |= {"load_format": "dummy", "worker_extension_cls": "benchmarks.fill.Filler"}
+        settings["load_format"] = "dummy"
     speculative, shape = None, None
     if draft_tokens:
         shape = draft_shape(options)
@@ -51,8 +51,10 @@ async def grown(
     start = time.perf_counter()
     async with Probe(VllmEngine(str(folder), settings | options.engine, speculative)) as probe:
         started = time.perf_counter() - start
-        if not options.store:
-            rpc = probe.engine.llm.collective_rpc
+        rpc = probe.engine.llm.collective_rpc
+        if options.store:
+            await rpc("repair")
+        else:
             await rpc("fill", args=(str(options.small.resolve()), asdict(large)))
             if shape is not None:
                 await rpc("fill", args=(str(options.draft.resolve()), asdict(shape), True))
