@@ -136,7 +136,8 @@ def stock(options: argparse.Namespace) -> Result:
 
     manager.load = repeated
     settings = defaults(str(options.model), is_cpu())
-    settings.pop("disable_log_stats")
+    for name in ("disable_log_stats", "scheduling_policy"):
+        settings.pop(name)
     with _timed(LLM) as spent:
         results = lm_eval.simple_evaluate(
             model="vllm",

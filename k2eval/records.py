@@ -200,6 +200,8 @@ class Request(Record):
     messages: tuple[Message, ...]
     sampling: Sampling
     seed: int
+    priority: int = 0
+    """Where requests wait, one with a smaller number goes first; no part of the key."""
     begun: Generation | None = None
     """An answer that the engine goes on with, its reasoning ended by the format's mark; None if it begins one."""
     begun_tokens: int = Field(0, ge=0)

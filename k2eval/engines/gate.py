@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from abc import ABC, abstractmethod
-from collections import deque
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from k2eval.errors import EngineError
 
@@ -20,15 +20,25 @@ class HasRequests(Protocol):
 T = TypeVar("T", bound=HasRequests)
 
 
+class _Rank(NamedTuple):
+    is_new: bool
+    priority: int
+    number: int
+
+
 class Gate(ABC, Generic[T]):
-    """A first-in, first-out queue of requests. Those that left a place without an answer wait in front.
+    """A queue of requests: the smallest priority first, and first in, first out among equal ones.
+
+    Those that left a place without an answer wait in front.
 
     Only the count of requests that passed here decides who gets the next one. So a slow place gets few, one that
     joins is filled at once, and one that goes costs only its unfinished requests.
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[asyncio.Future[T]] = deque()
+        self._waiting: list[tuple[_Rank, asyncio.Future[T]]] = []
+        """A heap."""
+        self._entered = 0
         self._closed: EngineError | None = None
 
     @abstractmethod
@@ -40,10 +50,11 @@ class Gate(ABC, Generic[T]):
         """Number of requests without a place."""
         return len(self._waiting)
 
-    async def enter(self, again: bool = False) -> T:
+    async def enter(self, again: bool = False, priority: int = 0) -> T:
         """Return a place with room, once there is one; it counts one more in flight.
 
         Args:
+            priority: The priority of the request; see `k2eval.records.Request`.
             again: Whether the request had a place before that did not answer it.
 
         Raises:
@@ -56,7 +67,8 @@ class Gate(ABC, Generic[T]):
             place.in_flight += 1
             return place
         turn: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        (self._waiting.appendleft if again else self._waiting.append)(turn)
+        self._entered += 1
+        heapq.heappush(self._waiting, (_Rank(not again, priority, self._entered), turn))
         self.let_in()
         try:
             return await turn
@@ -73,19 +85,21 @@ class Gate(ABC, Generic[T]):
     def let_in(self) -> None:
         """Give room to those that wait, the first ones first."""
         while self._waiting:
-            if self._waiting[0].done():  # cancelled
-                self._waiting.popleft()
+            _, turn = self._waiting[0]
+            if turn.done():  # cancelled
+                heapq.heappop(self._waiting)
                 continue
             place = self.roomiest()
             if place is None:
                 return
             place.in_flight += 1
-            self._waiting.popleft().set_result(place)
+            heapq.heappop(self._waiting)
+            turn.set_result(place)
 
     def close(self, error: EngineError) -> None:
         """End with an error for all that wait and all that come."""
         self._closed = error
         while self._waiting:
-            turn = self._waiting.popleft()
+            _, turn = self._waiting.pop()
             if not turn.done():
                 turn.set_exception(error)

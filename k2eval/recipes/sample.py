@@ -54,6 +54,8 @@ class Sample:
     """The run's changes to the sampling of roles other than the solver."""
     reasoning: Mapping[Role, ReasoningFormat] = field(default_factory=dict)
     """The reasoning format of the checkpoint behind each role; ``auto`` for a role without one."""
+    priority: int = 0
+    """Of its requests, in all steps; see `k2eval.records.Request`."""
 
     @property
     def problem(self) -> str:
@@ -129,6 +131,7 @@ class Sample:
             messages=tuple(messages),
             sampling=sampling,
             seed=derive_seed(self.run_seed, sample, stage),
+            priority=self.priority,
             begun=begun and begun[0],
             begun_tokens=begun[1] if begun else 0,
         )

@@ -138,6 +138,7 @@ class SampleQueue:
         self._backlog = Backlog(_GRADING_BACKLOG)
         self._workers = 0
         self._responding = 0
+        self._begun = 0
         self._emptied = asyncio.Event()
         self._end: Exception | None = None
 
@@ -195,26 +196,27 @@ class SampleQueue:
 
     async def _work_off(self, order: Order, group: asyncio.TaskGroup) -> None:
         while order and self._workers <= self._engines.capacity:
-            assignment = order.pop()
+            assignment, number = order.pop(), self._begun
+            self._begun += 1
             self._progress.on_start(assignment.sample_key)
             if not order:
                 self._emptied.set()
-            response = await self._respond(assignment)
+            response = await self._respond(assignment, number)
             order.end(assignment, response.recipe_tokens if response else None)
             if response is None:
                 continue
             if self._work.is_graded(assignment):
                 with self._progress.waiting(self._backlog.is_closed):
                     await self._backlog.enter()
-                group.create_task(self._grade(assignment, response))
+                group.create_task(self._grade(assignment, response, number))
             else:
                 self._progress.on_response(assignment.question.task, response.recipe_tokens)
         self._workers -= 1
 
-    async def _respond(self, assignment: Assignment) -> Response | None:
+    async def _respond(self, assignment: Assignment, number: int) -> Response | None:
         self._responding += 1
         try:
-            response = await self._work.respond(self._sample(assignment))
+            response = await self._work.respond(self._sample(assignment, number))
             self._check_alive()
             return response
         except EngineStopped:
@@ -233,9 +235,10 @@ class SampleQueue:
         if self._end is not None:
             raise self._end
 
-    def _sample(self, assignment: Assignment) -> Sample:
+    def _sample(self, assignment: Assignment, number: int) -> Sample:
+        """Return the sample, whose requests go before those of samples with a higher number, which began later."""
         return assignment.sample(
-            self._work.config.seed, self._engines.fingerprints, self._ask, self._reasoning
+            self._work.config.seed, self._engines.fingerprints, self._ask, self._reasoning, number
         )
 
     async def _ask(self, request: Request, role: Role) -> Generation:
@@ -281,7 +284,7 @@ class SampleQueue:
         with self._session.asking():
             return await self._engines[role].generate(request)
 
-    async def _grade(self, assignment: Assignment, response: Response) -> None:
+    async def _grade(self, assignment: Assignment, response: Response, number: int) -> None:
         try:
             with self._progress.grading():
                 grade = await self._pool.grade_response(assignment.question, response)
@@ -289,7 +292,7 @@ class SampleQueue:
             self._backlog.leave()
         verdict = verdict_of(assignment, response, grade)
         if self._work.answer_judged:
-            verdict = await judged(self._sample(assignment), response, verdict)
+            verdict = await judged(self._sample(assignment, number), response, verdict)
         self._session.last_verdict = time.monotonic()
         self._journal.add_verdict(verdict)
         self._progress.on_verdict(verdict)

@@ -88,6 +88,23 @@ async def test_requests_pass_in_the_order_of_their_arrival_and_those_that_come_a
     assert order == [9, 0, 1, 2, 3, 4]
 
 
+async def test_a_smaller_priority_passes_first_and_one_that_comes_again_before_all(either: Any) -> None:
+    order = []
+
+    async def visit(priority: int, again: bool = False) -> None:
+        place = await either.gate.enter(again, priority)
+        order.append(priority)
+        await asyncio.sleep(0)
+        either.gate.leave(place)
+
+    visits = [asyncio.create_task(visit(priority)) for priority in (7, 3, 5)]
+    visits.append(asyncio.create_task(visit(9, again=True)))
+    await asyncio.sleep(0)
+    either.add(either.place(1))
+    await asyncio.gather(*visits)
+    assert order == [9, 3, 5, 7]
+
+
 async def test_a_place_that_joins_gets_what_waits(either: Any) -> None:
     either.add(either.place(1))
     await entered(either.gate, 1)

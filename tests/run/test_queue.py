@@ -12,7 +12,7 @@ from k2eval.records import Generation, Request
 from k2eval.run import queue
 from k2eval.run.queue import Backlog, hasten_if_starved
 from k2eval.run.runner import Runner
-from tests.scripted_runs import config
+from tests.scripted_runs import config, golds, student
 
 
 async def test_a_full_backlog_lets_none_in_until_most_have_gone() -> None:
@@ -124,3 +124,20 @@ async def test_a_backlog_that_widens_lets_more_in() -> None:
     assert not backlog.is_closed
     await backlog.enter()
     assert backlog.is_closed
+
+
+async def test_all_steps_of_a_sample_go_before_those_of_a_sample_that_began_later(tmp_path: Path) -> None:
+    run = config(tmp_path / "run", recipe="k2", limit=4, repeats=2)
+    asked: list[Request] = []
+    script = student(golds(run), lambda request: True)
+
+    def watched(request: Request) -> str:
+        asked.append(request)
+        return script(request)
+
+    await Runner(run, {"solver": ScriptedEngine(watched, capacity=3)}, Console(quiet=True)).run()
+    steps: dict[tuple[str, int], set[int]] = {}
+    for request in asked:
+        steps.setdefault((request.question_id, request.repeat_index), set()).add(request.priority)
+    assert len(asked) > len(steps)
+    assert list(steps.values()) == [{number} for number in range(8)]

@@ -211,7 +211,7 @@ class EndpointEngine:
         seen: Counter[str] = Counter()
         stops = 0  # a slip of a proxy between good answers looks like the end of the run
         for attempt in range(self._settings.attempts):
-            server = await self._roster.gate.enter()
+            server = await self._roster.gate.enter(priority=request.priority)
             asked = time.perf_counter()
             try:
                 answer, sent = await self._asker.ask(server, request)

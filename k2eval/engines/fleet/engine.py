@@ -251,7 +251,7 @@ class FleetEngine:
         losses: list[str] = []
         again = False
         while True:
-            member = await self._gate.enter(again)
+            member = await self._gate.enter(again, request.priority)
             try:
                 return await member.ask(request)
             except ReplicaLost as lost:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,14 @@ from k2eval.engines.vllm import cpu_repair, schedule, speculation, starting, suf
 from k2eval.engines.vllm.counters import EngineCounters
 from k2eval.engines.vllm.device import facts_of_start
 from k2eval.engines.vllm.preview import FOLDED, NO_TEMPLATE, Preview
-from k2eval.engines.vllm.requests import Prompts, elapsed, plain, sampling_params, speculative_counts
+from k2eval.engines.vllm.requests import (
+    Prompts,
+    elapsed,
+    plain,
+    question,
+    sampling_params,
+    speculative_counts,
+)
 from k2eval.engines.vllm.running import RunningVllm, cache_salt
 from k2eval.engines.vllm.setup import (
     cannot_start,
@@ -372,13 +378,8 @@ class VllmEngine:
     async def _await_answer(
         self, request: Request, ids: tuple[int, ...], params: Any, watch: StopWatch | None
     ) -> Written:
-        from vllm.inputs import TokensPrompt
-
-        request_id = f"{request.key}-{os.urandom(4).hex()}"
-        prompt = TokensPrompt(prompt_token_ids=list(ids))
-        if salt := cache_salt.get() or self._vllm.salt:
-            prompt["cache_salt"] = salt
-        outputs = self.llm.generate(prompt, params, request_id)
+        salt = cache_salt.get() or self._vllm.salt
+        outputs = self.llm.generate(**question(request, ids, params, salt, self._settings))
         try:
             written = await (watched(outputs, watch, self._decode) if watch else whole(outputs, self._decode))
         except Exception as error:  # vLLM's own exceptions differ between versions

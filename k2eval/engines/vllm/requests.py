@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -99,6 +101,32 @@ def sampling_params(
         output_kind=RequestOutputKind.DELTA if watched else RequestOutputKind.FINAL_ONLY,
         **({} if budget is None else {"thinking_token_budget": budget}),
     )
+
+
+def question(
+    request: Request, ids: Sequence[int], params: Any, salt: str | None, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the arguments of ``AsyncLLM.generate``.
+
+    Args:
+        request: The request.
+        ids: The tokens of its prompt.
+        params: Its ``SamplingParams``.
+        salt: A word that keeps its part of the prefix cache apart; None or empty for none.
+        settings: Engine arguments of vLLM, which takes priorities only if it goes by them.
+    """
+    from vllm.inputs import TokensPrompt
+
+    prompt = TokensPrompt(prompt_token_ids=list(ids))
+    if salt:
+        prompt["cache_salt"] = salt
+    arguments = {
+        "prompt": prompt,
+        "sampling_params": params,
+        "request_id": f"{request.key}-{os.urandom(4).hex()}",
+    }
+    by_priority = settings.get("scheduling_policy") == "priority"
+    return arguments | ({"priority": request.priority} if by_priority else {})
 
 
 def speculative_counts(metrics: Any) -> SpeculativeCounts | None:

@@ -295,6 +295,8 @@ def defaults(model: str, on_cpu: bool) -> dict[str, Any]:
         "generation_config": "vllm",
         "enable_prefix_caching": True,
         "disable_log_stats": False,
+        # Requests of samples that began first go first, so that later steps of a recipe wait for no newer sample.
+        "scheduling_policy": "priority",
     }
     if on_cpu:
         # A seeded request whose prompt is split into chunks kills the CPU engine, so prompts are never split.

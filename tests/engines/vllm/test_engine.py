@@ -38,8 +38,11 @@ def with_engine(function: Any) -> Any:
     return function
 
 
-def request(prompt: str = "How many?", seed: int = 1, key: str = "k", **sampling: Any) -> Request:
+def request(
+    prompt: str = "How many?", seed: int = 1, key: str = "k", priority: int = 0, **sampling: Any
+) -> Request:
     return Request(
+        priority=priority,
         key=key,
         task="t",
         question_id="q",
@@ -129,6 +132,20 @@ async def test_a_prompt_that_just_fits_is_answered(engine: VllmEngine) -> None:
 async def test_a_limit_beyond_the_context_is_cut_at_the_context(engine: VllmEngine) -> None:
     answers = [await engine.generate(request("x" * 1900, seed=seed, max_tokens=64_000)) for seed in range(3)]
     assert max(answer.prompt_tokens + answer.output_tokens for answer in answers) <= CONTEXT
+
+
+@with_engine
+async def test_where_requests_wait_the_smallest_priority_goes_first(engine: VllmEngine) -> None:
+    places, ended = 256, list[str]()
+
+    async def ask(key: str, priority: int) -> None:
+        await engine.generate(request(key=key, seed=len(key), priority=priority, max_tokens=24))
+        ended.append(key)
+
+    first = [ask(str(number), 0) for number in range(places)]
+    later = [ask(f"late {number}", 2) for number in range(places)]
+    await asyncio.gather(*first, *later, ask("urgent", 1))
+    assert ended.index("urgent") < 1.6 * places
 
 
 @with_engine

@@ -32,7 +32,7 @@ def test_large_checkpoints_keep_their_type(checkpoint: Path, monkeypatch: pytest
 
 def test_a_gpu_gets_none_of_what_the_cpu_needs(checkpoint: Path) -> None:
     assert set(defaults(str(checkpoint), on_cpu=False)) == {
-        "generation_config", "enable_prefix_caching", "disable_log_stats",
+        "generation_config", "enable_prefix_caching", "disable_log_stats", "scheduling_policy",
     }  # fmt: skip
 
 
