@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ EVER = 1 << 20
 _PLACES = 1024
 """Requests that vLLM runs at once on a large GPU, if nothing else is set."""
 _RUNNER = "VLLM_USE_V2_MODEL_RUNNER"
+_KNOWN_TO_SECOND = ("eagle", "eagle3")
+_SECOND_KNOWS = (0, 32)
+"""The vLLM whose second model runner drafts as many tokens as a schedule asks for, with these heads."""
 _chosen: set[str] = set()
 """Variables that k2eval has set in this process, rather than the user."""
 _AHEAD = "async_scheduling"
@@ -98,10 +102,10 @@ def resolved(
         ConfigError: If this vLLM has no schedules, or one with these settings is known to be faulty.
     """
     if not speculative:
-        return None, _choose_runner(None, on_cpu)
+        return None, _choose_runner(None, version, on_cpu)
     config = {key: value for key, value in speculative.items() if key != WHEN}
     if not is_scheduled(speculative):
-        return config, _choose_runner(config, on_cpu)
+        return config, _choose_runner(config, version, on_cpu)
     refuse_schedule(config, settings, version)
     tokens = int(config.get("num_speculative_tokens") or _UNNAMED.get(str(config.get("method")), 1))
     schedule, origin = schedule_in(speculative[WHEN]), "as set"
@@ -114,17 +118,17 @@ def resolved(
         reason = _against(schedule, levels, demand, config, settings, on_cpu)
         if reason:
             note = Note(kind=NoteKind.ENGINE, text=f"no speculation in this start: {reason}")
-            return None, [note, *_choose_runner(None, on_cpu)]
+            return None, [note, *_choose_runner(None, version, on_cpu)]
     if schedule is None:
         schedule, origin = _cautious(tokens, on_cpu), "not measured here, see k2eval speed --tune"
     config[FIELD] = schedule
     config["num_speculative_tokens"] = max(tokens, *(entry[2] for entry in schedule))
     note = Note(kind=NoteKind.ENGINE, text=f"drafts {in_words(schedule)} ({origin})")
-    return config, [note, *_choose_runner(config, on_cpu)]
+    return config, [note, *_choose_runner(config, version, on_cpu)]
 
 
-def _choose_runner(config: Mapping[str, Any] | None, on_cpu: bool) -> list[Note]:
-    """Have vLLM use its first model runner for a schedule, and leave the choice to vLLM otherwise.
+def _choose_runner(config: Mapping[str, Any] | None, version: str, on_cpu: bool) -> list[Note]:
+    """Have vLLM use its first model runner for a schedule that the second ignores, and choose itself otherwise.
 
     The choice is an environment variable, so it would hold for the next engine of this process, too.
 
@@ -139,6 +143,8 @@ def _choose_runner(config: Mapping[str, Any] | None, on_cpu: bool) -> list[Note]
     _chosen.clear()
     if on_cpu or not (config and FIELD in config) or os.environ.get(_RUNNER) == "0":
         return []
+    if config.get("method") in _KNOWN_TO_SECOND and _release(version) >= _SECOND_KNOWS:
+        return []
     if os.environ.get(_RUNNER):  # vllm-project/vllm#57053
         raise ConfigError(
             f"{WHEN}={AUTO}: vLLM's second model runner ignores schedules of speculation. Leave {_RUNNER} unset."
@@ -147,6 +153,10 @@ def _choose_runner(config: Mapping[str, Any] | None, on_cpu: bool) -> list[Note]
     _chosen.add(_RUNNER)
     text = "vLLM's second model runner ignores schedules of speculation, so the first one is used"
     return [Note(kind=NoteKind.ENGINE, text=text)]
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 
 def _against(

@@ -209,6 +209,16 @@ def test_the_second_model_runner_is_not_used_on_gpus(monkeypatch: pytest.MonkeyP
         resolved("f", AUTO, {}, "0.32.0", on_cpu=False)
 
 
+@pytest.mark.parametrize(("version", "is_first"), [("0.31.2", True), ("0.32.0", False), ("0.33.0rc1", False)])
+def test_the_second_model_runner_drafts_with_heads_by_a_schedule_once_it_can(
+    monkeypatch: pytest.MonkeyPatch, version: str, is_first: bool
+) -> None:
+    monkeypatch.setenv("VLLM_USE_V2_MODEL_RUNNER", "")
+    _, notes = resolved("f", {**AUTO, "method": "eagle3"}, {}, version, on_cpu=False)
+    assert any("second model runner" in note.text for note in notes) is is_first
+    assert (os.environ["VLLM_USE_V2_MODEL_RUNNER"] == "0") is is_first
+
+
 def test_the_next_engine_of_the_process_has_the_model_runner_of_its_own_choice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
