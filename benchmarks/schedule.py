@@ -76,6 +76,7 @@ class Samples(Protocol):
 
     def __len__(self) -> int: ...
     def pop(self) -> Assignment: ...
+    def expect(self, assignment: Assignment) -> float: ...
     def end(self, assignment: Assignment, length: float | None) -> None: ...
 
 
@@ -90,6 +91,9 @@ class Fixed:
 
     def pop(self) -> Assignment:
         return self._left.pop()
+
+    def expect(self, assignment: Assignment) -> float:
+        return 0.0
 
     def end(self, assignment: Assignment, length: float | None) -> None:
         pass
@@ -143,7 +147,7 @@ class Replica:
 class Fleet:
     """Replicas that make the samples of a run."""
 
-    def __init__(self, replicas: int, places: int, ahead: int, priority: bool = False) -> None:
+    def __init__(self, replicas: int, places: int, ahead: int, priority: str = "none") -> None:
         self.now = 0.0
         self.first_row_s = 0.0
         """The time at which every question has an answer."""
@@ -154,7 +158,7 @@ class Fleet:
         self._places = places
         self._capacity = replicas * (places + ahead)
         self._priority = priority
-        self._waiting: list[tuple[int, int, float, SampleKey]] = []
+        self._waiting: list[tuple[float, int, float, SampleKey]] = []
         self._number = itertools.count()
 
     def clock(self) -> float:
@@ -165,18 +169,27 @@ class Fleet:
         started: dict[SampleKey, tuple[int, Assignment]] = {}
         left: dict[SampleKey, list[int]] = {}
         unanswered = {(key.task, key.question_id) for key in stages}
+        expected: dict[SampleKey, float] = {}
+
+        def rank(key: SampleKey, stage: int) -> float:
+            if self._priority == "none":
+                return 0.0
+            if self._priority == "begun":
+                return started[key][0]
+            return sum(map(sum, stages[key][:stage])) - expected[key]
 
         def ask(key: SampleKey, stage: int) -> None:
             left[key] = [stage, len(stages[key][stage])]
             for length in stages[key][stage]:
-                rank = started[key][0] if self._priority else 0
-                heapq.heappush(self._waiting, (rank, next(self._number), length, key))
+                heapq.heappush(self._waiting, (rank(key, stage), next(self._number), length, key))
 
         while True:
             while samples and len(started) < self._capacity:
                 assignment = samples.pop()
-                started[assignment.sample_key] = (next(self._number), assignment)
-                ask(assignment.sample_key, 0)
+                key = assignment.sample_key
+                started[key] = (next(self._number), assignment)
+                expected[key] = samples.expect(assignment)
+                ask(key, 0)
             self._fill()
             replica = min(self._replicas, key=lambda replica: replica.next_end)
             if not replica.running:
@@ -338,7 +351,10 @@ def main() -> None:
         "--ahead", type=int, default=0, help="Samples handed out beyond the places of each replica."
     )
     parser.add_argument(
-        "--priority", action="store_true", help="Samples that began earlier come first in the engine."
+        "--priority",
+        choices=("none", "begun", "remaining"),
+        default="none",
+        help="Requests that go first: of samples that began earlier, or that have the most tokens left.",
     )
     parser.add_argument("--repeats", type=int, default=16)
     parser.add_argument("--between", type=float, default=0.5)

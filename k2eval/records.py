@@ -201,7 +201,7 @@ class Request(Record):
     sampling: Sampling
     seed: int
     priority: int = 0
-    """Where requests wait, one with a smaller number goes first; no part of the key."""
+    """The smallest goes first where requests wait: minus the tokens that are left of the sample. No part of the key."""
     begun: Generation | None = None
     """An answer that the engine goes on with, its reasoning ended by the format's mark; None if it begins one."""
     begun_tokens: int = Field(0, ge=0)

@@ -32,6 +32,10 @@ Its arguments are the sample, the step's name ("" for single-step tasks) and the
 Solver = Callable[["Sample", str, Sequence[Message], Prepare | None], Awaitable[Response]]
 
 
+_URGENT = 1 << 30
+"""More tokens than any sample has."""
+
+
 @dataclass(slots=True)
 class Sample:
     """One question in one repeat. A recipe asks through it and ends with a response."""
@@ -54,13 +58,18 @@ class Sample:
     """The run's changes to the sampling of roles other than the solver."""
     reasoning: Mapping[Role, ReasoningFormat] = field(default_factory=dict)
     """The reasoning format of the checkpoint behind each role; ``auto`` for a role without one."""
-    priority: int = 0
-    """Of its requests, in all steps; see `k2eval.records.Request`."""
+    expected: float = 0.0
+    """Expected tokens of all its generations, or infinity if it is to be made before all others."""
 
     @property
     def problem(self) -> str:
         """The text of the question, without the system message."""
         return "\n\n".join(turn.content for turn in self.question.messages if turn.role != "system")
+
+    @property
+    def _priority(self) -> int:
+        spent = sum(generation.output_tokens for generation in self.generations)
+        return int(max(spent - self.expected, -_URGENT))
 
     def sampling_for(self, role: Role, default: Sampling) -> Sampling:
         """Return ``default`` with the run's changes to this role's sampling.
@@ -131,7 +140,7 @@ class Sample:
             messages=tuple(messages),
             sampling=sampling,
             seed=derive_seed(self.run_seed, sample, stage),
-            priority=self.priority,
+            priority=self._priority,
             begun=begun and begun[0],
             begun_tokens=begun[1] if begun else 0,
         )

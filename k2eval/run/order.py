@@ -33,6 +33,8 @@ class _Row:
     """Whether a sample of it is finished or being made, so that it has a row in the tables."""
     waiting: deque[Assignment] = field(default_factory=deque)
     started: int = 0
+    first: int | None = None
+    """The repeat that was the first of this question, if this start began it."""
     version: int = 0
 
 
@@ -109,11 +111,17 @@ class Order:
         assignment = row.waiting.popleft()
         self._left -= 1
         row.started += 1
-        row.is_known = True
+        if not row.is_known:
+            row.is_known, row.first = True, assignment.repeat_index
         self._started += 1
         self._lengths.start(assignment.sample_key)
         self._push(row)
         return assignment
+
+    def expect(self, assignment: Assignment) -> float:
+        """Return the tokens of all generations of a sample; infinity for the first of its question, which is urgent."""
+        row = self._rows[_key(assignment)]
+        return math.inf if row.first == assignment.repeat_index else self._lengths.expect(row.key)
 
     def end(self, assignment: Assignment, length: float | None) -> None:
         """Take notice of a sample's end.

@@ -73,7 +73,7 @@ class Assignment:
         fingerprints: dict[Role, str],
         ask: Generate,
         reasoning: Mapping[Role, ReasoningFormat],
-        priority: int = 0,
+        expected: float = 0.0,
     ) -> Sample:
         """Return the sample that a recipe works on."""
         return Sample(
@@ -87,7 +87,7 @@ class Assignment:
             self.solver,
             role_sampling=self.role_sampling,
             reasoning=reasoning,
-            priority=priority,
+            expected=expected,
         )
 
 

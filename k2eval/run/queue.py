@@ -138,7 +138,6 @@ class SampleQueue:
         self._backlog = Backlog(_GRADING_BACKLOG)
         self._workers = 0
         self._responding = 0
-        self._begun = 0
         self._emptied = asyncio.Event()
         self._end: Exception | None = None
 
@@ -196,27 +195,27 @@ class SampleQueue:
 
     async def _work_off(self, order: Order, group: asyncio.TaskGroup) -> None:
         while order and self._workers <= self._engines.capacity:
-            assignment, number = order.pop(), self._begun
-            self._begun += 1
+            assignment = order.pop()
+            expected = order.expect(assignment)
             self._progress.on_start(assignment.sample_key)
             if not order:
                 self._emptied.set()
-            response = await self._respond(assignment, number)
+            response = await self._respond(assignment, expected)
             order.end(assignment, response.recipe_tokens if response else None)
             if response is None:
                 continue
             if self._work.is_graded(assignment):
                 with self._progress.waiting(self._backlog.is_closed):
                     await self._backlog.enter()
-                group.create_task(self._grade(assignment, response, number))
+                group.create_task(self._grade(assignment, response, expected))
             else:
                 self._progress.on_response(assignment.question.task, response.recipe_tokens)
         self._workers -= 1
 
-    async def _respond(self, assignment: Assignment, number: int) -> Response | None:
+    async def _respond(self, assignment: Assignment, expected: float) -> Response | None:
         self._responding += 1
         try:
-            response = await self._work.respond(self._sample(assignment, number))
+            response = await self._work.respond(self._sample(assignment, expected))
             self._check_alive()
             return response
         except EngineStopped:
@@ -235,10 +234,9 @@ class SampleQueue:
         if self._end is not None:
             raise self._end
 
-    def _sample(self, assignment: Assignment, number: int) -> Sample:
-        """Return the sample, whose requests go before those of samples with a higher number, which began later."""
+    def _sample(self, assignment: Assignment, expected: float) -> Sample:
         return assignment.sample(
-            self._work.config.seed, self._engines.fingerprints, self._ask, self._reasoning, number
+            self._work.config.seed, self._engines.fingerprints, self._ask, self._reasoning, expected
         )
 
     async def _ask(self, request: Request, role: Role) -> Generation:
@@ -284,7 +282,7 @@ class SampleQueue:
         with self._session.asking():
             return await self._engines[role].generate(request)
 
-    async def _grade(self, assignment: Assignment, response: Response, number: int) -> None:
+    async def _grade(self, assignment: Assignment, response: Response, expected: float) -> None:
         try:
             with self._progress.grading():
                 grade = await self._pool.grade_response(assignment.question, response)
@@ -292,7 +290,9 @@ class SampleQueue:
             self._backlog.leave()
         verdict = verdict_of(assignment, response, grade)
         if self._work.answer_judged:
-            verdict = await judged(self._sample(assignment, number), response, verdict)
+            verdict = await judged(
+                self._sample(assignment, expected - response.recipe_tokens), response, verdict
+            )
         self._session.last_verdict = time.monotonic()
         self._journal.add_verdict(verdict)
         self._progress.on_verdict(verdict)

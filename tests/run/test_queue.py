@@ -126,8 +126,8 @@ async def test_a_backlog_that_widens_lets_more_in() -> None:
     assert backlog.is_closed
 
 
-async def test_all_steps_of_a_sample_go_before_those_of_a_sample_that_began_later(tmp_path: Path) -> None:
-    run = config(tmp_path / "run", recipe="k2", limit=4, repeats=2)
+async def test_first_samples_go_first_and_then_those_with_the_most_tokens_left(tmp_path: Path) -> None:
+    run = config(tmp_path / "run", recipe="k2", limit=2, repeats=2)
     asked: list[Request] = []
     script = student(golds(run), lambda request: True)
 
@@ -135,9 +135,11 @@ async def test_all_steps_of_a_sample_go_before_those_of_a_sample_that_began_late
         asked.append(request)
         return script(request)
 
-    await Runner(run, {"solver": ScriptedEngine(watched, capacity=3)}, Console(quiet=True)).run()
-    steps: dict[tuple[str, int], set[int]] = {}
+    await Runner(run, {"solver": ScriptedEngine(watched, capacity=2)}, Console(quiet=True)).run()
+    priorities: dict[tuple[str, int], list[int]] = {}
     for request in asked:
-        steps.setdefault((request.question_id, request.repeat_index), set()).add(request.priority)
-    assert len(asked) > len(steps)
-    assert list(steps.values()) == [{number} for number in range(8)]
+        priorities.setdefault((request.question_id, request.repeat_index), []).append(request.priority)
+    *firsts, third, fourth = priorities.values()
+    assert len(firsts) == 2 and {each for sample in firsts for each in sample} == {-(1 << 30)}
+    for sample in (third, fourth):
+        assert -(1 << 30) < sample[0] < sample[-1], "what a sample has written is no longer left"

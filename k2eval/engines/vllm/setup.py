@@ -295,7 +295,7 @@ def defaults(model: str, on_cpu: bool) -> dict[str, Any]:
         "generation_config": "vllm",
         "enable_prefix_caching": True,
         "disable_log_stats": False,
-        # Requests of samples that began first go first, so that later steps of a recipe wait for no newer sample.
+        # A sample with much left to write goes before one that is nearly done.
         "scheduling_policy": "priority",
     }
     if on_cpu:
