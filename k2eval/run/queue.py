@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from k2eval.engines import may_think
 from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong, first_error
 from k2eval.grading import GradingPool
 from k2eval.journal import Archive, Journal
-from k2eval.recipes import Sample, judged
+from k2eval.recipes import Sample, judged, plain
 from k2eval.records import Generation, Request, Response, Role
 from k2eval.run.engines import RoleEngines
 from k2eval.run.order import Order
@@ -22,6 +23,11 @@ from k2eval.system import cores, load
 
 _PAUSES_S = (0.2, 0.4)
 """Seconds before an engine is asked again."""
+_IN_STEPS = 1.25
+"""Samples in work for each request that keeps the engine full, where a sample asks for one thing after another.
+
+More can be asked at once then, and the requests of samples with the most tokens left go first.
+"""
 _GRADING_BACKLOG = 512
 """Responses that may wait for their grade; beyond that the engine waits."""
 _OF_PLACES = 8
@@ -164,6 +170,12 @@ class SampleQueue:
             watch.cancel()
             silence.cancel()
 
+    @property
+    def _most(self) -> int:
+        """Number of samples that may be in work."""
+        capacity = self._engines.capacity
+        return capacity if self._work.recipe is plain else math.ceil(_IN_STEPS * capacity)
+
     async def _tell_of_silence(self) -> None:
         """Say every now and then that a recipe or a solver waits for something of its own, and asks no engine."""
         stands, before = 0.0, None
@@ -183,7 +195,7 @@ class SampleQueue:
     async def _follow_capacity(self, order: Order, group: asyncio.TaskGroup) -> None:
         """Have as many workers as the engines have places; engines of several replicas grow and shrink."""
         while order:
-            for index in range(min(len(order), self._engines.capacity - self._workers)):
+            for index in range(min(len(order), self._most - self._workers)):
                 self._workers += 1
                 group.create_task(self._work_off(order, group))
                 if index % _AT_ONCE == _AT_ONCE - 1:
@@ -194,7 +206,7 @@ class SampleQueue:
                     await self._emptied.wait()
 
     async def _work_off(self, order: Order, group: asyncio.TaskGroup) -> None:
-        while order and self._workers <= self._engines.capacity:
+        while order and self._workers <= self._most:
             assignment = order.pop()
             expected = order.expect(assignment)
             self._progress.on_start(assignment.sample_key)

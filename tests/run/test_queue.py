@@ -143,3 +143,26 @@ async def test_first_samples_go_first_and_then_those_with_the_most_tokens_left(t
     assert len(firsts) == 2 and {each for sample in firsts for each in sample} == {-(1 << 30)}
     for sample in (third, fourth):
         assert -(1 << 30) < sample[0] < sample[-1], "what a sample has written is no longer left"
+
+
+@pytest.mark.parametrize(("recipe", "most"), [("plain", 8), ("plan", 10)])
+async def test_more_samples_are_in_work_where_each_asks_for_one_thing_after_another(
+    tmp_path: Path, recipe: str, most: int
+) -> None:
+    run = config(tmp_path / "run", recipe=recipe, limit=20, repeats=1)
+    script = student(golds(run), lambda request: True)
+    in_work: set[str] = set()
+    seen = 0
+
+    class Watching(ScriptedEngine):
+        async def generate(self, request: Request) -> Generation:
+            nonlocal seen
+            in_work.add(request.question_id)
+            seen = max(seen, len(in_work))
+            answer = await super().generate(request)
+            if request.stage == "solve":
+                in_work.discard(request.question_id)
+            return answer
+
+    await Runner(run, {"solver": Watching(script, delay_s=0.01, capacity=8)}, Console(quiet=True)).run()
+    assert seen == most
