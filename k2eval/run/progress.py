@@ -203,6 +203,7 @@ class Progress:
 
     def on_generation(self, generation: Generation) -> None:
         """Show a new generation, which the session has counted."""
+        self._time_left.write(generation.output_tokens)
         self._print_sometimes()
 
     def on_start(self, sample: SampleKey) -> None:

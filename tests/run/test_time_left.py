@@ -37,6 +37,21 @@ def shown(
         yield clock.now, left.estimate(total - done)
 
 
+def test_steps_of_samples_that_have_not_ended_count() -> None:
+    """A thousand samples of four steps of 10 tokens each; all take their steps in turn, one a second."""
+    clock = Clock()
+    left = TimeLeft(clock)
+    ended = 0
+    for step in range(4000):
+        clock.now += 1.0
+        left.write(10)
+        if step == 999 or step >= 3000:
+            left.count(40)
+            ended += 1
+        if 1100 < step < 3900:
+            assert left.estimate(1000 - ended) == pytest.approx(4000 - step, rel=0.15)
+
+
 def test_nothing_is_known_before_the_first_sample() -> None:
     assert TimeLeft(Clock()).estimate(10) is None
 
