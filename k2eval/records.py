@@ -11,7 +11,7 @@ import datetime
 import hashlib
 import json
 from enum import StrEnum
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
@@ -22,7 +22,7 @@ Json = Any
 FinishReason = Literal["stop", "length"]
 Role = Literal["solver", "planner", "judge", "answer_judge"]
 """The role of a request; each role may have its own engine."""
-ROLES: tuple[Role, ...] = ("solver", "planner", "judge", "answer_judge")
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class Record(BaseModel):
@@ -149,14 +149,12 @@ class Sampling(Record):
 
     @model_serializer(mode="wrap")
     def _leave_out_unset_switches(self, handler: Any) -> dict[str, Json]:
-        fields: dict[str, Json] = handler(self)
-        return {key: value for key, value in fields.items() if key not in SWITCHES or value is not None}
+        return {key: part for key, part in handler(self).items() if key not in SWITCHES or part is not None}
 
     def identity(self) -> dict[str, Json]:
         """Return what a generation's key holds; thinking as the template's argument by which 0.1.0 switched it."""
         fields: dict[str, Json] = self.model_dump(mode="json")
-        thinking = fields.pop("thinking", None)
-        if thinking is not None:
+        if (thinking := fields.pop("thinking", None)) is not None:
             fields["chat_template"] = {**fields["chat_template"], "enable_thinking": thinking}
         return fields
 

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import schedule
-from benchmarks.schedule import Fixed, Fleet, assignments_of, bound, by_law, orders, recorded, tokens_per_s
+from benchmarks.schedule import Fixed, Fleet, assignments_of, bound, orders, tokens_per_s
+from benchmarks.schedule_lengths import LIMIT, Lengths, by_law, recorded
 from k2eval.records import SampleKey
 
 ROOT = Path(__file__).parents[2]
 
 
-def lengths(*tokens: float) -> schedule.Lengths:
+def lengths(*tokens: float) -> Lengths:
     return {SampleKey("t", f"{number}", 0): length for number, length in enumerate(tokens)}
 
 
-def seconds(made: schedule.Lengths, replicas: int, places: int, ahead: int = 0) -> float:
+def seconds(made: Lengths, replicas: int, places: int, ahead: int = 0) -> float:
     stages = {key: ((length,),) for key, length in made.items()}
     return Fleet(replicas, places, ahead).run(Fixed(assignments_of(made)), stages)
 
@@ -73,11 +73,11 @@ def test_the_law_has_the_published_means() -> None:
     drawn = by_law(random.Random(0), 0.5, 0.35, 4)
     hard = [length for key, length in drawn.items() if key.task == "omni_math_hard"]
     assert statistics.fmean(hard) == pytest.approx(34_042, rel=1e-3)
-    assert max(hard) == schedule.LIMIT
+    assert max(hard) == LIMIT
 
 
 def test_recorded_lengths_are_stretched_and_siblings_drawn_again() -> None:
     drawn = recorded(ROOT / "leaderboards/nano/rl-plain", random.Random(0), 4)
     assert len(drawn) == 400 * 4
-    assert max(drawn.values()) == pytest.approx(schedule.LIMIT)
+    assert max(drawn.values()) == pytest.approx(LIMIT)
     assert {key.repeat_index for key in drawn} == {0, 1, 2, 3}
