@@ -155,8 +155,7 @@ class Sampling(Record):
     def identity(self) -> dict[str, Json]:
         """Return what a generation's key holds; thinking as the template's argument by which 0.1.0 switched it."""
         fields: dict[str, Json] = self.model_dump(mode="json")
-        thinking = fields.pop("thinking", None)
-        if thinking is not None:
+        if (thinking := fields.pop("thinking", None)) is not None:
             fields["chat_template"] = {**fields["chat_template"], "enable_thinking": thinking}
         return fields
 
@@ -321,8 +320,7 @@ class _Scored(Record):
 
     @model_validator(mode="after")
     def _check_score(self) -> Self:
-        fault = score_fault(self.outcome, self.score)
-        if fault:
+        if fault := score_fault(self.outcome, self.score):
             raise ValueError(fault)
         return self
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hmac
 import inspect
+import itertools
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -29,6 +30,34 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _LARGEST = 1 << 26
 """Bytes of a request; the longest prompts take a few megabytes."""
+_MOST_SAMPLES = 1 << 16
+"""Samples whose turn is remembered. One that is forgotten gets a later turn."""
+
+
+class Turns:
+    """The order of the samples of several runs: that of their first requests here.
+
+    Each run numbers its own samples from 0. By these numbers, a run that has just begun would go before all that
+    another one asks, until it has begun as many samples.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, int], int] = {}
+        self._next = itertools.count(1)
+
+    def of(self, run: str, number: int) -> int:
+        """Return the place of a sample among those of all runs; it is the same for all its requests.
+
+        Args:
+            run: The run.
+            number: The number that the run gave the sample.
+        """
+        turn = self._numbers.get((run, number))
+        if turn is None:
+            turn = self._numbers[run, number] = next(self._next)
+            if len(self._numbers) > _MOST_SAMPLES:
+                del self._numbers[next(iter(self._numbers))]
+        return turn
 
 
 class Pages:
@@ -48,6 +77,7 @@ class Pages:
         """Requests of runs that have no answer yet."""
         self._seen = False
         self._runs: set[str] = set()
+        self._turns = Turns()
 
     def take_seen(self) -> bool:
         """Return whether anybody has asked for a page since the last call."""
@@ -102,7 +132,8 @@ class Pages:
                 self._runs.add(salt)
                 if isinstance(self._engine, Outlives):
                     self._engine.begin_run()
-            return await self._engine.generate(request)
+            turn = self._turns.of(salt, request.priority)
+            return await self._engine.generate(request.model_copy(update={"priority": turn}))
         except K2EvalError as error:
             return error
         except Exception as error:  # the run must hear of it, whatever it is

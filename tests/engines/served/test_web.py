@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+from k2eval.engines.served import web
 from k2eval.engines.served.messages import GENERATE, LOOK, pack_question, unpack_answer, unpack_look
-from k2eval.engines.served.web import Pages
+from k2eval.engines.served.web import Pages, Turns
 from k2eval.records import Request
 from tests.engines.served.conftest import KEY, request, scripted
 
@@ -82,3 +85,18 @@ async def test_notes_of_a_run_begin_with_its_first_request() -> None:
     for run in ("a", "a", "b"):
         await asked(pages, GENERATE, pack_question(request(), run))
     assert engine.begun == 2
+
+
+async def test_a_run_that_has_just_begun_does_not_go_before_all_others() -> None:
+    engine = scripted()
+    pages = Pages(engine, KEY)
+    for run, number in (("old", 5000), ("new", 0), ("old", 5001), ("new", 1), ("old", 5000), ("new", 0)):
+        asked_for = request().model_copy(update={"priority": number})
+        await asked(pages, GENERATE, pack_question(asked_for, run))
+    assert [each.priority for each in engine.requests] == [1, 2, 3, 4, 1, 2]
+
+
+def test_turns_of_old_samples_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "_MOST_SAMPLES", 2)
+    turns = Turns()
+    assert [turns.of("run", number) for number in (7, 8, 7, 9, 8, 7)] == [1, 2, 1, 3, 2, 4]
