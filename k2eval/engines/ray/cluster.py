@@ -149,7 +149,8 @@ class Cluster:
 
     async def _close_now(self) -> None:
         try:
-            await self.end(self._stack.close)
+            if not self.is_stuck:
+                await self.end(self._stack.close)
             if self.is_stuck:
                 await asyncio.to_thread(self._stack.close)
         finally:
@@ -170,17 +171,32 @@ class Cluster:
         return await asyncio.wrap_future(result)
 
     async def end(self, function: Callable[[], None]) -> None:
-        """Call a function of Ray that ends something; it would block if the cluster's head is gone."""
+        """Call a function of Ray that ends something; it would block if the cluster's head is gone.
+
+        It is waited for in vain once only. If the head answers again, it is called then, and so are those behind it.
+        """
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        def job() -> None:
+            try:
+                function()
+            finally:
+                with contextlib.suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(done.set)
+
+        self._jobs.put(job)
         if not self.is_stuck:
             try:
                 async with asyncio.timeout(_END_S):
-                    await self.call(function)
+                    await done.wait()
             except TimeoutError:
                 self.is_stuck = True
 
     def _work(self) -> None:
         while job := self._jobs.get():
-            job()
+            with contextlib.suppress(Exception):  # of what ends; the others keep their errors
+                job()
+            self.is_stuck = False
 
     def _connect(self) -> None:
         if not is_installed():

@@ -43,6 +43,23 @@ async def test_an_end_that_blocks_is_waited_for_once(gone: threading.Event) -> N
     assert called == ["end"]
 
 
+async def test_what_could_not_end_while_the_head_was_busy_ends_later(gone: threading.Event) -> None:
+    """Else the card of a replica that was lost meanwhile would stay taken, and its successor wait for ever."""
+    called: list[str] = []
+    connection = Cluster("head:6379")
+    busy = asyncio.create_task(connection.call(gone.wait))
+    await asyncio.sleep(0)
+    for name in ("first", "second"):
+        await connection.end(lambda name=name: called.append(name))  # type: ignore[misc]
+    assert connection.is_stuck and not called
+    gone.set()
+    await busy
+    while connection.is_stuck:
+        await asyncio.sleep(0.01)
+    await connection.end(lambda: called.append("third"))
+    assert called == ["first", "second", "third"]
+
+
 async def test_the_end_of_a_program_on_another_node_does_not_block_the_loop(
     gone: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
