@@ -38,6 +38,8 @@ class Gate(ABC, Generic[T]):
     def __init__(self) -> None:
         self._waiting: list[tuple[_Rank, asyncio.Future[T]]] = []
         """A heap."""
+        self._cancelled = 0
+        """Requests that were cancelled since the heap was last made anew."""
         self._entered = 0
         self._closed: EngineError | None = None
 
@@ -48,7 +50,7 @@ class Gate(ABC, Generic[T]):
     @property
     def waiting(self) -> int:
         """Number of requests without a place."""
-        return len(self._waiting)
+        return sum(not turn.done() for _, turn in self._waiting)
 
     async def enter(self, again: bool = False, priority: int = 0) -> T:
         """Return a place with room, once there is one; it counts one more in flight.
@@ -73,9 +75,19 @@ class Gate(ABC, Generic[T]):
         try:
             return await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
+            if turn.cancelled():
+                self._forget_cancelled()
+            elif turn.done() and turn.exception() is None:
                 self.leave(turn.result())
             raise
+
+    def _forget_cancelled(self) -> None:
+        """Make the heap anew once half of it may be cancelled, lest these pile up while all places are full."""
+        self._cancelled += 1
+        if 2 * self._cancelled > len(self._waiting):
+            self._waiting = [entry for entry in self._waiting if not entry[1].done()]
+            heapq.heapify(self._waiting)
+            self._cancelled = 0
 
     def leave(self, place: T) -> None:
         """Record that a request is no longer in flight."""

@@ -139,7 +139,7 @@ class NodeGraders:
         settings = CrewSettings(size, _STALL_S, self._graders, idle=False, proves=True)
         variables = {name: os.environ[name] for name in _PASSED if name in os.environ}
         program = Program(CREW, [json.dumps(settings)], str(Path.cwd()), variables)
-        channel = NodeProgram(f"node {node.address} ({node.id[:6]})", node, size, program)
+        channel = NodeProgram(f"node {node.address} ({node.id[:6]})", self._cluster, node, size, program)
         self._programs[node.id], self._sizes[node.id] = channel, size
         loop = asyncio.get_running_loop()
 

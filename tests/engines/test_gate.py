@@ -136,6 +136,23 @@ async def test_a_request_that_is_cancelled_gives_its_room_to_the_next(either: An
     assert place.in_flight == 1 and either.gate.waiting == 0
 
 
+async def test_requests_that_are_cancelled_while_all_is_full_do_not_pile_up(either: Any) -> None:
+    either.add(either.place(1))
+    await either.gate.enter()
+    first = asyncio.create_task(either.gate.enter(priority=1))
+    await asyncio.sleep(0)
+    for number in range(100):
+        later = asyncio.create_task(either.gate.enter(priority=2 + number))
+        await asyncio.sleep(0)
+        later.cancel()
+        await asyncio.wait([later])
+        assert either.gate.waiting == 1
+    assert len(either.gate._waiting) <= 3
+    first.cancel()
+    await asyncio.wait([first])
+    assert either.gate.waiting == 0
+
+
 async def test_a_closed_gate_ends_all_waits(either: Any) -> None:
     waiting = asyncio.create_task(either.gate.enter())
     await asyncio.sleep(0)

@@ -114,7 +114,7 @@ def in_file(path: Path) -> tuple[str, ...]:
             content = file.read(_LARGEST + 1)
         if len(content) > _LARGEST:
             raise ValueError(f"expected at most {_LARGEST >> 10} KiB, got more")
-        lines = content.decode().splitlines()
+        lines = content.decode("utf-8-sig").splitlines()  # some editors begin a file with a mark
     except (OSError, ValueError) as error:
         raise ConfigError(f"engine.base_url: cannot read the list of servers {path}: {error}.") from error
     urls = [base_of(line.partition("#")[0]) for line in lines]

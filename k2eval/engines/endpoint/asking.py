@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -36,6 +37,9 @@ _SKIPPING = "skip_special_tokens"
 _UNSAID = ("stream_options", _SKIPPING)
 """Parameters whose refusal is not noted, since it changes no answer; unless the marks of reasoning are such tokens."""
 _KEPT = 256
+_MOST_NOTES = 100
+"""Notes of one kind; run.json holds them all, and is written every few seconds."""
+_NO_MORE = "further notes of this kind are left out"
 CANNOT_GO_ON = (
     "Expected a server that goes on with a text, got chat. Set engine.api=completions and engine.tokenizer=FOLDER, if "
     "the server has completions."
@@ -43,14 +47,22 @@ CANNOT_GO_ON = (
 
 
 class Notes:
-    """Notes for the readers of the scores, each kept once."""
+    """Notes for the readers of the scores, each kept once, and so many of a kind.
+
+    Servers choose some of their words, and a list of servers may change for days.
+    """
 
     def __init__(self) -> None:
         self._notes: dict[Note, None] = {}
+        self._counts: Counter[NoteKind] = Counter()
 
     def add(self, kind: NoteKind, text: str) -> None:
         """Add a note, unless it is there already."""
-        self._notes[Note(kind=kind, text=text)] = None
+        note = Note(kind=kind, text=text)
+        if note not in self._notes and self._counts[kind] <= _MOST_NOTES:
+            self._counts[kind] += 1
+            is_last = self._counts[kind] > _MOST_NOTES
+            self._notes[Note(kind=kind, text=_NO_MORE) if is_last else note] = None
 
     def __iter__(self) -> Iterator[Note]:
         return iter(self._notes)

@@ -16,6 +16,8 @@ from k2eval.records import Note, NoteKind
 _RESTS_S = 10.0
 """Seconds for which a server that failed is passed over, if there is another; they double after each trial."""
 _RESTS_AT_MOST_S = 300.0
+_NAMED = 12
+"""Troubles of a server that are told one by one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -163,5 +165,12 @@ def notes_on(server: Server) -> list[Note]:
 
 
 def listed(troubles: Counter[str]) -> str:
-    """Return troubles with their numbers, the most frequent first."""
-    return ", ".join(f"{trouble} ({count}×)" for trouble, count in troubles.most_common())
+    """Return troubles with their numbers, the most frequent first; others, of which servers choose the words, as one.
+
+    >>> listed(Counter({"HTTP 503": 4, "time-out": 1}))
+    'HTTP 503 (4×), time-out (1×)'
+    """
+    named = troubles.most_common(_NAMED)
+    texts = [f"{trouble} ({count}×)" for trouble, count in named]
+    rest = troubles.total() - sum(count for _, count in named)
+    return ", ".join([*texts, f"others ({rest}×)"] if rest else texts)

@@ -155,7 +155,7 @@ class FleetEngine:
         """
         if not isinstance(running, FleetEngine):
             return "the engine before was another one"
-        if not any(slot.is_up for slot in running._slots.values()) or running._keeper is None:
+        if running._keeper is None or running._keeper.done() or not running._gate.places:
             return "no replica is left"
         if not isinstance(self._prototype, Described):
             return "such engines cannot swap their weights"

@@ -141,7 +141,7 @@ class FleetSettings:
     health_s: float = 30.0
     """Longest wait for a replica's word about itself."""
     backoff_s: float = 1.0
-    """Pause before the first new start; it doubles with each one."""
+    """Pause before the first new start; it doubles with each one, up to five minutes."""
     steady_s: float = 600.0
     """A replica that served for so long has its restarts forgiven."""
     losses: int = 5

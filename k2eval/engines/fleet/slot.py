@@ -17,6 +17,8 @@ from k2eval.system import finished
 _SLOWER = 20
 """An answer may take this many times the longest one before the replica counts as hanging, if answers alone show
 progress."""
+_LONGEST_PAUSE_S = 300.0
+"""Longest pause before a new start, however many there may be."""
 _TRIALS = 6
 """Trials in a row after which a replica that has no answer is ended, if others have some; they take five minutes."""
 
@@ -75,7 +77,7 @@ class Slot:
                 reason = f"{self._settings.restarts} new starts did not help"
                 self._events.add(Event(EventKind.GIVEN_UP, self.replica.name, reason))
                 return
-            await asyncio.sleep(self._settings.backoff_s * 2 ** (restarts - 1))
+            await asyncio.sleep(min(self._settings.backoff_s * 2 ** (restarts - 1), _LONGEST_PAUSE_S))
             self.replica = self._supply.replica(self.number)
 
     @property

@@ -8,11 +8,9 @@ import contextlib
 import importlib.util
 import logging
 import os
-import secrets
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -22,12 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, ClassVar, TypeVar
+from weakref import WeakKeyDictionary
 
 import psutil
 
+from k2eval.engines.ray.closed import bind_to_loopback, private_folder, safe_variables
 from k2eval.engines.vllm.children import Children
 from k2eval.errors import ConfigError, EngineStopped
-from k2eval.system import finished, temporary_folder, variables
+from k2eval.system import finished, variables
 
 T = TypeVar("T")
 
@@ -36,8 +36,6 @@ PLACE = "k2eval_place"
 _PLACES = 100_000
 _STORE_BYTES = 128 << 20
 """Requests and answers travel inline; Ray wants a store nevertheless."""
-_LONGEST = 36
-"""Characters of the temporary folder in which the names of Ray's sockets stay below the 107 that are allowed."""
 _CONNECT_S = 10.0
 _JOIN_S = 50.0
 """Longest wait for a cluster's word. A server that is no head of Ray keeps Ray waiting for ever."""
@@ -50,6 +48,8 @@ _LATE = "timed out during startup"
 """Ray's words for a start that took longer."""
 _END_S = 10.0
 """Longest wait for the end of an actor, or of the connection."""
+_opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+"""Held while a connection opens or ends. Contestants of a race start side by side."""
 INSTALL = "pip install 'k2eval[cluster]'"
 
 
@@ -87,7 +87,8 @@ class Cluster:
         self._stack = ExitStack()
         # Linux ends Ray's processes with the thread that started them, so one thread stays for all of Ray.
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._is_stuck = False
+        self.is_stuck = False
+        """Whether its head does not answer, so that functions of Ray may block."""
         self.own_node = ""
         """Id of the driver's node."""
         # Not of a pool, whose threads are waited for when Python ends: a function may block for ever.
@@ -100,23 +101,24 @@ class Cluster:
         Raises:
             ConfigError: If Ray is not installed, or there is no such cluster.
         """
-        if address not in cls._shared:
-            if cls._shared:
-                raise ConfigError(
-                    "Expected one cluster for all roles, got several. Give all of them the same one."
-                )
-            cluster = cls(address)
-            cls._shared[address] = cluster, 0
-            try:
-                await cluster._joined()
-            except BaseException:
-                del cls._shared[address]
-                await cluster._close()
-                raise
-            _take_back_sigterm()
-        cluster, users = cls._shared[address]
-        cls._shared[address] = cluster, users + 1
-        return cluster
+        async with _lock():
+            if address not in cls._shared:
+                if cls._shared:
+                    raise ConfigError(
+                        "Expected one cluster for all roles, got several. Give all of them the same one."
+                    )
+                cluster = cls(address)
+                cls._shared[address] = cluster, 0
+                try:
+                    await cluster._joined()
+                except BaseException:
+                    del cls._shared[address]
+                    await cluster._close()
+                    raise
+                _take_back_sigterm()
+            cluster, users = cls._shared[address]
+            cls._shared[address] = cluster, users + 1
+            return cluster
 
     async def _joined(self) -> None:
         connecting = asyncio.ensure_future(self.call(self._connect))
@@ -124,18 +126,22 @@ class Cluster:
         if connecting.done():
             return connecting.result()
         connecting.cancel()
-        self._is_stuck = True
+        self.is_stuck = True
         reason = f"nothing there has answered as the head of a Ray cluster in {_JOIN_S:g} s"
         raise ConfigError(self._cannot_connect(TimeoutError(reason)))
 
     async def leave(self) -> None:
         """End the connection, if no other fleet uses it."""
-        _, users = self._shared[self.address]
-        if users > 1:
-            self._shared[self.address] = self, users - 1
-            return
-        del self._shared[self.address]
-        await self._close()
+        await finished(self._leave())
+
+    async def _leave(self) -> None:
+        async with _lock():
+            _, users = self._shared[self.address]
+            if users > 1:
+                self._shared[self.address] = self, users - 1
+                return
+            del self._shared[self.address]
+            await self._close()
 
     async def _close(self) -> None:
         # Also if the run is cancelled right now, for Ray's folder would stay.
@@ -143,8 +149,9 @@ class Cluster:
 
     async def _close_now(self) -> None:
         try:
-            await self.end(self._stack.close)
-            if self._is_stuck:
+            if not self.is_stuck:
+                await self.end(self._stack.close)
+            if self.is_stuck:
                 await asyncio.to_thread(self._stack.close)
         finally:
             self._jobs.put(None)
@@ -164,25 +171,40 @@ class Cluster:
         return await asyncio.wrap_future(result)
 
     async def end(self, function: Callable[[], None]) -> None:
-        """Call a function of Ray that ends something; it would block if the cluster's head is gone."""
-        if not self._is_stuck:
+        """Call a function of Ray that ends something; it would block if the cluster's head is gone.
+
+        It is waited for in vain once only. If the head answers again, it is called then, and so are those behind it.
+        """
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        def job() -> None:
+            try:
+                function()
+            finally:
+                with contextlib.suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(done.set)
+
+        self._jobs.put(job)
+        if not self.is_stuck:
             try:
                 async with asyncio.timeout(_END_S):
-                    await self.call(function)
+                    await done.wait()
             except TimeoutError:
-                self._is_stuck = True
+                self.is_stuck = True
 
     def _work(self) -> None:
         while job := self._jobs.get():
-            job()
+            with contextlib.suppress(Exception):  # of what ends; the others keep their errors
+                job()
+            self.is_stuck = False
 
     def _connect(self) -> None:
         if not is_installed():
             raise ConfigError(f"Several replicas run on Ray, which is not installed here: {INSTALL}.")
         own = self.address is None
         self._check_address()
-        folder = self._stack.enter_context(_private_folder()) if own else Path()
-        self._stack.enter_context(variables(_safe_variables() if own else {"RAY_USAGE_STATS_ENABLED": "0"}))
+        folder = self._stack.enter_context(private_folder()) if own else Path()
+        self._stack.enter_context(variables(safe_variables() if own else {"RAY_USAGE_STATS_ENABLED": "0"}))
         if own:
             # Some of Ray's processes outlive a driver that is killed; the guard of engines ends them.
             children = Children()
@@ -202,7 +224,7 @@ class Cluster:
         }
         if own:
             if not is_new:
-                _bind_to_loopback()
+                bind_to_loopback()
             settings |= {
                 "address": "local", "num_cpus": 0, "resources": {PLACE: _PLACES}, "include_dashboard": False,
                 "object_store_memory": _STORE_BYTES, "_temp_dir": str(folder / "ray"), "_node_ip_address": "127.0.0.1",
@@ -249,7 +271,7 @@ class Cluster:
     def _disconnect(self) -> None:
         import ray
 
-        if self._is_stuck:
+        if self.is_stuck:
             atexit.unregister(ray.shutdown)
         else:
             ray.shutdown()
@@ -279,11 +301,15 @@ class Cluster:
         if looking.done():
             return looking.result()
         looking.cancel()
-        self._is_stuck = True
+        self.is_stuck = True
         raise EngineStopped(
             f"The head of the Ray cluster has not answered for {_HEAD_S:.0f} s. What is finished is kept; start the "
             "cluster again, and run the same command to go on."
         )
+
+
+def _lock() -> asyncio.Lock:
+    return _opening.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
 def _init(settings: Mapping[str, Any], folder: str | None) -> None:
@@ -358,41 +384,9 @@ def _leaving_nodes() -> frozenset[str]:
     return frozenset()
 
 
-def _safe_variables() -> Mapping[str, str]:
-    return {
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        "RAY_USAGE_STATS_ENABLED": "0",
-        # On Linux Ray takes the host's address even if it is told 127.0.0.1. This says that there is no other node.
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    }
-
-
-def _bind_to_loopback() -> None:
-    """Tell a Ray that was imported before its variables were set."""
-    from ray._private import ray_constants
-
-    if hasattr(ray_constants, "ENABLE_RAY_CLUSTER"):
-        ray_constants.ENABLE_RAY_CLUSTER = False
-
-
 def _silence() -> None:
     """Keep Ray from printing each death of an actor: the fleet tells it in one line."""
     from ray._private import worker
 
     if hasattr(worker, "print_to_stdstream"):
         worker.print_to_stdstream = lambda *_, **__: None
-
-
-@contextlib.contextmanager
-def _private_folder() -> Any:
-    """Give a folder that only this user can open. Ray opens its own folder below it to all."""
-    before = tempfile.tempdir
-    if len(tempfile.gettempdir()) > _LONGEST - len("/k2eval-4194304-abcdefgh"):
-        tempfile.tempdir = "/tmp"
-    try:
-        with temporary_folder() as folder:
-            tempfile.tempdir = before
-            yield folder
-    finally:
-        tempfile.tempdir = before

@@ -14,7 +14,7 @@ from k2eval.engines.fleet import ReplicaLost
 from k2eval.engines.ray.cluster import Cluster, NodeRoom
 from k2eval.engines.ray.replica import reason_of
 from k2eval.errors import EngineStopped
-from k2eval.system import module_command
+from k2eval.system import finished, module_command
 
 _CHUNK = 1 << 20
 _START_S = 120.0
@@ -84,16 +84,18 @@ class NodeProgram:
 
     Args:
         name: The node for people.
+        cluster: The cluster.
         node: The node.
         cpus: Processors that Ray keeps for it.
         program: The program.
     """
 
-    def __init__(self, name: str, node: NodeRoom, cpus: int, program: Program) -> None:
+    def __init__(self, name: str, cluster: Cluster, node: NodeRoom, cpus: int, program: Program) -> None:
         self.name = name
         self.end = "it was ended"
         """The reason of its end, once it has ended."""
         self.pid = 0
+        self._cluster = cluster
         self._node = node
         self._cpus = cpus
         self._program = program
@@ -117,7 +119,7 @@ class NodeProgram:
 
         try:
             async with asyncio.timeout(_START_S):
-                self._actor = self._make_actor()
+                await self._cluster.call(self._make_actor)
                 program = self._program
                 self.pid = await self._actor.start.remote(
                     program.module, list(program.arguments), program.folder, dict(program.environment)
@@ -134,15 +136,18 @@ class NodeProgram:
         except (RayError, ReplicaLost, ValueError, RuntimeError) as error:
             self.end = reason_of(error)
         finally:
-            self._kill()
-            receive(b"")
+            try:
+                await finished(self._cluster.end(self._kill))
+            finally:
+                self.is_closed = True
+                receive(b"")
 
-    def _make_actor(self) -> Any:
+    def _make_actor(self) -> None:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         strategy = NodeAffinitySchedulingStrategy(self._node.id, soft=False)
-        return (
+        self._actor = (
             ray.remote(ProgramActor)
             .options(
                 num_cpus=self._cpus, scheduling_strategy=strategy, max_concurrency=_CALLS, max_restarts=0,
@@ -189,7 +194,6 @@ class NodeProgram:
     def _kill(self) -> None:
         import ray
 
-        self.is_closed = True
         with contextlib.suppress(ray.exceptions.RayError, ValueError, RuntimeError):
             if self._actor is not None:
                 ray.kill(self._actor, no_restart=True)

@@ -194,7 +194,8 @@ class RayReplica:
         """Append the end of its log to the run's file, if another node had to keep it."""
         from ray.exceptions import RayError
 
-        if self._log is None or self._node in ("", self._cluster.own_node):
+        is_here = self._node in ("", self._cluster.own_node)
+        if self._log is None or is_here or self._cluster.is_stuck:
             return
         with contextlib.suppress(RayError, OSError, TimeoutError):
             async with asyncio.timeout(_LOG_S):

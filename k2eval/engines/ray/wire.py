@@ -70,9 +70,15 @@ def unpack_generation(reply: bytes) -> Generation | None:
     """Return the generation of a reply; None if the reply is nonsense.
 
     Raises:
-        K2EvalError: If the reply is an error.
+        ReplicaLost: If the reply is an error that no engine has when it is asked.
+        K2EvalError: If the reply is another error.
     """
-    raise_error(reply)
+    try:
+        raise_error(reply)
+    except (ConfigError, EngineError):
+        raise
+    except K2EvalError as error:
+        raise ReplicaLost(f"it answered with {type(error).__name__}: {error}") from None
     try:
         return Generation.model_validate(json.loads(reply))
     except _NONSENSE:
@@ -118,15 +124,18 @@ def unpack_health(reply: bytes) -> Health:
     """Return the state of these bytes.
 
     Raises:
-        ReplicaLost: If it is nonsense.
-        K2EvalError: If the reply is an error.
+        ReplicaLost: If it is nonsense, or an error.
     """
-    raise_error(reply)
     try:
+        raise_error(reply)
         info, progress, leaving = json.loads(reply)
         health = Health(EngineInfo.model_validate(info), progress, leaving)
         if not (isinstance(progress, int | None) and isinstance(leaving, str)):
             raise ValueError
     except _NONSENSE:
         raise ReplicaLost("it told of itself what cannot be read") from None
+    except ReplicaLost:
+        raise
+    except K2EvalError as error:
+        raise ReplicaLost(f"it told an error of itself: {error}") from None
     return health

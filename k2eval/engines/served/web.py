@@ -102,7 +102,8 @@ class Pages:
                 self._runs.add(salt)
                 if isinstance(self._engine, Outlives):
                     self._engine.begin_run()
-            return await self._engine.generate(request)
+            # By arrival: priorities of one run say nothing about those of another, or of OpenAI's API.
+            return await self._engine.generate(request.model_copy(update={"priority": 0}))
         except K2EvalError as error:
             return error
         except Exception as error:  # the run must hear of it, whatever it is

@@ -29,6 +29,8 @@ async def test_a_file_names_a_server_on_each_line(tmp_path: Path) -> None:
     assert await addresses.now() == ("http://z/v1", "http://a:8000/v1", "http://b:8000/v1")
     path.write_text("http://c:8000/v1\n")
     assert await addresses.now() == ("http://z/v1", "http://c:8000/v1")
+    path.write_bytes(b"\xef\xbb\xbf# with a mark at its start\r\nhttp://c:8000/v1\r\n")
+    assert await addresses.now() == ("http://z/v1", "http://c:8000/v1") and not addresses.problem
     path.write_text("nonsense\n")  # somebody writes it just now
     assert await addresses.now() == ("http://z/v1", "http://c:8000/v1")
     assert "expected http://host:port/v1" in addresses.problem

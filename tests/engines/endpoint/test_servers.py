@@ -2,11 +2,14 @@
 
 import asyncio
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
 
-from k2eval.engines.endpoint.servers import Server, ServerGate
+from k2eval.engines.endpoint.asking import Notes
+from k2eval.engines.endpoint.servers import Server, ServerGate, listed
+from k2eval.records import NoteKind
 from tests.engines.endpoint.asked import engine_at, request
 from tests.engines.endpoint.fake_server import FakeServer, Reply, well
 
@@ -66,3 +69,15 @@ async def test_requests_wait_for_a_busy_server_while_another_is_away() -> None:
         await gone.__aexit__()
         answers = await asyncio.gather(*(engine.generate(request(seed)) for seed in range(4)))
     assert [answer.text for answer in answers] == ["fine"] * 4
+
+
+def test_words_that_servers_choose_fill_no_notes() -> None:
+    notes = Notes()
+    for number in range(5_000):
+        notes.add(NoteKind.SERVER, f"left out: HTTP 500: request {number}")
+    notes.add(NoteKind.SEEDS, "b ignores the seed")
+    texts = [note.text for note in notes]
+    assert len(texts) == 102 and texts[-1] == "b ignores the seed"
+    assert texts[-2] == "further notes of this kind are left out"
+    assert len(listed(Counter(f"finish_reason {number}" for number in range(5_000)))) < 500
+    assert listed(Counter(range(5_000))).endswith(", others (4988×)")  # type: ignore[arg-type]

@@ -97,3 +97,18 @@ def test_a_replica_that_was_given_up_is_tried_again_when_a_node_comes() -> None:
         return ups
 
     assert in_no_time(work()) == [1, 2]
+
+
+def test_pauses_before_new_starts_do_not_grow_for_days() -> None:
+    supply = ScriptedSupply(
+        1,
+        lambda _, before: ScriptedReplica(
+            "replica 0", fails=EngineError("no memory") if before < 30 else None
+        ),
+    )
+
+    async def work() -> float:
+        async with fleet(supply, restarts=40):
+            return asyncio.get_running_loop().time()
+
+    assert 20 * 300 < in_no_time(work()) < 30 * 310

@@ -11,7 +11,7 @@ import pytest
 from k2eval.engines import Succeeds
 from k2eval.engines.fleet import FleetEngine
 from k2eval.engines.scripted import ScriptedEngine
-from k2eval.errors import EngineError
+from k2eval.errors import EngineError, EngineStopped
 from tests.engines.fleet.support import (
     Checkpoint,
     ScriptedReplica,
@@ -238,6 +238,29 @@ def test_other_checkpoints_and_other_replicas_cannot_be_taken_over() -> None:
         return [*reasons, fleet(supply_of(RL), Checkpoint(RL)).obstacle(running)]
 
     assert in_no_time(work()) == ["another config.json", "other replicas", "no replica is left"]
+
+
+def test_a_fleet_that_nobody_looks_after_any_more_is_not_taken_over() -> None:
+    """Its gate is closed, so every request of the next run would end it."""
+
+    class Unreachable(ScriptedSupply):
+        gone = False
+
+        async def wanted(self, departed: int) -> int:
+            if self.gone:
+                raise EngineStopped("the head has not answered")
+            return await super().wanted(departed)
+
+    supply = Unreachable(2, supply_of(SFT)._make)
+
+    async def work() -> str | None:
+        async with fleet(supply, Checkpoint(SFT)) as running:
+            await asyncio.sleep(5)
+            supply.gone = True
+            await asyncio.sleep(5)
+            return fleet(supply_of(RL), Checkpoint(RL)).obstacle(running)
+
+    assert in_no_time(work()) == "no replica is left"
 
 
 def test_a_rest_of_the_loop_is_no_silence_of_a_replica() -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from k2eval.engines.ray import cluster
-from k2eval.engines.ray.cluster import Cluster
+from k2eval.engines.ray import NodeProgram, Program, cluster
+from k2eval.engines.ray.cluster import Cluster, NodeRoom
 from k2eval.errors import ConfigError, EngineStopped
 
 
@@ -41,6 +41,60 @@ async def test_an_end_that_blocks_is_waited_for_once(gone: threading.Event) -> N
     await connection.end(end)
     await connection.end(end)
     assert called == ["end"]
+
+
+async def test_what_could_not_end_while_the_head_was_busy_ends_later(gone: threading.Event) -> None:
+    """Else the card of a replica that was lost meanwhile would stay taken, and its successor wait for ever."""
+    called: list[str] = []
+    connection = Cluster("head:6379")
+    busy = asyncio.create_task(connection.call(gone.wait))
+    await asyncio.sleep(0)
+    for name in ("first", "second"):
+        await connection.end(lambda name=name: called.append(name))  # type: ignore[misc]
+    assert connection.is_stuck and not called
+    gone.set()
+    await busy
+    while connection.is_stuck:
+        await asyncio.sleep(0.01)
+    await connection.end(lambda: called.append("third"))
+    assert called == ["first", "second", "third"]
+
+
+async def test_the_end_of_a_program_on_another_node_does_not_block_the_loop(
+    gone: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = NodeRoom("a1", "10.0.0.2", 4.0, 0.0, leaving=False)
+    program = NodeProgram("node", Cluster("head:6379"), node, 1, Program("module", [], ".", {}))
+    monkeypatch.setattr(program, "_make_actor", lambda: None)
+    monkeypatch.setattr(program, "_kill", gone.wait)
+    monkeypatch.setattr(program, "_actor", _Hanging())
+    received: list[bytes] = []
+    program.open(received.append)
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(5):
+        await program.ended()
+    assert (received, program.is_closed) == ([b""], True)
+
+
+class _Hanging:
+    """An actor whose node gives no sign."""
+
+    class start:
+        @staticmethod
+        async def remote(*arguments: object) -> int:
+            await asyncio.sleep(1e6)
+            return 0
+
+
+async def test_connections_that_open_side_by_side_fail_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(connection: Cluster) -> None:
+        time.sleep(0.05)
+        raise ConfigError("no Ray here")
+
+    monkeypatch.setattr(Cluster, "_connect", connect)
+    errors = await asyncio.gather(Cluster.join(None), Cluster.join(None), return_exceptions=True)
+    assert [str(error) for error in errors] == ["no Ray here"] * 2
+    assert not Cluster._shared
 
 
 async def test_a_call_returns_its_result_and_its_error() -> None:

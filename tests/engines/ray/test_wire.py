@@ -36,6 +36,18 @@ def test_an_engine_that_has_stopped_is_a_replica_that_is_lost() -> None:
         wire.unpack_generation(wire.pack_error(EngineStopped("dead")))
 
 
+@pytest.mark.parametrize("kind", [errors.DataError, errors.JournalError, errors.SandboxUnavailable])
+def test_an_error_that_is_no_engines_costs_its_replica_alone(kind: type[K2EvalError]) -> None:
+    with pytest.raises(ReplicaLost, match="why"):
+        wire.unpack_generation(wire.pack_error(kind("why")))
+
+
+@pytest.mark.parametrize("kind", [EngineError, EngineStopped, errors.ConfigError])
+def test_a_replica_that_tells_an_error_of_itself_is_lost_alone(kind: type[K2EvalError]) -> None:
+    with pytest.raises(ReplicaLost, match="why"):
+        wire.unpack_health(wire.pack_error(kind("why")))
+
+
 @pytest.mark.parametrize("reply", [b"", b"{}", b"nonsense", b"[" * 100_000, b'{"key": 1}', b"\xff"])
 def test_nonsense_is_no_generation(reply: bytes) -> None:
     assert wire.unpack_generation(reply) is None

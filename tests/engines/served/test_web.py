@@ -82,3 +82,12 @@ async def test_notes_of_a_run_begin_with_its_first_request() -> None:
     for run in ("a", "a", "b"):
         await asked(pages, GENERATE, pack_question(request(), run))
     assert engine.begun == 2
+
+
+async def test_several_runs_are_answered_in_the_order_of_their_requests() -> None:
+    engine = scripted()
+    pages = Pages(engine, KEY)
+    for run, priority in (("long", -30_000), ("short", -500)):
+        asked_for = request().model_copy(update={"priority": priority})
+        await asked(pages, GENERATE, pack_question(asked_for, run))
+    assert [each.priority for each in engine.requests] == [0, 0]
