@@ -164,7 +164,7 @@ async def measure_all(options: argparse.Namespace, results: Results) -> None:
             print(f"Drafts {in_words(schedule)}.", flush=True)
             if "auto" not in measures:
                 return
-            if options.rounds and "whole" in measures:
+            if "whole" in measures:
                 await whole(probe, options, results, "auto")
             await ask(probe, options, results, "auto", max(tokens))
 

@@ -56,8 +56,8 @@ class Gate(ABC, Generic[T]):
         """Return a place with room, once there is one; it counts one more in flight.
 
         Args:
-            priority: The priority of the request; see `k2eval.records.Request`.
             again: Whether the request had a place before that did not answer it.
+            priority: The priority of the request; see `k2eval.records.Request`.
 
         Raises:
             EngineError: If the gate is closed.

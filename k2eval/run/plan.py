@@ -23,7 +23,7 @@ from k2eval.journal import (
     RunRecord,
     TaskRecord,
 )
-from k2eval.recipes import NOTE, Generate, Recipe, Sample, recipe_for, response_of
+from k2eval.recipes import NOTE, Generate, Recipe, Sample, plain, recipe_for, response_of
 from k2eval.records import (
     ROLES,
     Grade,
@@ -113,7 +113,9 @@ class Work:
             self._check_judge(questions)
             self.sampling_of(questions)
             self.grader_label(questions)
-            questions.task.solver()
+        solvers = [questions.task.solver() for questions in self.sets]
+        self.asks_once = self.recipe is plain and not any(solvers)
+        """Whether each sample is one request, an answer judge's aside."""
 
     def _load(self) -> list[QuestionSet]:
         overrides = {name: self.config.overrides_of(name) for name in self.config.tasks}

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from k2eval.engines import Engine
-from k2eval.records import Generation, Json, Outcome, SampleKey, Verdict
+from k2eval.records import Generation, Json, Outcome, Role, SampleKey, Verdict
 from k2eval.run.order import Order
 from k2eval.run.session import Session
 from k2eval.run.time_left import TimeLeft
@@ -201,9 +201,10 @@ class Progress:
             if error is None:  # else that error says more
                 raise
 
-    def on_generation(self, generation: Generation) -> None:
+    def on_generation(self, generation: Generation, role: Role = "solver") -> None:
         """Show a new generation, which the session has counted."""
-        self._time_left.write(generation.output_tokens)
+        if role != "answer_judge":  # its tokens are none of the recipe's, by which samples are counted
+            self._time_left.write(generation.output_tokens)
         self._print_sometimes()
 
     def on_start(self, sample: SampleKey) -> None:

@@ -12,7 +12,7 @@ from k2eval.engines import may_think
 from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong, first_error
 from k2eval.grading import GradingPool
 from k2eval.journal import Archive, Journal
-from k2eval.recipes import Sample, judged, plain
+from k2eval.recipes import Sample, judged
 from k2eval.records import Generation, Request, Response, Role
 from k2eval.run.engines import RoleEngines
 from k2eval.run.order import Order
@@ -174,7 +174,7 @@ class SampleQueue:
     def _most(self) -> int:
         """Number of samples that may be in work."""
         capacity = self._engines.capacity
-        return capacity if self._work.recipe is plain else math.ceil(_IN_STEPS * capacity)
+        return capacity if self._work.asks_once else math.ceil(_IN_STEPS * capacity)
 
     async def _tell_of_silence(self) -> None:
         """Say every now and then that a recipe or a solver waits for something of its own, and asks no engine."""
@@ -273,7 +273,7 @@ class SampleQueue:
             raise
         self._session.count(generation)
         self._look_for_marks(generation, request, role)
-        self._progress.on_generation(generation)
+        self._progress.on_generation(generation, role)
         return generation
 
     def _look_for_marks(self, generation: Generation, request: Request, role: Role) -> None:

@@ -23,6 +23,14 @@ def described(out: Path = Path("run"), name: str = "scripted", **fields: Any) ->
     return Work(config(out, **fields)).describe(info, dict.fromkeys(ROLES, info.fingerprint))
 
 
+@pytest.mark.parametrize(
+    ("task", "recipe", "is_one"),
+    [("smoke", "plain", True), ("smoke", "plan", False), ("nano_science", "plain", False)],
+)
+def test_a_sample_is_one_request_without_steps(task: str, recipe: str, is_one: bool) -> None:
+    assert Work(config(Path("x"), tasks=(task,), recipe=recipe)).asks_once is is_one
+
+
 def test_repeats_of_a_question_come_side_by_side() -> None:
     work = Work(config(Path("x"), limit=2, repeats=3))
     keys = [assignment.sample_key for assignment in work.assignments()]

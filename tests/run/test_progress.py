@@ -17,10 +17,11 @@ from rich.console import Console
 
 from k2eval.engines.protocol import EngineInfo
 from k2eval.engines.scripted import ScriptedEngine
-from k2eval.records import Outcome, SampleKey, Verdict
+from k2eval.records import ROLES, Outcome, SampleKey, Verdict
 from k2eval.run import progress as module
 from k2eval.run.progress import Progress
 from k2eval.run.session import Session
+from k2eval.run.time_left import TimeLeft
 from tests.run.records import generation
 
 
@@ -65,6 +66,17 @@ def test_a_start_that_takes_no_time_is_one_line(console: Console) -> None:
     with Progress({"t": 1}, console, Session()).starting(ScriptedEngine(lambda request: "")):
         pass
     assert printed(console) == "Starting scripted …\n"
+
+
+def test_the_time_left_follows_the_tokens_of_recipes_and_not_those_of_answer_judges(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[float] = []
+    monkeypatch.setattr(TimeLeft, "write", lambda self, tokens: written.append(tokens))
+    shown = Progress({"t": 20}, console, Session())
+    for tokens, role in enumerate(ROLES):
+        shown.on_generation(generation(output_tokens=tokens), role)
+    assert written == [0, 1, 2]
 
 
 def test_the_speed_shown_is_that_of_the_session(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:

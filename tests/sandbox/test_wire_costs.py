@@ -25,9 +25,8 @@ SECONDS_PER_BYTE = 4e-6
 def cost(data: bytes) -> tuple[int, float]:
     """Peak of the memory, and processor time, of reading ``data``."""
     read(b'{"ndarray":["<f8",[1],"AAAAAAAAAAA="]}')  # modules are imported once in a process
-    seconds = min(
-        _seconds(data) for _ in range(2)
-    )  # a collection of garbage of other tests may fall into one
+    # A collection of other tests' garbage may fall into one of two.
+    seconds = min(_seconds(data), _seconds(data))
     tracemalloc.start()
     try:
         read(data)

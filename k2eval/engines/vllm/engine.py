@@ -21,8 +21,8 @@ from k2eval.engines.vllm.preview import FOLDED, NO_TEMPLATE, Preview
 from k2eval.engines.vllm.requests import (
     Prompts,
     elapsed,
+    generate_arguments,
     plain,
-    question,
     sampling_params,
     speculative_counts,
 )
@@ -379,7 +379,7 @@ class VllmEngine:
         self, request: Request, ids: tuple[int, ...], params: Any, watch: StopWatch | None
     ) -> Written:
         salt = cache_salt.get() or self._vllm.salt
-        outputs = self.llm.generate(**question(request, ids, params, salt, self._settings))
+        outputs = self.llm.generate(**generate_arguments(request, ids, params, salt, self._settings))
         try:
             written = await (watched(outputs, watch, self._decode) if watch else whole(outputs, self._decode))
         except Exception as error:  # vLLM's own exceptions differ between versions

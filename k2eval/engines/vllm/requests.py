@@ -103,7 +103,7 @@ def sampling_params(
     )
 
 
-def question(
+def generate_arguments(
     request: Request, ids: Sequence[int], params: Any, salt: str | None, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the arguments of ``AsyncLLM.generate``.
