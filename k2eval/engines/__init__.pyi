@@ -36,6 +36,7 @@ from .protocol import (
     EngineInfo as EngineInfo,
     Previews as Previews,
     Reports as Reports,
+    SharesProcessors as SharesProcessors,
     Succeeds as Succeeds,
 )
 from .scripted import (

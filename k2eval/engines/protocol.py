@@ -191,3 +191,12 @@ class Outlives(Protocol):
     def begin_run(self) -> None:
         """Forget what was noted of the runs before."""
         ...
+
+
+@runtime_checkable
+class SharesProcessors(Protocol):
+    """An engine that computes on the processors on which answers are graded."""
+
+    async def leave_time(self, wanted: bool) -> None:
+        """Leave time to the graders while ``wanted``, even if the engine itself becomes a little slower."""
+        ...

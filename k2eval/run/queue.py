@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable
 
 from k2eval.engines import may_think
 from k2eval.errors import EngineError, EngineGaveUp, EngineStopped, PromptTooLong, first_error
@@ -14,12 +13,12 @@ from k2eval.grading import GradingPool
 from k2eval.journal import Archive, Journal
 from k2eval.recipes import Sample, judged
 from k2eval.records import Generation, Request, Response, Role
+from k2eval.run.backlog import Backlog, hasten_if_starved, share_processors
 from k2eval.run.engines import RoleEngines
 from k2eval.run.order import Order
 from k2eval.run.plan import Assignment, Work, failed, verdict_of
 from k2eval.run.progress import Progress
 from k2eval.run.session import Session
-from k2eval.system import cores, load
 
 _PAUSES_S = (0.2, 0.4)
 """Seconds before an engine is asked again."""
@@ -43,71 +42,6 @@ _FOLLOW_EVERY_S = 0.5
 """Time between two looks at the engines' capacity."""
 _SIGNAL_DELAY_S = 0.5
 """How much later than an engine's process this one may learn of the signal that ended both."""
-
-
-class Backlog:
-    """Responses that wait for their grade. Once there are too many, none is let in until most have gone.
-
-    So the engine rests meanwhile, and all processors grade. If it went on with each place that is freed, it would work
-    on a few requests at a time, which takes as much of the processors as many do and leaves little to the graders.
-
-    Args:
-        most: How many there may be.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self.count = 0
-        """Responses that wait for their grade."""
-        self.left = 0
-        """Responses that have got their grade."""
-        self._open = asyncio.Event()
-        self._open.set()
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether none is let in now."""
-        return not self._open.is_set()
-
-    def widen(self, most: int) -> None:
-        """Let at least ``most`` wait from now on."""
-        self._most = max(self._most, most)
-
-    async def enter(self) -> None:
-        """Wait until there is room, and take a place."""
-        while self.is_closed:
-            await self._open.wait()
-        self.count += 1
-        if self.count >= self._most:
-            self._open.clear()
-
-    def leave(self) -> None:
-        """Give a place back."""
-        self.count -= 1
-        self.left += 1
-        if self.count <= self._most // 4:
-            self._open.set()
-
-
-async def hasten_if_starved(
-    backlog: Backlog, hasten: Callable[[], None], every_s: float = _LOOK_EVERY_S
-) -> None:
-    """Call ``hasten`` when graders starve: the engine waits for them, or they grade nothing, and others are busy.
-
-    Args:
-        backlog: The responses that wait for their grade.
-        hasten: Lets graders take their share of the processors.
-        every_s: Seconds between two looks.
-    """
-    starve = False
-    while not starve:
-        before = load.sample()
-        was_closed, waited, graded = backlog.is_closed, backlog.count > 0, backlog.left
-        await asyncio.sleep(every_s)
-        is_stuck = waited and backlog.left == graded
-        is_slow = was_closed and backlog.is_closed
-        starve = (is_stuck or is_slow) and load.others_since(before) >= load.BUSY * cores.count()
-    hasten()
 
 
 class SampleQueue:
@@ -159,16 +93,22 @@ class SampleQueue:
         """
         self._emptied.clear()
         self._progress.follow(order)
-        watch = asyncio.create_task(hasten_if_starved(self._backlog, self._pool.hasten))
-        silence = asyncio.create_task(self._tell_of_silence())
+        watches = [
+            asyncio.create_task(watch)
+            for watch in (
+                hasten_if_starved(self._backlog, self._pool.hasten),
+                share_processors(self._backlog, self._pool.workers, self._engines.distinct),
+                self._tell_of_silence(),
+            )
+        ]
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow_capacity(order, group))
         except BaseExceptionGroup as errors:
             raise first_error(errors) from errors
         finally:
-            watch.cancel()
-            silence.cancel()
+            for watch in watches:
+                watch.cancel()
 
     @property
     def _most(self) -> int:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 
 @contextlib.contextmanager
-def variables(settings: Mapping[str, str]) -> Iterator[None]:
+def variables(settings: Mapping[str, str], also: Collection[str] = ()) -> Iterator[None]:
     """Set variables of this process's environment, which its children inherit; restore them when the block ends.
+
+    Args:
+        settings: The variables.
+        also: Names of others that the block may change.
 
     >>> with variables({"K2EVAL_EXAMPLE": "1"}):
     ...     os.environ["K2EVAL_EXAMPLE"]
@@ -17,7 +21,7 @@ def variables(settings: Mapping[str, str]) -> Iterator[None]:
     >>> "K2EVAL_EXAMPLE" in os.environ
     False
     """
-    before = {name: os.environ.get(name) for name in settings}
+    before = {name: os.environ.get(name) for name in (*settings, *also)}
     os.environ.update(settings)
     try:
         yield

@@ -32,11 +32,11 @@ NOTE = Note(
 class Repairing:
     """Additional methods of a worker process of vLLM."""
 
-    def wait_asleep(self, asleep: bool) -> bool:
-        """Let this process's threads wait asleep, or awake; see `k2eval.engines.vllm.waiting`."""
-        from k2eval.engines.vllm.waiting import wait_asleep
+    def let_wait(self, how: str) -> bool:
+        """Tell this process's threads how to wait; see `k2eval.engines.vllm.waiting`."""
+        from k2eval.engines.vllm.waiting import let_wait
 
-        return wait_asleep(asleep)
+        return let_wait(how)
 
     def repair(self) -> bool:
         """Ask for AMX, and replace the faulty function in this process; returns whether the latter was needed."""

@@ -20,11 +20,10 @@ from k2eval.engines.vllm.device import facts_of_start
 from k2eval.engines.vllm.preview import FOLDED, NO_TEMPLATE, Preview
 from k2eval.engines.vllm.requests import (
     Prompts,
-    elapsed,
     generate_arguments,
+    generation_of,
     plain,
     sampling_params,
-    speculative_counts,
 )
 from k2eval.engines.vllm.running import RunningVllm, cache_salt
 from k2eval.engines.vllm.setup import (
@@ -39,7 +38,8 @@ from k2eval.engines.vllm.setup import (
     with_some_ahead,
 )
 from k2eval.engines.vllm.stages import current_stage
-from k2eval.engines.vllm.waiting import is_ours_to_choose
+from k2eval.engines.vllm.texts import Read, TextStream, given, is_fast
+from k2eval.engines.vllm.waiting import variables_of_threads
 from k2eval.engines.vllm.watching import INTERVAL, Marks, Written, watched, whole
 from k2eval.errors import EngineError, EngineStopped, K2EvalError, PromptTooLong
 from k2eval.reasoning import Detection, StopWatch, find_format
@@ -91,6 +91,7 @@ class VllmEngine:
         self._spoken_before: SpeculativeCounts | None = None
         self._prompts = Prompts(model, None)
         self._preview = Preview(model, self._arguments)
+        self._decodes = False
         self._context = 0
         self._notes: list[Note] = []
         self._marks = Marks()
@@ -145,6 +146,7 @@ class VllmEngine:
             # A model that sees pictures has its template beside the processor's settings.
             self.tokenizer.chat_template = self._preview.files.template.source
         self._prompts = Prompts(self._model, self.tokenizer, self._reasoning.form)
+        self._decodes = is_fast(self.tokenizer)
         if not getattr(self.tokenizer, "chat_template", None):
             self._notes.append(NO_TEMPLATE)
 
@@ -155,8 +157,8 @@ class VllmEngine:
         if self._speculative:
             speculation.check_words(self._speculative, self._version)
         chosen = executor(self._settings, is_cpu())
-        if chosen and self._settings["worker_extension_cls"] == cpu_repair.EXTENSION and is_ours_to_choose():
-            self._vllm.may_wait_asleep()
+        if chosen and self._settings["worker_extension_cls"] == cpu_repair.EXTENSION:
+            self._vllm.choose_waiting(variables_of_threads())
         settings = {"model": self._model, **self._settings, **chosen}
         # A copy, since vLLM writes objects of its own into what it is given.
         return settings | (
@@ -298,6 +300,11 @@ class VllmEngine:
         """Forget what was noted of the runs before; see `k2eval.engines.protocol.Outlives`."""
         self._vllm.forget_load()
 
+    async def leave_time(self, wanted: bool) -> None:
+        """Leave time to the graders; see `k2eval.engines.protocol.SharesProcessors`."""
+        if self._vllm.waiting and not self.is_dead:
+            await self._vllm.waiting.leave_time(wanted)
+
     @property
     def moments(self) -> Mapping[str, float]:
         """Moments of vLLM's start; see `RunningVllm`."""
@@ -346,42 +353,33 @@ class VllmEngine:
     async def generate(self, request: Request) -> Generation:
         """Answer one request; see `k2eval.engines.protocol.Engine`."""
         ids, prefill = self._prompts.of(request)
-        if len(ids) >= self._context:
+        room = self._context - len(ids)
+        if room <= 0:
             raise PromptTooLong(
                 f"Question {request.question_id!r} ({request.task}, {request.stage}): the prompt has {len(ids)} "
                 f"tokens, the context {self._context}. Raise it with --set engine.max_model_len=N, if the model can."
             )
-        room = self._context - len(ids)
         started = time.perf_counter()
         form, stop = self._reasoning.form, request.sampling.stop
         watch = StopWatch(form, stop, prefill) if stop and form.name != "none" else None
         budget = self._prompts.budget(request.sampling)
-        parameters = sampling_params(request, room, self._marks.skipped, budget, watched=watch is not None)
-        written = await self._await_answer(request, ids, parameters, watch)
-        duration = time.perf_counter() - started
-        metrics = written.last.metrics
-        return Generation.answering(
-            request,
-            text=self._marks.without_end(written),
-            finish_reason="length" if written.finish_reason == "length" else "stop",
-            prefill=prefill,
-            prompt_tokens=len(ids),
-            cached_tokens=written.last.num_cached_tokens or 0,
-            output_tokens=len(written.token_ids),
-            queue_s=elapsed(metrics, "queued_ts", "scheduled_ts"),
-            ttft_s=round(metrics.first_token_latency, 6) if metrics and metrics.first_token_latency else None,
-            duration_s=round(duration, 6),
-            model=self._model,
-            speculative=speculative_counts(getattr(written.last.outputs[0], "spec_decode_metrics", None)),
+        skipped, fast = self._marks.skipped, self._decodes
+        parameters = sampling_params(
+            request, room, skipped, budget, watched=watch is not None, decoded=not fast
         )
+        read = given if parameters.detokenize else TextStream(self._decode, ids).read
+        written = await self._await_answer(request, ids, parameters, watch, read)
+        text, duration_s = self._marks.without_end(written), time.perf_counter() - started
+        return generation_of(request, written, text, (ids, prefill), self._model, duration_s)
 
     async def _await_answer(
-        self, request: Request, ids: tuple[int, ...], params: Any, watch: StopWatch | None
+        self, request: Request, ids: tuple[int, ...], params: Any, watch: StopWatch | None, read: Read
     ) -> Written:
         salt = cache_salt.get() or self._vllm.salt
         outputs = self.llm.generate(**generate_arguments(request, ids, params, salt, self._settings))
+        answer = watched(outputs, watch, self._decode, read) if watch else whole(outputs, self._decode, read)
         try:
-            written = await (watched(outputs, watch, self._decode) if watch else whole(outputs, self._decode))
+            written = await answer
         except Exception as error:  # vLLM's own exceptions differ between versions
             if getattr(self.llm, "errored", False):
                 text = stopped_answering(error, self._vllm.log, self._vllm.log_start or 0)
@@ -397,4 +395,6 @@ class VllmEngine:
         return written
 
     def _decode(self, token_ids: Sequence[int]) -> str:
-        return str(self.tokenizer.decode(list(token_ids), skip_special_tokens=self._marks.skipped))
+        # As vLLM does: the tokenizer around a fast one may change spaces.
+        tokenizer = self.tokenizer._tokenizer if self._decodes else self.tokenizer
+        return str(tokenizer.decode(list(token_ids), skip_special_tokens=self._marks.skipped))

@@ -10,8 +10,9 @@ from typing import Any
 from k2eval.engines.begun import beginning
 from k2eval.engines.template import template_of_tokenizer
 from k2eval.engines.thinking import unknown_switches
+from k2eval.engines.vllm.watching import Written
 from k2eval.reasoning import AUTO, prefill_of
-from k2eval.records import Json, ReasoningFormat, Request, Sampling, SpeculativeCounts
+from k2eval.records import Generation, Json, ReasoningFormat, Request, Sampling, SpeculativeCounts
 
 _KEPT = 1024
 """Prompts that are cached: the repeats of a question come in turn, with those of other questions between them."""
@@ -73,6 +74,7 @@ def sampling_params(
     budget: int | None = None,
     *,
     watched: bool = False,
+    decoded: bool = True,
 ) -> Any:
     """Return the ``SamplingParams`` of a request.
 
@@ -82,18 +84,21 @@ def sampling_params(
         skip_special_tokens: Whether special tokens are left out of the text.
         budget: Most tokens of thinking, if vLLM is to enforce this limit.
         watched: Whether the answer comes in pieces and k2eval looks for stop strings in it, not vLLM.
+        decoded: Whether vLLM turns tokens into text; it does if it looks for stop strings.
     """
     from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
 
     sampling: Sampling = request.sampling
     constraint = StructuredOutputsParams(json=sampling.json_schema) if sampling.json_schema else None
+    stop = [] if watched else list(sampling.stop)
     return SamplingParams(
         temperature=sampling.temperature,
         top_p=sampling.top_p,
         top_k=sampling.top_k,
         min_p=sampling.min_p,
         max_tokens=min(sampling.max_tokens, room),
-        stop=[] if watched else list(sampling.stop),
+        stop=stop,
+        detokenize=decoded or bool(stop),
         include_stop_str_in_output=True,
         seed=request.seed,
         skip_special_tokens=skip_special_tokens,
@@ -127,6 +132,42 @@ def generate_arguments(
     }
     by_priority = settings.get("scheduling_policy") == "priority"
     return arguments | ({"priority": request.priority} if by_priority else {})
+
+
+def generation_of(
+    request: Request,
+    written: Written,
+    text: str,
+    prompt: tuple[Sequence[int], str],
+    model: str,
+    duration_s: float,
+) -> Generation:
+    """Return the generation of an answer.
+
+    Args:
+        request: The request.
+        written: The answer.
+        text: Its text.
+        prompt: The tokens of its prompt, and the part of the answer that the prompt already holds.
+        model: The checkpoint's name.
+        duration_s: Seconds from the request to the end of the answer.
+    """
+    ids, prefill = prompt
+    metrics = written.last.metrics
+    return Generation.answering(
+        request,
+        text=text,
+        finish_reason="length" if written.finish_reason == "length" else "stop",
+        prefill=prefill,
+        prompt_tokens=len(ids),
+        cached_tokens=written.last.num_cached_tokens or 0,
+        output_tokens=len(written.token_ids),
+        queue_s=elapsed(metrics, "queued_ts", "scheduled_ts"),
+        ttft_s=round(metrics.first_token_latency, 6) if metrics and metrics.first_token_latency else None,
+        duration_s=round(duration_s, 6),
+        model=model,
+        speculative=speculative_counts(getattr(written.last.outputs[0], "spec_decode_metrics", None)),
+    )
 
 
 def speculative_counts(metrics: Any) -> SpeculativeCounts | None:

@@ -21,7 +21,7 @@ from k2eval.engines.vllm.children import Children
 from k2eval.engines.vllm.counters import EngineCounters, without_histograms
 from k2eval.engines.vllm.setup import keep_variables, own_temporary_folder, redirected
 from k2eval.engines.vllm.spare import Spare, take_spare
-from k2eval.engines.vllm.waiting import Waiting
+from k2eval.engines.vllm.waiting import PRELOADED, Wait, Waiting
 from k2eval.errors import EngineError
 from k2eval.records import Note, NoteKind
 from k2eval.system import load, no_collections, variables
@@ -62,17 +62,27 @@ class RunningVllm:
         """Keeps the prefix cache of the checkpoint that answers apart from those of earlier ones."""
         self.moments: dict[str, float] = {}
         """``time.monotonic()`` at which vLLM was imported, and at which a spare became its process, if one did."""
+        self._of_threads: Mapping[str, str] = {}
         self._abandoned = False
         self._others_at_start = 0.0
         self._stack = contextlib.AsyncExitStack()
         self._children: Children
 
-    def may_wait_asleep(self) -> None:
-        """Let vLLM's threads on the CPU wait asleep while other programs need the cores."""
-        self.waiting = Waiting(self._wait_asleep)
+    def choose_waiting(self, of_threads: Mapping[str, str] | None) -> None:
+        """Let vLLM's threads on the CPU wait asleep while other programs need the cores.
 
-    async def _wait_asleep(self, asleep: bool) -> bool:
-        return all(await self.llm.collective_rpc("wait_asleep", args=(asleep,)))
+        Args:
+            of_threads: Variables by which they wait awake at first; None to leave all to the environment.
+        """
+        if of_threads is not None:
+            self._of_threads = of_threads
+            self.waiting = Waiting(self._let_wait)
+
+    async def _let_wait(self, how: Wait) -> bool:
+        try:
+            return all(await self.llm.collective_rpc("let_wait", args=(how.value,)))
+        except Exception:  # vLLM has died, which those who asked it learn by themselves
+            return False
 
     @property
     def notes(self) -> list[Note]:
@@ -164,7 +174,8 @@ class RunningVllm:
             raise EngineError("The start was given up.")
         # Keep the engine on self, do not return it. A reference in the future or its frame would survive until
         # interpreter shutdown, where vLLM's teardown prints errors.
-        with spare.takes_next() if spare else contextlib.nullcontext():
+        of_threads = variables(self._of_threads, also=[PRELOADED])  # which vLLM sets, too
+        with of_threads, spare.takes_next() if spare else contextlib.nullcontext():
             self.llm = AsyncLLM.from_engine_args(
                 AsyncEngineArgs(**arguments),
                 # Without a word on its use vLLM takes half as many requests at once, on large GPUs an eighth.

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from k2eval.engines.vllm.texts import Read, given
 from k2eval.reasoning import ANALYSIS, StopWatch, pairs_of
 from k2eval.records import ReasoningFormat
 
@@ -30,13 +31,16 @@ class Written(NamedTuple):
     """The last output that vLLM gave; None if it gave none."""
 
 
-async def watched(outputs: AsyncGenerator[Any, None], watch: StopWatch, decode: Decode) -> Written:
+async def watched(
+    outputs: AsyncGenerator[Any, None], watch: StopWatch, decode: Decode, read: Read = given
+) -> Written:
     """Return an answer up to its first stop string behind the reasoning; the request ends there.
 
     Args:
-        outputs: Outputs of vLLM for one request, each with the text and the tokens since the one before.
+        outputs: Outputs of vLLM for one request, each with the tokens since the one before.
         watch: Knows the format and the stop strings.
         decode: Turns token ids into text.
+        read: Reads the text of an output.
     """
     pieces: list[str] = []
     token_ids: list[int] = []
@@ -44,9 +48,9 @@ async def watched(outputs: AsyncGenerator[Any, None], watch: StopWatch, decode: 
     async with contextlib.aclosing(outputs):
         async for output in outputs:
             completion = output.outputs[0]
-            pieces.append(completion.text)
+            pieces.append(read(completion, output.finished))
             token_ids.extend(completion.token_ids)
-            place = watch.feed(completion.text, last=output.finished)
+            place = watch.feed(pieces[-1], last=output.finished)
             if place is not None:
                 break
     text = "".join(pieces)
@@ -56,12 +60,13 @@ async def watched(outputs: AsyncGenerator[Any, None], watch: StopWatch, decode: 
     return Written(text, token_ids, output.outputs[0].finish_reason if output else None, output)
 
 
-async def whole(outputs: AsyncGenerator[Any, None], decode: Decode) -> Written:
+async def whole(outputs: AsyncGenerator[Any, None], decode: Decode, read: Read = given) -> Written:
     """Return an answer that vLLM gives as a whole.
 
     Args:
         outputs: Outputs of vLLM for one request.
         decode: Turns token ids into text.
+        read: Reads the text of an output.
     """
     last = None
     async for output in outputs:
@@ -70,7 +75,7 @@ async def whole(outputs: AsyncGenerator[Any, None], decode: Decode) -> Written:
         return Written("", (), None, None)
     completion = last.outputs[0]
     token_ids = up_to_stop(completion.token_ids, completion.stop_reason, decode)
-    return Written(completion.text, token_ids, completion.finish_reason, last)
+    return Written(read(completion, True), token_ids, completion.finish_reason, last)
 
 
 def up_to_stop(token_ids: Sequence[int], stop: str | int | None, decode: Decode) -> Sequence[int]:

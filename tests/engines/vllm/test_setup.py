@@ -51,9 +51,6 @@ def test_variables_are_kept_only_as_long_as_asked(monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def few_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cores, "count", lambda: 2)
-    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
-        monkeypatch.setenv(name, "taken back after the test")
-        monkeypatch.delenv(name)
 
 
 @pytest.mark.usefixtures("few_cores")
