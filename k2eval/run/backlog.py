@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
 from k2eval.engines import Engine, SharesProcessors
@@ -10,6 +11,8 @@ from k2eval.system import cores, load
 
 _LOOK_EVERY_S = 2.0
 _SHARE_EVERY_S = 0.5
+_LAST_WORD_S = 1.0
+"""Longest wait for an engine that is told that nobody wants its time any more."""
 _MANY = 4
 """So many responses waiting for each grading process are more than it grades between two looks."""
 
@@ -80,18 +83,28 @@ async def hasten_if_starved(
 
 
 async def share_processors(
-    backlog: Backlog, workers: int, engines: Sequence[Engine], every_s: float = _SHARE_EVERY_S
+    backlog: Backlog, workers: Callable[[], int], engines: Sequence[Engine], every_s: float = _SHARE_EVERY_S
 ) -> None:
     """Let engines on these processors leave time to the graders while many responses wait, until cancelled.
 
     Args:
         backlog: The responses that wait for their grade.
-        workers: Number of grading processes.
+        workers: Returns the number of grading processes.
         engines: The engines of the run.
         every_s: Seconds between two looks.
     """
     sharing = [engine for engine in engines if isinstance(engine, SharesProcessors)]
-    while sharing:
-        await asyncio.sleep(every_s)
-        for engine in sharing:
-            await engine.leave_time(backlog.count >= _MANY * workers)
+    await asyncio.gather(*(_share_with(engine, backlog, workers, every_s) for engine in sharing))
+
+
+async def _share_with(
+    engine: SharesProcessors, backlog: Backlog, workers: Callable[[], int], every_s: float
+) -> None:
+    try:
+        while True:
+            await asyncio.sleep(every_s)
+            await engine.leave_time(backlog.count >= _MANY * max(1, workers()))
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORD_S):
+                await engine.leave_time(False)

@@ -97,7 +97,7 @@ class SampleQueue:
             asyncio.create_task(watch)
             for watch in (
                 hasten_if_starved(self._backlog, self._pool.hasten),
-                share_processors(self._backlog, self._pool.workers, self._engines.distinct),
+                share_processors(self._backlog, lambda: self._pool.workers, self._engines.distinct),
                 self._tell_of_silence(),
             )
         ]

@@ -28,11 +28,6 @@ from .program import (
     Program as Program,
     free_cores as free_cores,
 )
-from .sizing import (
-    SHARE as SHARE,
-    ModelSize as ModelSize,
-    smallest_parallel as smallest_parallel,
-)
 from .supply import (
     RaySupply as RaySupply,
 )
@@ -41,12 +36,10 @@ __all__ = [
     "INSTALL",
     "OK",
     "SANDBOX",
-    "SHARE",
     "VERSIONS",
     "Blueprint",
     "Cluster",
     "FleetPlan",
-    "ModelSize",
     "NodeProgram",
     "NodeReport",
     "NodeRoom",
@@ -61,5 +54,4 @@ __all__ = [
     "is_installed",
     "plan_fleet",
     "share_of",
-    "smallest_parallel",
 ]

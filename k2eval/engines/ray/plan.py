@@ -13,7 +13,7 @@ from typing import Any, Literal
 from k2eval.config import FleetConfig
 from k2eval.engines.facts import checkpoint_facts
 from k2eval.engines.ray.cluster import INSTALL, is_installed
-from k2eval.engines.ray.sizing import SHARE, ModelSize, smallest_parallel
+from k2eval.engines.sizing import SHARE, ModelSize, smallest_parallel
 from k2eval.errors import ConfigError
 from k2eval.system import cores
 

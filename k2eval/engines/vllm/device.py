@@ -52,6 +52,16 @@ def processor() -> str:
     return f"{name}, {cores.count()} cores"
 
 
+def card_bytes() -> int:
+    """Return the memory of one card; 0 if vLLM's platform cannot tell without starting it."""
+    from vllm.platforms import current_platform
+
+    try:
+        return int(current_platform.get_device_total_memory())
+    except Exception:  # a platform of another kind
+        return 0
+
+
 def cards(settings: Mapping[str, Any]) -> str:
     """Return the number and the name of the cards, such as ``2 × NVIDIA H200``."""
     from vllm.platforms import current_platform

@@ -25,13 +25,14 @@ from k2eval.engines.vllm.requests import (
     plain,
     sampling_params,
 )
+from k2eval.engines.vllm.room import room_for
 from k2eval.engines.vllm.running import RunningVllm, cache_salt
 from k2eval.engines.vllm.setup import (
     cannot_start,
-    check_arguments,
     check_kernels,
     defaults,
     executor,
+    further_arguments,
     is_cpu,
     stopped_answering,
     vllm_version,
@@ -40,7 +41,7 @@ from k2eval.engines.vllm.setup import (
 from k2eval.engines.vllm.stages import current_stage
 from k2eval.engines.vllm.texts import Read, TextStream, given, is_fast
 from k2eval.engines.vllm.waiting import variables_of_threads
-from k2eval.engines.vllm.watching import INTERVAL, Marks, Written, watched, whole
+from k2eval.engines.vllm.watching import Marks, Written, watched, whole
 from k2eval.errors import EngineError, EngineStopped, K2EvalError, PromptTooLong
 from k2eval.reasoning import Detection, StopWatch, find_format
 from k2eval.records import Generation, Note, Request, SpeculativeCounts
@@ -170,12 +171,16 @@ class VllmEngine:
         on_cpu = is_cpu()
         self._device = "cpu" if on_cpu else "gpu"
         self._settings = defaults(self._model, on_cpu) | self._arguments
+        room = room_for(self._demand, self._model, self._settings) if self._demand and not on_cpu else None
         self._speculative, notes = schedule.resolved(
-            self._fingerprint, self._speculative, self._settings, self._version, on_cpu, self._demand
+            self._fingerprint, self._speculative, self._settings, self._version, on_cpu, self._demand, room
         )
         self._notes += [note for note in notes if note not in self._notes]
         self._settings |= schedule.steps_ahead(self._speculative, self._settings, on_cpu)
-        self._check_arguments()
+        speculates, thinks = self._speculative is not None, self._reasoning.form.name != "none"
+        self._settings = (
+            further_arguments(self._arguments, self._version, speculates, thinks) | self._settings
+        )
         if on_cpu:
             check_kernels(self._model)
         if self._demand and not on_cpu:
@@ -238,14 +243,6 @@ class VllmEngine:
 
     def _own_fingerprint(self) -> str:
         return with_tokenizer(checkpoint_fingerprint(self._model, self._commit), self._arguments)
-
-    def _check_arguments(self) -> None:
-        known = check_arguments(self._arguments, self._version)
-        # Newer versions of vLLM count speculation per request, older versions only per engine.
-        if self._speculative and "per_request_spec_decode_metrics" in known:
-            self._settings.setdefault("per_request_spec_decode_metrics", "summary")
-        if "stream_interval" in known and self._reasoning.form.name != "none":
-            self._settings.setdefault("stream_interval", INTERVAL)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -367,7 +364,11 @@ class VllmEngine:
         parameters = sampling_params(
             request, room, skipped, budget, watched=watch is not None, decoded=not fast
         )
-        read = given if parameters.detokenize else TextStream(self._decode, ids).read
+        read = (
+            given
+            if parameters.detokenize
+            else TextStream(self.tokenizer._tokenizer, self._marks.skipped, ids).read
+        )
         written = await self._await_answer(request, ids, parameters, watch, read)
         text, duration_s = self._marks.without_end(written), time.perf_counter() - started
         return generation_of(request, written, text, (ids, prefill), self._model, duration_s)
@@ -395,6 +396,4 @@ class VllmEngine:
         return written
 
     def _decode(self, token_ids: Sequence[int]) -> str:
-        # As vLLM does: the tokenizer around a fast one may change spaces.
-        tokenizer = self.tokenizer._tokenizer if self._decodes else self.tokenizer
-        return str(tokenizer.decode(list(token_ids), skip_special_tokens=self._marks.skipped))
+        return str(self.tokenizer.decode(list(token_ids), skip_special_tokens=self._marks.skipped))

@@ -84,6 +84,7 @@ def resolved(
     version: str,
     on_cpu: bool,
     demand: Demand | None = None,
+    room: int | None = None,
 ) -> tuple[dict[str, Any] | None, list[Note]]:
     """Return the ``speculative_config`` for vLLM, and what a reader must know of the schedule.
 
@@ -94,6 +95,7 @@ def resolved(
         version: Version of vLLM.
         on_cpu: Whether vLLM computes on the CPU.
         demand: All that the engine will be asked; None if more may follow.
+        room: Requests for which the cache of keys and values has room; None if nobody knows.
 
     Returns:
         None instead of a configuration if the run had better start without speculation.
@@ -115,7 +117,7 @@ def resolved(
             read_schedule(fingerprint, config, version, on_cpu),
             "as k2eval speed --tune measured here",
         )
-        reason = _against(schedule, levels, demand, config, settings, on_cpu)
+        reason = _against(schedule, levels, demand, _at_once(settings, room), config, on_cpu)
         if reason:
             note = Note(kind=NoteKind.ENGINE, text=f"no speculation in this start: {reason}")
             return None, [note, *_choose_runner(None, version, on_cpu)]
@@ -163,8 +165,8 @@ def _against(
     schedule: Schedule | None,
     levels: Sequence[Level],
     demand: Demand | None,
+    at_once: int,
     config: Mapping[str, Any],
-    settings: Mapping[str, Any],
     on_cpu: bool,
 ) -> str | None:
     """Return why a run had better start without speculation; None if it is worth its cost, or nobody knows."""
@@ -173,20 +175,25 @@ def _against(
     if demand is None:
         return None
     requests = demand.requests
-    places = settings.get("max_num_seqs")
-    places = places if isinstance(places, int) and places > 0 else _PLACES
-    gain = gain_of(requests, places, levels, schedule) if schedule else None
+    gain = gain_of(requests, at_once, levels, schedule) if schedule else None
     if gain is None:  # nothing was measured, or by a k2eval that did not measure what an idle draft costs
-        few = _FEW * _CAUTIOUS["cpu" if on_cpu else "gpu"]
+        drafted = _CAUTIOUS["cpu" if on_cpu else "gpu"]
+        few = _FEW * drafted
         is_free = on_cpu and config.get("method") in _FREE
         unmeasured = (
             f"{requests:,} requests are to be answered, more than {few}, and whether drafts pay for so many was not "
             "measured here. k2eval speed --tune measures it"
         )
-        return None if is_free or requests <= few else unmeasured
+        return None if is_free or requests <= few or at_once <= drafted else unmeasured
     if gain >= 1:
         return None
     return f"by k2eval speed --tune, {requests:,} requests would take {1 / gain:.2f} × the time with it"
+
+
+def _at_once(settings: Mapping[str, Any], room: int | None) -> int:
+    places = settings.get("max_num_seqs")
+    places = places if isinstance(places, int) and places > 0 else _PLACES
+    return places if room is None else min(places, room)
 
 
 def steps_ahead(

@@ -18,6 +18,7 @@ import psutil
 from k2eval.engines.checkpoint import weight_bytes
 from k2eval.engines.facts import longest_context
 from k2eval.engines.quantisation import weights_of
+from k2eval.engines.vllm.watching import INTERVAL
 from k2eval.errors import ConfigError, EngineError, did_you_mean
 from k2eval.system import (
     cores,
@@ -185,6 +186,30 @@ def check_arguments(arguments: Mapping[str, Any], version: str) -> list[str]:
         if key not in known:
             raise ConfigError(f"vLLM {version} has no engine argument {key!r}. {did_you_mean(key, known)}")
     return known
+
+
+def further_arguments(
+    arguments: Mapping[str, Any], version: str, speculates: bool, thinks: bool
+) -> dict[str, Any]:
+    """Return engine arguments that only some versions of vLLM know, as far as this one does.
+
+    Args:
+        arguments: Engine arguments of the user.
+        version: Version of vLLM.
+        speculates: Whether it drafts.
+        thinks: Whether answers have reasoning, so that k2eval looks for stop strings.
+
+    Raises:
+        ConfigError: If ``arguments`` has one that vLLM has not.
+    """
+    known = check_arguments(arguments, version)
+    further: dict[str, Any] = {}
+    # Newer versions of vLLM count speculation per request, older versions only per engine.
+    if speculates and "per_request_spec_decode_metrics" in known:
+        further["per_request_spec_decode_metrics"] = "summary"
+    if thinks and "stream_interval" in known:
+        further["stream_interval"] = INTERVAL
+    return further
 
 
 _ERROR_LINE = re.compile(r"(?:^|\s)((?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)): (.+)")

@@ -8,7 +8,10 @@ none of the library ``tokenizers``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 Read = Callable[[Any, bool], str]
 """Returns the text that an output of vLLM adds to an answer, and is told whether the output is the last one."""
@@ -17,8 +20,8 @@ _CONTEXT = 8
 """Tokens before a piece that are decoded again with it, since the text of a token may depend on those before."""
 _OF_PROMPT = 32
 """The same, of the prompt: its last tokens may be special ones, which have no text."""
-_UNFINISHED = 256
-"""Tokens behind which a character that is not whole never will be."""
+_MOST = 256
+"""Tokens of that context at most, and tokens behind which a character that is not whole never will be."""
 _LONGEST = 4
 """Bytes of the longest character."""
 _NO_CHARACTER = "\ufffd"
@@ -37,22 +40,29 @@ def given(completion: Any, last: bool) -> str:
 
 
 class TextStream:
-    """The text of one answer, piece by piece.
+    """The text of one answer, piece by piece, as vLLM gives it: without a last character that is not whole.
 
-    The text is that of all tokens, but for a last character that is not whole.
+    An answer with bytes that are no text goes on token by token.
 
     Args:
-        decode: Turns token ids into text.
+        tokenizer: The tokenizer of the library ``tokenizers``.
+        skipped: Whether special tokens are left out.
         prompt: The token ids of the prompt.
 
-    >>> stream = TextStream(lambda ids: bytes(ids).decode(errors="replace"), [62])
-    >>> [stream.feed([104, 0xC3]), stream.feed([0xA9]), stream.feed([33, 0xC3], last=True)]
-    ['h', 'é', '!']
+    >>> from tokenizers import Tokenizer, models
+    >>> stream = TextStream(Tokenizer(models.WordLevel({"so": 0, "it": 1, "is": 2})), True, prompt=[0])
+    >>> [stream.feed([1]), stream.feed([2, 1], last=True)]
+    [' it', ' is it']
     """
 
-    def __init__(self, decode: Callable[[Sequence[int]], str], prompt: Sequence[int]) -> None:
-        self._decode = decode
-        self._recent, self._known = self._last_of(prompt, _OF_PROMPT)
+    def __init__(self, tokenizer: Tokenizer, skipped: bool, prompt: Sequence[int]) -> None:
+        self._tokenizer = tokenizer
+        self._skipped = skipped
+        self._context = self._last_of(prompt, _OF_PROMPT)
+        self._known = len(self._decode(self._context))
+        self._pending: list[int] = []
+        """The tokens of a character that is not whole as yet."""
+        self._single: _SingleTokens | None = None
 
     def read(self, completion: Any, last: bool) -> str:
         """Return the text that the tokens of an output add."""
@@ -60,31 +70,65 @@ class TextStream:
 
     def feed(self, token_ids: Sequence[int], *, last: bool = False) -> str:
         """Return the text that these tokens add; a character that is not whole as yet comes with the next ones."""
-        self._recent.extend(token_ids)
-        text = self._decode(self._recent)
-        if last and text.endswith(_NO_CHARACTER):
-            # Where bytes are tokens, one that is none makes none of all bytes in front of it.
-            shorter = (self._decode(self._recent[:-count]) for count in range(1, _LONGEST))
-            return max((one.rstrip(_NO_CHARACTER)[self._known :] for one in (text, *shorter)), key=len)
-        too_late = len(self._recent) > _UNFINISHED
-        whole = text if too_late else text.rstrip(_NO_CHARACTER)
-        added = whole[self._known :]
-        if len(whole) < len(text):
-            self._known = max(self._known, len(whole))
+        if self._single:
+            return self._single.feed(token_ids)
+        tokens = [*self._pending, *token_ids]
+        for held in range(min(_LONGEST, len(tokens) + 1)):
+            whole = tokens[: len(tokens) - held]
+            added = self._decode([*self._context, *whole])[self._known :]
+            if _NO_CHARACTER not in added and (not held or self._is_begun(tokens[-held:])):
+                break
         else:
-            self._recent, self._known = self._last_of(self._recent, _CONTEXT)
+            self._single = _SingleTokens(self._tokenizer, self._skipped, self._context)
+            return self._single.feed(tokens)
+        self._pending = tokens[len(whole) :]
+        if whole and not last:
+            self._context = self._last_of([*self._context, *whole], _CONTEXT)
+            self._known = len(self._decode(self._context))
         return added
 
-    def _last_of(self, token_ids: Sequence[int], count: int) -> tuple[list[int], int]:
-        """Return the last tokens, from where a character begins, and the length of their text."""
-        size = count
+    def _is_begun(self, token_ids: Sequence[int]) -> bool:
+        return self._decode(token_ids).endswith(_NO_CHARACTER)
+
+    def _decode(self, token_ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=self._skipped))
+
+    def _last_of(self, token_ids: Sequence[int], count: int) -> list[int]:
+        """Return the last tokens, from where a character begins, and so many that they have a text."""
         while True:
-            last = list(token_ids[-size:])
+            last = list(token_ids[-count:])
             text = self._decode(last)
-            if not text.startswith(_NO_CHARACTER):
-                return last, len(text)
-            if size >= min(len(token_ids), _UNFINISHED):
-                break
-            size *= 2
-        last = list(token_ids[-count:])
-        return last, len(self._decode(last))
+            if count >= min(len(token_ids), _MOST) or (text and not text.startswith(_NO_CHARACTER)):
+                return last
+            count *= 2
+
+
+class _SingleTokens:
+    """The text of an answer token by token."""
+
+    def __init__(self, tokenizer: Tokenizer, skipped: bool, context: Sequence[int]) -> None:
+        self._tokenizer = tokenizer
+        self._skipped = skipped
+        self._held = 0
+        self._begin(context)
+
+    def _begin(self, context: Sequence[int] = ()) -> None:
+        from tokenizers.decoders import DecodeStream
+
+        self._stream = DecodeStream(ids=list(context), skip_special_tokens=self._skipped)
+
+    def feed(self, token_ids: Sequence[int]) -> str:
+        """Return the text that these tokens add."""
+        return "".join(map(self._step, token_ids))
+
+    def _step(self, token: int) -> str:
+        try:
+            text = self._stream.step(self._tokenizer, token)
+        except Exception:  # bytes that change the text before them, see vllm-project/vllm#17448
+            self._begin()
+            text = self._stream.step(self._tokenizer, token)
+        self._held = 0 if text else self._held + 1
+        if self._held > _MOST:  # each token is decoded with all that are held
+            self._held = 0
+            self._begin()
+        return text or ""

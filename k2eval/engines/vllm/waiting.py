@@ -97,7 +97,8 @@ class Waiting:
 
     def __init__(self, switch: Switch) -> None:
         self._switch = switch
-        self._now = Wait.AWAKE
+        self._now: Wait | None = None
+        """None if nobody knows."""
         self._others_busy = self._graders_wait = False
         self._quiet_looks = 0
         self._most = 0.0
@@ -135,8 +136,9 @@ class Waiting:
 
     async def _follow(self) -> None:
         wanted = Wait.ASLEEP if self._others_busy else Wait.BRIEFLY if self._graders_wait else Wait.AWAKE
-        if wanted != self._now and await self._switch(wanted):
-            self._now = wanted
+        if wanted != (before := self._now):
+            self._now = None  # for those who cancel this
+            self._now = wanted if await self._switch(wanted) else before
 
     def forget(self) -> None:
         """Begin the note anew, for the next checkpoint."""

@@ -14,7 +14,7 @@ from k2eval.engines.ray import plan as planning, plan_fleet
 from k2eval.engines.ray.plan import FleetPlan
 from k2eval.engines.scripted import ScriptedEngine
 from k2eval.errors import ConfigError
-from tests.engines.ray.test_sizing import GB, QWEN_32B
+from tests.engines.test_sizing import GB, QWEN_32B
 from tests.scripted_runs import config
 
 Plan = Callable[..., FleetPlan]

@@ -114,6 +114,22 @@ def test_a_run_that_a_measured_schedule_would_slow_down_starts_without(requests:
     assert starts or "10,000 requests would take 1.33 × the time with it" in note.text
 
 
+@pytest.mark.parametrize("room", [1, None])
+def test_a_run_of_long_answers_keeps_few_in_flight(room: int | None) -> None:
+    """The cache has room for one, however many are asked."""
+    write_schedule(schedule_file("f", AUTO, "0.32.0", True), FASTER_ALONE, {})
+    demand = Demand(10_000, 1.0, "")
+    config, _ = resolved("f", AUTO, {}, "0.32.0", on_cpu=True, demand=demand, room=room)
+    assert (config is not None) is (room is not None)
+
+
+@pytest.mark.parametrize(("room", "starts"), [(8, True), (9, False)])
+def test_an_unmeasured_draft_is_started_where_few_run_at_once(room: int, starts: bool) -> None:
+    demand = Demand(10_000, 1.0, "")
+    config, _ = resolved("f", DRAFT, {}, "0.32.0", on_cpu=True, demand=demand, room=room)
+    assert (config is not None) is starts
+
+
 def test_drafts_that_gain_nowhere_are_not_started() -> None:
     write_schedule(schedule_file("f", AUTO, "0.32.0", True), [Level(1, 50.0, {0: 49.0, 4: 40.0})], {})
     config, [note] = resolved("f", AUTO, {}, "0.32.0", on_cpu=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -42,13 +43,13 @@ async def told(*others: float, can: bool = True) -> tuple[list[Wait], str | None
     return threads.told, watching.note
 
 
-async def test_on_a_quiet_machine_nothing_is_told() -> None:
-    assert await told(0.0, 0.1, 0.3) == ([], None)
+async def test_on_a_quiet_machine_threads_wait_awake() -> None:
+    assert await told(0.0, 0.1, 0.3) == ([Wait.AWAKE], None)
 
 
 async def test_as_soon_as_others_are_busy_threads_wait_asleep() -> None:
     tellings, note = await told(0.0, 1.2, 1.6)
-    assert tellings == [Wait.ASLEEP]
+    assert tellings == [Wait.AWAKE, Wait.ASLEEP]
     assert note and note.startswith("other programs kept up to 1.6 of 2 cores busy")
 
 
@@ -71,7 +72,7 @@ async def test_threads_that_cannot_wait_asleep_make_no_note() -> None:
     [
         ([True, True], [Wait.BRIEFLY]),
         ([True, False], [Wait.BRIEFLY, Wait.AWAKE]),
-        ([False], []),
+        ([False], [Wait.AWAKE]),
         ([True, 1.2, False, True], [Wait.BRIEFLY, Wait.ASLEEP]),
         ([1.2, True, *[0.0] * LOOKS], [Wait.ASLEEP, Wait.BRIEFLY]),
     ],
@@ -84,6 +85,22 @@ async def test_threads_wait_briefly_while_graders_want_time_and_nobody_else_does
     for step in steps:
         await (waiting.leave_time(step) if isinstance(step, bool) else waiting.look(step))
     assert threads.told == tellings
+
+
+async def test_a_word_that_was_cut_off_is_given_again() -> None:
+    heard, told = asyncio.Event(), list[Wait]()
+
+    async def switch(how: Wait) -> bool:
+        told.append(how)
+        await heard.wait()
+        return True
+
+    waiting = Waiting(switch)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(waiting.leave_time(False), 0.01)
+    heard.set()
+    await waiting.leave_time(False)
+    assert told == [Wait.AWAKE, Wait.AWAKE]
 
 
 @pytest.fixture

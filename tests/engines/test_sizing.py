@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from k2eval.engines.ray.sizing import ModelSize, smallest_parallel
+from k2eval.engines.sizing import ModelSize, smallest_parallel
 
 GB = 10**9
 QWEN_32B = {

@@ -82,6 +82,10 @@ class ModelSize:
         split = min(cards, self.kv_heads)
         return self.weights // cards + self.context * self.kv_token // split + _OVERHEAD
 
+    def free_on_each(self, cards: int, taken: float) -> float:
+        """Return the bytes that each of several cards has for keys and values, of ``taken`` that the engine takes."""
+        return taken - self.weights / cards - _OVERHEAD
+
 
 def smallest_parallel(size: ModelSize, card_bytes: int, most: int, share: float = SHARE) -> int | None:
     """Return the smallest number of cards over which a model fits with one full context; None if none does.
