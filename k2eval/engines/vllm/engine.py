@@ -360,15 +360,10 @@ class VllmEngine:
         form, stop = self._reasoning.form, request.sampling.stop
         watch = StopWatch(form, stop, prefill) if stop and form.name != "none" else None
         budget = self._prompts.budget(request.sampling)
-        skipped, fast = self._marks.skipped, self._decodes
-        parameters = sampling_params(
-            request, room, skipped, budget, watched=watch is not None, decoded=not fast
-        )
-        read = (
-            given
-            if parameters.detokenize
-            else TextStream(self.tokenizer._tokenizer, self._marks.skipped, ids).read
-        )
+        skipped, watches, fast = self._marks.skipped, watch is not None, self._decodes
+        parameters = sampling_params(request, room, skipped, budget, watched=watches, decoded=not fast)
+        ours = None if parameters.detokenize else TextStream(self.tokenizer._tokenizer, skipped, ids)
+        read = ours.read if ours else given
         written = await self._await_answer(request, ids, parameters, watch, read)
         text, duration_s = self._marks.without_end(written), time.perf_counter() - started
         return generation_of(request, written, text, (ids, prefill), self._model, duration_s)

@@ -99,6 +99,7 @@ class Waiting:
         self._switch = switch
         self._now: Wait | None = None
         """None if nobody knows."""
+        self._can = True
         self._others_busy = self._graders_wait = False
         self._quiet_looks = 0
         self._most = 0.0
@@ -136,9 +137,10 @@ class Waiting:
 
     async def _follow(self) -> None:
         wanted = Wait.ASLEEP if self._others_busy else Wait.BRIEFLY if self._graders_wait else Wait.AWAKE
-        if wanted != (before := self._now):
+        if self._can and wanted != self._now:
             self._now = None  # for those who cancel this
-            self._now = wanted if await self._switch(wanted) else before
+            self._can = await self._switch(wanted)
+            self._now = wanted if self._can else None
 
     def forget(self) -> None:
         """Begin the note anew, for the next checkpoint."""

@@ -63,8 +63,8 @@ async def test_the_note_stays_when_others_have_become_quiet() -> None:
     assert (await told(1.2, *[0.0] * LOOKS))[1] is not None
 
 
-async def test_threads_that_cannot_wait_asleep_make_no_note() -> None:
-    assert (await told(1.2, can=False))[1] is None
+async def test_threads_that_cannot_wait_asleep_make_no_note_and_are_not_told_again() -> None:
+    assert await told(1.2, 0.0, 1.2, can=False) == ([Wait.ASLEEP], None)
 
 
 @pytest.mark.parametrize(
